@@ -1,0 +1,224 @@
+"""The tables, as SQLAlchemy Core objects. `migrations/` makes the same ones; a test compares the two.
+
+Conventions: `n` counts up and orders rows by arrival; `id` is the public id (see `wire.ids`); times are integer
+nanoseconds since 1970 in UTC, in columns ending in `_ns`; free-form values are JSON text.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _noun(name: str, *columns: Column[object] | Index | UniqueConstraint) -> Table:
+    """A table of things with an id of their own."""
+    return Table(
+        name,
+        metadata,
+        Column("n", Integer, primary_key=True),
+        Column("id", String, nullable=False, unique=True),
+        Column("created_ns", Integer, nullable=False),
+        *columns,
+        sqlite_autoincrement=True,
+    )
+
+
+counters = Table(
+    "counters", metadata, Column("kind", String, primary_key=True), Column("last", Integer, nullable=False)
+)
+"""The number inside the next id of each kind; never goes back, so that ids are not used twice."""
+
+spaces = _noun("spaces", Column("name", String, nullable=False, unique=True))
+
+projects = _noun(
+    "projects",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("project_id", String, ForeignKey("projects.id"), nullable=False),
+    Column("trace_id", String, nullable=False),
+    Column("span_id", String, nullable=False),
+    Column("parent_id", String),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("start_ns", Integer, nullable=False),
+    Column("end_ns", Integer, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("status_code", String, nullable=False),
+    Column("status_message", String),
+    Column("session_id", String),
+    Column("model_name", String),
+    Column("attributes", JSON, nullable=False),
+    Column("events", JSON, nullable=False),
+    UniqueConstraint("project_id", "span_id"),
+    Index("spans_by_time", "project_id", "start_ns", "n"),
+    Index("spans_by_trace", "project_id", "trace_id"),
+    Index("spans_by_session", "project_id", "session_id", "start_ns"),
+    sqlite_autoincrement=True,
+)
+"""`n` is the ingest sequence. `attributes` is one flat object: full OpenInference names to JSON values."""
+
+evals = Table(
+    "evals",
+    metadata,
+    Column("scope_id", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("target_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("label", String),
+    Column("score", Float),
+    Column("explanation", String),
+    Column("metadata", JSON, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
+    sqlite_with_rowid=False,
+)
+"""Verdicts, the latest one wins. `scope_id` is a project (level SPAN, TRACE or SESSION; `target_id` a span, trace
+or session id) or an experiment (level RUN; `target_id` an experiment run id)."""
+
+integrations = _noun(
+    "integrations",
+    Column("name", String, nullable=False, unique=True),
+    Column("provider", String, nullable=False),
+    Column("base_url", String),
+    Column("secret_ref", String),
+    Column("model_names", JSON, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+)
+"""`secret_ref` says where the key is (`env:OPENAI_API_KEY`); the key itself is never stored."""
+
+evaluators = _noun(
+    "evaluators",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("description", String),
+    Column("type", String, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+
+evaluator_versions = _noun(
+    "evaluator_versions",
+    Column("evaluator_id", String, ForeignKey("evaluators.id", ondelete="CASCADE"), nullable=False),
+    Column("commit_hash", String, nullable=False),
+    Column("commit_message", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("config", JSON, nullable=False),
+    Index("evaluator_versions_of", "evaluator_id", "n"),
+)
+"""`config` is the body under `template_config`, `code_config` or `remote_config`, as `type` says."""
+
+datasets = _noun(
+    "datasets",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+
+dataset_versions = _noun(
+    "dataset_versions",
+    Column("dataset_id", String, ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    Index("dataset_versions_of", "dataset_id", "n"),
+)
+
+examples = _noun(
+    "examples",
+    Column("version_id", String, ForeignKey("dataset_versions.id", ondelete="CASCADE"), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    Index("examples_of", "version_id", "n"),
+)
+"""`data` is the flat row: the user's columns and nothing of ours."""
+
+experiments = _noun(
+    "experiments",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("dataset_id", String, ForeignKey("datasets.id", ondelete="CASCADE")),
+    Column("dataset_version_id", String),
+    Column("name", String, nullable=False),
+    Column("updated_ns", Integer, nullable=False),
+    Index("experiments_name", "dataset_id", "name", unique=True),
+)
+
+experiment_runs = _noun(
+    "experiment_runs",
+    Column("experiment_id", String, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
+    Column("example_id", String),
+    Column("data", JSON, nullable=False),
+    Index("experiment_runs_of", "experiment_id", "n"),
+)
+"""`data` is the flat row: `output`, uploaded `eval.<name>.<field>` columns and whatever else was sent."""
+
+tasks = _noun(
+    "tasks",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("project_id", String, ForeignKey("projects.id", ondelete="CASCADE")),
+    Column("dataset_id", String, ForeignKey("datasets.id", ondelete="CASCADE")),
+    Column("experiment_ids", JSON),
+    Column("sampling_rate", Float),
+    Column("is_continuous", Boolean, nullable=False),
+    Column("query_filter", String),
+    Column("evaluators", JSON, nullable=False),
+    Column("last_run_ns", Integer),
+    Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies."""
+
+task_runs = _noun(
+    "task_runs",
+    Column("task_id", String, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("data_start_ns", Integer),
+    Column("data_end_ns", Integer),
+    Column("started_ns", Integer),
+    Column("finished_ns", Integer),
+    Column("failure_reason", String),
+    Column("owner", String),
+    Column("heartbeat_ns", Integer),
+    Index("task_runs_of", "task_id", "n"),
+    Index("task_runs_by_status", "status"),
+)
+"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did."""
+
+run_items = Table(
+    "run_items",
+    metadata,
+    Column("run_id", String, ForeignKey("task_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("evaluator_id", String, nullable=False),
+    Column("target_id", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("label", String),
+    Column("reason", String),
+    Column("detail", String),
+    PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
+    Index("run_items_by_state", "run_id", "state"),
+    sqlite_with_rowid=False,
+)
+"""One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
+`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it."""

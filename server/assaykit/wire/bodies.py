@@ -1,0 +1,78 @@
+"""What every body of the contract shares: strictness by direction, timestamps, enum case, paging."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+
+class RequestBody(BaseModel):
+    """A body we send or receive: unknown fields are refused, input values never appear in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ReplyBody(BaseModel):
+    """A body that is answered: unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class OpenBody(BaseModel):
+    """A row with free columns: the extra fields are the payload and are kept as sent."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """The moment in UTC with a `Z`, microseconds only where there are any."""
+    return _as_utc(moment).isoformat().replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, AfterValidator(_as_utc), PlainSerializer(rfc3339, when_used="json")]
+"""RFC 3339 with `Z` going out; an offset is honoured coming in, and a naive time is read as UTC."""
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+AnyCase = BeforeValidator(_upper)
+"""Marks an enum whose lower-case spelling (SDKs before 8.40) is accepted on input."""
+
+
+Row = TypeVar("Row")
+
+
+class Pagination(ReplyBody):
+    """Where a list goes on. `next_cursor` is opaque and only there when `has_more`."""
+
+    next_cursor: str | None = None
+    has_more: bool = False
+
+
+class Page(ReplyBody, Generic[Row]):
+    """One page of a list."""
+
+    pagination: Pagination = Pagination()
+
+    @property
+    @abstractmethod
+    def rows(self) -> Sequence[Row]:
+        """The rows under whatever name the noun gives them."""
+
+
+class Problem(ReplyBody):
+    """An error body (RFC 9457, `application/problem+json`)."""
+
+    title: str | None = None
+    status: int | None = None
+    type: str | None = None
+    detail: str | None = None
+    instance: str | None = None

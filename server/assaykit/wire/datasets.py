@@ -1,0 +1,93 @@
+"""Datasets, their versions and examples. Source: REST v2 `/v2/datasets`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
+
+ROWS_PER_REQUEST = 1000
+"""Most examples or runs that one write takes."""
+
+SYSTEM_COLUMNS = frozenset({"id", "created_at", "updated_at"})
+"""Columns the server owns: refused on create, dropped when rows are copied."""
+
+Examples = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
+
+
+class DatasetVersion(ReplyBody):
+    """One version of a dataset."""
+
+    id: str
+    name: str | None = None
+    dataset_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+
+
+class Dataset(ReplyBody):
+    """One dataset, newest version first. Source: `GET /v2/datasets/{dataset_id}`."""
+
+    id: str
+    name: str
+    space_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+    versions: list[DatasetVersion] | None = None
+
+
+class DatasetPage(Page[Dataset]):
+    """Newest first. Source: `GET /v2/datasets`; `limit` at most 100."""
+
+    datasets: list[Dataset] = []
+
+    @property
+    def rows(self) -> Sequence[Dataset]:
+        """The datasets of this page."""
+        return self.datasets
+
+
+class DatasetVersionWithExampleIds(ReplyBody):
+    """The answer to an example write: the version written to, and the ids given, in the order sent."""
+
+    id: str
+    name: str | None = None
+    space_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+    dataset_version_id: str | None = None
+    example_ids: list[str] = []
+
+
+class DatasetExample(OpenBody):
+    """One example: `id` and the free columns of its dataset."""
+
+    id: str
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+
+
+class ExamplePage(Page[DatasetExample]):
+    """Oldest first. Source: `GET /v2/datasets/{dataset_id}/examples`; `limit` at most 500."""
+
+    examples: list[DatasetExample] = []
+
+    @property
+    def rows(self) -> Sequence[DatasetExample]:
+        """The examples of this page."""
+        return self.examples
+
+
+class CreateDatasetRequest(RequestBody):
+    """Source: `POST /v2/datasets`; 1 to 1,000 examples with at least one field each."""
+
+    name: str = Field(min_length=1, max_length=255)
+    space_id: str
+    examples: Examples
+
+
+class InsertDatasetExamplesRequest(RequestBody):
+    """Appends in place, no new version. Source: `POST /v2/datasets/{dataset_id}/examples`."""
+
+    examples: Examples

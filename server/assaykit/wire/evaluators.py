@@ -1,0 +1,206 @@
+"""Evaluators and their versions: LLM judges and code evaluators. Source: REST v2 `/v2/evaluators`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+
+EvaluatorType = Literal["TEMPLATE", "CODE", "HARNESS", "REMOTE"]
+Granularity = Literal["SPAN", "TRACE", "SESSION"]
+Direction = Literal["MAXIMIZE", "MINIMIZE", "NONE"]
+ManagedEvaluator = Literal[
+    "MATCHES_REGEX", "JSON_PARSEABLE", "CONTAINS_ANY_KEYWORD", "CONTAINS_ALL_KEYWORDS", "EXACT_MATCH"
+]
+StaticParamType = Literal["STRING", "STRING_ARRAY", "REGEX"]
+
+COLUMN_NAME = r"^[a-zA-Z0-9_\s\-&()]+$"
+"""What an evaluation column may be called: it becomes `eval.<name>.label`."""
+
+CommitMessage = Annotated[str, Field(min_length=1, max_length=1000)]
+ColumnName = Annotated[str, Field(pattern=COLUMN_NAME, max_length=255)]
+
+
+class InvocationParams(RequestBody):
+    """How the model is called; what is not given is not sent."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    stop: list[str] | None = None
+    top_k: int | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+
+
+class EvaluatorLlmConfig(RequestBody):
+    """Which model judges. `ai_integration_id` names the integration that holds the credentials."""
+
+    ai_integration_id: str
+    model_name: str
+    invocation_parameters: InvocationParams = InvocationParams()
+    provider_parameters: dict[str, Any] = {}
+
+
+class TemplateConfig(RequestBody):
+    """An LLM judge: a template with `{variable}` placeholders, and the labels it may answer with.
+
+    `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
+    creation and fails at run time, so our tools always ask for it.
+    """
+
+    name: ColumnName
+    template: str = Field(min_length=1)
+    include_explanations: bool
+    use_function_calling: bool
+    use_structured_output: bool | None = None
+    classification_choices: dict[str, float] | None = None
+    direction: Annotated[Direction, AnyCase] = "MAXIMIZE"
+    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    llm_config: EvaluatorLlmConfig
+
+
+class StaticParam(RequestBody):
+    """A fixed argument of a code evaluator, such as the pattern of MATCHES_REGEX."""
+
+    name: str
+    type: Annotated[StaticParamType, AnyCase]
+    default_value: str | list[str]
+
+
+class ManagedCodeConfig(RequestBody):
+    """One of the five built-in code evaluators, with its variables and static parameters."""
+
+    type: Annotated[Literal["MANAGED"], AnyCase] = "MANAGED"
+    name: ColumnName
+    managed_evaluator: Annotated[ManagedEvaluator, AnyCase]
+    variables: list[str]
+    static_params: list[StaticParam] | None = None
+    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    query_filter: str | None = None
+
+
+class CustomCodeConfig(RequestBody):
+    """A code evaluator in the user's own Python. Accepted on the wire, run by a later version."""
+
+    type: Annotated[Literal["CUSTOM"], AnyCase] = "CUSTOM"
+    name: ColumnName
+    code: str
+    imports: str | None = None
+    variables: list[str]
+    static_params: list[StaticParam] | None = None
+    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    query_filter: str | None = None
+
+
+class RemoteConfig(RequestBody):
+    """An evaluator behind the user's own endpoint."""
+
+    integration_id: str
+
+
+CodeConfig = ManagedCodeConfig | CustomCodeConfig
+
+
+class CreateTemplateVersionRequest(RequestBody):
+    """A new version of an LLM judge. Source: `POST /v2/evaluators/{evaluator_id}/versions`."""
+
+    commit_message: CommitMessage
+    template_config: TemplateConfig
+
+
+class CreateCodeVersionRequest(RequestBody):
+    """A new version of a code evaluator. Source: `POST /v2/evaluators/{evaluator_id}/versions`."""
+
+    commit_message: CommitMessage
+    code_config: CodeConfig
+
+
+class CreateRemoteVersionRequest(RequestBody):
+    """A new version of a remote evaluator. Source: `POST /v2/evaluators/{evaluator_id}/versions`."""
+
+    commit_message: CommitMessage
+    remote_config: RemoteConfig
+
+
+CreateVersionRequest = CreateTemplateVersionRequest | CreateCodeVersionRequest | CreateRemoteVersionRequest
+
+
+class CreateEvaluatorRequest(RequestBody):
+    """`type` and the config inside `version` must agree. Source: `POST /v2/evaluators`."""
+
+    space_id: str
+    name: str = Field(min_length=1, max_length=255)
+    description: str | None = None
+    type: Annotated[EvaluatorType, AnyCase]
+    version: CreateVersionRequest
+
+
+class EvaluatorVersion(ReplyBody):
+    """One immutable version: exactly one config is there, as `type` says."""
+
+    id: str
+    evaluator_id: str | None = None
+    commit_hash: str | None = None
+    commit_message: str | None = None
+    created_at: Timestamp | None = None
+    type: EvaluatorType
+    template_config: TemplateConfig | None = None
+    code_config: CodeConfig | None = None
+    remote_config: RemoteConfig | None = None
+
+    @property
+    def config(self) -> TemplateConfig | CodeConfig | None:
+        """What can be run here: the template or the code; None for a remote or harness evaluator."""
+        return self.template_config or self.code_config
+
+
+class Evaluator(ReplyBody):
+    """One evaluator without its version. Source: `GET /v2/evaluators`."""
+
+    id: str
+    name: str
+    description: str | None = None
+    type: EvaluatorType
+    space_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+
+
+class EvaluatorWithVersion(Evaluator):
+    """One evaluator with its newest version, or the one asked for. Source: `GET /v2/evaluators/{id}`."""
+
+    version: EvaluatorVersion
+
+
+class EvaluatorPage(Page[Evaluator]):
+    """Last updated first. Source: `GET /v2/evaluators`; `limit` at most 100."""
+
+    evaluators: list[Evaluator] = []
+
+    @property
+    def rows(self) -> Sequence[Evaluator]:
+        """The evaluators of this page."""
+        return self.evaluators
+
+
+class EvaluatorTemplate(ReplyBody):
+    """A ready-made judge of the catalogue. Source: `GET /v2/evaluator-templates`, not paged."""
+
+    column_name: str
+    display_name: str | None = None
+    template: str
+    rails: list[str] | None = None
+    classification_choices: dict[str, float] | None = None
+    direction: Direction | None = None
+    data_granularity: Granularity | None = None
+
+
+class EvaluatorTemplates(ReplyBody):
+    """The whole catalogue."""
+
+    evaluator_templates: list[EvaluatorTemplate] = []

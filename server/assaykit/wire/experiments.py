@@ -1,0 +1,85 @@
+"""Experiments and their runs. Source: REST v2 `/v2/experiments`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.datasets import ROWS_PER_REQUEST
+
+
+class Experiment(ReplyBody):
+    """One experiment. Source: `GET /v2/experiments/{experiment_id}`."""
+
+    id: str
+    name: str
+    space_id: str | None = None
+    dataset_id: str | None = None
+    dataset_version_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+    experiment_traces_project_id: str | None = None
+    integration_id: str | None = None
+
+
+class ExperimentPage(Page[Experiment]):
+    """Source: `GET /v2/experiments`; `limit` at most 100; `dataset_id` and `space_id` exclude each other."""
+
+    experiments: list[Experiment] = []
+
+    @property
+    def rows(self) -> Sequence[Experiment]:
+        """The experiments of this page."""
+        return self.experiments
+
+
+class ExperimentWithRunIds(Experiment):
+    """The answer to a run write: the experiment, and the run ids in the order sent."""
+
+    run_ids: list[str] = []
+
+
+class ExperimentRun(OpenBody):
+    """One row of an experiment. `output` is text; verdicts are the flat columns `eval.<name>.<field>`."""
+
+    id: str
+    example_id: str | None = None
+    output: str | None = None
+    error: str | None = None
+
+
+class ExperimentRunPage(Page[ExperimentRun]):
+    """In insertion order. Source: `GET /v2/experiments/{experiment_id}/runs`; `limit` at most 500."""
+
+    experiment_runs: list[ExperimentRun] = []
+
+    @property
+    def rows(self) -> Sequence[ExperimentRun]:
+        """The runs of this page."""
+        return self.experiment_runs
+
+
+class ExperimentRunInput(OpenBody):
+    """One row to write. Extra columns are kept."""
+
+    example_id: str | None = None
+    output: str
+
+
+Runs = Annotated[list[ExperimentRunInput], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
+
+
+class CreateExperimentRequest(RequestBody):
+    """Exactly one of `dataset_id` and `space_id`. Source: `POST /v2/experiments`; 1 to 1,000 runs."""
+
+    name: str = Field(min_length=1, max_length=255, pattern=r'^[^"\\]+$')
+    dataset_id: str | None = None
+    space_id: str | None = None
+    experiment_runs: Runs
+
+
+class InsertExperimentRunsRequest(RequestBody):
+    """Source: `POST /v2/experiments/{experiment_id}/runs`."""
+
+    experiment_runs: Runs

@@ -1,0 +1,59 @@
+"""The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
+
+from pydantic import Field
+
+from assaykit.wire.bodies import ReplyBody, RequestBody
+from assaykit.wire.evaluators import CreateVersionRequest
+
+
+class JudgeRowsRequest(RequestBody):
+    """Judge a few rows now, without a task and without storing anything. Exactly one of the first two.
+
+    On AX: a task with a small `max_spans` does it. Source: `POST /x/judge`; at most 20 rows.
+    """
+
+    evaluator_id: str | None = None
+    version: CreateVersionRequest | None = None
+    rows: list[dict[str, str | None]] = Field(min_length=1, max_length=20)
+
+
+class JudgedRow(ReplyBody):
+    """One row's outcome: a label or score, or `error` saying why there is none."""
+
+    label: str | None = None
+    score: float | None = None
+    explanation: str | None = None
+    error: str | None = None
+
+
+class JudgedRows(ReplyBody):
+    """The outcomes, in the order asked."""
+
+    results: list[JudgedRow] = []
+
+
+class RunOutcome(ReplyBody):
+    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example."""
+
+    reason: str
+    rows: int
+    example: str | None = None
+
+
+class RunReport(ReplyBody):
+    """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`."""
+
+    labels: dict[str, dict[str, int]] = {}
+    total: int | None = None
+    errors: list[RunOutcome] = []
+    skipped: list[RunOutcome] = []
+
+
+class StoreStatus(ReplyBody):
+    """What the engine holds and where. On AX: nothing to ask. Source: `GET /x/status`."""
+
+    home: str
+    schema_version: str
+    spans: int
+    projects: int
+    running: int

@@ -1,0 +1,95 @@
+"""Spans with their evaluations and annotations. Source: REST v2 `/v2/spans`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assaykit.wire.bodies import Page, ReplyBody, RequestBody, Timestamp
+
+SpanKind = Literal[
+    "LLM", "CHAIN", "RETRIEVER", "EMBEDDING", "AGENT", "TOOL", "RERANKER", "GUARDRAIL", "EVALUATOR",
+    "PROMPT", "DECISION", "UNKNOWN",
+]  # fmt: skip
+SpanStatusCode = Literal["OK", "ERROR", "UNSET"]
+
+Columns = Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class SpanContext(ReplyBody):
+    """Hex ids: 32 characters for the trace, 16 for the span."""
+
+    trace_id: str
+    span_id: str
+
+
+class Evaluation(ReplyBody):
+    """One evaluator's verdict. A missing score is not zero: the row was labelled but not scored."""
+
+    name: str
+    score: float | int | None = None
+    label: str | None = None
+    explanation: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Annotation(ReplyBody):
+    """One person's verdict."""
+
+    name: str
+    score: float | int | None = None
+    label: str | None = None
+    text: str | None = None
+    updated_at: Timestamp | None = None
+
+
+class SpanEvent(ReplyBody):
+    """Something that happened inside a span."""
+
+    name: str | None = None
+    timestamp: Timestamp | None = None
+    attributes: dict[str, Any] = {}
+
+
+class Span(ReplyBody):
+    """One span. `attributes` is flat: its keys are full OpenInference names such as `llm.model_name`."""
+
+    context: SpanContext
+    name: str | None = None
+    kind: SpanKind | None = None
+    parent_id: str | None = None
+    start_time: Timestamp | None = None
+    end_time: Timestamp | None = None
+    status_code: SpanStatusCode | None = None
+    status_message: str | None = None
+    attributes: dict[str, Any] = {}
+    annotations: list[Annotation] = []
+    trace_annotations: list[Annotation] = []
+    evaluations: list[Evaluation] = []
+    events: list[SpanEvent] = []
+
+
+class SpanPage(Page[Span]):
+    """Newest start first. Source: `POST /v2/spans`; `limit` (query) at most 500."""
+
+    spans: list[Span] = []
+
+    @property
+    def rows(self) -> Sequence[Span]:
+        """The spans of this page."""
+        return self.spans
+
+
+class ListSpansRequest(RequestBody):
+    """Which spans. Bounds are inclusive; without them the last week is meant.
+
+    Source: `POST /v2/spans`; `limit` and `cursor` travel in the query.
+    """
+
+    project_id: str
+    start_time: Timestamp | None = None
+    end_time: Timestamp | None = None
+    filter: str | None = None
+    included_columns: Columns | None = None
+    excluded_columns: Columns | None = None
+    truncate_string_length: int | None = Field(default=None, ge=1)

@@ -1,0 +1,127 @@
+"""Tasks: which rows are scored, by which evaluators, how often. Source: REST v2 `/v2/tasks`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+
+TaskType = Literal["TEMPLATE_EVALUATION", "CODE_EVALUATION", "RUN_EXPERIMENT"]
+SamplingRate = Annotated[float | int, Field(ge=0, le=1)]
+
+
+class TaskQueryFilter(RequestBody):
+    """One named filter of a trace or session task; `id` is a letter from A to E."""
+
+    id: str
+    filter: str = Field(max_length=2000)
+
+
+class TaskQueryFilters(RequestBody):
+    """Which units of a trace or session task are taken."""
+
+    filters: list[TaskQueryFilter] = Field(min_length=1, max_length=5)
+    expression: str | None = Field(default=None, max_length=512)
+
+
+class TaskQueryMapping(RequestBody):
+    """One variable of a trace or session evaluator."""
+
+    variable_name: str = Field(max_length=256)
+    query_ids: list[str | None] = Field(max_length=5)
+    attribute_path: str = Field(max_length=1024)
+
+
+class TaskEvaluatorInput(RequestBody):
+    """One evaluator of a task. A `None` version means: always the newest.
+
+    `column_mappings` is `{template variable: column path}`; a variable without one takes the column of its name.
+    """
+
+    evaluator_id: str
+    evaluator_version_id: str | None = None
+    query_filter: str | None = None
+    column_mappings: dict[str, str] | None = None
+    query_mappings: list[TaskQueryMapping] | None = None
+
+
+class CreateTaskRequest(RequestBody):
+    """A task of any type. Source: `POST /v2/tasks`.
+
+    The contract's three variants are one model here; `type` says which fields belong.
+    """
+
+    name: str = Field(min_length=1, max_length=255)
+    type: Annotated[TaskType, AnyCase]
+    project_id: str | None = None
+    dataset_id: str | None = None
+    experiment_ids: list[str] | None = None
+    sampling_rate: SamplingRate | None = None
+    is_continuous: bool | None = None
+    query_filter: str | None = None
+    query_filters: TaskQueryFilters | None = None
+    evaluators: list[TaskEvaluatorInput] | None = Field(default=None, min_length=1)
+    run_configuration: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> "CreateTaskRequest":
+        if self.type == "RUN_EXPERIMENT":
+            if self.dataset_id is None or self.run_configuration is None:
+                raise ValueError("a RUN_EXPERIMENT task needs dataset_id and run_configuration")
+            return self
+        if not self.evaluators:
+            raise ValueError("evaluators needs at least one entry")
+        if (self.project_id is None) == (self.dataset_id is None):
+            raise ValueError("give exactly one of project_id and dataset_id")
+        if self.dataset_id is not None and not self.experiment_ids:
+            raise ValueError("a dataset task needs at least one of experiment_ids")
+        if self.project_id is not None and self.experiment_ids:
+            raise ValueError("experiment_ids belong to a dataset task, not to a project task")
+        if self.dataset_id is not None and self.sampling_rate is not None:
+            raise ValueError("sampling_rate belongs to a project task, not to a dataset task")
+        if self.dataset_id is not None and self.is_continuous:
+            raise ValueError("a dataset task cannot be continuous")
+        return self
+
+
+class TaskEvaluator(ReplyBody):
+    """One evaluator of a task, as answered."""
+
+    evaluator_id: str
+    evaluator_name: str | None = None
+    evaluator_version_id: str | None = None
+    query_filter: str | None = None
+    column_mappings: dict[str, str] | None = None
+    query_mappings: list[TaskQueryMapping] | None = None
+
+
+class Task(ReplyBody):
+    """One task. Source: `GET /v2/tasks/{task_id}`."""
+
+    id: str
+    name: str
+    type: TaskType
+    project_id: str | None = None
+    dataset_id: str | None = None
+    sampling_rate: SamplingRate | None = None
+    is_continuous: bool | None = None
+    query_filter: str | None = None
+    query_filters: TaskQueryFilters | None = None
+    evaluators: list[TaskEvaluator] | None = None
+    experiment_ids: list[str] | None = None
+    run_configuration: dict[str, Any] | None = None
+    last_run_at: Timestamp | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+
+
+class TaskPage(Page[Task]):
+    """Newest first. Source: `GET /v2/tasks`; `limit` at most 100."""
+
+    tasks: list[Task] = []
+
+    @property
+    def rows(self) -> Sequence[Task]:
+        """The tasks of this page."""
+        return self.tasks
