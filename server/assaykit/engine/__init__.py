@@ -1,1 +1,78 @@
 """The local AX: an ASGI app that serves the REST v2 contract, and what runs behind it."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import httpx
+from starlette.applications import Starlette
+
+from assaykit.engine.app import create_app
+from assaykit.engine.clock import Clock
+from assaykit.engine.models import Models
+from assaykit.engine.runs.executor import Executor
+from assaykit.engine.store import integrations, spaces
+from assaykit.engine.store.database import Database
+
+STORE = "assaykit.db"
+
+
+class Engine:
+    """One open store and what works on it. Enter `Engine.open`; its `app` is served in process or over HTTP."""
+
+    def __init__(
+        self,
+        home: Path,
+        app: Starlette,
+        database: Database,
+        clock: Clock,
+        environment: Mapping[str, str],
+        models: Models,
+        executor: Executor,
+    ) -> None:
+        self.home = home
+        self.app = app
+        self.database = database
+        self.clock = clock
+        self.environment = environment
+        self.models = models
+        self.executor = executor
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, home: Path, *, key: str, environment: Mapping[str, str], clock: Clock | None = None
+    ) -> AsyncGenerator["Engine"]:
+        """The engine on the folder `home`, until the block ends.
+
+        `key` is what every request must carry. `environment` is where provider keys are looked up.
+
+        Raises:
+            Unavailable: the store cannot be opened, or is newer than this version.
+        """
+        clock = clock or Clock()
+        make_private(home)
+        database = await Database.open(home / STORE)
+        try:
+            await database.write(spaces.ensure_default, clock)
+            await database.write(integrations.adopt_environment, environment, clock)
+            # Proxies and redirects would carry a provider's key to where nobody registered it.
+            async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+                models = Models(database, environment, client)
+                async with Executor.open(database, clock, models) as executor:
+                    app = create_app(key)
+                    engine = cls(home, app, database, clock, environment, models, executor)
+                    app.state.engine = engine
+                    yield engine
+        finally:
+            with anyio.CancelScope(shield=True):
+                await database.close()
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder for its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.name == "posix":
+        folder.chmod(0o700)

@@ -1,0 +1,33 @@
+"""From an exception to an error body (RFC 9457), in one place."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from assaykit.errors import AssayError, Invalid
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class Malformed(Invalid):
+    """The body or the query has the wrong shape: 400, where a well-formed but unacceptable one is 422."""
+
+    status = 400
+
+
+def problem(status: int, title: str, detail: str, instance: str) -> Response:
+    """One error body."""
+    return JSONResponse(
+        {"title": title, "status": status, "type": "about:blank", "detail": detail, "instance": instance},
+        status_code=status,
+        media_type=PROBLEM_JSON,
+    )
+
+
+async def explain(request: Request, error: Exception) -> Response:
+    """The body for an error of ours: what is wrong and what to do next, as one detail text."""
+    if not isinstance(error, AssayError):
+        raise error
+    response = problem(error.status, type(error).__name__, str(error), request.url.path)
+    if error.status == 401:  # noqa: PLR2004
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response

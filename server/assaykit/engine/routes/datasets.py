@@ -1,0 +1,76 @@
+"""REST routes of datasets and their examples."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.requests import answer, body, created, engine, gone, page
+from assaykit.engine.store import datasets
+from assaykit.wire.datasets import CreateDatasetRequest, InsertDatasetExamplesRequest
+
+EXAMPLES_PER_PAGE = 500
+
+
+async def list_datasets(request: Request) -> Response:
+    """`GET /v2/datasets`."""
+    asked = request.query_params
+    return answer(
+        await engine(request).database.read(
+            datasets.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            at=page(request),
+        )
+    )
+
+
+async def create_dataset(request: Request) -> Response:
+    """`POST /v2/datasets`."""
+    wanted = await body(request, CreateDatasetRequest)
+    here = engine(request)
+    return created(await here.database.write(datasets.create, wanted, here.clock))
+
+
+async def get_dataset(request: Request) -> Response:
+    """`GET /v2/datasets/{dataset_id}`."""
+    return answer(await engine(request).database.read(datasets.get, request.path_params["dataset_id"]))
+
+
+async def delete_dataset(request: Request) -> Response:
+    """`DELETE /v2/datasets/{dataset_id}`."""
+    await engine(request).database.write(datasets.delete, request.path_params["dataset_id"])
+    return gone()
+
+
+async def list_examples(request: Request) -> Response:
+    """`GET /v2/datasets/{dataset_id}/examples`."""
+    return answer(
+        await engine(request).database.read(
+            datasets.example_page,
+            request.path_params["dataset_id"],
+            request.query_params.get("dataset_version_id"),
+            page(request, most=EXAMPLES_PER_PAGE),
+        )
+    )
+
+
+async def append_examples(request: Request) -> Response:
+    """`POST /v2/datasets/{dataset_id}/examples`."""
+    wanted = await body(request, InsertDatasetExamplesRequest)
+    here = engine(request)
+    version_id = request.query_params.get("dataset_version_id")
+    target = request.path_params["dataset_id"]
+    return created(
+        await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock)
+    )
+
+
+routes = [
+    Route("/v2/datasets", list_datasets),
+    Route("/v2/datasets", create_dataset, methods=["POST"]),
+    Route("/v2/datasets/{dataset_id}", get_dataset),
+    Route("/v2/datasets/{dataset_id}", delete_dataset, methods=["DELETE"]),
+    Route("/v2/datasets/{dataset_id}/examples", list_examples),
+    Route("/v2/datasets/{dataset_id}/examples", append_examples, methods=["POST"]),
+]

@@ -1,0 +1,98 @@
+"""REST routes of evaluators, their versions, and the catalogue of ready-made judges."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.requests import answer, body, created, engine, gone, page
+from assaykit.engine.store import evaluators
+from assaykit.judge import catalogue, score
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateEvaluatorRequest,
+    CreateTemplateVersionRequest,
+    CreateVersionRequest,
+    EvaluatorTemplate,
+    EvaluatorTemplates,
+)
+
+
+async def list_evaluators(request: Request) -> Response:
+    """`GET /v2/evaluators`."""
+    asked = request.query_params
+    return answer(
+        await engine(request).database.read(
+            evaluators.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            at=page(request),
+        )
+    )
+
+
+async def create_evaluator(request: Request) -> Response:
+    """`POST /v2/evaluators`."""
+    wanted = await body(request, CreateEvaluatorRequest)
+    _check(wanted.version)
+    here = engine(request)
+    return created(await here.database.write(evaluators.create, wanted, here.clock))
+
+
+async def get_evaluator(request: Request) -> Response:
+    """`GET /v2/evaluators/{evaluator_id}`, with the version named by `version_id` or the newest."""
+    wanted = request.path_params["evaluator_id"]
+    version_id = request.query_params.get("version_id")
+    return answer(await engine(request).database.read(evaluators.get, wanted, version_id))
+
+
+async def create_version(request: Request) -> Response:
+    """`POST /v2/evaluators/{evaluator_id}/versions`."""
+    wanted: CreateVersionRequest = await body(request, CreateVersionRequest)
+    _check(wanted)
+    here = engine(request)
+    target = request.path_params["evaluator_id"]
+    return created(await here.database.write(evaluators.add_version, target, wanted, here.clock))
+
+
+async def delete_evaluator(request: Request) -> Response:
+    """`DELETE /v2/evaluators/{evaluator_id}`."""
+    await engine(request).database.write(evaluators.delete, request.path_params["evaluator_id"])
+    return gone()
+
+
+async def list_templates(_request: Request) -> Response:
+    """`GET /v2/evaluator-templates`: the catalogue of ready-made judges."""
+    return answer(
+        EvaluatorTemplates(
+            evaluator_templates=[
+                EvaluatorTemplate(
+                    column_name=judge.name,
+                    display_name=judge.display_name,
+                    template=judge.template,
+                    rails=list(judge.choices),
+                    classification_choices=dict(judge.choices),
+                    direction=judge.direction,
+                    data_granularity=judge.granularity,
+                )
+                for judge in catalogue.all()
+            ]
+        )
+    )
+
+
+def _check(wanted: CreateVersionRequest) -> None:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        score.check(wanted.template_config)
+    elif isinstance(wanted, CreateCodeVersionRequest):
+        score.check(wanted.code_config)
+
+
+routes = [
+    Route("/v2/evaluators", list_evaluators),
+    Route("/v2/evaluators", create_evaluator, methods=["POST"]),
+    Route("/v2/evaluators/{evaluator_id}", get_evaluator),
+    Route("/v2/evaluators/{evaluator_id}", delete_evaluator, methods=["DELETE"]),
+    Route("/v2/evaluators/{evaluator_id}/versions", create_version, methods=["POST"]),
+    Route("/v2/evaluator-templates", list_templates),
+]

@@ -1,0 +1,95 @@
+"""The engine-only routes under `/x/`. Each says what AX needs instead; `wire.local` has their bodies."""
+
+import anyio
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.problems import Malformed
+from assaykit.engine.requests import answer, body, engine
+from assaykit.engine.store import evaluators, projects, runs, spans
+from assaykit.engine.store.migrations import HEAD
+from assaykit.engine.store.pages import Slice
+from assaykit.errors import Unsupported
+from assaykit.judge.score import score
+from assaykit.judge.verdicts import Verdict
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateTemplateVersionRequest,
+    ManagedCodeConfig,
+    TemplateConfig,
+)
+from assaykit.wire.local import JudgedRow, JudgedRows, JudgeRowsRequest, StoreStatus
+
+DEADLINE_S = 90
+
+
+async def judge_rows(request: Request) -> Response:
+    """`POST /x/judge`: judge a few rows now, store nothing. On AX: trigger a task with a small `max_spans`."""
+    wanted = await body(request, JudgeRowsRequest)
+    here = engine(request)
+    config = await _config(request, wanted)
+    model = await here.models.for_config(config)
+    results: list[JudgedRow] = [JudgedRow(error="The model did not answer in time.")] * len(wanted.rows)
+
+    async def one(position: int, values: dict[str, str | None]) -> None:
+        result = await score(config, values, model)
+        if isinstance(result, Verdict):
+            results[position] = JudgedRow(
+                label=result.label, score=result.score, explanation=result.explanation
+            )
+        else:
+            results[position] = JudgedRow(error=result.detail)
+
+    with anyio.move_on_after(DEADLINE_S):
+        async with anyio.create_task_group() as group:
+            for position, values in enumerate(wanted.rows):
+                group.start_soon(one, position, values)
+    return answer(JudgedRows(results=results))
+
+
+async def report_run(request: Request) -> Response:
+    """`GET /x/task-runs/{run_id}/report`: a run's outcomes by label and cause. On AX: the run's log page."""
+    return answer(await engine(request).database.read(runs.report, request.path_params["run_id"]))
+
+
+async def show_status(request: Request) -> Response:
+    """`GET /x/status`: what the store holds, and where it is. On AX there is nothing to ask."""
+    here = engine(request)
+
+    def read(connection: sa.Connection) -> StoreStatus:
+        every = projects.page(connection, space_id=None, space_name=None, name=None, at=Slice(100))
+        return StoreStatus(
+            home=str(here.home),
+            schema_version=HEAD,
+            spans=spans.count(connection),
+            projects=len(every.projects),
+            running=runs.active(connection),
+        )
+
+    return answer(await here.database.read(read))
+
+
+async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig | ManagedCodeConfig:
+    if (wanted.evaluator_id is None) == (wanted.version is None):
+        raise Malformed("Give exactly one of evaluator_id and version.")
+    if wanted.evaluator_id is not None:
+        found = await engine(request).database.read(evaluators.get, wanted.evaluator_id)
+        config = found.version.config
+    elif isinstance(wanted.version, CreateTemplateVersionRequest):
+        config = wanted.version.template_config
+    elif isinstance(wanted.version, CreateCodeVersionRequest):
+        config = wanted.version.code_config
+    else:
+        config = None
+    if not isinstance(config, (TemplateConfig, ManagedCodeConfig)):
+        raise Unsupported("Only LLM judges and managed code evaluators are run by the engine.")
+    return config
+
+
+routes = [
+    Route("/x/judge", judge_rows, methods=["POST"]),
+    Route("/x/task-runs/{run_id}/report", report_run),
+    Route("/x/status", show_status),
+]

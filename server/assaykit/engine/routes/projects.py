@@ -1,0 +1,49 @@
+"""REST routes of projects."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.requests import answer, body, created, engine, gone, page
+from assaykit.engine.store import projects
+from assaykit.wire.projects import CreateProjectRequest
+
+
+async def list_projects(request: Request) -> Response:
+    """`GET /v2/projects`."""
+    asked = request.query_params
+    return answer(
+        await engine(request).database.read(
+            projects.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            at=page(request),
+        )
+    )
+
+
+async def create_project(request: Request) -> Response:
+    """`POST /v2/projects`."""
+    wanted = await body(request, CreateProjectRequest)
+    here = engine(request)
+    return created(await here.database.write(projects.create, wanted, here.clock))
+
+
+async def get_project(request: Request) -> Response:
+    """`GET /v2/projects/{project_id}`."""
+    return answer(await engine(request).database.read(projects.get, request.path_params["project_id"]))
+
+
+async def delete_project(request: Request) -> Response:
+    """`DELETE /v2/projects/{project_id}`."""
+    await engine(request).database.write(projects.delete, request.path_params["project_id"])
+    return gone()
+
+
+routes = [
+    Route("/v2/projects", list_projects),
+    Route("/v2/projects", create_project, methods=["POST"]),
+    Route("/v2/projects/{project_id}", get_project),
+    Route("/v2/projects/{project_id}", delete_project, methods=["DELETE"]),
+]

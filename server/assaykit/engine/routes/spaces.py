@@ -1,0 +1,22 @@
+"""REST routes of spaces."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.requests import answer, engine, page
+from assaykit.engine.store import spaces
+
+
+async def list_spaces(request: Request) -> Response:
+    """`GET /v2/spaces`."""
+    name = request.query_params.get("name")
+    return answer(await engine(request).database.read(spaces.page, name, page(request)))
+
+
+async def get_space(request: Request) -> Response:
+    """`GET /v2/spaces/{space_id}`."""
+    return answer(await engine(request).database.read(spaces.get, request.path_params["space_id"]))
+
+
+routes = [Route("/v2/spaces", list_spaces), Route("/v2/spaces/{space_id}", get_space)]

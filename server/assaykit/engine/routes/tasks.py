@@ -1,0 +1,77 @@
+"""REST routes of tasks."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.problems import Malformed
+from assaykit.engine.requests import answer, body, created, engine, gone, page
+from assaykit.engine.store import tasks
+from assaykit.errors import Unsupported
+from assaykit.wire.tasks import CreateTaskRequest
+
+
+async def list_tasks(request: Request) -> Response:
+    """`GET /v2/tasks`."""
+    asked = request.query_params
+    exactly = {key: asked[key] for key in ("project_id", "dataset_id", "type") if asked.get(key)}
+    if "type" in exactly:
+        exactly["type"] = exactly["type"].upper()
+    return answer(
+        await engine(request).database.read(
+            tasks.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            exactly=exactly,
+            at=page(request),
+        )
+    )
+
+
+async def create_task(request: Request) -> Response:
+    """`POST /v2/tasks`."""
+    wanted = await body(request, CreateTaskRequest)
+    _refuse_later_kinds(wanted)
+    here = engine(request)
+    return created(await here.database.write(tasks.create, wanted, here.clock))
+
+
+async def get_task(request: Request) -> Response:
+    """`GET /v2/tasks/{task_id}`."""
+    return answer(await engine(request).database.read(tasks.get, request.path_params["task_id"]))
+
+
+async def delete_task(request: Request) -> Response:
+    """`DELETE /v2/tasks/{task_id}`."""
+    await engine(request).database.write(tasks.delete, request.path_params["task_id"])
+    return gone()
+
+
+def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
+    for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
+        if text is not None and not text.strip():
+            raise Malformed("A filter is blank.", "Leave it out to take every row.")
+    if wanted.type == "RUN_EXPERIMENT":
+        raise Unsupported(
+            "The embedded engine does not run RUN_EXPERIMENT tasks yet.",
+            "Run the variant yourself and upload its results as an experiment.",
+        )
+    if wanted.is_continuous:
+        raise Unsupported(
+            "The embedded engine does not run continuous tasks yet.",
+            "Create the task with is_continuous=false and trigger it when you want it scored.",
+        )
+    if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
+        raise Unsupported(
+            "The embedded engine does not score whole traces or sessions yet.",
+            "Use query_filter and column_mappings to score spans.",
+        )
+
+
+routes = [
+    Route("/v2/tasks", list_tasks),
+    Route("/v2/tasks", create_task, methods=["POST"]),
+    Route("/v2/tasks/{task_id}", get_task),
+    Route("/v2/tasks/{task_id}", delete_task, methods=["DELETE"]),
+]

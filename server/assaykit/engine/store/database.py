@@ -1,0 +1,112 @@
+"""The SQLite file and the threads that touch it.
+
+SQLAlchemy is used synchronously in worker threads: on a local file an async driver only adds cost. Writes are
+`BEGIN IMMEDIATE`, one at a time per process, and never span an await, so two processes on one file wait for each
+other for milliseconds instead of failing with "database is locked".
+"""
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio.to_thread
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from assaykit.engine.store.migrations import bring_up_to_date
+from assaykit.errors import Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 3
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA busy_timeout=10000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+)
+
+
+class Database:
+    """One file, opened and migrated. `read` and `write` run a function of a connection in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = _engine(path)
+        self._writer = anyio.CapacityLimiter(1)
+        self._readers = anyio.CapacityLimiter(READERS)
+
+    @classmethod
+    async def open(cls, path: Path) -> "Database":
+        """The file at `path`, created when absent and brought to the newest schema.
+
+        Raises:
+            Unavailable: the file is newer than this version, or cannot be written.
+        """
+        database = cls(path)
+        await anyio.to_thread.run_sync(bring_up_to_date, database._engine, limiter=database._writer)
+        return database
+
+    async def read(
+        self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What `work(connection, ...)` returns, inside one read transaction."""
+        return await anyio.to_thread.run_sync(
+            partial(self._within, "BEGIN", work, *args, **kwargs), limiter=self._readers
+        )
+
+    async def write(
+        self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What `work(connection, ...)` returns; all of it is stored, or on an exception none."""
+        return await anyio.to_thread.run_sync(
+            partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer
+        )
+
+    async def close(self) -> None:
+        """Fold the write-ahead log back in and close every connection."""
+        await anyio.to_thread.run_sync(self._close, limiter=self._writer)
+
+    def _within(self, begin: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        try:
+            with (
+                self._engine.connect().execution_options(begin=begin) as connection,
+                connection.begin(),
+            ):
+                return work(connection, *args, **kwargs)
+        except sa.exc.OperationalError as error:
+            raise Unavailable(
+                f"The store {self.path.name!r} could not be used: {error.orig}.",
+                "Check free disk space and that no other program holds the file, then try again.",
+            ) from error
+
+    def _close(self) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        self._engine.dispose()
+
+
+def _engine(path: Path) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        # Autocommit in the driver: transactions begin where `begin` below says, and nowhere else.
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10},
+        pool_size=READERS + 1,
+        max_overflow=0,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

@@ -1,0 +1,229 @@
+"""Datasets, their versions and examples in the store."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store import spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import dataset_versions, datasets, examples
+from assaykit.engine.store.times import moment
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.datasets import (
+    SYSTEM_COLUMNS,
+    CreateDatasetRequest,
+    Dataset,
+    DatasetExample,
+    DatasetPage,
+    DatasetVersion,
+    DatasetVersionWithExampleIds,
+    ExamplePage,
+)
+
+
+def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock) -> Dataset:
+    """A new dataset whose first version holds the examples.
+
+    Raises:
+        NotFound: no such space.
+        Conflict: the space has a dataset of this name.
+        Invalid: an example is empty or has a system column.
+    """
+    spaces.get(connection, wanted.space_id)
+    taken = sa.select(datasets.c.id).where(
+        datasets.c.space_id == wanted.space_id, datasets.c.name == wanted.name
+    )
+    if connection.execute(taken).first():
+        raise Conflict(
+            f"This space has a dataset named {wanted.name!r} already.",
+            "Append to it, or choose another name.",
+        )
+    now = clock.now_ns()
+    dataset_id = next_id(connection, "Dataset", clock)
+    connection.execute(
+        datasets.insert().values(
+            id=dataset_id, space_id=wanted.space_id, name=wanted.name, created_ns=now, updated_ns=now
+        )
+    )
+    version_id = next_id(connection, "DatasetVersion", clock)
+    connection.execute(
+        dataset_versions.insert().values(
+            id=version_id, dataset_id=dataset_id, name="v1", created_ns=now, updated_ns=now
+        )
+    )
+    _insert_examples(connection, version_id, wanted.examples, now)
+    return get(connection, dataset_id)
+
+
+def append(
+    connection: sa.Connection,
+    dataset_id: str,
+    version_id: str | None,
+    rows: Sequence[dict[str, Any]],
+    clock: Clock,
+) -> DatasetVersionWithExampleIds:
+    """Add examples to a version in place, to the newest when none is named.
+
+    Raises:
+        NotFound: no such dataset or version.
+        Invalid: an example is empty or has a system column.
+    """
+    dataset = _row(connection, dataset_id)
+    version = _version_row(connection, dataset_id, version_id)
+    now = clock.now_ns()
+    new_ids = _insert_examples(connection, version.id, rows, now)
+    # The SDK caches by id and `updated_at` to the second, so every example write moves it.
+    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
+        connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
+    return DatasetVersionWithExampleIds(
+        id=dataset_id,
+        name=dataset.name,
+        space_id=dataset.space_id,
+        created_at=moment(dataset.created_ns),
+        updated_at=moment(now),
+        dataset_version_id=version.id,
+        example_ids=new_ids,
+    )
+
+
+def page(
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+) -> DatasetPage:
+    """Datasets, newest first."""
+    query = sa.select(datasets).where(spaces.within(datasets, space_id, space_name))
+    if name:
+        query = query.where(named_like(datasets.c.name, name))
+    rows, pagination = by_arrival(connection, query, datasets.c.n, at)
+    return DatasetPage(datasets=[_dataset(row, None) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, dataset_id: str) -> Dataset:
+    """One dataset with its versions, newest first.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = _row(connection, dataset_id)
+    versions = connection.execute(
+        sa.select(dataset_versions)
+        .where(dataset_versions.c.dataset_id == dataset_id)
+        .order_by(dataset_versions.c.n.desc())
+    ).fetchall()
+    return _dataset(row, [_version(version) for version in versions])
+
+
+def delete(connection: sa.Connection, dataset_id: str) -> None:
+    """Remove a dataset with its examples, experiments and tasks.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    _row(connection, dataset_id)
+    connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
+
+
+def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice) -> ExamplePage:
+    """Examples of a version, oldest first; of the newest version when none is named.
+
+    Raises:
+        NotFound: no such dataset or version.
+    """
+    _row(connection, dataset_id)
+    version = _version_row(connection, dataset_id, version_id)
+    query = sa.select(examples).where(examples.c.version_id == version.id)
+    rows, pagination = by_arrival(connection, query, examples.c.n, at, newest_first=False)
+    return ExamplePage(examples=[_example(row) for row in rows], pagination=pagination)
+
+
+def newest_version(connection: sa.Connection, dataset_id: str) -> str:
+    """The id of the newest version.
+
+    Raises:
+        NotFound: no such dataset.
+    """
+    return _version_row(connection, dataset_id, None).id
+
+
+def example_columns(connection: sa.Connection, dataset_id: str) -> dict[str, dict[str, Any]]:
+    """The columns of every example of a dataset, by example id; all versions."""
+    query = (
+        sa.select(examples.c.id, examples.c.data)
+        .join(dataset_versions, dataset_versions.c.id == examples.c.version_id)
+        .where(dataset_versions.c.dataset_id == dataset_id)
+    )
+    return {row.id: row.data for row in connection.execute(query)}
+
+
+def _insert_examples(
+    connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int
+) -> list[str]:
+    for position, row in enumerate(rows, start=1):
+        if not row:
+            raise Invalid(f"Example {position} is empty.", "Give each example at least one field.")
+        if owned := SYSTEM_COLUMNS & row.keys():
+            raise Invalid(
+                f"Example {position} has the system field(s) {', '.join(sorted(owned))}.",
+                "Leave them out or rename them; the server gives its own.",
+            )
+    new_ids = [str(uuid.uuid4()) for _ in rows]
+    connection.execute(
+        examples.insert(),
+        [
+            {"id": key, "version_id": version_id, "data": row, "created_ns": now, "updated_ns": now}
+            for key, row in zip(new_ids, rows, strict=True)
+        ],
+    )
+    return new_ids
+
+
+def _row(connection: sa.Connection, dataset_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(datasets).where(datasets.c.id == dataset_id)).first()
+    if row is None:
+        raise NotFound(f"There is no dataset with the id {dataset_id!r}.", "GET /v2/datasets lists them.")
+    return row
+
+
+def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | None) -> sa.Row[Any]:
+    query = sa.select(dataset_versions).where(dataset_versions.c.dataset_id == dataset_id)
+    if version_id is not None:
+        query = query.where(dataset_versions.c.id == version_id)
+    row = connection.execute(query.order_by(dataset_versions.c.n.desc()).limit(1)).first()
+    if row is None:
+        raise NotFound(f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them.")
+    return row
+
+
+def _dataset(row: sa.Row[Any], versions: list[DatasetVersion] | None) -> Dataset:
+    return Dataset(
+        id=row.id,
+        name=row.name,
+        space_id=row.space_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+        versions=versions,
+    )
+
+
+def _version(row: sa.Row[Any]) -> DatasetVersion:
+    return DatasetVersion(
+        id=row.id,
+        name=row.name,
+        dataset_id=row.dataset_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )
+
+
+def _example(row: sa.Row[Any]) -> DatasetExample:
+    return DatasetExample.model_validate(
+        {
+            **row.data,
+            "id": row.id,
+            "created_at": moment(row.created_ns),
+            "updated_at": moment(row.updated_ns),
+        }
+    )

@@ -1,0 +1,220 @@
+"""Evaluators and their immutable versions in the store."""
+
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store import integrations, spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor, named_like
+from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
+from assaykit.engine.store.times import moment
+from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.wire.bodies import Pagination
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateEvaluatorRequest,
+    CreateTemplateVersionRequest,
+    CreateVersionRequest,
+    Evaluator,
+    EvaluatorPage,
+    EvaluatorVersion,
+    EvaluatorWithVersion,
+)
+
+_LIST = "GET /v2/evaluators lists them."
+
+
+def create(connection: sa.Connection, wanted: CreateEvaluatorRequest, clock: Clock) -> EvaluatorWithVersion:
+    """A new evaluator with its first version.
+
+    Raises:
+        NotFound: no such space or integration.
+        Invalid: `type` and the config do not agree.
+        Conflict: the space has an evaluator of this name.
+    """
+    spaces.get(connection, wanted.space_id)
+    if _type(wanted.version) != wanted.type:
+        raise Invalid(
+            f"type is {wanted.type} but the version holds a {_type(wanted.version).lower()} config.",
+            "Send the config that belongs to the type.",
+        )
+    taken = sa.select(evaluators.c.id).where(
+        evaluators.c.space_id == wanted.space_id, evaluators.c.name == wanted.name
+    )
+    if connection.execute(taken).first():
+        raise Conflict(
+            f"This space has an evaluator named {wanted.name!r} already.",
+            "Add a version to it, or choose another name.",
+        )
+    row = connection.execute(
+        evaluators.insert()
+        .values(
+            id=next_id(connection, "Evaluator", clock),
+            space_id=wanted.space_id,
+            name=wanted.name,
+            description=wanted.description,
+            type=wanted.type,
+            created_ns=clock.now_ns(),
+            updated_ns=clock.now_ns(),
+        )
+        .returning(evaluators)
+    ).one()
+    version = _insert_version(connection, row.id, wanted.version, clock)
+    return _with_version(row, version)
+
+
+def add_version(
+    connection: sa.Connection, evaluator_id: str, wanted: CreateVersionRequest, clock: Clock
+) -> EvaluatorVersion:
+    """A new version, which is the newest from now on.
+
+    Raises:
+        NotFound: no such evaluator or integration.
+        Invalid: the config is of another type than the evaluator.
+    """
+    row = _row(connection, evaluator_id)
+    if _type(wanted) != row.type:
+        raise Invalid(f"This is a {row.type.lower()} evaluator; the config sent is of another type.")
+    version = _insert_version(connection, evaluator_id, wanted, clock)
+    connection.execute(
+        evaluators.update().where(evaluators.c.id == evaluator_id).values(updated_ns=clock.now_ns())
+    )
+    return version
+
+
+def page(
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+) -> EvaluatorPage:
+    """Evaluators, last updated first."""
+    query = sa.select(evaluators).where(spaces.within(evaluators, space_id, space_name))
+    if name:
+        query = query.where(named_like(evaluators.c.name, name))
+    if at.cursor is not None:
+        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
+        query = query.where(sa.tuple_(evaluators.c.updated_ns, evaluators.c.n) < last)
+    query = query.order_by(evaluators.c.updated_ns.desc(), evaluators.c.n.desc()).limit(at.limit + 1)
+    rows = connection.execute(query).fetchall()
+    pagination = Pagination()
+    if len(rows) > at.limit:
+        rows = rows[: at.limit]
+        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].updated_ns, rows[-1].n))
+    return EvaluatorPage(evaluators=[_evaluator(row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, evaluator_id: str, version_id: str | None = None) -> EvaluatorWithVersion:
+    """One evaluator with the version asked for, or its newest.
+
+    Raises:
+        NotFound: no such evaluator, or no such version of it.
+    """
+    row = _row(connection, evaluator_id)
+    query = sa.select(evaluator_versions).where(evaluator_versions.c.evaluator_id == evaluator_id)
+    if version_id is not None:
+        query = query.where(evaluator_versions.c.id == version_id)
+    version = connection.execute(query.order_by(evaluator_versions.c.n.desc()).limit(1)).first()
+    if version is None:
+        raise NotFound(f"Evaluator {row.name!r} has no version with the id {version_id!r}.")
+    return _with_version(row, _version(version))
+
+
+def delete(connection: sa.Connection, evaluator_id: str) -> None:
+    """Remove an evaluator with all versions.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: tasks use it; they are listed.
+    """
+    row = _row(connection, evaluator_id)
+    entry = sa.func.json_each(tasks.c.evaluators).table_valued("value")
+    using = (
+        connection.execute(
+            sa.select(tasks.c.name)
+            .select_from(tasks, entry)
+            .where(sa.func.json_extract(entry.c.value, "$.evaluator_id") == evaluator_id)
+        )
+        .scalars()
+        .all()
+    )
+    if using:
+        raise Conflict(
+            f"Evaluator {row.name!r} is used by the task(s) {', '.join(repr(name) for name in using)}.",
+            "Delete the tasks first.",
+        )
+    connection.execute(evaluators.delete().where(evaluators.c.id == evaluator_id))
+
+
+def _row(connection: sa.Connection, evaluator_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(evaluators).where(evaluators.c.id == evaluator_id)).first()
+    if row is None:
+        raise NotFound(f"There is no evaluator with the id {evaluator_id!r}.", _LIST)
+    return row
+
+
+def _type(wanted: CreateVersionRequest) -> str:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        return "TEMPLATE"
+    return "CODE" if isinstance(wanted, CreateCodeVersionRequest) else "REMOTE"
+
+
+def _insert_version(
+    connection: sa.Connection, evaluator_id: str, wanted: CreateVersionRequest, clock: Clock
+) -> EvaluatorVersion:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        config = wanted.template_config
+        integrations.access(connection, config.llm_config.ai_integration_id)
+    elif isinstance(wanted, CreateCodeVersionRequest):
+        config = wanted.code_config
+    else:
+        raise Unsupported(
+            "Remote evaluators are not run by the embedded engine.",
+            "Use an LLM judge or a managed code evaluator; on AX, create it there.",
+        )
+    body = config.model_dump(mode="json", exclude_none=True)
+    row = connection.execute(
+        evaluator_versions.insert()
+        .values(
+            id=next_id(connection, "EvaluatorVersion", clock),
+            evaluator_id=evaluator_id,
+            commit_hash=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:40],
+            commit_message=wanted.commit_message,
+            type=_type(wanted),
+            config=body,
+            created_ns=clock.now_ns(),
+        )
+        .returning(evaluator_versions)
+    ).one()
+    return _version(row)
+
+
+def _version(row: sa.Row[Any]) -> EvaluatorVersion:
+    return EvaluatorVersion.model_validate(
+        {
+            "id": row.id,
+            "evaluator_id": row.evaluator_id,
+            "commit_hash": row.commit_hash,
+            "commit_message": row.commit_message,
+            "created_at": moment(row.created_ns),
+            "type": row.type,
+            f"{row.type.lower()}_config": row.config,
+        }
+    )
+
+
+def _evaluator(row: sa.Row[Any]) -> Evaluator:
+    return Evaluator(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        type=row.type,
+        space_id=row.space_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )
+
+
+def _with_version(row: sa.Row[Any], version: EvaluatorVersion) -> EvaluatorWithVersion:
+    return EvaluatorWithVersion(**dict(_evaluator(row)), version=version)

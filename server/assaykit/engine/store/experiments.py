@@ -1,0 +1,202 @@
+"""Experiments and their runs in the store."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store import datasets, spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import evals, experiment_runs, experiments
+from assaykit.engine.store.times import moment
+from assaykit.engine.store.verdicts import flat_columns
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.experiments import (
+    CreateExperimentRequest,
+    Experiment,
+    ExperimentPage,
+    ExperimentRun,
+    ExperimentRunInput,
+    ExperimentRunPage,
+    ExperimentWithRunIds,
+)
+
+
+def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
+    """A new experiment with its first runs.
+
+    Raises:
+        NotFound: no such dataset or space.
+        Conflict: the dataset has an experiment of this name.
+        Invalid: a run of a dataset's experiment has no `example_id`.
+    """
+    version_id = None
+    if wanted.dataset_id is not None:
+        dataset = datasets.get(connection, wanted.dataset_id)
+        space_id = dataset.space_id or ""
+        version_id = datasets.newest_version(connection, wanted.dataset_id)
+    else:
+        space_id = spaces.get(connection, wanted.space_id or "").id
+    _refuse_taken(connection, wanted)
+    now = clock.now_ns()
+    row = connection.execute(
+        experiments.insert()
+        .values(
+            id=next_id(connection, "Experiment", clock),
+            space_id=space_id,
+            dataset_id=wanted.dataset_id,
+            dataset_version_id=version_id,
+            name=wanted.name,
+            created_ns=now,
+            updated_ns=now,
+        )
+        .returning(experiments)
+    ).one()
+    run_ids = _insert_runs(connection, row, wanted.experiment_runs, now)
+    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def append(
+    connection: sa.Connection, experiment_id: str, runs: Sequence[ExperimentRunInput], clock: Clock
+) -> ExperimentWithRunIds:
+    """Add runs to an experiment.
+
+    Raises:
+        NotFound: no such experiment.
+        Invalid: a run of a dataset's experiment has no `example_id`.
+    """
+    _row(connection, experiment_id)
+    row = connection.execute(
+        experiments.update()
+        .where(experiments.c.id == experiment_id)
+        .values(updated_ns=clock.now_ns())
+        .returning(experiments)
+    ).one()
+    run_ids = _insert_runs(connection, row, runs, clock.now_ns())
+    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def page(
+    connection: sa.Connection, *, dataset_id: str | None, space_id: str | None, name: str | None, at: Slice
+) -> ExperimentPage:
+    """Experiments, newest first."""
+    query = sa.select(experiments).where(spaces.within(experiments, space_id, None))
+    if dataset_id:
+        query = query.where(experiments.c.dataset_id == dataset_id)
+    if name:
+        query = query.where(named_like(experiments.c.name, name))
+    rows, pagination = by_arrival(connection, query, experiments.c.n, at)
+    return ExperimentPage(experiments=[_experiment(row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, experiment_id: str) -> Experiment:
+    """One experiment.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _experiment(_row(connection, experiment_id))
+
+
+def delete(connection: sa.Connection, experiment_id: str) -> None:
+    """Remove an experiment with its runs and verdicts.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    _row(connection, experiment_id)
+    connection.execute(evals.delete().where(evals.c.scope_id == experiment_id))
+    connection.execute(experiments.delete().where(experiments.c.id == experiment_id))
+
+
+def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> ExperimentRunPage:
+    """Runs in the order they were added, with uploaded and computed verdicts as flat columns.
+
+    Raises:
+        NotFound: no such experiment.
+    """
+    _row(connection, experiment_id)
+    query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
+    rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
+    verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    return ExperimentRunPage(
+        experiment_runs=[_run(row, verdicts.get(row.id, {})) for row in rows], pagination=pagination
+    )
+
+
+def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> list[sa.Row[Any]]:
+    """`(id, experiment_id, example_id, data)` of every run of some experiments, in order of arrival."""
+    query = sa.select(
+        experiment_runs.c.id, experiment_runs.c.experiment_id, experiment_runs.c.example_id, experiment_runs.c.data
+    ).where(experiment_runs.c.experiment_id.in_(list(experiment_ids)))
+    return list(connection.execute(query.order_by(experiment_runs.c.n)))
+
+
+def _refuse_taken(connection: sa.Connection, wanted: CreateExperimentRequest) -> None:
+    same = experiments.c.name == wanted.name
+    if wanted.dataset_id is None:
+        same &= experiments.c.dataset_id.is_(None) & (experiments.c.space_id == wanted.space_id)
+    else:
+        same &= experiments.c.dataset_id == wanted.dataset_id
+    if connection.execute(sa.select(experiments.c.id).where(same)).first():
+        raise Conflict(
+            f"There is an experiment named {wanted.name!r} already.",
+            "Choose another name, or add runs to the existing one.",
+        )
+
+
+def _insert_runs(
+    connection: sa.Connection, experiment: sa.Row[Any], runs: Sequence[ExperimentRunInput], now: int
+) -> list[str]:
+    if experiment.dataset_id is not None:
+        without = [position for position, run in enumerate(runs, start=1) if not run.example_id]
+        if without:
+            raise Invalid(
+                f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
+                "Each run of a dataset's experiment names the example it belongs to.",
+            )
+    run_ids = [str(uuid.uuid4()) for _ in runs]
+    connection.execute(
+        experiment_runs.insert(),
+        [
+            {
+                "id": key,
+                "experiment_id": experiment.id,
+                "example_id": run.example_id,
+                "data": run.model_dump(mode="json", exclude={"example_id"}),
+                "created_ns": now,
+            }
+            for key, run in zip(run_ids, runs, strict=True)
+        ],
+    )
+    return run_ids
+
+
+def _row(connection: sa.Connection, experiment_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(experiments).where(experiments.c.id == experiment_id)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no experiment with the id {experiment_id!r}.", "GET /v2/experiments lists them."
+        )
+    return row
+
+
+def _experiment(row: sa.Row[Any]) -> Experiment:
+    return Experiment(
+        id=row.id,
+        name=row.name,
+        space_id=row.space_id,
+        dataset_id=row.dataset_id,
+        dataset_version_id=row.dataset_version_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )
+
+
+def _run(row: sa.Row[Any], verdicts: dict[str, Any]) -> ExperimentRun:
+    return ExperimentRun.model_validate(
+        {**row.data, **verdicts, "id": row.id, "example_id": row.example_id}
+    )

@@ -1,0 +1,60 @@
+"""Lists in pages: an opaque cursor that says after which row the next page starts."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.problems import Malformed
+from assaykit.wire.bodies import Pagination
+
+
+class Slice(NamedTuple):
+    """Which page is asked for. `limit` counts rows; `cursor` comes from the page before."""
+
+    limit: int
+    cursor: str | None = None
+
+
+def encode_cursor(*key: int) -> str:
+    """The cursor after the row whose sort key is `key`."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode("ascii")
+
+
+def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
+    """The sort key inside a cursor of ours.
+
+    Raises:
+        Malformed: this is no cursor of this list.
+    """
+    try:
+        key = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        key = None
+    if not (isinstance(key, list) and len(key) == parts and all(isinstance(part, int) for part in key)):
+        raise Malformed("The cursor is not one that this list gave.", "Start again without a cursor.")
+    return tuple(key)
+
+
+def by_arrival(
+    connection: sa.Connection, query: sa.Select[Any], n: sa.Column[int], page: Slice, *, newest_first: bool = True
+) -> tuple[Sequence[sa.Row[Any]], Pagination]:
+    """One page of `query` in order of arrival, and where the next one starts."""
+    if page.cursor is not None:
+        (last,) = decode_cursor(page.cursor, 1)
+        query = query.where(n < last if newest_first else n > last)
+    rows = connection.execute(
+        query.order_by(n.desc() if newest_first else n.asc()).limit(page.limit + 1)
+    ).fetchall()
+    if len(rows) <= page.limit:
+        return rows, Pagination()
+    rows = rows[: page.limit]
+    return rows, Pagination(has_more=True, next_cursor=encode_cursor(rows[-1]._mapping[n]))  # noqa: SLF001  (public, despite the underscore)
+
+
+def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
+    """AX's name filter: a substring, in any case."""
+    return sa.func.instr(sa.func.lower(column), part.lower()) > 0

@@ -1,0 +1,310 @@
+"""Task runs and their items in the store. Every count of a run comes from its items."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.problems import Malformed
+from assaykit.engine.store import experiments, tasks
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival
+from assaykit.engine.store.spans import Window
+from assaykit.engine.store.tables import run_items, task_runs
+from assaykit.engine.store.tables import tasks as task_table
+from assaykit.engine.store.times import moment, nanoseconds
+from assaykit.errors import Invalid, NotFound
+from assaykit.wire.local import RunOutcome, RunReport
+from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
+from assaykit.wire.tasks import Task
+
+FIRST_WINDOW_NS = 7 * 24 * 3600 * 1_000_000_000
+"""How far back a first run looks when no start is given."""
+
+_ABANDONED = (
+    "The process that executed this run ended before it was done. What was scored stays; trigger the task again "
+    "and those rows are skipped."
+)
+
+ItemState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
+
+
+class Item(NamedTuple):
+    """One row and evaluator of a run. `position` orders rows: the newest is 0."""
+
+    position: int
+    target_id: str
+    evaluator_id: str
+
+
+class Outcome(NamedTuple):
+    """What became of an item."""
+
+    item: Item
+    state: ItemState
+    label: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def trigger(
+    connection: sa.Connection, task_id: str, wanted: TriggerEvaluationRequest, owner: str, clock: Clock
+) -> TaskRun:
+    """A new run in PENDING, owned by this engine.
+
+    Raises:
+        NotFound: no such task, or no such experiment.
+        Invalid: a field does not fit the task's target.
+    """
+    task = tasks.get(connection, task_id)
+    _check(connection, task, wanted)
+    now = clock.now_ns()
+    window = _window(task, wanted, now) if task.project_id is not None else None
+    row = connection.execute(
+        task_runs.insert()
+        .values(
+            id=next_id(connection, "TaskRun", clock),
+            task_id=task_id,
+            status="PENDING",
+            request=wanted.model_dump(mode="json", exclude_none=True),
+            data_start_ns=window.start_ns if window else None,
+            data_end_ns=window.end_ns if window else None,
+            owner=owner,
+            heartbeat_ns=now,
+            created_ns=now,
+        )
+        .returning(task_runs)
+    ).one()
+    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=now))
+    return _run(connection, row)
+
+
+def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
+    """A task's runs, newest first.
+
+    Raises:
+        NotFound: no such task.
+    """
+    tasks.get(connection, task_id)
+    query = sa.select(task_runs).where(task_runs.c.task_id == task_id)
+    if status is not None:
+        query = query.where(task_runs.c.status == status)
+    rows, pagination = by_arrival(connection, query, task_runs.c.n, at)
+    return TaskRunPage(task_runs=[_run(connection, row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, run_id: str) -> TaskRun:
+    """One run with its counts.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _run(connection, _row(connection, run_id))
+
+
+def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | None]:
+    """What a run has to do: its task, its request, and its window when it reads spans."""
+    row = _row(connection, run_id)
+    window = None if row.data_start_ns is None else Window(row.data_start_ns, row.data_end_ns)
+    return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(row.request), window
+
+
+def start(connection: sa.Connection, run_id: str, items: Iterable[Item], clock: Clock) -> bool:
+    """PENDING becomes RUNNING and its items are queued; False when it was cancelled before."""
+    moved = connection.execute(
+        task_runs.update()
+        .where(task_runs.c.id == run_id, task_runs.c.status == "PENDING")
+        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns())
+    )
+    if moved.rowcount == 0:
+        return False
+    rows = [{"run_id": run_id, "state": "PENDING", **item._asdict()} for item in items]
+    if rows:
+        connection.execute(run_items.insert(), rows)
+    return True
+
+
+def record(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome], now_ns: int) -> bool:
+    """Store outcomes and show a sign of life; False when the run is no longer RUNNING, and nothing is stored."""
+    alive = connection.execute(
+        task_runs.update()
+        .where(task_runs.c.id == run_id, task_runs.c.status == "RUNNING")
+        .values(heartbeat_ns=now_ns)
+    )
+    if alive.rowcount == 0:
+        return False
+    if outcomes:
+        connection.execute(
+            run_items.update().where(
+                run_items.c.run_id == run_id,
+                run_items.c.position == sa.bindparam("at_position"),
+                run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
+            ),
+            [
+                {
+                    "at_position": outcome.item.position,
+                    "of_evaluator": outcome.item.evaluator_id,
+                    "state": outcome.state,
+                    "label": outcome.label,
+                    "reason": outcome.reason,
+                    "detail": outcome.detail,
+                }
+                for outcome in outcomes
+            ],
+        )
+    return True
+
+
+def finish(
+    connection: sa.Connection, run_id: str, status: RunStatus, reason: str | None, clock: Clock
+) -> TaskRun:
+    """End a run that has not ended; one that has stays as it is."""
+    connection.execute(
+        task_runs.update()
+        .where(task_runs.c.id == run_id, task_runs.c.status.in_(("PENDING", "RUNNING")))
+        .values(status=status, finished_ns=clock.now_ns(), failure_reason=reason)
+    )
+    return get(connection, run_id)
+
+
+def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
+    """End a PENDING or RUNNING run; what was scored stays.
+
+    Raises:
+        NotFound: no such run.
+        Malformed: the run has ended already.
+    """
+    row = _row(connection, run_id)
+    if row.status not in {"PENDING", "RUNNING"}:
+        raise Malformed(
+            f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed."
+        )
+    return finish(connection, run_id, "CANCELLED", "Cancelled on request; what was scored stays.", clock)
+
+
+def beat(connection: sa.Connection, owner: str, now_ns: int) -> None:
+    """Show that the owner's runs are alive."""
+    connection.execute(
+        task_runs.update()
+        .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
+        .values(heartbeat_ns=now_ns)
+    )
+
+
+def fail_orphans(connection: sa.Connection, silent_since_ns: int, clock: Clock) -> int:
+    """End the runs whose engine has been silent since then: nobody else would. Returns how many."""
+    ended = connection.execute(
+        task_runs.update()
+        .where(task_runs.c.status.in_(("PENDING", "RUNNING")), task_runs.c.heartbeat_ns < silent_since_ns)
+        .values(
+            status="FAILED",
+            finished_ns=clock.now_ns(),
+            failure_reason=_ABANDONED,
+        )
+    )
+    return ended.rowcount
+
+
+def abandon(connection: sa.Connection, owner: str, clock: Clock) -> None:
+    """End the runs of an engine that is stopping."""
+    connection.execute(
+        task_runs.update()
+        .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
+        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_ABANDONED)
+    )
+
+
+def active(connection: sa.Connection) -> int:
+    """How many runs have not ended."""
+    query = sa.select(sa.func.count()).where(task_runs.c.status.in_(("PENDING", "RUNNING")))
+    return connection.execute(query).scalar_one()
+
+
+def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
+    """Items by state."""
+    query = (
+        sa.select(run_items.c.state, sa.func.count())
+        .where(run_items.c.run_id == run_id)
+        .group_by(run_items.c.state)
+    )
+    return {state: number for state, number in connection.execute(query).tuples()}
+
+
+def report(connection: sa.Connection, run_id: str) -> RunReport:
+    """A run's outcomes by label and by cause, each cause with one example.
+
+    Raises:
+        NotFound: no such run.
+    """
+    _row(connection, run_id)
+    c = run_items.c
+    labels: dict[str, dict[str, int]] = {}
+    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
+    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)).tuples():
+        labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
+    causes: dict[str, list[RunOutcome]] = {"FAILED": [], "SKIPPED": []}
+    why = sa.func.coalesce(c.detail, c.reason)
+    unscored = (
+        sa.select(c.state, why, sa.func.count(), sa.func.min(c.target_id))
+        .where(c.run_id == run_id, c.state.in_(tuple(causes)))
+        .group_by(c.state, why)
+        .order_by(sa.func.count().desc())
+    )
+    for state, reason, number, example in connection.execute(unscored).tuples():
+        causes[state].append(RunOutcome(reason=reason or "no reason given", rows=number, example=example))
+    return RunReport(
+        labels=labels,
+        total=sum(counts(connection, run_id).values()),
+        errors=causes["FAILED"],
+        skipped=causes["SKIPPED"],
+    )
+
+
+def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest) -> None:
+    if task.project_id is not None:
+        if wanted.experiment_ids:
+            raise Invalid("experiment_ids belong to a dataset task; this one reads a project.")
+        if wanted.data_start_time and wanted.data_end_time and wanted.data_start_time > wanted.data_end_time:
+            raise Invalid("data_start_time lies after data_end_time.", "Swap them.")
+        return
+    if wanted.data_start_time or wanted.data_end_time:
+        raise Invalid("A window belongs to a project task; this one reads experiments.", "Leave it out.")
+    for experiment_id in wanted.experiment_ids or ():
+        experiment = experiments.get(connection, experiment_id)
+        if experiment.dataset_id != task.dataset_id:
+            raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than this task.")
+
+
+def _window(task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> Window:
+    end_ns = nanoseconds(wanted.data_end_time)
+    end_ns = now_ns if end_ns is None else end_ns + 999
+    start_ns = nanoseconds(wanted.data_start_time)
+    if start_ns is None:
+        start_ns = nanoseconds(task.last_run_at)
+    return Window(end_ns - FIRST_WINDOW_NS if start_ns is None else start_ns, end_ns)
+
+
+def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(task_runs).where(task_runs.c.id == run_id)).first()
+    if row is None:
+        raise NotFound(f"There is no task run with the id {run_id!r}.", "GET /v2/tasks/{id}/runs lists them.")
+    return row
+
+
+def _run(connection: sa.Connection, row: sa.Row[Any]) -> TaskRun:
+    number = counts(connection, row.id)
+    return TaskRun(
+        id=row.id,
+        task_id=row.task_id,
+        status=row.status,
+        run_started_at=moment(row.started_ns),
+        run_finished_at=moment(row.finished_ns),
+        data_start_time=moment(row.data_start_ns),
+        data_end_time=moment(row.data_end_ns),
+        num_successes=number.get("SCORED", 0),
+        num_errors=number.get("FAILED", 0),
+        num_skipped=number.get("SKIPPED", 0),
+        created_at=moment(row.created_ns),
+        failure_reason=row.failure_reason,
+    )

@@ -1,0 +1,157 @@
+"""Spans in the store: written as they arrive, listed newest first."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from assaykit.engine.store import projects, verdicts
+from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
+from assaykit.engine.store.span_filters import where
+from assaykit.engine.store.tables import spans
+from assaykit.engine.store.times import moment
+from assaykit.filters.fields import span_tree
+from assaykit.wire.bodies import Pagination
+from assaykit.wire.spans import Evaluation, Span, SpanContext, SpanEvent, SpanPage
+
+_ROWS_PER_INSERT = 500
+
+
+class Window(NamedTuple):
+    """Start times that are meant, in nanoseconds, both ends included."""
+
+    start_ns: int
+    end_ns: int
+
+
+class Shape(NamedTuple):
+    """Which columns of each span are answered, and how long their strings may be."""
+
+    included: frozenset[str] | None = None
+    excluded: frozenset[str] = frozenset()
+    string_limit: int | None = None
+
+    def wants(self, column: str) -> bool:
+        """Whether `column` is answered."""
+        if self.included is not None:
+            return column in self.included
+        return column not in self.excluded
+
+    def cut(self, value: Any) -> Any:
+        """The value, a long string cut."""
+        if self.string_limit is not None and isinstance(value, str):
+            return value[: self.string_limit]
+        return value
+
+
+EVERYTHING = Shape()
+
+
+def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Store spans; one that was sent before is replaced, keeping its place in the sequence."""
+    statement = insert(spans)
+    replaced = {
+        column.name: statement.excluded[column.name]
+        for column in spans.columns
+        if column.name not in {"n", "project_id", "span_id"}
+    }
+    statement = statement.on_conflict_do_update(index_elements=["project_id", "span_id"], set_=replaced)
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        some = rows[start : start + _ROWS_PER_INSERT]
+        connection.execute(statement, [{**row, "project_id": project_id} for row in some])
+
+
+def page(
+    connection: sa.Connection, project_id: str, window: Window, filter_text: str | None, shape: Shape, at: Slice
+) -> SpanPage:
+    """One page of a project's spans with their verdicts, newest start first.
+
+    Raises:
+        NotFound: no such project.
+        Invalid: the filter cannot be read.
+    """
+    projects.get(connection, project_id)
+    query = sa.select(spans).where(_chosen(project_id, window, filter_text))
+    if at.cursor is not None:
+        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
+        query = query.where(sa.tuple_(spans.c.start_ns, spans.c.n) < last)
+    query = query.order_by(spans.c.start_ns.desc(), spans.c.n.desc()).limit(at.limit + 1)
+    rows = connection.execute(query).fetchall()
+    pagination = Pagination()
+    if len(rows) > at.limit:
+        rows = rows[: at.limit]
+        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
+    found = verdicts.of(connection, project_id, "SPAN", [row.span_id for row in rows])
+    return SpanPage(
+        spans=[_span(row, found.get(row.span_id, []), shape) for row in rows], pagination=pagination
+    )
+
+
+def matching_ids(
+    connection: sa.Connection, project_id: str, window: Window, filters: Iterable[str | None]
+) -> list[str]:
+    """Ids of the spans that every one of `filters` takes, newest first."""
+    query = sa.select(spans.c.span_id).where(
+        spans.c.project_id == project_id,
+        spans.c.start_ns.between(*window),
+        *(where(span_tree(text), project_id) for text in filters if text is not None),
+    )
+    return list(connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())).scalars())
+
+
+def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
+    """Some spans in full, with their verdicts, by id."""
+    query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))
+    found = verdicts.of(connection, project_id, "SPAN", span_ids)
+    return {
+        row.span_id: _span(row, found.get(row.span_id, []), EVERYTHING) for row in connection.execute(query)
+    }
+
+
+def count(connection: sa.Connection) -> int:
+    """How many spans the store holds."""
+    return connection.execute(sa.select(sa.func.count()).select_from(spans)).scalar_one()
+
+
+def _chosen(project_id: str, window: Window, filter_text: str | None) -> sa.ColumnElement[bool]:
+    chosen = (spans.c.project_id == project_id) & spans.c.start_ns.between(*window)
+    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id)
+
+
+def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span:
+    def kept(column: str, value: Any) -> Any:
+        return shape.cut(value) if shape.wants(column) else None
+
+    return Span(
+        context=SpanContext(trace_id=row.trace_id, span_id=row.span_id),
+        name=kept("name", row.name),
+        kind=kept("span_kind", row.kind),
+        parent_id=kept("parent_id", row.parent_id),
+        start_time=moment(row.start_ns),
+        end_time=moment(row.end_ns),
+        status_code=kept("status_code", row.status_code),
+        status_message=kept("status_message", row.status_message),
+        attributes={
+            key: shape.cut(value)
+            for key, value in row.attributes.items()
+            if shape.wants(f"attributes.{key}")
+        },
+        evaluations=[verdict for verdict in evaluations if _wants_verdict(shape, verdict.name)],
+        events=[_event(event) for event in row.events] if shape.wants("events") else [],
+    )
+
+
+def _wants_verdict(shape: Shape, name: str) -> bool:
+    columns = [f"eval.{name}.{field}" for field in ("label", "score", "explanation")]
+    return any(shape.wants(column) for column in columns)
+
+
+def _event(event: dict[str, Any]) -> SpanEvent:
+    timestamp = event.get("timestamp")
+    return SpanEvent(
+        name=event.get("name"),
+        timestamp=datetime.fromisoformat(timestamp) if timestamp else None,
+        attributes=event.get("attributes") or {},
+    )

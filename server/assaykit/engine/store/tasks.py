@@ -1,0 +1,163 @@
+"""Tasks in the store."""
+
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import evaluators as evaluator_table
+from assaykit.engine.store.tables import tasks
+from assaykit.engine.store.times import moment
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.filters.fields import row_tree, span_tree
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+
+
+def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -> Task:
+    """A new task.
+
+    Raises:
+        NotFound: the project, dataset, an experiment or an evaluator does not exist.
+        Conflict: the space has a task of this name.
+        Invalid: a filter cannot be read, or an evaluator does not fit the task.
+    """
+    space_id = _space_of_target(connection, wanted)
+    if _named(connection, space_id, wanted.name):
+        raise Conflict(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
+    _check_filters(wanted)
+    _check_evaluators(connection, wanted)
+    now = clock.now_ns()
+    row = connection.execute(
+        tasks.insert()
+        .values(
+            id=next_id(connection, "OnlineTask", clock),
+            space_id=space_id,
+            name=wanted.name,
+            type=wanted.type,
+            project_id=wanted.project_id,
+            dataset_id=wanted.dataset_id,
+            experiment_ids=wanted.experiment_ids,
+            sampling_rate=wanted.sampling_rate,
+            is_continuous=bool(wanted.is_continuous),
+            query_filter=wanted.query_filter,
+            evaluators=[
+                entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()
+            ],
+            created_ns=now,
+            updated_ns=now,
+        )
+        .returning(tasks)
+    ).one()
+    return _task(connection, row)
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    space_id: str | None,
+    space_name: str | None,
+    name: str | None,
+    exactly: dict[str, str],
+    at: Slice,
+) -> TaskPage:
+    """Tasks, newest first; `exactly` holds column values such as `project_id`."""
+    query = sa.select(tasks).where(spaces.within(tasks, space_id, space_name))
+    for column, value in exactly.items():
+        query = query.where(tasks.c[column] == value)
+    if name:
+        query = query.where(named_like(tasks.c.name, name))
+    rows, pagination = by_arrival(connection, query, tasks.c.n, at)
+    return TaskPage(tasks=[_task(connection, row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, task_id: str) -> Task:
+    """One task.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).first()
+    if row is None:
+        raise NotFound(f"There is no task with the id {task_id!r}.", "GET /v2/tasks lists them.")
+    return _task(connection, row)
+
+
+def delete(connection: sa.Connection, task_id: str) -> None:
+    """Remove a task with its runs; verdicts stay.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    get(connection, task_id)
+    connection.execute(tasks.delete().where(tasks.c.id == task_id))
+
+
+def _space_of_target(connection: sa.Connection, wanted: CreateTaskRequest) -> str:
+    if wanted.project_id is not None:
+        return projects.get(connection, wanted.project_id).space_id or ""
+    dataset = datasets.get(connection, wanted.dataset_id or "")
+    for experiment_id in wanted.experiment_ids or ():
+        experiment = experiments.get(connection, experiment_id)
+        if experiment.dataset_id != dataset.id:
+            raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than {dataset.name!r}.")
+    return dataset.space_id or ""
+
+
+def _named(connection: sa.Connection, space_id: str, name: str) -> bool:
+    same = sa.select(tasks.c.id).where(tasks.c.space_id == space_id, tasks.c.name == name)
+    return connection.execute(same).first() is not None
+
+
+def _check_filters(wanted: CreateTaskRequest) -> None:
+    check = span_tree if wanted.project_id is not None else row_tree
+    for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
+        if text is not None:
+            check(text)
+
+
+def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> None:
+    expected = "TEMPLATE" if wanted.type == "TEMPLATE_EVALUATION" else "CODE"
+    entries = wanted.evaluators or []
+    names: Counter[str] = Counter()
+    for entry in entries:
+        found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
+        if found.type != expected:
+            raise Invalid(
+                f"Evaluator {found.name!r} is of type {found.type}, which a {wanted.type} task does not run.",
+                "Put LLM judges and code evaluators into tasks of their own.",
+            )
+        if found.version.config is not None:
+            names[found.version.config.name] += 1
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise Invalid(
+            f"More than one evaluator writes the column {twice[0]!r}.", "Name each evaluator once, or rename one."
+        )
+
+
+def _task(connection: sa.Connection, row: sa.Row[Any]) -> Task:
+    entries = [TaskEvaluatorInput.model_validate(entry) for entry in row.evaluators]
+    query = sa.select(evaluator_table.c.id, evaluator_table.c.name).where(
+        evaluator_table.c.id.in_([entry.evaluator_id for entry in entries])
+    )
+    names = {found.id: found.name for found in connection.execute(query)}
+    return Task(
+        id=row.id,
+        name=row.name,
+        type=row.type,
+        project_id=row.project_id,
+        dataset_id=row.dataset_id,
+        experiment_ids=row.experiment_ids,
+        sampling_rate=row.sampling_rate,
+        is_continuous=row.is_continuous,
+        query_filter=row.query_filter,
+        evaluators=[
+            TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
+        ],
+        last_run_at=moment(row.last_run_ns),
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )

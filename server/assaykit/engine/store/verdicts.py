@@ -1,0 +1,77 @@
+"""Verdicts: reading them beside their rows, and writing them so that the latest one wins."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from assaykit.engine.store.tables import evals
+from assaykit.wire.spans import Evaluation
+
+Level = Literal["SPAN", "TRACE", "SESSION", "RUN"]
+
+_ROWS_PER_QUERY = 500
+"""Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
+
+
+def of(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> dict[str, list[Evaluation]]:
+    """The verdicts on some targets, by target id, each list in order of name."""
+    found: dict[str, list[Evaluation]] = defaultdict(list)
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        query = (
+            sa.select(evals)
+            .where(evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some))
+            .order_by(evals.c.name)
+        )
+        for row in connection.execute(query):
+            found[row.target_id].append(
+                Evaluation(
+                    name=row.name,
+                    label=row.label,
+                    score=row.score,
+                    explanation=row.explanation,
+                    metadata=row.metadata or None,
+                )
+            )
+    return found
+
+
+def flat_columns(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The same verdicts as columns `eval.<name>.label|score|explanation`, by target id."""
+    return {
+        target: {
+            f"eval.{verdict.name}.{field}": value
+            for verdict in verdicts
+            for field in ("label", "score", "explanation")
+            if (value := getattr(verdict, field)) is not None
+        }
+        for target, verdicts in of(connection, scope_id, level, target_ids).items()
+    }
+
+
+def labelled(connection: sa.Connection, scope_id: str, level: Level, name: str) -> set[str]:
+    """The targets that have a verdict of this evaluator."""
+    query = sa.select(evals.c.target_id).where(
+        evals.c.scope_id == scope_id, evals.c.level == level, evals.c.name == name
+    )
+    return set(connection.execute(query).scalars())
+
+
+def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write verdicts (rows of the table); one that is there already for its target and name is replaced."""
+    if not rows:
+        return
+    statement = insert(evals)
+    replaced = {
+        column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced), list(rows)
+    )

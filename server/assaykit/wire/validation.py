@@ -1,0 +1,39 @@
+"""pydantic's errors in our words: one line per field, the near name for a misspelt one, no value echoed."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+MOST_LINES = 8
+
+
+def describe(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """What is wrong, one line per field. `known` are the names that an unknown one may be meant for."""
+    names = list(known)
+    lines = list(dict.fromkeys(_line(detail, names) for detail in _most_specific(error)))
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more"]
+    return "\n".join(lines)
+
+
+def _most_specific(error: ValidationError) -> Sequence[ErrorDetails]:
+    return error.errors(include_url=False, include_context=True, include_input=False)
+
+
+def _line(detail: ErrorDetails, known: Sequence[str]) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    kind = detail["type"]
+    context: dict[str, Any] = detail.get("ctx") or {}
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
+        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+        return f"{where}: unknown name" + (f", did you mean {near[0]!r}?" if near else "")
+    if kind in {"missing", "missing_argument"}:
+        return f"{where}: required"
+    if kind in {"literal_error", "enum"}:
+        return f"{where}: expected one of {context.get('expected')}"
+    text = str(context["error"]) if kind == "value_error" and "error" in context else detail["msg"]
+    text = text[:1].lower() + text[1:]
+    return f"{where}: {text}" if where else text
