@@ -6,7 +6,8 @@ import httpx
 
 from assaykit.engine.store import integrations
 from assaykit.engine.store.database import Database
-from assaykit.judge.models import ChatModel, Endpoint, connect
+from assaykit.judge.models import ChatModel, Endpoint
+from assaykit.judge.providers import chat_model
 from assaykit.wire.evaluators import ManagedCodeConfig, TemplateConfig
 
 
@@ -38,4 +39,4 @@ class Models:
             function_calling=config.use_function_calling,
             structured_output=config.use_structured_output is not False,
         )
-        return connect(endpoint, self._client)
+        return chat_model(endpoint, self._client)

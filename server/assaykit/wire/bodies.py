@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -18,6 +18,19 @@ class ReplyBody(BaseModel):
     """A body that is answered: unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+    keeps_columns: ClassVar[bool] = False
+    """Whether rows of free columns lie inside."""
+
+    @classmethod
+    def read(cls, content: bytes | str) -> Self:
+        """The body in `content`. Request bodies inside a reply (a judge's config) may have grown fields too.
+
+        Raises:
+            ValidationError: something is missing or mistyped.
+        """
+        return cls.model_validate_json(content, extra=None if cls.keeps_columns else "ignore")
 
 
 class OpenBody(BaseModel):

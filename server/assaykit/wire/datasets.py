@@ -71,6 +71,8 @@ class DatasetExample(OpenBody):
 class ExamplePage(Page[DatasetExample]):
     """Oldest first. Source: `GET /v2/datasets/{dataset_id}/examples`; `limit` at most 500."""
 
+    keeps_columns = True
+
     examples: list[DatasetExample] = []
 
     @property

@@ -33,6 +33,10 @@ class InvocationParams(RequestBody):
     presence_penalty: float | None = None
     stop: list[str] | None = None
     top_k: int | None = None
+    response_format: dict[str, Any] | None = None
+    tool_config: dict[str, Any] | None = None
+    thinking_level: str | None = None
+    thinking_budget: int | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
 
@@ -42,14 +46,14 @@ class EvaluatorLlmConfig(RequestBody):
 
     ai_integration_id: str
     model_name: str
-    invocation_parameters: InvocationParams = InvocationParams()
-    provider_parameters: dict[str, Any] = {}
+    invocation_parameters: InvocationParams
+    provider_parameters: dict[str, Any]
 
 
 class TemplateConfig(RequestBody):
     """An LLM judge: a template with `{variable}` placeholders, and the labels it may answer with.
 
-    `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
+    `data_granularity` None, as old evaluators have it, means SPAN. `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
     creation and fails at run time, so our tools always ask for it.
     """
 
@@ -60,7 +64,7 @@ class TemplateConfig(RequestBody):
     use_structured_output: bool | None = None
     classification_choices: dict[str, float] | None = None
     direction: Annotated[Direction, AnyCase] = "MAXIMIZE"
-    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    data_granularity: Annotated[Granularity | None, AnyCase] = None
     llm_config: EvaluatorLlmConfig
 
 
@@ -75,25 +79,25 @@ class StaticParam(RequestBody):
 class ManagedCodeConfig(RequestBody):
     """One of the five built-in code evaluators, with its variables and static parameters."""
 
-    type: Annotated[Literal["MANAGED"], AnyCase] = "MANAGED"
+    type: Annotated[Literal["MANAGED"], AnyCase]
     name: ColumnName
     managed_evaluator: Annotated[ManagedEvaluator, AnyCase]
     variables: list[str]
     static_params: list[StaticParam] | None = None
-    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    data_granularity: Annotated[Granularity | None, AnyCase] = None
     query_filter: str | None = None
 
 
 class CustomCodeConfig(RequestBody):
     """A code evaluator in the user's own Python. Accepted on the wire, run by a later version."""
 
-    type: Annotated[Literal["CUSTOM"], AnyCase] = "CUSTOM"
+    type: Annotated[Literal["CUSTOM"], AnyCase]
     name: ColumnName
     code: str
     imports: str | None = None
     variables: list[str]
     static_params: list[StaticParam] | None = None
-    data_granularity: Annotated[Granularity, AnyCase] = "SPAN"
+    data_granularity: Annotated[Granularity | None, AnyCase] = None
     query_filter: str | None = None
 
 
@@ -148,7 +152,7 @@ class EvaluatorVersion(ReplyBody):
     commit_hash: str | None = None
     commit_message: str | None = None
     created_at: Timestamp | None = None
-    type: EvaluatorType
+    type: Annotated[EvaluatorType, AnyCase]
     template_config: TemplateConfig | None = None
     code_config: CodeConfig | None = None
     remote_config: RemoteConfig | None = None
@@ -165,7 +169,7 @@ class Evaluator(ReplyBody):
     id: str
     name: str
     description: str | None = None
-    type: EvaluatorType
+    type: Annotated[EvaluatorType, AnyCase]
     space_id: str | None = None
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None

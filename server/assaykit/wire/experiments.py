@@ -52,6 +52,8 @@ class ExperimentRun(OpenBody):
 class ExperimentRunPage(Page[ExperimentRun]):
     """In insertion order. Source: `GET /v2/experiments/{experiment_id}/runs`; `limit` at most 500."""
 
+    keeps_columns = True
+
     experiment_runs: list[ExperimentRun] = []
 
     @property

@@ -1,11 +1,11 @@
 """Task runs: one pass of a task over its rows. Source: REST v2 `/v2/task-runs`."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assaykit.wire.bodies import Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
 
 RunStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 FINAL_STATUSES: frozenset[RunStatus] = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
@@ -24,7 +24,6 @@ class TriggerEvaluationRequest(RequestBody):
     max_spans: int | None = Field(default=None, ge=1)
     override_evaluations: bool | None = None
     experiment_ids: list[str] | None = None
-    query_filter: str | None = None
 
 
 class TaskRun(ReplyBody):
@@ -33,7 +32,7 @@ class TaskRun(ReplyBody):
     id: str
     task_id: str | None = None
     experiment_id: str | None = None
-    status: RunStatus
+    status: Annotated[RunStatus, AnyCase]
     run_started_at: Timestamp | None = None
     run_finished_at: Timestamp | None = None
     data_start_time: Timestamp | None = None

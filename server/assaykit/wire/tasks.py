@@ -101,7 +101,7 @@ class Task(ReplyBody):
 
     id: str
     name: str
-    type: TaskType
+    type: Annotated[TaskType, AnyCase]
     project_id: str | None = None
     dataset_id: str | None = None
     sampling_rate: SamplingRate | None = None

@@ -1,7 +1,5 @@
 """OTLP over HTTP: where spans arrive. Protobuf and JSON; answered after they are stored."""
 
-from functools import partial
-
 import anyio.to_thread
 import sqlalchemy as sa
 from starlette.requests import Request
@@ -19,10 +17,11 @@ async def ingest(request: Request) -> Response:
 
     here = engine(request)
     content_type = request.headers.get("content-type", "")
-    work = partial(
-        otlp.read, await request.body(), content_type=content_type, content_encoding=request.headers.get("content-encoding")
+    encoding = request.headers.get("content-encoding")
+    body = await request.body()
+    arrived = await anyio.to_thread.run_sync(
+        lambda: otlp.spans(otlp.decode(body, content_type=content_type, content_encoding=encoding))
     )
-    arrived = await anyio.to_thread.run_sync(work)
 
     def store(connection: sa.Connection) -> None:
         space = spaces.page(connection, None, Slice(1)).spaces[0]

@@ -91,12 +91,11 @@ def _select_spans(
     scorers: Sequence[Scorer],
 ) -> Selection:
     project_id = task.project_id or ""
-    shared = (task.query_filter, request.query_filter)
-    matched = spans.matching_ids(connection, project_id, window, shared)
+    matched = spans.matching_ids(connection, project_id, window, (task.query_filter,))
     rate = 1.0 if task.sampling_rate is None else task.sampling_rate
     sample = matched if rate >= 1 else [span_id for span_id in matched if taken(span_id, rate)]
     allowed = [
-        set(spans.matching_ids(connection, project_id, window, (*shared, *scorer.filters)))
+        set(spans.matching_ids(connection, project_id, window, (task.query_filter, *scorer.filters)))
         if scorer.filters
         else None
         for scorer in scorers
@@ -154,7 +153,7 @@ def _select_experiment_runs(
     connection: sa.Connection, task: Task, request: TriggerEvaluationRequest, scorers: Sequence[Scorer]
 ) -> Selection:
     wanted = request.experiment_ids or task.experiment_ids or []
-    shared = [row_tree(text) for text in (task.query_filter, request.query_filter) if text]
+    shared = [row_tree(text) for text in (task.query_filter,) if text]
     every = [
         (scope, target, row)
         for scope, target, row in _experiment_rows(connection, set(wanted))

@@ -1,0 +1,1 @@
+"""HTTP, and only HTTP: the one way from the tools to a backend."""

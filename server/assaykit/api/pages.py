@@ -1,0 +1,46 @@
+"""Following cursors."""
+
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from assaykit.api.client import Api
+from assaykit.errors import ContractBroken
+from assaykit.wire.bodies import Page
+
+Row = TypeVar("Row")
+MOST_PAGES = 2_000
+"""A list longer than this is a loop on the other side."""
+
+
+async def rows(
+    api: Api,
+    at: str,
+    page: type[Page[Row]],
+    *,
+    body: BaseModel | None = None,
+    limit: int = 100,
+    **query: str | int | None,
+) -> AsyncGenerator[Row]:
+    """Every row of a list, page by page, in the list's order. `limit` is rows per request; a body makes it a POST.
+
+    Raises:
+        AssayError: as the client maps the status.
+        ContractBroken: a cursor repeats.
+    """
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        if body is None:
+            answer = await api.get(at, page, limit=limit, cursor=cursor, **query)
+        else:
+            answer = await api.post(at, page, body, limit=limit, cursor=cursor, **query)
+        for row in answer.rows:
+            yield row
+        following = answer.pagination.next_cursor
+        if not answer.pagination.has_more or following is None:
+            return
+        if following == cursor:
+            break
+        cursor = following
+    raise ContractBroken(f"The list {at} does not end.", "This is a fault of the backend; please report it.")

@@ -1,0 +1,66 @@
+"""From an HTTP status and its problem body to our error tree."""
+
+import httpx
+from pydantic import ValidationError
+
+from assaykit.errors import (
+    AssayError,
+    Conflict,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+    quote,
+)
+from assaykit.wire.bodies import Problem
+
+DETAIL_LIMIT = 1200
+
+BY_STATUS: dict[int, type[AssayError]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    405: Unsupported,
+    409: Conflict,
+    413: Invalid,
+    415: Invalid,
+    422: Invalid,
+    429: RateLimited,
+    501: Unsupported,
+}
+
+_KEY_HELP = "Check ARIZE_API_KEY, and that the key may use this space."
+
+
+def error_for(response: httpx.Response, who: str) -> AssayError:
+    """The error that a failed response means; the other side's words are quoted, clipped, and named as its own."""
+    detail = _detail(response)
+    kind = BY_STATUS.get(response.status_code)
+    if kind is RateLimited:
+        return RateLimited(
+            f"{who} asks to slow down.", "Wait, then try again.", retry_after_s=_seconds(response)
+        )
+    if kind is None:
+        return Unavailable(
+            f"{who} failed with status {response.status_code}: {detail}", "Try again later; look at its status first."
+        )
+    if kind is Unauthorized:
+        return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)
+    return kind(detail)
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        return quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
+    text = problem.detail or problem.title or f"status {response.status_code}"
+    return text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)
+
+
+def _seconds(response: httpx.Response) -> float | None:
+    asked = response.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else None

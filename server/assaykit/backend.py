@@ -1,0 +1,86 @@
+"""Which backend a session speaks to: the one module that knows both sides.
+
+Arize AX and the embedded engine differ only in the httpx transport. The engine is opened by the first request, so
+that a server which is only asked for its tools imports and touches nothing.
+"""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from assaykit.api.client import Api
+from assaykit.errors import Unauthorized
+from assaykit.settings import Settings
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup, TaskStatus
+
+LOCAL_URL = "http://engine.local"
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncGenerator[Api]:
+    """The client of the backend that the settings name, until the block ends.
+
+    Raises:
+        Unauthorized: the backend is AX and there is no key.
+    """
+    if settings.backend == "ax":
+        async with _remote(settings) as http:
+            yield Api(http, "ax")
+        return
+    key = secrets.token_urlsafe()
+    async with anyio.create_task_group() as group:
+        transport = _EngineTransport(settings, key, group)
+        async with httpx.AsyncClient(
+            transport=transport, base_url=LOCAL_URL, headers={"Authorization": f"Bearer {key}"}
+        ) as http:
+            yield Api(http, "local")
+
+
+def _remote(settings: Settings) -> httpx.AsyncClient:
+    if settings.ax_key is None:
+        raise Unauthorized(
+            "The backend is Arize AX, but there is no key.",
+            "Set ARIZE_API_KEY, or leave ASSAYKIT_BACKEND unset to use the embedded engine.",
+        )
+    return httpx.AsyncClient(
+        base_url=settings.ax_url,
+        headers={"Authorization": f"Bearer {settings.ax_key}"},
+        follow_redirects=False,
+    )
+
+
+class _EngineTransport(httpx.AsyncBaseTransport):
+    """Hands requests to an engine of this process, which the first one opens."""
+
+    def __init__(self, settings: Settings, key: str, group: "TaskGroup") -> None:
+        self._settings = settings
+        self._key = key
+        self._group = group
+        self._opening = anyio.Lock()
+        self._closing = anyio.Event()
+        self._app: httpx.ASGITransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._app is None:
+            async with self._opening:
+                if self._app is None:
+                    self._app = await self._group.start(self._keep)
+        return await self._app.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        self._closing.set()
+
+    async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
+        # The engine owns a task group, which one and the same task has to enter and leave: this one.
+        from assaykit.engine import Engine  # noqa: PLC0415  (SQLAlchemy is imported when it is first needed)
+
+        settings = self._settings
+        async with Engine.open(settings.home, key=self._key, environment=settings.environment) as engine:
+            task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
+            await self._closing.wait()

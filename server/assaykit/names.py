@@ -1,0 +1,194 @@
+"""From a name or an id to an id, within a space.
+
+An exact id is taken as it is; then an exact name, then a name that differs only in case. Otherwise the error lists up
+to five near names with their ids. An id of another type is named as such. Nothing given means: the only one there is.
+"""
+
+import difflib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from assaykit.api.client import Api, path
+from assaykit.api.pages import rows
+from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.wire import ids
+from assaykit.wire.bodies import Page, ReplyBody
+from assaykit.wire.datasets import DatasetPage
+from assaykit.wire.evaluators import EvaluatorPage
+from assaykit.wire.experiments import ExperimentPage
+from assaykit.wire.integrations import AiIntegrationPage
+from assaykit.wire.projects import ProjectPage
+from assaykit.wire.spaces import SpacePage
+from assaykit.wire.tasks import TaskPage
+
+CACHE_S = 60.0
+NEAR_NAMES = 5
+
+
+class Kind(NamedTuple):
+    """One kind of thing that can be named. `id_types` are the types its ids carry; `lister` the tool that lists it."""
+
+    noun: str
+    id_types: frozenset[str]
+    at: str
+    page: type[Page[Any]]
+    lister: str
+
+
+SPACE = Kind("space", frozenset({"Space"}), "/v2/spaces", SpacePage, "get_status")
+PROJECT = Kind("project", frozenset({"Model", "Project"}), "/v2/projects", ProjectPage, "list_projects")
+JUDGE = Kind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage, "list_judges")
+TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage, "get_task")
+DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage, "create_dataset")
+EXPERIMENT = Kind(
+    "experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage, "upload_experiment"
+)
+INTEGRATION = Kind(
+    "AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage, "get_status"
+)
+RUN = Kind("run", frozenset({"TaskRun"}), "/v2/task-runs", TaskPage, "trigger_backfill")
+
+
+class Named(ReplyBody):
+    """What a name resolved to. It also reads the two fields that every named thing answers."""
+
+    id: str
+    name: str
+
+
+class Names:
+    """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
+
+    def __init__(self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._default_space = default_space
+        self._clock = clock
+        self._known: dict[tuple[str, str, str], tuple[float, Named]] = {}
+
+    def forget(self) -> None:
+        """Drop everything remembered: something was written, or something was not where it should be."""
+        self._known.clear()
+
+    async def space(self, wanted: str | None = None) -> Named:
+        """The space named, else the configured one, else the only one there is."""
+        return await self._resolve(SPACE, wanted or self._default_space, {})
+
+    async def project(self, wanted: str | None, space: Named) -> Named:
+        """A project of the space."""
+        return await self._resolve(PROJECT, wanted, {"space_id": space.id})
+
+    async def judge(self, wanted: str | None, space: Named) -> Named:
+        """A judge or code evaluator of the space."""
+        return await self._resolve(JUDGE, wanted, {"space_id": space.id})
+
+    async def task(self, wanted: str | None, space: Named) -> Named:
+        """A task of the space."""
+        return await self._resolve(TASK, wanted, {"space_id": space.id})
+
+    async def dataset(self, wanted: str | None, space: Named) -> Named:
+        """A dataset of the space."""
+        return await self._resolve(DATASET, wanted, {"space_id": space.id})
+
+    async def experiment(self, wanted: str | None, space: Named, dataset_id: str | None = None) -> Named:
+        """An experiment of the dataset, or of any dataset of the space."""
+        within = {"space_id": space.id} if dataset_id is None else {"dataset_id": dataset_id}
+        return await self._resolve(EXPERIMENT, wanted, within)
+
+    async def integration(self, wanted: str | None) -> Named:
+        """An AI integration of the account."""
+        return await self._resolve(INTEGRATION, wanted, {})
+
+    def run(self, wanted: str) -> str:
+        """A run's id: runs have no names."""
+        kind = ids.kind_of(wanted)
+        if kind not in RUN.id_types:
+            found = f"this is a {kind} id" if kind else f"{wanted!r} is not an id"
+            raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
+        return wanted
+
+    async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
+        scope = ",".join(within.values())
+        if wanted is None:
+            return await self._only(kind, within)
+        if (id_type := ids.kind_of(wanted)) is not None:
+            _check_type(kind, wanted, id_type)
+        known = self._known.get((kind.noun, scope, wanted))
+        if known is not None and self._clock() - known[0] < CACHE_S:
+            return known[1]
+        found = await (self._by_name(kind, wanted, within) if id_type is None else self._by_id(kind, wanted))
+        self._known[kind.noun, scope, wanted] = (self._clock(), found)
+        return found
+
+    async def _by_id(self, kind: Kind, wanted: str) -> Named:
+        noun = kind.at.strip("/").split("/")
+        try:
+            return await self._api.get(path(*noun, wanted), Named)
+        except NotFound:
+            raise NotFound(
+                f"No {kind.noun} has the id {wanted!r}.", f"`{kind.lister}` shows what there is."
+            ) from None
+
+    async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
+        # The name filter is a substring in any case, so one request finds every spelling of a right name.
+        found = [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)]
+        for same in (
+            [thing for thing in found if thing.name == wanted],
+            [thing for thing in found if thing.name.casefold() == wanted.casefold()],
+        ):
+            if len(same) == 1:
+                return same[0]
+            if same:
+                raise Ambiguous(
+                    f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
+                )
+        raise _unknown(kind, wanted, await self._all(kind, within))
+
+    async def _only(self, kind: Kind, within: dict[str, str]) -> Named:
+        every = await self._all(kind, within)
+        if len(every) == 1:
+            return every[0]
+        if not every:
+            raise NotFound(f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
+        shown = _listed(every[: NEAR_NAMES * 2])
+        raise Ambiguous(
+            f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`."
+        )
+
+    async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
+        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)]
+
+
+_HOW_TO_BEGIN = {
+    "project": "Send spans with any OpenTelemetry exporter to `assaykit engine`; a project appears with the first.",
+    "judge": "`create_judge` makes one; `list_judges` shows the catalogue.",
+    "dataset": "`create_dataset` makes one.",
+    "experiment": "`upload_experiment` makes one.",
+    "task": "`create_task` makes one.",
+    "AI integration": "Set OPENAI_API_KEY or ANTHROPIC_API_KEY where the server starts, then start it again.",
+}
+
+
+def _check_type(kind: Kind, wanted: str, id_type: str) -> None:
+    if id_type not in kind.id_types:
+        raise Invalid(
+            f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted.", f"`{kind.lister}` shows the right ones."
+        )
+
+
+def _unknown(kind: Kind, wanted: str, every: Sequence[Named]) -> NotFound:
+    by_name = {thing.name.casefold(): thing for thing in every}
+    near = difflib.get_close_matches(wanted.casefold(), by_name, n=NEAR_NAMES, cutoff=0.5)
+    shown = [by_name[name] for name in near]
+    if shown:
+        return NotFound(f"No {kind.noun} is named {wanted!r}. Near: {_listed(shown)}.", "Use one of these.")
+    if every:
+        return NotFound(
+            f"No {kind.noun} is named {wanted!r}. There are: {_listed(every[:NEAR_NAMES])}.",
+            f"`{kind.lister}` shows all." if len(every) > NEAR_NAMES else "Use one of these.",
+        )
+    return NotFound(f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
+
+
+def _listed(things: Sequence[Named]) -> str:
+    return ", ".join(f"{thing.name!r} ({thing.id})" for thing in things)

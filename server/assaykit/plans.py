@@ -1,0 +1,306 @@
+"""What a task or a backfill would do, found out on real rows before anything is created or spent.
+
+A plan counts the rows that each evaluator would score, and resolves every variable's mapping on a sample of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assaykit.api.client import Api, path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.judge.columns import as_text, columns, resolve, span_row
+from assaykit.judge.score import variables
+from assaykit.wire.datasets import ExamplePage
+from assaykit.wire.evaluators import EvaluatorWithVersion, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.experiments import ExperimentRunPage
+from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
+from assaykit.windows import Period
+
+SAMPLE = 50
+"""Rows that mappings are tried on."""
+
+ROWS_PER_PAGE = 500
+PATHS_SHOWN = 12
+
+USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
+"""Where OpenInference puts what nearly every judge asks for."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One evaluator as asked for: with its own filter and mappings, which win over the usual ones."""
+
+    evaluator: EvaluatorWithVersion
+    query_filter: str | None = None
+    column_mappings: Mapping[str, str] | None = None
+
+    @property
+    def config(self) -> TemplateConfig | ManagedCodeConfig:
+        """What can be run.
+
+        Raises:
+            Invalid: it is of a type that no task runs here.
+        """
+        config = self.evaluator.version.config
+        if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
+            return config
+        raise Invalid(f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable's mapping on the sample: `filled` of `tried` rows have a value at `path`."""
+
+    name: str
+    path: str
+    filled: int
+    tried: int
+    constant: bool
+
+    def as_text(self) -> str:
+        """`input <- attributes.input.value (50 of 50 rows)`."""
+        note = ", the same value on every row" if self.constant else ""
+        return f"{self.name} <- {self.path} ({self.filled} of {self.tried} rows{note})"
+
+
+@dataclass(frozen=True)
+class Share:
+    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them have its verdict."""
+
+    name: str
+    column: str
+    matched: int
+    labelled: int
+    calls: int
+    variables: Sequence[Variable]
+
+    @property
+    def mappings(self) -> dict[str, str]:
+        """The column mappings to create the task with."""
+        return {variable.name: variable.path for variable in self.variables}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "evaluator": self.name,
+            "rows_matched": self.matched,
+            "rows_labelled_already": self.labelled,
+            "rows_to_score": self.calls,
+            "column_mappings": self.mappings,
+            "warnings": self.warnings,
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong without being an error."""
+        found: list[str] = []
+        for variable in self.variables:
+            if variable.filled < variable.tried:
+                empty = variable.tried - variable.filled
+                found.append(f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}")
+            if variable.constant:
+                found.append(f"{variable.name}: {variable.path} is the same on every sampled row")
+        return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would happen. `existing` says how many rows there are without any filter, up to one sample."""
+
+    shares: Sequence[Share]
+    existing: int
+    capped: bool
+
+    @property
+    def matched(self) -> int:
+        """Rows that at least one evaluator would look at."""
+        return max((share.matched for share in self.shares), default=0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"evaluators": [share.as_dict() for share in self.shares], "capped_at_max_spans": self.capped}
+
+    def lines(self) -> list[str]:
+        """The plan in words, one line per evaluator and mapping."""
+        found: list[str] = []
+        for share in self.shares:
+            done = f", {share.labelled} labelled already" if share.labelled else ""
+            found.append(f"{share.name}: {share.matched} rows match{done}, {share.calls} to score")
+            found += [f"  {variable.as_text()}" for variable in share.variables]
+        if self.capped:
+            found.append("More rows match than one run takes (max_spans); the newest are taken.")
+        return found
+
+
+@dataclass(frozen=True)
+class SpanQuery:
+    """Which spans a plan is about."""
+
+    project_id: str
+    period: Period
+    query_filter: str | None = None
+    sampling_rate: float = 1.0
+    max_spans: int = 10_000
+    override: bool = False
+
+
+async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
+    """The plan of a project task.
+
+    Raises:
+        Invalid: a filter cannot be read, or a mapping resolves on no row.
+    """
+    shares: list[Share] = []
+    capped = False
+    for one in wanted:
+        text = _both(query.query_filter, one.query_filter, _own_filter(one))
+        counted = await _count(api, query, text, one.config.name)
+        sample = [span_row(span) for span in await _sample(api, query, text)]
+        done = 0 if query.override else counted.labelled
+        calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
+        shares.append(
+            Share(
+                one.evaluator.name,
+                one.config.name,
+                counted.matched,
+                counted.labelled,
+                calls,
+                _try_mappings(one, sample),
+            )
+        )
+        capped = capped or counted.capped
+    existing = len(await _sample(api, query, None)) if any(share.matched == 0 for share in shares) else SAMPLE
+    return Plan(shares, existing, capped)
+
+
+async def plan_experiments(
+    api: Api, dataset_id: str, experiment_ids: Sequence[str], wanted: Sequence[Wanted]
+) -> Plan:
+    """The plan of a dataset task over some experiments' runs. Filters are applied by the run itself.
+
+    Raises:
+        Invalid: a mapping resolves on no row.
+    """
+    every = await experiment_rows(api, dataset_id, experiment_ids)
+    shares: list[Share] = []
+    for one in wanted:
+        labelled = sum(f"eval.{one.config.name}.label" in row for row in every)
+        sample = every[:SAMPLE]
+        shares.append(
+            Share(
+                one.evaluator.name,
+                one.config.name,
+                len(every),
+                labelled,
+                len(every) - labelled,
+                _try_mappings(one, sample),
+            )
+        )
+    return Plan(shares, len(every), capped=False)
+
+
+async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
+    """Every run's columns over its example's, which are also at `dataset.<column>`: what evaluators see."""
+    at = path("v2", "datasets", dataset_id, "examples")
+    examples = {
+        example.id: example.model_extra or {}
+        async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)
+    }
+    found: list[Row] = []
+    for experiment_id in experiment_ids:
+        at = path("v2", "experiments", experiment_id, "runs")
+        async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE):
+            example = examples.get(run.example_id or "", {})
+            of_dataset = {f"dataset.{column}": value for column, value in example.items()}
+            own = {"output": run.output, "example_id": run.example_id, "id": run.id}
+            found.append({**example, **of_dataset, **(run.model_extra or {}), **own})
+    return found
+
+
+async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Row]:
+    """The newest spans of a query as rows, at most `most`."""
+    return [span_row(span) for span in (await _sample(api, query, query.query_filter))[:most]]
+
+
+def mappings_for(wanted: Wanted, sample: Sequence[Row]) -> dict[str, str]:
+    """The mapping of each variable as a task would have it.
+
+    Raises:
+        Invalid: one resolves on no row of the sample.
+    """
+    return {variable.name: variable.path for variable in _try_mappings(wanted, sample)}
+
+
+@dataclass(frozen=True)
+class _Count:
+    matched: int
+    labelled: int
+    capped: bool
+
+
+async def _count(api: Api, query: SpanQuery, text: str | None, column: str) -> _Count:
+    body = _body(query, text, included_columns=["context.span_id", f"eval.{column}.label"])
+    matched = labelled = 0
+    async for span in rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE):
+        matched += 1
+        labelled += any(verdict.name == column for verdict in span.evaluations)
+        # What is labelled already does not use up a run's cap, unless everything is scored anew.
+        if matched - (0 if query.override else labelled) > query.max_spans:
+            return _Count(matched, labelled, capped=True)
+    return _Count(matched, labelled, capped=False)
+
+
+async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span]:
+    return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=SAMPLE)).spans
+
+
+def _body(query: SpanQuery, text: str | None, **more: Any) -> ListSpansRequest:
+    asked = {"project_id": query.project_id, "start_time": query.period.start, "end_time": query.period.end, **more}
+    return ListSpansRequest(**asked) if text is None else ListSpansRequest(**asked, filter=text)
+
+
+def _both(*filters: str | None) -> str | None:
+    given = [text for text in filters if text]
+    return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
+
+
+def _own_filter(wanted: Wanted) -> str | None:
+    config = wanted.config
+    return config.query_filter if isinstance(config, ManagedCodeConfig) else None
+
+
+def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
+    given = dict(wanted.column_mappings or {})
+    names = variables(wanted.config)
+    if unknown := sorted(given.keys() - set(names)):
+        raise Invalid(
+            f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
+            "Correct column_mappings.",
+        )
+    tried = [_try(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
+    if sample and (empty := [variable for variable in tried if variable.filled == 0]):
+        missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
+        there = ", ".join(columns(sample)[:PATHS_SHOWN])
+        raise Invalid(
+            f"{wanted.evaluator.name!r} finds no value on any of {len(sample)} rows for {missing}. "
+            f"Paths that exist: {there}.",
+            "Map each variable with column_mappings={'variable': 'path'}.",
+        )
+    return tried
+
+
+def _usual_path(name: str, sample: Sequence[Row]) -> str:
+    usual = USUAL_PATHS.get(name)
+    if usual is not None and any(resolve(row, usual) is not None for row in sample):
+        return usual
+    return name if any(resolve(row, name) is not None for row in sample) else (usual or name)
+
+
+def _try(name: str, at: str, sample: Sequence[Row]) -> Variable:
+    values = [value for row in sample if (value := as_text(resolve(row, at))) is not None]
+    constant = len(values) > 1 and len(set(values)) == 1
+    return Variable(name, at, len(values), len(sample), constant)

@@ -1,0 +1,168 @@
+"""How a judge is asked for, and the version body it becomes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid, NotFound
+from assaykit.judge import catalogue, score
+from assaykit.session import Session
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateTemplateVersionRequest,
+    Direction,
+    EvaluatorLlmConfig,
+    InvocationParams,
+    ManagedCodeConfig,
+    ManagedEvaluator,
+    StaticParam,
+    TemplateConfig,
+)
+from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
+from assaykit.wire.validation import describe
+
+DEFAULT_MODELS = {"OPEN_AI": "gpt-4.1-mini", "ANTHROPIC": "claude-haiku-4-5"}
+"""The model meant when none is named, by provider."""
+
+_NO_MODEL = EvaluatorLlmConfig(
+    ai_integration_id="-", model_name="-", invocation_parameters=InvocationParams(), provider_parameters={}
+)
+"""Stands in while the rest of a judge is checked: looking for a model comes last."""
+
+COMMIT_MESSAGE = "Created with assaykit"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One of three ways to a judge: `catalogue`, `template` with `choices`, or `code`."""
+
+    name: str
+    catalogue: str | None = None
+    template: str | None = None
+    choices: Mapping[str, float] | None = None
+    code: ManagedEvaluator | None = None
+    variables: Sequence[str] | None = None
+    pattern: str | None = None
+    keywords: Sequence[str] | None = None
+    direction: Direction | None = None
+    explanations: bool = True
+
+    @property
+    def way(self) -> Literal["catalogue", "template", "code"]:
+        """Which of the three it is.
+
+        Raises:
+            Invalid: none or several were given.
+        """
+        given: list[Literal["catalogue", "template", "code"]] = []
+        given += ["catalogue"] if self.catalogue is not None else []
+        given += ["template"] if self.template is not None else []
+        given += ["code"] if self.code is not None else []
+        if len(given) != 1:
+            found = "none of them was given" if not given else f"{' and '.join(given)} were given"
+            raise Invalid(
+                f"A judge comes from exactly one of catalogue, template and code; {found}.",
+                "`list_judges` shows the catalogue.",
+            )
+        return given[0]
+
+
+async def version_of(
+    here: Session, recipe: Recipe, *, integration: str | None, model: str | None
+) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
+    """The version body of a recipe, checked before anything is sent.
+
+    Raises:
+        Invalid: the parts do not make a judge.
+        NotFound: no such catalogue judge or integration.
+    """
+    try:
+        if recipe.way == "code":
+            code = _code(recipe)
+            score.check(code)
+            return CreateCodeVersionRequest(commit_message=COMMIT_MESSAGE, code_config=code)
+        template = _template(recipe, _NO_MODEL)
+        score.check(template)
+        llm = await _llm(here, integration, model)
+        return CreateTemplateVersionRequest(
+            commit_message=COMMIT_MESSAGE, template_config=template.model_copy(update={"llm_config": llm})
+        )
+    except ValidationError as error:
+        raise Invalid(describe(error), "Correct the argument and try again.") from error
+
+
+def _code(recipe: Recipe) -> ManagedCodeConfig:
+    params: list[StaticParam] = []
+    if recipe.pattern is not None:
+        params.append(StaticParam(name="pattern", type="REGEX", default_value=recipe.pattern))
+    if recipe.keywords is not None:
+        params.append(StaticParam(name="keywords", type="STRING_ARRAY", default_value=list(recipe.keywords)))
+    if recipe.choices is not None:
+        raise Invalid("A code evaluator has labels of its own.", "Leave out choices.")
+    given: dict[str, Any] = {"static_params": params} if params else {}
+    return ManagedCodeConfig(
+        type="MANAGED",
+        name=recipe.name,
+        managed_evaluator=recipe.code or "EXACT_MATCH",
+        variables=list(recipe.variables or _usual_variables(recipe.code)),
+        **given,
+    )
+
+
+def _usual_variables(code: ManagedEvaluator | None) -> list[str]:
+    return ["output", "expected"] if code == "EXACT_MATCH" else ["output"]
+
+
+def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
+    for word in ("variables", "pattern", "keywords"):
+        if getattr(recipe, word) is not None:
+            raise Invalid(f"{word} belongs to a code evaluator.", "Leave it out, or pass code.")
+    template, choices, direction = recipe.template, recipe.choices, recipe.direction
+    if recipe.catalogue is not None:
+        ready = catalogue.find(recipe.catalogue)
+        if ready is None:
+            known = ", ".join(judge.name for judge in catalogue.all())
+            raise NotFound(f"The catalogue has no judge {recipe.catalogue!r}; it has {known}.", "Use one of these.")
+        if choices is not None:
+            raise Invalid("A catalogue judge has choices of its own.", "Leave out choices, or write a template.")
+        template, choices, direction = ready.template, ready.choices, direction or ready.direction
+    if not choices:
+        raise Invalid(
+            "A judge of your own needs choices.", "Pass choices={'good': 1, 'bad': 0}: each label with its score."
+        )
+    return TemplateConfig(
+        name=recipe.name,
+        template=template or "",
+        include_explanations=recipe.explanations,
+        use_function_calling=True,
+        use_structured_output=True,
+        classification_choices=dict(choices),
+        direction=direction or "MAXIMIZE",
+        data_granularity="SPAN",
+        llm_config=llm,
+    )
+
+
+async def _llm(here: Session, integration: str | None, model: str | None) -> EvaluatorLlmConfig:
+    every = [one async for one in rows(here.api, "/v2/ai-integrations", AiIntegrationPage)]
+    if not every:
+        raise Invalid(
+            "No model is there to judge with.",
+            "Set OPENAI_API_KEY or ANTHROPIC_API_KEY in the server's environment and start it again, "
+            "or pass code for an evaluator that needs no model.",
+        )
+    named = await here.names.integration(integration)
+    chosen = await here.api.get(path("v2", "ai-integrations", named.id), AiIntegration)
+    wanted = model or next(iter(chosen.model_names or ()), None) or DEFAULT_MODELS.get(chosen.provider)
+    if wanted is None:
+        raise Invalid(f"Integration {chosen.name!r} names no model.", "Pass model.")
+    return EvaluatorLlmConfig(
+        ai_integration_id=chosen.id,
+        model_name=wanted,
+        invocation_parameters=InvocationParams(temperature=0),
+        provider_parameters={},
+    )

@@ -1,0 +1,33 @@
+"""What a tool call works with: the backend's client, the names it resolves, and the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from assaykit.api.client import Api
+from assaykit.names import Named, Names
+from assaykit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Session:
+    """One server's open connection to its backend."""
+
+    api: Api
+    names: Names
+    settings: Settings
+    now: Callable[[], datetime]
+
+    async def space(self, wanted: str | None) -> Named:
+        """The space a call works in: the one named, else the configured one, else the only one."""
+        return await self.names.space(wanted)
+
+    def source(self, space: Named | None = None) -> dict[str, str]:
+        """Where a result comes from, for its data."""
+        where = {"backend": self.api.backend}
+        return where if space is None else {**where, "space": space.name}
+
+
+def session(api: Api, settings: Settings) -> Session:
+    """A session over an open client."""
+    return Session(api, Names(api, settings.default_space), settings, lambda: datetime.now(UTC))

@@ -1,0 +1,84 @@
+"""Every environment variable the project reads, once.
+
+A key that merely lies in the environment never switches a user to a production space: the backend is AX only when
+`ASSAYKIT_BACKEND` says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from assaykit.errors import Invalid
+
+BackendName = Literal["local", "ax"]
+
+PROJECT_FOLDER_VARIABLES = ("CLAUDE_PROJECT_DIR", "CURSOR_PROJECT_DIR", "WORKSPACE_FOLDER")
+"""Where hosts say which folder the user is working in."""
+
+DEFAULT_AX_HOST = "api.arize.com"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a start was configured with. `environment` is kept for provider keys, which are read when needed."""
+
+    backend: BackendName = "local"
+    home: Path = field(default_factory=lambda: Path.home() / ".assaykit")
+    space: str | None = None
+    folders: tuple[Path, ...] = ()
+    engine_key: str | None = field(default=None, repr=False)
+    ax_key: str | None = field(default=None, repr=False)
+    ax_url: str = f"https://{DEFAULT_AX_HOST}"
+    log_level: str = "warning"
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def default_space(self) -> str | None:
+        """The space meant when a call names none; None means the only one there is.
+
+        `ARIZE_SPACE_ID` belongs to AX: the embedded engine does not know that id.
+        """
+        return self.space
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], *, backend: str | None = None) -> "Settings":
+        """Read the variables. `backend` (a command-line option) wins over `ASSAYKIT_BACKEND`.
+
+        Raises:
+            Invalid: a variable holds a value that makes no sense; the sentence names it.
+        """
+
+        def get(name: str) -> str | None:
+            return environment.get(name, "").strip() or None
+
+        chosen = backend or get("ASSAYKIT_BACKEND") or "local"
+        if chosen not in get_args(BackendName):
+            raise Invalid(
+                f"ASSAYKIT_BACKEND is {chosen!r}, which is no backend.",
+                "Set it to 'local' (the embedded engine, the default) or 'ax' (Arize AX).",
+            )
+        home = get("ASSAYKIT_HOME")
+        return cls(
+            backend=cast("BackendName", chosen),
+            home=Path(home).expanduser() if home else Path.home() / ".assaykit",
+            space=get("ASSAYKIT_SPACE") or (get("ARIZE_SPACE_ID") if chosen == "ax" else None),
+            folders=_folders(environment),
+            engine_key=get("ASSAYKIT_ENGINE_KEY"),
+            ax_key=get("ARIZE_API_KEY"),
+            ax_url=_ax_url(get("ARIZE_API_SCHEME"), get("ARIZE_API_HOST"), get("ARIZE_API_PORT")),
+            log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
+            environment=dict(environment),
+        )
+
+
+def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    named = [part for part in environment.get("ASSAYKIT_FILES", "").split(":") if part.strip()]
+    hosts = [environment[name] for name in PROJECT_FOLDER_VARIABLES if environment.get(name)]
+    folders = [Path(part).expanduser() for part in (*named, *hosts)]
+    return tuple(dict.fromkeys([*folders, Path.cwd()]))
+
+
+def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:
+    address = f"{scheme or 'https'}://{host or DEFAULT_AX_HOST}"
+    return f"{address}:{port}" if port not in {None, "0"} else address

@@ -1,0 +1,254 @@
+"""Toolset judges: LLM judges and code evaluators, from the catalogue or one's own."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Conflict, NotFound, Unsupported
+from assaykit.judge import templates
+from assaykit.judge.columns import as_text, resolve
+from assaykit.plans import SpanQuery, Wanted, mappings_for, sample_rows
+from assaykit.recipes import Recipe, version_of
+from assaykit.session import Session
+from assaykit.tools.builder import tool
+from assaykit.tools.fields import Filter, Here, Project, Space, Window
+from assaykit.tools.replies import Reply, fenced, one_line
+from assaykit.windows import parse
+from assaykit.wire.evaluators import (
+    CreateEvaluatorRequest,
+    CreateTemplateVersionRequest,
+    Direction,
+    Evaluator,
+    EvaluatorPage,
+    EvaluatorTemplate,
+    EvaluatorTemplates,
+    EvaluatorVersion,
+    EvaluatorWithVersion,
+    ManagedCodeConfig,
+    ManagedEvaluator,
+    TemplateConfig,
+)
+from assaykit.wire.local import JudgedRows, JudgeRowsRequest
+
+PREVIEW_ROWS = 10
+
+
+@tool("read")
+async def list_judges(
+    here: Here,
+    judge: Annotated[str | None, Field(description="Show this one in full")] = None,
+    space: Space = None,
+) -> Reply:
+    """List the judges and code evaluators of a space, and the catalogue of ready-made judges.
+
+    Source: REST v2 `GET /v2/evaluators`, `GET /v2/evaluator-templates`.
+    Raises: NotFound.
+    """
+    within = await here.space(space)
+    catalogue = (await here.api.get("/v2/evaluator-templates", EvaluatorTemplates)).evaluator_templates
+    if judge is not None:
+        return await _in_full(here, judge, space, catalogue)
+    found: list[Evaluator] = [
+        row async for row in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id)
+    ]
+    data = {
+        **here.source(within),
+        "judges": [{"id": one.id, "name": one.name, "type": one.type} for one in found],
+        "catalogue": [
+            {
+                "name": one.column_name,
+                "variables": templates.placeholders(one.template),
+                "choices": one.classification_choices,
+                "direction": one.direction,
+            }
+            for one in catalogue
+        ],
+    }
+    own = ", ".join(f"{one_line(one.name)} ({one.type})" for one in found) or "none yet"
+    ready = "; ".join(
+        f"{one.column_name}({', '.join(templates.placeholders(one.template))}) -> "
+        f"{'/'.join(one.classification_choices or {})}"
+        for one in catalogue
+    )
+    return Reply(f"Judges of space {within.name!r}: {own}\nCatalogue: {ready}", data)
+
+
+@tool("add")
+async def create_judge(
+    here: Here,
+    name: Annotated[str, Field(description="Its verdicts become eval.<name>.label")],
+    catalogue: Annotated[str | None, Field(description="Copy this ready-made judge")] = None,
+    template: Annotated[str | None, Field(description="Own prompt with {variables}")] = None,
+    choices: Annotated[dict[str, float] | None, Field(description="{label: score}")] = None,
+    code: Annotated[ManagedEvaluator | None, Field(description="Code evaluator, no model")] = None,
+    variables: Annotated[list[str] | None, Field(description="Of the code evaluator")] = None,
+    pattern: str | None = None,
+    keywords: list[str] | None = None,
+    direction: Direction | None = None,
+    explanations: bool = True,
+    integration: Annotated[str | None, Field(description="Where the model is")] = None,
+    model: str | None = None,
+    new_version: Annotated[bool, Field(description="Of the judge with this name")] = False,
+    space: Space = None,
+) -> Reply:
+    """Create a judge: from the catalogue, from your own template and choices, or a code evaluator.
+
+    Source: REST v2 `POST /v2/evaluators`, `POST /v2/evaluators/{id}/versions`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    recipe = Recipe(
+        name=name,
+        catalogue=catalogue,
+        template=template,
+        choices=choices,
+        code=code,
+        variables=variables,
+        pattern=pattern,
+        keywords=keywords,
+        direction=direction,
+        explanations=explanations,
+    )
+    version = await version_of(here, recipe, integration=integration, model=model)
+    kind = "TEMPLATE" if isinstance(version, CreateTemplateVersionRequest) else "CODE"
+    existing = await _existing(here, name, space)
+    if existing is not None and not new_version:
+        raise Conflict(
+            f"Space {within.name!r} has a {existing.type.lower()} evaluator named {existing.name!r} already.",
+            "Use it, pass new_version=true to add a version to it, or choose another name.",
+        )
+    if existing is None:
+        wanted = CreateEvaluatorRequest(space_id=within.id, name=name, type=kind, version=version)
+        made = await here.api.post("/v2/evaluators", EvaluatorWithVersion, wanted)
+        judge_id, config, what = made.id, made.version.config, "Created"
+    else:
+        at = path("v2", "evaluators", existing.id, "versions")
+        added = await here.api.post(at, EvaluatorVersion, version)
+        judge_id, config, what = existing.id, added.config, "Added a version to"
+    here.names.forget()
+    data = {**here.source(within), "judge": name, "id": judge_id, "type": kind, **_facts(config)}
+    return Reply(
+        f"{what} {name!r} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.", data
+    )
+
+
+@tool("read")
+async def preview_judge(
+    here: Here,
+    judge: Annotated[str, Field(description="Judge name or id")],
+    project: Project = None,
+    filter: Filter = None,  # noqa: A002  (AX's word for it)
+    window: Window = None,
+    column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
+    rows: Annotated[int, Field(ge=1, le=PREVIEW_ROWS)] = 3,
+    call_model: Annotated[bool, Field(description="false: only show the prompt")] = True,
+    space: Space = None,
+) -> Reply:
+    """Try a judge on a few real spans; nothing is stored. Shows the mapping, one rendered prompt and the verdicts.
+
+    Source: REST v2 `POST /v2/spans`; on the engine `POST /x/judge`.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    target = await here.names.project(project, within)
+    found = await _evaluator(here, judge, space)
+    wanted = Wanted(found, column_mappings=column_mappings)
+    period = parse(window or "everything", here.now())
+    query = SpanQuery(target.id, period, filter)
+    sample = await sample_rows(here.api, query)
+    if not sample:
+        raise NotFound(
+            f"No span of {target.name!r} from {period} matches.", "Widen the window or loosen the filter."
+        )
+    mapping = mappings_for(wanted, sample)
+    values = [
+        {name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:rows]
+    ]
+    prompt = _prompt(wanted.config, values[0])
+    results = await _judged(here, found, values) if call_model else None
+    data: dict[str, Any] = {
+        **here.source(within),
+        "judge": found.name,
+        "column_mappings": mapping,
+        "prompt": prompt,
+        "results": None if results is None else [one.model_dump() for one in results.results],
+    }
+    lines = [f"{name} <- {at}" for name, at in mapping.items()]
+    shown = [] if prompt is None else ["First prompt:", *prompt.splitlines()]
+    for one in () if results is None else results.results:
+        verdict = f"not scored: {one.error}" if one.error else f"{one.label} ({one.score})"
+        shown.append(one_line(f"{verdict} {one.explanation or ''}"))
+    return Reply(f"{found.name!r} on {len(values)} span(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
+
+
+async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
+    if here.api.backend == "ax":
+        raise Unsupported(
+            "Arize AX calls a judge's model only inside a task run.",
+            "Preview with call_model=false, then trigger a backfill over a short window.",
+        )
+    return await here.api.post("/x/judge", JudgedRows, JudgeRowsRequest(evaluator_id=found.id, rows=values))
+
+
+async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorWithVersion:
+    named = await here.names.judge(judge, await here.space(space))
+    return await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
+
+
+async def _existing(here: Session, name: str, space: str | None) -> Evaluator | None:
+    within = await here.space(space)
+    found = rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id, name=name)
+    return next((row for row in [row async for row in found] if row.name == name), None)
+
+
+async def _in_full(
+    here: Session, judge: str, space: str | None, catalogue: list[EvaluatorTemplate]
+) -> Reply:
+    try:
+        found = await _evaluator(here, judge, space)
+    except NotFound as absent:
+        ready = next((one for one in catalogue if one.column_name == judge), None)
+        if ready is None:
+            raise absent from None
+        data = ready.model_dump(exclude_none=True)
+        text = f"{judge!r} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
+        return Reply(text + "\n" + fenced(ready.template.splitlines()), {**here.source(), "catalogue": data})
+    config = found.version.config
+    data = {"id": found.id, "name": found.name, "type": found.type, **_facts(config)}
+    template = config.template if isinstance(config, TemplateConfig) else ""
+    return Reply(
+        f"{found.name!r} ({_summary(config)})\n" + fenced(template.splitlines()), {**here.source(), "judge": data}
+    )
+
+
+def _facts(config: object) -> dict[str, Any]:
+    if isinstance(config, TemplateConfig):
+        return {
+            "template": config.template,
+            "choices": config.classification_choices,
+            "direction": config.direction,
+            "model": config.llm_config.model_name,
+            "variables": templates.placeholders(config.template),
+        }
+    if isinstance(config, ManagedCodeConfig):
+        return {"code": config.managed_evaluator, "variables": config.variables}
+    return {}
+
+
+def _summary(config: object) -> str:
+    facts = _facts(config)
+    named = ", ".join(facts.get("variables", []))
+    if isinstance(config, TemplateConfig):
+        return f"reads {named}; answers {' / '.join(config.classification_choices or {})}; {config.direction}"
+    return f"{facts.get('code', 'code')} on {named}"
+
+
+def _prompt(config: TemplateConfig | ManagedCodeConfig, values: dict[str, str | None]) -> str | None:
+    if not isinstance(config, TemplateConfig):
+        return None
+    given = {name: value if value is not None else "(missing)" for name, value in values.items()}
+    return templates.render(config.template, given, "preview")
+
+

@@ -1,0 +1,76 @@
+"""Time windows as people say them: "last 7 days", "yesterday", "2026-01-01..2026-01-31"."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from assaykit.errors import Invalid
+
+EXAMPLES = "'last 7 days', 'last 24 hours', 'today', 'yesterday', 'everything', '2026-01-01..2026-01-31'"
+
+_LAST = re.compile(r"(?:the\s+)?(?:last|past)\s+(?:(\d{1,5})\s+)?(minute|hour|day|week|month)s?")
+_UNIT = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=30),
+}
+_EVERYTHING_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+_LENGTH_OF_DATE = len("2026-01-01")
+
+
+class Period(NamedTuple):
+    """Both ends are included, both are UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def parse(text: str, now: datetime) -> Period:
+    """The period meant by `text` at the moment `now`. A date as an end takes its whole day.
+
+    Raises:
+        Invalid: the words are not understood, or the end lies before the start.
+    """
+    words = " ".join(text.lower().split())
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if words in {"everything", "all", "all time"}:
+        return Period(_EVERYTHING_SINCE, now)
+    if words == "today":
+        return Period(midnight, now)
+    if words == "yesterday":
+        return Period(midnight - timedelta(days=1), midnight - timedelta(microseconds=1))
+    if last := _LAST.fullmatch(words):
+        return Period(now - int(last[1] or 1) * _UNIT[last[2]], now)
+    start, separator, end = _split(words)
+    if not start or (separator and not end):
+        raise Invalid(f"The window {text[:80]!r} is not understood.", f"Write one of {EXAMPLES}.")
+    period = Period(_moment(start, text), _end(end, text) if separator else now)
+    if period.start > period.end:
+        raise Invalid(f"The window {text[:80]!r} ends before it starts.", "Swap the two ends.")
+    return period
+
+
+def _split(words: str) -> tuple[str, str, str]:
+    for separator in ("..", " to ", " until "):
+        start, found, end = words.partition(separator)
+        if found:
+            return start.strip().removeprefix("from ").removeprefix("since "), found, end.strip()
+    return words.removeprefix("since ").removeprefix("from "), "", ""
+
+
+def _moment(word: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(word.upper())
+    except ValueError:
+        raise Invalid(f"The window {text[:80]!r} is not understood.", f"Write one of {EXAMPLES}.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _end(word: str, text: str) -> datetime:
+    moment = _moment(word, text)
+    return moment + timedelta(days=1, microseconds=-1) if len(word) == _LENGTH_OF_DATE else moment
