@@ -1,0 +1,261 @@
+"""OTLP trace export, the pure part: from the bytes of a request to rows for the spans table.
+
+Only the ingest route imports this module, and lazily: it brings protobuf with it.
+
+Source: OpenTelemetry Protocol 1.x, `ExportTraceServiceRequest`. OTLP's JSON is protobuf's JSON mapping except
+for the ids: hex where protobuf wants base64.
+"""
+
+import base64
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from assaykit.engine import openinference
+from assaykit.errors import Invalid
+from assaykit.wire.bodies import rfc3339
+
+BODY_LIMIT = 16 * 1024 * 1024
+"""Most bytes of one request, as sent and after inflation."""
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+NAME_LIMIT = 255
+"""Most characters of a project's name, as in `POST /v2/projects`; what is longer is cut."""
+
+TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
+
+_LAST_NS = 2**63 - 1  # the store's integers are signed
+_STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What exporters call the project, best first. `arize-otel` sends `openinference.project.name` on the resource
+# or, with routing, `arize.project.name` on each span; `model_id` stands in Arize's older set-up snippets.
+_PROJECT_ON_SPAN = "arize.project.name"
+_PROJECT_ON_RESOURCE = ("openinference.project.name", "arize.project.name", "model_id", "service.name")
+_NO_SERVICE_NAME = "unknown_service"
+"""How the SDKs begin a service name that nobody gave."""
+
+
+class TooLarge(Invalid):
+    """The body is larger than is taken at once."""
+
+    status = 413
+
+
+class UnsupportedMedia(Invalid):
+    """The content type or encoding is none we read."""
+
+    status = 415
+
+
+class Batch(NamedTuple):
+    """Spans of one project: rows of `tables.spans` without `n` and `project_id`, in the order sent."""
+
+    project: str
+    rows: list[dict[str, Any]]
+
+
+class Intake(NamedTuple):
+    """What a request holds: the spans to store, how many were refused, and why the first one was."""
+
+    batches: list[Batch]
+    rejected: int
+    reason: str | None
+
+
+def decode(body: bytes, *, content_type: str, content_encoding: str | None) -> ExportTraceServiceRequest:
+    """The request inside `body`.
+
+    Raises:
+        TooLarge: more than `BODY_LIMIT` bytes, as sent or inflated.
+        UnsupportedMedia: neither protobuf nor JSON, or an encoding other than gzip.
+        Invalid: the bytes are not what the headers say.
+    """
+    media = content_type.partition(";")[0].strip().lower()
+    if media not in {PROTOBUF, JSON}:
+        raise UnsupportedMedia(
+            f"The content type {media[:100]!r} is not read here.", f"Send {PROTOBUF} or {JSON}."
+        )
+    plain = _inflated(body, content_encoding)
+    return _from_protobuf(plain) if media == PROTOBUF else _from_json(plain)
+
+
+def spans(request: ExportTraceServiceRequest) -> Intake:
+    """The spans by project, in the order sent. A bad span is refused alone: OTLP calls it partial success."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    rejected, reason = 0, None
+    for resource_spans in request.resource_spans:
+        home = _project(_plain(resource_spans.resource.attributes))
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                fault = next(_faults(span), None)
+                if fault is None:
+                    raw = _plain(span.attributes)
+                    project = _name(raw.get(_PROJECT_ON_SPAN)) or home
+                    rows.setdefault(project[:NAME_LIMIT], []).append(
+                        _row(span, openinference.normalised(raw))
+                    )
+                else:
+                    rejected += 1
+                    reason = reason or fault
+    return Intake([Batch(project, found) for project, found in rows.items()], rejected, reason)
+
+
+def _inflated(body: bytes, content_encoding: str | None) -> bytes:
+    encoding = (content_encoding or "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise UnsupportedMedia(
+            f"The content encoding {encoding[:100]!r} is not read here.", "Send gzip or none."
+        )
+    plain = body
+    if encoding == "gzip" and len(body) <= BODY_LIMIT:
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+                plain = stream.read(BODY_LIMIT + 1)  # inflates no further than this
+        except (OSError, EOFError, zlib.error) as error:
+            raise Invalid("The body is not valid gzip.", "Send the exporter's bytes unchanged.") from error
+    if len(plain) > BODY_LIMIT:
+        raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.", "Send fewer spans per request.")
+    return plain
+
+
+def _from_protobuf(body: bytes) -> ExportTraceServiceRequest:
+    try:
+        return ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise Invalid(
+            "The body is not an OTLP trace export in protobuf.", f"If it is JSON, send {JSON}."
+        ) from error
+
+
+def _from_json(body: bytes) -> ExportTraceServiceRequest:
+    fault = "The body is not an OTLP trace export in JSON."
+    try:
+        told = json.loads(body)
+        if not isinstance(told, dict):
+            raise Invalid(fault, "It is an object with `resourceSpans`.")
+        for span in _json_spans(cast("dict[str, Any]", told)):
+            _ids_to_base64(span)
+        return json_format.ParseDict(
+            cast("dict[str, Any]", told), ExportTraceServiceRequest(), ignore_unknown_fields=True
+        )
+    except (json_format.ParseError, ValueError, RecursionError) as error:
+        raise Invalid(fault, "See the OTLP JSON encoding: hex ids, camelCase names.") from error
+
+
+def _json_spans(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for resource_spans in _objects(told, "resourceSpans", "resource_spans"):
+        for scope_spans in _objects(resource_spans, "scopeSpans", "scope_spans"):
+            yield from _objects(scope_spans, "spans")
+
+
+def _objects(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
+    """The objects in a list; anything else is left for the parser to refuse."""
+    for name in names:
+        inner = parent.get(name)
+        if isinstance(inner, list):
+            for item in cast("list[Any]", inner):
+                if isinstance(item, dict):
+                    yield cast("dict[str, Any]", item)
+
+
+def _ids_to_base64(span: dict[str, Any]) -> None:
+    """Ids in place as protobuf's JSON wants them; what is not hex gets a wrong length, to be refused."""
+    for holder in (span, *_objects(span, "links")):
+        for name in ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"):
+            told = holder.get(name)
+            if isinstance(told, str):
+                try:
+                    raw = bytes.fromhex(told)
+                except ValueError:
+                    raw = b"?"
+                holder[name] = base64.b64encode(raw).decode("ascii")
+
+
+def _faults(span: Span) -> Iterator[str]:
+    """Why the span cannot be stored, each in one sentence."""
+    start, end, parent = span.start_time_unix_nano, span.end_time_unix_nano, span.parent_span_id
+    if len(span.trace_id) != TRACE_ID_BYTES or not any(span.trace_id):
+        yield f"The trace id {span.trace_id[:32].hex()!r} is not 16 bytes, or all are zero."
+    if len(span.span_id) != SPAN_ID_BYTES or not any(span.span_id):
+        yield f"The span id {span.span_id[:32].hex()!r} is not 8 bytes, or all are zero."
+    if parent and len(parent) != SPAN_ID_BYTES:
+        yield f"The parent id {parent[:32].hex()!r} is not 8 bytes."
+    if not 0 < start <= _LAST_NS:
+        yield f"The start time {start} is missing or out of range."
+    if end < start:
+        yield f"The end time {end} is before the start time {start}."
+    if end > _LAST_NS:
+        yield f"The end time {end} is out of range."
+
+
+def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
+    parent = span.parent_span_id
+    return {
+        "trace_id": span.trace_id.hex(),
+        "span_id": span.span_id.hex(),
+        "parent_id": parent.hex() if any(parent) else None,
+        "name": openinference.storable(span.name),
+        "kind": openinference.kind_of(attributes),
+        "start_ns": span.start_time_unix_nano,
+        "end_ns": span.end_time_unix_nano,
+        "latency_ms": (span.end_time_unix_nano - span.start_time_unix_nano) / 1e6,
+        "status_code": _STATUS.get(span.status.code, "UNSET"),
+        "status_message": openinference.storable(span.status.message) or None,
+        "session_id": _name(attributes.get(openinference.SESSION)),
+        "model_name": _name(attributes.get(openinference.MODEL)),
+        "attributes": attributes,
+        "events": [_event(event) for event in span.events],
+    }
+
+
+def _event(event: Span.Event) -> dict[str, Any]:
+    moment = _EPOCH + timedelta(microseconds=event.time_unix_nano // 1000)
+    return {
+        "name": openinference.storable(event.name),
+        "timestamp": rfc3339(moment),
+        "attributes": openinference.storable(openinference.flattened(_plain(event.attributes))),
+    }
+
+
+def _project(resource: dict[str, Any]) -> str:
+    for key in _PROJECT_ON_RESOURCE:
+        name = _name(resource.get(key))
+        if name and not (key == "service.name" and name.startswith(_NO_SERVICE_NAME)):
+            return name
+    return "default"
+
+
+def _name(value: Any) -> str | None:
+    """A scalar as text; None for the empty string and for what is no scalar."""
+    return str(value).strip() or None if isinstance(value, str | int | float) else None
+
+
+def _plain(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    """The value as JSON has it: bytes as base64, an empty one as None."""
+    match value.WhichOneof("value"):
+        case None | "string_value_strindex":  # the index belongs to profiles and counts as absent elsewhere
+            return None
+        case "array_value":
+            return [_value(item) for item in value.array_value.values]
+        case "kvlist_value":
+            return _plain(value.kvlist_value.values)
+        case "bytes_value":
+            return base64.b64encode(value.bytes_value).decode("ascii")
+        case scalar:
+            return getattr(value, scalar)
