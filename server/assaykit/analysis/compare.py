@@ -1,0 +1,311 @@
+"""Compare experiments example by example and say which is better, as far as the pairs can show."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped, Table, Verdict
+from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
+from assaykit.analysis.rows import Outcome, short
+from assaykit.analysis.sentences import cautions, sentence
+from assaykit.analysis.statistics import (
+    ALPHA,
+    bootstrap_interval,
+    holm,
+    mcnemar_exact,
+    sign_test,
+    smallest_detectable_difference,
+    standard_deviation,
+)
+from assaykit.errors import Invalid
+from assaykit.wire.evaluators import Direction
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NAMES_TOLD = 8
+
+# A spread this small beside the differences is rounding, not spread.
+_ROUNDING = 1e-9
+
+
+class Variant(NamedTuple):
+    """One experiment under the name it is spoken of."""
+
+    name: str
+    outcomes: Sequence[Outcome]
+
+
+def compare(
+    baseline: Variant,
+    challengers: Sequence[Variant],
+    *,
+    directions: Mapping[str, Direction] = _NOTHING,
+    positive: Mapping[str, str] = _NOTHING,
+    evaluators: Sequence[str] | None = None,
+) -> Comparison:
+    """Every challenger against the baseline by every evaluator (or those named), paired on the example.
+
+    `directions` says by evaluator whether a higher score is better. Without it, higher is assumed to be
+    better where there are scores, and nothing where there are only labels. `positive` names by evaluator
+    the label to count. A verdict of better, worse or different needs p < 0.05 after Holm's correction over
+    all tests of the comparison.
+
+    Raises:
+        Invalid: names are missing, double or unknown; a named evaluator cannot be compared; or a challenger
+            shares no scored example with the baseline.
+    """
+    _check_variants(baseline, challengers)
+    names = _evaluators((baseline, *challengers), evaluators, directions, positive)
+    results = [
+        _measure(name, baseline, challenger, directions.get(name), positive.get(name))
+        for name in names
+        for challenger in challengers
+    ]
+    skipped = tuple(result for result in results if isinstance(result, Skipped))
+    measured = [result for result in results if isinstance(result, Finding)]
+    _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
+    return Comparison(
+        baseline=baseline.name,
+        challengers=tuple(challenger.name for challenger in challengers),
+        findings=tuple(_judged(measured)),
+        skipped=skipped,
+    )
+
+
+def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
+    if not challengers:
+        raise Invalid(
+            f"there is nothing to compare {short(baseline.name)!r} with.", "Name at least one challenger."
+        )
+    names = [baseline.name, *(challenger.name for challenger in challengers)]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise Invalid(
+            f"{short(double)!r} is named twice in the comparison.",
+            "Name each experiment once, or rename one.",
+        )
+
+
+def _evaluators(
+    variants: Iterable[Variant],
+    wanted: Sequence[str] | None,
+    directions: Mapping[str, Direction],
+    positive: Mapping[str, str],
+) -> list[str]:
+    """The evaluators to compare, in order of appearance or as wanted, each known to at least one variant."""
+    rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
+    seen = list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))
+    if not seen:
+        raise Invalid(
+            "the experiments share no scored example: neither has a verdict of any evaluator.",
+            "Run an evaluator over both, or upload them with columns eval.<name>.score or eval.<name>.label.",
+        )
+    for name in (*(wanted or ()), *directions, *positive):
+        if name not in seen:
+            raise Invalid(
+                f"no experiment has an evaluator {short(name)!r}; there are {_listed(seen)}.",
+                "Use one of these names.",
+            )
+    return seen if wanted is None else list(dict.fromkeys(wanted))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    return ", ".join(repr(short(name)) for name in names[:_NAMES_TOLD]) + more
+
+
+def _check_pairs(
+    baseline: Variant,
+    challengers: Sequence[Variant],
+    measured: Sequence[Finding],
+    skipped: Sequence[Skipped],
+    *,
+    named: bool,
+) -> None:
+    ids = {outcome.example_id for outcome in baseline.outcomes}
+    for challenger in challengers:
+        others = {outcome.example_id for outcome in challenger.outcomes}
+        pair = f"{short(baseline.name)!r} and {short(challenger.name)!r}"
+        if not ids & others:
+            raise Invalid(
+                f"{pair} share no scored example: none of their {len(ids)} and {len(others)} example ids is "
+                f"on both sides (such as {_listed(sorted(ids)[:1])} and {_listed(sorted(others)[:1])}).",
+                "Compare experiments of one dataset; check that example_id holds the dataset's example ids.",
+            )
+        reasons = [skip.reason for skip in skipped if skip.challenger == challenger.name]
+        if reasons and (named or not any(finding.challenger == challenger.name for finding in measured)):
+            raise Invalid(
+                f"{pair} share {len(ids & others)} examples but no scored example: "
+                f"{'; '.join(reasons[:_NAMES_TOLD])}.",
+                "Check that the same evaluator, under one name, ran over both, and that its runs have ended.",
+            )
+
+
+def _measure(
+    evaluator: str,
+    baseline: Variant,
+    challenger: Variant,
+    direction: Direction | None,
+    positive: str | None,
+) -> Finding | Skipped:
+    """One finding with its figures, before Holm's correction and the verdict."""
+    first, second = sheet(evaluator, baseline.outcomes), sheet(evaluator, challenger.outcomes)
+    by = scale(evaluator, first, second, positive)
+    if isinstance(by, Incomparable):
+        return Skipped(evaluator, challenger.name, by.reason)
+    before, after = figures(first, by), figures(second, by)
+    # In the order of ids, so that the seeded interval does not depend on the order of rows.
+    paired = sorted(before.keys() & after.keys())
+    if not paired:
+        reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
+        return Skipped(evaluator, challenger.name, reason)
+    finding = Finding(
+        evaluator=evaluator,
+        baseline=baseline.name,
+        challenger=challenger.name,
+        kind=by.kind,
+        direction=_direction(direction, by, (first, second)),
+        direction_assumed=direction is None,
+        positive=by.positive,
+        positive_assumed=by.positive_assumed,
+        n=len(paired),
+        dropped=len(first.verdicts.keys() & second.verdicts.keys()) - len(paired),
+        baseline_side=side(first, by, before, second),
+        challenger_side=side(second, by, after, first),
+    )
+    if by.kind == "categorical":
+        return replace(finding, shares=_shares(paired, first, second))
+    pairs = [(before[example_id], after[example_id]) for example_id in paired]
+    rose, fell = _changes(paired, pairs, baseline, challenger)
+    return _tested(replace(finding, rose=rose, fell=fell), pairs)
+
+
+def _direction(given: Direction | None, by: Scale, sheets: Sequence[Sheet]) -> Direction:
+    """The direction of the figure that is shown; see `slope` for what a score's direction says of a label."""
+    if by.kind == "categorical":
+        return "NONE"
+    if by.positive is None:
+        return given or "MAXIMIZE"
+    rise = slope(by.positive, sheets)
+    direction: Direction = given or ("MAXIMIZE" if rise else "NONE")
+    if rise >= 0 or direction == "NONE":
+        return direction
+    return "MINIMIZE" if direction == "MAXIMIZE" else "MAXIMIZE"
+
+
+def _difference(pair: tuple[float, float]) -> float:
+    """Challenger less baseline; what is only the rounding of an average is a tie."""
+    before, after = pair
+    return 0.0 if math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12) else after - before
+
+
+def _changes(
+    paired: Sequence[str], pairs: Sequence[tuple[float, float]], baseline: Variant, challenger: Variant
+) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """The examples that rose and those that fell, the largest change first."""
+    old, new = _outputs(baseline), _outputs(challenger)
+    moved = sorted(
+        ((_difference(pair), example_id, pair) for example_id, pair in zip(paired, pairs, strict=True)),
+        key=lambda change: -abs(change[0]),
+    )
+    changes = [
+        (difference, Change(example_id, *pair, old[example_id], new[example_id]))
+        for difference, example_id, pair in moved
+        if difference
+    ]
+    rose = tuple(change for difference, change in changes if difference > 0)
+    return rose, tuple(change for difference, change in changes if difference < 0)
+
+
+def _outputs(variant: Variant) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for outcome in variant.outcomes:
+        shown = f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
+        found.setdefault(outcome.example_id, shown)
+    return found
+
+
+def _tested(finding: Finding, pairs: Sequence[tuple[float, float]]) -> Finding:
+    """The finding with its values, interval and test."""
+    n, up, down = len(pairs), len(finding.rose), len(finding.fell)
+    differences = [_difference(pair) for pair in pairs]
+    sd = standard_deviation(differences)
+    mean = math.fsum(differences) / n
+    spread = sd > _ROUNDING * max(map(abs, differences))
+    finding = replace(
+        finding,
+        baseline_value=math.fsum(before for before, _ in pairs) / n,
+        challenger_value=math.fsum(after for _, after in pairs) / n,
+        difference=mean,
+        interval=bootstrap_interval(differences) if spread else None,
+    )
+    if finding.kind == "numeric":
+        return replace(
+            finding,
+            test="sign test",
+            p=sign_test(up, down),
+            effect_size=mean / sd if spread else None,
+            smallest_detectable=smallest_detectable_difference(n, sd=sd if spread else 0.0),
+        )
+    # Averaged repetitions lie between 0 and 1: no 2x2 table then, but the same test of ups against downs.
+    whole = all(value in {0.0, 1.0} for pair in pairs for value in pair)
+    return replace(
+        finding,
+        test="McNemar" if whole else "sign test",
+        p=mcnemar_exact(down, up),
+        table=_table(pairs) if whole else None,
+        smallest_detectable=smallest_detectable_difference(n, discordant_rate=(up + down) / n),
+    )
+
+
+def _table(pairs: Sequence[tuple[float, float]]) -> Table:
+    return Table(
+        both=pairs.count((1.0, 1.0)),
+        baseline_only=pairs.count((1.0, 0.0)),
+        challenger_only=pairs.count((0.0, 1.0)),
+        neither=pairs.count((0.0, 0.0)),
+    )
+
+
+def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[Share, ...]:
+    labels = sorted(first.labels() | second.labels())
+    before, after = _spread(paired, first), _spread(paired, second)
+    return tuple(Share(label, before.get(label, 0.0), after.get(label, 0.0)) for label in labels)
+
+
+def _spread(paired: Sequence[str], one: Sheet) -> dict[str, float]:
+    """The share of each label, every example counting once however often it was repeated."""
+    totals: dict[str, float] = {}
+    for example_id in paired:
+        given = [
+            verdict.label for verdict in one.verdicts[example_id] if verdict and verdict.label is not None
+        ]
+        for label in given:
+            totals[label] = totals.get(label, 0.0) + 1 / len(given)
+    return {label: total / len(paired) for label, total in totals.items()}
+
+
+def _judged(measured: Sequence[Finding]) -> Iterable[Finding]:
+    """The findings with Holm's correction over all tests, the verdict, the cautions and the sentence."""
+    adjusted = iter(holm([finding.p for finding in measured if finding.p is not None]))
+    tests = sum(finding.p is not None for finding in measured)
+    for plain in measured:
+        finding = plain
+        if plain.p is not None:
+            corrected = replace(plain, p_adjusted=next(adjusted))
+            finding = replace(corrected, verdict=_verdict(corrected))
+        yield replace(finding, cautions=cautions(finding), sentence=sentence(finding, tests))
+
+
+def _verdict(finding: Finding) -> Verdict:
+    if finding.p_adjusted is None or finding.difference is None:
+        return "not tested"
+    if finding.p_adjusted >= ALPHA:
+        return "no difference shown"
+    # A test that says up and a mean that says down show a difference, but not which side is the better.
+    agree = finding.difference * (len(finding.rose) - len(finding.fell)) > 0
+    if finding.direction == "NONE" or not agree:
+        return "different"
+    return "better" if (finding.difference > 0) == (finding.direction == "MAXIMIZE") else "worse"

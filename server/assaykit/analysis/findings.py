@@ -1,0 +1,203 @@
+"""What a comparison found: one finding per evaluator and challenger, as plain values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from assaykit.analysis.statistics import Interval
+from assaykit.wire.evaluators import Direction
+
+Kind = Literal["binary", "numeric", "categorical"]
+Test = Literal["McNemar", "sign test"]
+Verdict = Literal["better", "worse", "different", "no difference shown", "not tested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How far one variant was judged by one evaluator. Counts of examples, except `rows`.
+
+    `examples` = `scored` + `unscored` + `errored`; an errored example has no verdict and an error in a row.
+    `partial` counts scored examples with a repetition that has no verdict; `only_here` those which the other
+    side does not have.
+    """
+
+    rows: int
+    examples: int
+    scored: int
+    unscored: int
+    errored: int
+    partial: int
+    only_here: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The 2x2 table of pairs by which side has the positive verdict (score 1, or the positive label)."""
+
+    both: int
+    baseline_only: int
+    challenger_only: int
+    neither: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How often one label was given on each side, 0 to 1, over the paired examples."""
+
+    label: str
+    baseline: float
+    challenger: float
+
+    @property
+    def difference(self) -> float:
+        """Challenger less baseline."""
+        return self.challenger - self.baseline
+
+    def as_dict(self) -> dict[str, str | float]:
+        """Plain JSON."""
+        return {
+            "label": self.label,
+            "baseline": self.baseline,
+            "challenger": self.challenger,
+            "difference": self.difference,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One example whose figure differs between the sides. Outputs: foreign text, of the first repetition."""
+
+    example_id: str
+    baseline_value: float
+    challenger_value: float
+    baseline_output: str | None
+    challenger_output: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One challenger against the baseline, by one evaluator.
+
+    The example is the unit: repetitions of one example are averaged first. `n` counts the examples with a
+    verdict on both sides, `dropped` the shared ones without. Values are rates (binary, 0 to 1) or means
+    (numeric); `difference` is challenger less baseline. `direction` is that of the figure shown: of the rate
+    of `positive` when labels are counted; it is assumed when nobody gave one. `smallest_detectable` is in
+    the unit of the difference, for one test on its own. `rose` and `fell` hold the examples whose figure
+    went up and down, the largest change first.
+    """
+
+    evaluator: str
+    baseline: str
+    challenger: str
+    kind: Kind
+    direction: Direction
+    direction_assumed: bool
+    positive: str | None
+    positive_assumed: bool
+    n: int
+    dropped: int
+    baseline_side: Side
+    challenger_side: Side
+    baseline_value: float | None = None
+    challenger_value: float | None = None
+    difference: float | None = None
+    interval: Interval | None = None
+    test: Test | None = None
+    p: float | None = None
+    smallest_detectable: float | None = None
+    table: Table | None = None
+    effect_size: float | None = None
+    shares: tuple[Share, ...] = ()
+    rose: tuple[Change, ...] = ()
+    fell: tuple[Change, ...] = ()
+    p_adjusted: float | None = None
+    verdict: Verdict = "not tested"
+    cautions: tuple[str, ...] = ()
+    sentence: str = ""
+
+    @property
+    def fixed(self) -> tuple[Change, ...] | None:
+        """The examples that became better; None when which way is better is not known."""
+        return {"MAXIMIZE": self.rose, "MINIMIZE": self.fell, "NONE": None}[self.direction]
+
+    @property
+    def broken(self) -> tuple[Change, ...] | None:
+        """The examples that became worse; None when which way is better is not known."""
+        return {"MAXIMIZE": self.fell, "MINIMIZE": self.rose, "NONE": None}[self.direction]
+
+    @property
+    def ties(self) -> int:
+        """The pairs without a difference."""
+        return self.n - len(self.rose) - len(self.fell)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON, the sentence first. Changed examples by id.
+
+        They stand under `fixed` and `broken`, or under `rose` and `fell` when the direction is NONE; the
+        other two are null.
+        """
+        known = self.direction != "NONE"
+        changes = {
+            "fixed": _ids(self.fixed),
+            "broken": _ids(self.broken),
+            "rose": None if known else _ids(self.rose),
+            "fell": None if known else _ids(self.fell),
+            "ties": self.ties if self.kind != "categorical" else None,
+        }
+        plain = {
+            field.name: _plain(getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in {"sentence", "rose", "fell"}
+        }
+        return {"sentence": self.sentence, **plain, **changes}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An evaluator that could not be compared for one challenger, and why."""
+
+    evaluator: str
+    challenger: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain JSON."""
+        return {"evaluator": self.evaluator, "challenger": self.challenger, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every finding, by evaluator and then by challenger, and what could not be compared."""
+
+    baseline: str
+    challengers: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON: never NaN, never infinite."""
+        return {
+            "baseline": self.baseline,
+            "challengers": list(self.challengers),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "skipped": [skipped.as_dict() for skipped in self.skipped],
+        }
+
+
+def _ids(changes: tuple[Change, ...] | None) -> list[str] | None:
+    return None if changes is None else [change.example_id for change in changes]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  (any tuple of ours)
+    shape: Callable[[], Any] | None = getattr(value, "as_dict", None)
+    return shape() if shape else value

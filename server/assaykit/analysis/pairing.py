@@ -1,0 +1,169 @@
+"""From outcomes to pairs: how an evaluator's verdicts are read, and which examples both sides share."""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from assaykit.analysis.findings import Kind, Side
+from assaykit.analysis.rows import Outcome, finite, short
+from assaykit.errors import Invalid
+from assaykit.wire.spans import Evaluation
+
+_PLAINLY_POSITIVE = {"true": "false", "yes": "no", "pass": "fail", "passed": "failed", "correct": "incorrect"}
+"""Two labels, lower case, of which the first is the one people count. Anything else is not guessed."""
+
+_BINARY_LABELS = 2
+
+
+class Sheet(NamedTuple):
+    """One variant's verdicts by one evaluator; every list is by example, one entry per row."""
+
+    verdicts: Mapping[str, list[Evaluation | None]]
+    errored: frozenset[str]
+    rows: int
+
+    def scores(self) -> set[float]:
+        """The different scores given."""
+        found = (verdict.score for row in self.verdicts.values() for verdict in row if verdict)
+        return {score for score in found if score is not None}
+
+    def labels(self) -> set[str]:
+        """The different labels given."""
+        found = (verdict.label for row in self.verdicts.values() for verdict in row if verdict)
+        return {label for label in found if label is not None}
+
+
+class Scale(NamedTuple):
+    """How verdicts become figures: by score, or by whether the label is `positive`."""
+
+    kind: Kind
+    from_labels: bool
+    positive: str | None = None
+    positive_assumed: bool = False
+
+
+class Incomparable(NamedTuple):
+    """Why two sheets cannot be read on one scale."""
+
+    reason: str
+
+
+def sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet:
+    """One evaluator's verdicts, checked.
+
+    Raises:
+        Invalid: a score is infinite or too large.
+    """
+    verdicts: dict[str, list[Evaluation | None]] = {}
+    for outcome in outcomes:
+        verdict = outcome.evaluations.get(evaluator)
+        if verdict and verdict.score is not None:
+            score = finite(verdict.score, evaluator, outcome.example_id)
+            verdict = verdict if score is not None else verdict.model_copy(update={"score": None})
+        verdicts.setdefault(outcome.example_id, []).append(verdict)
+    errored = frozenset(outcome.example_id for outcome in outcomes if outcome.error)
+    return Sheet(verdicts, errored, len(outcomes))
+
+
+def scale(evaluator: str, first: Sheet, second: Sheet, positive: str | None) -> Scale | Incomparable:
+    """How the two sheets are read: by a positive label if one is given, else by score, else by label.
+
+    Raises:
+        Invalid: `positive` is a label that neither side gave.
+    """
+    labels = first.labels() | second.labels()
+    if positive is not None:
+        if positive not in labels:
+            raise Invalid(
+                f"the positive label {short(positive)!r} of {short(evaluator)!r} occurs on neither side; "
+                f"labels seen: {_listed(labels)}.",
+                "Give one of the labels seen, spelled the same.",
+            )
+        return Scale("binary", from_labels=True, positive=positive)
+    if first.scores() and second.scores():
+        whole = first.scores() | second.scores() <= {0.0, 1.0}
+        return Scale("binary" if whole else "numeric", from_labels=False)
+    if first.labels() and second.labels():
+        guess = _plain_positive(labels)
+        if guess:
+            return Scale("binary", from_labels=True, positive=guess, positive_assumed=True)
+        return Scale("categorical", from_labels=True)
+    return Incomparable(_why_incomparable(evaluator, first, second))
+
+
+def _plain_positive(labels: set[str]) -> str | None:
+    if len(labels) != _BINARY_LABELS:
+        return None
+    by_case = {label.lower(): label for label in labels}
+    return next((by_case[yes] for yes, no in _PLAINLY_POSITIVE.items() if by_case.keys() == {yes, no}), None)
+
+
+def _why_incomparable(evaluator: str, first: Sheet, second: Sheet) -> str:
+    judged = [bool(one.scores() or one.labels()) for one in (first, second)]
+    if all(judged):
+        return f"{short(evaluator)!r} has scores on one side and only labels on the other"
+    side = {(True, False): "the challenger", (False, True): "the baseline"}.get(
+        (judged[0], judged[1]), "either side"
+    )
+    return f"{short(evaluator)!r} has no verdict on {side}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(short(name)) for name in sorted(names)[:8]) or "none"
+
+
+def slope(positive: str, sheets: Iterable[Sheet]) -> int:
+    """1 when rows with the positive label score higher than the others, -1 when lower, 0 when unknown.
+
+    It tells what a direction, which is meant for the score, means for the label: a judge that maximises
+    1 = factual does not want more "hallucinated".
+    """
+    marked = [
+        (verdict.label == positive, verdict.score)
+        for one in sheets
+        for row in one.verdicts.values()
+        for verdict in row
+        if verdict and verdict.label is not None and verdict.score is not None
+    ]
+    positives = [score for hit, score in marked if hit]
+    others = [score for hit, score in marked if not hit]
+    if not positives or not others:
+        return 0
+    rise = sum(positives) / len(positives) - sum(others) / len(others)
+    return (rise > 0) - (rise < 0)
+
+
+def figures(one: Sheet, by: Scale) -> dict[str, float]:
+    """The figure of each example that has a verdict: the mean over its repetitions. Unscored is left out."""
+    found: dict[str, float] = {}
+    for example_id, verdicts in one.verdicts.items():
+        numbers = [number for verdict in verdicts if (number := _number(verdict, by)) is not None]
+        if numbers:
+            found[example_id] = sum(numbers) / len(numbers)
+    return found
+
+
+def _number(verdict: Evaluation | None, by: Scale) -> float | None:
+    if verdict is None:
+        return None
+    if not by.from_labels:
+        return verdict.score
+    return None if verdict.label is None else float(verdict.label == by.positive)
+
+
+def side(one: Sheet, by: Scale, scored: Container[str], other: Sheet) -> Side:
+    """The counts of one side; `scored` holds the examples that have a figure."""
+    missing = [example_id for example_id in one.verdicts if example_id not in scored]
+    errored = sum(example_id in one.errored for example_id in missing)
+    partial = sum(
+        example_id in scored and any(_number(verdict, by) is None for verdict in verdicts)
+        for example_id, verdicts in one.verdicts.items()
+    )
+    return Side(
+        rows=one.rows,
+        examples=len(one.verdicts),
+        scored=len(one.verdicts) - len(missing),
+        unscored=len(missing) - errored,
+        errored=errored,
+        partial=partial,
+        only_here=sum(example_id not in other.verdicts for example_id in one.verdicts),
+    )

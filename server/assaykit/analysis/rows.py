@@ -1,0 +1,121 @@
+"""Rows of an experiment as a comparison needs them: one outcome per run, its verdicts by evaluator."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from assaykit.errors import Invalid, quote
+from assaykit.wire.experiments import ExperimentRun
+from assaykit.wire.spans import Evaluation
+
+LARGEST_SCORE = 1e100
+"""Scores beyond this are refused: their squares would leave the range of a float."""
+
+_PREFIX = "eval."
+_FIELDS = frozenset({"label", "score", "explanation"})
+_NAME_LIMIT = 60
+
+
+def short(name: str) -> str:
+    """A name from outside as our sentences carry it: one line, clipped."""
+    return quote(name, _NAME_LIMIT)
+
+
+class Outcome(NamedTuple):
+    """One run of one example: what came out or went wrong, and each evaluator's verdict on it."""
+
+    example_id: str
+    output: str | None
+    error: str | None
+    evaluations: Mapping[str, Evaluation]
+
+
+def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
+    """Reads the flat columns `eval.<name>.label|score|explanation` of each run, in the order given.
+
+    A name may hold dots and spaces; `eval.<name>.metadata.<key>` and other fields are ignored. An empty text
+    or NaN is a missing value. An evaluator whose columns are all empty in a row is kept, without a verdict.
+
+    Raises:
+        Invalid: a run has no example id, or a score is not a number.
+    """
+    rows = list(runs)
+    lost = sum(not run.example_id for run in rows)
+    if lost:
+        raise Invalid(
+            f"{lost} of {len(rows)} runs have no example_id, so they cannot be paired with other runs.",
+            "Upload the experiment again with the dataset's example ids in the example_id column.",
+        )
+    return [_outcome(run) for run in rows]
+
+
+def _outcome(run: ExperimentRun) -> Outcome:
+    example_id = run.example_id or ""
+    found: dict[str, dict[str, Any]] = {}
+    for column, value in (run.model_extra or {}).items():
+        place = _place(column)
+        if place:
+            found.setdefault(place[0], {})[place[1]] = value
+    return Outcome(
+        example_id=example_id,
+        output=run.output,
+        error=run.error or None,
+        evaluations={name: _evaluation(name, fields, example_id) for name, fields in found.items()},
+    )
+
+
+def _place(column: str) -> tuple[str, str] | None:
+    """The evaluator's name and the field that a column holds, if it holds one."""
+    if not column.startswith(_PREFIX):
+        return None
+    name, _, field = column.removeprefix(_PREFIX).rpartition(".")
+    # A metadata key may itself be called "score": nothing below metadata is a field.
+    return (name, field) if name and field in _FIELDS and ".metadata." not in column else None
+
+
+def _evaluation(name: str, fields: Mapping[str, Any], example_id: str) -> Evaluation:
+    return Evaluation(
+        name=name,
+        score=_score(fields.get("score"), name, example_id),
+        label=_text(fields.get("label")),
+        explanation=_text(fields.get("explanation")),
+    )
+
+
+def _score(value: Any, name: str, example_id: str) -> float | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        score = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Invalid(
+            f"the score of {short(name)!r} on example {short(example_id)!r} "
+            f"is not a number: {short(str(value))!r}.",
+            f"Put words in the column eval.{short(name)}.label and leave the score empty.",
+        ) from error
+    return finite(score, name, example_id)
+
+
+def finite(score: float | None, name: str, example_id: str) -> float | None:
+    """The score, or None where there is none: NaN is how tables write a missing number.
+
+    Raises:
+        Invalid: the score is infinite or beyond `LARGEST_SCORE`.
+    """
+    if score is None or math.isnan(score):
+        return None
+    if abs(score) > LARGEST_SCORE:
+        raise Invalid(
+            f"the score of {short(name)!r} on example {short(example_id)!r} "
+            f"is {score!r}, which cannot be averaged.",
+            "Correct the score, or leave it empty for a row that was not scored.",
+        )
+    return float(score)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) or None

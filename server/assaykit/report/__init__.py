@@ -1,0 +1,1 @@
+"""One comparison, shown in several forms."""

@@ -1,0 +1,130 @@
+"""A comparison as compact plain text: sentences, a small table, then examples that changed. Under 6 kB."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from assaykit.analysis.findings import Change, Comparison, Finding
+from assaykit.analysis.rows import short
+from assaykit.analysis.sentences import detectable, p_value, percent, signed
+from assaykit.errors import quote
+
+LIMIT = 5900
+"""Bytes of UTF-8 that the text never exceeds."""
+
+_SENTENCES_LIMIT = 2800
+_TABLE_LIMIT = 4000
+_EXAMPLES_TOLD = 5
+_OUTPUT_LIMIT = 120
+_CELL_LIMIT = 24
+_LEFT_OUT_ROOM = 90
+_URGENCY = ("worse", "better", "different", "no difference shown", "not tested")
+_HEADINGS = (
+    "evaluator",
+    "challenger",
+    "value",
+    "baseline",
+    "difference",
+    "interval",
+    "p, Holm",
+    "pairs",
+    "detectable",
+)
+
+
+def comparison_text(comparison: Comparison, *, examples: Mapping[str, str] | None = None) -> str:
+    """The comparison in at most `LIMIT` bytes; `examples` gives the input of an example by its id.
+
+    Verdicts come first, the worse before the better; what does not fit is counted, not dropped in silence.
+    Inputs and outputs are foreign text, clipped to one line each.
+    """
+    findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
+    text = _fitted("", [*_told(findings), *_skipped(comparison)], _SENTENCES_LIMIT, "sentences or notes")
+    text = _fitted(text, _table(findings), _TABLE_LIMIT, "lines of the table")
+    changed = [block for finding in findings for block in _changed(finding, examples or {})]
+    return _fitted(text, changed, LIMIT, "changed examples")
+
+
+def _fitted(text: str, blocks: Sequence[str], limit: int, what: str) -> str:
+    """The text with as many blocks as stay within `limit` bytes, and a line on those left out."""
+    room = limit - len(text.encode()) - _LEFT_OUT_ROOM
+    for index, block in enumerate(blocks):
+        room -= len(block.encode()) + 1
+        if room < 0:
+            return f"{text}({len(blocks) - index} more {what} left out; compare fewer at a time.)\n"
+        text += f"{block}\n"
+    return text
+
+
+def _told(findings: Sequence[Finding]) -> Iterator[str]:
+    """The sentences, then each different caution once with the evaluators it holds for."""
+    notes: dict[str, list[str]] = {}
+    for finding in findings:
+        yield finding.sentence
+        for caution in finding.cautions:
+            notes.setdefault(caution, []).append(short(finding.evaluator))
+    for caution, names in notes.items():
+        whose = "" if len(findings) == 1 else f" on {quote(', '.join(dict.fromkeys(names)), _OUTPUT_LIMIT)}"
+        yield f"Note{whose}: {caution}"
+
+
+def _skipped(comparison: Comparison) -> Iterator[str]:
+    for skip in comparison.skipped:
+        yield f"Not compared for {short(skip.challenger)}: {skip.reason}."
+
+
+def _table(findings: Sequence[Finding]) -> list[str]:
+    rows = [_HEADINGS, *(_cells(finding) for finding in findings if finding.kind != "categorical")]
+    if len(rows) == 1:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return ["", *(line.rstrip() for line in lines)]
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    interval = finding.interval
+    return (
+        quote(finding.evaluator, _CELL_LIMIT),
+        quote(finding.challenger, _CELL_LIMIT),
+        _value(finding, finding.challenger_value),
+        _value(finding, finding.baseline_value),
+        signed(finding, finding.difference or 0.0),
+        f"{signed(finding, interval.low)} to {signed(finding, interval.high)}" if interval else "none",
+        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        str(finding.n),
+        detectable(finding),
+    )
+
+
+def _value(finding: Finding, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
+
+
+def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
+    """One block for each example told: its id and input, then both outputs."""
+    if finding.fixed is None or finding.broken is None:
+        ways = {"higher": finding.rose, "lower": finding.fell}
+    elif finding.kind == "binary":
+        ways = {"fixed": finding.fixed, "broken": finding.broken}
+    else:
+        ways = {"better": finding.fixed, "worse": finding.broken}
+    for way, changes in ways.items():
+        told = changes[:_EXAMPLES_TOLD]
+        which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
+        heading = f"\n{which} ({len(told)} of {len(changes)}):\n"
+        for index, change in enumerate(told):
+            yield ("" if index else heading) + _example(finding, change, inputs.get(change.example_id))
+
+
+def _example(finding: Finding, change: Change, question: str | None) -> str:
+    head = short(change.example_id) + (f": {quote(question, _OUTPUT_LIMIT)}" if question else "")
+    names = [quote(name, _CELL_LIMIT) for name in (finding.baseline, finding.challenger)]
+    width = max(map(len, names))
+    values = (change.baseline_value, change.challenger_value)
+    outputs = (change.baseline_output, change.challenger_output)
+    lines = [
+        f"    {name.ljust(width)}  {value:<5.3g}  {quote(output, _OUTPUT_LIMIT) if output else '(no output)'}"
+        for name, value, output in zip(names, values, outputs, strict=True)
+    ]
+    return "\n".join([f"  {head}", *lines])

@@ -1,0 +1,363 @@
+"""Comparing variants: pairs, kinds of score, direction, verdicts and what is refused."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.analysis.variants import approx, labelled, outcome, scored
+
+from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.findings import Comparison, Finding, Table
+from assaykit.analysis.rows import Outcome
+from assaykit.analysis.statistics import holm, mcnemar_exact
+from assaykit.errors import Invalid
+from assaykit.wire.evaluators import Direction
+from assaykit.wire.spans import Evaluation
+
+# 60 pairs: 31 right on both sides, 3 only in the baseline, 17 only in the challenger, 9 on neither.
+BEFORE = scored("variant-a", [1] * 31 + [1] * 3 + [0] * 17 + [0] * 9)
+AFTER = scored("variant-b", [1] * 31 + [0] * 3 + [1] * 17 + [0] * 9)
+
+
+def only(comparison: Comparison) -> Finding:
+    (finding,) = comparison.findings
+    return finding
+
+
+def ids(finding: Finding, way: str) -> list[str]:
+    return [change.example_id for change in getattr(finding, way) or ()]
+
+
+def test_a_binary_gain_is_better_with_its_table_test_and_interval() -> None:
+    finding = only(compare(BEFORE, [AFTER], directions={"quality": "MAXIMIZE"}))
+    assert finding.kind == "binary"
+    assert finding.table == Table(both=31, baseline_only=3, challenger_only=17, neither=9)
+    assert (finding.n, finding.test, finding.p) == (60, "McNemar", mcnemar_exact(3, 17))
+    assert (finding.baseline_value, finding.challenger_value) == (34 / 60, 48 / 60)
+    assert finding.difference == approx(14 / 60)
+    assert finding.interval is not None
+    assert 0 < finding.interval.low < 14 / 60 < finding.interval.high
+    assert finding.verdict == "better"
+    assert ids(finding, "broken") == ["e031", "e032", "e033"]
+    assert len(ids(finding, "fixed")) == 17
+    assert finding.cautions == ()
+
+
+def test_the_sentence_carries_the_figures() -> None:
+    assert only(compare(BEFORE, [AFTER], directions={"quality": "MAXIMIZE"})).sentence == (
+        "quality: variant-b is better than variant-a: 80 % vs 57 % of 60 pairs, difference +23 points "
+        "(95 % interval +10 to +37), McNemar p = 0.0026; 17 fixed, 3 broken."
+    )
+
+
+def test_a_point_estimate_alone_is_no_verdict() -> None:
+    before, after = scored("a", [0] * 30 + [1] * 30), scored("b", [0] * 26 + [1] * 34)
+    finding = only(compare(before, [after]))
+    assert finding.verdict == "no difference shown"
+    assert (
+        "no difference between b and a can be shown at n = 60 (smallest detectable: 13 points)"
+        in finding.sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("direction", "verdict"), [("MAXIMIZE", "better"), ("MINIMIZE", "worse"), ("NONE", "different")]
+)
+def test_the_direction_decides_which_way_is_better(direction: Direction, verdict: str) -> None:
+    finding = only(compare(BEFORE, [AFTER], directions={"quality": direction}))
+    assert finding.verdict == verdict
+    assert not finding.direction_assumed
+
+
+def test_minimising_turns_fixed_and_broken_round() -> None:
+    finding = only(compare(BEFORE, [AFTER], directions={"quality": "MINIMIZE"}))
+    assert len(ids(finding, "fixed")) == 3
+    assert len(ids(finding, "broken")) == 17
+
+
+def test_without_direction_nothing_is_fixed_or_broken_and_the_changes_are_still_told() -> None:
+    facts = only(compare(BEFORE, [AFTER], directions={"quality": "NONE"})).as_dict()
+    assert (facts["fixed"], facts["broken"]) == (None, None)
+    assert (len(facts["rose"]), len(facts["fell"])) == (17, 3)
+
+
+def test_scores_of_unknown_direction_are_maximised_and_it_says_so() -> None:
+    finding = only(compare(BEFORE, [AFTER]))
+    assert (finding.direction, finding.direction_assumed) == ("MAXIMIZE", True)
+    assert any("assumed to be better" in caution for caution in finding.cautions)
+
+
+def test_labels_of_unknown_direction_are_only_different() -> None:
+    before, after = labelled("a", ["no"] * 30), labelled("b", ["yes"] * 20 + ["no"] * 10)
+    finding = only(compare(before, [after]))
+    assert (finding.direction, finding.positive, finding.positive_assumed) == ("NONE", "yes", True)
+    assert finding.verdict == "different"
+    assert any("Which way is better is not known" in caution for caution in finding.cautions)
+
+
+def test_a_positive_label_makes_any_labels_binary() -> None:
+    before, after = labelled("a", ["x", "y", "z"] * 10), labelled("b", ["y", "y", "z"] * 10)
+    finding = only(compare(before, [after], positive={"quality": "y"}, directions={"quality": "MAXIMIZE"}))
+    assert finding.table == Table(both=10, baseline_only=0, challenger_only=10, neither=10)
+    assert finding.verdict == "better"
+
+
+def test_a_positive_label_with_the_lower_score_turns_the_direction_round() -> None:
+    def judged(name: str, hallucinated: int) -> Variant:
+        marks = [("hallucinated", 0.0)] * hallucinated + [("factual", 1.0)] * (40 - hallucinated)
+        return Variant(
+            name, [outcome(f"e{i}", label=label, score=score) for i, (label, score) in enumerate(marks)]
+        )
+
+    finding = only(
+        compare(
+            judged("a", 5),
+            [judged("b", 25)],
+            positive={"quality": "hallucinated"},
+            directions={"quality": "MAXIMIZE"},
+        )
+    )
+    assert (finding.direction, finding.verdict) == ("MINIMIZE", "worse")
+
+
+def test_labels_without_order_are_shares_and_no_verdict() -> None:
+    before, after = labelled("a", ["x", "y", "z", "x"] * 5), labelled("b", ["x", "y", "y", "y"] * 5)
+    finding = only(compare(before, [after], directions={"quality": "MAXIMIZE"}))
+    assert (finding.kind, finding.direction, finding.verdict, finding.p) == (
+        "categorical",
+        "NONE",
+        "not tested",
+        None,
+    )
+    assert {share.label: (share.baseline, share.challenger) for share in finding.shares} == {
+        "x": approx((0.5, 0.25)),
+        "y": approx((0.25, 0.75)),
+        "z": approx((0.25, 0.0)),
+    }
+    assert "Name the positive label" in finding.sentence
+
+
+def test_numeric_scores_get_means_a_sign_test_and_an_effect_size() -> None:
+    before = scored("a", [0.1 * (i % 7) for i in range(40)])
+    after = scored("b", [0.1 * (i % 7) + (0.05 if i % 4 else -0.02) for i in range(40)])
+    finding = only(compare(before, [after]))
+    assert (finding.kind, finding.test) == ("numeric", "sign test")
+    assert (len(finding.rose), finding.ties, len(finding.fell)) == (30, 0, 10)
+    assert finding.difference == approx(0.0325)
+    assert finding.effect_size == approx(0.0325 / 0.030697, rel=1e-3)
+    assert finding.verdict == "better"
+    assert "30 won, 0 tied, 10 lost" in finding.sentence
+
+
+def test_the_largest_change_comes_first() -> None:
+    finding = only(compare(scored("a", [0.5, 0.5, 0.5, 0.5]), [scored("b", [0.4, 0.0, 0.3, 0.9])]))
+    assert ids(finding, "broken") == ["e001", "e002", "e000"]
+
+
+def test_a_mean_against_the_count_is_different_and_cautioned() -> None:
+    finding = only(compare(scored("a", [0.5] * 30), [scored("b", [0.51] * 28 + [-9.0, -9.5])]))
+    assert finding.p is not None
+    assert finding.p < 0.05
+    assert finding.verdict == "different"
+    assert any("a few large changes decide it" in caution for caution in finding.cautions)
+
+
+def test_an_interval_beyond_zero_without_a_significant_test_is_cautioned() -> None:
+    finding = only(compare(scored("a", [0.0] * 30), [scored("b", [0.9] * 5 + [0.0] * 25)]))
+    assert finding.verdict == "no difference shown"
+    assert any("interval on its own excludes zero" in caution for caution in finding.cautions)
+
+
+def test_equal_gaps_give_no_interval_rather_than_one_of_no_width() -> None:
+    finding = only(compare(scored("a", [0.1] * 30), [scored("b", [0.3] * 30)]))
+    assert (finding.interval, finding.effect_size, finding.smallest_detectable) == (None, None, None)
+    assert finding.verdict == "better"
+    assert any("no interval" in caution for caution in finding.cautions)
+
+
+def test_repetitions_count_as_one_example() -> None:
+    rows = [outcome("e1", score=score) for score in (1, 1, 0)] + [outcome("e2", score=0)] * 3
+    after = Variant("b", [outcome("e1", score=1)] * 3 + [outcome("e2", score=0)] * 3)
+    finding = only(compare(Variant("a", rows), [after]))
+    assert (finding.n, finding.baseline_side.rows, finding.baseline_side.examples) == (2, 6, 2)
+    assert finding.baseline_value == approx(1 / 3)
+    assert (finding.kind, finding.test, finding.table) == ("binary", "sign test", None)
+    assert ids(finding, "fixed") == ["e1"]
+
+
+def test_equal_averages_in_another_order_are_a_tie() -> None:
+    before = Variant("a", [outcome("e1", score=score) for score in (0.1, 0.2, 0.3)])
+    after = Variant("b", [outcome("e1", score=score) for score in (0.3, 0.2, 0.1)])
+    finding = only(compare(before, [after]))
+    assert (finding.difference, finding.ties) == (0.0, 1)
+
+
+def test_unscored_is_left_out_and_never_zero() -> None:
+    before = scored("a", [1.0] * 25 + [None] * 5)
+    after = Variant("b", [outcome(f"e{i:03}", score=1.0) for i in range(28)] + [
+        outcome("e028", output=None, error="timed out"), outcome("e999", score=1.0)
+    ])  # fmt: skip
+    finding = only(compare(before, [after]))
+    assert (finding.n, finding.dropped) == (25, 4)
+    assert (finding.baseline_value, finding.challenger_value) == (1.0, 1.0)
+    one, other = finding.baseline_side, finding.challenger_side
+    assert (one.scored, one.unscored, one.errored, one.only_here) == (25, 5, 0, 1)
+    assert (other.scored, other.unscored, other.errored, other.only_here) == (29, 0, 1, 1)
+    assert any("4 of 29 shared examples are left out" in caution for caution in finding.cautions)
+    assert any("1 in a, 1 in b" in caution for caution in finding.cautions)
+
+
+def test_a_repetition_without_a_verdict_is_told() -> None:
+    before = Variant("a", [outcome("e1", score=1), outcome("e1", error="timed out")])
+    finding = only(compare(before, [Variant("b", [outcome("e1", score=1)] * 2)]))
+    assert (finding.baseline_side.scored, finding.baseline_side.partial) == (1, 1)
+    assert any("on 1 examples of a, 0 of b" in caution for caution in finding.cautions)
+
+
+def test_few_pairs_carry_a_caution() -> None:
+    finding = only(compare(scored("a", [0] * 19), [scored("b", [1] * 19)]))
+    assert finding.verdict == "better"
+    assert any("Only 19 pairs" in caution for caution in finding.cautions)
+
+
+def test_five_pairs_can_show_nothing() -> None:
+    finding = only(compare(scored("a", [0] * 5), [scored("b", [1] * 5)]))
+    assert finding.verdict == "no difference shown"
+    assert "too few pairs to show any" in finding.sentence
+
+
+def _two_evaluators(name: str, first: list[int], second: list[int]) -> Variant:
+    return Variant(
+        name,
+        [
+            Outcome(
+                f"e{i}",
+                "text",
+                None,
+                {"first": Evaluation(name="first", score=a), "second": Evaluation(name="second", score=b)},
+            )
+            for i, (a, b) in enumerate(zip(first, second, strict=True))
+        ],
+    )
+
+
+def test_holm_runs_over_evaluators_and_challengers_and_can_take_a_verdict_back() -> None:
+    baseline = _two_evaluators("a", [0] * 30, [0] * 30)
+    barely = [1] * 6 + [0] * 24
+    challengers = [_two_evaluators(name, barely, [0] * 30) for name in ("b", "c")]
+    findings = compare(baseline, challengers).findings
+    assert [(finding.evaluator, finding.challenger) for finding in findings] == [
+        ("first", "b"),
+        ("first", "c"),
+        ("second", "b"),
+        ("second", "c"),
+    ]
+    ps = [finding.p for finding in findings if finding.p is not None]
+    assert [finding.p_adjusted for finding in findings] == holm(ps)
+    assert ps[0] == 0.03125
+    assert findings[0].verdict == "no difference shown"
+    assert "p = 0.031 (Holm 0.12)" in findings[0].sentence
+
+
+def test_only_the_named_evaluators_are_compared_and_corrected_for() -> None:
+    baseline, challenger = _two_evaluators("a", [0] * 30, [0] * 30), _two_evaluators("b", [1] * 30, [1] * 30)
+    finding = only(compare(baseline, [challenger], evaluators=["second"]))
+    assert finding.evaluator == "second"
+    assert finding.p_adjusted == finding.p
+
+
+def test_an_evaluator_on_one_side_is_skipped_with_the_reason() -> None:
+    rows = [outcome("e1", score=1)._replace(evaluations={
+        "quality": Evaluation(name="quality", score=1), "tone": Evaluation(name="tone", score=1)
+    })]  # fmt: skip
+    comparison = compare(Variant("a", rows), [Variant("b", [outcome("e1", score=1)])])
+    assert only(comparison).evaluator == "quality"
+    assert [(skip.evaluator, skip.reason) for skip in comparison.skipped] == [
+        ("tone", "'tone' has no verdict on the challenger")
+    ]
+
+
+def test_scores_against_labels_are_not_compared() -> None:
+    with pytest.raises(Invalid, match="scores on one side and only labels on the other"):
+        compare(scored("a", [1, 0]), [labelled("b", ["good", "bad"])])
+
+
+def test_experiments_of_different_datasets_share_no_example() -> None:
+    other = Variant("b", [outcome("x9", score=1)])
+    with pytest.raises(Invalid, match=r"share no scored example.*such as 'e000' and 'x9'") as caught:
+        compare(scored("a", [1, 0]), [other])
+    assert "one dataset" in caught.value.next
+
+
+def test_shared_examples_scored_on_different_rows_share_no_scored_example() -> None:
+    with pytest.raises(Invalid, match="share 2 examples but no scored example"):
+        compare(scored("a", [1, None]), [scored("b", [None, 1])])
+
+
+def test_experiments_without_any_verdict_are_refused() -> None:
+    bare = [Outcome("e1", "text", None, {})]
+    with pytest.raises(Invalid, match="no scored example") as caught:
+        compare(Variant("a", bare), [Variant("b", bare)])
+    assert "eval.<name>.score" in caught.value.next
+
+
+@pytest.mark.parametrize("argument", ["evaluators", "directions", "positive"])
+def test_a_misspelt_evaluator_is_named_with_those_there_are(argument: str) -> None:
+    with pytest.raises(Invalid, match="no experiment has an evaluator 'qualty'; there are 'quality'"):
+        compare(
+            BEFORE,
+            [AFTER],
+            evaluators=["qualty"] if argument == "evaluators" else None,
+            directions={"qualty": "MAXIMIZE"} if argument == "directions" else {},
+            positive={"qualty": "yes"} if argument == "positive" else {},
+        )
+
+
+def test_a_positive_label_that_nobody_gave_is_refused_with_those_seen() -> None:
+    with pytest.raises(Invalid, match=r"'Good'.* occurs on neither side; labels seen: 'bad', 'good'"):
+        compare(labelled("a", ["good"]), [labelled("b", ["bad"])], positive={"quality": "Good"})
+
+
+def test_a_name_given_twice_or_no_challenger_is_refused() -> None:
+    with pytest.raises(Invalid, match="'variant-a' is named twice"):
+        compare(BEFORE, [BEFORE])
+    with pytest.raises(Invalid, match="nothing to compare"):
+        compare(BEFORE, [])
+
+
+score = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(min_value=-1e100, max_value=1e100))
+binary = st.one_of(st.none(), st.sampled_from([0.0, 1.0]))
+pairs = st.one_of(
+    *(st.lists(st.tuples(one, one), min_size=1, max_size=40) for one in (score, binary))
+).filter(lambda rows: any(before is not None and after is not None for before, after in rows))
+OPPOSITE = {"better": "worse", "worse": "better"}
+
+
+@settings(max_examples=60)
+@given(rows=pairs)
+def test_swapping_the_sides_turns_every_figure_round(rows: list[tuple[float | None, float | None]]) -> None:
+    first, second = scored("a", [before for before, _ in rows]), scored("b", [after for _, after in rows])
+    forth, back = only(compare(first, [second])), only(compare(second, [first]))
+    assert forth.p is not None
+    assert 0 <= forth.p <= 1
+    assert (back.p, back.n, back.dropped) == (forth.p, forth.n, forth.dropped)
+    assert back.difference == -(forth.difference or 0.0)
+    assert (back.baseline_value, back.challenger_value) == (forth.challenger_value, forth.baseline_value)
+    assert (ids(back, "fixed"), ids(back, "broken")) == (ids(forth, "broken"), ids(forth, "fixed"))
+    assert back.verdict == OPPOSITE.get(forth.verdict, forth.verdict)
+    if forth.interval and back.interval:
+        assert (back.interval.low, back.interval.high) == approx((-forth.interval.high, -forth.interval.low))
+
+
+@settings(max_examples=60)
+@given(rows=pairs)
+def test_the_facts_are_plain_json_without_nan(rows: list[tuple[float | None, float | None]]) -> None:
+    first, second = scored("a", [before for before, _ in rows]), scored("b", [after for _, after in rows])
+    facts = compare(first, [second]).as_dict()
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    shuffled = Variant("variant-b", list(reversed(AFTER.outcomes)))
+    assert only(compare(BEFORE, [shuffled])).as_dict() == only(compare(BEFORE, [AFTER])).as_dict()
