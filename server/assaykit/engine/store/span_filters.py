@@ -1,0 +1,259 @@
+"""Filters over spans, as SQL. By the rules of `filters.values`, a tree means the same here and in memory.
+
+What a user wrote (literals, attribute keys, names of evaluators) travels in bound parameters only, and the
+project is asked for outside the user's tree, so that no filter can look past it.
+"""
+
+import json
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Float,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
+
+from assaykit.engine.store.tables import evals, spans
+from assaykit.errors import Invalid, quote
+from assaykit.filters.fields import verdict
+from assaykit.filters.tree import (
+    And,
+    Between,
+    Compare,
+    Contains,
+    In,
+    IsNull,
+    Leaf,
+    Like,
+    Node,
+    Not,
+    Or,
+    Value,
+)
+from assaykit.filters.values import decimal
+
+_TEXT_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
+    "name": spans.c.name,
+    "status_code": spans.c.status_code,
+    "status_message": spans.c.status_message,
+    "parent_id": spans.c.parent_id,
+    "context.trace_id": spans.c.trace_id,
+    "context.span_id": spans.c.span_id,
+    "span_kind": spans.c.kind,
+    # Attributes with a column of their own, which an index can serve.
+    "attributes.llm.model_name": spans.c.model_name,
+    "attributes.session.id": spans.c.session_id,
+}
+_NUMBER_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
+    "latency_ms": spans.c.latency_ms,
+    "start_time": spans.c.start_ns,
+    "end_time": spans.c.end_ns,
+}
+_VERDICT_TARGETS: Final[dict[str, tuple[str, ColumnElement[Any]]]] = {
+    "eval": ("SPAN", spans.c.span_id),
+    "trace_eval": ("TRACE", spans.c.trace_id),
+    "session_eval": ("SESSION", spans.c.session_id),
+}
+_ORDER: Final[dict[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_UNKNOWN: Final = literal(None, Boolean)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a field holds, seen as each sort of value; every view is null where the value is not of that sort.
+
+    A view that is None would be null for every row.
+    """
+
+    value: ColumnElement[Any]
+    text: ColumnElement[Any] | None = None
+    number: ColumnElement[Any] | None = None
+    """Numbers, and plain decimals written as text."""
+    strict_number: ColumnElement[Any] | None = None
+    flag: ColumnElement[Any] | None = None
+    inner_text: Callable[[str], ColumnElement[bool]] | None = None
+    """Does a list or an object hold a text that contains this one?"""
+
+
+def where(node: Node, project_id: str) -> ColumnElement[bool]:
+    """The condition on `spans` that a tree from `span_tree` makes, within one project.
+
+    Raises:
+        Invalid: a field that is not canonical.
+    """
+    return and_(spans.c.project_id == project_id, _clause(node, project_id))
+
+
+def _clause(node: Node, project_id: str) -> ColumnElement[bool]:
+    match node:
+        case And(items):
+            return and_(*(_clause(item, project_id) for item in items))
+        case Or(items):
+            return or_(*(_clause(item, project_id) for item in items))
+        case Not(item):
+            return not_(_clause(item, project_id))
+        case _:
+            return _leaf(node, _held(node.field, project_id))
+
+
+def _leaf(node: Leaf, held: _Held) -> ColumnElement[bool]:
+    match node:
+        case Compare(_, "=", value):
+            clause = _equal(held, [value])
+        case Compare(_, "!=", value):
+            clause = not_(_equal(held, [value]))
+        case Compare(_, sign, value):
+            clause = _ordered(held, sign, value)
+        case In(_, values):
+            clause = _equal(held, values)
+        case Between(_, low, high):
+            clause = and_(_ordered(held, ">=", low), _ordered(held, "<=", high))
+        case Contains(_, text):
+            clause = _contains(held, text)
+        case Like(_, pattern):
+            clause = _UNKNOWN if held.text is None else held.text.ilike(literal(pattern))
+        case IsNull():
+            clause = held.value.is_(None)
+    return clause
+
+
+def _equal(held: _Held, values: Sequence[Value]) -> ColumnElement[bool]:
+    flags = [value for value in values if isinstance(value, bool)]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    texts = [value for value in values if isinstance(value, str)]
+    decimals = [found for text in texts if (found := decimal(text)) is not None]
+    pairs = [(held.text, texts), (held.number, numbers), (held.strict_number, decimals), (held.flag, flags)]
+    return _known([_among(view, wanted) for view, wanted in pairs if view is not None and wanted])
+
+
+def _among(view: ColumnElement[Any], values: Sequence[Value]) -> ColumnElement[bool]:
+    # `literal` keeps an integer one: a Float column would make it a double first.
+    return view == literal(values[0]) if len(values) == 1 else view.in_([literal(value) for value in values])
+
+
+def _ordered(held: _Held, sign: str, value: Value) -> ColumnElement[bool]:
+    pairs: list[tuple[ColumnElement[Any] | None, Value | None]]
+    if isinstance(value, bool):
+        pairs = [(held.flag, value)]
+    elif isinstance(value, str):
+        pairs = [(held.text, value), (held.strict_number, decimal(value))]
+    else:
+        pairs = [(held.number, value)]
+    compare = _ORDER[sign]
+    return _known(
+        [compare(view, literal(each)) for view, each in pairs if view is not None and each is not None]
+    )
+
+
+def _known(answers: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """True if some answer is true, else false if some is false, else unknown."""
+    if not answers:
+        return _UNKNOWN
+    return answers[0] if len(answers) == 1 else case((or_(*answers), True), else_=func.coalesce(*answers))
+
+
+def _contains(held: _Held, text: str) -> ColumnElement[bool]:
+    if held.text is None:
+        return _UNKNOWN
+    answer = held.text.icontains(text, autoescape=True)
+    return answer if held.inner_text is None else func.coalesce(answer, held.inner_text(text))
+
+
+def _held(field: str, project_id: str) -> _Held:
+    if field in _TEXT_COLUMNS:
+        return _text(_TEXT_COLUMNS[field])
+    if field in _NUMBER_COLUMNS:
+        return _number(_NUMBER_COLUMNS[field])
+    sort, _, rest = field.partition(".")
+    if sort == "attributes" and rest:
+        return _attribute(rest)
+    if sort in _VERDICT_TARGETS:
+        return _verdict(field, project_id)
+    if sort == "annotation":
+        # No annotations are stored yet, so each is missing.
+        return _text(literal(None, String))
+    raise Invalid(f"{quote(field)!r} is not the name of a span field.", "Read the filter with `span_tree`.")
+
+
+def _text(column: ColumnElement[Any]) -> _Held:
+    return _Held(column, text=column, number=case((_is_decimal(column), cast(column, Float))))
+
+
+def _number(column: ColumnElement[Any]) -> _Held:
+    return _Held(column, number=column, strict_number=column)
+
+
+def _verdict(field: str, project_id: str) -> _Held:
+    sort, name, part = verdict(field)
+    level, target = _VERDICT_TARGETS[sort]
+    found = (
+        select(evals.c[part])
+        .where(
+            evals.c.scope_id == project_id,
+            evals.c.level == level,
+            evals.c.target_id == target,
+            evals.c.name == name,
+        )
+        .correlate(spans)
+        .scalar_subquery()
+    )
+    return _number(found) if part == "score" else _text(found)
+
+
+def _attribute(key: str) -> _Held:
+    path = _path(key)
+    value = func.json_extract(spans.c.attributes, path, type_=String)
+    sort = func.json_type(spans.c.attributes, path, type_=String)
+    is_number = sort.in_(["integer", "real"])
+
+    def inner_text(text: str) -> ColumnElement[bool]:
+        inside = func.json_tree(spans.c.attributes, path).table_valued("atom", "type")
+        atom = cast(inside.c.atom, String)
+        holds = select(literal(1)).where(inside.c.type == "text", atom.icontains(text, autoescape=True))
+        return case((sort.in_(["array", "object"]), holds.correlate(spans).exists()))
+
+    return _Held(
+        value,
+        text=case((sort == "text", value)),
+        number=case((is_number, value), (and_(sort == "text", _is_decimal(value)), cast(value, Float))),
+        strict_number=case((is_number, value)),
+        flag=case((sort == "true", True), (sort == "false", False)),
+        inner_text=inner_text,
+    )
+
+
+def _path(key: str) -> ColumnElement[str]:
+    """The JSON path of one key, dots and all."""
+    plain = literal(f'$."{key}"')
+    if key.isascii():
+        return plain
+    # Older SQLite compares keys as they are spelled in the stored JSON, which may be `\u00e9` for `é`.
+    escaped = literal(f"$.{json.dumps(key)}")
+    return case((func.json_type(spans.c.attributes, plain).is_(None), escaped), else_=plain)
+
+
+def _is_decimal(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """`filters.values.decimal` in SQLite's words: sign or digit, digits and dots, digit; at most one dot."""
+    return and_(
+        or_(column.op("GLOB")("[0-9]*"), column.op("GLOB")("-[0-9]*")),
+        column.op("GLOB")("*[0-9]"),
+        not_(func.substr(column, 2).op("GLOB")("*[^0-9.]*")),
+        not_(column.op("GLOB")("*.*.*")),
+    )

@@ -1,0 +1,264 @@
+"""Fields: what a span can be asked for, under which names, and which literals fit.
+
+A tree from `span_tree` holds these fields only:
+
+- `name`, `status_code`, `status_message`, `latency_ms`, `parent_id`, `start_time`, `end_time`, `span_kind`,
+  `context.trace_id`, `context.span_id`;
+- `attributes.<key>`, the key being the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
+- `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, the part being label, score
+  or explanation; `annotation.<name>.<part>`, the part being label, score or text.
+"""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Final, Literal, TypeAlias
+
+from assaykit.errors import Invalid, quote
+from assaykit.filters.parse import parse
+from assaykit.filters.tree import (
+    And,
+    Between,
+    Compare,
+    Contains,
+    In,
+    IsNull,
+    Leaf,
+    Like,
+    Node,
+    Not,
+    Or,
+    Value,
+)
+from assaykit.filters.values import INT64_MAX, INT64_MIN
+
+STATUS_CODES: Final = ("OK", "ERROR", "UNSET")
+SPAN_KINDS: Final = (
+    "LLM", "CHAIN", "RETRIEVER", "EMBEDDING", "AGENT", "TOOL", "RERANKER", "GUARDRAIL", "EVALUATOR",
+    "PROMPT", "DECISION", "UNKNOWN",
+)  # fmt: skip
+"""The OpenInference span kinds."""
+
+ALIASES: Final = {
+    "kind": "span_kind",
+    "openinference.span.kind": "span_kind",
+    "attributes.openinference.span.kind": "span_kind",
+    "span_id": "context.span_id",
+    "trace_id": "context.trace_id",
+    "model_name": "attributes.llm.model_name",
+    "session_id": "attributes.session.id",
+    "input": "attributes.input.value",
+    "output": "attributes.output.value",
+}
+
+_Sort: TypeAlias = Literal["text", "number", "time", "choice", "any"]
+_SORTS: Final[dict[str, _Sort]] = {
+    "name": "text",
+    "status_code": "choice",
+    "status_message": "text",
+    "latency_ms": "number",
+    "parent_id": "text",
+    "start_time": "time",
+    "end_time": "time",
+    "context.trace_id": "text",
+    "context.span_id": "text",
+    "span_kind": "choice",
+}
+_CHOICES: Final = {"status_code": STATUS_CODES, "span_kind": SPAN_KINDS}
+_VERDICT_PARTS: Final = {
+    "eval": ("label", "score", "explanation"),
+    "trace_eval": ("label", "score", "explanation"),
+    "session_eval": ("label", "score", "explanation"),
+    "annotation": ("label", "score", "text"),
+}
+# Dotted names that look like ours and are not: as attributes they would match nothing, in silence.
+_NOT_ATTRIBUTES: Final = frozenset({"context", "event", "events"})
+# A JSON path has no dependable way to say these.
+_UNREACHABLE: Final = re.compile(r'["\\\x00-\x1f]')
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOSECONDS: Final = re.compile(r"(?<=[.,]\d{6})\d{1,3}")
+
+
+def span_tree(text: str) -> Node:
+    """The tree of a filter over spans: fields by their one name, literals that fit them.
+
+    A time becomes nanoseconds since 1970 (UTC when it names no zone), a status or kind is in upper case.
+
+    Raises:
+        Invalid: not in the language, no such field (with near names), or a literal that cannot fit its field.
+    """
+    return _checked(parse(text))
+
+
+def row_tree(text: str) -> Node:
+    """The tree of a filter over rows of a dataset or an experiment, where any column may be named, as it is.
+
+    Raises:
+        Invalid: not in the language.
+    """
+    return parse(text)
+
+
+def canonical(field: str) -> str:
+    """The one name of a span field. A dotted name that is none of ours is an attribute.
+
+    Raises:
+        Invalid: no such field; the message says what is near.
+    """
+    field = ALIASES.get(field, field)
+    first, _, rest = field.partition(".")
+    if field in _SORTS:
+        return field
+    if first in _VERDICT_PARTS:
+        verdict(field)
+        return field
+    if first == "attributes":
+        return _attribute(field, rest)
+    if not rest or first in _NOT_ATTRIBUTES:
+        raise _unknown(field)
+    return ALIASES.get(f"attributes.{field}") or _attribute(f"attributes.{field}", field)
+
+
+def verdict(field: str) -> tuple[str, str, str]:
+    """The sort, name and part of a verdict field: `eval.my judge.label` has `eval`, `my judge` and `label`.
+
+    Raises:
+        Invalid: no name, or no such part.
+    """
+    sort, _, rest = field.partition(".")
+    name, _, part = rest.rpartition(".")
+    parts = _VERDICT_PARTS[sort]
+    if not name or part not in parts:
+        raise Invalid(
+            f"{quote(field)!r} does not say which part of which {sort} is meant.",
+            f"Write {sort}.<name>.<part> with the part {_listed(parts)}, in double quotes if the name has "
+            f'spaces: "{sort}.my judge.{parts[0]}".',
+        )
+    return sort, name, part
+
+
+def _attribute(field: str, key: str) -> str:
+    if not key or _UNREACHABLE.search(key):
+        raise Invalid(
+            f"{quote(field)!r} names no attribute that can be looked up.",
+            "Write attributes.<key>; a key has no double quote, backslash or control character.",
+        )
+    return field
+
+
+def _unknown(field: str) -> Invalid:
+    known = [*_SORTS, *(alias for alias in ALIASES if not alias.startswith("attributes."))]
+    near = get_close_matches(field.lower(), known, n=3, cutoff=0.6)
+    hint = f"Did you mean {_listed(near)}? " if near else f"Fields are {_listed(tuple(_SORTS))}. "
+    return Invalid(
+        f"Spans have no field {quote(field)!r}.", f"{hint}An attribute is written attributes.{quote(field)}."
+    )
+
+
+def _checked(node: Node) -> Node:
+    match node:
+        case And(items):
+            return And(tuple(_checked(item) for item in items))
+        case Or(items):
+            return Or(tuple(_checked(item) for item in items))
+        case Not(item):
+            return Not(_checked(item))
+        case _:
+            return _fitted(replace(node, field=canonical(node.field)))
+
+
+def _fitted(leaf: Leaf) -> Leaf:
+    """The leaf with its literals as its field holds them; the field is canonical."""
+    field, sort = leaf.field, _sort(leaf.field)
+    match leaf:
+        case Compare(_, sign, value):
+            if sort == "choice" and sign not in {"=", "!="}:
+                raise _orderless(field)
+            return replace(leaf, value=_fit(field, sort, value))
+        case In(_, values):
+            return replace(leaf, values=tuple(_fit(field, sort, value) for value in values))
+        case Between(_, low, high):
+            if sort == "choice":
+                raise _orderless(field)
+            return replace(leaf, low=_fit(field, sort, low), high=_fit(field, sort, high))
+        case Contains() | Like():
+            if sort in {"number", "time"}:
+                raise Invalid(
+                    f"{field} holds a {sort}, which CONTAINS and LIKE cannot read.",
+                    "Compare it with = < <= > >= or BETWEEN.",
+                )
+            return leaf
+        case IsNull():
+            return leaf
+
+
+def _sort(field: str) -> _Sort:
+    if field.startswith("attributes."):
+        return "any"
+    if field in _SORTS:
+        return _SORTS[field]
+    return "number" if field.endswith(".score") else "text"
+
+
+def _fit(field: str, sort: _Sort, value: Value) -> Value:
+    if sort == "choice":
+        return _choice(field, value)
+    if sort == "time":
+        return _nanoseconds(field, value)
+    if sort == "number" and (isinstance(value, str | bool)):
+        raise Invalid(
+            f"{field} holds a number, not {_shown(value)}.",
+            f"Write for example: {field} < 0.5, without quotes.",
+        )
+    if sort == "text" and isinstance(value, bool):
+        raise Invalid(
+            f"{field} holds text, not {_shown(value)}.",
+            f"Write for example: {field} = 'true', in single quotes.",
+        )
+    return value
+
+
+def _choice(field: str, value: Value) -> str:
+    choices = _CHOICES[field]
+    wanted = value.upper() if isinstance(value, str) else ""
+    if wanted in choices:
+        return wanted
+    near = get_close_matches(wanted, choices, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Write for example: {field} = '{choices[0]}'."
+    raise Invalid(f"{field} is {_listed(choices)}, not {_shown(value)}.", hint)
+
+
+def _orderless(field: str) -> Invalid:
+    return Invalid(f"{field} has no order: it is {_listed(_CHOICES[field])}.", "Use =, != or IN.")
+
+
+def _nanoseconds(field: str, value: Value) -> int:
+    """Since 1970; a time no 64-bit column can hold becomes the nearest one that it can."""
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise Invalid(
+            f"{field} holds a time, not {_shown(value)}.",
+            f"Write for example: {field} >= '2026-11-20T08:00:00Z'.",
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # datetime counts microseconds and drops the digits after them.
+    finer = _NANOSECONDS.search(str(value))
+    nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    nanoseconds += int(finer.group().ljust(3, "0")) if finer else 0
+    return min(max(nanoseconds, INT64_MIN), INT64_MAX)
+
+
+def _shown(value: Value) -> str:
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else repr(quote(value, 60) if isinstance(value, str) else value)
+    )
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    """`a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,86 @@
+"""What a filter says, as data. `parse` makes these trees, `memory` and the store decide them.
+
+A field is a dotted path. Negated operators are written as `Not` around the plain one, `= null` as `IsNull`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Value: TypeAlias = str | int | float | bool
+"""A literal. Integers fit 64 bits with a sign (larger ones are read as floats), floats are finite."""
+
+Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of at least two conditions."""
+
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Some of at least two conditions."""
+
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite; what is unknown stays unknown."""
+
+    item: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A field against one literal."""
+
+    field: str
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """A field equal to one of at least one literal."""
+
+    field: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A field from `low` to `high`, both included."""
+
+    field: str
+    low: str | float
+    high: str | float
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """A field with `text` somewhere in it."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A field of the shape of `pattern`: `%` is any text, `_` any one character; nothing escapes them."""
+
+    field: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """A field that is absent, or null."""
+
+    field: str
+
+
+Leaf: TypeAlias = Compare | In | Between | Contains | Like | IsNull
+Node: TypeAlias = And | Or | Not | Leaf
