@@ -17,7 +17,10 @@ from typing import Any, NamedTuple, cast
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -110,6 +113,17 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
                     rejected += 1
                     reason = reason or fault
     return Intake([Batch(project, found) for project, found in rows.items()], rejected, reason)
+
+
+def reply(intake: Intake, content_type: str) -> bytes:
+    """The answer to a stored request, in the request's own format; refused spans are a partial success."""
+    response = ExportTraceServiceResponse()
+    if intake.rejected:
+        response.partial_success.rejected_spans = intake.rejected
+        response.partial_success.error_message = intake.reason or ""
+    if content_type.startswith(JSON):
+        return json_format.MessageToJson(response, indent=None).encode()
+    return response.SerializeToString()
 
 
 def _inflated(body: bytes, content_encoding: str | None) -> bytes:

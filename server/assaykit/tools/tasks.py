@@ -1,0 +1,249 @@
+"""Toolset tasks: which rows are scored, by which evaluators."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assaykit.api.client import path
+from assaykit.errors import Invalid, Unsupported
+from assaykit.judge.score import variables
+from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
+from assaykit.session import Session
+from assaykit.tools.builder import tool
+from assaykit.tools.fields import Filter, Here, Project, Space
+from assaykit.tools.replies import Reply, bullets, one_line
+from assaykit.windows import parse
+from assaykit.wire.evaluators import EvaluatorWithVersion
+from assaykit.wire.experiments import Experiment
+from assaykit.wire.runs import TaskRun, TaskRunPage
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskType
+
+LAST_RUNS = 3
+
+
+class EvaluatorChoice(BaseModel):
+    """One evaluator with a filter and mappings of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    query_filter: str | None = None
+    column_mappings: dict[str, str] | None = None
+
+
+Evaluators = Annotated[list[str | EvaluatorChoice], Field(min_length=1)]
+"""Names, or objects where an evaluator has a filter or mappings of its own."""
+
+
+@tool("add")
+async def create_task(
+    here: Here,
+    name: str,
+    evaluators: Evaluators,
+    type: Annotated[TaskType | None, Field(description="Inferred from the evaluators")] = None,  # noqa: A002
+    project: Project = None,
+    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
+    experiments: Annotated[list[str] | None, Field(description="Score these instead of spans")] = None,
+    column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
+    query_filter: Filter = None,
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
+    is_continuous: bool = False,
+    granularity: Literal["span", "trace", "session"] = "span",
+    allow_empty: Annotated[bool, Field(description="Even if no span matches now")] = False,
+    preview: Annotated[bool, Field(description="Only show the plan")] = False,
+    space: Space = None,
+) -> Reply:
+    """Create a task that scores a project's spans, or a dataset's experiments, when triggered. Checks filter and mappings on real rows first.
+
+    Source: REST v2 `POST /v2/tasks`.
+    Raises: Invalid, NotFound, Conflict, Unsupported.
+    """
+    within = await here.space(space)
+    _refuse_later(type, granularity, is_continuous)
+    wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
+    kind = _type(type, wanted)
+    if dataset is not None or experiments:
+        if project is not None:
+            raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
+        dataset_id, chosen = await _experiments(here, dataset, experiments, space)
+        plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted)
+        target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
+        about = "experiment(s) " + ", ".join(one.name for one in chosen)
+    else:
+        named = await here.names.project(project, within)
+        query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
+        plan = await plan_spans(here.api, query, wanted)
+        refuse_empty(plan, query_filter, allow_empty=allow_empty)
+        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": False}
+        about = f"project {named.name!r}"
+    facts = {**here.source(within), "plan": plan.as_dict()}
+    told = [*plan.lines(), *warnings(plan)]
+    if preview:
+        return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+    if query_filter:
+        target["query_filter"] = query_filter
+    body = CreateTaskRequest(name=name, type=kind, evaluators=entries(wanted, plan), **target)
+    made = await here.api.post("/v2/tasks", Task, body)
+    here.names.forget()
+    return Reply(
+        f"Created task {made.name!r} ({made.id}) on {about}. It runs when triggered: "
+        f"trigger_backfill(task={made.name!r}).\n{bullets(told)}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
+    )
+
+
+@tool("read")
+async def get_task(
+    here: Here,
+    task: Annotated[str | None, Field(description="Task name or id")] = None,
+    space: Space = None,
+) -> Reply:
+    """Show a task: target, evaluators with their mappings, filter, and its last three runs.
+
+    Source: REST v2 `GET /v2/tasks/{id}`, `GET /v2/tasks/{id}/runs`.
+    Raises: NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+    lines = [
+        f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
+        f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {found.sampling_rate or 1:g}",
+        "Runs when triggered" if not found.is_continuous else "Runs continuously",
+    ]
+    for entry in found.evaluators or []:
+        mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
+        lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
+    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or ["No runs yet: `trigger_backfill` starts one."]
+    data = {
+        **here.source(within),
+        "task": found.model_dump(mode="json", exclude_none=True),
+        "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
+    }
+    return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
+
+
+def one_run(run: TaskRun) -> str:
+    """A run on one line."""
+    counted = f"{run.num_successes or 0} scored, {run.num_errors or 0} failed, {run.num_skipped or 0} skipped"
+    return f"{run.id} {run.status}: {counted}"
+
+
+async def wanted_evaluators(
+    here: Session,
+    evaluators: list[str | EvaluatorChoice],
+    column_mappings: dict[str, str] | None,
+    space: str | None,
+) -> list[Wanted]:
+    """The evaluators asked for, resolved; `column_mappings` reaches each one that has such a variable.
+
+    Raises:
+        NotFound: no such evaluator.
+        Invalid: one is named twice, or a mapping names a variable that none of them has.
+    """
+    within = await here.space(space)
+    found: list[Wanted] = []
+    shared = dict(column_mappings or {})
+    used: set[str] = set()
+    for entry in evaluators:
+        choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
+        named = await here.names.judge(choice.name, within)
+        evaluator = await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
+        if any(one.evaluator.id == evaluator.id for one in found):
+            raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
+        one = Wanted(evaluator, choice.query_filter, choice.column_mappings)
+        names = set(variables(one.config))
+        used |= names & shared.keys()
+        mine = {name: at for name, at in shared.items() if name in names}
+        found.append(Wanted(evaluator, choice.query_filter, {**mine, **(choice.column_mappings or {})}))
+    if unused := sorted(shared.keys() - used):
+        known = sorted({name for one in found for name in variables(one.config)})
+        raise Invalid(
+            f"column_mappings names {unused[0]!r}, which no evaluator has; they have {', '.join(known)}.",
+            "Correct the name.",
+        )
+    return found
+
+
+def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
+    """The evaluators as a task holds them, with the mappings that the plan found."""
+    made: list[TaskEvaluatorInput] = []
+    for one, share in zip(wanted, plan.shares, strict=True):
+        given = {"query_filter": one.query_filter} if one.query_filter else {}
+        made.append(
+            TaskEvaluatorInput(evaluator_id=one.evaluator.id, column_mappings=share.mappings, **given)
+        )
+    return made
+
+
+def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:
+    """Refuse a plan whose filters match none of the spans that are there.
+
+    Raises:
+        Invalid: an evaluator would score nothing, and that was not allowed.
+    """
+    if allow_empty or plan.existing == 0:
+        return
+    for share in plan.shares:
+        if share.matched == 0:
+            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
+            raise Invalid(
+                f"No existing span matches {what}, though there are spans without it.",
+                "Try the filter with search_spans; pass allow_empty=true if it is meant for spans to come.",
+            )
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What looks wrong in a plan, each as one line."""
+    found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
+    if plan.existing == 0:
+        found.append("Warning: there is no span yet, so filters and mappings could not be tried.")
+    return found
+
+
+def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) -> None:
+    if kind == "RUN_EXPERIMENT":
+        raise Unsupported(
+            "Tasks that run an experiment are not offered yet.",
+            "Run the variant yourself and bring its results in with `upload_experiment`.",
+        )
+    if granularity != "span":
+        raise Unsupported(
+            f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'."
+        )
+    if is_continuous:
+        raise Unsupported(
+            "Continuous tasks are not offered yet.",
+            "Create the task with is_continuous=false and call `trigger_backfill` when you want it scored.",
+        )
+
+
+def _type(given: TaskType | None, wanted: list[Wanted]) -> TaskType:
+    types = {one.evaluator.type for one in wanted}
+    if len(types) > 1:
+        raise Invalid(
+            "LLM judges and code evaluators cannot share a task.",
+            "Create one task for the judges and one for the code evaluators.",
+        )
+    inferred: TaskType = "TEMPLATE_EVALUATION" if types == {"TEMPLATE"} else "CODE_EVALUATION"
+    if given is not None and given != inferred:
+        raise Invalid(
+            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.", "Leave type out."
+        )
+    return inferred
+
+
+async def _experiments(
+    here: Session, dataset: str | None, experiments: list[str] | None, space: str | None
+) -> tuple[str, list[Experiment]]:
+    within = await here.space(space)
+    if not experiments:
+        raise Invalid("A dataset task needs experiments.", "Pass the names of at least one experiment.")
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in experiments]
+    chosen = [await here.api.get(path("v2", "experiments", one.id), Experiment) for one in named]
+    of_datasets = {one.dataset_id for one in chosen}
+    if len(of_datasets) > 1 or None in of_datasets:
+        raise Invalid("The experiments do not belong to one dataset.", "Make one task for each dataset.")
+    return of_datasets.pop() or "", chosen
