@@ -21,7 +21,7 @@ from assaykit.errors import Invalid, quote
 MAX_BYTES = 100 * 1024 * 1024  # of one file
 NAMES_LISTED = 10_000  # how many names of a folder are looked at for near ones
 
-_BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 # A FIFO with no writer would block the open for ever; O_NONBLOCK answers at once.
 _PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -30,7 +30,7 @@ _FOLDER = _PLAIN | getattr(os, "O_DIRECTORY", 0)
 _BELOW = _FOLDER | _NOFOLLOW
 
 
-def open_below(folder: Path, parts: tuple[str, ...]) -> BinaryIO:
+def open_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> BinaryIO:
     """The regular file `folder/parts[0]/.../parts[-1]`, opened for reading.
 
     Raises:
@@ -40,7 +40,7 @@ def open_below(folder: Path, parts: tuple[str, ...]) -> BinaryIO:
     """
     shown = str(folder.joinpath(*parts))
     try:
-        descriptor = _by_descriptor(folder, parts) if _BY_DESCRIPTOR else _by_name(folder, parts)
+        descriptor = _by_descriptor(folder, parts) if by_descriptor else _by_name(folder, parts)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(shown) from error
     except OSError as error:
@@ -53,11 +53,13 @@ def open_below(folder: Path, parts: tuple[str, ...]) -> BinaryIO:
         raise
 
 
-def names_beside(folder: Path, parts: tuple[str, ...]) -> list[str]:
+def names_beside(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> list[str]:
     """The names in the folder where `parts[-1]` was looked for; empty when that folder cannot be listed."""
     try:
-        if not _BY_DESCRIPTOR:
-            return [entry.name for entry in folder.joinpath(*parts[:-1]).iterdir()][:NAMES_LISTED]
+        if not by_descriptor:
+            above = Path(os.path.realpath(folder)).joinpath(*parts[:-1])
+            _require_real(above)
+            return [entry.name for entry in above.iterdir()][:NAMES_LISTED]
         with _parent(folder, parts) as here:
             return os.listdir(here)[:NAMES_LISTED]  # noqa: PTH208  (a descriptor, which Path cannot list)
     except OSError:
