@@ -155,7 +155,12 @@ def test_a_mapping_that_would_give_two_columns_one_name_is_refused() -> None:
     assert "has a column 'output', and 'result' is mapped to it too" in message
 
 
-def test_an_evaluator_without_any_result_is_refused() -> None:
+def test_an_unmapped_evaluator_column_without_results_shows_in_the_counts() -> None:
+    result = mapped({"example_id": "e", "output": "x", "eval.a.score": None})
+    assert result.evaluators == {"a": Filled(labelled=0, scored=0)}
+
+
+def test_a_mapped_evaluator_without_any_result_is_refused() -> None:
     rows: dict[str, object] = {"example_id": "e", "output": "x", "points": None}
     assert "No row of 'runs.csv' holds" in refusal(
         rows, columns=ExperimentColumns(evaluators={"a": EvaluatorColumns(score="points")})
@@ -163,6 +168,12 @@ def test_an_evaluator_without_any_result_is_refused() -> None:
     assert "neither a label nor a score" in refusal(
         rows, columns=ExperimentColumns(evaluators={"a": EvaluatorColumns(explanation="points")})
     )
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "a.metadata.b", "a.score.metadata.b"])
+def test_an_evaluator_name_that_could_not_be_read_back_is_refused(name: str) -> None:
+    columns = ExperimentColumns(evaluators={name: EvaluatorColumns(score="points")})
+    assert "cannot be the name" in refusal({"example_id": "e", "output": "x", "points": 1}, columns=columns)
 
 
 def test_one_column_may_serve_twice() -> None:

@@ -69,7 +69,7 @@ def experiment_rows(rows: Iterable[Row], columns: ExperimentColumns, path: str) 
 
     Raises:
         Invalid: a mapped column is missing or would meet another of its new name; a row lacks its example id
-            or its output; a score is no number; an evaluator's columns are all empty; there are no rows.
+            or its output; a score is no number; a mapped evaluator has no result; there are no rows.
     """
     read = list(rows)
     if not read:
@@ -78,9 +78,17 @@ def experiment_rows(rows: Iterable[Row], columns: ExperimentColumns, path: str) 
     places = _places(columns, existing, path)
     _require_filled(read, columns.example_id, "example id", path)
     _require_filled(read, columns.output, "output", path)
+    targets = [(wire, column, _kind(wire)) for wire, column in places.items()]
     mapped = set(places.values())
-    flat = [_flat(row, places, mapped, path) for row in read]
-    return ExperimentRows(flat, len({row["example_id"] for row in flat}), _found(flat, places, path))
+    flat = [_flat(row, targets, mapped, path) for row in read]
+    found = _found(flat, places)
+    for name in columns.evaluators:
+        if found[name] == Filled():
+            raise Invalid(
+                f"No row of {quote(path)!r} holds a label or a score of evaluator {quote(name)!r}.",
+                "Map the columns that hold its results, or leave the evaluator out.",
+            )
+    return ExperimentRows(flat, len({row["example_id"] for row in flat}), found)
 
 
 def _places(columns: ExperimentColumns, existing: Sequence[str], path: str) -> dict[str, str]:
@@ -100,6 +108,12 @@ def _places(columns: ExperimentColumns, existing: Sequence[str], path: str) -> d
 
 
 def _evaluator_places(name: str, columns: EvaluatorColumns) -> Iterator[tuple[str, str]]:
+    match = _WIRE_COLUMN.fullmatch(f"eval.{name}.score")
+    if match is None or match["name"] != name:
+        raise Invalid(
+            f"{quote(name)!r} cannot be the name of an evaluator: 'eval.<name>.score' could not be read back.",
+            "Use letters, digits, spaces, dots, hyphens or underscores.",
+        )
     if columns.label is None and columns.score is None:
         raise Invalid(
             f"Evaluator {quote(name)!r} names neither a label nor a score column.",
@@ -134,19 +148,24 @@ def _require_filled(rows: Sequence[Row], column: str, meaning: str, path: str) -
         )
 
 
-def _flat(row: Row, places: Mapping[str, str], mapped: set[str], path: str) -> dict[str, object]:
+def _kind(wire: str) -> str:
+    """`example_id`, `output`, `label`, `score`, `explanation` or `metadata.<key>`."""
+    match = _WIRE_COLUMN.fullmatch(wire)
+    return match["field"] if match else wire
+
+
+def _flat(row: Row, targets: list[tuple[str, str, str]], mapped: set[str], path: str) -> dict[str, object]:
     flat: dict[str, object] = {}
-    for wire, column in places.items():
+    for wire, column, kind in targets:
         value = row.values.get(column)
         if value is not None:
-            flat[wire] = _cell(wire, value, row.line, column, path)
+            flat[wire] = _cell(kind, value, row.line, column, path)
     rest = {name: value for name, value in row.values.items() if name not in mapped and value is not None}
     return flat | rest
 
 
-def _cell(wire: str, value: object, line: int, column: str, path: str) -> object:
-    match = _WIRE_COLUMN.fullmatch(wire)
-    match match["field"] if match else wire:
+def _cell(kind: str, value: object, line: int, column: str, path: str) -> object:
+    match kind:
         case "example_id":
             return _example_id(value, line, column, path)
         case "score":
@@ -212,17 +231,10 @@ def _number(value: object) -> float | int | None:
     return int(text) if digits.isdigit() and len(digits) <= _EXACT_DIGITS else float(text)
 
 
-def _found(rows: Sequence[Mapping[str, object]], places: Iterable[str], path: str) -> dict[str, Filled]:
+def _found(rows: Sequence[Mapping[str, object]], places: Iterable[str]) -> dict[str, Filled]:
     matches = [match for wire in places if (match := _WIRE_COLUMN.fullmatch(wire))]
     names = list(dict.fromkeys(match["name"] for match in matches))
-    found = {name: Filled(_filled(rows, name, "label"), _filled(rows, name, "score")) for name in names}
-    for name, filled in found.items():
-        if filled == Filled():
-            raise Invalid(
-                f"No row of {quote(path)!r} holds a label or a score of evaluator {quote(name)!r}.",
-                "Map the columns that hold its results, or leave the evaluator out.",
-            )
-    return found
+    return {name: Filled(_filled(rows, name, "label"), _filled(rows, name, "score")) for name in names}
 
 
 def _filled(rows: Iterable[Mapping[str, object]], name: str, kind: str) -> int:

@@ -82,11 +82,17 @@ class _Cursor:
             raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
         except ValueError as error:
             raise JsonError(str(error), line) from None
-        _require_shallow(value, line)
-        if _SURROGATE.search(self._text, start, self._at) and not _encodes(value):
-            raise JsonError("half of a surrogate pair, which is no character", line)
+        self._require_sound(value, start, line)
         self._skip_space()
         return line, value
+
+    def _require_sound(self, value: object, start: int, line: int) -> None:
+        # What the text cannot hold needs no look into the value: most rows are flat and without escapes.
+        brackets = self._text.count("[", start, self._at) + self._text.count("{", start, self._at)
+        if brackets > MAX_DEPTH and _is_deep(value):
+            raise JsonError(f"nested deeper than {MAX_DEPTH}", line)
+        if _SURROGATE.search(self._text, start, self._at) and not _encodes(value):
+            raise JsonError("half of a surrogate pair, which is no character", line)
 
     def elements(self) -> Iterator[tuple[int, object]]:
         self._take("[")
@@ -172,14 +178,13 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, object_pairs_hook=_object)
 
 
-def _require_shallow(value: object, line: int) -> None:
+def _is_deep(value: object) -> bool:
     level: list[object] = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
-            return
-    if any(isinstance(outer, dict | list) for outer in level):
-        raise JsonError(f"nested deeper than {MAX_DEPTH}", line)
+            return False
+    return any(isinstance(outer, dict | list) for outer in level)
 
 
 def _inside(value: object) -> list[object]:
