@@ -111,7 +111,7 @@ def _evaluator_places(name: str, columns: EvaluatorColumns) -> Iterator[tuple[st
     match = _WIRE_COLUMN.fullmatch(f"eval.{name}.score")
     if match is None or match["name"] != name:
         raise Invalid(
-            f"{quote(name)!r} cannot be the name of an evaluator: 'eval.<name>.score' could not be read back.",
+            f"{quote(name)!r} cannot be the name of an evaluator: its columns could not be told apart.",
             "Use letters, digits, spaces, dots, hyphens or underscores.",
         )
     if columns.label is None and columns.score is None:

@@ -4,8 +4,8 @@
 People judged 30 answers (`metadata.human_label` and `metadata.human_note` on the LLM span); one chat failed
 before there was an answer. `questions.csv` is a dataset of 40 questions; `variant-a.csv` and `variant-b.csv`
 are the answers of two prompts to them, judged by people: a is the first prompt, b says "cite the policy or
-say that you do not know". A good answer mostly cites its policy as in [RET-1], a bad one mostly does not, so a
-cheap rule agrees with people often but not always. All of it is written for this project.
+say that you do not know". A good answer mostly cites its policy as in [RET-1], a bad one mostly does not, so
+a cheap rule agrees with people often but not always. All of it is written for this project.
 """
 
 import csv
