@@ -1,0 +1,115 @@
+"""Parquet files, batch by batch, with pyarrow from the extra `parquet`.
+
+What a Parquet file says about its own size is not to be trusted: a few hundred bytes can stand for hundreds
+of megabytes of repeated text. So the bytes are counted as they are unpacked, and reading stops at a budget.
+"""
+
+import datetime as dt
+import decimal
+import importlib
+import math
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from assaykit.errors import Invalid, Unsupported, quote
+from assaykit.files.rows import Row, require_width
+
+BATCH_ROWS = 256
+BATCH_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
+BUDGET_BYTES = 512 * 1024 * 1024  # of all batches together, unpacked
+
+_TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
+
+
+def parquet_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+    """The rows; `line` is the number of the row. Times become ISO 8601 text, decimals become floats.
+
+    Raises:
+        Unsupported: pyarrow is not installed.
+        Invalid: the file is malformed, unpacks to more than the budget, or holds bytes, NaN or an infinity.
+    """
+    arrow, parquet = _pyarrow(path)
+    try:
+        source = parquet.ParquetFile(file, thrift_string_size_limit=16 * 1024 * 1024)
+        require_width(len(source.schema_arrow.names), path, 1)
+        _require_countable(source.schema_arrow, path)
+        number = 0
+        for batch in _batches(source, path):
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(number, {name: _plain(cell, name, number, path) for name, cell in values.items()})
+    except (arrow.ArrowException, OSError) as error:
+        raise Invalid(
+            f"{quote(path)!r} is not a Parquet file that can be read: {quote(str(error))}.",
+            "Write the file again.",
+        ) from error
+
+
+def _pyarrow(path: str) -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise Unsupported(
+            f"Reading {quote(path)!r} needs pyarrow, which is not installed.",
+            "Run pip install 'assaykit[parquet]', or save the file as CSV or JSON lines.",
+        ) from error
+
+
+def _batches(source: Any, path: str) -> Iterator[Any]:
+    spent = 0
+    for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+        size = sum(_unpacked_bytes(column) for column in batch.columns)
+        spent += size
+        if size > BATCH_BYTES or spent > BUDGET_BYTES:
+            raise Invalid(
+                f"{quote(path)!r} unpacks to more than {BUDGET_BYTES // 1024 // 1024} MiB, or to more than"
+                f" {BATCH_BYTES // 1024 // 1024} MiB within {BATCH_ROWS} rows.",
+                "Leave out the large columns, or split the file.",
+            )
+        yield batch
+
+
+def _unpacked_bytes(column: Any) -> int:
+    """How much a column of a batch becomes once every row holds its own value."""
+    if not hasattr(column, "dictionary"):
+        return int(column.nbytes)
+    # A dictionary keeps one copy of a long text that a million rows may point to.
+    words = column.dictionary
+    if str(words.type) not in _TEXT_TYPES:
+        return int(column.nbytes) + 8 * len(column)
+    compute = importlib.import_module("pyarrow.compute")
+    lengths = compute.take(compute.binary_length(words), column.indices)
+    return int(column.nbytes) + int(compute.sum(lengths).as_py() or 0)
+
+
+def _require_countable(schema: Any, path: str) -> None:
+    for field in schema:
+        if "dictionary<" in str(field.type) and not hasattr(field.type, "index_type"):
+            raise Invalid(
+                f"Column {quote(field.name)!r} of {quote(path)!r} keeps a dictionary inside a nested value.",
+                "Write the column without categorical types inside.",
+            )
+
+
+def _plain(value: object, name: str, number: int, path: str) -> object:
+    """A value JSON can carry."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case decimal.Decimal() if value.is_finite():
+            return float(value)
+        case dt.datetime() | dt.date() | dt.time():
+            return value.isoformat()
+        case list():
+            return [_plain(inner, name, number, path) for inner in cast("list[object]", value)]
+        case dict():
+            inner = cast("dict[object, object]", value)
+            return {str(key): _plain(cell, name, number, path) for key, cell in inner.items()}
+        case _:
+            shown = repr(value) if isinstance(value, float) else type(value).__name__
+            raise Invalid(
+                f"Row {number} of {quote(path)!r} holds {shown} in {quote(name)!r}, which JSON cannot carry.",
+                "Write a number, text or null there, or leave out the column.",
+            )

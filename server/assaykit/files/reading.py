@@ -1,0 +1,168 @@
+"""A result file, row by row: CSV, JSON, JSON lines or Parquet, told apart by the suffix."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import BinaryIO
+
+from assaykit.errors import Invalid, quote
+from assaykit.files.folders import Folders, open_inside
+from assaykit.files.opening import MAX_BYTES
+from assaykit.files.parquet import parquet_rows
+from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many_rows
+from assaykit.files.strict_json import JsonError, parse, parse_rows
+
+_BOM = b"\xef\xbb\xbf"
+_COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
+
+
+def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS) -> Iterator[Row]:
+    """The rows of `path`, read as they are asked for; text is UTF-8, with or without a byte order mark.
+
+    A file has at most 100 MiB and 512 columns; a CSV cell at most 1 MiB. `.json` holds an array of objects,
+    or an object with such an array under `rows`, `data`, `examples` or `runs`.
+
+    Raises:
+        NotFound, Invalid: as `open_inside`.
+        Invalid: the suffix is not known, or the content is malformed; the sentence names the line.
+        Unsupported: Parquet without pyarrow.
+    """
+    read = _reader_for(path)
+    with open_inside(path, folders) as file:
+        for count, row in enumerate(read(file, path), start=1):
+            if count > max_rows:
+                raise too_many_rows(path, max_rows)
+            yield row
+
+
+def _reader_for(path: str) -> Callable[[BinaryIO, str], Iterator[Row]]:
+    suffix = PurePath(path).suffix.lower()
+    if suffix in _COMPRESSED:
+        raise Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
+    if suffix not in _READERS:
+        raise Invalid(
+            f"{quote(path)!r} cannot be read: {quote(suffix)!r} is not the suffix of a known format.",
+            f"Give a file that ends in one of {', '.join(_READERS)}.",
+        )
+    return _READERS[suffix]
+
+
+def _lines(file: BinaryIO, path: str) -> Iterator[str]:
+    """The lines with their ends, decoded one by one so that a wrong byte can be placed."""
+    read = 0
+    for number, raw in enumerate(file, start=1):
+        # The size was checked when the file was opened; somebody may still be writing it.
+        read += len(raw)
+        if read > MAX_BYTES:
+            raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
+        line = raw.removeprefix(_BOM) if number == 1 else raw
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(path, number, error) from error
+
+
+def _not_utf8(path: str, line: int, error: UnicodeDecodeError) -> Invalid:
+    place = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1} of the line"
+    return Invalid(
+        f"Line {line} of {quote(path)!r} is not UTF-8: {place}.",
+        "Save the file as UTF-8.",
+    )
+
+
+def _csv_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+    # The limit belongs to the process, not to the reader; 128 KiB is too little for a long answer.
+    csv.field_size_limit(MAX_CELL)
+    records = _csv_records(_lines(file, path), path)
+    line, header = next(records, (1, list[str]()))
+    names = _csv_names(header, path, line)
+    for line, cells in records:
+        if len(cells) != len(names):
+            raise Invalid(
+                f"Line {line} of {quote(path)!r} has {len(cells)} cells, but the header has {len(names)}.",
+                "Put cells that hold a comma or a line break in double quotes.",
+            )
+        yield Row(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
+
+
+def _csv_records(lines: Iterator[str], path: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it starts on; blank lines are passed over."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise Invalid(
+                f"The record from line {line} of {quote(path)!r} is not CSV: {quote(str(error))}.",
+                "Cells are separated by commas; a double quote inside a quoted cell is doubled.",
+            ) from error
+        if cells is None:
+            return
+        if cells:
+            yield line, cells
+
+
+def _csv_names(header: list[str], path: str, line: int) -> list[str]:
+    names = [name.strip() for name in header]
+    if not names:
+        raise Invalid(f"{quote(path)!r} is empty.", "The first line of a CSV file names the columns.")
+    require_width(len(names), path, line)
+    if "" in names:
+        raise Invalid(
+            f"Column {names.index('') + 1} of {quote(path)!r} has no name.",
+            "Name every column in the first line.",
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise Invalid(
+            f"The header of {quote(path)!r} has {quote(twice)!r} more than once.",
+            "Give every column its own name.",
+        )
+    return names
+
+
+def _jsonl_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+    for number, line in enumerate(_lines(file, path), start=1):
+        if line.strip():
+            try:
+                value = parse(line)
+            except JsonError as error:
+                raise _not_json(path, number, error) from error
+            yield _row(number, value, path)
+
+
+def _json_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+    try:
+        for line, value in parse_rows("".join(_lines(file, path))):
+            yield _row(line, value, path)
+    except JsonError as error:
+        raise _not_json(path, error.line, error) from error
+
+
+def _not_json(path: str, line: int, error: JsonError) -> Invalid:
+    return Invalid(
+        f"Line {line} of {quote(path)!r} is not JSON that can be read: {quote(error.reason)}.",
+        "Write one object per row; a missing value is null.",
+    )
+
+
+def _row(line: int, value: object, path: str) -> Row:
+    if not isinstance(value, dict):
+        kind = "null" if value is None else type(value).__name__
+        raise Invalid(
+            f"Line {line} of {quote(path)!r} holds a row that is no object but {kind}.",
+            'A row is an object such as {"example_id": "...", "output": "..."}.',
+        )
+    values: dict[str, object] = {str(key): cell for key, cell in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (JSON is untyped)
+    require_width(len(values), path, line)
+    return Row(line, values)
+
+
+_READERS: dict[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
+    ".csv": _csv_rows,
+    ".json": _json_rows,
+    ".jsonl": _jsonl_rows,
+    ".ndjson": _jsonl_rows,
+    ".parquet": parquet_rows,
+}

@@ -1,0 +1,36 @@
+"""One row of a file, and the limits that hold for every format."""
+
+from typing import NamedTuple
+
+from assaykit.errors import Invalid, quote
+
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 512
+MAX_CELL = 1024 * 1024  # characters of one CSV cell
+
+
+class Row(NamedTuple):
+    """One row. `line` is where it starts in the file, from 1; in a Parquet file it is the number of the row.
+
+    A missing value is `None`. An empty CSV cell is a missing value, for CSV cannot tell it from empty text.
+    """
+
+    line: int
+    values: dict[str, object]
+
+
+def require_width(count: int, path: str, line: int) -> None:
+    """Raises: Invalid: more columns than `MAX_COLUMNS`."""
+    if count > MAX_COLUMNS:
+        raise Invalid(
+            f"Line {line} of {quote(path)!r} has {count:,} columns; at most {MAX_COLUMNS} are read.",
+            "Leave out the columns that are not needed.",
+        )
+
+
+def too_many_rows(path: str, max_rows: int) -> Invalid:
+    """The error for a file with more rows than the caller takes."""
+    return Invalid(
+        f"{quote(path)!r} has more than {max_rows:,} rows.",
+        "Split it into several files, or take a sample of it.",
+    )

@@ -1,0 +1,201 @@
+"""JSON read strictly: what the standard library lets pass and others choke on is an error here.
+
+Refused are NaN and the infinities, numbers too large for a float, the same key twice in one object, halves of
+surrogate pairs, and nesting deeper than 64.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import cast
+
+MAX_DEPTH = 64
+ROW_KEYS = ("rows", "data", "examples", "runs")
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class JsonError(ValueError):
+    """What is wrong, in a few words, and on which line of the text (from 1)."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+def parse(text: str) -> object:
+    """One JSON value with nothing behind it but white space.
+
+    Raises: JsonError.
+    """
+    cursor = _Cursor(text)
+    _, value = cursor.value()
+    cursor.require_end()
+    return value
+
+
+def parse_rows(text: str) -> Iterator[tuple[int, object]]:
+    """The elements of an array, or of the array an object holds under one of `ROW_KEYS`, each with its line.
+
+    One element at a time, so that an error carries its line and a large file is never one large tree.
+
+    Raises: JsonError.
+    """
+    cursor = _Cursor(text)
+    if cursor.sees("["):
+        yield from cursor.elements()
+    elif cursor.sees("{"):
+        yield from cursor.rows_of_object()
+    else:
+        raise cursor.bad("expected an array of objects")
+    cursor.require_end()
+
+
+class _Cursor:
+    """A place in a text; every method moves it behind what it returns."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._line = 1
+        self._counted = 0
+        self._skip_space()
+
+    def sees(self, mark: str) -> bool:
+        return self._text.startswith(mark, self._at)
+
+    def bad(self, reason: str) -> JsonError:
+        return JsonError(reason, self._line_here())
+
+    def value(self) -> tuple[int, object]:
+        """The line a value starts on, and the value."""
+        line, start = self._line_here(), self._at
+        try:
+            value, self._at = _DECODER.raw_decode(self._text, start)
+        except json.JSONDecodeError as error:
+            raise JsonError(f"{error.msg} (column {error.colno})", error.lineno) from None
+        except RecursionError:
+            raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
+        except ValueError as error:
+            raise JsonError(str(error), line) from None
+        self._require_sound(value, start, line)
+        self._skip_space()
+        return line, value
+
+    def _require_sound(self, value: object, start: int, line: int) -> None:
+        # What the text cannot hold needs no look into the value: most rows are flat and without escapes.
+        brackets = self._text.count("[", start, self._at) + self._text.count("{", start, self._at)
+        if brackets > MAX_DEPTH and _is_deep(value):
+            raise JsonError(f"nested deeper than {MAX_DEPTH}", line)
+        if _SURROGATE.search(self._text, start, self._at) and not _encodes(value):
+            raise JsonError("half of a surrogate pair, which is no character", line)
+
+    def elements(self) -> Iterator[tuple[int, object]]:
+        self._take("[")
+        if self._took("]"):
+            return
+        while True:
+            yield self.value()
+            if self._took("]"):
+                return
+            self._take(",")
+
+    def rows_of_object(self) -> Iterator[tuple[int, object]]:
+        found = ""
+        self._take("{")
+        more = not self._took("}")
+        while more:
+            key = self._key()
+            if key in ROW_KEYS and self.sees("["):
+                if found:
+                    raise self.bad(f"rows under {found!r} and under {key!r}: which are meant?")
+                found = key
+                yield from self.elements()
+            else:
+                self.value()
+            more = not self._took("}")
+            if more:
+                self._take(",")
+        if not found:
+            raise self.bad(f"the object has no array under any of {', '.join(ROW_KEYS)}")
+
+    def require_end(self) -> None:
+        if self._at < len(self._text):
+            raise self.bad("more text behind the end")
+
+    def _key(self) -> str:
+        if not self.sees('"'):
+            raise self.bad("expected a key in double quotes")
+        _, key = self.value()
+        self._take(":")
+        return str(key)
+
+    def _took(self, mark: str) -> bool:
+        if not self.sees(mark):
+            return False
+        self._at += 1
+        self._skip_space()
+        return True
+
+    def _take(self, mark: str) -> None:
+        if not self._took(mark):
+            raise self.bad(f"expected {mark!r}")
+
+    def _skip_space(self) -> None:
+        match = _SPACE.match(self._text, self._at)
+        self._at = match.end() if match else self._at
+
+    def _line_here(self) -> int:
+        # Counted on from the last count: counting from the start for every row would be quadratic.
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._line
+
+
+def _constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number; use null for a missing value")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
+    return values
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, object_pairs_hook=_object)
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return any(isinstance(outer, dict | list) for outer in level)
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(cast("dict[str, object]", value).values())
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _encodes(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

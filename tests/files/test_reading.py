@@ -1,0 +1,213 @@
+"""The formats: what is read, and what each malformed file is told."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assaykit.errors import Invalid
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+from assaykit.files.rows import MAX_CELL, MAX_COLUMNS, Row
+
+Read = Callable[..., list[Row]]
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
+CELL = st.none() | TEXT.filter(bool)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+VALUE = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+)
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    folder = tmp_path_factory.mktemp("files")
+
+    def written(name: str, content: str | bytes, max_rows: int = 100_000) -> list[Row]:
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return list(read_rows(name, Folders((folder,)), max_rows=max_rows))
+
+    return written
+
+
+def refusal(read: Read, name: str, content: str | bytes, max_rows: int = 100_000) -> str:
+    with pytest.raises(Invalid) as error:
+        read(name, content, max_rows)
+    return str(error.value)
+
+
+def test_csv_rows_carry_the_line_they_start_on_and_empty_cells_are_missing(read: Read) -> None:
+    rows = read("a.csv", 'example_id, output\r\ne1,"two\r\nlines"\r\n\r\ne2,\r\n')
+    assert rows == [
+        Row(2, {"example_id": "e1", "output": "two\r\nlines"}),
+        Row(5, {"example_id": "e2", "output": None}),
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read, name: str) -> None:
+    assert read(name, b"\xef\xbb\xbfid\nx\n")[0].values == {"id": "x"}
+    assert read("a.jsonl", b'\xef\xbb\xbf{"id": "x"}')[0].values == {"id": "x"}
+    assert read("a.json", b'\xef\xbb\xbf[{"id": "x"}]')[0].values == {"id": "x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"a,b\n1,2\n1,2,3\n", "Line 3 of 'a.csv' has 3 cells, but the header has 2"),
+        (b'a,b\n"x\ny",1\n1\n', "Line 4 of 'a.csv' has 1 cells"),
+        (b"a,b,a\n", "'a' more than once"),
+        (b"a,,b\n", "Column 2 of 'a.csv' has no name"),
+        (b'a\n"open\nand never closed\n', "record from line 2"),
+        (b'a\n"x"y\n', "record from line 2"),
+        (b"a\nfine\n\xfcber\n", "Line 3 of 'a.csv' is not UTF-8: byte 0xfc at position 1"),
+        ("a\nx\n".encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff"),
+        (b"a\rb\r", "record from line 1"),
+        (b"a\n" + b"x" * (MAX_CELL + 1), "record from line 2"),
+        (",".join(f"c{n}" for n in range(MAX_COLUMNS + 1)).encode(), "at most 512"),
+    ],
+)
+def test_a_malformed_csv_file_is_told_where_and_why(read: Read, content: bytes, told: str) -> None:
+    assert told in refusal(read, "a.csv", content)
+
+
+def test_csv_takes_cells_and_columns_up_to_the_limits(read: Read) -> None:
+    assert len(str(read("a.csv", "a\n" + "x" * MAX_CELL)[0].values["a"])) == MAX_CELL
+    assert (
+        len(read("a.csv", ",".join(f"c{n}" for n in range(MAX_COLUMNS)) + "\n" + "," * (MAX_COLUMNS - 1)))
+        == 1
+    )
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
+def test_json_lines_are_objects_one_a_line(read: Read, name: str) -> None:
+    content = '{"a": 1, "b": [true, null]}\n\n  \n{"a": "x\u2028y"}'
+    assert read(name, content) == [Row(1, {"a": 1, "b": [True, None]}), Row(4, {"a": "x\u2028y"})]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"a": 1', "not JSON"),
+        ('{"a": 1} {"b": 2}', "more text"),
+        ("{'a': 1}", "not JSON"),
+        ('{"a": 1,}', "not JSON"),
+        ("[1, 2]", "no object but list"),
+        ("null", "no object but null"),
+        ('{"a": NaN}', "NaN is no JSON number"),
+        ('{"a": -Infinity}', "-Infinity is no JSON number"),
+        ('{"a": 1e999}', "too large"),
+        ('{"a": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"a": ' + "[" * 64 + "]" * 64 + "}", "nested deeper than 64"),
+        ('{"a": ' + "[" * 200_000 + "]" * 200_000 + "}", "nested deeper than 64"),
+    ],
+)
+def test_a_malformed_json_line_is_told_where_and_why(read: Read, line: str, told: str) -> None:
+    message = refusal(read, "x.jsonl", '{"fine": 1}\n' * 16 + line + "\n")
+    assert message.startswith("Line 17 of 'x.jsonl'")
+    assert told in message
+
+
+def test_json_nested_up_to_the_limit_is_read(read: Read) -> None:
+    assert len(read("x.jsonl", '{"a": ' + "[" * 63 + "]" * 63 + "}")) == 1
+    assert read("x.jsonl", '{"a": "\\ud83d\\ude00"}')[0].values == {"a": "\U0001f600"}
+
+
+def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None:
+    array = '[\n {"a": 1},\n {"a": 2}\n]\n'
+    expected = [Row(2, {"a": 1}), Row(3, {"a": 2})]
+    assert read("a.json", array) == expected
+    for key in ("rows", "data", "examples", "runs"):
+        assert read("a.json", f'{{"count": 2, "{key}": {array}, "next": {{"data": 1}}}}') == expected
+    assert read("a.json", " [ ] ") == []
+    assert read("a.json", '{"rows": []}') == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "expected an array of objects"),
+        ("7", "expected an array of objects"),
+        ("{}", "no array under any of rows, data, examples, runs"),
+        ('{"results": [{"a": 1}]}', "no array under any of rows"),
+        ('{"rows": [{}], "data": [{}]}', "rows under 'rows' and under 'data'"),
+        ('[{"a": 1},\n]', "Line 2"),
+        ('[{"a": 1}\n {"a": 2}]', "Line 2 of 'a.json' is not JSON that can be read: expected ','"),
+        ('[{"a": 1},\n 5]', "Line 2 of 'a.json' holds a row that is no object but int"),
+        ('[{"a": 1},\n\n {"a": }]', "Line 3"),
+        ('[{"a": 1}', "expected ','"),
+        ('[{"a": 1}] x', "more text"),
+        ('{"rows": [{}],}', "expected a key"),
+        ('{"rows": [{}], 5: 1}', "expected a key"),
+    ],
+)
+def test_a_malformed_json_file_is_told_where_and_why(read: Read, content: str, told: str) -> None:
+    assert told in refusal(read, "a.json", content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", "a\n1\n2\n3\n"), ("a.json", '[{"a":1},{"a":2},{"a":3}]')]
+)
+def test_the_row_limit_is_kept(read: Read, name: str, content: str) -> None:
+    assert len(read(name, content, 3)) == 3
+    assert "more than 2 rows" in refusal(read, name, content, 2)
+
+
+def test_a_wide_json_row_is_refused(read: Read) -> None:
+    row = json.dumps({f"c{number}": 1 for number in range(MAX_COLUMNS + 1)})
+    assert "at most 512" in refusal(read, "a.jsonl", row)
+
+
+def test_an_unknown_suffix_lists_the_known_ones(read: Read) -> None:
+    message = refusal(read, "a.xlsx", "")
+    assert all(suffix in message for suffix in (".csv", ".json", ".jsonl", ".ndjson", ".parquet"))
+    assert "Unpack it first" in refusal(read, "a.csv.gz", b"")
+    assert "known format" in refusal(read, "results", b"")
+
+
+def test_rows_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\nnot json\n', encoding="utf-8")
+    rows = read_rows("a.jsonl", Folders((tmp_path,)))
+    assert next(rows).values == {"a": 1}
+    with pytest.raises(Invalid, match="Line 2"):
+        next(rows)
+
+
+@given(
+    names=st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True),
+    data=st.data(),
+)
+def test_what_the_csv_module_writes_is_read_back(read: Read, names: list[str], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, CELL)), max_size=5))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    assert [row.values for row in read("a.csv", text.getvalue())] == rows
+
+
+@given(rows=st.lists(st.dictionaries(TEXT, VALUE, max_size=5), max_size=5), ascii_only=st.booleans())
+def test_what_the_json_module_writes_is_read_back(
+    read: Read, rows: list[dict[str, object]], ascii_only: bool
+) -> None:
+    lines = "\n".join(json.dumps(row, ensure_ascii=ascii_only) for row in rows)
+    assert [row.values for row in read("a.jsonl", lines)] == rows
+    assert [row.values for row in read("a.json", json.dumps(rows, indent=1, ensure_ascii=ascii_only))] == rows
+
+
+@given(content=st.binary(max_size=200))
+def test_no_bytes_bring_a_reader_to_an_unexplained_error(read: Read, content: bytes) -> None:
+    for name in ("a.csv", "a.json", "a.jsonl"):
+        try:
+            read(name, content)
+        except Invalid as error:
+            assert "a.json" in str(error) or "a.csv" in str(error)  # noqa: PT017  (either outcome is right)
