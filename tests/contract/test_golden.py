@@ -79,7 +79,7 @@ CLASSES = wire_classes()
 
 def parsed(name: str) -> BaseModel:
     golden = GOLDENS[name]
-    return CLASSES[golden.model].model_validate(golden.body)
+    return CLASSES[golden.model].model_read(json.dumps(golden.body))
 
 
 def dumped(name: str) -> dict[str, Any]:

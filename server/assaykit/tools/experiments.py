@@ -1,0 +1,261 @@
+"""Toolset experiments: results of a variant, brought in and compared."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Annotated, Any
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field
+
+from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.rows import outcomes
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import AssayError, Conflict, Invalid
+from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, ExperimentRows, experiment_rows
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+from assaykit.files.rows import Row
+from assaykit.names import Named
+from assaykit.report.text import comparison_text
+from assaykit.session import Session
+from assaykit.tools.builder import tool
+from assaykit.tools.fields import File, Here, Space
+from assaykit.tools.replies import Reply, fenced, one_line
+from assaykit.wire.datasets import ROWS_PER_REQUEST, DatasetExample, ExamplePage
+from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
+from assaykit.wire.experiments import (
+    CreateExperimentRequest,
+    Experiment,
+    ExperimentPage,
+    ExperimentRunInput,
+    ExperimentRunPage,
+    ExperimentWithRunIds,
+    InsertExperimentRunsRequest,
+)
+
+ROWS_PER_PAGE = 500
+IDS_SHOWN = 5
+
+
+class Columns(BaseModel):
+    """The columns of one evaluator's results."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str | None = None
+    score: str | None = None
+    explanation: str | None = None
+
+
+@tool("add")
+async def upload_experiment(
+    here: Here,
+    file: File,
+    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
+    name: Annotated[str | None, Field(description="The file's stem if left out")] = None,
+    output: Annotated[str, Field(description="Column")] = "output",
+    example_id: Annotated[str, Field(description="Column")] = "example_id",
+    key: Annotated[
+        str | None, Field(description="Column in file and dataset to match by, instead of example_id")
+    ] = None,
+    evaluators: Annotated[
+        dict[str, Columns] | None, Field(description="{evaluator: {label, score, explanation: column}}")
+    ] = None,
+    space: Space = None,
+) -> Reply:
+    """Upload a variant's results as an experiment on a dataset, with scores you have already. Columns named eval.<name>.label or .score are taken as they are.
+
+    Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    target = await here.names.dataset(dataset, within)
+    title = name or PurePath(file).stem
+    await _refuse_taken(here, target, title)
+    examples = [one async for one in rows(here.api, _examples_of(target), ExamplePage, limit=ROWS_PER_PAGE)]
+    folders = Folders(here.settings.folders)
+    read = await anyio.to_thread.run_sync(lambda: list(read_rows(file, folders)), abandon_on_cancel=True)
+    if key is not None:
+        read = _matched_by(key, read, examples, file)
+    mapped = {
+        evaluator: EvaluatorColumns(label=one.label, score=one.score, explanation=one.explanation)
+        for evaluator, one in (evaluators or {}).items()
+    }
+    columns = ExperimentColumns("example_id" if key else example_id, output, mapped)
+    found = experiment_rows(read, columns, file)
+    _refuse_unmatched(found, examples, target)
+    made = await _create(here, target, title, found)
+    missing = len(examples) - found.examples
+    scored = "; ".join(
+        f"{one_line(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
+        for evaluator, filled in found.evaluators.items()
+    )
+    text = (
+        f"Uploaded experiment {made.name!r} ({made.id}) on {target.name!r}: {len(found.rows)} runs over "
+        f"{found.examples} of {len(examples)} examples. Evaluators: {scored or 'none'}."
+    )
+    if missing:
+        text += f" {missing} example(s) have no run."
+    return Reply(
+        text + " Next: `compare_experiments`.",
+        {
+            **here.source(within),
+            "experiment": {"id": made.id, "name": made.name},
+            "dataset": target.name,
+            "runs": len(found.rows),
+            "examples_covered": found.examples,
+            "examples_without_run": missing,
+            "evaluators": list(found.evaluators),
+        },
+    )
+
+
+@tool("read")
+async def compare_experiments(
+    here: Here,
+    experiments: Annotated[list[str], Field(min_length=1, description="Names or ids")],
+    baseline: Annotated[str | None, Field(description="The first one if left out")] = None,
+    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
+    evaluators: Annotated[list[str] | None, Field(description="All if left out")] = None,
+    directions: Annotated[
+        dict[str, Direction] | None, Field(description="{evaluator: is a higher score better?}")
+    ] = None,
+    positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
+    space: Space = None,
+) -> Reply:
+    """Say which experiment is better, example by example: rates, intervals, exact tests, fixed and broken examples, or that no difference can be shown.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in experiments]
+    if baseline is not None:
+        first = await here.names.experiment(baseline, within, dataset_id)
+        named = [first, *(one for one in named if one.id != first.id)]
+    named = list({one.id: one for one in named}.values())
+    if len(named) < 2:  # noqa: PLR2004
+        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    await _require_one_dataset(here, named)
+    variants = [Variant(one.name, outcomes(await _runs(here, one))) for one in named]
+    known = await _directions(here, within, variants)
+    comparison = await anyio.to_thread.run_sync(
+        lambda: compare(
+            variants[0],
+            variants[1:],
+            directions={**known, **(directions or {})},
+            positive=positive or {},
+            evaluators=evaluators,
+        ),
+        abandon_on_cancel=True,
+    )
+    facts = comparison.as_dict()
+    return Reply(fenced([comparison_text(comparison)]), {**here.source(within), "comparison": facts})
+
+
+def _examples_of(dataset: Named) -> str:
+    return path("v2", "datasets", dataset.id, "examples")
+
+
+async def _refuse_taken(here: Session, dataset: Named, title: str) -> None:
+    every = rows(here.api, "/v2/experiments", ExperimentPage, dataset_id=dataset.id, name=title)
+    if any(one.name == title for one in [one async for one in every]):
+        raise Conflict(
+            f"Dataset {dataset.name!r} has an experiment named {title!r} already; nothing was written.",
+            "Pass another name.",
+        )
+
+
+def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample], file: str) -> list[Row]:
+    """The file's rows with the example id that their key stands for.
+
+    Raises:
+        Invalid: the key is missing, or is not unique in the dataset.
+    """
+    ids: dict[str, str] = {}
+    for example in examples:
+        value = (example.model_extra or {}).get(key)
+        if value is None:
+            continue
+        if str(value) in ids:
+            raise Invalid(
+                f"The dataset has {one_line(value, 60)!r} in {key!r} more than once, so it is no key.",
+                "Match by example_id, or by a column with a value of its own in each example.",
+            )
+        ids[str(value)] = example.id
+    if not ids:
+        known = sorted({column for example in examples[:1] for column in example.model_extra or {}})
+        raise Invalid(f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key.")
+    if read and key not in read[0].values:
+        raise Invalid(
+            f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.", "Use a column of both as key."
+        )
+    return [
+        Row(row.line, {**row.values, "example_id": ids.get(str(row.values.get(key)), row.values.get(key))})
+        for row in read
+    ]
+
+
+def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample], dataset: Named) -> None:
+    known = {example.id for example in examples}
+    unmatched = list(
+        dict.fromkeys(str(row["example_id"]) for row in found.rows if row["example_id"] not in known)
+    )
+    if unmatched:
+        shown = ", ".join(repr(one_line(one, 60)) for one in unmatched[:IDS_SHOWN])
+        more = f" and {len(unmatched) - IDS_SHOWN} more" if len(unmatched) > IDS_SHOWN else ""
+        raise Invalid(
+            f"{len(unmatched)} of {found.examples} example ids are not in dataset {dataset.name!r}: {shown}{more}; "
+            "nothing was written.",
+            "Use the ids of the dataset's examples, or pass key= with a column that file and dataset share.",
+        )
+
+
+async def _create(here: Session, dataset: Named, title: str, found: ExperimentRows) -> Experiment:
+    """The experiment with all its runs, or none of it."""
+    runs = [ExperimentRunInput.model_validate(row) for row in found.rows]
+    body = CreateExperimentRequest(
+        name=title, dataset_id=dataset.id, experiment_runs=runs[:ROWS_PER_REQUEST]
+    )
+    made = await here.api.post("/v2/experiments", ExperimentWithRunIds, body)
+    here.names.forget()
+    at = path("v2", "experiments", made.id)
+    try:
+        for start in range(ROWS_PER_REQUEST, len(runs), ROWS_PER_REQUEST):
+            more = InsertExperimentRunsRequest(experiment_runs=runs[start : start + ROWS_PER_REQUEST])
+            await here.api.post(f"{at}/runs", ExperimentWithRunIds, more)
+    except AssayError:
+        # A part of the results would be compared as if it were all of them.
+        await here.api.delete(at)
+        raise
+    return made
+
+
+async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:
+    found = [await here.api.get(path("v2", "experiments", one.id), Experiment) for one in named]
+    if len({one.dataset_id for one in found}) > 1:
+        raise Invalid(
+            "The experiments belong to different datasets, so their examples cannot be paired.",
+            "Compare experiments of one dataset.",
+        )
+
+
+async def _runs(here: Session, experiment: Named) -> list[Any]:
+    at = path("v2", "experiments", experiment.id, "runs")
+    return [run async for run in rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
+
+
+async def _directions(here: Session, within: Named, variants: Sequence[Variant]) -> dict[str, Direction]:
+    """The directions of evaluators that are judges of this space: a judge says which way is better."""
+    seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
+    found: dict[str, Direction] = {}
+    async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id):
+        if judge.name not in seen:
+            continue
+        whole = await here.api.get(path("v2", "evaluators", judge.id), EvaluatorWithVersion)
+        config = whole.version.config
+        if isinstance(config, TemplateConfig) and config.name in seen:
+            found[config.name] = config.direction
+    return found
