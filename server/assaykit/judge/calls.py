@@ -1,0 +1,178 @@
+"""One HTTP call to a model provider: attempts, waits, and what each status means. Nothing here raises.
+
+408, 409, 429, 5xx and connection errors are tried again, four times in all. A call that was cut off may have
+been answered and paid for; asking again is safe, because a judge changes nothing.
+"""
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+import anyio
+import httpx
+
+from assaykit.errors import quote
+from assaykit.judge.models import Endpoint
+from assaykit.judge.verdicts import Reason, Unscored
+
+ATTEMPTS = 4
+DEADLINE_S = 60.0
+"""Seconds for one question, every attempt and wait included."""
+CONNECT_S = 10.0
+LONGEST_WAIT_S = 20.0
+"""Seconds; a `Retry-After` that asks for more is cut down to this."""
+FIRST_WAIT_S = 0.5
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
+    re.IGNORECASE,
+)
+_LIKE_A_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|nvapi|tgp|fw)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: the address, its headers and its JSON body."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider answered 400 or 422: it will not take this body, but may take another. `text` says why."""
+
+    text: str
+
+
+Answer = dict[str, Any] | Rejected | Unscored
+
+
+async def post(client: httpx.AsyncClient, endpoint: Endpoint, request: Request, sleep: Sleep) -> Answer:
+    """The JSON object that was answered, or why there is none. The caller sets the deadline around it."""
+    outcome: Answer = _failed("model_error", endpoint, "was not asked")
+    for attempt in range(1, ATTEMPTS + 1):
+        outcome, wait = await _once(client, endpoint, request)
+        if wait is None or attempt == ATTEMPTS:
+            break
+        wait = _wait_s(attempt, wait)
+        if anyio.current_time() + wait >= anyio.current_effective_deadline():
+            break
+        await sleep(wait)
+    return outcome
+
+
+async def _once(
+    client: httpx.AsyncClient, endpoint: Endpoint, request: Request
+) -> tuple[Answer, httpx.Headers | None]:
+    """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
+    try:
+        response = await client.post(
+            request.url,
+            headers=dict(request.headers),
+            json=dict(request.body),
+            follow_redirects=False,
+            timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
+        )
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        return _failed("bad_model", endpoint, "has no usable address", str(error)), None
+    except httpx.RequestError as error:
+        cause = f"{type(error).__name__} {error}"
+        return _failed("model_error", endpoint, "could not be reached", cause), httpx.Headers()
+    return _read(response, endpoint)
+
+
+def _read(response: httpx.Response, endpoint: Endpoint) -> tuple[Answer, httpx.Headers | None]:
+    status = response.status_code
+    if status == HTTPStatus.OK:
+        return _object(response, endpoint), None
+    said = _error_text(response)
+    lasting = _lasting(status, said, endpoint)
+    if lasting is not None:
+        return lasting, None
+    again = response.headers if status in _AGAIN or response.is_server_error else None
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _failed("rate_limited", endpoint, "refused for too many requests", said), again
+    return _failed("model_error", endpoint, f"answered with status {status}", said), again
+
+
+def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored | None:
+    """What will not get better by asking the same again; None for anything else."""
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
+        return _failed("auth", endpoint, f"did not accept {key} (status {status})", said)
+    if _NO_MONEY.search(said):
+        return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
+    if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
+        what = f"knows no model {endpoint.model!r}, or the base URL is wrong (status {status})"
+        return _failed("bad_model", endpoint, what, said)
+    return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+
+
+def _object(response: httpx.Response, endpoint: Endpoint) -> Answer:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        return cast("dict[str, Any]", body)
+    return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
+
+
+def _error_text(response: httpx.Response) -> str:
+    """The provider's own words: message, code and parameter of its error object, else the whole body."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return response.text
+    if not isinstance(body, dict):
+        return response.text
+    fields = cast("dict[str, Any]", body)
+    error = fields.get("error", fields)
+    if isinstance(error, dict):
+        parts = cast("dict[str, Any]", error)
+        words = [str(parts[key]) for key in ("message", "detail", "code", "param") if parts.get(key)]
+        return " ".join(words) or response.text
+    return str(error)
+
+
+def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
+    """What the provider asks for, else a wait that doubles; jittered, so callers come back one by one."""
+    asked = _retry_after_s(headers.get("retry-after", ""))
+    if asked is not None:
+        return min(asked + random.uniform(0, 0.25), LONGEST_WAIT_S)  # noqa: S311  (spreads load, hides nothing)
+    return min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Seconds from a `Retry-After` of either kind: a number, or a date."""
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Unscored:
+    words = quote(scrub(said, endpoint))
+    return Unscored(reason, f"{endpoint.provider} {what}{f': {words}' if words else '.'}")
+
+
+def scrub(text: str, endpoint: Endpoint) -> str:
+    """Foreign text without the key, and without anything that looks like one."""
+    key = (endpoint.key or "").strip()
+    return _LIKE_A_KEY.sub("***", text.replace(key, "***") if key else text)

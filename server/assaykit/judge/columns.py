@@ -1,0 +1,108 @@
+"""Rows and the paths into them.
+
+A row is a flat mapping `{column path: JSON value}`. A path names a column, or goes on into the JSON value of
+one: `attributes.llm.output_messages.0.message.content`, `metadata.tier`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from assaykit.wire.bodies import rfc3339
+from assaykit.wire.spans import Span
+
+ATTRIBUTES = "attributes."
+SHORT_FORMS = {"input": "attributes.input.value", "output": "attributes.output.value"}
+"""What the two commonest words mean on a row that has no column of that name."""
+
+Row = Mapping[str, Any]
+
+
+def span_row(span: Span) -> dict[str, Any]:
+    """One span as a row. `latency_ms` is None while the span has no end; times are RFC 3339 text."""
+    row: dict[str, Any] = {
+        "name": span.name,
+        "span_kind": span.kind,
+        "status_code": span.status_code,
+        "latency_ms": _latency_ms(span),
+        "context.span_id": span.context.span_id,
+        "context.trace_id": span.context.trace_id,
+        "parent_id": span.parent_id,
+        "start_time": rfc3339(span.start_time) if span.start_time else None,
+    }
+    row |= {ATTRIBUTES + key: value for key, value in span.attributes.items()}
+    for verdict in span.evaluations:
+        row[f"eval.{verdict.name}.label"] = verdict.label
+        row[f"eval.{verdict.name}.score"] = verdict.score
+        row[f"eval.{verdict.name}.explanation"] = verdict.explanation
+    return row
+
+
+def resolve(row: Row, path: str) -> Any | None:
+    """The value at `path`, or None when there is none.
+
+    The exact column wins. Then the same path under `attributes.` (`input.value`), then the short forms
+    `input` and `output`, then the longest column that begins the path, whose JSON keys and indexes lead on.
+    """
+    for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path)):
+        if column is not None and row.get(column) is not None:
+            return row[column]
+    for whole in (path, ATTRIBUTES + path):
+        found = _descend(row, whole.split("."))
+        if found is not None:
+            return found
+    return None
+
+
+def as_text(value: Any) -> str | None:
+    """What a judge reads: text as it is, anything else as compact JSON; None where there is nothing."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def columns(rows: Iterable[Row]) -> list[str]:
+    """The columns that hold something in any row, most frequent first, then in order of appearance."""
+    counts = Counter(path for row in rows for path, value in row.items() if value not in (None, ""))
+    return [path for path, _ in counts.most_common()]
+
+
+def _latency_ms(span: Span) -> float | None:
+    if span.start_time is None or span.end_time is None:
+        return None
+    return (span.end_time - span.start_time).total_seconds() * 1000
+
+
+def _descend(value: Any, parts: Sequence[str]) -> Any | None:
+    """Follow keys and indexes. Keys may hold dots, so the longest key that exists goes first."""
+    if not parts:
+        return value
+    if isinstance(value, str):
+        value = _opened(value)
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        for taken in range(len(parts), 0, -1):
+            key = ".".join(parts[:taken])
+            found = _descend(mapping[key], parts[taken:]) if key in mapping else None
+            if found is not None:
+                return found
+        return None
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        index = parts[0]
+        is_index = index.isascii() and index.isdecimal() and len(index) < 10  # noqa: PLR2004  (no list is longer)
+        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else None
+    return None
+
+
+def _opened(text: str) -> Any | None:
+    """The object or list that a JSON string holds; None for any other text."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,27 @@
+"""From an endpoint to the chat model that can ask it."""
+
+import anyio
+import httpx
+
+from assaykit.errors import Unsupported
+from assaykit.judge import anthropic, openai
+from assaykit.judge.calls import Sleep
+from assaykit.judge.ladder import LadderModel
+from assaykit.judge.models import ChatModel, Endpoint
+
+_CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
+
+
+def chat_model(endpoint: Endpoint, client: httpx.AsyncClient, *, sleep: Sleep = anyio.sleep) -> ChatModel:
+    """The model behind an endpoint. The client stays the caller's, who closes it.
+
+    Raises:
+        Unsupported: the provider signs its calls with cloud credentials.
+    """
+    if endpoint.provider in _CLOUD:
+        raise Unsupported(
+            f"Models of {endpoint.provider} cannot be called from here.",
+            "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it.",
+        )
+    dialect = anthropic.DIALECT if endpoint.provider == "ANTHROPIC" else openai.DIALECT
+    return LadderModel(endpoint, client, dialect, sleep=sleep)

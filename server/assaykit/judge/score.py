@@ -1,0 +1,92 @@
+"""One evaluator on one row: which variables it needs, whether it may be created, and what it says."""
+
+import math
+import secrets
+from collections.abc import Mapping
+
+from assaykit.errors import Invalid
+from assaykit.judge import managed, replies, templates
+from assaykit.judge.models import ChatModel
+from assaykit.judge.verdicts import LABEL_LIMIT, Unscored, Verdict
+from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
+
+Config = TemplateConfig | ManagedCodeConfig | CustomCodeConfig
+
+
+def variables(config: Config) -> list[str]:
+    """The names that need a value in every row, in order."""
+    if isinstance(config, TemplateConfig):
+        return templates.placeholders(config.template)
+    return config.variables
+
+
+def check(config: Config) -> None:
+    """Everything that can be known to be wrong before a row is judged. Custom code is accepted as it is.
+
+    Raises:
+        Invalid: the template, the choices, the variables or a static parameter cannot work.
+    """
+    match config:
+        case TemplateConfig():
+            _check_choices(config.classification_choices)
+            templates.check(config.template, config.classification_choices)
+        case ManagedCodeConfig():
+            managed.check(config)
+        case CustomCodeConfig():
+            pass
+
+
+async def score(
+    config: Config, values: Mapping[str, str | None], model: ChatModel | None
+) -> Verdict | Unscored:
+    """The verdict on one row, or why there is none. `values` holds each variable's text, None where missing.
+
+    What a row, a model or a provider does wrong comes back as Unscored and never raises.
+    """
+    present = {name: text for name in variables(config) if (text := values.get(name)) is not None}
+    missing = [name for name in variables(config) if name not in present]
+    if missing:
+        names = ", ".join(repr(name) for name in missing)
+        return Unscored("no_input", f"The row has no value for {names}.")
+    match config:
+        case TemplateConfig():
+            return await _judged(config, present, model)
+        case ManagedCodeConfig():
+            return await managed.run(config, present)
+        case CustomCodeConfig():
+            return Unscored(
+                "unsupported", f"The custom code of {config.name!r} cannot be run by this version."
+            )
+
+
+async def _judged(
+    config: TemplateConfig, values: Mapping[str, str], model: ChatModel | None
+) -> Verdict | Unscored:
+    if model is None:
+        return Unscored("bad_model", f"The judge {config.name!r} needs a model, and none was given.")
+    choices, explain = config.classification_choices, config.include_explanations
+    prompt = templates.render(config.template, values, nonce=secrets.token_hex(8))
+    reply = await model.ask(prompt, replies.schema(choices, explain=explain) if choices else None)
+    if isinstance(reply, Unscored):
+        return reply
+    return replies.parse(reply, choices, explain=explain)
+
+
+def _check_choices(choices: Mapping[str, float] | None) -> None:
+    if choices is None:
+        return
+    if not choices:
+        raise Invalid("The judge has no choices.", "Give classification_choices as {label: score}.")
+    for label, value in choices.items():
+        if not label.strip() or len(label) > LABEL_LIMIT:
+            raise Invalid(
+                f"The choice {label!r} is blank or has more than {LABEL_LIMIT} characters.", "Rename it."
+            )
+        if not math.isfinite(value):
+            raise Invalid(f"The score of the choice {label!r} is {value!r}.", "Give it a finite number.")
+    folded = [label.strip().casefold() for label in choices]
+    if len(set(folded)) < len(folded):
+        raise Invalid(
+            f"Some of the choices {list(choices)!r} differ only in letter case or space.",
+            "Name them apart; replies are read in any letter case.",
+        )

@@ -1,0 +1,228 @@
+"""A model provider on loopback whose verdicts are written by the test.
+
+It speaks OpenAI chat completions and Anthropic messages over real HTTP, so that what is tested is what runs.
+"""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Answer = Callable[[str], str | dict[str, Any]]
+"""From prompt to verdict: a label, `{"label": ..., "explanation": ...}`, or `{"text": ...}` itself."""
+
+EXPLANATION = "As scripted."
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One request as it came in. Header names are in lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+    @property
+    def prompt(self) -> str:
+        return str(self.body["messages"][-1]["content"])
+
+    @property
+    def way(self) -> str:
+        """How the verdict was asked for: schema, tool or text."""
+        return "schema" if "response_format" in self.body else "tool" if "tools" in self.body else "text"
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up: one that is stopped before would leave its socket open."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+class ScriptedModel:
+    """A provider to point an integration's base URL at.
+
+        with ScriptedModel(lambda prompt: "correct") as model:
+            ... model.url ...
+
+    `failures` are the statuses of the first calls, in order, sent with `retry_after`. `key` is the only key
+    accepted and `models` the only models known; None accepts any. `finish` is why every reply ends.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        reject_structured: bool = False,
+        reject_tools: bool = False,
+        reject_temperature: bool = False,
+        failures: Sequence[int] = (),
+        retry_after: str | None = None,
+        failure_text: str = "scripted failure",
+        key: str | None = None,
+        models: Sequence[str] | None = None,
+        latency_s: float = 0.0,
+        finish: str | None = None,
+    ) -> None:
+        self._answer = answer
+        self._reject = {"schema": reject_structured, "tool": reject_tools, "text": False}
+        self._reject_temperature = reject_temperature
+        self._failures = list(failures)
+        self._retry_after = retry_after
+        self._failure_text = failure_text
+        self._key = key
+        self._models = models
+        self._latency_s = latency_s
+        self._finish = finish
+        self.requests: list[Recorded] = []
+        self._socket = socket.socket()
+        self._server = _Server(self._config())
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The base URL, for either provider; it ends with `/v1`."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+
+    @property
+    def count(self) -> int:
+        """How many requests have come in."""
+        return len(self.requests)
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts in the order they came in."""
+        return [request.prompt for request in self.requests]
+
+    def __enter__(self) -> Self:
+        self._socket.bind(("127.0.0.1", 0))
+        self._thread.start()
+        assert self._server.up.wait(timeout=10), "the scripted model did not start"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+        assert not self._thread.is_alive(), "the scripted model did not stop"
+
+    def _config(self) -> uvicorn.Config:
+        routes = [
+            Route("/v1/chat/completions", self._completions, methods=["POST"]),
+            Route("/v1/messages", self._messages, methods=["POST"]),
+        ]
+        return uvicorn.Config(
+            Starlette(routes=routes),
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+
+    async def _completions(self, request: Request) -> Response:
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        recorded, refusal = await self._record(request, key)
+        if refusal is not None:
+            return refusal
+        schema = _openai_schema(recorded.body)
+        text, fields = self._reply(recorded.prompt, schema)
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if recorded.way == "tool" and fields is not None:
+            function = {"name": "record_verdict", "arguments": json.dumps(fields)}
+            message |= {
+                "content": None,
+                "tool_calls": [{"id": "1", "type": "function", "function": function}],
+            }
+        return JSONResponse(
+            {
+                "object": "chat.completion",
+                "model": recorded.body["model"],
+                "choices": [{"index": 0, "message": message, "finish_reason": self._finish or "stop"}],
+                "usage": {"prompt_tokens": len(recorded.prompt.split()), "completion_tokens": 7},
+            }
+        )
+
+    async def _messages(self, request: Request) -> Response:
+        recorded, refusal = await self._record(request, request.headers.get("x-api-key", ""))
+        if refusal is not None:
+            return refusal
+        tools = recorded.body.get("tools")
+        text, fields = self._reply(recorded.prompt, tools[0]["input_schema"] if tools else None)
+        block: dict[str, Any] = {"type": "text", "text": text}
+        if tools and fields is not None:
+            block = {"type": "tool_use", "id": "1", "name": tools[0]["name"], "input": fields}
+        return JSONResponse(
+            {
+                "type": "message",
+                "role": "assistant",
+                "model": recorded.body["model"],
+                "content": [block],
+                "stop_reason": self._finish or "end_turn",
+                "usage": {"input_tokens": len(recorded.prompt.split()), "output_tokens": 7},
+            }
+        )
+
+    async def _record(self, request: Request, key: str) -> tuple[Recorded, Response | None]:
+        recorded = Recorded(request.url.path, dict(request.headers), await request.json())
+        self.requests.append(recorded)
+        await anyio.sleep(self._latency_s)
+        return recorded, self._refusal(recorded, key)
+
+    def _refusal(self, recorded: Recorded, key: str) -> Response | None:
+        if self._failures:
+            headers = {"retry-after": self._retry_after} if self._retry_after else {}
+            return _error(self._failures.pop(0), self._failure_text, headers)
+        if self._key is not None and key != self._key:
+            return _error(401, f"Incorrect API key provided: {key}.")
+        model = recorded.body["model"]
+        if self._models is not None and model not in self._models:
+            return _error(404, f"The model `{model}` does not exist.")
+        if self._reject_temperature and "temperature" in recorded.body:
+            return _error(400, "Unsupported value: 'temperature' does not support 0 with this model.")
+        if self._reject[recorded.way]:
+            what = "response_format json_schema" if recorded.way == "schema" else "tool_choice"
+            return _error(400, f"{what} is not supported by this model.")
+        return None
+
+    def _reply(self, prompt: str, schema: Mapping[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+        """The text of the reply and, where the test gave a verdict, its fields in the schema's shape."""
+        answer = self._answer(prompt)
+        verdict = {"label": answer} if isinstance(answer, str) else answer
+        if "text" in verdict:
+            return str(verdict["text"]), None
+        if schema is None:
+            explained = [str(verdict["explanation"])] if "explanation" in verdict else []
+            return "\n".join([*explained, str(verdict["label"])]), None
+        known = {"explanation": EXPLANATION, **verdict}
+        fields = {name: known[name] for name in schema["properties"]}
+        return json.dumps(fields), fields
+
+
+def _openai_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if "response_format" in body:
+        return body["response_format"]["json_schema"]["schema"]
+    return body["tools"][0]["function"]["parameters"] if "tools" in body else None
+
+
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": {"message": message, "type": "scripted"}}, status, headers)
