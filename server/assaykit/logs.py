@@ -21,7 +21,9 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
     strike = _Redaction(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=False)
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -39,7 +41,9 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(strike.filter)
-    logging.basicConfig(level=number, handlers=[handler], format="%(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(
+        level=number, handlers=[handler], format="%(levelname)s %(name)s %(message)s", force=True
+    )
 
 
 class _Redaction:

@@ -60,7 +60,9 @@ class Named(ReplyBody):
 class Names:
     """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
 
-    def __init__(self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
         self._default_space = default_space
         self._clock = clock
@@ -104,7 +106,9 @@ class Names:
         kind = ids.kind_of(wanted)
         if kind not in RUN.id_types:
             found = f"this is a {kind} id" if kind else f"{wanted!r} is not an id"
-            raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
+            raise Invalid(
+                f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs."
+            )
         return wanted
 
     async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
@@ -131,7 +135,10 @@ class Names:
 
     async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
         # The name filter is a substring in any case, so one request finds every spelling of a right name.
-        found = [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)]
+        found = [
+            Named(id=row.id, name=row.name)
+            async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)
+        ]
         for same in (
             [thing for thing in found if thing.name == wanted],
             [thing for thing in found if thing.name.casefold() == wanted.casefold()],
@@ -140,7 +147,8 @@ class Names:
                 return same[0]
             if same:
                 raise Ambiguous(
-                    f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
+                    f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.",
+                    "Give the id of the one you mean.",
                 )
         raise _unknown(kind, wanted, await self._all(kind, within))
 
@@ -156,7 +164,9 @@ class Names:
         )
 
     async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
-        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)]
+        return [
+            Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)
+        ]
 
 
 _HOW_TO_BEGIN = {
@@ -172,7 +182,8 @@ _HOW_TO_BEGIN = {
 def _check_type(kind: Kind, wanted: str, id_type: str) -> None:
     if id_type not in kind.id_types:
         raise Invalid(
-            f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted.", f"`{kind.lister}` shows the right ones."
+            f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted.",
+            f"`{kind.lister}` shows the right ones.",
         )
 
 
@@ -187,7 +198,9 @@ def _unknown(kind: Kind, wanted: str, every: Sequence[Named]) -> NotFound:
             f"No {kind.noun} is named {wanted!r}. There are: {_listed(every[:NEAR_NAMES])}.",
             f"`{kind.lister}` shows all." if len(every) > NEAR_NAMES else "Use one of these.",
         )
-    return NotFound(f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
+    return NotFound(
+        f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, "")
+    )
 
 
 def _listed(things: Sequence[Named]) -> str:

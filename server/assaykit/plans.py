@@ -12,11 +12,11 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.score import variables
+from assaykit.windows import Period
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import EvaluatorWithVersion, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import ExperimentRunPage
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
-from assaykit.windows import Period
 
 SAMPLE = 50
 """Rows that mappings are tried on."""
@@ -101,7 +101,9 @@ class Share:
         for variable in self.variables:
             if variable.filled < variable.tried:
                 empty = variable.tried - variable.filled
-                found.append(f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}")
+                found.append(
+                    f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}"
+                )
             if variable.constant:
                 found.append(f"{variable.name}: {variable.path} is the same on every sampled row")
         return found
@@ -259,7 +261,12 @@ async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span
 
 
 def _body(query: SpanQuery, text: str | None, **more: Any) -> ListSpansRequest:
-    asked = {"project_id": query.project_id, "start_time": query.period.start, "end_time": query.period.end, **more}
+    asked = {
+        "project_id": query.project_id,
+        "start_time": query.period.start,
+        "end_time": query.period.end,
+        **more,
+    }
     return ListSpansRequest(**asked) if text is None else ListSpansRequest(**asked, filter=text)
 
 

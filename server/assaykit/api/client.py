@@ -1,7 +1,7 @@
 """The client of the REST contract: one total deadline per call, statuses as our errors, replies as models."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote as percent_encode
 
 import anyio
@@ -70,7 +70,9 @@ class Api:
         headers = None if content is None else {"content-type": "application/json"}
         try:
             with anyio.fail_after(self._deadline_s):
-                response = await self._http.request(method, at, params=params, content=content, headers=headers)
+                response = await self._http.request(
+                    method, at, params=params, content=content, headers=headers
+                )
         except TimeoutError:
             raise Unavailable(
                 f"{self._who()} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
@@ -100,4 +102,3 @@ def _again(method: str) -> str:
     if method == "GET":
         return "Try again; reading changes nothing."
     return "Look whether it took effect before trying again."
-

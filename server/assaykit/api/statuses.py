@@ -45,7 +45,8 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
         )
     if kind is None:
         return Unavailable(
-            f"{who} failed with status {response.status_code}: {detail}", "Try again later; look at its status first."
+            f"{who} failed with status {response.status_code}: {detail}",
+            "Try again later; look at its status first.",
         )
     if kind is Unauthorized:
         return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)
@@ -56,7 +57,9 @@ def _detail(response: httpx.Response) -> str:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        return quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
+        return (
+            quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
+        )
     text = problem.detail or problem.title or f"status {response.status_code}"
     return text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)
 

@@ -137,5 +137,3 @@ class _Tool(Tool):
 
     def _told(self, error: AssayError) -> ToolError:
         return ToolError(json.dumps(error.as_dict(), ensure_ascii=False, separators=(",", ":")))
-
-

@@ -187,10 +187,13 @@ def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample
         ids[str(value)] = example.id
     if not ids:
         known = sorted({column for example in examples[:1] for column in example.model_extra or {}})
-        raise Invalid(f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key.")
+        raise Invalid(
+            f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key."
+        )
     if read and key not in read[0].values:
         raise Invalid(
-            f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.", "Use a column of both as key."
+            f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.",
+            "Use a column of both as key.",
         )
     return [
         Row(row.line, {**row.values, "example_id": ids.get(str(row.values.get(key)), row.values.get(key))})
@@ -216,9 +219,7 @@ def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample],
 async def _create(here: Session, dataset: Named, title: str, found: ExperimentRows) -> Experiment:
     """The experiment with all its runs, or none of it."""
     runs = [ExperimentRunInput.model_validate(row) for row in found.rows]
-    body = CreateExperimentRequest(
-        name=title, dataset_id=dataset.id, experiment_runs=runs[:ROWS_PER_REQUEST]
-    )
+    body = CreateExperimentRequest(name=title, dataset_id=dataset.id, experiment_runs=runs[:ROWS_PER_REQUEST])
     made = await here.api.post("/v2/experiments", ExperimentWithRunIds, body)
     here.names.forget()
     at = path("v2", "experiments", made.id)

@@ -19,7 +19,8 @@ Here = Annotated[Session, Resolve(_session)]
 Space = Annotated[str | None, Field(description="Space name or id")]
 Project = Annotated[str | None, Field(description="Project name or id")]
 Filter = Annotated[
-    str | None, Field(description="e.g. status_code = 'OK' AND latency_ms < 5000; eval.<name>.label works too")
+    str | None,
+    Field(description="e.g. status_code = 'OK' AND latency_ms < 5000; eval.<name>.label works too"),
 ]
 Window = Annotated[str | None, Field(description="'last 7 days', 'everything', or 2026-01-01..2026-01-31")]
 Limit = Annotated[int, Field(ge=1, le=500)]

@@ -130,7 +130,8 @@ async def create_judge(
     here.names.forget()
     data = {**here.source(within), "judge": name, "id": judge_id, "type": kind, **_facts(config)}
     return Reply(
-        f"{what} {name!r} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.", data
+        f"{what} {name!r} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.",
+        data,
     )
 
 
@@ -163,9 +164,7 @@ async def preview_judge(
             f"No span of {target.name!r} from {period} matches.", "Widen the window or loosen the filter."
         )
     mapping = mappings_for(wanted, sample)
-    values = [
-        {name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:rows]
-    ]
+    values = [{name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:rows]]
     prompt = _prompt(wanted.config, values[0])
     results = await _judged(here, found, values) if call_model else None
     data: dict[str, Any] = {
@@ -183,7 +182,9 @@ async def preview_judge(
     return Reply(f"{found.name!r} on {len(values)} span(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
 
 
-async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
+async def _judged(
+    here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]
+) -> JudgedRows:
     if here.api.backend == "ax":
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",
@@ -203,9 +204,7 @@ async def _existing(here: Session, name: str, space: str | None) -> Evaluator | 
     return next((row for row in [row async for row in found] if row.name == name), None)
 
 
-async def _in_full(
-    here: Session, judge: str, space: str | None, catalogue: list[EvaluatorTemplate]
-) -> Reply:
+async def _in_full(here: Session, judge: str, space: str | None, catalogue: list[EvaluatorTemplate]) -> Reply:
     try:
         found = await _evaluator(here, judge, space)
     except NotFound as absent:
@@ -219,7 +218,8 @@ async def _in_full(
     data = {"id": found.id, "name": found.name, "type": found.type, **_facts(config)}
     template = config.template if isinstance(config, TemplateConfig) else ""
     return Reply(
-        f"{found.name!r} ({_summary(config)})\n" + fenced(template.splitlines()), {**here.source(), "judge": data}
+        f"{found.name!r} ({_summary(config)})\n" + fenced(template.splitlines()),
+        {**here.source(), "judge": data},
     )
 
 
@@ -250,5 +250,3 @@ def _prompt(config: TemplateConfig | ManagedCodeConfig, values: dict[str, str | 
         return None
     given = {name: value if value is not None else "(missing)" for name, value in values.items()}
     return templates.render(config.template, given, "preview")
-
-

@@ -43,7 +43,9 @@ async def trigger_backfill(
     task: Annotated[str | None, Field(description="Task name or id; or give evaluators")] = None,
     project: Project = None,
     evaluators: Evaluators | None = None,
-    window: Annotated[str, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")] = "last 7 days",
+    window: Annotated[
+        str, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")
+    ] = "last 7 days",
     query_filter: Filter = None,
     column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,

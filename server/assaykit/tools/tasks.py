@@ -115,7 +115,9 @@ async def get_task(
     for entry in found.evaluators or []:
         mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
         lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
-    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or ["No runs yet: `trigger_backfill` starts one."]
+    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [
+        "No runs yet: `trigger_backfill` starts one."
+    ]
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
@@ -187,7 +189,9 @@ def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> 
         return
     for share in plan.shares:
         if share.matched == 0:
-            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
+            what = (
+                f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
+            )
             raise Invalid(
                 f"No existing span matches {what}, though there are spans without it.",
                 "Try the filter with search_spans; pass allow_empty=true if it is meant for spans to come.",
@@ -229,7 +233,8 @@ def _type(given: TaskType | None, wanted: list[Wanted]) -> TaskType:
     inferred: TaskType = "TEMPLATE_EVALUATION" if types == {"TEMPLATE"} else "CODE_EVALUATION"
     if given is not None and given != inferred:
         raise Invalid(
-            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.", "Leave type out."
+            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.",
+            "Leave type out.",
         )
     return inferred
 

@@ -19,7 +19,6 @@ class ReplyBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
-
     keeps_columns: ClassVar[bool] = False
     """Whether rows of free columns lie inside."""
 

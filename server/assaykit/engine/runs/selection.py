@@ -136,9 +136,7 @@ def _items(
 
 def _nothing_to_do(matched: int, sampled: int, allowed: Sequence[set[str] | None]) -> str:
     if matched == 0:
-        return (
-            "No data to score: nothing in the window matches the task's filter. Widen the window or the filter."
-        )
+        return "No data to score: nothing in the window matches the task's filter. Widen the window or the filter."
     if sampled == 0:
         return f"No data to score: the sampling rate takes none of the {matched} matching rows. Raise it."
     if all(some is not None and not some for some in allowed):

@@ -126,7 +126,9 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 
-def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice) -> ExamplePage:
+def example_page(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice
+) -> ExamplePage:
     """Examples of a version, oldest first; of the newest version when none is named.
 
     Raises:
@@ -193,7 +195,9 @@ def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | N
         query = query.where(dataset_versions.c.id == version_id)
     row = connection.execute(query.order_by(dataset_versions.c.n.desc()).limit(1)).first()
     if row is None:
-        raise NotFound(f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them.")
+        raise NotFound(
+            f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them."
+        )
     return row
 
 

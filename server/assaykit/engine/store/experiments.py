@@ -130,7 +130,10 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
 def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> list[sa.Row[Any]]:
     """`(id, experiment_id, example_id, data)` of every run of some experiments, in order of arrival."""
     query = sa.select(
-        experiment_runs.c.id, experiment_runs.c.experiment_id, experiment_runs.c.example_id, experiment_runs.c.data
+        experiment_runs.c.id,
+        experiment_runs.c.experiment_id,
+        experiment_runs.c.example_id,
+        experiment_runs.c.data,
     ).where(experiment_runs.c.experiment_id.in_(list(experiment_ids)))
     return list(connection.execute(query.order_by(experiment_runs.c.n)))
 
@@ -197,6 +200,4 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
 
 
 def _run(row: sa.Row[Any], verdicts: dict[str, Any]) -> ExperimentRun:
-    return ExperimentRun.model_validate(
-        {**row.data, **verdicts, "id": row.id, "example_id": row.example_id}
-    )
+    return ExperimentRun.model_validate({**row.data, **verdicts, "id": row.id, "example_id": row.example_id})

@@ -109,7 +109,8 @@ def _row(connection: sa.Connection, integration_id: str) -> sa.Row[Any]:
     row = connection.execute(sa.select(integrations).where(integrations.c.id == integration_id)).first()
     if row is None:
         raise NotFound(
-            f"There is no AI integration with the id {integration_id!r}.", "GET /v2/ai-integrations lists them."
+            f"There is no AI integration with the id {integration_id!r}.",
+            "GET /v2/ai-integrations lists them.",
         )
     return row
 

@@ -40,7 +40,12 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
 
 
 def by_arrival(
-    connection: sa.Connection, query: sa.Select[Any], n: sa.Column[int], page: Slice, *, newest_first: bool = True
+    connection: sa.Connection,
+    query: sa.Select[Any],
+    n: sa.Column[int],
+    page: Slice,
+    *,
+    newest_first: bool = True,
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
     """One page of `query` in order of arrival, and where the next one starts."""
     if page.cursor is not None:

@@ -23,7 +23,9 @@ def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock
     """
     spaces.get(connection, wanted.space_id)
     if _named(connection, wanted.space_id, wanted.name) is not None:
-        raise Conflict(f"This space has a project named {wanted.name!r} already.", "Use it, or choose another name.")
+        raise Conflict(
+            f"This space has a project named {wanted.name!r} already.", "Use it, or choose another name."
+        )
     return _insert(connection, wanted.space_id, wanted.name, clock)
 
 

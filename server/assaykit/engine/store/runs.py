@@ -240,7 +240,9 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     _row(connection, run_id)
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
-    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
+    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(
+        c.run_id == run_id, c.state == "SCORED"
+    )
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)).tuples():
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     causes: dict[str, list[RunOutcome]] = {"FAILED": [], "SKIPPED": []}

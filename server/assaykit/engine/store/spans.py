@@ -64,7 +64,12 @@ def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any
 
 
 def page(
-    connection: sa.Connection, project_id: str, window: Window, filter_text: str | None, shape: Shape, at: Slice
+    connection: sa.Connection,
+    project_id: str,
+    window: Window,
+    filter_text: str | None,
+    shape: Shape,
+    at: Slice,
 ) -> SpanPage:
     """One page of a project's spans with their verdicts, newest start first.
 
@@ -134,9 +139,7 @@ def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span
         status_code=kept("status_code", row.status_code),
         status_message=kept("status_message", row.status_message),
         attributes={
-            key: shape.cut(value)
-            for key, value in row.attributes.items()
-            if shape.wants(f"attributes.{key}")
+            key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")
         },
         evaluations=[verdict for verdict in evaluations if _wants_verdict(shape, verdict.name)],
         events=[_event(event) for event in row.events] if shape.wants("events") else [],

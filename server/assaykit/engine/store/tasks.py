@@ -27,7 +27,9 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
     """
     space_id = _space_of_target(connection, wanted)
     if _named(connection, space_id, wanted.name):
-        raise Conflict(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
+        raise Conflict(
+            f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name."
+        )
     _check_filters(wanted)
     _check_evaluators(connection, wanted)
     now = clock.now_ns()
@@ -134,7 +136,8 @@ def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> N
             names[found.version.config.name] += 1
     if twice := [name for name, times in names.items() if times > 1]:
         raise Invalid(
-            f"More than one evaluator writes the column {twice[0]!r}.", "Name each evaluator once, or rename one."
+            f"More than one evaluator writes the column {twice[0]!r}.",
+            "Name each evaluator once, or rename one.",
         )
 
 
@@ -155,7 +158,8 @@ def _task(connection: sa.Connection, row: sa.Row[Any]) -> Task:
         is_continuous=row.is_continuous,
         query_filter=row.query_filter,
         evaluators=[
-            TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
+            TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id))
+            for entry in entries
         ],
         last_run_at=moment(row.last_run_ns),
         created_at=moment(row.created_ns),

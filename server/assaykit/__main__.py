@@ -1,0 +1,5 @@
+"""`python -m assaykit` is `assaykit`."""
+
+from assaykit.cli import main
+
+main()
