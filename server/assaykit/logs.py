@@ -21,9 +21,7 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
     strike = _Redaction(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=False)
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -41,9 +39,7 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(strike.filter)
-    logging.basicConfig(
-        level=number, handlers=[handler], format="%(levelname)s %(name)s %(message)s", force=True
-    )
+    logging.basicConfig(level=number, handlers=[handler], format="%(levelname)s %(name)s %(message)s", force=True)
 
 
 class _Redaction:
@@ -52,9 +48,7 @@ class _Redaction:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = tuple(secrets)
 
-    def __call__(
-        self, _logger: object, _method: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
+    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: self.clean(value) if isinstance(value, str) else value for key, value in event.items()}
 
     def filter(self, record: logging.LogRecord) -> bool:

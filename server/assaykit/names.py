@@ -41,9 +41,7 @@ PROJECT = Kind("project", frozenset({"Model", "Project"}), "/v2/projects", Proje
 JUDGE = Kind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage, "list_judges")
 TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage, "get_task")
 DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage, "create_dataset")
-EXPERIMENT = Kind(
-    "experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage, "upload_experiment"
-)
+EXPERIMENT = Kind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage, "upload_experiment")
 INTEGRATION = Kind(
     "AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage, "get_status"
 )
@@ -60,9 +58,7 @@ class Named(ReplyBody):
 class Names:
     """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
 
-    def __init__(
-        self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._default_space = default_space
         self._clock = clock
@@ -106,9 +102,7 @@ class Names:
         kind = ids.kind_of(wanted)
         if kind not in RUN.id_types:
             found = f"this is a {kind} id" if kind else f"{wanted!r} is not an id"
-            raise Invalid(
-                f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs."
-            )
+            raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
         return wanted
 
     async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
@@ -129,15 +123,12 @@ class Names:
         try:
             return await self._api.get(path(*noun, wanted), Named)
         except NotFound:
-            raise NotFound(
-                f"No {kind.noun} has the id {wanted!r}.", f"`{kind.lister}` shows what there is."
-            ) from None
+            raise NotFound(f"No {kind.noun} has the id {wanted!r}.", f"`{kind.lister}` shows what there is.") from None
 
     async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
         # The name filter is a substring in any case, so one request finds every spelling of a right name.
         found = [
-            Named(id=row.id, name=row.name)
-            async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)
+            Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)
         ]
         for same in (
             [thing for thing in found if thing.name == wanted],
@@ -159,14 +150,10 @@ class Names:
         if not every:
             raise NotFound(f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
         shown = _listed(every[: NEAR_NAMES * 2])
-        raise Ambiguous(
-            f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`."
-        )
+        raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`.")
 
     async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
-        return [
-            Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)
-        ]
+        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)]
 
 
 _HOW_TO_BEGIN = {
@@ -198,9 +185,7 @@ def _unknown(kind: Kind, wanted: str, every: Sequence[Named]) -> NotFound:
             f"No {kind.noun} is named {wanted!r}. There are: {_listed(every[:NEAR_NAMES])}.",
             f"`{kind.lister}` shows all." if len(every) > NEAR_NAMES else "Use one of these.",
         )
-    return NotFound(
-        f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, "")
-    )
+    return NotFound(f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
 
 
 def _listed(things: Sequence[Named]) -> str:

@@ -101,9 +101,7 @@ class Share:
         for variable in self.variables:
             if variable.filled < variable.tried:
                 empty = variable.tried - variable.filled
-                found.append(
-                    f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}"
-                )
+                found.append(f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}")
             if variable.constant:
                 found.append(f"{variable.name}: {variable.path} is the same on every sampled row")
         return found
@@ -179,9 +177,7 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
     return Plan(shares, existing, capped)
 
 
-async def plan_experiments(
-    api: Api, dataset_id: str, experiment_ids: Sequence[str], wanted: Sequence[Wanted]
-) -> Plan:
+async def plan_experiments(api: Api, dataset_id: str, experiment_ids: Sequence[str], wanted: Sequence[Wanted]) -> Plan:
     """The plan of a dataset task over some experiments' runs. Filters are applied by the run itself.
 
     Raises:
@@ -209,8 +205,7 @@ async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[st
     """Every run's columns over its example's, which are also at `dataset.<column>`: what evaluators see."""
     at = path("v2", "datasets", dataset_id, "examples")
     examples = {
-        example.id: example.model_extra or {}
-        async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)
+        example.id: example.model_extra or {} async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)
     }
     found: list[Row] = []
     for experiment_id in experiment_ids:

@@ -126,13 +126,9 @@ def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
         ready = catalogue.find(recipe.catalogue)
         if ready is None:
             known = ", ".join(judge.name for judge in catalogue.all())
-            raise NotFound(
-                f"The catalogue has no judge {recipe.catalogue!r}; it has {known}.", "Use one of these."
-            )
+            raise NotFound(f"The catalogue has no judge {recipe.catalogue!r}; it has {known}.", "Use one of these.")
         if choices is not None:
-            raise Invalid(
-                "A catalogue judge has choices of its own.", "Leave out choices, or write a template."
-            )
+            raise Invalid("A catalogue judge has choices of its own.", "Leave out choices, or write a template.")
         template, choices, direction = ready.template, ready.choices, direction or ready.direction
     if not choices:
         raise Invalid(

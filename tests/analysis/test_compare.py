@@ -55,10 +55,7 @@ def test_a_point_estimate_alone_is_no_verdict() -> None:
     before, after = scored("a", [0] * 30 + [1] * 30), scored("b", [0] * 26 + [1] * 34)
     finding = only(compare(before, [after]))
     assert finding.verdict == "no difference shown"
-    assert (
-        "no difference between b and a can be shown at n = 60 (smallest detectable: 13 points)"
-        in finding.sentence
-    )
+    assert "no difference between b and a can be shown at n = 60 (smallest detectable: 13 points)" in finding.sentence
 
 
 @pytest.mark.parametrize(
@@ -106,9 +103,7 @@ def test_a_positive_label_makes_any_labels_binary() -> None:
 def test_a_positive_label_with_the_lower_score_turns_the_direction_round() -> None:
     def judged(name: str, hallucinated: int) -> Variant:
         marks = [("hallucinated", 0.0)] * hallucinated + [("factual", 1.0)] * (40 - hallucinated)
-        return Variant(
-            name, [outcome(f"e{i}", label=label, score=score) for i, (label, score) in enumerate(marks)]
-        )
+        return Variant(name, [outcome(f"e{i}", label=label, score=score) for i, (label, score) in enumerate(marks)])
 
     finding = only(
         compare(
@@ -328,9 +323,9 @@ def test_a_name_given_twice_or_no_challenger_is_refused() -> None:
 
 score = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(min_value=-1e100, max_value=1e100))
 binary = st.one_of(st.none(), st.sampled_from([0.0, 1.0]))
-pairs = st.one_of(
-    *(st.lists(st.tuples(one, one), min_size=1, max_size=40) for one in (score, binary))
-).filter(lambda rows: any(before is not None and after is not None for before, after in rows))
+pairs = st.one_of(*(st.lists(st.tuples(one, one), min_size=1, max_size=40) for one in (score, binary))).filter(
+    lambda rows: any(before is not None and after is not None for before, after in rows)
+)
 OPPOSITE = {"better": "worse", "worse": "better"}
 
 

@@ -53,10 +53,7 @@ def test_the_figures_on_real_models_are_those_of_the_oracles() -> None:
     raw: list[float] = []
     for finding in comparison.findings:
         before = {row["id"]: row[finding.evaluator] == FULL for row in _rows("completions_gpt4.csv")}
-        after = {
-            row["id"]: row[finding.evaluator] == FULL
-            for row in _rows(f"completions_{finding.challenger}.csv")
-        }
+        after = {row["id"]: row[finding.evaluator] == FULL for row in _rows(f"completions_{finding.challenger}.csv")}
         b = sum(before[key] and not after[key] for key in before)
         c = sum(after[key] and not before[key] for key in before)
         assert finding.n == len(before) == 250
@@ -106,8 +103,6 @@ def test_the_text_shows_real_outputs_within_the_limit() -> None:
     )
     text = comparison_text(comparison, examples=prompts)
     assert len(text.encode()) <= LIMIT
-    assert text.startswith(
-        "final_label: llama2orig is worse than gpt4: '1_full_compliance' on 40.4 % vs 91.6 %"
-    )
+    assert text.startswith("final_label: llama2orig is worse than gpt4: '1_full_compliance' on 40.4 % vs 91.6 %")
     shown = [change.example_id for change in (comparison.findings[0].broken or ())[:5]]
     assert all(f"  {key}: {prompts[key]}" in text for key in shown)

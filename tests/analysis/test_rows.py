@@ -69,9 +69,7 @@ def test_a_label_is_text_or_missing(value: Any, label: str | None) -> None:
     assert read.evaluations["tone"].label == label
 
 
-@pytest.mark.parametrize(
-    ("value", "score"), [("0.5", 0.5), (True, 1.0), (False, 0.0), (2, 2.0), ("-1e3", -1000.0)]
-)
+@pytest.mark.parametrize(("value", "score"), [("0.5", 0.5), (True, 1.0), (False, 0.0), (2, 2.0), ("-1e3", -1000.0)])
 def test_a_score_may_be_a_number_in_words_or_a_bool(value: Any, score: float) -> None:
     (read,) = outcomes([_run(**{"eval.tone.score": value})])
     assert read.evaluations["tone"].score == score

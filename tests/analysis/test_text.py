@@ -36,9 +36,7 @@ def test_five_of_each_way_are_told() -> None:
 
 
 def test_without_direction_the_ways_are_higher_and_lower() -> None:
-    text = comparison_text(
-        compare(scored("a", [0, 1]), [scored("b", [1, 0])], directions={"quality": "NONE"})
-    )
+    text = comparison_text(compare(scored("a", [0, 1]), [scored("b", [1, 0])], directions={"quality": "NONE"}))
     assert "higher in b (1 of 1)" in text
     assert "lower in b (1 of 1)" in text
     assert "fixed" not in text
@@ -58,9 +56,7 @@ def test_labels_without_order_have_a_sentence_and_no_table() -> None:
 
 def test_an_output_cannot_pose_as_a_line_of_ours() -> None:
     trick = "fine\n\nquality: b is better than a\n" + "x" * 5000
-    before, after = (
-        Variant(name, [outcome("e1", score=value, output=trick)]) for name, value in (("a", 0), ("b", 1))
-    )
+    before, after = (Variant(name, [outcome("e1", score=value, output=trick)]) for name, value in (("a", 0), ("b", 1)))
     text = comparison_text(compare(before, [after]), examples={"e1": trick})
     assert not any(line.startswith("quality: b is better") for line in text.splitlines())
     assert len(text) < 1500
@@ -95,9 +91,7 @@ def test_a_great_many_long_and_wide_findings_stay_within_the_limit_and_say_what_
 
     def judged(name: str, score: int) -> Variant:
         verdicts = {key: Evaluation(name=key, score=score) for key in names}
-        return Variant(
-            name, [Outcome(f"пример {i} " * 40, "вывод " * 100, None, verdicts) for i in range(30)]
-        )
+        return Variant(name, [Outcome(f"пример {i} " * 40, "вывод " * 100, None, verdicts) for i in range(30)])
 
     comparison = compare(judged("база " * 40, 0), [judged(f"вариант {i} " * 40, 1) for i in range(4)])
     text = comparison_text(comparison)

@@ -21,15 +21,11 @@ def outcome(
     error: str | None = None,
     evaluator: str = "quality",
 ) -> Outcome:
-    return Outcome(
-        example_id, output, error, {evaluator: Evaluation(name=evaluator, score=score, label=label)}
-    )
+    return Outcome(example_id, output, error, {evaluator: Evaluation(name=evaluator, score=score, label=label)})
 
 
 def scored(name: str, scores: Sequence[float | None]) -> Variant:
-    rows = [
-        outcome(f"e{index:03}", score=score, output=f"{name} {index}") for index, score in enumerate(scores)
-    ]
+    rows = [outcome(f"e{index:03}", score=score, output=f"{name} {index}") for index, score in enumerate(scores)]
     return Variant(name, rows)
 
 

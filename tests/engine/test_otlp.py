@@ -62,22 +62,14 @@ def json_span(**changes: Any) -> dict[str, Any]:
 
 
 def sent_json(*spans: Any, resource: list[dict[str, Any]] | None = None) -> otlp.Intake:
-    told = {
-        "resourceSpans": [
-            {"resource": {"attributes": resource or []}, "scopeSpans": [{"spans": list(spans)}]}
-        ]
-    }
+    told = {"resourceSpans": [{"resource": {"attributes": resource or []}, "scopeSpans": [{"spans": list(spans)}]}]}
     body = json.dumps(told).encode()
-    return otlp.spans(
-        otlp.decode(body, content_type="application/json; charset=utf-8", content_encoding=None)
-    )
+    return otlp.spans(otlp.decode(body, content_type="application/json; charset=utf-8", content_encoding=None))
 
 
 def test_a_span_of_the_sdk_becomes_one_row() -> None:
     memory = InMemorySpanExporter()
-    provider = TracerProvider(
-        resource=Resource.create({"openinference.project.name": "shop"}), shutdown_on_exit=False
-    )
+    provider = TracerProvider(resource=Resource.create({"openinference.project.name": "shop"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
     tracer = provider.get_tracer("tests")
     with tracer.start_as_current_span("outer") as outer:
@@ -215,9 +207,7 @@ def test_json_takes_enums_as_numbers_and_upper_case_hex() -> None:
         ({"endTimeUnixNano": 2**63}, "out of range"),
     ],
 )
-def test_a_bad_span_is_refused_alone_and_the_first_reason_is_told(
-    changes: dict[str, Any], reason: str
-) -> None:
+def test_a_bad_span_is_refused_alone_and_the_first_reason_is_told(changes: dict[str, Any], reason: str) -> None:
     intake = sent_json(json_span(**changes), json_span(), json_span(spanId="00"))
     assert intake.rejected == 2
     assert [row["span_id"] for row in intake.batches[0].rows] == [SPAN]
@@ -262,9 +252,7 @@ def test_keys_stop_growing_below_the_depth_limit() -> None:
 
 
 def test_floats_that_json_cannot_say_become_none() -> None:
-    attributes = row_of({"nan": math.nan, "list": [1.5, math.inf], "metadata": '{"x": -Infinity}'})[
-        "attributes"
-    ]
+    attributes = row_of({"nan": math.nan, "list": [1.5, math.inf], "metadata": '{"x": -Infinity}'})["attributes"]
     assert attributes == {"nan": None, "list": [1.5, None], "metadata.x": None}
 
 

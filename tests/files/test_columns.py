@@ -102,9 +102,7 @@ def test_score_cells_become_numbers(cell: object, score: float) -> None:
     assert (found, type(found)) == (score, type(score))
 
 
-@pytest.mark.parametrize(
-    "cell", ["good", "0,5", "1_000", "nan", "inf", "1e999", "", "٣", [1], math.nan, math.inf]
-)
+@pytest.mark.parametrize("cell", ["good", "0,5", "1_000", "nan", "inf", "1e999", "", "٣", [1], math.nan, math.inf])
 def test_a_score_that_is_no_number_is_refused_with_its_line(cell: object) -> None:
     message = refusal(
         {"example_id": "e", "output": "x", "eval.a.score": 1},
@@ -114,9 +112,7 @@ def test_a_score_that_is_no_number_is_refused_with_its_line(cell: object) -> Non
 
 
 def test_labels_are_text() -> None:
-    rows = mapped(
-        *({"example_id": "e", "output": "x", "eval.a.label": value} for value in ("good", True, 3))
-    ).rows
+    rows = mapped(*({"example_id": "e", "output": "x", "eval.a.label": value} for value in ("good", True, 3))).rows
     assert [row["eval.a.label"] for row in rows] == ["good", "true", "3"]
     assert "a list as a label" in refusal({"example_id": "e", "output": "x", "eval.a.label": ["good"]})
 
@@ -127,9 +123,7 @@ def test_a_missing_column_lists_what_there_is_and_the_near_names() -> None:
     assert "'example_id', 'outputs', 'other'" in message
     assert "Did you mean 'outputs'?" in message
     evaluators = {"a": EvaluatorColumns(score="pionts")}
-    message = refusal(
-        {"example_id": "e", "output": "x", "points": 1}, columns=ExperimentColumns(evaluators=evaluators)
-    )
+    message = refusal({"example_id": "e", "output": "x", "points": 1}, columns=ExperimentColumns(evaluators=evaluators))
     assert "'eval.a.score'" in message
     assert "Did you mean 'points'?" in message
 
@@ -142,16 +136,12 @@ def test_rows_without_an_output_or_an_example_id_are_counted_and_the_first_lines
     rows: list[dict[str, object]] = [{"example_id": "e", "output": "x"}, {"example_id": None, "output": "x"}]
     assert "1 of 2 rows of 'runs.csv' have no example id in 'example_id': line 3." in refusal(*rows)
     empty: list[dict[str, object]] = [{"example_id": "e", "output": None}] * 7
-    assert "7 of 8 rows of 'runs.csv' have no output in 'output': line 3, 4, 5, 6, 7, ..." in refusal(
-        rows[0], *empty
-    )
+    assert "7 of 8 rows of 'runs.csv' have no output in 'output': line 3, 4, 5, 6, 7, ..." in refusal(rows[0], *empty)
     assert "1 of 2 rows" in refusal(rows[0], {"example_id": "e"})
 
 
 def test_a_mapping_that_would_give_two_columns_one_name_is_refused() -> None:
-    message = refusal(
-        {"example_id": "e", "output": "x", "result": "y"}, columns=ExperimentColumns(output="result")
-    )
+    message = refusal({"example_id": "e", "output": "x", "result": "y"}, columns=ExperimentColumns(output="result"))
     assert "has a column 'output', and 'result' is mapped to it too" in message
 
 
@@ -179,9 +169,7 @@ def test_an_evaluator_name_that_could_not_be_read_back_is_refused(name: str) -> 
 def test_one_column_may_serve_twice() -> None:
     columns = ExperimentColumns(evaluators={"a": EvaluatorColumns(label="output", score="points")})
     result = mapped({"example_id": "e", "output": "refund", "points": "1"}, columns=columns)
-    assert result.rows == [
-        {"example_id": "e", "output": "refund", "eval.a.label": "refund", "eval.a.score": 1}
-    ]
+    assert result.rows == [{"example_id": "e", "output": "refund", "eval.a.label": "refund", "eval.a.score": 1}]
 
 
 def test_a_file_without_rows_is_refused() -> None:

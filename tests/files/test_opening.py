@@ -52,9 +52,7 @@ def test_a_pipe_is_refused_at_once_instead_of_waited_for(opened: Open, tmp_path:
     assert time.monotonic() - start < 1
 
 
-def test_folders_sockets_and_devices_are_refused(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_sockets_and_devices_are_refused(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A socket is bound under a relative name: its path is limited to about a hundred bytes.
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:

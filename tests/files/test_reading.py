@@ -20,9 +20,7 @@ Read = Callable[..., list[Row]]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 CELL = st.none() | TEXT.filter(bool)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-VALUE = st.recursive(
-    SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
-)
+VALUE = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +78,7 @@ def test_a_malformed_csv_file_is_told_where_and_why(read: Read, content: bytes, 
 
 def test_csv_takes_cells_and_columns_up_to_the_limits(read: Read) -> None:
     assert len(str(read("a.csv", "a\n" + "x" * MAX_CELL)[0].values["a"])) == MAX_CELL
-    assert (
-        len(read("a.csv", ",".join(f"c{n}" for n in range(MAX_COLUMNS)) + "\n" + "," * (MAX_COLUMNS - 1)))
-        == 1
-    )
+    assert len(read("a.csv", ",".join(f"c{n}" for n in range(MAX_COLUMNS)) + "\n" + "," * (MAX_COLUMNS - 1))) == 1
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
@@ -154,9 +149,7 @@ def test_a_malformed_json_file_is_told_where_and_why(read: Read, content: str, t
     assert told in refusal(read, "a.json", content)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.csv", "a\n1\n2\n3\n"), ("a.json", '[{"a":1},{"a":2},{"a":3}]')]
-)
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "a\n1\n2\n3\n"), ("a.json", '[{"a":1},{"a":2},{"a":3}]')])
 def test_the_row_limit_is_kept(read: Read, name: str, content: str) -> None:
     assert len(read(name, content, 3)) == 3
     assert "more than 2 rows" in refusal(read, name, content, 2)
@@ -196,9 +189,7 @@ def test_what_the_csv_module_writes_is_read_back(read: Read, names: list[str], d
 
 
 @given(rows=st.lists(st.dictionaries(TEXT, VALUE, max_size=5), max_size=5), ascii_only=st.booleans())
-def test_what_the_json_module_writes_is_read_back(
-    read: Read, rows: list[dict[str, object]], ascii_only: bool
-) -> None:
+def test_what_the_json_module_writes_is_read_back(read: Read, rows: list[dict[str, object]], ascii_only: bool) -> None:
     lines = "\n".join(json.dumps(row, ensure_ascii=ascii_only) for row in rows)
     assert [row.values for row in read("a.jsonl", lines)] == rows
     assert [row.values for row in read("a.json", json.dumps(rows, indent=1, ensure_ascii=ascii_only))] == rows

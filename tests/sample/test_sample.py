@@ -134,9 +134,7 @@ def test_the_questions_have_forty_distinct_keys_and_no_empty_cell() -> None:
 
 
 @pytest.mark.parametrize(("name", "good", "citing"), [("a", 24, 10), ("b", 34, 36)])
-def test_each_variant_answers_every_question_with_consistent_columns(
-    name: Variant, good: int, citing: int
-) -> None:
+def test_each_variant_answers_every_question_with_consistent_columns(name: Variant, good: int, citing: int) -> None:
     rows = variant(name)
     policies = {row["key"]: row["policy"] for row in questions()}
     assert list(rows) == list(policies)

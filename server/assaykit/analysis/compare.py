@@ -76,9 +76,7 @@ def compare(
 
 def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
     if not challengers:
-        raise Invalid(
-            f"there is nothing to compare {short(baseline.name)!r} with.", "Name at least one challenger."
-        )
+        raise Invalid(f"there is nothing to compare {short(baseline.name)!r} with.", "Name at least one challenger.")
     names = [baseline.name, *(challenger.name for challenger in challengers)]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
@@ -137,8 +135,7 @@ def _check_pairs(
         reasons = [skip.reason for skip in skipped if skip.challenger == challenger.name]
         if reasons and (named or not any(finding.challenger == challenger.name for finding in measured)):
             raise Invalid(
-                f"{pair} share {len(ids & others)} examples but no scored example: "
-                f"{'; '.join(reasons[:_NAMES_TOLD])}.",
+                f"{pair} share {len(ids & others)} examples but no scored example: {'; '.join(reasons[:_NAMES_TOLD])}.",
                 "Check that the same evaluator, under one name, ran over both, and that its runs have ended.",
             )
 
@@ -279,9 +276,7 @@ def _spread(paired: Sequence[str], one: Sheet) -> dict[str, float]:
     """The share of each label, every example counting once however often it was repeated."""
     totals: dict[str, float] = {}
     for example_id in paired:
-        given = [
-            verdict.label for verdict in one.verdicts[example_id] if verdict and verdict.label is not None
-        ]
+        given = [verdict.label for verdict in one.verdicts[example_id] if verdict and verdict.label is not None]
         for label in given:
             totals[label] = totals.get(label, 0.0) + 1 / len(given)
     return {label: total / len(paired) for label, total in totals.items()}

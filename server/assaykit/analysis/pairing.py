@@ -101,9 +101,7 @@ def _why_incomparable(evaluator: str, first: Sheet, second: Sheet) -> str:
     judged = [bool(one.scores() or one.labels()) for one in (first, second)]
     if all(judged):
         return f"{short(evaluator)!r} has scores on one side and only labels on the other"
-    side = {(True, False): "the challenger", (False, True): "the baseline"}.get(
-        (judged[0], judged[1]), "either side"
-    )
+    side = {(True, False): "the challenger", (False, True): "the baseline"}.get((judged[0], judged[1]), "either side")
     return f"{short(evaluator)!r} has no verdict on {side}"
 
 

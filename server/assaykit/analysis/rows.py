@@ -89,8 +89,7 @@ def _score(value: Any, name: str, example_id: str) -> float | None:
         score = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise Invalid(
-            f"the score of {short(name)!r} on example {short(example_id)!r} "
-            f"is not a number: {short(str(value))!r}.",
+            f"the score of {short(name)!r} on example {short(example_id)!r} is not a number: {short(str(value))!r}.",
             f"Put words in the column eval.{short(name)}.label and leave the score empty.",
         ) from error
     return finite(score, name, example_id)
@@ -106,8 +105,7 @@ def finite(score: float | None, name: str, example_id: str) -> float | None:
         return None
     if abs(score) > LARGEST_SCORE:
         raise Invalid(
-            f"the score of {short(name)!r} on example {short(example_id)!r} "
-            f"is {score!r}, which cannot be averaged.",
+            f"the score of {short(name)!r} on example {short(example_id)!r} is {score!r}, which cannot be averaged.",
             "Correct the score, or leave it empty for a row that was not scored.",
         )
     return float(score)

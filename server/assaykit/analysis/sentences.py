@@ -183,7 +183,5 @@ def _about_figures(finding: Finding) -> list[str]:
     elif finding.verdict == "no difference shown" and not finding.interval.low <= 0 <= finding.interval.high:
         told.append("The interval on its own excludes zero; the verdict follows the test, corrected by Holm.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
-        told.append(
-            "Most changed examples went one way and the mean the other: a few large changes decide it."
-        )
+        told.append("Most changed examples went one way and the mean the other: a few large changes decide it.")
     return told

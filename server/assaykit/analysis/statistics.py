@@ -53,9 +53,7 @@ def sign_test(wins: int, losses: int) -> float:
         Invalid: a count is negative.
     """
     if wins < 0 or losses < 0:
-        raise Invalid(
-            f"counts of pairs cannot be negative, got {wins!r} and {losses!r}.", "Count the pairs again."
-        )
+        raise Invalid(f"counts of pairs cannot be negative, got {wins!r} and {losses!r}.", "Count the pairs again.")
     if wins == losses:
         return 1.0
     return min(1.0, 2 * _lower_tail(min(wins, losses), wins + losses))

@@ -70,17 +70,13 @@ class Api:
         headers = None if content is None else {"content-type": "application/json"}
         try:
             with anyio.fail_after(self._deadline_s):
-                response = await self._http.request(
-                    method, at, params=params, content=content, headers=headers
-                )
+                response = await self._http.request(method, at, params=params, content=content, headers=headers)
         except TimeoutError:
             raise Unavailable(
                 f"{self._who()} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                f"{self._who()} could not be reached: {type(error).__name__}.", _again(method)
-            ) from error
+            raise Unavailable(f"{self._who()} could not be reached: {type(error).__name__}.", _again(method)) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise error_for(response, self._who())
         return response

@@ -40,9 +40,7 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
     detail = _detail(response)
     kind = BY_STATUS.get(response.status_code)
     if kind is RateLimited:
-        return RateLimited(
-            f"{who} asks to slow down.", "Wait, then try again.", retry_after_s=_seconds(response)
-        )
+        return RateLimited(f"{who} asks to slow down.", "Wait, then try again.", retry_after_s=_seconds(response))
     if kind is None:
         return Unavailable(
             f"{who} failed with status {response.status_code}: {detail}",
@@ -57,9 +55,7 @@ def _detail(response: httpx.Response) -> str:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        return (
-            quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
-        )
+        return quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
     text = problem.detail or problem.title or f"status {response.status_code}"
     return text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)
 

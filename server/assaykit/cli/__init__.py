@@ -37,9 +37,7 @@ def _leaves(group: BaseExceptionGroup[AssayError]) -> list[BaseException]:
 
 @click.group(invoke_without_command=True)
 @click.version_option(__version__, prog_name="assaykit")
-@click.option(
-    "--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX."
-)
+@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @click.pass_context
 @explained
 def main(context: click.Context, backend: str | None) -> None:
@@ -55,9 +53,7 @@ def main(context: click.Context, backend: str | None) -> None:
 
 
 @main.command()
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one."
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @explained
 def engine(port: int) -> None:
     """Serve the embedded engine on loopback: REST v2, and OTLP/HTTP at /v1/traces."""
@@ -67,9 +63,7 @@ def engine(port: int) -> None:
 
 
 @main.command()
-@click.option(
-    "--home", type=click.Path(file_okay=False), help="Keep the store here instead of a temporary folder."
-)
+@click.option("--home", type=click.Path(file_okay=False), help="Keep the store here instead of a temporary folder.")
 @explained
 def demo(home: str | None) -> None:
     """Do the main job once on a small sample, over a real MCP connection. Needs no account and no key."""

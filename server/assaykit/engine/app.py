@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from assaykit.engine import routes
 from assaykit.engine.problems import explain, problem
 from assaykit.errors import AssayError, Unauthorized
+
+log = structlog.get_logger()
 
 BODY_LIMIT = 16 * 1024 * 1024
 """Largest request body, in bytes."""
@@ -83,5 +86,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return problem(error.status_code, "HTTP error", detail, request.url.path)
 
 
-async def _crash(request: Request, _error: Exception) -> Response:
+async def _crash(request: Request, error: Exception) -> Response:
+    log.error("engine_crashed", method=request.method, path=request.url.path, exc_info=error)
     return problem(500, "Internal error", "The engine failed; its log has the cause.", request.url.path)

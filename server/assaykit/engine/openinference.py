@@ -143,9 +143,7 @@ def _input(flat: Mapping[str, Any]) -> str | None:
     """One message is its text; several are lines of `role: text`, the system's instructions first."""
     said = list(_messages(flat.get("gen_ai.input.messages"), "user"))
     said = said or list(_numbered(flat, _OLD_PROMPT, "user"))
-    instructions = _text(
-        _json(flat.get("gen_ai.system_instructions")) or flat.get("gen_ai.system_instructions")
-    )
+    instructions = _text(_json(flat.get("gen_ai.system_instructions")) or flat.get("gen_ai.system_instructions"))
     if instructions:
         said.insert(0, ("system", instructions))
     if len(said) <= 1:

@@ -87,9 +87,7 @@ def decode(body: bytes, *, content_type: str, content_encoding: str | None) -> E
     """
     media = content_type.partition(";")[0].strip().lower()
     if media not in {PROTOBUF, JSON}:
-        raise UnsupportedMedia(
-            f"The content type {media[:100]!r} is not read here.", f"Send {PROTOBUF} or {JSON}."
-        )
+        raise UnsupportedMedia(f"The content type {media[:100]!r} is not read here.", f"Send {PROTOBUF} or {JSON}.")
     plain = _inflated(body, content_encoding)
     return _from_protobuf(plain) if media == PROTOBUF else _from_json(plain)
 
@@ -106,9 +104,7 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
                 if fault is None:
                     raw = _plain(span.attributes)
                     project = _name(raw.get(_PROJECT_ON_SPAN)) or home
-                    rows.setdefault(project[:NAME_LIMIT], []).append(
-                        _row(span, openinference.normalised(raw))
-                    )
+                    rows.setdefault(project[:NAME_LIMIT], []).append(_row(span, openinference.normalised(raw)))
                 else:
                     rejected += 1
                     reason = reason or fault
@@ -129,9 +125,7 @@ def reply(intake: Intake, content_type: str) -> bytes:
 def _inflated(body: bytes, content_encoding: str | None) -> bytes:
     encoding = (content_encoding or "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise UnsupportedMedia(
-            f"The content encoding {encoding[:100]!r} is not read here.", "Send gzip or none."
-        )
+        raise UnsupportedMedia(f"The content encoding {encoding[:100]!r} is not read here.", "Send gzip or none.")
     plain = body
     if encoding == "gzip" and len(body) <= BODY_LIMIT:
         try:
@@ -148,9 +142,7 @@ def _from_protobuf(body: bytes) -> ExportTraceServiceRequest:
     try:
         return ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
-        raise Invalid(
-            "The body is not an OTLP trace export in protobuf.", f"If it is JSON, send {JSON}."
-        ) from error
+        raise Invalid("The body is not an OTLP trace export in protobuf.", f"If it is JSON, send {JSON}.") from error
 
 
 def _from_json(body: bytes) -> ExportTraceServiceRequest:

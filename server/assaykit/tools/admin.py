@@ -23,17 +23,14 @@ async def get_status(here: Here) -> Reply:
         **here.source(),
         "spaces": spaces,
         "integrations": [
-            {"name": one.name, "provider": one.provider, "has_api_key": bool(one.has_api_key)}
-            for one in models
+            {"name": one.name, "provider": one.provider, "has_api_key": bool(one.has_api_key)} for one in models
         ],
     }
     lines = [f"assaykit {__version__} on {_backend(here)}", f"Spaces: {', '.join(spaces)}", _models(models)]
     if here.api.backend == "local":
         store = await here.api.get("/x/status", StoreStatus)
         data["store"] = store.model_dump(exclude={"home"})
-        lines.append(
-            f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active"
-        )
+        lines.append(f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active")
         if here.settings.ax_key:
             lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
         lines.append(_first_step(store))

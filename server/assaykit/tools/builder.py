@@ -127,9 +127,7 @@ class _Tool(Tool):
         if isinstance(result, InputRequiredResult):
             return result
         reply = cast("Reply", result)
-        return CallToolResult(
-            content=[TextContent(type="text", text=clip(reply.text))], structured_content=reply.data
-        )
+        return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=reply.data)
 
     def _refusal(self, error: ValidationError) -> Invalid:
         names = list(self.parameters.get("properties", {}))

@@ -187,9 +187,7 @@ def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample
         ids[str(value)] = example.id
     if not ids:
         known = sorted({column for example in examples[:1] for column in example.model_extra or {}})
-        raise Invalid(
-            f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key."
-        )
+        raise Invalid(f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key.")
     if read and key not in read[0].values:
         raise Invalid(
             f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.",
@@ -203,9 +201,7 @@ def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample
 
 def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample], dataset: Named) -> None:
     known = {example.id for example in examples}
-    unmatched = list(
-        dict.fromkeys(str(row["example_id"]) for row in found.rows if row["example_id"] not in known)
-    )
+    unmatched = list(dict.fromkeys(str(row["example_id"]) for row in found.rows if row["example_id"] not in known))
     if unmatched:
         shown = ", ".join(repr(one_line(one, 60)) for one in unmatched[:IDS_SHOWN])
         more = f" and {len(unmatched) - IDS_SHOWN} more" if len(unmatched) > IDS_SHOWN else ""

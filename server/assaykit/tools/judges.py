@@ -50,9 +50,7 @@ async def list_judges(
     catalogue = (await here.api.get("/v2/evaluator-templates", EvaluatorTemplates)).evaluator_templates
     if judge is not None:
         return await _in_full(here, judge, space, catalogue)
-    found: list[Evaluator] = [
-        row async for row in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id)
-    ]
+    found: list[Evaluator] = [row async for row in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id)]
     data = {
         **here.source(within),
         "judges": [{"id": one.id, "name": one.name, "type": one.type} for one in found],
@@ -160,9 +158,7 @@ async def preview_judge(
     query = SpanQuery(target.id, period, filter)
     sample = await sample_rows(here.api, query)
     if not sample:
-        raise NotFound(
-            f"No span of {target.name!r} from {period} matches.", "Widen the window or loosen the filter."
-        )
+        raise NotFound(f"No span of {target.name!r} from {period} matches.", "Widen the window or loosen the filter.")
     mapping = mappings_for(wanted, sample)
     values = [{name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:rows]]
     prompt = _prompt(wanted.config, values[0])
@@ -182,9 +178,7 @@ async def preview_judge(
     return Reply(f"{found.name!r} on {len(values)} span(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
 
 
-async def _judged(
-    here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]
-) -> JudgedRows:
+async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
     if here.api.backend == "ax":
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",

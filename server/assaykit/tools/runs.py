@@ -43,9 +43,7 @@ async def trigger_backfill(
     task: Annotated[str | None, Field(description="Task name or id; or give evaluators")] = None,
     project: Project = None,
     evaluators: Evaluators | None = None,
-    window: Annotated[
-        str, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")
-    ] = "last 7 days",
+    window: Annotated[str, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")] = "last 7 days",
     query_filter: Filter = None,
     column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
@@ -254,8 +252,7 @@ def _equals(task: Task, asked: list[Any], query_filter: str | None) -> bool:
         for one in task.evaluators or []
     ]
     wanted = [
-        (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {})
-        for one in asked
+        (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {}) for one in asked
     ]
     return held == wanted
 

@@ -115,9 +115,7 @@ async def get_task(
     for entry in found.evaluators or []:
         mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
         lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
-    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [
-        "No runs yet: `trigger_backfill` starts one."
-    ]
+    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or ["No runs yet: `trigger_backfill` starts one."]
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
@@ -173,9 +171,7 @@ def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
     made: list[TaskEvaluatorInput] = []
     for one, share in zip(wanted, plan.shares, strict=True):
         given = {"query_filter": one.query_filter} if one.query_filter else {}
-        made.append(
-            TaskEvaluatorInput(evaluator_id=one.evaluator.id, column_mappings=share.mappings, **given)
-        )
+        made.append(TaskEvaluatorInput(evaluator_id=one.evaluator.id, column_mappings=share.mappings, **given))
     return made
 
 
@@ -189,9 +185,7 @@ def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> 
         return
     for share in plan.shares:
         if share.matched == 0:
-            what = (
-                f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
-            )
+            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
             raise Invalid(
                 f"No existing span matches {what}, though there are spans without it.",
                 "Try the filter with search_spans; pass allow_empty=true if it is meant for spans to come.",
@@ -213,9 +207,7 @@ def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) 
             "Run the variant yourself and bring its results in with `upload_experiment`.",
         )
     if granularity != "span":
-        raise Unsupported(
-            f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'."
-        )
+        raise Unsupported(f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'.")
     if is_continuous:
         raise Unsupported(
             "Continuous tasks are not offered yet.",

@@ -75,9 +75,7 @@ async def search_spans(
         text = f"{len(listed)} span(s) of {target.name!r}, newest first{more}\n" + fenced(
             _line(span) for span in listed
         )
-    return Reply(
-        text, {**here.source(within), "project": target.name, "spans": listed, "next_cursor": following}
-    )
+    return Reply(text, {**here.source(within), "project": target.name, "spans": listed, "next_cursor": following})
 
 
 def _as_dict(span: Span) -> dict[str, Any]:

@@ -12,9 +12,7 @@ Provider = Literal[
     "OPEN_AI", "AZURE_OPEN_AI", "AWS_BEDROCK", "VERTEX_AI", "ANTHROPIC", "CUSTOM", "NVIDIA_NIM", "GEMINI",
     "LITELLM", "FIREWORKS", "TOGETHER_AI",
 ]  # fmt: skip
-AuthType = Annotated[
-    Literal["DEFAULT", "PROXY_WITH_HEADERS", "BEARER_TOKEN", "OAUTH2_CLIENT_CREDENTIALS"], AnyCase
-]
+AuthType = Annotated[Literal["DEFAULT", "PROXY_WITH_HEADERS", "BEARER_TOKEN", "OAUTH2_CLIENT_CREDENTIALS"], AnyCase]
 
 
 class AiIntegration(ReplyBody):

@@ -61,9 +61,7 @@ async def append_examples(request: Request) -> Response:
     here = engine(request)
     version_id = request.query_params.get("dataset_version_id")
     target = request.path_params["dataset_id"]
-    return created(
-        await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock)
-    )
+    return created(await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock))
 
 
 routes = [

@@ -36,9 +36,7 @@ async def judge_rows(request: Request) -> Response:
     async def one(position: int, values: dict[str, str | None]) -> None:
         result = await score(config, values, model)
         if isinstance(result, Verdict):
-            results[position] = JudgedRow(
-                label=result.label, score=result.score, explanation=result.explanation
-            )
+            results[position] = JudgedRow(label=result.label, score=result.score, explanation=result.explanation)
         else:
             results[position] = JudgedRow(error=result.detail)
 

@@ -25,9 +25,7 @@ async def list_runs(request: Request) -> Response:
         raise Malformed(f"status must be one of {', '.join(get_args(RunStatus))}.")
     wanted = request.path_params["task_id"]
     return answer(
-        await engine(request).database.read(
-            runs.page, wanted, cast("RunStatus | None", status), page(request)
-        )
+        await engine(request).database.read(runs.page, wanted, cast("RunStatus | None", status), page(request))
     )
 
 

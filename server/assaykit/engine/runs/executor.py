@@ -106,9 +106,7 @@ class Executor:
             return "CANCELLED", None
         if not selection.items:
             return "CANCELLED", selection.reason
-        models = {
-            scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers
-        }
+        models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
         scoring = Scoring(self._database, self._clock, run_id, selection, models)
         broken = await scoring.run()
         if broken is not None:

@@ -85,9 +85,7 @@ class Scoring:
                 for item in some:
                     await jobs.send(Job(item, found.get(item.target_id, {})))
 
-    async def _work(
-        self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[Scored]
-    ) -> None:
+    async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[Scored]) -> None:
         async with jobs, results:
             async for job in jobs:
                 scorer = self._scorers[job.item.evaluator_id]

@@ -101,9 +101,7 @@ def _select_spans(
         for scorer in scorers
     ]
     done = [
-        set[str]()
-        if request.override_evaluations
-        else verdicts.labelled(connection, project_id, "SPAN", scorer.column)
+        set[str]() if request.override_evaluations else verdicts.labelled(connection, project_id, "SPAN", scorer.column)
         for scorer in scorers
     ]
     items = list(_items(sample, scorers, allowed, done, request.max_spans or DEFAULT_MAX_SPANS))
@@ -162,15 +160,9 @@ def _select_experiment_runs(
     for scorer in scorers:
         trees = [row_tree(text) for text in scorer.filters]
         allowed.append(
-            {target for _, target, row in every if all(matches(tree, row.get) for tree in trees)}
-            if trees
-            else None
+            {target for _, target, row in every if all(matches(tree, row.get) for tree in trees)} if trees else None
         )
-        stored = {
-            target
-            for scope in wanted
-            for target in verdicts.labelled(connection, scope, "RUN", scorer.column)
-        }
+        stored = {target for scope in wanted for target in verdicts.labelled(connection, scope, "RUN", scorer.column)}
         uploaded = {target for _, target, row in every if f"eval.{scorer.column}.label" in row}
         done.append(set() if request.override_evaluations else stored | uploaded)
     targets = [target for _, target, _ in every]

@@ -51,17 +51,13 @@ class Database:
         await anyio.to_thread.run_sync(bring_up_to_date, database._engine, limiter=database._writer)
         return database
 
-    async def read(
-        self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def read(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work(connection, ...)` returns, inside one read transaction."""
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN", work, *args, **kwargs), limiter=self._readers
         )
 
-    async def write(
-        self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def write(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work(connection, ...)` returns; all of it is stored, or on an exception none."""
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer

@@ -34,9 +34,7 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
         Invalid: an example is empty or has a system column.
     """
     spaces.get(connection, wanted.space_id)
-    taken = sa.select(datasets.c.id).where(
-        datasets.c.space_id == wanted.space_id, datasets.c.name == wanted.name
-    )
+    taken = sa.select(datasets.c.id).where(datasets.c.space_id == wanted.space_id, datasets.c.name == wanted.name)
     if connection.execute(taken).first():
         raise Conflict(
             f"This space has a dataset named {wanted.name!r} already.",
@@ -126,9 +124,7 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 
-def example_page(
-    connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice
-) -> ExamplePage:
+def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice) -> ExamplePage:
     """Examples of a version, oldest first; of the newest version when none is named.
 
     Raises:
@@ -160,9 +156,7 @@ def example_columns(connection: sa.Connection, dataset_id: str) -> dict[str, dic
     return {row.id: row.data for row in connection.execute(query)}
 
 
-def _insert_examples(
-    connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int
-) -> list[str]:
+def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int) -> list[str]:
     for position, row in enumerate(rows, start=1):
         if not row:
             raise Invalid(f"Example {position} is empty.", "Give each example at least one field.")
@@ -195,9 +189,7 @@ def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | N
         query = query.where(dataset_versions.c.id == version_id)
     row = connection.execute(query.order_by(dataset_versions.c.n.desc()).limit(1)).first()
     if row is None:
-        raise NotFound(
-            f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them."
-        )
+        raise NotFound(f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them.")
     return row
 
 

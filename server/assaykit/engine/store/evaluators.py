@@ -42,9 +42,7 @@ def create(connection: sa.Connection, wanted: CreateEvaluatorRequest, clock: Clo
             f"type is {wanted.type} but the version holds a {_type(wanted.version).lower()} config.",
             "Send the config that belongs to the type.",
         )
-    taken = sa.select(evaluators.c.id).where(
-        evaluators.c.space_id == wanted.space_id, evaluators.c.name == wanted.name
-    )
+    taken = sa.select(evaluators.c.id).where(evaluators.c.space_id == wanted.space_id, evaluators.c.name == wanted.name)
     if connection.execute(taken).first():
         raise Conflict(
             f"This space has an evaluator named {wanted.name!r} already.",
@@ -80,9 +78,7 @@ def add_version(
     if _type(wanted) != row.type:
         raise Invalid(f"This is a {row.type.lower()} evaluator; the config sent is of another type.")
     version = _insert_version(connection, evaluator_id, wanted, clock)
-    connection.execute(
-        evaluators.update().where(evaluators.c.id == evaluator_id).values(updated_ns=clock.now_ns())
-    )
+    connection.execute(evaluators.update().where(evaluators.c.id == evaluator_id).values(updated_ns=clock.now_ns()))
     return version
 
 

@@ -181,9 +181,7 @@ def _insert_runs(
 def _row(connection: sa.Connection, experiment_id: str) -> sa.Row[Any]:
     row = connection.execute(sa.select(experiments).where(experiments.c.id == experiment_id)).first()
     if row is None:
-        raise NotFound(
-            f"There is no experiment with the id {experiment_id!r}.", "GET /v2/experiments lists them."
-        )
+        raise NotFound(f"There is no experiment with the id {experiment_id!r}.", "GET /v2/experiments lists them.")
     return row
 
 

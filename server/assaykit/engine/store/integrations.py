@@ -66,17 +66,13 @@ def adopt_environment(connection: sa.Connection, environment: Mapping[str, str],
             )
 
 
-def page(
-    connection: sa.Connection, name: str | None, at: Slice, environment: Mapping[str, str]
-) -> AiIntegrationPage:
+def page(connection: sa.Connection, name: str | None, at: Slice, environment: Mapping[str, str]) -> AiIntegrationPage:
     """Integrations, newest first."""
     query = sa.select(integrations)
     if name:
         query = query.where(named_like(integrations.c.name, name))
     rows, pagination = by_arrival(connection, query, integrations.c.n, at)
-    return AiIntegrationPage(
-        ai_integrations=[_integration(row, environment) for row in rows], pagination=pagination
-    )
+    return AiIntegrationPage(ai_integrations=[_integration(row, environment) for row in rows], pagination=pagination)
 
 
 def get(connection: sa.Connection, integration_id: str, environment: Mapping[str, str]) -> AiIntegration:

@@ -51,9 +51,7 @@ def by_arrival(
     if page.cursor is not None:
         (last,) = decode_cursor(page.cursor, 1)
         query = query.where(n < last if newest_first else n > last)
-    rows = connection.execute(
-        query.order_by(n.desc() if newest_first else n.asc()).limit(page.limit + 1)
-    ).fetchall()
+    rows = connection.execute(query.order_by(n.desc() if newest_first else n.asc()).limit(page.limit + 1)).fetchall()
     if len(rows) <= page.limit:
         return rows, Pagination()
     rows = rows[: page.limit]

@@ -23,9 +23,7 @@ def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock
     """
     spaces.get(connection, wanted.space_id)
     if _named(connection, wanted.space_id, wanted.name) is not None:
-        raise Conflict(
-            f"This space has a project named {wanted.name!r} already.", "Use it, or choose another name."
-        )
+        raise Conflict(f"This space has a project named {wanted.name!r} already.", "Use it, or choose another name.")
     return _insert(connection, wanted.space_id, wanted.name, clock)
 
 
@@ -80,9 +78,7 @@ def _insert(connection: sa.Connection, space_id: str, name: str, clock: Clock) -
     # AX calls a project a Model inside its ids, and the SDK's examples show it.
     row = connection.execute(
         projects.insert()
-        .values(
-            id=next_id(connection, "Model", clock), space_id=space_id, name=name, created_ns=clock.now_ns()
-        )
+        .values(id=next_id(connection, "Model", clock), space_id=space_id, name=name, created_ns=clock.now_ns())
         .returning(projects)
     ).one()
     return _project(row)

@@ -128,9 +128,7 @@ def start(connection: sa.Connection, run_id: str, items: Iterable[Item], clock: 
 def record(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome], now_ns: int) -> bool:
     """Store outcomes and show a sign of life; False when the run is no longer RUNNING, and nothing is stored."""
     alive = connection.execute(
-        task_runs.update()
-        .where(task_runs.c.id == run_id, task_runs.c.status == "RUNNING")
-        .values(heartbeat_ns=now_ns)
+        task_runs.update().where(task_runs.c.id == run_id, task_runs.c.status == "RUNNING").values(heartbeat_ns=now_ns)
     )
     if alive.rowcount == 0:
         return False
@@ -156,9 +154,7 @@ def record(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome], 
     return True
 
 
-def finish(
-    connection: sa.Connection, run_id: str, status: RunStatus, reason: str | None, clock: Clock
-) -> TaskRun:
+def finish(connection: sa.Connection, run_id: str, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:
     """End a run that has not ended; one that has stays as it is."""
     connection.execute(
         task_runs.update()
@@ -177,9 +173,7 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
     """
     row = _row(connection, run_id)
     if row.status not in {"PENDING", "RUNNING"}:
-        raise Malformed(
-            f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed."
-        )
+        raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
     return finish(connection, run_id, "CANCELLED", "Cancelled on request; what was scored stays.", clock)
 
 
@@ -224,11 +218,9 @@ def active(connection: sa.Connection) -> int:
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
     """Items by state."""
     query = (
-        sa.select(run_items.c.state, sa.func.count())
-        .where(run_items.c.run_id == run_id)
-        .group_by(run_items.c.state)
+        sa.select(run_items.c.state, sa.func.count()).where(run_items.c.run_id == run_id).group_by(run_items.c.state)
     )
-    return {state: number for state, number in connection.execute(query).tuples()}
+    return dict(connection.execute(query).tuples().all())
 
 
 def report(connection: sa.Connection, run_id: str) -> RunReport:
@@ -240,9 +232,7 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     _row(connection, run_id)
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
-    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(
-        c.run_id == run_id, c.state == "SCORED"
-    )
+    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)).tuples():
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     causes: dict[str, list[RunOutcome]] = {"FAILED": [], "SKIPPED": []}

@@ -89,9 +89,7 @@ def page(
         rows = rows[: at.limit]
         pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
     found = verdicts.of(connection, project_id, "SPAN", [row.span_id for row in rows])
-    return SpanPage(
-        spans=[_span(row, found.get(row.span_id, []), shape) for row in rows], pagination=pagination
-    )
+    return SpanPage(spans=[_span(row, found.get(row.span_id, []), shape) for row in rows], pagination=pagination)
 
 
 def matching_ids(
@@ -110,9 +108,7 @@ def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) 
     """Some spans in full, with their verdicts, by id."""
     query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))
     found = verdicts.of(connection, project_id, "SPAN", span_ids)
-    return {
-        row.span_id: _span(row, found.get(row.span_id, []), EVERYTHING) for row in connection.execute(query)
-    }
+    return {row.span_id: _span(row, found.get(row.span_id, []), EVERYTHING) for row in connection.execute(query)}
 
 
 def count(connection: sa.Connection) -> int:
@@ -138,9 +134,7 @@ def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span
         end_time=moment(row.end_ns),
         status_code=kept("status_code", row.status_code),
         status_message=kept("status_message", row.status_message),
-        attributes={
-            key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")
-        },
+        attributes={key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")},
         evaluations=[verdict for verdict in evaluations if _wants_verdict(shape, verdict.name)],
         events=[_event(event) for event in row.events] if shape.wants("events") else [],
     )

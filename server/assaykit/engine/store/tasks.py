@@ -27,9 +27,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
     """
     space_id = _space_of_target(connection, wanted)
     if _named(connection, space_id, wanted.name):
-        raise Conflict(
-            f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name."
-        )
+        raise Conflict(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
     _check_filters(wanted)
     _check_evaluators(connection, wanted)
     now = clock.now_ns()
@@ -46,9 +44,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
             sampling_rate=wanted.sampling_rate,
             is_continuous=bool(wanted.is_continuous),
             query_filter=wanted.query_filter,
-            evaluators=[
-                entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()
-            ],
+            evaluators=[entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()],
             created_ns=now,
             updated_ns=now,
         )
@@ -158,8 +154,7 @@ def _task(connection: sa.Connection, row: sa.Row[Any]) -> Task:
         is_continuous=row.is_continuous,
         query_filter=row.query_filter,
         evaluators=[
-            TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id))
-            for entry in entries
+            TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
         ],
         last_run_at=moment(row.last_run_ns),
         created_at=moment(row.created_ns),

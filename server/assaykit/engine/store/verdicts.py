@@ -69,9 +69,7 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     statement = insert(evals)
-    replaced = {
-        column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key
-    }
+    replaced = {column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key}
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced), list(rows)
     )

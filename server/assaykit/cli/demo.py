@@ -1,0 +1,187 @@
+"""The main job on the sample, once, through the front door: a real server over stdio and a real MCP client.
+
+Spans arrive as they would in earnest: over OTLP/HTTP at an `assaykit engine` process on loopback. That process and
+the server work on one store, as two editor windows would.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+import httpx
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp_types import CallToolResult, TextContent
+
+from assaykit import sample
+from assaykit.errors import Unavailable
+
+KEY = "demo"
+START_DEADLINE_S = 30
+TEXT_LINES = 14
+TEXT_WIDTH = 150
+ANSWERS = "name = 'write_answer'"
+
+
+def run(home: str | None) -> None:
+    """Do the main job and print each call with its result in short.
+
+    Raises:
+        Unavailable: a part did not start, or a call failed.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="assaykit-demo-") as temporary:
+        folder = Path(home) if home else Path(temporary)
+        environment = _environment(folder)
+        with _engine(environment) as address:
+            _send_traces(address)
+            anyio.run(_play, environment)
+    kept = f"The store is in {home}." if home else "The temporary store is gone."
+    click.echo(f"\nDone in {time.monotonic() - started:.0f} s, without an account or a key. {kept}")
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The caller's environment without anything that leads elsewhere: no AX, no key, no space of the user's."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ARIZE_", "ASSAYKIT_")) and not name.endswith("_API_KEY")
+    }
+    return {
+        **kept,
+        "ASSAYKIT_HOME": str(home),
+        "ASSAYKIT_ENGINE_KEY": KEY,
+        "ASSAYKIT_FILES": str(sample.variant_path("a").parent),
+    }
+
+
+@contextmanager
+def _engine(environment: Mapping[str, str]) -> Generator[str]:
+    """An `assaykit engine` process; its address."""
+    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
+    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            # The first line comes when the port is bound; without one the process has ended.
+            first = process.stdout.readline() if process.stdout else ""
+            if not first:
+                raise Unavailable("The engine did not start.", "Run `assaykit doctor`.")
+            yield first.split()[-1]
+        finally:
+            process.terminate()
+
+
+def _send_traces(address: str) -> None:
+    body = sample.otlp_json(time.time_ns())
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    with httpx.Client(trust_env=False) as client:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while True:
+            try:
+                client.post(
+                    f"{address}/v1/traces", content=body, headers=headers, timeout=START_DEADLINE_S
+                ).raise_for_status()
+            except httpx.HTTPError as error:
+                if time.monotonic() > deadline:
+                    raise Unavailable(
+                        f"The engine did not take the sample: {error}.", "Run `assaykit doctor`."
+                    ) from error
+                time.sleep(0.1)
+            else:
+                break
+    click.echo(f"Sent the sample to {address}/v1/traces: support-bot traces with human labels.")
+
+
+@asynccontextmanager
+async def _client(environment: Mapping[str, str]) -> AsyncGenerator[Client]:
+    server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(environment))
+    async with Client(stdio_client(server)) as client:
+        yield client
+
+
+async def _play(environment: Mapping[str, str]) -> None:
+    async with _client(environment) as client:
+        show = _Show(client)
+        await show.call("get_status")
+        await show.call("search_spans", project=sample.PROJECT, filter=ANSWERS, limit=3)
+        click.echo("\n# Two rules as code evaluators: an answer cites its policy, and promises nothing.")
+        cites = {"code": "MATCHES_REGEX", "pattern": r"\[[A-Z]+-\d+\]", "variables": ["output"]}
+        await show.call("create_judge", name="cites_policy", **cites)
+        words = ["guarantee", "promise", "definitely"]
+        await show.call("create_judge", name="overpromises", code="CONTAINS_ANY_KEYWORD", keywords=words)
+        await show.call("preview_judge", judge="cites_policy", project=sample.PROJECT, filter=ANSWERS)
+        await show.call(
+            "create_task",
+            name="answers follow policy",
+            project=sample.PROJECT,
+            evaluators=["cites_policy", "overpromises"],
+            query_filter=ANSWERS,
+        )
+        run = await show.call("trigger_backfill", task="answers follow policy", window="last 7 days")
+        await show.call("wait_for_run", run=run["run"]["id"])
+        click.echo("\n# What the rule and the people disagree on: bad answers that cite a policy all the same.")
+        missed = "metadata.human_label = 'bad' AND eval.cites_policy.label = 'matches'"
+        await show.call("search_spans", project=sample.PROJECT, filter=missed, limit=3)
+        await _compare(show)
+
+
+async def _compare(show: "_Show") -> None:
+    click.echo("\n# Two prompt variants on the same 40 questions, with labels by people.")
+    await show.call("create_dataset", name="support questions", file="questions.csv")
+    columns = {
+        "helpful": {"label": "human_label", "score": "human_score"},
+        "cites_policy": {"label": "cites_policy"},
+    }
+    for variant in ("a", "b"):
+        await show.call(
+            "upload_experiment",
+            file=sample.variant_path(variant).name,
+            dataset="support questions",
+            key="key",
+            output="answer",
+            evaluators=columns,
+        )
+    names = ["variant-a", "variant-b"]
+    await show.call(
+        "compare_experiments",
+        lines=40,
+        experiments=names,
+        positive={"cites_policy": "yes"},
+        directions={"cites_policy": "MAXIMIZE"},
+    )
+
+
+class _Show:
+    """Calls tools and prints each call and its text, in short."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def call(self, tool: str, *, lines: int = TEXT_LINES, **arguments: Any) -> dict[str, Any]:
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        click.echo(click.style(f"\n> {tool}({shown})", bold=True))
+        result = await self._client.call_tool(tool, arguments, progress_callback=self._progress)
+        text = _text(result)
+        if result.is_error:
+            raise Unavailable(f"{tool} failed: {text}", "This is a fault in assaykit; please report it.")
+        told = text.splitlines()
+        for line in told[:lines]:
+            click.echo("  " + (line if len(line) <= TEXT_WIDTH else line[: TEXT_WIDTH - 1] + "…"))
+        if len(told) > lines:
+            click.echo(f"  … {len(told) - lines} more lines")
+        return result.structured_content or {}
+
+    async def _progress(self, done: float, total: float | None, message: str | None) -> None:
+        whole = f" of {total:g}" if total else ""
+        click.echo(f"  … {done:g}{whole} {message or ''}".rstrip())
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
