@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
+import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -43,15 +44,20 @@ class Recorded:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is up: one that is stopped before would leave its socket open."""
+    """Says when it is up, since one stopped before would leave its socket open; stops when told to."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = threading.Event()
+        self.stop = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await anyio.to_thread.run_sync(self.stop.wait)
 
 
 class ScriptedModel:
@@ -118,7 +124,7 @@ class ScriptedModel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop.set()
         self._thread.join(timeout=10)
         self._socket.close()
         assert not self._thread.is_alive(), "the scripted model did not stop"

@@ -108,6 +108,9 @@ def test_no_value_ever_holds_the_nonce_or_an_escape(text: str) -> None:
         'Judge {input}. Your answer is "correct/incorrect".',
         'Respond to "the question" in {input} fairly.',
         'Label "{input}" as correct or incorrect.',
+        'Return "label" and "explanation". {input}',
+        'Example:\nInput: "2+2"\nOutput: "4"\nLabel: correct\n\nNow judge {input}.',
+        'Input: {input}\nOutput: "They said {output}"\nRespond with "correct" or "incorrect".',
         "The user's words are in {input}. Respond with `correct` or `incorrect`.",
         'In the output, words such as "thanks" are fine. {output}',
     ],
@@ -131,6 +134,7 @@ def test_a_template_that_agrees_with_its_choices_passes(template: str) -> None:
         ('{input} If it is right, answer "correct", otherwise "wrong".', "wrong"),
         ('{input} The label must be "factual" or "hallucinated".', "factual"),
         ('{input} Labels: "a", "b"', "a"),
+        ('{input}\nAnswer: "yes" or "no"', "yes"),
     ],
 )
 def test_a_template_that_asks_for_other_answers_is_refused_with_both_lists(template: str, word: str) -> None:

@@ -43,6 +43,8 @@ _JOINT = re.compile(
 )
 # What is quoted in there is the writing of a format or an example, not an answer.
 _CODE = re.compile(r"```.*?```|\{[^{}\"']*[\"'][^{}]*\}", re.DOTALL)
+_FIELDS = {"label", "score", "explanation", "reason", "reasoning", "rationale", "verdict", "answer"}
+"""What the parts of a reply are called; a template that asks for these speaks of its format."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -77,7 +79,9 @@ def asked(template: str) -> list[list[str]]:
         if first is None or _leads_elsewhere(text, start, first):
             continue
         words, position = _listed(text, first)
-        if words:
+        # "Output:" and the like head a field of an example, unless alternatives follow.
+        heading = first["gap"].lstrip().startswith(":") and len(words) < 2  # noqa: PLR2004
+        if words and not heading and not _FIELDS.issuperset(word.casefold() for word in words):
             groups.append(words)
     return groups
 
@@ -99,7 +103,7 @@ def _listed(text: str, first: re.Match[str]) -> tuple[list[str], int]:
     while more := _JOINT.match(text, position):
         words.append(_bare(more["word"]))
         position = more.end()
-    return [word for word in words if word and not word.startswith("{")], position
+    return [word for word in words if word and "{" not in word], position
 
 
 def _bare(quoted: str) -> str:

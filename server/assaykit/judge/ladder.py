@@ -74,25 +74,27 @@ class LadderModel:
         dialect: Dialect,
         *,
         sleep: calls.Sleep = anyio.sleep,
+        deadline_s: float = calls.DEADLINE_S,
         memory: Memory = LEARNT,
     ) -> None:
         self._endpoint = endpoint
         self._client = client
         self._dialect = dialect
         self._sleep = sleep
+        self._deadline_s = deadline_s
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
-        """The reply within 60 s, or why there is none; without a schema, plain text is asked for."""
+        """The reply within the deadline, or why there is none; without a schema, plain text is asked for."""
         target = self._target()
         if isinstance(target, Unscored):
             return target
         try:
-            with anyio.fail_after(calls.DEADLINE_S):
+            with anyio.fail_after(self._deadline_s):
                 return await self._climb_down(target, prompt, schema)
         except TimeoutError:
             return Unscored(
-                "timeout", f"{self._endpoint.provider} did not answer within {calls.DEADLINE_S:.0f} s."
+                "timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s."
             )
 
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:

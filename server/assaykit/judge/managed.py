@@ -48,7 +48,7 @@ def check(config: ManagedCodeConfig) -> None:
     if extra:
         raise Invalid(f"{kind} does not know the static parameters {extra!r}.", _what_is_taken(kind))
     if kind == "MATCHES_REGEX":
-        _check_pattern(_pattern(config))
+        _pattern(config)
     elif kind in _PARAM:
         _keywords(config)
 
@@ -79,7 +79,7 @@ async def _matches(pattern: str, text: str) -> Verdict | Unscored:
         return Unscored("too_long", f"The text has {len(text)} characters; {limit}.")
     try:
         found = await patterns.search(pattern, text)
-    except patterns.TooSlow:
+    except patterns.RanAway:
         return Unscored(
             "timeout", f"The pattern {quote(pattern, _SHOWN)!r} took too long on this text; make it simpler."
         )
@@ -163,10 +163,6 @@ def _pattern(config: ManagedCodeConfig) -> str:
     pattern = _param(config).default_value
     if not isinstance(pattern, str) or not pattern:
         raise Invalid("The pattern of MATCHES_REGEX is empty or a list.", _what_is_taken("MATCHES_REGEX"))
-    return pattern
-
-
-def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
@@ -174,6 +170,7 @@ def _check_pattern(pattern: str) -> None:
             f"The pattern {quote(pattern, _SHOWN)!r} is not a regular expression: {error}.",
             "Correct it; the syntax is that of Python's re.",
         ) from None
+    return pattern
 
 
 def _keywords(config: ManagedCodeConfig) -> list[str]:

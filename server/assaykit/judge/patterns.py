@@ -12,29 +12,29 @@ import anyio.to_process
 
 TEXT_LIMIT = 100_000
 """Characters of the text searched; a longer one is refused, since half a search proves nothing."""
-DEADLINE_S = 5.0
+DEADLINE_S = 10.0
 """Seconds for one search, the start of the worker included."""
 
 _REPEATS = re.compile(r"[*+{]")
 
 
-class TooSlow(Exception):  # noqa: N818  (says what happened; it never leaves this package)
-    """The search did not end before the deadline."""
+class RanAway(Exception):  # noqa: N818  (says what happened; it never leaves this package)
+    """The search did not end before the deadline, or took its process down."""
 
 
 async def search(pattern: str, text: str, deadline_s: float = DEADLINE_S) -> str | None:
     """The first text that matches anywhere, or None.
 
     Raises:
-        TooSlow: the pattern backtracked for longer than `deadline_s` seconds.
+        RanAway: the pattern backtracked for longer than `deadline_s` seconds, or ran out of memory.
     """
     if not _REPEATS.search(pattern):
         return find(pattern, text)
     try:
         with anyio.fail_after(deadline_s):
             return await anyio.to_process.run_sync(find, pattern, text, cancellable=True)
-    except TimeoutError:
-        raise TooSlow from None
+    except (TimeoutError, anyio.BrokenWorkerProcess):
+        raise RanAway from None
 
 
 def find(pattern: str, text: str) -> str | None:
