@@ -128,7 +128,8 @@ class Names:
     async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
         # The name filter is a substring in any case, so one request finds every spelling of a right name.
         found = [
-            Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within, name=wanted)
+            Named(id=row.id, name=row.name)
+            async for row in rows(self._api, kind.at, kind.page, {**within, "name": wanted})
         ]
         for same in (
             [thing for thing in found if thing.name == wanted],
@@ -153,7 +154,7 @@ class Names:
         raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`.")
 
     async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
-        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, **within)]
+        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]
 
 
 _HOW_TO_BEGIN = {

@@ -240,7 +240,7 @@ class _Count:
 
 
 async def _count(api: Api, query: SpanQuery, text: str | None, column: str) -> _Count:
-    body = _body(query, text, included_columns=["context.span_id", f"eval.{column}.label"])
+    body = _body(query, text, ["context.span_id", f"eval.{column}.label"])
     matched = labelled = 0
     async for span in rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE):
         matched += 1
@@ -255,14 +255,14 @@ async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span
     return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=SAMPLE)).spans
 
 
-def _body(query: SpanQuery, text: str | None, **more: Any) -> ListSpansRequest:
-    asked = {
-        "project_id": query.project_id,
-        "start_time": query.period.start,
-        "end_time": query.period.end,
-        **more,
-    }
-    return ListSpansRequest(**asked) if text is None else ListSpansRequest(**asked, filter=text)
+def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None = None) -> ListSpansRequest:
+    return ListSpansRequest(
+        project_id=query.project_id,
+        start_time=query.period.start,
+        end_time=query.period.end,
+        filter=text,
+        included_columns=included_columns,
+    )
 
 
 def _both(*filters: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -33,6 +33,8 @@ _NO_MODEL = EvaluatorLlmConfig(
 )
 """Stands in while the rest of a judge is checked: looking for a model comes last."""
 
+Way = Literal["catalogue", "template", "code"]
+
 COMMIT_MESSAGE = "Created with assaykit"
 
 
@@ -52,16 +54,14 @@ class Recipe:
     explanations: bool = True
 
     @property
-    def way(self) -> Literal["catalogue", "template", "code"]:
+    def way(self) -> Way:
         """Which of the three it is.
 
         Raises:
             Invalid: none or several were given.
         """
-        given: list[Literal["catalogue", "template", "code"]] = []
-        given += ["catalogue"] if self.catalogue is not None else []
-        given += ["template"] if self.template is not None else []
-        given += ["code"] if self.code is not None else []
+        ways: tuple[Way, ...] = ("catalogue", "template", "code")
+        given = [way for way in ways if getattr(self, way) is not None]
         if len(given) != 1:
             found = "none of them was given" if not given else f"{' and '.join(given)} were given"
             raise Invalid(
@@ -103,13 +103,12 @@ def _code(recipe: Recipe) -> ManagedCodeConfig:
         params.append(StaticParam(name="keywords", type="STRING_ARRAY", default_value=list(recipe.keywords)))
     if recipe.choices is not None:
         raise Invalid("A code evaluator has labels of its own.", "Leave out choices.")
-    given: dict[str, Any] = {"static_params": params} if params else {}
     return ManagedCodeConfig(
         type="MANAGED",
         name=recipe.name,
         managed_evaluator=recipe.code or "EXACT_MATCH",
         variables=list(recipe.variables or _usual_variables(recipe.code)),
-        **given,
+        static_params=params or None,
     )
 
 

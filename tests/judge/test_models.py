@@ -114,18 +114,14 @@ async def test_the_flags_of_an_endpoint_leave_ways_out(client: httpx.AsyncClient
         await ask(chat_model(endpoint(server.url, structured_output=False), client))
         await ask(chat_model(endpoint(server.url, structured_output=False, function_calling=False), client))
         await ask(
-            chat_model(
-                endpoint(server.url, "ANTHROPIC", structured_output=False, function_calling=False), client
-            )
+            chat_model(endpoint(server.url, "ANTHROPIC", structured_output=False, function_calling=False), client)
         )
     assert [request.way for request in server.requests] == ["tool", "text", "text"]
     assert "last line" in server.prompts[1]
 
 
 @PROVIDERS
-async def test_without_a_schema_the_prompt_goes_out_as_it_is(
-    client: httpx.AsyncClient, provider: str
-) -> None:
+async def test_without_a_schema_the_prompt_goes_out_as_it_is(client: httpx.AsyncClient, provider: str) -> None:
     with ScriptedModel(lambda _: "a poem") as server:
         reply = await ask(chat_model(endpoint(server.url, provider), client), None)
     assert isinstance(reply, Reply)
@@ -134,9 +130,7 @@ async def test_without_a_schema_the_prompt_goes_out_as_it_is(
 
 
 @PROVIDERS
-async def test_a_temperature_that_is_not_taken_is_dropped_for_good(
-    client: httpx.AsyncClient, provider: str
-) -> None:
+async def test_a_temperature_that_is_not_taken_is_dropped_for_good(client: httpx.AsyncClient, provider: str) -> None:
     with ScriptedModel(correct, reject_temperature=True) as server:
         for _ in range(2):
             assert isinstance(await ask(chat_model(endpoint(server.url, provider), client)), Reply)
@@ -150,27 +144,20 @@ async def test_the_parameters_of_the_integration_are_sent(client: httpx.AsyncCli
         await ask(chat_model(endpoint(server.url, params=params), client))
         await ask(chat_model(endpoint(server.url, "ANTHROPIC", params=params), client))
     first, second = (request.body for request in server.requests)
-    assert (
-        first.items()
-        >= {"temperature": 0.5, "max_tokens": 50, "stop": ["END"], "frequency_penalty": 1}.items()
-    )
+    assert first.items() >= {"temperature": 0.5, "max_tokens": 50, "stop": ["END"], "frequency_penalty": 1}.items()
     assert second.items() >= {"temperature": 0.5, "max_tokens": 50, "stop_sequences": ["END"]}.items()
     assert "frequency_penalty" not in second
 
 
 @PROVIDERS
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 529])
-async def test_a_passing_failure_is_tried_again(
-    client: httpx.AsyncClient, provider: str, status: int
-) -> None:
+async def test_a_passing_failure_is_tried_again(client: httpx.AsyncClient, provider: str, status: int) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[status] * 3) as server:
         reply = await ask(chat_model(endpoint(server.url, provider), client, sleep=waits))
     assert isinstance(reply, Reply)
     assert server.count == 4
-    assert [0.25 <= waits.seconds[0] <= 0.5, 0.5 <= waits.seconds[1] <= 1, 1 <= waits.seconds[2] <= 2] == [
-        True
-    ] * 3
+    assert [0.25 <= waits.seconds[0] <= 0.5, 0.5 <= waits.seconds[1] <= 1, 1 <= waits.seconds[2] <= 2] == [True] * 3
 
 
 @pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (500, "model_error")])
@@ -247,9 +234,7 @@ async def test_a_key_that_no_header_can_carry_is_not_sent(client: httpx.AsyncCli
 
 async def test_a_custom_endpoint_needs_no_key_but_an_address(client: httpx.AsyncClient) -> None:
     with ScriptedModel(correct) as server:
-        assert isinstance(
-            await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), client)), Reply
-        )
+        assert isinstance(await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), client)), Reply)
         assert "authorization" not in server.requests[0].headers
         result = unscored(await ask(chat_model(endpoint(None, "CUSTOM"), client)))
     assert result.reason == "bad_model"

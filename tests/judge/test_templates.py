@@ -22,9 +22,7 @@ def test_placeholders_are_named_once_in_order() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text", ['{"label": "x"}', "{{input}}", "{{ input }}", "{}", "{a b}", "{0}", "{!r}", "{a:>9}"]
-)
+@pytest.mark.parametrize("text", ['{"label": "x"}', "{{input}}", "{{ input }}", "{}", "{a b}", "{0}", "{!r}", "{a:>9}"])
 def test_other_braces_are_no_placeholders(text: str) -> None:
     assert placeholders(text) == []
     assert f"\n\n{text}\n\n" in render(text, {}, NONCE)

@@ -46,7 +46,7 @@ class Api:
     async def post(
         self, at: str, reply: type[Reply], body: BaseModel | None = None, **query: str | int | None
     ) -> Reply:
-        """POST `body` (what was not set is not sent), answered as `reply`.
+        """POST `body` (a field that is None is not sent), answered as `reply`.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -66,7 +66,7 @@ class Api:
     ) -> httpx.Response:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
-        content = None if body is None else body.model_dump_json(exclude_unset=True)
+        content = None if body is None else body.model_dump_json(exclude_none=True)
         headers = None if content is None else {"content-type": "application/json"}
         try:
             with anyio.fail_after(self._deadline_s):

@@ -1,6 +1,7 @@
 """Following cursors."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -10,6 +11,8 @@ from assaykit.errors import ContractBroken
 from assaykit.wire.bodies import Page
 
 Row = TypeVar("Row")
+_NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
 MOST_PAGES = 2_000
 """A list longer than this is a loop on the other side."""
 
@@ -18,10 +21,10 @@ async def rows(
     api: Api,
     at: str,
     page: type[Page[Row]],
+    query: Mapping[str, str | None] = _NOTHING,
     *,
     body: BaseModel | None = None,
     limit: int = 100,
-    **query: str | int | None,
 ) -> AsyncGenerator[Row]:
     """Every row of a list, page by page, in the list's order. `limit` is rows per request; a body makes it a POST.
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from assaykit.wire.validation import describe
 if TYPE_CHECKING:
     from assaykit.engine import Engine
 
-T = TypeVar("T")
+T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 
@@ -28,12 +28,11 @@ async def body(request: Request, model: type[T]) -> T:
     Raises:
         Malformed: it is not JSON, or a field has the wrong shape; one line per field.
     """
-    adapter = TypeAdapter(model)
     raw = await request.body()
     try:
-        return adapter.validate_json(raw or b"{}")
+        return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
-        known = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else ()
+        known = model.model_fields
         raise Malformed(describe(error, known), "Correct the body and send it again.") from error
 
 

@@ -73,9 +73,7 @@ async def post(client: httpx.AsyncClient, endpoint: Endpoint, request: Request, 
     return outcome
 
 
-async def _once(
-    client: httpx.AsyncClient, endpoint: Endpoint, request: Request
-) -> tuple[Answer, httpx.Headers | None]:
+async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request) -> tuple[Answer, httpx.Headers | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
     try:
         response = await client.post(

@@ -93,9 +93,7 @@ class LadderModel:
             with anyio.fail_after(self._deadline_s):
                 return await self._climb_down(target, prompt, schema)
         except TimeoutError:
-            return Unscored(
-                "timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s."
-            )
+            return Unscored("timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s.")
 
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or what the endpoint lacks for them."""
@@ -131,9 +129,7 @@ class LadderModel:
                     refused.add(ways[0])
                 ways = ways[1:]
             else:
-                return Unscored(
-                    "model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}"
-                )
+                return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
 
     def _ways(self, schema: Mapping[str, Any] | None) -> list[Way]:
         if schema is None:

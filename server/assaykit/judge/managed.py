@@ -8,7 +8,6 @@
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -96,9 +95,7 @@ def _parseable(text: str) -> Verdict:
         return _verdict("not parseable", 0, "The JSON is nested too deeply to be read.")
     except ValueError as error:
         return _verdict("not parseable", 0, f"Not JSON: {quote(str(error), _SHOWN)}.")
-    kind = (
-        "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a plain value"
-    )
+    kind = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a plain value"
     return _verdict("parseable", 1, f"The text is JSON: {kind}.")
 
 
@@ -148,9 +145,7 @@ def _param(config: ManagedCodeConfig) -> StaticParam:
     """The one static parameter of this evaluator."""
     kind, given = config.managed_evaluator, config.static_params or []
     if len(given) != 1:
-        raise Invalid(
-            f"{kind} takes one static parameter, but {len(given)} were given.", _what_is_taken(kind)
-        )
+        raise Invalid(f"{kind} takes one static parameter, but {len(given)} were given.", _what_is_taken(kind))
     if given[0].type != _PARAM[kind]:
         raise Invalid(
             f"The static parameter {given[0].name!r} of {kind} has the type {given[0].type!r}.",
@@ -163,13 +158,11 @@ def _pattern(config: ManagedCodeConfig) -> str:
     pattern = _param(config).default_value
     if not isinstance(pattern, str) or not pattern:
         raise Invalid("The pattern of MATCHES_REGEX is empty or a list.", _what_is_taken("MATCHES_REGEX"))
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+    if (fault := patterns.fault(pattern)) is not None:
         raise Invalid(
-            f"The pattern {quote(pattern, _SHOWN)!r} is not a regular expression: {error}.",
+            f"The pattern {quote(pattern, _SHOWN)!r} is not a regular expression: {fault}.",
             "Correct it; the syntax is that of Python's re.",
-        ) from None
+        )
     return pattern
 
 

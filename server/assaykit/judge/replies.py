@@ -32,9 +32,7 @@ def schema(choices: Mapping[str, float], *, explain: bool) -> dict[str, Any]:
 
 def request(schema: Mapping[str, Any], *, as_text: bool) -> str:
     """The closing words of a prompt: which labels there are and, in plain text, where to write one."""
-    labels = ", ".join(
-        json.dumps(label, ensure_ascii=False) for label in schema["properties"]["label"]["enum"]
-    )
+    labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in schema["properties"]["label"]["enum"])
     explain = "explanation" in schema["properties"]
     if not as_text:
         first = "Explain your verdict first, then give the label" if explain else "Give the label"

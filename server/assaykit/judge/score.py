@@ -36,9 +36,7 @@ def check(config: Config) -> None:
             pass
 
 
-async def score(
-    config: Config, values: Mapping[str, str | None], model: ChatModel | None
-) -> Verdict | Unscored:
+async def score(config: Config, values: Mapping[str, str | None], model: ChatModel | None) -> Verdict | Unscored:
     """The verdict on one row, or why there is none. `values` holds each variable's text, None where missing.
 
     What a row, a model or a provider does wrong comes back as Unscored and never raises.
@@ -54,14 +52,10 @@ async def score(
         case ManagedCodeConfig():
             return await managed.run(config, present)
         case CustomCodeConfig():
-            return Unscored(
-                "unsupported", f"The custom code of {config.name!r} cannot be run by this version."
-            )
+            return Unscored("unsupported", f"The custom code of {config.name!r} cannot be run by this version.")
 
 
-async def _judged(
-    config: TemplateConfig, values: Mapping[str, str], model: ChatModel | None
-) -> Verdict | Unscored:
+async def _judged(config: TemplateConfig, values: Mapping[str, str], model: ChatModel | None) -> Verdict | Unscored:
     if model is None:
         return Unscored("bad_model", f"The judge {config.name!r} needs a model, and none was given.")
     choices, explain = config.classification_choices, config.include_explanations
@@ -79,9 +73,7 @@ def _check_choices(choices: Mapping[str, float] | None) -> None:
         raise Invalid("The judge has no choices.", "Give classification_choices as {label: score}.")
     for label, value in choices.items():
         if not label.strip() or len(label) > LABEL_LIMIT:
-            raise Invalid(
-                f"The choice {label!r} is blank or has more than {LABEL_LIMIT} characters.", "Rename it."
-            )
+            raise Invalid(f"The choice {label!r} is blank or has more than {LABEL_LIMIT} characters.", "Rename it.")
         if not math.isfinite(value):
             raise Invalid(f"The score of the choice {label!r} is {value!r}.", "Give it a finite number.")
     folded = [label.strip().casefold() for label in choices]

@@ -1,5 +1,7 @@
 """Toolset admin: where a session works, and with what."""
 
+from typing import Any
+
 from assaykit import __version__
 from assaykit.api.pages import rows
 from assaykit.tools.builder import tool
@@ -18,7 +20,7 @@ async def get_status(here: Here) -> Reply:
     """
     spaces = [space.name async for space in rows(here.api, "/v2/spaces", SpacePage)]
     models = [one async for one in rows(here.api, "/v2/ai-integrations", AiIntegrationPage)]
-    data = {
+    data: dict[str, Any] = {
         "version": __version__,
         **here.source(),
         "spaces": spaces,

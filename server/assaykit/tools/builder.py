@@ -111,7 +111,10 @@ class _Tool(Tool):
     """The SDK's tool with our validation in front, our errors and our results behind."""
 
     async def run(
-        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,  # noqa: ARG002  (the SDK's signature; we convert always)
     ) -> CallToolResult | InputRequiredResult:
         # Hosts send null for what they leave out, so null means "not given".
         given = {name: value for name, value in arguments.items() if value is not None}

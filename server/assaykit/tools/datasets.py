@@ -34,7 +34,7 @@ async def create_dataset(
     rows: Annotated[list[dict[str, Any]] | None, Field(description="Instead of a file")] = None,
     space: Space = None,
 ) -> Reply:
-    """Create a dataset from a file or from rows: one example per row, its columns kept. All of it is stored, or nothing.
+    """Create a dataset from a file or from rows: one example per row, its columns kept; all of it, or nothing.
 
     Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`.
     Raises: Invalid, Conflict.

@@ -64,7 +64,9 @@ async def upload_experiment(
     ] = None,
     space: Space = None,
 ) -> Reply:
-    """Upload a variant's results as an experiment on a dataset, with scores you have already. Columns named eval.<name>.label or .score are taken as they are.
+    """Upload a variant's results as an experiment on a dataset, with the scores you have.
+
+    Columns named eval.<name>.label or .score are taken as they are. All of it is written, or nothing.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Conflict.
@@ -124,7 +126,9 @@ async def compare_experiments(
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
     space: Space = None,
 ) -> Reply:
-    """Say which experiment is better, example by example: rates, intervals, exact tests, fixed and broken examples, or that no difference can be shown.
+    """Say which experiment is better, or that no difference can be shown.
+
+    Paired by example: rates, intervals, exact tests, and the examples that were fixed and broken.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -160,7 +164,7 @@ def _examples_of(dataset: Named) -> str:
 
 
 async def _refuse_taken(here: Session, dataset: Named, title: str) -> None:
-    every = rows(here.api, "/v2/experiments", ExperimentPage, dataset_id=dataset.id, name=title)
+    every = rows(here.api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset.id, "name": title})
     if any(one.name == title for one in [one async for one in every]):
         raise Conflict(
             f"Dataset {dataset.name!r} has an experiment named {title!r} already; nothing was written.",
@@ -248,7 +252,7 @@ async def _directions(here: Session, within: Named, variants: Sequence[Variant])
     """The directions of evaluators that are judges of this space: a judge says which way is better."""
     seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
     found: dict[str, Direction] = {}
-    async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id):
+    async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id}):
         if judge.name not in seen:
             continue
         whole = await here.api.get(path("v2", "evaluators", judge.id), EvaluatorWithVersion)

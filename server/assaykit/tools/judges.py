@@ -50,7 +50,9 @@ async def list_judges(
     catalogue = (await here.api.get("/v2/evaluator-templates", EvaluatorTemplates)).evaluator_templates
     if judge is not None:
         return await _in_full(here, judge, space, catalogue)
-    found: list[Evaluator] = [row async for row in rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id)]
+    found: list[Evaluator] = [
+        row async for row in rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id})
+    ]
     data = {
         **here.source(within),
         "judges": [{"id": one.id, "name": one.name, "type": one.type} for one in found],
@@ -194,7 +196,7 @@ async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorW
 
 async def _existing(here: Session, name: str, space: str | None) -> Evaluator | None:
     within = await here.space(space)
-    found = rows(here.api, "/v2/evaluators", EvaluatorPage, space_id=within.id, name=name)
+    found = rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id, "name": name})
     return next((row for row in [row async for row in found] if row.name == name), None)
 
 

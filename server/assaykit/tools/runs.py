@@ -1,5 +1,7 @@
 """Toolset runs: one pass of a task over its rows, from trigger to outcome."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Annotated, Any
 
 import anyio
@@ -27,7 +29,7 @@ from assaykit.windows import Period, parse
 from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.local import RunReport
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TaskRun, TriggerEvaluationRequest
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
 
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
@@ -53,7 +55,9 @@ async def trigger_backfill(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
-    """Score past rows once: with a task, or with evaluators on a project (an equal task is reused, else created). Shows what it will score first.
+    """Score past rows once: with a task, or with evaluators on a project.
+
+    Filter and mappings are checked on real rows first. For evaluators an equal task is reused, else created.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`.
     Raises: Invalid, NotFound.
@@ -134,7 +138,9 @@ async def wait_for_run(
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S, description="Seconds")] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:
-    """Wait until a run ends, with progress. After timeout it says "still running": call it again. Giving up waiting never stops the run.
+    """Wait until a run ends, with progress. After timeout it says "still running": call it again.
+
+    Giving up waiting never stops the run.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.
@@ -229,44 +235,47 @@ async def _task_for(
     """The on-demand task that equals the request, or a new one."""
     asked = entries(wanted, plan)
     taken: set[str] = set()
-    async for task in rows(here.api, "/v2/tasks", TaskPage, space_id=within.id):
+    async for task in rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id}):
         taken.add(task.name)
         if task.project_id == project.id and _equals(task, asked, query_filter):
             return task
     base = f"{' + '.join(one.evaluator.name for one in wanted)} on {project.name}"[:240]
     name = next(name for name in _numbered(base) if name not in taken)
     kind = "TEMPLATE_EVALUATION" if wanted[0].evaluator.type == "TEMPLATE" else "CODE_EVALUATION"
-    given: dict[str, Any] = {"query_filter": query_filter} if query_filter else {}
     body = CreateTaskRequest(
-        name=name, type=kind, project_id=project.id, evaluators=asked, is_continuous=False, **given
+        name=name,
+        type=kind,
+        project_id=project.id,
+        evaluators=asked,
+        query_filter=query_filter,
+        is_continuous=False,
     )
     here.names.forget()
     return await here.api.post("/v2/tasks", Task, body)
 
 
-def _equals(task: Task, asked: list[Any], query_filter: str | None) -> bool:
+def _equals(task: Task, asked: list[TaskEvaluatorInput], query_filter: str | None) -> bool:
     if task.is_continuous or (task.sampling_rate or 1) != 1 or (task.query_filter or None) != query_filter:
         return False
-    held = [
-        (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {})
-        for one in task.evaluators or []
-    ]
-    wanted = [
-        (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {}) for one in asked
-    ]
-    return held == wanted
+    held = [_identity(one) for one in task.evaluators or []]
+    return held == [_identity(one) for one in asked]
 
 
-def _numbered(base: str) -> Any:
+def _identity(one: TaskEvaluator | TaskEvaluatorInput) -> tuple[object, ...]:
+    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {})
+
+
+def _numbered(base: str) -> Iterator[str]:
     yield base
-    number = 2
-    while True:
+    for number in count(2):
         yield f"{base} {number}"
-        number += 1
 
 
 def _request(task: Task, period: Period, most: int, *, override: bool) -> TriggerEvaluationRequest:
-    given: dict[str, Any] = {"max_spans": most, "override_evaluations": override}
-    if task.project_id is not None:
-        given |= {"data_start_time": period.start, "data_end_time": period.end}
-    return TriggerEvaluationRequest(**given)
+    reads_spans = task.project_id is not None
+    return TriggerEvaluationRequest(
+        data_start_time=period.start if reads_spans else None,
+        data_end_time=period.end if reads_spans else None,
+        max_spans=most,
+        override_evaluations=override,
+    )

@@ -53,7 +53,9 @@ async def create_task(
     preview: Annotated[bool, Field(description="Only show the plan")] = False,
     space: Space = None,
 ) -> Reply:
-    """Create a task that scores a project's spans, or a dataset's experiments, when triggered. Checks filter and mappings on real rows first.
+    """Create a task that scores a project's spans, or a dataset's experiments, when triggered.
+
+    Filter and mappings are checked on real rows first.
 
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -80,9 +82,9 @@ async def create_task(
     told = [*plan.lines(), *warnings(plan)]
     if preview:
         return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
-    if query_filter:
-        target["query_filter"] = query_filter
-    body = CreateTaskRequest(name=name, type=kind, evaluators=entries(wanted, plan), **target)
+    body = CreateTaskRequest(
+        name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
+    )
     made = await here.api.post("/v2/tasks", Task, body)
     here.names.forget()
     return Reply(
@@ -168,11 +170,10 @@ async def wanted_evaluators(
 
 def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
     """The evaluators as a task holds them, with the mappings that the plan found."""
-    made: list[TaskEvaluatorInput] = []
-    for one, share in zip(wanted, plan.shares, strict=True):
-        given = {"query_filter": one.query_filter} if one.query_filter else {}
-        made.append(TaskEvaluatorInput(evaluator_id=one.evaluator.id, column_mappings=share.mappings, **given))
-    return made
+    return [
+        TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
+        for one, share in zip(wanted, plan.shares, strict=True)
+    ]
 
 
 def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:

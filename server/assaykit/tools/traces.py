@@ -26,7 +26,7 @@ async def list_projects(
     Source: REST v2 `GET /v2/projects`.
     """
     within = await here.space(space)
-    found = [row async for row in rows(here.api, "/v2/projects", ProjectPage, space_id=within.id, name=name)]
+    found = [row async for row in rows(here.api, "/v2/projects", ProjectPage, {"space_id": within.id, "name": name})]
     listed = [{"id": project.id, "name": project.name} for project in found]
     if found:
         text = f"{len(found)} project(s) in space {within.name!r}: " + ", ".join(
@@ -50,7 +50,7 @@ async def search_spans(
     cursor: Cursor = None,
     space: Space = None,
 ) -> Reply:
-    """Find spans, newest first, each with its input, output and verdicts. Looks at the last 7 days unless window says otherwise.
+    """Find spans, newest first, each with its input, output and verdicts; of the last 7 days without window.
 
     Source: REST v2 `POST /v2/spans`.
     Raises: NotFound, Invalid.
@@ -59,13 +59,8 @@ async def search_spans(
     target = await here.names.project(project, within)
     now = here.now()
     period = parse(window, now) if window else Period(now - timedelta(days=7), now)
-    asked: dict[str, Any] = {
-        "project_id": target.id,
-        "start_time": period.start,
-        "end_time": period.end,
-        **({"filter": filter} if filter else {}),
-    }
-    page = await here.api.post("/v2/spans", SpanPage, ListSpansRequest(**asked), limit=limit, cursor=cursor)
+    asked = ListSpansRequest(project_id=target.id, start_time=period.start, end_time=period.end, filter=filter)
+    page = await here.api.post("/v2/spans", SpanPage, asked, limit=limit, cursor=cursor)
     following = page.pagination.next_cursor if page.pagination.has_more else None
     listed = [_as_dict(span) for span in page.spans]
     if not listed:

@@ -53,8 +53,9 @@ class EvaluatorLlmConfig(RequestBody):
 class TemplateConfig(RequestBody):
     """An LLM judge: a template with `{variable}` placeholders, and the labels it may answer with.
 
-    `data_granularity` None, as old evaluators have it, means SPAN. `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
-    creation and fails at run time, so our tools always ask for it.
+    `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
+    creation and fails at run time, so our tools always ask for it. `data_granularity` None, as old evaluators
+    have it, means SPAN.
     """
 
     name: ColumnName

@@ -1,5 +1,6 @@
 """REST routes of evaluators, their versions, and the catalogue of ready-made judges."""
 
+from pydantic import RootModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +16,10 @@ from assaykit.wire.evaluators import (
     EvaluatorTemplate,
     EvaluatorTemplates,
 )
+
+
+class _Version(RootModel[CreateVersionRequest]):
+    """A version of any type, told by the config inside."""
 
 
 async def list_evaluators(request: Request) -> Response:
@@ -48,7 +53,7 @@ async def get_evaluator(request: Request) -> Response:
 
 async def create_version(request: Request) -> Response:
     """`POST /v2/evaluators/{evaluator_id}/versions`."""
-    wanted: CreateVersionRequest = await body(request, CreateVersionRequest)
+    wanted = (await body(request, _Version)).root
     _check(wanted)
     here = engine(request)
     target = request.path_params["evaluator_id"]

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import anyio.to_thread
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from assaykit.engine.store.migrations import bring_up_to_date
 from assaykit.errors import Unavailable
@@ -74,7 +75,7 @@ class Database:
                 connection.begin(),
             ):
                 return work(connection, *args, **kwargs)
-        except sa.exc.OperationalError as error:
+        except OperationalError as error:
             raise Unavailable(
                 f"The store {self.path.name!r} could not be used: {error.orig}.",
                 "Check free disk space and that no other program holds the file, then try again.",

@@ -127,7 +127,7 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     )
 
 
-def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> list[sa.Row[Any]]:
+def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> Sequence[sa.Row[Any]]:
     """`(id, experiment_id, example_id, data)` of every run of some experiments, in order of arrival."""
     query = sa.select(
         experiment_runs.c.id,
@@ -135,7 +135,7 @@ def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> list[s
         experiment_runs.c.example_id,
         experiment_runs.c.data,
     ).where(experiment_runs.c.experiment_id.in_(list(experiment_ids)))
-    return list(connection.execute(query.order_by(experiment_runs.c.n)))
+    return connection.execute(query.order_by(experiment_runs.c.n)).all()
 
 
 def _refuse_taken(connection: sa.Connection, wanted: CreateExperimentRequest) -> None:

@@ -1,15 +1,17 @@
 """Lists in pages: an opaque cursor that says after which row the next page starts."""
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from assaykit.engine.problems import Malformed
 from assaykit.wire.bodies import Pagination
+
+_KEY = TypeAdapter(tuple[int, ...])
 
 
 class Slice(NamedTuple):
@@ -31,12 +33,12 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
         Malformed: this is no cursor of this list.
     """
     try:
-        key = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        key = None
-    if not (isinstance(key, list) and len(key) == parts and all(isinstance(part, int) for part in key)):
+        key = _KEY.validate_json(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except ValueError:
+        key = ()
+    if len(key) != parts:
         raise Malformed("The cursor is not one that this list gave.", "Start again without a cursor.")
-    return tuple(key)
+    return key
 
 
 def by_arrival(
@@ -55,7 +57,7 @@ def by_arrival(
     if len(rows) <= page.limit:
         return rows, Pagination()
     rows = rows[: page.limit]
-    return rows, Pagination(has_more=True, next_cursor=encode_cursor(rows[-1]._mapping[n]))  # noqa: SLF001  (public, despite the underscore)
+    return rows, Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].n))
 
 
 def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
