@@ -31,7 +31,7 @@ from assaykit.filters.tree import (
     Or,
     Value,
 )
-from assaykit.filters.values import INT64_MAX, INT64_MIN
+from assaykit.filters.values import INT64_MAX, INT64_MIN, decimal
 
 STATUS_CODES: Final = ("OK", "ERROR", "UNSET")
 SPAN_KINDS: Final = (
@@ -72,8 +72,6 @@ _VERDICT_PARTS: Final = {
     "session_eval": ("label", "score", "explanation"),
     "annotation": ("label", "score", "text"),
 }
-# Dotted names that look like ours and are not: as attributes they would match nothing, in silence.
-_NOT_ATTRIBUTES: Final = frozenset({"context", "event", "events"})
 # A JSON path has no dependable way to say these.
 _UNREACHABLE: Final = re.compile(r'["\\\x00-\x1f]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,9 +113,12 @@ def canonical(field: str) -> str:
         return field
     if first == "attributes":
         return _attribute(field, rest)
-    if not rest or first in _NOT_ATTRIBUTES:
+    # Taken for attributes, these two would match nothing, in silence.
+    if not rest or first == "context":
         raise _unknown(field)
-    return ALIASES.get(f"attributes.{field}") or _attribute(f"attributes.{field}", field)
+    if first in {"event", "events"}:
+        raise Invalid("Filters do not look into the events of a span.", "Ask for its fields or attributes.")
+    return _attribute(f"attributes.{field}", field)
 
 
 def verdict(field: str) -> tuple[str, str, str]:
@@ -206,11 +207,9 @@ def _fit(field: str, sort: _Sort, value: Value) -> Value:
         return _choice(field, value)
     if sort == "time":
         return _nanoseconds(field, value)
-    if sort == "number" and (isinstance(value, str | bool)):
-        raise Invalid(
-            f"{field} holds a number, not {_shown(value)}.",
-            f"Write for example: {field} < 0.5, without quotes.",
-        )
+    if sort == "number" and isinstance(value, str | bool):
+        fitting = value if isinstance(value, str) and decimal(value) is not None else "0.5"
+        raise Invalid(f"{field} holds a number, not {_shown(value)}.", f"Write it without quotes: {fitting}.")
     if sort == "text" and isinstance(value, bool):
         raise Invalid(
             f"{field} holds text, not {_shown(value)}.",

@@ -154,6 +154,9 @@ class _Reader:
         place = f"At position {self.token.at + 1} of the filter"
         raise Invalid(f"{place} {wanted} should follow, not {self.token.shown}.", advice)
 
+    def _exceed(self, limit: str, advice: str) -> NoReturn:
+        raise Invalid(f"At position {self.token.at + 1} the filter goes beyond {limit}.", advice)
+
     def _took(self, text: str) -> bool:
         """Step over a word or mark if it stands here."""
         here = self.token.kind in {"word", "mark"} and self.token.text == text
@@ -178,9 +181,8 @@ class _Reader:
 
     def _negation(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self.refuse(
-                f"no more than {MAX_DEPTH} levels of NOT and parentheses",
-                "Write it flatter, for example with IN.",
+            self._exceed(
+                f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter, for example with IN."
             )
         if self._took("NOT"):
             return Not(self._negation(depth + 1))
@@ -259,7 +261,7 @@ class _Reader:
         pattern = self._text()
         if len(pattern) > MAX_PATTERN:
             self._next -= 1
-            self.refuse(f"a pattern of at most {MAX_PATTERN} characters", "Use CONTAINS for long text.")
+            self._exceed(f"{MAX_PATTERN} characters in a LIKE pattern", "Use CONTAINS for long text.")
         return pattern
 
     def _text(self) -> str:
@@ -289,7 +291,7 @@ class _Reader:
             self._refuse_literal()
         self._literals += 1
         if self._literals > MAX_LITERALS:
-            self.refuse(f"no more than {MAX_LITERALS} literals", "Ask in several filters.")
+            self._exceed(f"{MAX_LITERALS} literals", "Ask in several filters.")
         self._next += 1
         return value
 
@@ -297,7 +299,7 @@ class _Reader:
         text = self.token.text
         value = number(int(text) if text.lstrip("+-").isdigit() else float(text))
         if math.isinf(value):
-            self.refuse("a smaller number")
+            self._exceed("the largest number", "Numbers end at about 1.8e308.")
         return value
 
     def _refuse_literal(self) -> NoReturn:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from assaykit.engine.store.tables import evals, spans
 from assaykit.errors import Invalid, quote
-from assaykit.filters.fields import verdict
+from assaykit.filters.fields import canonical, verdict
 from assaykit.filters.tree import (
     And,
     Between,
@@ -96,7 +96,7 @@ def where(node: Node, project_id: str) -> ColumnElement[bool]:
     """The condition on `spans` that a tree from `span_tree` makes, within one project.
 
     Raises:
-        Invalid: a field that is not canonical.
+        Invalid: a field that is not canonical; keys that a JSON path cannot say stop here too.
     """
     return and_(spans.c.project_id == project_id, _clause(node, project_id))
 
@@ -128,7 +128,7 @@ def _leaf(node: Leaf, held: _Held) -> ColumnElement[bool]:
         case Contains(_, text):
             clause = _contains(held, text)
         case Like(_, pattern):
-            clause = _UNKNOWN if held.text is None else held.text.ilike(literal(pattern))
+            clause = _UNKNOWN if held.text is None else held.text.ilike(pattern)
         case IsNull():
             clause = held.value.is_(None)
     return clause
@@ -144,8 +144,9 @@ def _equal(held: _Held, values: Sequence[Value]) -> ColumnElement[bool]:
 
 
 def _among(view: ColumnElement[Any], values: Sequence[Value]) -> ColumnElement[bool]:
-    # `literal` keeps an integer one: a Float column would make it a double first.
-    return view == literal(values[0]) if len(values) == 1 else view.in_([literal(value) for value in values])
+    # `literal` keeps an integer one: in a list beside a Float column it would become a double.
+    found = [literal(value) for value in values]
+    return view == found[0] if len(found) == 1 else view.in_(found)
 
 
 def _ordered(held: _Held, sign: str, value: Value) -> ColumnElement[bool]:
@@ -177,19 +178,19 @@ def _contains(held: _Held, text: str) -> ColumnElement[bool]:
 
 
 def _held(field: str, project_id: str) -> _Held:
+    if canonical(field) != field:
+        raise Invalid(f"{quote(field)!r} is an alias of a span field.", "Read the filter with `span_tree`.")
     if field in _TEXT_COLUMNS:
         return _text(_TEXT_COLUMNS[field])
     if field in _NUMBER_COLUMNS:
         return _number(_NUMBER_COLUMNS[field])
     sort, _, rest = field.partition(".")
-    if sort == "attributes" and rest:
+    if sort == "attributes":
         return _attribute(rest)
     if sort in _VERDICT_TARGETS:
         return _verdict(field, project_id)
-    if sort == "annotation":
-        # No annotations are stored yet, so each is missing.
-        return _text(literal(None, String))
-    raise Invalid(f"{quote(field)!r} is not the name of a span field.", "Read the filter with `span_tree`.")
+    # What is left is `annotation`. None are stored yet, so each is missing.
+    return _text(literal(None, String))
 
 
 def _text(column: ColumnElement[Any]) -> _Held:
@@ -252,8 +253,8 @@ def _path(key: str) -> ColumnElement[str]:
 def _is_decimal(column: ColumnElement[Any]) -> ColumnElement[bool]:
     """`filters.values.decimal` in SQLite's words: sign or digit, digits and dots, digit; at most one dot."""
     return and_(
-        or_(column.op("GLOB")("[0-9]*"), column.op("GLOB")("-[0-9]*")),
-        column.op("GLOB")("*[0-9]"),
-        not_(func.substr(column, 2).op("GLOB")("*[^0-9.]*")),
-        not_(column.op("GLOB")("*.*.*")),
+        or_(column.bool_op("GLOB")("[0-9]*"), column.bool_op("GLOB")("-[0-9]*")),
+        column.bool_op("GLOB")("*[0-9]"),
+        not_(func.substr(column, 2).bool_op("GLOB")("*[^0-9.]*")),
+        not_(column.bool_op("GLOB")("*.*.*")),
     )
