@@ -67,11 +67,10 @@ class _EngineTransport(httpx.AsyncBaseTransport):
         self._app: httpx.ASGITransport | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._app is None:
-            async with self._opening:
-                if self._app is None:
-                    self._app = await self._group.start(self._keep)
-        return await self._app.handle_async_request(request)
+        async with self._opening:
+            app = self._app or await self._group.start(self._keep)
+            self._app = app
+        return await app.handle_async_request(request)
 
     async def aclose(self) -> None:
         self._closing.set()

@@ -61,7 +61,7 @@ class Recipe:
             Invalid: none or several were given.
         """
         ways: tuple[Way, ...] = ("catalogue", "template", "code")
-        given = [way for way in ways if getattr(self, way) is not None]
+        given: list[Way] = [way for way in ways if getattr(self, way) is not None]
         if len(given) != 1:
             found = "none of them was given" if not given else f"{' and '.join(given)} were given"
             raise Invalid(

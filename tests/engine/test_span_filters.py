@@ -134,18 +134,13 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     targets = [("SPAN", f"span{n}") for n in range(60)] + [("TRACE", f"span{n}") for n in range(20)]
     targets += [("SESSION", session) for session in ("span1", "span2", "007")]
     verdicts = [
-        make_verdict(dice, level, target, name)
-        for level, target in targets
-        for name in VERDICTS
-        if dice.random() < 0.7
+        make_verdict(dice, level, target, name) for level, target in targets for name in VERDICTS if dice.random() < 0.7
     ]
     engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('store') / 'spans.db'}")
     metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(insert(spans), ours)
-        connection.execute(
-            insert(spans), [span | {"project_id": THEIRS, "n": span["n"] + 1000} for span in ours]
-        )
+        connection.execute(insert(spans), [span | {"project_id": THEIRS, "n": span["n"] + 1000} for span in ours])
         connection.execute(insert(evals), verdicts)
         # The other project's verdicts are all alike, so that one seen from here would show.
         connection.execute(
@@ -162,9 +157,9 @@ floats = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 numbers = st.sampled_from(NUMBERS) | integers | floats
 values = texts | numbers | st.booleans()
 fields = st.sampled_from(FIELDS)
-patterns = st.lists(
-    st.sampled_from(["%", "_", "a", "R", "é", "É", "refund", "-", "5", "\\", "."]), max_size=5
-).map("".join)
+patterns = st.lists(st.sampled_from(["%", "_", "a", "R", "é", "É", "refund", "-", "5", "\\", "."]), max_size=5).map(
+    "".join
+)
 leaves: st.SearchStrategy[Node] = (
     st.builds(Compare, fields, st.sampled_from(OPERATORS), values)
     | st.builds(In, fields, st.lists(values, min_size=1, max_size=5).map(tuple))
@@ -258,9 +253,7 @@ def test_no_filter_sees_spans_or_verdicts_of_another_project(stored: Stored) -> 
     everything = Or((IsNull("name"), Not(IsNull("name"))))
     assert stored.selected(everything) == set(stored.seen)
     assert stored.selected(everything, THEIRS) == {n + 1000 for n in stored.seen}
-    assert (
-        stored.selected(span_tree("eval.quality.label = 'theirs' or trace_eval.quality.score = 9")) == set()
-    )
+    assert stored.selected(span_tree("eval.quality.label = 'theirs' or trace_eval.quality.score = 9")) == set()
     assert stored.selected(span_tree("eval.quality.label = 'theirs'"), THEIRS) != set()
 
 
@@ -281,9 +274,7 @@ def test_a_hostile_text_is_only_a_text(stored: Stored) -> None:
         quoted = hostile.replace("'", "''")
         assert stored.selected(span_tree(f"name = '{quoted}' or input contains '{quoted}'")) == set()
         key = hostile.replace('"', "")
-        assert (
-            stored.selected(span_tree(f"\"attributes.{key}\" = 'x' or \"eval.{key}.label\" = 'x'")) == set()
-        )
+        assert stored.selected(span_tree(f"\"attributes.{key}\" = 'x' or \"eval.{key}.label\" = 'x'")) == set()
     assert len(stored.selected(Not(IsNull("name")))) == len(stored.seen)
 
 
@@ -323,9 +314,7 @@ def test_an_attribute_is_found_however_its_key_is_spelled_in_json(tmp_path: Path
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    "text", ["latency < 5", "kind = 'LLM'", "input.value = 'x'", '"attributes.a"".b" = 1']
-)
+@pytest.mark.parametrize("text", ["latency < 5", "kind = 'LLM'", "input.value = 'x'", '"attributes.a"".b" = 1'])
 def test_a_tree_with_unchecked_fields_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         where(parse(text), OURS)

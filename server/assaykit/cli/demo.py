@@ -112,8 +112,7 @@ async def _play(environment: Mapping[str, str]) -> None:
         await show.call("get_status")
         await show.call("search_spans", project=sample.PROJECT, filter=ANSWERS, limit=3)
         click.echo("\n# Two rules as code evaluators: an answer cites its policy, and promises nothing.")
-        cites = {"code": "MATCHES_REGEX", "pattern": r"\[[A-Z]+-\d+\]", "variables": ["output"]}
-        await show.call("create_judge", name="cites_policy", **cites)
+        await show.call("create_judge", name="cites_policy", code="MATCHES_REGEX", pattern=r"\[[A-Z]+-\d+\]")
         words = ["guarantee", "promise", "definitely"]
         await show.call("create_judge", name="overpromises", code="CONTAINS_ANY_KEYWORD", keywords=words)
         await show.call("preview_judge", judge="cites_policy", project=sample.PROJECT, filter=ANSWERS)
@@ -178,9 +177,9 @@ class _Show:
             click.echo(f"  … {len(told) - lines} more lines")
         return result.structured_content or {}
 
-    async def _progress(self, done: float, total: float | None, message: str | None) -> None:
+    async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
         whole = f" of {total:g}" if total else ""
-        click.echo(f"  … {done:g}{whole} {message or ''}".rstrip())
+        click.echo(f"  … {progress:g}{whole} {message or ''}".rstrip())
 
 
 def _text(result: CallToolResult) -> str:

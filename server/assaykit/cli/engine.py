@@ -35,10 +35,7 @@ def serve(settings: Settings, port: int) -> None:
         f"REST    ARIZE_API_SCHEME=http ARIZE_API_HOST={HOST} ARIZE_API_PORT={listener.getsockname()[1]}\n"
         f"OTLP    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces "
         'OTEL_EXPORTER_OTLP_TRACES_HEADERS="authorization=Bearer%20<key>"',
-        # A program that started the engine reads the address from a pipe.
-        nl=True,
     )
-    click.get_text_stream("stdout").flush()
     anyio.run(_serve, settings, key, listener)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from typing import cast
 
 import anyio
 
@@ -12,8 +13,7 @@ from assaykit.settings import Settings
 def serve(settings: Settings) -> None:
     """Serve until stdin ends. stdout belongs to the protocol from here on."""
     # A block-buffered stray print would reach the pipe at exit, after the SDK has given stdout back.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     secrets = [settings.environment[name] for name in logs.SECRET_VARIABLES if name in settings.environment]
     logs.configure(settings.log_level, secrets)
 

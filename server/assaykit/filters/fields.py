@@ -251,9 +251,7 @@ def _nanoseconds(field: str, value: Value) -> int:
 
 def _shown(value: Value) -> str:
     return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else repr(quote(value, 60) if isinstance(value, str) else value)
+        str(value).lower() if isinstance(value, bool) else repr(quote(value, 60) if isinstance(value, str) else value)
     )
 
 

@@ -44,9 +44,7 @@ EXAMPLE: Final = "Write for example: status_code = 'OK' AND latency_ms < 5000"
 _LITERAL: Final = "text in single quotes, a number, true or false"
 _CONDITION: Final = "an operator (= != < <= > >= IN BETWEEN LIKE CONTAINS IS)"
 
-_WORDS: Final = frozenset(
-    {"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAINS", "IS", "NULL", "TRUE", "FALSE"}
-)
+_WORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAINS", "IS", "NULL", "TRUE", "FALSE"})
 _SIGNS: Final[dict[str, Operator]] = {
     "=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
@@ -97,9 +95,7 @@ def parse(text: str) -> Node:
             "Split it, or use IN or LIKE.",
         )
     if found := _UNSENDABLE.search(text):
-        raise Invalid(
-            f"At position {found.start() + 1} the filter has a character no text can hold.", "Remove it."
-        )
+        raise Invalid(f"At position {found.start() + 1} the filter has a character no text can hold.", "Remove it.")
     reader = _Reader(_tokens(text))
     node = reader.filter(0)
     if reader.token.kind != "end":
@@ -126,9 +122,7 @@ def _tokens(text: str) -> list[_Token]:
 def _refuse_character(text: str, at: int) -> NoReturn:
     where = f"At position {at + 1}"
     if text[at] in "'\"":
-        raise Invalid(
-            f"{where} a quote opens and never closes.", "Close it; a quote inside is written twice."
-        )
+        raise Invalid(f"{where} a quote opens and never closes.", "Close it; a quote inside is written twice.")
     if word := re.compile(r"[\w.-]*\w").match(text, at):
         raise Invalid(
             f"{where} {quote(word.group(), 60)!r} is neither a number nor a field.",
@@ -181,9 +175,7 @@ class _Reader:
 
     def _negation(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self._exceed(
-                f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter, for example with IN."
-            )
+            self._exceed(f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter, for example with IN.")
         if self._took("NOT"):
             return Not(self._negation(depth + 1))
         if self._took("("):

@@ -83,28 +83,43 @@ def _description(function: Function) -> str:
     return " ".join(text.split())
 
 
-def _plain(schema: Any) -> Any:
-    """The schema without titles and without the null that every optional argument accepts anyway."""
-    if isinstance(schema, list):
-        return [_plain(part) for part in cast("list[Any]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    node = dict(cast("dict[str, Any]", schema))
-    if isinstance(node.get("title"), str):
-        del node["title"]
-    if "default" in node and node["default"] is None:
-        del node["default"]
-    options = [option for option in node.get("anyOf", []) if option != {"type": "null"}]
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema in one piece, without what costs every conversation tokens and tells a model nothing.
+
+    That is titles, the null that every optional argument accepts, a default of null or false, and the closing of
+    objects: an unknown argument is refused when it comes, with the near name.
+    """
+    return _without_noise(schema, schema.get("$defs", {}))
+
+
+def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_without_noise(part, definitions) for part in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    kept = dict(cast("dict[str, Any]", node))
+    if reference := kept.pop("$ref", None):
+        kept = {**definitions[reference.rpartition("/")[2]], **kept}
+        kept.pop("description", None)
+    if isinstance(kept.get("title"), str):
+        del kept["title"]
+    if kept.get("default") in (None, False):
+        kept.pop("default", None)
+    if kept.get("additionalProperties") is False:
+        del kept["additionalProperties"]
+    options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1:
-        del node["anyOf"]
-        node = {**options[0], **node}
-        node.pop("title", None)
+        kept = {**_without_noise(options[0], definitions), **kept}
     elif options:
-        node["anyOf"] = options
-    if isinstance(node.get("properties"), dict):
-        properties = cast("dict[str, Any]", node["properties"])
-        node["properties"] = {name: _plain(part) for name, part in properties.items()}
-    return {key: part if key == "properties" else _plain(part) for key, part in node.items()}
+        kept["anyOf"] = options
+    # A property may be called "title": only its schema is looked into.
+    return {
+        key: {name: _without_noise(one, definitions) for name, one in part.items()}
+        if key == "properties"
+        else _without_noise(part, definitions)
+        for key, part in kept.items()
+        if key != "$defs"
+    }
 
 
 class _Tool(Tool):

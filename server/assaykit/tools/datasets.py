@@ -1,10 +1,9 @@
 """Toolset datasets: the examples that variants are tried on."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import anyio.to_thread
-from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid
@@ -31,7 +30,7 @@ async def create_dataset(
     here: Here,
     name: str,
     file: File | None = None,
-    rows: Annotated[list[dict[str, Any]] | None, Field(description="Instead of a file")] = None,
+    rows: list[dict[str, Any]] | None = None,
     space: Space = None,
 ) -> Reply:
     """Create a dataset from a file or from rows: one example per row, its columns kept; all of it, or nothing.

@@ -52,16 +52,12 @@ class Columns(BaseModel):
 async def upload_experiment(
     here: Here,
     file: File,
-    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
-    name: Annotated[str | None, Field(description="The file's stem if left out")] = None,
-    output: Annotated[str, Field(description="Column")] = "output",
-    example_id: Annotated[str, Field(description="Column")] = "example_id",
-    key: Annotated[
-        str | None, Field(description="Column in file and dataset to match by, instead of example_id")
-    ] = None,
-    evaluators: Annotated[
-        dict[str, Columns] | None, Field(description="{evaluator: {label, score, explanation: column}}")
-    ] = None,
+    dataset: str | None = None,
+    name: Annotated[str | None, Field(description="Else the file's stem")] = None,
+    output: str = "output",
+    example_id: str = "example_id",
+    key: Annotated[str | None, Field(description="Column of both to match by, not ids")] = None,
+    evaluators: Annotated[dict[str, Columns] | None, Field(description="{evaluator: its columns}")] = None,
     space: Space = None,
 ) -> Reply:
     """Upload a variant's results as an experiment on a dataset, with the scores you have.
@@ -116,13 +112,11 @@ async def upload_experiment(
 @tool("read")
 async def compare_experiments(
     here: Here,
-    experiments: Annotated[list[str], Field(min_length=1, description="Names or ids")],
-    baseline: Annotated[str | None, Field(description="The first one if left out")] = None,
-    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
-    evaluators: Annotated[list[str] | None, Field(description="All if left out")] = None,
-    directions: Annotated[
-        dict[str, Direction] | None, Field(description="{evaluator: is a higher score better?}")
-    ] = None,
+    experiments: list[str],
+    baseline: Annotated[str | None, Field(description="Else the first")] = None,
+    dataset: str | None = None,
+    evaluators: list[str] | None = None,
+    directions: Annotated[dict[str, Direction] | None, Field(description="{evaluator: direction}")] = None,
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
     space: Space = None,
 ) -> Reply:

@@ -1,4 +1,8 @@
-"""Argument types that several tools share, each description written once."""
+"""Argument types that several tools share, each description written once.
+
+What is named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out where there
+is only one. The server's instructions say so once, instead of every schema.
+"""
 
 from typing import Annotated
 
@@ -16,14 +20,10 @@ def _session(ctx: Context[Session]) -> Session:
 Here = Annotated[Session, Resolve(_session)]
 """The session of the call; the model never sees it."""
 
-Space = Annotated[str | None, Field(description="Space name or id")]
-Project = Annotated[str | None, Field(description="Project name or id")]
-Filter = Annotated[
-    str | None,
-    Field(description="e.g. status_code = 'OK' AND latency_ms < 5000; eval.<name>.label works too"),
-]
-Window = Annotated[str | None, Field(description="'last 7 days', 'everything', or 2026-01-01..2026-01-31")]
+Space = str | None
+Project = str | None
+Filter = Annotated[str | None, Field(description="status_code = 'OK' AND latency_ms < 900")]
+Window = Annotated[str | None, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")]
+Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
 Limit = Annotated[int, Field(ge=1, le=500)]
-Cursor = Annotated[str | None, Field(description="next_cursor of the page before")]
-Run = Annotated[str, Field(description="Run id")]
-File = Annotated[str, Field(description="CSV, JSON, JSONL or Parquet file")]
+File = Annotated[str, Field(description="CSV, JSON, JSONL or Parquet")]

@@ -13,7 +13,7 @@ from assaykit.plans import SpanQuery, Wanted, mappings_for, sample_rows
 from assaykit.recipes import Recipe, version_of
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Project, Space, Window
+from assaykit.tools.fields import Filter, Here, Mappings, Project, Space, Window
 from assaykit.tools.replies import Reply, fenced, one_line
 from assaykit.windows import parse
 from assaykit.wire.evaluators import (
@@ -38,7 +38,7 @@ PREVIEW_ROWS = 10
 @tool("read")
 async def list_judges(
     here: Here,
-    judge: Annotated[str | None, Field(description="Show this one in full")] = None,
+    judge: Annotated[str | None, Field(description="This one in full")] = None,
     space: Space = None,
 ) -> Reply:
     """List the judges and code evaluators of a space, and the catalogue of ready-made judges.
@@ -78,19 +78,19 @@ async def list_judges(
 @tool("add")
 async def create_judge(
     here: Here,
-    name: Annotated[str, Field(description="Its verdicts become eval.<name>.label")],
-    catalogue: Annotated[str | None, Field(description="Copy this ready-made judge")] = None,
+    name: str,
+    catalogue: Annotated[str | None, Field(description="Ready-made judge")] = None,
     template: Annotated[str | None, Field(description="Own prompt with {variables}")] = None,
     choices: Annotated[dict[str, float] | None, Field(description="{label: score}")] = None,
     code: Annotated[ManagedEvaluator | None, Field(description="Code evaluator, no model")] = None,
-    variables: Annotated[list[str] | None, Field(description="Of the code evaluator")] = None,
+    variables: list[str] | None = None,
     pattern: str | None = None,
     keywords: list[str] | None = None,
     direction: Direction | None = None,
     explanations: bool = True,
-    integration: Annotated[str | None, Field(description="Where the model is")] = None,
+    integration: str | None = None,
     model: str | None = None,
-    new_version: Annotated[bool, Field(description="Of the judge with this name")] = False,
+    new_version: bool = False,
     space: Space = None,
 ) -> Reply:
     """Create a judge: from the catalogue, from your own template and choices, or a code evaluator.
@@ -138,13 +138,13 @@ async def create_judge(
 @tool("read")
 async def preview_judge(
     here: Here,
-    judge: Annotated[str, Field(description="Judge name or id")],
+    judge: str,
     project: Project = None,
     filter: Filter = None,  # noqa: A002  (AX's word for it)
     window: Window = None,
-    column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
+    column_mappings: Mappings = None,
     rows: Annotated[int, Field(ge=1, le=PREVIEW_ROWS)] = 3,
-    call_model: Annotated[bool, Field(description="false: only show the prompt")] = True,
+    call_model: bool = True,
     space: Space = None,
 ) -> Reply:
     """Try a judge on a few real spans; nothing is stored. Shows the mapping, one rendered prompt and the verdicts.

@@ -15,10 +15,9 @@ from assaykit.names import Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_spans
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Project, Run, Space
+from assaykit.tools.fields import Filter, Here, Mappings, Project, Space, Window
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.tasks import (
-    Evaluators,
     entries,
     one_run,
     refuse_empty,
@@ -42,16 +41,16 @@ Calls = Context[Session]
 async def trigger_backfill(
     here: Here,
     ctx: Calls,
-    task: Annotated[str | None, Field(description="Task name or id; or give evaluators")] = None,
+    task: str | None = None,
     project: Project = None,
-    evaluators: Evaluators | None = None,
-    window: Annotated[str, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")] = "last 7 days",
+    evaluators: list[str] | None = None,
+    window: Window = "last 7 days",
     query_filter: Filter = None,
-    column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
+    column_mappings: Mappings = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
     override_evaluations: Annotated[bool, Field(description="Score labelled rows anew")] = False,
     allow_empty: bool = False,
-    preview: Annotated[bool, Field(description="Only show the plan")] = False,
+    preview: bool = False,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
@@ -63,7 +62,7 @@ async def trigger_backfill(
     Raises: Invalid, NotFound.
     """
     within = await here.space(space)
-    period = parse(window, here.now())
+    period = parse(window or "last 7 days", here.now())
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
             raise Invalid(
@@ -105,7 +104,7 @@ async def trigger_backfill(
 
 
 @tool("read")
-async def get_run(here: Here, run: Run) -> Reply:
+async def get_run(here: Here, run: str) -> Reply:
     """Show a run: status, counts, labels given, and why rows failed or were skipped.
 
     Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report`.
@@ -117,7 +116,7 @@ async def get_run(here: Here, run: Run) -> Reply:
 
 
 @tool("change")
-async def cancel_run(here: Here, run: Run) -> Reply:
+async def cancel_run(here: Here, run: str) -> Reply:
     """Stop a run that is pending or running. What it has scored stays.
 
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
@@ -134,8 +133,8 @@ async def cancel_run(here: Here, run: Run) -> Reply:
 async def wait_for_run(
     here: Here,
     ctx: Calls,
-    run: Run,
-    timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S, description="Seconds")] = DEFAULT_WAIT_S,  # noqa: ASYNC109
+    run: str,
+    timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:
     """Wait until a run ends, with progress. After timeout it says "still running": call it again.

@@ -1,5 +1,6 @@
 """Toolset tasks: which rows are scored, by which evaluators."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +11,7 @@ from assaykit.judge.score import variables
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Project, Space
+from assaykit.tools.fields import Filter, Here, Mappings, Project, Space
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.windows import parse
 from assaykit.wire.evaluators import EvaluatorWithVersion
@@ -40,17 +41,17 @@ async def create_task(
     here: Here,
     name: str,
     evaluators: Evaluators,
-    type: Annotated[TaskType | None, Field(description="Inferred from the evaluators")] = None,  # noqa: A002
+    type: TaskType | None = None,  # noqa: A002
     project: Project = None,
-    dataset: Annotated[str | None, Field(description="Dataset name or id")] = None,
-    experiments: Annotated[list[str] | None, Field(description="Score these instead of spans")] = None,
-    column_mappings: Annotated[dict[str, str] | None, Field(description="{variable: path}")] = None,
+    dataset: str | None = None,
+    experiments: list[str] | None = None,
+    column_mappings: Mappings = None,
     query_filter: Filter = None,
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
     granularity: Literal["span", "trace", "session"] = "span",
-    allow_empty: Annotated[bool, Field(description="Even if no span matches now")] = False,
-    preview: Annotated[bool, Field(description="Only show the plan")] = False,
+    allow_empty: bool = False,
+    preview: bool = False,
     space: Space = None,
 ) -> Reply:
     """Create a task that scores a project's spans, or a dataset's experiments, when triggered.
@@ -97,7 +98,7 @@ async def create_task(
 @tool("read")
 async def get_task(
     here: Here,
-    task: Annotated[str | None, Field(description="Task name or id")] = None,
+    task: str | None = None,
     space: Space = None,
 ) -> Reply:
     """Show a task: target, evaluators with their mappings, filter, and its last three runs.
@@ -134,7 +135,7 @@ def one_run(run: TaskRun) -> str:
 
 async def wanted_evaluators(
     here: Session,
-    evaluators: list[str | EvaluatorChoice],
+    evaluators: Sequence[str | EvaluatorChoice],
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[Wanted]:

@@ -1,13 +1,11 @@
 """Toolset traces: the projects that spans arrive in, and the spans with their verdicts."""
 
 from datetime import timedelta
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from assaykit.api.pages import rows
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Cursor, Filter, Here, Limit, Project, Space, Window
+from assaykit.tools.fields import Filter, Here, Limit, Project, Space, Window
 from assaykit.tools.replies import Reply, fenced, one_line
 from assaykit.windows import Period, parse
 from assaykit.wire.projects import ProjectPage
@@ -18,9 +16,7 @@ VALUE_LIMIT = 400
 
 
 @tool("read")
-async def list_projects(
-    here: Here, name: Annotated[str | None, Field(description="Part of the name")] = None, space: Space = None
-) -> Reply:
+async def list_projects(here: Here, name: str | None = None, space: Space = None) -> Reply:
     """List the projects whose traces can be scored.
 
     Source: REST v2 `GET /v2/projects`.
@@ -47,10 +43,12 @@ async def search_spans(
     filter: Filter = None,  # noqa: A002  (AX's word for it)
     window: Window = None,
     limit: Limit = 20,
-    cursor: Cursor = None,
+    cursor: str | None = None,
     space: Space = None,
 ) -> Reply:
     """Find spans, newest first, each with its input, output and verdicts; of the last 7 days without window.
+
+    filter reads verdicts too: eval.tone.label = 'rude'.
 
     Source: REST v2 `POST /v2/spans`.
     Raises: NotFound, Invalid.

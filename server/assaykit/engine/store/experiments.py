@@ -127,7 +127,9 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     )
 
 
-def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> Sequence[sa.Row[Any]]:
+def run_rows(
+    connection: sa.Connection, experiment_ids: Iterable[str]
+) -> Sequence[sa.Row[str, str, str | None, dict[str, Any]]]:
     """`(id, experiment_id, example_id, data)` of every run of some experiments, in order of arrival."""
     query = sa.select(
         experiment_runs.c.id,
@@ -135,7 +137,7 @@ def run_rows(connection: sa.Connection, experiment_ids: Iterable[str]) -> Sequen
         experiment_runs.c.example_id,
         experiment_runs.c.data,
     ).where(experiment_runs.c.experiment_id.in_(list(experiment_ids)))
-    return connection.execute(query.order_by(experiment_runs.c.n)).all()
+    return connection.execute(query.order_by(experiment_runs.c.n)).fetchall()
 
 
 def _refuse_taken(connection: sa.Connection, wanted: CreateExperimentRequest) -> None:

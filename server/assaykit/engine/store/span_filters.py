@@ -158,9 +158,7 @@ def _ordered(held: _Held, sign: str, value: Value) -> ColumnElement[bool]:
     else:
         pairs = [(held.number, value)]
     compare = _ORDER[sign]
-    return _known(
-        [compare(view, literal(each)) for view, each in pairs if view is not None and each is not None]
-    )
+    return _known([compare(view, literal(each)) for view, each in pairs if view is not None and each is not None])
 
 
 def _known(answers: list[ColumnElement[bool]]) -> ColumnElement[bool]:
