@@ -15,7 +15,7 @@ An error is one sentence of fact and one of help: `message` says what is wrong, 
 Neither ever holds a secret, a traceback or more than a clipped quote of foreign text.
 """
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 QUOTE_LIMIT = 300
 
@@ -107,3 +107,14 @@ def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
     """Foreign text on one line, at most `limit` characters, so that it cannot pose as ours."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def explained(raised: BaseException) -> list[AssayError]:
+    """The errors of ours in what was raised, out of any groups; empty when something else is among them."""
+    if isinstance(raised, AssayError):
+        return [raised]
+    if not isinstance(raised, BaseExceptionGroup):
+        return []
+    group = cast("BaseExceptionGroup[BaseException]", raised)
+    found = [explained(one) for one in group.exceptions]
+    return [error for some in found for error in some] if all(found) else []

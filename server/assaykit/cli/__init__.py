@@ -9,37 +9,33 @@ from typing import Any
 import click
 
 from assaykit import __version__
-from assaykit.errors import AssayError, Unavailable
+from assaykit.errors import AssayError, explained
 from assaykit.settings import Settings
 
 
-def explained(command: Callable[..., Any]) -> Callable[..., Any]:
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
     """Show an error of ours as its sentence and exit with 1; anything else is a crash and shows itself."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except* AssayError as group:
-            for error in _leaves(group):
+        except (AssayError, BaseExceptionGroup) as raised:
+            errors = explained(raised)
+            if not errors:
+                raise
+            for error in errors:
                 click.echo(f"assaykit: {error}", err=True)
             raise SystemExit(1) from None
 
     return run
 
 
-def _leaves(group: BaseExceptionGroup[AssayError]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
-
-
 @click.group(invoke_without_command=True)
 @click.version_option(__version__, prog_name="assaykit")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @click.pass_context
-@explained
+@told
 def main(context: click.Context, backend: str | None) -> None:
     """Serve the MCP tools over stdio, or run one of the commands below."""
     if context.invoked_subcommand is not None:
@@ -54,7 +50,7 @@ def main(context: click.Context, backend: str | None) -> None:
 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@explained
+@told
 def engine(port: int) -> None:
     """Serve the embedded engine on loopback: REST v2, and OTLP/HTTP at /v1/traces."""
     from assaykit.cli.engine import serve
@@ -64,7 +60,7 @@ def engine(port: int) -> None:
 
 @main.command()
 @click.option("--home", type=click.Path(file_okay=False), help="Keep the store here instead of a temporary folder.")
-@explained
+@told
 def demo(home: str | None) -> None:
     """Do the main job once on a small sample, over a real MCP connection. Needs no account and no key."""
     from assaykit.cli.demo import run
@@ -73,13 +69,13 @@ def demo(home: str | None) -> None:
 
 
 @main.command()
-@explained
+@told
 def doctor() -> None:
     """Check the installation, the store and the keys, and say what to do about each fault."""
     from assaykit.cli.doctor import run
 
     if not run(Settings.from_environment(os.environ)):
-        raise Unavailable("Something is wrong, see above.")
+        raise SystemExit(1)
 
 
 _HOW_TO_CONNECT = """\

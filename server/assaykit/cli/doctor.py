@@ -1,0 +1,73 @@
+"""Checking the installation, the store and the keys."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import anyio
+import click
+
+from assaykit import __version__
+from assaykit.backend import connect
+from assaykit.errors import AssayError, explained
+from assaykit.logs import SECRET_VARIABLES
+from assaykit.settings import Settings
+from assaykit.wire.spaces import SpacePage
+
+OLDEST_SQLITE = (3, 35, 0)
+"""RETURNING and upserts need it."""
+
+
+class Finding(NamedTuple):
+    """One check: what was looked at, what was found, and what to do if it is not well."""
+
+    what: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+def run(settings: Settings) -> bool:
+    """Print every finding; True when all are well."""
+    findings = [*_findings(settings)]
+    for finding in findings:
+        mark = click.style("ok  ", fg="green") if finding.well else click.style("FAIL", fg="red")
+        click.echo(f"{mark} {finding.what}: {finding.found}")
+        if not finding.well:
+            click.echo(f"     {finding.remedy}")
+    return all(finding.well for finding in findings)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding("assaykit", well=True, found=f"{__version__} on Python {python}")
+    yield Finding(
+        "SQLite",
+        well=sqlite3.sqlite_version_info >= OLDEST_SQLITE,
+        found=sqlite3.sqlite_version,
+        remedy="Use a Python with SQLite 3.35 or newer.",
+    )
+    yield _backend(settings)
+    if settings.backend == "local":
+        yield Finding("store", well=True, found=str(settings.home))
+    yield Finding("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
+    present = [name for name in SECRET_VARIABLES if settings.environment.get(name)]
+    yield Finding("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
+
+
+def _backend(settings: Settings) -> Finding:
+    what = "Arize AX" if settings.backend == "ax" else "embedded engine"
+    try:
+        spaces = anyio.run(_spaces, settings)
+    except (AssayError, BaseExceptionGroup) as raised:
+        errors = explained(raised)
+        if not errors:
+            raise
+        return Finding(what, well=False, found=errors[0].message, remedy=errors[0].next)
+    return Finding(what, well=True, found=f"answers; {len(spaces.spaces)} space(s)")
+
+
+async def _spaces(settings: Settings) -> SpacePage:
+    async with connect(settings) as api:
+        return await api.get("/v2/spaces", SpacePage)
