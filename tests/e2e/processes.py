@@ -36,7 +36,6 @@ def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
     ):
         try:
             assert process.stdout is not None
-            # The line comes a moment before the port answers; exporters try again until it does.
             first = process.stdout.readline()
             assert first.startswith("assaykit engine on http://127.0.0.1:"), log.read_text(encoding="utf-8")
             yield first.split()[-1]
@@ -47,6 +46,7 @@ def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+    assert process.returncode == 0
     _assert_empty(log)
 
 
