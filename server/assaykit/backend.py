@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from assaykit.api.client import Api
-from assaykit.errors import Unauthorized
+from assaykit.api.client import DEADLINE_S, Api
+from assaykit.errors import Unauthorized, Unavailable
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
 LOCAL_URL = "http://engine.local"
+CONNECT_S = 10
 
 
 @asynccontextmanager
@@ -52,6 +53,8 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.ax_key}"},
         follow_redirects=False,
+        # The client's deadline is for the whole call; httpx's own five seconds would end a slow answer before it.
+        timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
     )
 
 
@@ -77,9 +80,16 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
     async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
         # The engine owns a task group, which one and the same task has to enter and leave: this one.
-        from assaykit.engine import Engine  # noqa: PLC0415  (SQLAlchemy is imported when it is first needed)
+        from assaykit.engine import Engine, make_private  # noqa: PLC0415  (SQLAlchemy is imported when it is first needed)
 
         settings = self._settings
+        try:
+            make_private(settings.home)
+        except OSError as error:
+            raise Unavailable(
+                f"The folder that keeps the data cannot be used: {error.strerror}.",
+                "Set ASSAYKIT_HOME to a folder that you may write to.",
+            ) from error
         async with Engine.open(settings.home, key=self._key, environment=settings.environment) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()
