@@ -13,8 +13,8 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from assaykit.api.client import Api
-from assaykit.errors import Unauthorized
+from assaykit.api.client import DEADLINE_S, Api
+from assaykit.errors import Unauthorized, Unavailable
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from assaykit.engine import Engine
 
 LOCAL_URL = "http://engine.local"
+CONNECT_S = 10
 
 
 @asynccontextmanager
@@ -55,6 +56,8 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.ax_key}"},
         follow_redirects=False,
+        # The client's deadline is for the whole call; httpx's own five seconds would end a slow answer before it.
+        timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
     )
 
 

@@ -4,6 +4,7 @@ A key that merely lies in the environment never switches a user to a production 
 `ASSAYKIT_BACKEND` says so.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ class Settings:
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    named = [part for part in environment.get("ASSAYKIT_FILES", "").split(":") if part.strip()]
+    named = [part for part in environment.get("ASSAYKIT_FILES", "").split(os.pathsep) if part.strip()]
     hosts = [environment[name] for name in PROJECT_FOLDER_VARIABLES if environment.get(name)]
     folders = [Path(part).expanduser() for part in (*named, *hosts)]
     return tuple(dict.fromkeys([*folders, Path.cwd()]))

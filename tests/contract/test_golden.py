@@ -79,7 +79,8 @@ CLASSES = wire_classes()
 
 def parsed(name: str) -> BaseModel:
     golden = GOLDENS[name]
-    return CLASSES[golden.model].model_read(json.dumps(golden.body))
+    model = CLASSES[golden.model]
+    return model.read(json.dumps(golden.body)) if issubclass(model, ReplyBody) else model.model_validate(golden.body)
 
 
 def dumped(name: str) -> dict[str, Any]:

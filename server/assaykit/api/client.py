@@ -17,9 +17,6 @@ Reply = TypeVar("Reply", bound=ReplyBody)
 DEADLINE_S = 60.0
 """Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
 
-REPLY_LIMIT = 64 * 1024 * 1024
-"""Largest reply we read, in bytes."""
-
 
 def path(*parts: str) -> str:
     """A path of the contract; each part is percent-encoded, so that an id cannot become a path."""
