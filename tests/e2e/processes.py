@@ -1,113 +1,64 @@
-"""Processes of ours as a host starts them: an environment of their own, JSON-RPC over their pipes, deadlines."""
+"""The two programs a user starts, as processes of their own: the engine that takes spans, and the MCP server."""
 
-import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from subprocess import PIPE
-from typing import Any
 
-import anyio
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.caller import Caller
 
-import assaykit
+KEY = "key-of-the-engine"
 
-SERVER = [sys.executable, "-m", "assaykit"]
-START_S = 60
-"""For a start on a busy machine; a deadline, not a wait."""
-
-LONGEST_LINE = 1 << 20
-PROTOCOL = "2025-11-25"
+_FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
+_STOP_S = 20
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A store of its own, and nothing of the caller's but where programs are found."""
-    package = str(Path(assaykit.__file__).parents[1])
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": package, "ASSAYKIT_HOME": str(home), **more}
+    """The caller's environment without what would lead elsewhere, with the store at `home`.
+
+    Warnings are shown: on stderr a process tells what it leaves open.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "ASSAYKIT_HOME": str(home), "ASSAYKIT_ENGINE_KEY": KEY, "PYTHONWARNINGS": "default", **more}
 
 
-class Server:
-    """A server process, spoken to line by line."""
-
-    def __init__(self, process: Process, errors: Path) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self.process = process
-        self.lines: list[str] = []
-        self._stdin = process.stdin
-        self._stdout = BufferedByteReceiveStream(process.stdout)
-        self._errors = errors
-        self._asked = 0
-
-    async def initialize(self) -> None:
-        """The handshake of a host."""
-        client = {"name": "test", "version": "1"}
-        await self.ask("initialize", protocolVersion=PROTOCOL, capabilities={}, clientInfo=client)
-        await self._write({"method": "notifications/initialized"})
-
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """The data of a tool call that must succeed."""
-        result = await self.ask("tools/call", name=tool, arguments=arguments)
-        assert not result.get("isError"), result["content"]
-        return result["structuredContent"]
-
-    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The result of a request."""
-        await self.send(method, **params)
-        while (message := await self.next_message()).get("id") != self._asked:
-            pass
-        return message["result"]
-
-    async def send(self, method: str, **params: Any) -> None:
-        """A request whose answer nobody waits for."""
-        self._asked += 1
-        await self._write({"id": self._asked, "method": method, "params": params})
-
-    async def next_message(self) -> dict[str, Any]:
-        """The next line of stdout, which must be a message."""
-        line = (await self._stdout.receive_until(b"\n", LONGEST_LINE)).decode()
-        self.lines.append(line)
-        return json.loads(line)
-
-    async def hang_up(self) -> None:
-        """End stdin, as a host does that goes away."""
-        await self._stdin.aclose()
-
-    async def ended(self, within_s: float) -> int:
-        """The exit status of the process; what it still writes is kept in `lines`."""
-        with anyio.fail_after(within_s):
-            rest = b""
+@contextmanager
+def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
+    """An `assaykit engine` process; its address. It must end when asked, without a word on stderr."""
+    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first.startswith("assaykit engine on http://127.0.0.1:"), log.read_text(encoding="utf-8")
+            yield first.split()[-1]
+        finally:
+            process.terminate()
             try:
-                while True:
-                    rest += await self._stdout.receive()
-            except anyio.EndOfStream:
-                self.lines += rest.decode().splitlines()
-            return await self.process.wait()
-
-    def stderr(self) -> str:
-        """What it has written to stderr."""
-        return self._errors.read_text(encoding="utf-8")
-
-    async def _write(self, message: Mapping[str, Any]) -> None:
-        await self._stdin.send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    assert process.returncode == 0
+    _assert_empty(log)
 
 
 @asynccontextmanager
-async def serving(
-    home: Path, command: list[str] = SERVER, *, deadline_s: float = START_S, **more: str
-) -> AsyncGenerator[Server]:
-    """A server process on the store in `home`, killed at the end unless it has ended itself."""
-    errors = home / "stderr.txt"
-    with errors.open("w", encoding="utf-8") as stderr, anyio.fail_after(deadline_s):
-        process = await anyio.open_process(
-            command, stdin=PIPE, stdout=PIPE, stderr=stderr, env=environment(home, **more)
-        )
-        async with process:
-            try:
-                yield Server(process, errors)
-            finally:
-                if process.returncode is None:
-                    process.kill()
+async def mcp_server(variables: Mapping[str, str], log: Path) -> AsyncGenerator[Caller]:
+    """An `assaykit` process over stdio and a client of it. It too must end without a word on stderr."""
+    server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(variables))
+    with log.open("w", encoding="utf-8") as errors:
+        async with Client(stdio_client(server, errors)) as client:
+            yield Caller(client)
+    _assert_empty(log)
+
+
+def _assert_empty(log: Path) -> None:
+    assert log.read_text(encoding="utf-8") == ""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tests.e2e.processes import environment
 
+import assaykit
+
 # An audit hook sees every connection of a process, also those below `socket.socket`, and cannot be taken out again.
 GUARD = """
 import ipaddress, os, sys
@@ -52,9 +54,8 @@ class Sealed:
         self._guard = folder / "guard"
         self._guard.mkdir()
         (self._guard / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
-        plain = environment(folder)
-        path = os.pathsep.join([str(self._guard), plain["PYTHONPATH"]])
-        self.environment = {**plain, "PYTHONPATH": path}
+        path = os.pathsep.join([str(self._guard), str(Path(assaykit.__file__).parents[1])])
+        self.environment = environment(folder, PYTHONPATH=path)
 
     def started(self) -> list[str]:
         """The command line of every process that carried the guard."""

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.processes import SERVER
+from tests.e2e.pipes import SERVER
 from tests.e2e.sealed import Sealed
 
 DEADLINE_S = 100

@@ -1,7 +1,6 @@
 """A client that is not ours and not in Python: the MCP Inspector, over stdio."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,8 +9,10 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
-from tests.e2e.processes import SERVER, environment
+from tests.e2e.pipes import SERVER
+from tests.e2e.processes import environment
 
+import assaykit
 from assaykit import __version__
 
 # On an older Node, npm quietly takes an older version than asked for, unless the version is exact.
@@ -25,12 +26,12 @@ def inspect(folder: Path, *arguments: str) -> dict[str, Any]:
     npx = shutil.which("npx")
     if npx is None:
         pytest.skip("npx is not installed")
-    ours = environment(folder)
-    given = [part for name in ("ASSAYKIT_HOME", "PYTHONPATH") for part in ("-e", f"{name}={ours[name]}")]
+    package = Path(assaykit.__file__).parents[1]
+    given = ["-e", f"ASSAYKIT_HOME={folder}", "-e", f"PYTHONPATH={package}"]
     ended = subprocess.run(
         [npx, "--yes", INSPECTOR, "--cli", *given, *command(), *arguments],
         # npx finds its cache and its settings as its user has them.
-        env={**os.environ, "npm_config_update_notifier": "false"},
+        env=environment(folder, npm_config_update_notifier="false"),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -6,7 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.e2e.processes import SERVER, environment, serving
+from tests.e2e.pipes import SERVER, serving
+from tests.e2e.processes import environment
 
 HEAVY = {
     "aiohttp",

@@ -14,9 +14,11 @@ import httpx
 import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from tests.e2e.processes import SERVER, START_S, Server, environment, serving
+from tests.e2e.pipes import SERVER, START_S, Server, serving
+from tests.e2e.processes import environment
 from tests.scripted_model import ScriptedModel
 
+import assaykit
 from assaykit import __version__, sample
 from assaykit.engine import Engine
 
@@ -55,7 +57,7 @@ async def test_a_client_of_either_era_lists_and_calls_the_tools(tmp_path: Path, 
 
 async def test_stdout_carries_only_messages_even_when_a_library_prints(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(PRINTING, encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), environment(tmp_path)["PYTHONPATH"]])
+    path = os.pathsep.join([str(tmp_path), str(Path(assaykit.__file__).parents[1])])
     async with serving(tmp_path, PYTHONPATH=path) as server:
         await server.initialize()
         await server.call("get_status")
@@ -128,11 +130,13 @@ async def test_a_signal_ends_the_server(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_one_line_and_no_traceback(tmp_path: Path, variables: dict[str, str], said: str) -> None:
+    # The SDK leaves its own streams open when a server cannot start.
+    quiet = {"PYTHONWARNINGS": "ignore::ResourceWarning"}
     ended = subprocess.run(
         SERVER,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env=environment(tmp_path, **variables),
+        env=environment(tmp_path, **quiet, **variables),
         check=False,
         encoding="utf-8",
         timeout=START_S,

@@ -220,7 +220,7 @@ def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
     query = (
         sa.select(run_items.c.state, sa.func.count()).where(run_items.c.run_id == run_id).group_by(run_items.c.state)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def report(connection: sa.Connection, run_id: str) -> RunReport:
@@ -233,7 +233,7 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
     scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
-    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)).tuples():
+    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     causes: dict[str, list[RunOutcome]] = {"FAILED": [], "SKIPPED": []}
     why = sa.func.coalesce(c.detail, c.reason)
@@ -243,7 +243,7 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
         .group_by(c.state, why)
         .order_by(sa.func.count().desc())
     )
-    for state, reason, number, example in connection.execute(unscored).tuples():
+    for state, reason, number, example in connection.execute(unscored):
         causes[state].append(RunOutcome(reason=reason or "no reason given", rows=number, example=example))
     return RunReport(
         labels=labels,
