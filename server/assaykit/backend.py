@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import httpx
 
 from assaykit.api.client import Api
@@ -18,6 +19,8 @@ from assaykit.settings import Settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
+
+    from assaykit.engine import Engine
 
 LOCAL_URL = "http://engine.local"
 
@@ -77,9 +80,15 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
     async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
         # The engine owns a task group, which one and the same task has to enter and leave: this one.
-        from assaykit.engine import Engine  # noqa: PLC0415  (SQLAlchemy is imported when it is first needed)
-
+        engine_type = await anyio.to_thread.run_sync(_engine_type)
         settings = self._settings
-        async with Engine.open(settings.home, key=self._key, environment=settings.environment) as engine:
+        async with engine_type.open(settings.home, key=self._key, environment=settings.environment) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()
+
+
+def _engine_type() -> "type[Engine]":
+    # SQLAlchemy comes with it and takes a good part of a second: when it is first needed, and in a thread.
+    from assaykit.engine import Engine  # noqa: PLC0415
+
+    return Engine

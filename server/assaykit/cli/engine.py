@@ -4,10 +4,10 @@ import socket
 
 import anyio
 import click
-import uvicorn
 
 from assaykit import logs
 from assaykit.cli.listening import HOST, listen
+from assaykit.cli.listening import serve as serve_app
 from assaykit.cli.tokens import minted
 from assaykit.engine import Engine
 from assaykit.settings import Settings
@@ -38,8 +38,7 @@ def serve(settings: Settings, port: int) -> None:
 
 async def _serve(settings: Settings, key: str, listener: socket.socket) -> None:
     async with Engine.open(settings.home, key=key, environment=settings.environment) as engine:
-        config = uvicorn.Config(engine.app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await serve_app(engine.app, listener, lifespan=False)
 
 
 def _engine_key(settings: Settings) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from functools import partial
 from typing import Literal, cast
 
 import anyio
@@ -30,9 +31,7 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
     Raises:
         Unavailable: the port is taken.
     """
-    import uvicorn
-
-    from assaykit.cli.listening import HOST, listen
+    from assaykit.cli.listening import HOST, listen, serve
     from assaykit.cli.tokens import minted
     from assaykit.guard import Guard
     from assaykit.server import create_server
@@ -45,8 +44,7 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
     address = f"http://{HOST}:{listener.getsockname()[1]}/{'mcp' if transport == 'http' else 'sse'}"
     click.echo(f"assaykit over {'Streamable HTTP' if transport == 'http' else 'SSE (legacy)'} on {address}")
     click.echo(f"send    Authorization: Bearer <token>\ntoken   in {at}")
-    config = uvicorn.Config(Guard(app, token), log_config=None, timeout_graceful_shutdown=5)
-    anyio.run(uvicorn.Server(config).serve, [listener])
+    anyio.run(partial(serve, Guard(app, token), listener, lifespan=True))
 
 
 def _configure_logs(settings: Settings, *more: str) -> None:
