@@ -266,7 +266,7 @@ def _causes(connection: sa.Connection, run_id: str, state: ItemState) -> list[Ru
     )
     return [
         RunOutcome(reason=reason or "no reason given", rows=number, example=example)
-        for reason, number, example in connection.execute(query).tuples()
+        for reason, number, example in connection.execute(query)
     ]
 
 
