@@ -41,7 +41,9 @@ def span(
         "startTimeUnixNano": str(start),
         "endTimeUnixNano": str(start + ms * 1_000_000),
         "attributes": [
-            {"key": key.replace("__", "."), "value": _value(value)} for key, value in values.items() if value is not None
+            {"key": key.replace("__", "."), "value": _value(value)}
+            for key, value in values.items()
+            if value is not None
         ],
         "status": {"code": _STATUS[status]},
     }
@@ -67,9 +69,7 @@ async def send(home: Path, spans: Sequence[Span], project: str = PROJECT) -> Non
     resource = {"attributes": [{"key": "openinference.project.name", "value": {"stringValue": project}}]}
     body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": list(spans)}]}]}
     async with rest(home) as client:
-        answer = await client.post(
-            "/v1/traces", content=json.dumps(body), headers={"Content-Type": "application/json"}
-        )
+        answer = await client.post("/v1/traces", content=json.dumps(body), headers={"Content-Type": "application/json"})
     answer.raise_for_status()
     assert answer.json() == {}, answer.text
 

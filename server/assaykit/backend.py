@@ -5,8 +5,8 @@ that a server which is only asked for its tools imports and touches nothing.
 """
 
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,7 +14,7 @@ import anyio.to_thread
 import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
-from assaykit.errors import Unauthorized, Unavailable
+from assaykit.errors import Unauthorized
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,15 +83,15 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
     async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
         # The engine owns a task group, which one and the same task has to enter and leave: this one.
-        engine_type = await anyio.to_thread.run_sync(_engine_type)
+        open_engine = await anyio.to_thread.run_sync(_engine_opener)
         settings = self._settings
-        async with engine_type.open(settings.home, key=self._key, environment=settings.environment) as engine:
+        async with open_engine(settings.home, key=self._key, environment=settings.environment) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()
 
 
-def _engine_type() -> "type[Engine]":
+def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
     # SQLAlchemy comes with it and takes a good part of a second: when it is first needed, and in a thread.
     from assaykit.engine import Engine  # noqa: PLC0415
 
-    return Engine
+    return Engine.open

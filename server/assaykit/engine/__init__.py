@@ -15,6 +15,7 @@ from assaykit.engine.models import Models
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
+from assaykit.errors import Unavailable
 
 STORE = "assaykit.db"
 
@@ -72,7 +73,17 @@ class Engine:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder for its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.name == "posix":
-        folder.chmod(0o700)
+    """Make the folder for its owner alone.
+
+    Raises:
+        Unavailable: it cannot be made, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder {str(folder)!r} cannot be used: {error.strerror}.",
+            "Set ASSAYKIT_HOME to a folder that you may write to.",
+        ) from error

@@ -58,7 +58,7 @@ async def trigger_backfill(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
-    """Score past rows once: with a task, or with evaluators on a project; of the last 7 days without window.
+    """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
 
     Filter and mappings are checked on real rows first. For evaluators an equal task is reused, else created.
 
@@ -133,7 +133,7 @@ async def wait_for_run(
 ) -> Reply:
     """Wait until a run ends, with progress. After timeout it says "still running": call it again.
 
-    Giving up waiting never stops the run.
+    Giving up never stops the run.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.

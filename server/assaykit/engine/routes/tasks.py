@@ -1,5 +1,8 @@
 """REST routes of tasks."""
 
+from typing import cast
+
+from pydantic import field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -9,6 +12,20 @@ from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import tasks
 from assaykit.errors import Unsupported
 from assaykit.wire.tasks import CreateTaskRequest
+
+
+class _CreateTask(CreateTaskRequest):
+    """The request, with a word about the null that `TaskEvaluatorInput(evaluator_id=...)` of the `arize` SDK sends."""
+
+    @field_validator("evaluators", mode="before")
+    @classmethod
+    def _has_no_null(cls, entries: object) -> object:
+        if isinstance(entries, list) and None in cast("list[object]", entries):
+            raise ValueError(
+                "an entry is null and names no evaluator; with the arize SDK, wrap it: "
+                "TaskEvaluatorInput(SpanEvaluatorInput(evaluator_id=...))"
+            )
+        return cast("object", entries)
 
 
 async def list_tasks(request: Request) -> Response:
@@ -31,7 +48,7 @@ async def list_tasks(request: Request) -> Response:
 
 async def create_task(request: Request) -> Response:
     """`POST /v2/tasks`."""
-    wanted = await body(request, CreateTaskRequest)
+    wanted = await body(request, _CreateTask)
     _refuse_later_kinds(wanted)
     here = engine(request)
     return created(await here.database.write(tasks.create, wanted, here.clock))
