@@ -88,7 +88,8 @@ def bootstrap_interval(
         raise Invalid(
             "an interval needs at least one difference, got none.", "Compare experiments that share examples."
         )
-    moved = [difference for difference in differences if difference != 0]
+    # In order of size: the ids of the examples, which a store makes up, must not move the interval.
+    moved = sorted(difference for difference in differences if difference != 0)
     if len(moved) > RESAMPLED_AT_MOST:
         half = _z((1 + level) / 2) * standard_deviation(differences) / math.sqrt(n)
         mean = math.fsum(differences) / n
