@@ -147,7 +147,8 @@ class Names:
         if not every:
             raise NotFound(f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
         shown = _listed(every[: NEAR_NAMES * 2])
-        raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`.")
+        argument = kind.noun.removeprefix("AI ")
+        raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{argument}`.")
 
     async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
         return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]

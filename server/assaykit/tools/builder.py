@@ -9,6 +9,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -54,8 +55,9 @@ def discover() -> Iterator[tuple[str, Definition]]:
                 yield name, value
 
 
+@cache
 def build(definition: Definition) -> Tool:
-    """The tool as the SDK wants it."""
+    """The tool as the SDK wants it; it knows nothing of its server, so all servers of a process share it."""
     function, effect = definition
     built = _Tool.from_function(
         function,
