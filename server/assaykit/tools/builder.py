@@ -9,6 +9,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -22,7 +23,7 @@ from pydantic import ValidationError
 from assaykit import tools
 from assaykit.errors import AssayError, Invalid, NotFound
 from assaykit.session import Session
-from assaykit.tools.replies import Reply, clip
+from assaykit.tools.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
 
 Effect = Literal["read", "add", "change", "delete"]
@@ -54,8 +55,9 @@ def discover() -> Iterator[tuple[str, Definition]]:
                 yield name, value
 
 
+@cache
 def build(definition: Definition) -> Tool:
-    """The tool as the SDK wants it."""
+    """The tool as the SDK wants it; it knows nothing of its server, so all servers of a process share it."""
     function, effect = definition
     built = _Tool.from_function(
         function,
@@ -181,4 +183,5 @@ class _Tool(Tool):
         return Invalid(describe(error, names), f"{self.name} takes: {', '.join(names) or 'no arguments'}.")
 
     def _told(self, error: AssayError) -> ToolError:
-        return ToolError(json.dumps(error.as_dict(), ensure_ascii=False, separators=(",", ":")))
+        told = {**error.as_dict(), "message": clip_message(error.message)}
+        return ToolError(json.dumps(told, ensure_ascii=False, separators=(",", ":")))
