@@ -229,7 +229,7 @@ def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, M
     c = run_items.c
     query = sa.select(c.run_id, c.state, sa.func.count()).where(c.run_id.in_(run_ids)).group_by(c.run_id, c.state)
     found: dict[str, dict[str, int]] = {run_id: {} for run_id in run_ids}
-    for run_id, state, number in connection.execute(query).tuples():
+    for run_id, state, number in connection.execute(query):
         found[run_id][state] = number
     return found
 
@@ -244,7 +244,7 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
     scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
-    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)).tuples():
+    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     return RunReport(
         labels=labels,
@@ -266,7 +266,7 @@ def _causes(connection: sa.Connection, run_id: str, state: ItemState) -> list[Ru
     )
     return [
         RunOutcome(reason=reason or "no reason given", rows=number, example=example)
-        for reason, number, example in connection.execute(query).tuples()
+        for reason, number, example in connection.execute(query)
     ]
 
 
