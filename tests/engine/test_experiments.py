@@ -35,7 +35,9 @@ async def test_runs_are_appended_at_the_end_and_move_updated_at(door: Door, cloc
     rows = await door.runs_of(experiment)
     assert [row["output"] for row in rows] == ["first", "second"]
     assert answer["run_ids"] == [rows[1]["id"]]
-    assert answer["updated_at"] == (await door.get(f"/v2/experiments/{experiment}"))["updated_at"] > answer["created_at"]
+    assert (
+        answer["updated_at"] == (await door.get(f"/v2/experiments/{experiment}"))["updated_at"] > answer["created_at"]
+    )
 
 
 async def test_the_runs_of_a_dataset_must_say_which_example_they_belong_to(door: Door) -> None:

@@ -46,7 +46,7 @@ async def test_a_task_is_answered_as_it_was_made_with_the_names_of_its_evaluator
         ({"project_id": "p", "type": "RUN_EXPERIMENT"}, "needs dataset_id and run_configuration"),
         ({"project_id": "p", "query_filter": "  "}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "query_filter": ""}]}, "blank"),
-        ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "columns": {}}]}, "columns"),
+        ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "columns": 1}]}, "columns"),
         ({"project_id": "p", "sampling": 0.5}, "did you mean 'sampling_rate'"),
     ],
 )
