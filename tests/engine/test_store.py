@@ -98,7 +98,7 @@ def test_alembic_is_imported_to_migrate_and_not_for_a_store_that_is_up_to_date(t
 
 
 def test_processes_that_start_together_on_a_new_folder_all_come_up(tmp_path: Path) -> None:
-    together = [begun(tmp_path / "home") for _ in range(3)]
+    together = [begun(tmp_path / "home") for _ in range(2)]
     assert [said(process) for process in together]
     with plain(tmp_path / "home" / STORE) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrations.HEAD,)]
