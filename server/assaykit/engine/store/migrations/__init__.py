@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from assaykit.errors import Unavailable
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under `versions/`."""
 
 
