@@ -120,9 +120,7 @@ def of_trace(
     return _full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
 
 
-def delete(
-    connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]
-) -> DeleteSpansResponse:
+def delete(connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]) -> DeleteSpansResponse:
     """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
 
     Raises:
