@@ -19,6 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from assaykit import wire
+from assaykit.wire.bodies import ReplyBody
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -79,7 +80,8 @@ CLASSES = wire_classes()
 
 def parsed(name: str) -> BaseModel:
     golden = GOLDENS[name]
-    return CLASSES[golden.model].model_read(json.dumps(golden.body))
+    model, body = CLASSES[golden.model], json.dumps(golden.body)
+    return model.read(body) if issubclass(model, ReplyBody) else model.model_validate_json(body)
 
 
 def dumped(name: str) -> dict[str, Any]:

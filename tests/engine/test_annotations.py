@@ -4,11 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
-from tests.engine.rest import DAY, NOW, SECOND, Body, Rest, at, opened, span, span_id, trace_id
+from tests.engine.door import DAY, NOW, SECOND, Body, span_id
+from tests.engine.rest import Rest, at, opened, span, trace_id
 
 from assaykit.engine.store.tables import annotations
 from assaykit.wire import ids
@@ -17,8 +16,8 @@ VALUES = [{"label": "good", "score": 1}, {"label": "bad", "score": 0}, {"label":
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
-    async with opened(tmp_path) as rest:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
+    async with opened(home) as rest:
         yield rest
 
 
@@ -28,13 +27,11 @@ def config_body(rest: Rest, kind: str, name: str, **fields: Any) -> Body:
 
 async def configs(rest: Rest) -> dict[str, str]:
     """One config of each type: quality, rating and note."""
-    bodies = [
-        config_body(rest, "CATEGORICAL", "quality", values=VALUES, optimization_direction="MAXIMIZE"),
-        config_body(rest, "CONTINUOUS", "rating", minimum_score=1, maximum_score=5),
-        config_body(rest, "FREEFORM", "note"),
-    ]
-    made = [await rest.create("/v2/annotation-configs", body) for body in bodies]
-    return {config["name"]: config["id"] for config in made}
+    return {
+        "quality": await rest.config("CATEGORICAL", "quality", values=VALUES, optimization_direction="MAXIMIZE"),
+        "rating": await rest.config("CONTINUOUS", "rating", minimum_score=1, maximum_score=5),
+        "note": await rest.config("FREEFORM", "note"),
+    }
 
 
 def record(record_id: str, *values: Body) -> Body:
@@ -42,13 +39,13 @@ def record(record_id: str, *values: Body) -> Body:
 
 
 def said(given: Sequence[Body]) -> list[Body]:
-    """Annotations without when they were made."""
-    return [{key: value for key, value in each.items() if key != "updated_at"} for each in given]
+    """What annotations hold, without when they were made."""
+    return [{key: value for key, value in each.items() if key != "updated_at" and value is not None} for each in given]
 
 
 async def annotate(rest: Rest, project: str, *records: Body, **fields: Any) -> None:
     body = {"project_id": project, "annotations": list(records), **fields}
-    response = await rest.http.post("/v2/spans/annotate", json=body)
+    response = await rest.door.http.post("/v2/spans/annotate", json=body)
     assert (response.status_code, response.content) == (202, b""), response.text
 
 
@@ -131,11 +128,11 @@ async def test_a_name_is_taken_once_in_a_space(rest: Rest) -> None:
 
 async def test_a_deleted_config_leaves_its_annotations(rest: Rest) -> None:
     made = await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     await annotate(rest, project, record(span_id(1), {"name": "note", "text": "odd"}))
     await rest.ask("DELETE", f"/v2/annotation-configs/{made['note']}", status=204)
     assert "'" + made["note"] in await rest.refused(404, "GET", f"/v2/annotation-configs/{made['note']}")
-    assert said((await rest.spans(project))[0]["annotations"]) == [{"name": "note", "text": "odd"}]
+    assert said((await rest.door.spans(project))[0]["annotations"]) == [{"name": "note", "text": "odd"}]
     again = record(span_id(1), {"name": "note", "text": "even"})
     assert "'note'" in await refused(rest, 422, project, again)
 
@@ -145,10 +142,10 @@ async def test_a_deleted_config_leaves_its_annotations(rest: Rest) -> None:
 
 async def test_annotations_of_a_span_are_answered_with_it(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1), span(2))
+    project = await rest.door.send(span(1), span(2))
     quality = {"name": "quality", "label": "good", "text": "clear"}
     await annotate(rest, project, record(span_id(1), quality, {"name": "rating", "score": 4.5}))
-    spans = {each["context"]["span_id"]: each for each in await rest.spans(project)}
+    spans = {each["context"]["span_id"]: each for each in await rest.door.spans(project)}
     assert said(spans[span_id(1)]["annotations"]) == [
         {"name": "quality", "label": "good", "score": 1.0, "text": "clear"},
         {"name": "rating", "score": 4.5},
@@ -160,11 +157,11 @@ async def test_annotations_of_a_span_are_answered_with_it(rest: Rest) -> None:
 
 async def test_what_is_not_said_again_stays_and_null_takes_it_away(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
 
     async def after(*values: Body) -> list[Body]:
         await annotate(rest, project, record(span_id(1), *values))
-        return said((await rest.spans(project))[0]["annotations"])
+        return said((await rest.door.spans(project))[0]["annotations"])
 
     assert await after({"name": "quality", "label": "good"}) == [{"name": "quality", "label": "good", "score": 1.0}]
     note = await after({"name": "quality", "text": "sure"})
@@ -180,20 +177,20 @@ async def test_what_is_not_said_again_stays_and_null_takes_it_away(rest: Rest) -
 
 async def test_annotating_twice_alike_changes_nothing(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     given = record(span_id(1), {"name": "quality", "label": "good"})
     await annotate(rest, project, given)
-    first = await rest.spans(project)
+    first = await rest.door.spans(project)
     await annotate(rest, project, given)
-    assert await rest.spans(project) == first
+    assert await rest.door.spans(project) == first
 
 
 async def test_a_trace_is_annotated_by_its_root_span_or_its_id(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1), span(2, trace=1, parent=1), span(3))
+    project = await rest.door.send(span(1), span(2, trace=1, parent=1), span(3))
     await annotate(rest, project, record(span_id(1), {"name": "note", "text": "a"}), granularity="TRACE")
     await annotate(rest, project, record(trace_id(3), {"name": "note", "text": "b"}), granularity="trace")
-    spans = {each["context"]["span_id"]: each for each in await rest.spans(project)}
+    spans = {each["context"]["span_id"]: each for each in await rest.door.spans(project)}
     texts = [spans[span_id(number)]["trace_annotations"][0]["text"] for number in (1, 2, 3)]
     assert texts == ["a", "a", "b"]
     assert all(each["annotations"] == [] for each in spans.values())
@@ -203,7 +200,7 @@ async def test_a_trace_is_annotated_by_its_root_span_or_its_id(rest: Rest) -> No
 
 async def test_a_session_is_annotated_by_its_id(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1, session__id="chat-1"))
+    project = await rest.door.send(span(1, session__id="chat-1"))
     note = {"name": "note", "text": "a"}
     await annotate(rest, project, record("chat-1", note), granularity="SESSION")
     assert "chat-2" in await refused(rest, 404, project, record("chat-2", note), granularity="SESSION")
@@ -211,21 +208,21 @@ async def test_a_session_is_annotated_by_its_id(rest: Rest) -> None:
 
 async def test_one_unknown_record_refuses_the_whole_request(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     note = {"name": "note", "text": "a"}
     detail = await refused(rest, 404, project, record(span_id(1), note), record(span_id(9), note))
     assert span_id(9) in detail
     assert "1 of 2" in detail
-    assert (await rest.spans(project))[0]["annotations"] == []
+    assert (await rest.door.spans(project))[0]["annotations"] == []
 
 
 async def test_a_span_of_another_project_is_unknown(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
-    other = await rest.send(span(2), project="other")
+    project = await rest.door.send(span(1))
+    other = await rest.door.send(span(2), project="other")
     await refused(rest, 404, other, record(span_id(1), {"name": "note", "text": "a"}))
     assert "'x'" in await refused(rest, 404, "x", record(span_id(1), {"name": "note", "text": "a"}))
-    assert (await rest.spans(project))[0]["annotations"] == []
+    assert (await rest.door.spans(project))[0]["annotations"] == []
 
 
 @pytest.mark.parametrize(
@@ -244,24 +241,24 @@ async def test_a_span_of_another_project_is_unknown(rest: Rest) -> None:
 )
 async def test_a_value_that_its_config_does_not_offer_is_refused(rest: Rest, value: Body, words: list[str]) -> None:
     await configs(rest)
-    project = await rest.send(span(1), span(2))
+    project = await rest.door.send(span(1), span(2))
     fine = record(span_id(2), {"name": "note", "text": "fine"})
     detail = await refused(rest, 422, project, fine, record(span_id(1), value))
     assert all(word in detail for word in words), detail
-    assert all(each["annotations"] == [] for each in await rest.spans(project))
+    assert all(each["annotations"] == [] for each in await rest.door.spans(project))
 
 
 @pytest.mark.parametrize("score", [1, 5, 2.5])
 async def test_the_bounds_themselves_are_within(rest: Rest, score: float) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     await annotate(rest, project, record(span_id(1), {"name": "rating", "score": score}))
-    assert (await rest.spans(project))[0]["annotations"][0]["score"] == score
+    assert (await rest.door.spans(project))[0]["annotations"][0]["score"] == score
 
 
 async def test_a_record_or_a_name_that_is_there_twice_is_refused(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     note = {"name": "note", "text": "a"}
     assert "more than once" in await refused(rest, 400, project, record(span_id(1), note, note))
     assert "more than once" in await refused(rest, 400, project, record(span_id(1), note), record(span_id(1), note))
@@ -269,7 +266,7 @@ async def test_a_record_or_a_name_that_is_there_twice_is_refused(rest: Rest) -> 
 
 async def test_records_are_looked_for_in_the_last_31_days_unless_a_window_is_given(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1, ago_ns=30 * DAY), span(2, ago_ns=40 * DAY))
+    project = await rest.door.send(span(1, ago_ns=30 * DAY), span(2, ago_ns=40 * DAY))
     note = {"name": "note", "text": "a"}
     await annotate(rest, project, record(span_id(1), note))
     assert "start_time" in await refused(rest, 404, project, record(span_id(2), note))
@@ -282,7 +279,7 @@ async def test_records_are_looked_for_in_the_last_31_days_unless_a_window_is_giv
 
 async def test_sessions_have_a_shorter_window_and_come_by_the_hundred(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1, ago_ns=8 * DAY, session__id="old"))
+    project = await rest.door.send(span(1, ago_ns=8 * DAY, session__id="old"))
     note = {"name": "note", "text": "a"}
     await refused(rest, 404, project, record("old", note), granularity="SESSION")
     many = [record(f"chat-{number}", note) for number in range(101)]
@@ -291,7 +288,7 @@ async def test_sessions_have_a_shorter_window_and_come_by_the_hundred(rest: Rest
 
 async def test_a_thousand_records_are_taken_and_no_more(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(*(span(number) for number in range(1000)))
+    project = await rest.door.send(*(span(number) for number in range(1000)))
     records = [record(span_id(number), {"name": "rating", "score": 3}) for number in range(1000)]
     await annotate(rest, project, *records)
     body = {"project_id": project, "filter": "annotation.rating.score = 3"}
@@ -302,7 +299,7 @@ async def test_a_thousand_records_are_taken_and_no_more(rest: Rest) -> None:
 
 async def test_filters_see_annotations(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1), span(2), span(3))
+    project = await rest.door.send(span(1), span(2), span(3))
     await annotate(
         rest,
         project,
@@ -311,7 +308,7 @@ async def test_filters_see_annotations(rest: Rest) -> None:
     )
 
     async def found(text: str) -> list[str]:
-        return sorted(each["context"]["span_id"] for each in await rest.spans(project, filter=text))
+        return sorted(each["context"]["span_id"] for each in await rest.door.spans(project, filter=text))
 
     assert await found("annotation.quality.label = 'good'") == [span_id(1)]
     assert await found("annotation.rating.score > 2") == [span_id(2)]
@@ -322,29 +319,26 @@ async def test_filters_see_annotations(rest: Rest) -> None:
 
 async def test_columns_left_out_are_left_out_of_annotations_too(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     given = record(span_id(1), {"name": "quality", "label": "good"}, {"name": "note", "text": "long text"})
     await annotate(rest, project, given)
-    (kept,) = await rest.spans(project, included_columns=["annotation.note.text"], truncate_string_length=4)
+    (kept,) = await rest.door.spans(project, included_columns=["annotation.note.text"], truncate_string_length=4)
     assert said(kept["annotations"]) == [{"name": "note", "text": "long"}]
-    (kept,) = await rest.spans(project, included_columns=["name"])
+    (kept,) = await rest.door.spans(project, included_columns=["name"])
     assert kept["annotations"] == []
 
 
 async def test_a_judge_sees_annotations_as_columns(rest: Rest) -> None:
     await configs(rest)
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     await annotate(rest, project, record(span_id(1), {"name": "note", "text": "ask for a refund"}))
-    evaluator = await rest.code_evaluator()
+    evaluator = await rest.door.evaluator()
     mapped = {"evaluator_id": evaluator, "column_mappings": {"output": "annotation.note.text"}}
     body = {"name": "t", "type": "CODE_EVALUATION", "project_id": project, "evaluators": [mapped]}
     task = (await rest.create("/v2/tasks", body))["id"]
-    run = (await rest.create(f"/v2/tasks/{task}/trigger", {}))["id"]
-    with anyio.fail_after(10):
-        while (await rest.get(f"/v2/task-runs/{run}"))["status"] not in {"COMPLETED", "FAILED", "CANCELLED"}:
-            await anyio.lowlevel.checkpoint()
-    (scored,) = await rest.spans(project)
-    assert [verdict["name"] for verdict in scored["evaluations"]] == ["refund"]
+    await rest.door.run(task)
+    (scored,) = await rest.door.spans(project)
+    assert [verdict["name"] for verdict in scored["evaluations"]] == ["refunds"]
 
 
 # Runs and examples
@@ -352,7 +346,7 @@ async def test_a_judge_sees_annotations_as_columns(rest: Rest) -> None:
 
 async def test_runs_are_annotated_and_answered_with_it(rest: Rest) -> None:
     await configs(rest)
-    dataset, (example,) = await rest.dataset({"question": "q"})
+    dataset, (example,) = await rest.door.dataset([{"question": "q"}])
     experiment, runs = await rest.experiment(dataset, *({"example_id": example, "output": out} for out in "ab"))
     path = f"/v2/experiments/{experiment}/runs"
     records = [record(runs[0], {"name": "quality", "label": "bad"})]
@@ -366,7 +360,7 @@ async def test_runs_are_annotated_and_answered_with_it(rest: Rest) -> None:
 
 async def test_examples_are_annotated_and_answered_with_it(rest: Rest) -> None:
     await configs(rest)
-    dataset, examples = await rest.dataset({"question": "q"}, {"question": "r"})
+    dataset, examples = await rest.door.dataset([{"question": "q"}, {"question": "r"}])
     path = f"/v2/datasets/{dataset}/examples"
     records = [record(examples[1], {"name": "rating", "score": 2}, {"name": "note", "text": "odd"})]
     await rest.ask("POST", f"{path}/annotate", {"annotations": records}, 202)
@@ -375,7 +369,7 @@ async def test_examples_are_annotated_and_answered_with_it(rest: Rest) -> None:
         [],
         [{"name": "note", "text": "odd"}, {"name": "rating", "score": 2.0}],
     ]
-    other, (stranger,) = await rest.dataset({"question": "s"}, name="other")
+    other, (stranger,) = await rest.door.dataset([{"question": "s"}], name="other")
     body = {"annotations": [record(stranger, {"name": "note", "text": "x"})]}
     assert stranger in await rest.refused(404, "POST", f"{path}/annotate", body)
     assert "[]" in str((await rest.get(f"/v2/datasets/{other}/examples"))["examples"][0]["annotations"])
@@ -384,9 +378,9 @@ async def test_examples_are_annotated_and_answered_with_it(rest: Rest) -> None:
 async def test_annotations_go_with_what_they_are_about(rest: Rest) -> None:
     await configs(rest)
     note = {"name": "note", "text": "x"}
-    project = await rest.send(span(1, ago_ns=SECOND))
+    project = await rest.door.send(span(1, ago_ns=SECOND))
     await annotate(rest, project, record(span_id(1), note))
-    dataset, (example,) = await rest.dataset({"question": "q"})
+    dataset, (example,) = await rest.door.dataset([{"question": "q"}])
     experiment, (run,) = await rest.experiment(dataset, {"example_id": example, "output": "a"})
     lone, (lone_run,) = await rest.experiment(dataset, {"example_id": example, "output": "a"}, name="second")
     for path, target in [
@@ -408,4 +402,4 @@ async def count(rest: Rest) -> int:
     def stored(connection: sa.Connection) -> int:
         return connection.execute(sa.select(sa.func.count()).select_from(annotations)).scalar_one()
 
-    return await rest.engine.database.read(stored)
+    return await rest.door.engine.database.read(stored)

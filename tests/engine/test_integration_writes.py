@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
-from tests.engine.rest import SECOND, Body, Rest, judge_version, opened
+from tests.engine.door import SECOND, Body, judge_version
+from tests.engine.rest import Rest, opened
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.store.tables import integrations
@@ -33,9 +34,9 @@ def get_password(service, name):
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
     LEARNT.clear()
-    async with opened(tmp_path, ENVIRONMENT) as rest:
+    async with opened(home, ENVIRONMENT) as rest:
         yield rest
 
 
@@ -69,7 +70,7 @@ async def stored(rest: Rest, integration: str) -> sa.Row[Any]:
     def row(connection: sa.Connection) -> sa.Row[Any]:
         return connection.execute(sa.select(integrations).where(integrations.c.id == integration)).one()
 
-    return await rest.engine.database.read(row)
+    return await rest.door.engine.database.read(row)
 
 
 async def test_an_integration_comes_back_as_it_was_sent_but_for_its_key(rest: Rest) -> None:
@@ -257,14 +258,14 @@ async def test_an_integration_that_judges_use_is_not_deleted(rest: Rest) -> None
     await rest.refused(404, "PATCH", path, {"name": "x"})
 
 
-async def test_what_comes_from_the_environment_follows_it_until_it_is_changed(tmp_path: Path) -> None:
+async def test_what_comes_from_the_environment_follows_it_until_it_is_changed(home: Path) -> None:
     environment = {"OPENAI_API_KEY": "k1", "ANTHROPIC_API_KEY": "k2"}
-    async with opened(tmp_path, environment) as rest:
+    async with opened(home, environment) as rest:
         made = {each["name"]: each["id"] for each in (await rest.get(PATH))["ai_integrations"]}
         body = {"base_url": "https://mine.example.com", "api_key": "env:OPENAI_API_KEY"}
         await rest.ask("PATCH", f"{PATH}/{made['openai']}", body)
     moved = {name: f"https://{name.lower()}.example.com" for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")}
-    async with opened(tmp_path, environment | moved) as rest:
+    async with opened(home, environment | moved) as rest:
         found = {each["name"]: each["base_url"] for each in (await rest.get(PATH))["ai_integrations"]}
     assert found == {"openai": "https://mine.example.com", "anthropic": moved["ANTHROPIC_BASE_URL"]}
 

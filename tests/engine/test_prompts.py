@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.rest import SECOND, Body, Rest, opened
+from tests.engine.door import SECOND, Body
+from tests.engine.rest import Rest, opened
 
 from assaykit.wire import ids
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
-    async with opened(tmp_path) as rest:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
+    async with opened(home) as rest:
         yield rest
 
 

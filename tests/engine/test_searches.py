@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.rest import Body, Rest, opened
+from tests.engine.door import Body
+from tests.engine.rest import Rest, opened
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
-    async with opened(tmp_path) as rest:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
+    async with opened(home) as rest:
         yield rest
 
 
@@ -28,7 +29,7 @@ async def test_examples_are_found_by_their_columns(rest: Rest) -> None:
         {"topic": "geometry", "level": 2},
         {"topic": "arithmetic", "level": 3, "attributes.input.value": "two and two"},
     ]
-    dataset, ids = await rest.dataset(*rows)
+    dataset, ids = await rest.door.dataset([*rows])
 
     async def found(text: str) -> list[int]:
         return [each["level"] for each in await search_examples(rest, dataset, filter=text)]
@@ -43,15 +44,14 @@ async def test_examples_are_found_by_their_columns(rest: Rest) -> None:
 
 
 async def test_runs_are_found_by_output_verdict_and_annotation(rest: Rest) -> None:
-    dataset, examples = await rest.dataset({"q": 1}, {"q": 2}, {"q": 3})
+    dataset, examples = await rest.door.dataset([{"q": 1}, {"q": 2}, {"q": 3}])
     runs: list[Body] = [
         {"example_id": examples[0], "output": "yes", "eval.quality.label": "good", "eval.quality.score": 1},
         {"example_id": examples[1], "output": "no", "eval.quality.label": "bad", "eval.quality.score": 0.2},
         {"example_id": examples[2], "output": "yes", "latency": 5},
     ]
     experiment, ids = await rest.experiment(dataset, *runs)
-    body = {"space_id": rest.space, "annotation_config_type": "FREEFORM", "name": "note"}
-    await rest.create("/v2/annotation-configs", body)
+    await rest.config("FREEFORM", "note")
     record = {"record_id": ids[2], "values": [{"name": "note", "text": "odd"}]}
     await rest.ask("POST", f"/v2/experiments/{experiment}/runs/annotate", {"annotations": [record]}, 202)
 
@@ -63,11 +63,13 @@ async def test_runs_are_found_by_output_verdict_and_annotation(rest: Rest) -> No
     assert await found("eval.quality.label is null") == [2]
     assert await found("annotation.note.text = 'odd'") == [2]
     assert await found(f"example_id in ('{examples[0]}', '{examples[1]}')") == [0, 1]
-    assert await search_runs(rest, experiment) == (await rest.get(f"/v2/experiments/{experiment}/runs"))["experiment_runs"]
+    assert (
+        await search_runs(rest, experiment) == (await rest.get(f"/v2/experiments/{experiment}/runs"))["experiment_runs"]
+    )
 
 
 async def test_a_column_that_no_row_has_is_named_with_what_is_near(rest: Rest) -> None:
-    dataset, (example,) = await rest.dataset({"topic": "a"})
+    dataset, (example,) = await rest.door.dataset([{"topic": "a"}])
     detail = await rest.refused(422, "POST", f"/v2/datasets/{dataset}/examples/search", {"filter": "topik = 'a'"})
     assert "'topik'" in detail
     assert "'topic'" in detail
@@ -79,7 +81,7 @@ async def test_a_column_that_no_row_has_is_named_with_what_is_near(rest: Rest) -
 
 @pytest.mark.parametrize("rows", [1, 499, 1200])
 async def test_pages_of_matches_lose_none_and_repeat_none(rest: Rest, rows: int) -> None:
-    dataset, _ = await rest.dataset({"n": 0})
+    dataset, _ = await rest.door.dataset([{"n": 0}])
     more = [{"n": number} for number in range(1, rows)]
     for start in range(0, len(more), 1000):
         await rest.create(f"/v2/datasets/{dataset}/examples", {"examples": more[start : start + 1000]})
@@ -102,7 +104,7 @@ async def test_pages_of_matches_lose_none_and_repeat_none(rest: Rest, rows: int)
 
 
 async def test_what_cannot_be_searched_is_explained(rest: Rest) -> None:
-    dataset, (example,) = await rest.dataset({"topic": "a"})
+    dataset, (example,) = await rest.door.dataset([{"topic": "a"}])
     experiment, _ = await rest.experiment(dataset, {"example_id": example, "output": "a"})
     for path in (f"/v2/datasets/{dataset}/examples/search", f"/v2/experiments/{experiment}/runs/search"):
         assert "blank" in await rest.refused(400, "POST", path, {"filter": "  "})

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.rest import DAY, NOW, SECOND, Body, Rest, at, opened, span, span_id, trace_id
+from tests.engine.door import DAY, NOW, SECOND, Body, span_id
+from tests.engine.rest import Rest, at, opened, span, trace_id
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
-    async with opened(tmp_path) as rest:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
+    async with opened(home) as rest:
         yield rest
 
 
@@ -23,7 +24,7 @@ def roots(traces: list[Body]) -> list[str]:
 
 
 async def test_a_trace_has_all_its_spans_with_the_oldest_first(rest: Rest) -> None:
-    project = await rest.send(
+    project = await rest.door.send(
         span(3, trace=1, parent=1, ago_ns=2 * SECOND, session__id="chat"),
         span(1, ago_ns=5 * SECOND),
         span(2, trace=1, parent=1, ago_ns=4 * SECOND),
@@ -38,12 +39,12 @@ async def test_a_trace_has_all_its_spans_with_the_oldest_first(rest: Rest) -> No
     )
     assert first["spans_truncated"] is False
     assert second["root_span_id"] == span_id(9)
-    by_list = {each["context"]["span_id"]: each for each in await rest.spans(project)}
+    by_list = {each["context"]["span_id"]: each for each in await rest.door.spans(project)}
     assert all(each == by_list[each["context"]["span_id"]] for trace in (first, second) for each in trace["spans"])
 
 
 async def test_a_trace_matches_when_any_of_its_spans_does(rest: Rest) -> None:
-    project = await rest.send(
+    project = await rest.door.send(
         span(1, tier="gold"), span(2, trace=1, parent=1, input__value="refund please"), span(3, input__value="hello")
     )
     assert roots(await listed(rest, project, filter="input contains 'refund'")) == [span_id(1)]
@@ -55,9 +56,8 @@ async def test_a_trace_matches_when_any_of_its_spans_does(rest: Rest) -> None:
 
 
 async def test_a_filter_sees_verdicts_and_annotations_of_any_span(rest: Rest) -> None:
-    project = await rest.send(span(1), span(2, trace=1, parent=1), span(3))
-    body = {"space_id": rest.space, "annotation_config_type": "FREEFORM", "name": "note"}
-    await rest.create("/v2/annotation-configs", body)
+    project = await rest.door.send(span(1), span(2, trace=1, parent=1), span(3))
+    await rest.config("FREEFORM", "note")
     record = {"record_id": span_id(2), "values": [{"name": "note", "text": "odd"}]}
     await rest.ask("POST", "/v2/spans/annotate", {"project_id": project, "annotations": [record]}, 202)
     (found,) = await listed(rest, project, filter="annotation.note.text = 'odd'")
@@ -65,19 +65,19 @@ async def test_a_filter_sees_verdicts_and_annotations_of_any_span(rest: Rest) ->
 
 
 async def test_a_trace_with_two_roots_is_there_under_each(rest: Rest) -> None:
-    project = await rest.send(span(1, ago_ns=2 * SECOND), span(2, trace=1))
+    project = await rest.door.send(span(1, ago_ns=2 * SECOND), span(2, trace=1))
     traces = await listed(rest, project)
     assert roots(traces) == [span_id(2), span_id(1)]
     assert [len(trace["spans"]) for trace in traces] == [2, 2]
 
 
 async def test_spans_without_a_root_make_no_trace(rest: Rest) -> None:
-    project = await rest.send(span(2, parent=1))
+    project = await rest.door.send(span(2, parent=1))
     assert await listed(rest, project) == []
 
 
 async def test_pages_go_through_every_trace_once_in_order(rest: Rest) -> None:
-    project = await rest.send(*(span(number, ago_ns=(number // 2 + 1) * SECOND) for number in range(7)))
+    project = await rest.door.send(*(span(number, ago_ns=(number // 2 + 1) * SECOND) for number in range(7)))
     found: list[str] = []
     query: Body = {"limit": 2}
     while True:
@@ -91,7 +91,7 @@ async def test_pages_go_through_every_trace_once_in_order(rest: Rest) -> None:
 
 
 async def test_a_page_has_25_traces_unless_asked_and_50_at_most(rest: Rest) -> None:
-    project = await rest.send(*(span(number) for number in range(55)))
+    project = await rest.door.send(*(span(number) for number in range(55)))
     body = {"project_id": project}
     assert len((await rest.ask("POST", "/v2/traces", body))["traces"]) == 25
     assert len(await listed(rest, project)) == 50
@@ -99,7 +99,7 @@ async def test_a_page_has_25_traces_unless_asked_and_50_at_most(rest: Rest) -> N
 
 
 async def test_only_spans_of_the_window_count(rest: Rest) -> None:
-    project = await rest.send(
+    project = await rest.door.send(
         span(1, ago_ns=DAY), span(2, trace=1, parent=1, ago_ns=3 * DAY, tier="gold"), span(3, ago_ns=8 * DAY)
     )
     week = await listed(rest, project)
@@ -112,14 +112,14 @@ async def test_only_spans_of_the_window_count(rest: Rest) -> None:
 
 async def test_a_trace_of_more_than_a_thousand_spans_is_cut_and_says_so(rest: Rest) -> None:
     children = [span(number, trace=0, parent=0, ago_ns=SECOND) for number in range(1, 1001)]
-    project = await rest.send(span(0, ago_ns=2 * SECOND), *children)
+    project = await rest.door.send(span(0, ago_ns=2 * SECOND), *children)
     (trace,) = await listed(rest, project)
     assert (len(trace["spans"]), trace["spans_truncated"]) == (1000, True)
     assert trace["spans"][0]["context"]["span_id"] == span_id(0)
 
 
 async def test_what_cannot_be_listed_is_explained(rest: Rest) -> None:
-    project = await rest.send(span(1))
+    project = await rest.door.send(span(1))
     path = "/v2/traces"
     assert "'x'" in await rest.refused(404, "POST", path, {"project_id": "x"})
     assert "blank" in await rest.refused(400, "POST", path, {"project_id": project, "filter": " "})
@@ -129,8 +129,8 @@ async def test_what_cannot_be_listed_is_explained(rest: Rest) -> None:
 
 
 async def test_traces_of_another_project_are_not_seen(rest: Rest) -> None:
-    project = await rest.send(span(1))
-    other = await rest.send(span(2, trace=1, input__value="refund"), project="other")
+    project = await rest.door.send(span(1))
+    other = await rest.door.send(span(2, trace=1, input__value="refund"), project="other")
     assert await listed(rest, project, filter="input = 'refund'") == []
     (found,) = await listed(rest, other)
     assert len(found["spans"]) == 1

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.rest import DAY, NOW, SECOND, Body, Rest, at, opened, span, span_id
+from tests.engine.door import DAY, NOW, SECOND, Body, span_id
+from tests.engine.rest import Rest, at, opened, span
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncGenerator[Rest]:
-    async with opened(tmp_path, {"OPENAI_API_KEY": "k"}) as rest:
+async def rest(home: Path) -> AsyncGenerator[Rest]:
+    async with opened(home, {"OPENAI_API_KEY": "k"}) as rest:
         yield rest
 
 
 async def task(rest: Rest, **fields: Any) -> Body:
     """A project task with one code evaluator, a filter and a sampling rate."""
-    project = await rest.send(span(1))
-    entry = {"evaluator_id": await rest.code_evaluator(), "column_mappings": {"output": "name"}}
+    project = await rest.door.send(span(1))
+    entry = {"evaluator_id": await rest.door.evaluator(), "column_mappings": {"output": "name"}}
     body = {
         "name": "nightly",
         "type": "CODE_EVALUATION",
@@ -37,7 +38,11 @@ async def test_a_thing_gets_another_name_unless_it_is_taken(rest: Rest, noun: st
     async def make(name: str) -> str:
         if noun == "projects":
             return (await rest.create("/v2/projects", {"name": name, "space_id": rest.space}))["id"]
-        return (await rest.dataset({"q": 1}, name=name))[0] if noun == "datasets" else await rest.code_evaluator(name)
+        return (
+            (await rest.door.dataset([{"q": 1}], name=name))[0]
+            if noun == "datasets"
+            else await rest.door.evaluator(name)
+        )
 
     first, _ = await make("first"), await make("second")
     path = f"/v2/{noun}/{first}"
@@ -51,14 +56,14 @@ async def test_a_thing_gets_another_name_unless_it_is_taken(rest: Rest, noun: st
 
 
 async def test_a_dataset_with_another_name_counts_as_updated(rest: Rest) -> None:
-    dataset, _ = await rest.dataset({"q": 1})
+    dataset, _ = await rest.door.dataset([{"q": 1}])
     rest.clock.now += SECOND
     changed = await rest.ask("PATCH", f"/v2/datasets/{dataset}", {"name": "renamed"})
     assert changed["updated_at"] > changed["created_at"]
 
 
 async def test_an_evaluators_description_is_set_and_taken_away_beside_its_name(rest: Rest) -> None:
-    path = f"/v2/evaluators/{await rest.code_evaluator('mine')}"
+    path = f"/v2/evaluators/{await rest.door.evaluator('mine')}"
     changed = await rest.ask("PATCH", path, {"description": "Looks for refunds."})
     assert (changed["name"], changed["description"]) == ("mine", "Looks for refunds.")
     changed = await rest.ask("PATCH", path, {"name": "other"})
@@ -114,7 +119,7 @@ async def test_a_null_filter_clears_it_and_other_nulls_are_refused(rest: Rest) -
 async def test_evaluators_of_a_task_are_replaced_as_a_whole(rest: Rest) -> None:
     made = await task(rest)
     path = f"/v2/tasks/{made['id']}"
-    other = await rest.code_evaluator("other")
+    other = await rest.door.evaluator("other")
     pinned = (await rest.get(f"/v2/evaluators/{other}"))["version"]["id"]
     changed = await rest.ask("PATCH", path, {"evaluators": [{"evaluator_id": other, "evaluator_version_id": pinned}]})
     (entry,) = changed["evaluators"]
@@ -146,7 +151,7 @@ async def test_a_field_that_does_not_belong_is_refused(rest: Rest, body: Body, w
 
 
 async def test_a_dataset_task_takes_no_sampling_rate(rest: Rest) -> None:
-    dataset, (example,) = await rest.dataset({"q": 1})
+    dataset, (example,) = await rest.door.dataset([{"q": 1}])
     experiment, _ = await rest.experiment(dataset, {"example_id": example, "output": "a"})
     target = {"project_id": None, "query_filter": None, "sampling_rate": None}
     made = await task(rest, **target, dataset_id=dataset, experiment_ids=[experiment])
@@ -170,12 +175,12 @@ async def test_a_task_name_is_taken_once(rest: Rest) -> None:
 
 async def test_spans_are_deleted_by_id_and_the_others_are_named(rest: Rest) -> None:
     made = await task(rest)
-    project = await rest.send(span(2), span(3, ago_ns=3 * 365 * DAY))
-    (await rest.create(f"/v2/tasks/{made['id']}/trigger", {}))
+    project = await rest.door.send(span(2), span(3, ago_ns=3 * 365 * DAY))
+    await rest.door.run(made["id"])
     wanted = [span_id(number) for number in (1, 3, 9)]
     found = await rest.ask("DELETE", "/v2/spans", {"project_id": project, "span_ids": [*wanted, wanted[0]]})
     assert found == {"completed": True, "deleted_span_ids": wanted[:1], "not_deleted_span_ids": wanted[1:]}
-    left = await rest.spans(project, start_time=at(NOW - 4 * 365 * DAY))
+    left = await rest.door.spans(project, start_time=at(NOW - 4 * 365 * DAY))
     assert [each["context"]["span_id"] for each in left] == [span_id(2), span_id(3)]
     window = {"start_time": at(NOW - 4 * 365 * DAY)}
     body = {"project_id": project, "span_ids": wanted}
@@ -185,27 +190,26 @@ async def test_spans_are_deleted_by_id_and_the_others_are_named(rest: Rest) -> N
 
 
 async def test_five_thousand_spans_are_deleted_at_once_and_no_more(rest: Rest) -> None:
-    project = await rest.send(*(span(number) for number in range(1200)))
+    project = await rest.door.send(*(span(number) for number in range(1200)))
     ids = [span_id(number) for number in range(5000)]
     found = await rest.ask("DELETE", "/v2/spans", {"project_id": project, "span_ids": ids})
     assert (len(found["deleted_span_ids"]), len(found["not_deleted_span_ids"])) == (1200, 3800)
-    assert await rest.spans(project) == []
+    assert await rest.door.spans(project) == []
     await rest.refused(400, "DELETE", "/v2/spans", {"project_id": project, "span_ids": [*ids, "x"]})
 
 
 async def test_a_span_that_comes_again_has_no_verdict_or_annotation_of_its_former_life(rest: Rest) -> None:
-    project = await rest.send(span(1))
-    body = {"space_id": rest.space, "annotation_config_type": "FREEFORM", "name": "note"}
-    await rest.create("/v2/annotation-configs", body)
+    project = await rest.door.send(span(1))
+    await rest.config("FREEFORM", "note")
     record = {"record_id": span_id(1), "values": [{"name": "note", "text": "odd"}]}
     await rest.ask("POST", "/v2/spans/annotate", {"project_id": project, "annotations": [record]}, 202)
     await rest.ask("DELETE", "/v2/spans", {"project_id": project, "span_ids": [span_id(1)]})
-    await rest.send(span(1))
-    assert (await rest.spans(project))[0]["annotations"] == []
+    await rest.door.send(span(1))
+    assert (await rest.door.spans(project))[0]["annotations"] == []
 
 
 async def test_examples_are_deleted_from_the_version_that_is_named(rest: Rest) -> None:
-    dataset, examples = await rest.dataset({"q": 1}, {"q": 2}, {"q": 3})
+    dataset, examples = await rest.door.dataset([{"q": 1}, {"q": 2}, {"q": 3}])
     version = (await rest.get(f"/v2/datasets/{dataset}"))["versions"][0]["id"]
     path = f"/v2/datasets/{dataset}/examples"
     body = {"dataset_version_id": version, "example_ids": [examples[1], "nobody"]}

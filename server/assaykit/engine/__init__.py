@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import anyio
-import httpx
 from starlette.applications import Starlette
 
 from assaykit.engine.app import create_app
@@ -15,6 +14,7 @@ from assaykit.engine.models import Models
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
+from assaykit.errors import Unavailable
 
 STORE = "assaykit.db"
 
@@ -58,21 +58,31 @@ class Engine:
         try:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
-            # Proxies and redirects would carry a provider's key to where nobody registered it.
-            async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
-                models = Models(database, environment, client)
-                async with Executor.open(database, clock, models) as executor:
-                    app = create_app(key)
-                    engine = cls(home, app, database, clock, environment, models, executor)
-                    app.state.engine = engine
-                    yield engine
+            async with (
+                aclosing(Models(database, environment)) as models,
+                Executor.open(database, clock, models) as executor,
+            ):
+                app = create_app(key)
+                engine = cls(home, app, database, clock, environment, models, executor)
+                app.state.engine = engine
+                yield engine
         finally:
             with anyio.CancelScope(shield=True):
                 await database.close()
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder for its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.name == "posix":
-        folder.chmod(0o700)
+    """Make the folder for its owner alone.
+
+    Raises:
+        Unavailable: it cannot be made, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder {str(folder)!r} cannot be used: {error.strerror}.",
+            "Set ASSAYKIT_HOME to a folder that you may write to.",
+        ) from error

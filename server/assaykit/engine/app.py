@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assaykit.engine import routes
-from assaykit.engine.problems import explain, problem
+from assaykit.engine.problems import TooLarge, explain, problem
 from assaykit.errors import AssayError, Unauthorized
 
 log = structlog.get_logger()
@@ -23,14 +23,19 @@ log = structlog.get_logger()
 BODY_LIMIT = 16 * 1024 * 1024
 """Largest request body, in bytes."""
 
+_BEARER = b"bearer "
+
 
 def create_app(key: str) -> Starlette:
     """The app; every route wants `key`, as a bearer token or raw. The engine puts itself on `app.state`."""
-    return Starlette(
+    app = Starlette(
         routes=list(_discovered()),
         middleware=[Middleware(KeyCheck, key=key), Middleware(BodyLimit)],
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
+    # A redirect to the path without the slash would be an answer outside the contract.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _discovered() -> Sequence[Route]:
@@ -49,7 +54,9 @@ class KeyCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, or pass the request on."""
         if scope["type"] == "http":
-            sent = dict(scope["headers"]).get(b"authorization", b"").removeprefix(b"Bearer ")
+            sent = dict(scope["headers"]).get(b"authorization", b"")
+            if sent[: len(_BEARER)].lower() == _BEARER:
+                sent = sent[len(_BEARER) :]
             if not hmac.compare_digest(sent, self._key):
                 error = Unauthorized(
                     "The engine's key is missing or wrong.", "Send it as 'Authorization: Bearer <key>'."
@@ -61,29 +68,60 @@ class KeyCheck:
 
 
 class BodyLimit:
-    """Refuses a body whose declared length is over the limit before reading any of it."""
+    """Refuses a body over the limit: at once where its length is declared, else as soon as that much has come."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 413, or pass the request on."""
-        if scope["type"] == "http":
-            declared = dict(scope["headers"]).get(b"content-length", b"0")
-            if declared.isdigit() and int(declared) > BODY_LIMIT:
-                response = problem(413, "Too large", f"A body may have {BODY_LIMIT} bytes.", scope["path"])
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and (len(declared) > len(str(BODY_LIMIT)) or int(declared) > BODY_LIMIT):
+            response = await explain(Request(scope), _too_large())
+            await response(scope, receive, send)
+            return
+        come = 0
+
+        async def counted() -> Message:
+            nonlocal come
+            message = await receive()
+            come += len(message.get("body", b""))
+            if come > BODY_LIMIT:
+                raise _too_large()
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is larger than {BODY_LIMIT} bytes.", "Send it in several requests.")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    detail = error.detail
-    if error.status_code == 404:  # noqa: PLR2004
-        detail = f"The engine has no route {request.method} {request.url.path}."
-    return problem(error.status_code, "HTTP error", detail, request.url.path)
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            return problem(404, "NotFound", f"The engine has no route {request.method} {path}.", path)
+        case 405:
+            allowed = ", ".join(sorted(_methods(request)))
+            detail = f"{path} does not take {request.method}, only {allowed}."
+            response = problem(405, "MethodNotAllowed", detail, path)
+            response.headers["Allow"] = allowed
+            return response
+        case status:
+            return problem(status, "HTTP error", error.detail, path)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the request's path takes; several routes share one."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in fitting for method in route.methods or ()}
 
 
 async def _crash(request: Request, error: Exception) -> Response:

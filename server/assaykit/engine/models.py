@@ -15,12 +15,21 @@ from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, Templa
 
 
 class Models:
-    """Makes chat models; the keys are read where they lie when they are needed and are kept nowhere."""
+    """Makes chat models; the keys are read where they lie when they are needed and are kept nowhere.
 
-    def __init__(self, database: Database, environment: Mapping[str, str], client: httpx.AsyncClient) -> None:
+    The client they share is made for the first of them: reading the certificates takes longer than all else that
+    an engine does to open, and most never call a model.
+    """
+
+    def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
         self._database = database
         self._environment = environment
-        self._client = client
+        self._client: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        """Close what the models share."""
+        if self._client is not None:
+            await self._client.aclose()
 
     async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> ChatModel | None:
         """The model of a judge; None for a code evaluator, which needs none.
@@ -71,4 +80,7 @@ class Models:
             structured_output=structured_output,
             headers=access.headers,
         )
+        if self._client is None:
+            # Proxies and redirects would carry a provider's key to where nobody registered it.
+            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
         return chat_model(endpoint, self._client, deadline_s=deadline_s)

@@ -14,6 +14,12 @@ class Malformed(Invalid):
     status = 400
 
 
+class TooLarge(Invalid):
+    """The body is larger than is taken at once."""
+
+    status = 413
+
+
 def problem(status: int, title: str, detail: str, instance: str) -> Response:
     """One error body."""
     return JSONResponse(

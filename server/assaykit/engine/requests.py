@@ -1,6 +1,7 @@
 """What a route needs from a request: the engine, a checked body, a page, and an answer."""
 
-from typing import TYPE_CHECKING, TypeVar
+import json
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.pages import Slice
+from assaykit.wire.bodies import ReplyBody
 from assaykit.wire.validation import describe
 
 if TYPE_CHECKING:
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
+
+_SEND_AGAIN = "Correct the body and send it again."
+_DIGITS = 10
+"""More than any limit has; Python refuses to read thousands of them."""
 
 
 def engine(request: Request) -> "Engine":
@@ -27,13 +33,17 @@ async def body(request: Request, model: type[T]) -> T:
 
     Raises:
         Malformed: it is not JSON, or a field has the wrong shape; one line per field.
+        TooLarge: it has more bytes than the engine takes.
     """
     raw = await request.body()
     try:
+        _refuse_nan(raw)
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
         known = model.model_fields
-        raise Malformed(describe(error, known), "Correct the body and send it again.") from error
+        raise Malformed(describe(error, known), _SEND_AGAIN) from error
+    except OverflowError as error:
+        raise Malformed("A time lies outside the years 1 to 9999 when it is brought to UTC.", _SEND_AGAIN) from error
 
 
 def page(request: Request, *, default: int = 50, most: int = 100) -> Slice:
@@ -43,14 +53,15 @@ def page(request: Request, *, default: int = 50, most: int = 100) -> Slice:
         Malformed: `limit` is not a number from 1 to `most`.
     """
     asked = request.query_params.get("limit", str(default))
-    if not (asked.isdecimal() and 1 <= int(asked) <= most):
+    if not (asked.isdecimal() and len(asked) < _DIGITS and 1 <= int(asked) <= most):
         raise Malformed(f"limit must be a whole number from 1 to {most}, not {asked[:20]!r}.")
     return Slice(int(asked), request.query_params.get("cursor"))
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
-    """The model as a JSON answer; what is None is left out."""
-    return Response(model.model_dump_json(exclude_none=True), status_code=status, media_type=JSON)
+    """The model as a JSON answer. What is None is left out, except where a row's own columns may be null."""
+    keeps_nulls = isinstance(model, ReplyBody) and model.keeps_columns
+    return Response(model.model_dump_json(exclude_none=not keeps_nulls), status_code=status, media_type=JSON)
 
 
 def created(model: BaseModel) -> Response:
@@ -61,3 +72,16 @@ def created(model: BaseModel) -> Response:
 def gone() -> Response:
     """The answer to a delete."""
     return Response(status_code=204)
+
+
+def _refuse_nan(raw: bytes) -> None:
+    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them."""
+    if b"NaN" in raw or b"Infinity" in raw:
+        try:
+            json.loads(raw, parse_constant=_no_json)
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            return  # the model says what is wrong
+
+
+def _no_json(name: str) -> NoReturn:
+    raise Malformed(f"{name} is not a JSON value.", "Send null for a missing number.")

@@ -12,7 +12,7 @@ from assaykit.engine.store import evaluators, projects, runs, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
 from assaykit.errors import Unsupported
-from assaykit.judge.score import score
+from assaykit.judge.score import check, score
 from assaykit.judge.verdicts import Verdict
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
@@ -82,7 +82,10 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
     else:
         config = None
     if not isinstance(config, (TemplateConfig, ManagedCodeConfig)):
-        raise Unsupported("Only LLM judges and managed code evaluators are run by the engine.")
+        raise Unsupported(
+            "Only LLM judges and managed code evaluators are run by the engine.", "Judge the rows with one of those."
+        )
+    check(config)
     return config
 
 

@@ -1,5 +1,8 @@
 """REST routes of tasks."""
 
+from typing import cast
+
+from pydantic import field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -9,6 +12,27 @@ from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import tasks
 from assaykit.errors import Unsupported
 from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
+
+
+def _without_null(entries: object) -> object:
+    if isinstance(entries, list) and None in cast("list[object]", entries):
+        raise ValueError(
+            "an entry is null and names no evaluator; with the arize SDK, wrap it: "
+            "TaskEvaluatorInput(SpanEvaluatorInput(evaluator_id=...))"
+        )
+    return cast("object", entries)
+
+
+class _CreateTask(CreateTaskRequest):
+    """The request, with a word about the null that `TaskEvaluatorInput(evaluator_id=...)` of the `arize` SDK sends."""
+
+    _has_no_null = field_validator("evaluators", mode="before")(_without_null)
+
+
+class _UpdateTask(UpdateTaskRequest):
+    """The same for an update."""
+
+    _has_no_null = field_validator("evaluators", mode="before")(_without_null)
 
 
 async def list_tasks(request: Request) -> Response:
@@ -31,7 +55,7 @@ async def list_tasks(request: Request) -> Response:
 
 async def create_task(request: Request) -> Response:
     """`POST /v2/tasks`."""
-    wanted = await body(request, CreateTaskRequest)
+    wanted = await body(request, _CreateTask)
     _refuse_later_kinds(wanted)
     here = engine(request)
     return created(await here.database.write(tasks.create, wanted, here.clock))
@@ -44,7 +68,7 @@ async def get_task(request: Request) -> Response:
 
 async def update_task(request: Request) -> Response:
     """`PATCH /v2/tasks/{task_id}`: what is left out stays; only the filters can be cleared by null."""
-    wanted = await body(request, UpdateTaskRequest)
+    wanted = await body(request, _UpdateTask)
     if not wanted.model_fields_set:
         raise Malformed("The body changes nothing.", "Send the fields to change.")
     for name in wanted.model_fields_set - {"query_filter", "query_filters"}:

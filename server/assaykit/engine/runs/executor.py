@@ -15,7 +15,7 @@ from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import select
 from assaykit.engine.store import runs
 from assaykit.engine.store.database import Database
-from assaykit.errors import AssayError
+from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest
 
 RUNS_AT_ONCE = 4
@@ -80,8 +80,12 @@ class Executor:
     async def _beat(self) -> None:
         while True:
             now = self._clock.now_ns()
-            await self._database.write(runs.beat, self._owner, now)
-            await self._database.write(runs.fail_orphans, now - SILENT_S * 1_000_000_000, self._clock)
+            try:
+                # Only what is still worked on: a run whose end could not be stored falls silent, and is ended later.
+                await self._database.write(runs.beat, list(self._scopes), now)
+                await self._database.write(runs.fail_orphans, now - SILENT_S * 1_000_000_000, self._clock)
+            except AssayError as error:
+                log.warning("heartbeat_missed", error=str(error))
             await anyio.sleep(HEARTBEAT_S)
 
     async def _execute(self, run_id: str) -> None:
@@ -90,14 +94,20 @@ class Executor:
             try:
                 async with self._slots:
                     status, reason = await self._run(run_id)
-            except AssayError as error:
-                status, reason = "FAILED", str(error)
-            except Exception:  # one run's crash must not end the engine; the log has the rest
-                log.exception("run_crashed", run_id=run_id)
-                status, reason = "FAILED", "The run stopped on an internal error; the server's log has it."
+            except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
+                status, reason = "FAILED", _reason(error, run_id)
             finally:
                 del self._scopes[run_id]
+            await self._finish(run_id, status, reason)
+
+    async def _finish(self, run_id: str, status: RunStatus, reason: str | None) -> None:
+        try:
             run = await self._database.write(runs.finish, run_id, status, reason, self._clock)
+        except NotFound:
+            log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
+        except AssayError:
+            log.exception("run_end_not_stored", run_id=run_id, status=status)
+        else:
             log.info("run_finished", run_id=run_id, status=run.status, scored=run.num_successes)
 
     async def _run(self, run_id: str) -> tuple[RunStatus, str | None]:
@@ -112,6 +122,18 @@ class Executor:
         if broken is not None:
             return "FAILED", broken
         return await self._database.read(_verdict, run_id)
+
+
+def _reason(error: Exception, run_id: str) -> str:
+    """Why a run failed. What its workers raise comes in groups; an error of ours says itself what is wrong."""
+    explained, rest = ExceptionGroup("run", [error]).split(AssayError)
+    if explained is None or rest is not None:
+        log.error("run_crashed", run_id=run_id, exc_info=error)
+        return "The run stopped on an internal error; the server's log has it."
+    found: Exception = explained
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[0]
+    return str(found)
 
 
 def _verdict(connection: sa.Connection, run_id: str) -> tuple[RunStatus, str | None]:

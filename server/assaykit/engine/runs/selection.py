@@ -4,21 +4,21 @@ The order is fixed: window, then filters (the task's AND the evaluator's), then 
 already is dropped, and of the rest the newest are taken up to the cap.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from assaykit.engine.runs.sampling import taken
-from assaykit.engine.store import datasets, evaluators, experiments, runs, spans, verdicts
+from assaykit.engine.store import evaluators, experiments, runs, spans, verdicts
 from assaykit.engine.store.runs import Item
-from assaykit.errors import Unsupported
+from assaykit.errors import Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import span_row
 from assaykit.wire.evaluators import ManagedCodeConfig, TemplateConfig
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
-from assaykit.wire.tasks import Task
+from assaykit.wire.tasks import Task, TaskEvaluator
 
 Row = Mapping[str, Any]
 """One row: column path to value."""
@@ -39,6 +39,15 @@ class Scorer(NamedTuple):
         return self.config.name
 
 
+class Candidate(NamedTuple):
+    """One row in question. For each scorer: do its filters take the row, and has the row its verdict already?"""
+
+    scope_id: str
+    target_id: str
+    allowed: Sequence[bool]
+    labelled: Sequence[bool]
+
+
 class Selection(NamedTuple):
     """The work of a run. `reason` says why there is none; `scopes` maps a target id to where its verdict lives."""
 
@@ -52,25 +61,39 @@ class Selection(NamedTuple):
 def select(connection: sa.Connection, run_id: str) -> Selection:
     """Everything that this run has to do."""
     task, request, window = runs.details(connection, run_id)
-    scorers = [_scorer(connection, task, position) for position in range(len(task.evaluators or ()))]
+    scorers = [_scorer(connection, entry) for entry in task.evaluators or ()]
+    _refuse_shared_columns(scorers)
     if window is not None:
-        return _select_spans(connection, task, request, window, scorers)
-    return _select_experiment_runs(connection, task, request, scorers)
+        return _choose("SPAN", _spans(connection, task, window, scorers), scorers, task, request)
+    return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
 
 
 def rows(connection: sa.Connection, selection: Selection, target_ids: Sequence[str]) -> dict[str, Row]:
     """The rows of some targets, by id."""
-    if selection.level == "SPAN":
-        project_id = selection.scopes[target_ids[0]]
-        found = spans.by_ids(connection, project_id, target_ids)
-        return {target: span_row(span) for target, span in found.items()}
-    wanted = set(target_ids)
-    every = _experiment_rows(connection, {selection.scopes[target] for target in target_ids})
-    return {target: row for _, target, row in every if target in wanted}
+    of_scope: dict[str, list[str]] = {}
+    for target in target_ids:
+        of_scope.setdefault(selection.scopes[target], []).append(target)
+    found: dict[str, Row] = {}
+    for scope, targets in of_scope.items():
+        if selection.level == "SPAN":
+            some = spans.by_ids(connection, scope, targets)
+            found |= {target: span_row(span) for target, span in some.items()}
+        else:
+            found |= {row["id"]: row for row in experiments.rows_of(connection, scope, targets)}
+    return found
 
 
-def _scorer(connection: sa.Connection, task: Task, position: int) -> Scorer:
-    entry = (task.evaluators or [])[position]
+def _refuse_shared_columns(scorers: Sequence[Scorer]) -> None:
+    """Checked when the task is made, but a newer version may have renamed its column."""
+    columns = [scorer.column for scorer in scorers]
+    if twice := [column for column in columns if columns.count(column) > 1]:
+        raise Invalid(
+            f"Two evaluators of the task write the column {twice[0]!r} by now.",
+            "Rename the column of one in a new version of it, or pin an older version.",
+        )
+
+
+def _scorer(connection: sa.Connection, entry: TaskEvaluator) -> Scorer:
     found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
     config = found.version.config
     if not isinstance(config, (TemplateConfig, ManagedCodeConfig)):
@@ -83,110 +106,76 @@ def _scorer(connection: sa.Connection, task: Task, position: int) -> Scorer:
     return Scorer(entry.evaluator_id, found.version.id, config, filters, entry.column_mappings or {})
 
 
-def _select_spans(
-    connection: sa.Connection,
+def _spans(
+    connection: sa.Connection, task: Task, window: spans.Window, scorers: Sequence[Scorer]
+) -> Iterator[Candidate]:
+    project_id = task.project_id or ""
+    asked = [(scorer.column, scorer.filters) for scorer in scorers]
+    for span_id, *answers in spans.matching(connection, project_id, window, task.query_filter, asked):
+        yield Candidate(project_id, span_id, answers[::2], answers[1::2])
+
+
+def _experiment_runs(
+    connection: sa.Connection, task: Task, request: TriggerEvaluationRequest, scorers: Sequence[Scorer]
+) -> Iterator[Candidate]:
+    shared = [row_tree(text) for text in (task.query_filter,) if text]
+    own = [[row_tree(text) for text in scorer.filters] for scorer in scorers]
+    for experiment_id in dict.fromkeys(request.experiment_ids or task.experiment_ids or ()):
+        experiments.get(connection, experiment_id)
+        for row in experiments.full_rows(connection, experiment_id):
+            if all(matches(tree, row.get) for tree in shared):
+                allowed = [all(matches(tree, row.get) for tree in trees) for trees in own]
+                labelled = [_has_verdict(row, scorer.column) for scorer in scorers]
+                yield Candidate(experiment_id, row["id"], allowed, labelled)
+
+
+def _has_verdict(row: Row, column: str) -> bool:
+    """Whether the evaluator's label or score is there, computed or uploaded; a blank cell is none."""
+    return any(row.get(f"eval.{column}.{field}") not in (None, "") for field in ("label", "score"))
+
+
+def _choose(
+    level: verdicts.Level,
+    candidates: Iterable[Candidate],
+    scorers: Sequence[Scorer],
     task: Task,
     request: TriggerEvaluationRequest,
-    window: spans.Window,
-    scorers: Sequence[Scorer],
 ) -> Selection:
-    project_id = task.project_id or ""
-    matched = spans.matching_ids(connection, project_id, window, (task.query_filter,))
     rate = 1.0 if task.sampling_rate is None else task.sampling_rate
-    sample = matched if rate >= 1 else [span_id for span_id in matched if taken(span_id, rate)]
-    allowed = [
-        set(spans.matching_ids(connection, project_id, window, (task.query_filter, *scorer.filters)))
-        if scorer.filters
-        else None
-        for scorer in scorers
-    ]
-    done = [
-        set[str]() if request.override_evaluations else verdicts.labelled(connection, project_id, "SPAN", scorer.column)
-        for scorer in scorers
-    ]
-    items = list(_items(sample, scorers, allowed, done, request.max_spans or DEFAULT_MAX_SPANS))
-    reason = None if items else _nothing_to_do(len(matched), len(sample), allowed)
-    return Selection("SPAN", scorers, items, dict.fromkeys(sample, project_id), reason)
-
-
-def _items(
-    targets: Sequence[str],
-    scorers: Sequence[Scorer],
-    allowed: Sequence[set[str] | None],
-    done: Sequence[set[str]],
-    most: int,
-) -> Iterator[Item]:
-    position = 0
-    for target in targets:
-        wanted = [
-            scorer
-            for scorer, some, labelled in zip(scorers, allowed, done, strict=True)
-            if (some is None or target in some) and target not in labelled
-        ]
-        if not wanted:
+    most = request.max_spans or DEFAULT_MAX_SPANS
+    items: list[Item] = []
+    scopes: dict[str, str] = {}
+    matched = sampled = allowed = 0
+    for candidate in candidates:
+        matched += 1
+        if not taken(candidate.target_id, rate):
             continue
-        if position == most:
-            return
-        for scorer in wanted:
-            yield Item(position, target, scorer.evaluator_id)
-        position += 1
+        sampled += 1
+        allowed += any(candidate.allowed)
+        wanted = [
+            Item(len(scopes), candidate.target_id, scorer.evaluator_id)
+            for scorer, may, done in zip(scorers, candidate.allowed, candidate.labelled, strict=True)
+            if may and (request.override_evaluations or not done)
+        ]
+        if wanted:
+            items.extend(wanted)
+            scopes[candidate.target_id] = candidate.scope_id
+        if len(scopes) == most:
+            break
+    reason = None if items else _nothing_to_do(level, matched, sampled, allowed)
+    return Selection(level, scorers, items, scopes, reason)
 
 
-def _nothing_to_do(matched: int, sampled: int, allowed: Sequence[set[str] | None]) -> str:
+def _nothing_to_do(level: verdicts.Level, matched: int, sampled: int, allowed: int) -> str:
+    if matched == 0 and level == "RUN":
+        return "No data to score: no run of the experiments matches the task's filter. Widen it."
     if matched == 0:
         return "No data to score: nothing in the window matches the task's filter. Widen the window or the filter."
     if sampled == 0:
         return f"No data to score: the sampling rate takes none of the {matched} matching rows. Raise it."
-    if all(some is not None and not some for some in allowed):
-        return f"No data to score: no evaluator's own filter matches any of the {matched} rows."
+    if allowed == 0:
+        return f"No data to score: no evaluator's own filter matches any of the {sampled} rows. Widen it."
     return (
-        f"All {sampled} matching rows are labelled by these evaluators already. "
+        f"All {allowed} matching rows are labelled by these evaluators already. "
         "Trigger again with override_evaluations=true to score them anew."
     )
-
-
-def _select_experiment_runs(
-    connection: sa.Connection, task: Task, request: TriggerEvaluationRequest, scorers: Sequence[Scorer]
-) -> Selection:
-    wanted = request.experiment_ids or task.experiment_ids or []
-    shared = [row_tree(text) for text in (task.query_filter,) if text]
-    every = [
-        (scope, target, row)
-        for scope, target, row in _experiment_rows(connection, set(wanted))
-        if all(matches(tree, row.get) for tree in shared)
-    ]
-    allowed: list[set[str] | None] = []
-    done: list[set[str]] = []
-    for scorer in scorers:
-        trees = [row_tree(text) for text in scorer.filters]
-        allowed.append(
-            {target for _, target, row in every if all(matches(tree, row.get) for tree in trees)} if trees else None
-        )
-        stored = {target for scope in wanted for target in verdicts.labelled(connection, scope, "RUN", scorer.column)}
-        uploaded = {target for _, target, row in every if f"eval.{scorer.column}.label" in row}
-        done.append(set() if request.override_evaluations else stored | uploaded)
-    targets = [target for _, target, _ in every]
-    items = list(_items(targets, scorers, allowed, done, request.max_spans or DEFAULT_MAX_SPANS))
-    reason = None if items else _nothing_to_do(len(targets), len(targets), allowed)
-    return Selection("RUN", scorers, items, {target: scope for scope, target, _ in every}, reason)
-
-
-def _experiment_rows(connection: sa.Connection, experiment_ids: set[str]) -> list[tuple[str, str, Row]]:
-    """`(experiment id, run id, row)`: the run's columns over its example's, which are also at `dataset.<column>`."""
-    of_dataset: dict[str, dict[str, Any]] = {}
-    for experiment_id in experiment_ids:
-        dataset_id = experiments.get(connection, experiment_id).dataset_id
-        if dataset_id is not None:
-            of_dataset |= datasets.example_columns(connection, dataset_id)
-    found: list[tuple[str, str, Row]] = []
-    for run in experiments.run_rows(connection, experiment_ids):
-        example = of_dataset.get(run.example_id, {})
-        row = {
-            **example,
-            **{f"dataset.{column}": value for column, value in example.items()},
-            **run.data,
-            "id": run.id,
-            "example_id": run.example_id,
-        }
-        found.append((run.experiment_id, run.id, row))
-    return found

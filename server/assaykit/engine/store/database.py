@@ -5,8 +5,10 @@ SQLAlchemy is used synchronously in worker threads: on a local file an async dri
 other for milliseconds instead of failing with "database is locked".
 """
 
+import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -14,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import anyio.to_thread
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from assaykit.engine.store.migrations import bring_up_to_date
 from assaykit.errors import Unavailable
@@ -49,7 +51,7 @@ class Database:
             Unavailable: the file is newer than this version, or cannot be written.
         """
         database = cls(path)
-        await anyio.to_thread.run_sync(bring_up_to_date, database._engine, limiter=database._writer)
+        await anyio.to_thread.run_sync(database._prepare, limiter=database._writer)
         return database
 
     async def read(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -69,15 +71,29 @@ class Database:
         await anyio.to_thread.run_sync(self._close, limiter=self._writer)
 
     def _within(self, begin: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        with (
+            self._explained(),
+            self._engine.connect().execution_options(begin=begin) as connection,
+            connection.begin(),
+        ):
+            return work(connection, *args, **kwargs)
+
+    def _prepare(self) -> None:
+        with self._explained():
+            _make_private(self.path)
+            bring_up_to_date(self._engine)
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        """What SQLite and the file system refuse, as an error that a user can act on."""
         try:
-            with (
-                self._engine.connect().execution_options(begin=begin) as connection,
-                connection.begin(),
-            ):
-                return work(connection, *args, **kwargs)
-        except OperationalError as error:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise  # a mistake of ours, and no fault of the file
+        except (DatabaseError, OSError) as error:
+            cause = error.orig if isinstance(error, DatabaseError) else error.strerror
             raise Unavailable(
-                f"The store {self.path.name!r} could not be used: {error.orig}.",
+                f"The store {self.path.name!r} could not be used: {cause}.",
                 "Check free disk space and that no other program holds the file, then try again.",
             ) from error
 
@@ -100,9 +116,17 @@ def _engine(path: Path) -> sa.Engine:
     return engine
 
 
+def _make_private(path: Path) -> None:
+    """Have the file before SQLite makes it, for its owner alone; its journals take over the mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if os.name == "posix":
+        path.chmod(0o600)
+
+
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -1,7 +1,7 @@
 """Datasets, their versions and examples in the store."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
-from assaykit.engine.store.tables import dataset_versions, datasets, examples, experiments
+from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound
 from assaykit.wire.datasets import (
@@ -134,14 +134,16 @@ def rename(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) 
 
 
 def delete(connection: sa.Connection, dataset_id: str) -> None:
-    """Remove a dataset with its examples, experiments and tasks.
+    """Remove a dataset with its examples, experiments, their verdicts, and tasks.
 
     Raises:
         NotFound: there is none with this id.
     """
     _row(connection, dataset_id)
+    of_it = sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id)
+    connection.execute(evals.delete().where(evals.c.scope_id.in_(of_it)))
+    annotations.forget_scopes(connection, of_it)
     annotations.forget_scopes(connection, [dataset_id])
-    annotations.forget_scopes(connection, sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id))
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 
@@ -190,13 +192,9 @@ def newest_version(connection: sa.Connection, dataset_id: str) -> str:
     return _version_row(connection, dataset_id, None).id
 
 
-def example_columns(connection: sa.Connection, dataset_id: str) -> dict[str, dict[str, Any]]:
-    """The columns of every example of a dataset, by example id; all versions."""
-    query = (
-        sa.select(examples.c.id, examples.c.data)
-        .join(dataset_versions, dataset_versions.c.id == examples.c.version_id)
-        .where(dataset_versions.c.dataset_id == dataset_id)
-    )
+def example_columns(connection: sa.Connection, example_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The columns of some examples, by id."""
+    query = sa.select(examples.c.id, examples.c.data).where(examples.c.id.in_(example_ids))
     return {row.id: row.data for row in connection.execute(query)}
 
 

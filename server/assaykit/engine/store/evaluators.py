@@ -172,16 +172,8 @@ def delete(connection: sa.Connection, evaluator_id: str) -> None:
         Conflict: tasks use it; they are listed.
     """
     row = _row(connection, evaluator_id)
-    entry = sa.func.json_each(tasks.c.evaluators).table_valued("value")
-    using = (
-        connection.execute(
-            sa.select(tasks.c.name)
-            .select_from(tasks, entry)
-            .where(sa.func.json_extract(entry.c.value, "$.evaluator_id") == evaluator_id)
-        )
-        .scalars()
-        .all()
-    )
+    every = connection.execute(sa.select(tasks.c.name, tasks.c.evaluators).order_by(tasks.c.n))
+    using = [name for name, entries in every if any(entry["evaluator_id"] == evaluator_id for entry in entries)]
     if using:
         raise Conflict(
             f"Evaluator {row.name!r} is used by the task(s) {', '.join(repr(name) for name in using)}.",

@@ -1,7 +1,7 @@
 """Experiments and their runs in the store."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
 from assaykit.engine.store.times import moment
-from assaykit.engine.store.verdicts import flat_columns
+from assaykit.engine.store.verdicts import VERDICT_FIELDS, flat_columns
 from assaykit.errors import Conflict, Invalid, NotFound
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
@@ -23,6 +23,8 @@ from assaykit.wire.experiments import (
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
+
+_ROWS_AT_A_TIME = 500
 
 
 def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
@@ -131,17 +133,38 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     )
 
 
-def run_rows(
-    connection: sa.Connection, experiment_ids: Iterable[str]
-) -> Sequence[sa.Row[str, str, str | None, dict[str, Any]]]:
-    """`(id, experiment_id, example_id, data)` of every run of some experiments, in order of arrival."""
-    query = sa.select(
-        experiment_runs.c.id,
-        experiment_runs.c.experiment_id,
-        experiment_runs.c.example_id,
-        experiment_runs.c.data,
-    ).where(experiment_runs.c.experiment_id.in_(list(experiment_ids)))
-    return connection.execute(query.order_by(experiment_runs.c.n)).fetchall()
+def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
+    """Every run of an experiment in order of arrival, as `rows_of` has them, a few hundred in memory at a time."""
+    at = Slice(_ROWS_AT_A_TIME)
+    while True:
+        query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
+        rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
+        yield from _full(connection, experiment_id, rows)
+        if not pagination.has_more:
+            return
+        at = at._replace(cursor=pagination.next_cursor)
+
+
+def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Some runs of an experiment, each with its verdicts and the columns of its example.
+
+    Where a run has a column of the same name it wins; the example's is always at `dataset.<column>`.
+    """
+    query = sa.select(experiment_runs).where(experiment_runs.c.id.in_(run_ids))
+    return _full(connection, experiment_id, connection.execute(query).fetchall())
+
+
+def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
+    verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
+    examples = datasets.example_columns(connection, {row.example_id for row in rows if row.example_id is not None})
+    full: list[dict[str, Any]] = []
+    for row in rows:
+        example = examples.get(row.example_id, {})
+        columns = {f"dataset.{column}": value for column, value in example.items()}
+        noted = annotations.columns(said.get(row.id, ()))
+        full.append(example | columns | _columns(row, verdicts.get(row.id, {})) | noted)
+    return full
 
 
 def _refuse_taken(connection: sa.Connection, wanted: CreateExperimentRequest) -> None:
@@ -204,4 +227,15 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
 
 
 def _run(row: sa.Row[Any], verdicts: dict[str, Any]) -> ExperimentRun:
-    return ExperimentRun.model_validate({**row.data, **verdicts, "id": row.id, "example_id": row.example_id})
+    return ExperimentRun.model_validate(_columns(row, verdicts))
+
+
+def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
+    """A run's columns. A verdict takes the place of an uploaded one whole: no label beside another's explanation."""
+    names = {column.rpartition(".")[0] for column in verdicts}
+    uploaded = {
+        column: value
+        for column, value in row.data.items()
+        if column.rpartition(".")[0] not in names or column.rpartition(".")[2] not in VERDICT_FIELDS
+    }
+    return {**uploaded, **verdicts, "id": row.id, "example_id": row.example_id}

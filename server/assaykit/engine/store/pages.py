@@ -3,15 +3,15 @@
 import base64
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from assaykit.engine.problems import Malformed
 from assaykit.wire.bodies import Pagination
 
-_KEY = TypeAdapter(tuple[int, ...])
+_KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
 
 class Slice(NamedTuple):
@@ -77,5 +77,5 @@ def by_arrival(
 
 
 def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
-    """AX's name filter: a substring, in any case."""
-    return sa.func.instr(sa.func.lower(column), part.lower()) > 0
+    """AX's name filter: a substring, in any case. SQLite's own `lower` knows ASCII alone; see `database`."""
+    return sa.func.instr(sa.func.casefold(column), part.casefold()) > 0

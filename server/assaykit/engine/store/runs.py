@@ -27,6 +27,9 @@ _ABANDONED = (
     "and those rows are skipped."
 )
 
+_CAUSES = 50
+"""Causes of one kind in a report: each row may fail in words of its own."""
+
 ItemState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
 
 
@@ -60,7 +63,7 @@ def trigger(
     task = tasks.get(connection, task_id)
     _check(connection, task, wanted)
     now = clock.now_ns()
-    window = _window(task, wanted, now) if task.project_id is not None else None
+    window = _window(connection, task, wanted, now) if task.project_id is not None else None
     row = connection.execute(
         task_runs.insert()
         .values(
@@ -77,7 +80,7 @@ def trigger(
         .returning(task_runs)
     ).one()
     connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=now))
-    return _run(connection, row)
+    return _run(row, {})
 
 
 def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
@@ -91,7 +94,8 @@ def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: 
     if status is not None:
         query = query.where(task_runs.c.status == status)
     rows, pagination = by_arrival(connection, query, task_runs.c.n, at)
-    return TaskRunPage(task_runs=[_run(connection, row) for row in rows], pagination=pagination)
+    number = _counts(connection, [row.id for row in rows])
+    return TaskRunPage(task_runs=[_run(row, number[row.id]) for row in rows], pagination=pagination)
 
 
 def get(connection: sa.Connection, run_id: str) -> TaskRun:
@@ -100,7 +104,7 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
     Raises:
         NotFound: there is none with this id.
     """
-    return _run(connection, _row(connection, run_id))
+    return _run(_row(connection, run_id), counts(connection, run_id))
 
 
 def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | None]:
@@ -177,11 +181,11 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
     return finish(connection, run_id, "CANCELLED", "Cancelled on request; what was scored stays.", clock)
 
 
-def beat(connection: sa.Connection, owner: str, now_ns: int) -> None:
-    """Show that the owner's runs are alive."""
+def beat(connection: sa.Connection, run_ids: Sequence[str], now_ns: int) -> None:
+    """Show that these runs are alive."""
     connection.execute(
         task_runs.update()
-        .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
+        .where(task_runs.c.id.in_(run_ids), task_runs.c.status.in_(("PENDING", "RUNNING")))
         .values(heartbeat_ns=now_ns)
     )
 
@@ -217,14 +221,21 @@ def active(connection: sa.Connection) -> int:
 
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
     """Items by state."""
-    query = (
-        sa.select(run_items.c.state, sa.func.count()).where(run_items.c.run_id == run_id).group_by(run_items.c.state)
-    )
-    return dict(connection.execute(query).all())
+    return _counts(connection, [run_id])[run_id]
+
+
+def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    """Items by state, by run."""
+    c = run_items.c
+    query = sa.select(c.run_id, c.state, sa.func.count()).where(c.run_id.in_(run_ids)).group_by(c.run_id, c.state)
+    found: dict[str, dict[str, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, state, number in connection.execute(query):
+        found[run_id][state] = number
+    return found
 
 
 def report(connection: sa.Connection, run_id: str) -> RunReport:
-    """A run's outcomes by label and by cause, each cause with one example.
+    """A run's outcomes by label and by cause, each cause with one example; the commonest causes only.
 
     Raises:
         NotFound: no such run.
@@ -235,22 +246,28 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
-    causes: dict[str, list[RunOutcome]] = {"FAILED": [], "SKIPPED": []}
-    why = sa.func.coalesce(c.detail, c.reason)
-    unscored = (
-        sa.select(c.state, why, sa.func.count(), sa.func.min(c.target_id))
-        .where(c.run_id == run_id, c.state.in_(tuple(causes)))
-        .group_by(c.state, why)
-        .order_by(sa.func.count().desc())
-    )
-    for state, reason, number, example in connection.execute(unscored):
-        causes[state].append(RunOutcome(reason=reason or "no reason given", rows=number, example=example))
     return RunReport(
         labels=labels,
         total=sum(counts(connection, run_id).values()),
-        errors=causes["FAILED"],
-        skipped=causes["SKIPPED"],
+        errors=_causes(connection, run_id, "FAILED"),
+        skipped=_causes(connection, run_id, "SKIPPED"),
     )
+
+
+def _causes(connection: sa.Connection, run_id: str, state: ItemState) -> list[RunOutcome]:
+    c = run_items.c
+    why = sa.func.coalesce(c.detail, c.reason)
+    query = (
+        sa.select(why, sa.func.count(), sa.func.min(c.target_id))
+        .where(c.run_id == run_id, c.state == state)
+        .group_by(why)
+        .order_by(sa.func.count().desc(), why)
+        .limit(_CAUSES)
+    )
+    return [
+        RunOutcome(reason=reason or "no reason given", rows=number, example=example)
+        for reason, number, example in connection.execute(query)
+    ]
 
 
 def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest) -> None:
@@ -268,13 +285,25 @@ def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationReque
             raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than this task.")
 
 
-def _window(task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> Window:
+def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> Window:
+    """The window asked for. Without a start it goes on where earlier runs ended, or takes the week before its end."""
     end_ns = nanoseconds(wanted.data_end_time)
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(wanted.data_start_time)
     if start_ns is None:
-        start_ns = nanoseconds(task.last_run_at)
-    return Window(end_ns - FIRST_WINDOW_NS if start_ns is None else start_ns, end_ns)
+        start_ns = _seen_up_to(connection, task.id)
+        if start_ns is None or start_ns > end_ns:
+            start_ns = end_ns - FIRST_WINDOW_NS
+    return Window(start_ns, end_ns)
+
+
+def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
+    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark."""
+    c = task_runs.c
+    query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(
+        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED"))
+    )
+    return connection.execute(query).scalar()
 
 
 def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
@@ -284,8 +313,7 @@ def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
     return row
 
 
-def _run(connection: sa.Connection, row: sa.Row[Any]) -> TaskRun:
-    number = counts(connection, row.id)
+def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
     return TaskRun(
         id=row.id,
         task_id=row.task_id,

@@ -1,6 +1,6 @@
 """Spans in the store: written as they arrive, listed newest first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -92,16 +92,27 @@ def page(
     return SpanPage(spans=_full(connection, project_id, rows, shape), pagination=pagination)
 
 
-def matching_ids(
-    connection: sa.Connection, project_id: str, window: Window, filters: Iterable[str | None]
-) -> list[str]:
-    """Ids of the spans that every one of `filters` takes, newest first."""
-    query = sa.select(spans.c.span_id).where(
-        spans.c.project_id == project_id,
-        spans.c.start_ns.between(*window),
-        *(where(span_tree(text), project_id) for text in filters if text is not None),
-    )
-    return list(connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())).scalars())
+def matching(
+    connection: sa.Connection,
+    project_id: str,
+    window: Window,
+    filter_text: str | None,
+    evaluators: Sequence[tuple[str, Sequence[str]]],
+) -> Iterator[tuple[Any, ...]]:
+    """The spans that a filter takes, newest first and as they are asked for.
+
+    `evaluators` are columns with further filters. A row is the span's id and then, for each of them, whether its
+    filters take the span and whether the span has its verdict.
+    """
+    asked: list[sa.ColumnElement[Any]] = [spans.c.span_id]
+    for column, filters in evaluators:
+        asked.append(sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters)))
+        asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))
+    query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
+    query = query.where(_chosen(project_id, window, filter_text))
+    with connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())) as result:
+        for row in result:
+            yield tuple(row)
 
 
 def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
@@ -178,26 +189,29 @@ def _kept(sort: str, given: Sequence[Annotation], shape: Shape) -> list[Annotati
 
 def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span:
     def kept(column: str, value: Any) -> Any:
-        return shape.cut(value) if shape.wants(column) else None
+        return value if shape.wants(column) else None
 
     return Span(
         context=SpanContext(trace_id=row.trace_id, span_id=row.span_id),
-        name=kept("name", row.name),
+        name=kept("name", shape.cut(row.name)),
         kind=kept("span_kind", row.kind),
         parent_id=kept("parent_id", row.parent_id),
         start_time=moment(row.start_ns),
         end_time=moment(row.end_ns),
         status_code=kept("status_code", row.status_code),
-        status_message=kept("status_message", row.status_message),
+        status_message=kept("status_message", shape.cut(row.status_message)),
         attributes={key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")},
-        evaluations=[verdict for verdict in evaluations if _wants_verdict(shape, verdict.name)],
+        evaluations=[
+            verdict.model_copy(update={"explanation": shape.cut(verdict.explanation)})
+            for verdict in evaluations
+            if _wants_verdict(shape, verdict.name)
+        ],
         events=[_event(event) for event in row.events] if shape.wants("events") else [],
     )
 
 
 def _wants_verdict(shape: Shape, name: str) -> bool:
-    columns = [f"eval.{name}.{field}" for field in ("label", "score", "explanation")]
-    return any(shape.wants(column) for column in columns)
+    return any(shape.wants(f"eval.{name}.{field}") for field in verdicts.VERDICT_FIELDS)
 
 
 def _event(event: dict[str, Any]) -> SpanEvent:

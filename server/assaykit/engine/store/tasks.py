@@ -1,7 +1,7 @@
 """Tasks in the store."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +15,9 @@ from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import tasks
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
+from assaykit.wire.evaluators import EvaluatorWithVersion, TemplateConfig
 from assaykit.wire.tasks import (
     CreateTaskRequest,
     Task,
@@ -61,7 +62,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
         )
         .returning(tasks)
     ).one()
-    return _task(connection, row)
+    return _tasks(connection, [row])[0]
 
 
 def page(
@@ -80,7 +81,7 @@ def page(
     if name:
         query = query.where(named_like(tasks.c.name, name))
     rows, pagination = by_arrival(connection, query, tasks.c.n, at)
-    return TaskPage(tasks=[_task(connection, row) for row in rows], pagination=pagination)
+    return TaskPage(tasks=_tasks(connection, rows), pagination=pagination)
 
 
 def get(connection: sa.Connection, task_id: str) -> Task:
@@ -92,7 +93,7 @@ def get(connection: sa.Connection, task_id: str) -> Task:
     row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).first()
     if row is None:
         raise NotFound(f"There is no task with the id {task_id!r}.", "GET /v2/tasks lists them.")
-    return _task(connection, row)
+    return _tasks(connection, [row])[0]
 
 
 def update(
@@ -176,8 +177,12 @@ def _named(connection: sa.Connection, space_id: str, name: str) -> bool:
     return connection.execute(same).first() is not None
 
 
+def _filter_check(wanted: CreateTaskRequest) -> Callable[[str], object]:
+    return span_tree if wanted.project_id is not None else row_tree
+
+
 def _check_filters(wanted: CreateTaskRequest) -> None:
-    check = span_tree if wanted.project_id is not None else row_tree
+    check = _filter_check(wanted)
     for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
         if text is not None:
             check(text)
@@ -185,30 +190,53 @@ def _check_filters(wanted: CreateTaskRequest) -> None:
 
 def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> None:
     expected = "TEMPLATE" if wanted.type == "TEMPLATE_EVALUATION" else "CODE"
-    entries = wanted.evaluators or []
-    names: Counter[str] = Counter()
-    for entry in entries:
-        found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
+    columns: Counter[str] = Counter()
+    for entry in wanted.evaluators or ():
+        found = _evaluator(connection, entry)
         if found.type != expected:
             raise Invalid(
                 f"Evaluator {found.name!r} is of type {found.type}, which a {wanted.type} task does not run.",
                 "Put LLM judges and code evaluators into tasks of their own.",
             )
-        if found.version.config is not None:
-            names[found.version.config.name] += 1
-    if twice := [name for name, times in names.items() if times > 1]:
+        config = found.version.config
+        if config is None:
+            continue
+        columns[config.name] += 1
+        if wanted.project_id is not None and config.data_granularity in {"TRACE", "SESSION"}:
+            raise Unsupported(
+                f"Evaluator {found.name!r} judges a whole {config.data_granularity.lower()}, "
+                "which the embedded engine does not do yet.",
+                "Use an evaluator whose data_granularity is SPAN.",
+            )
+        if not isinstance(config, TemplateConfig) and config.query_filter is not None:
+            _filter_check(wanted)(config.query_filter)
+    ids = Counter(entry.evaluator_id for entry in wanted.evaluators or ())
+    if twice := [name for name, times in (*ids.items(), *columns.items()) if times > 1]:
         raise Invalid(
-            f"More than one evaluator writes the column {twice[0]!r}.",
-            "Name each evaluator once, or rename one.",
+            f"More than one entry of evaluators has the id or writes the column {twice[0]!r}.",
+            "Name each evaluator once, or rename the column of one.",
         )
 
 
-def _task(connection: sa.Connection, row: sa.Row[Any]) -> Task:
-    entries = [TaskEvaluatorInput.model_validate(entry) for entry in row.evaluators]
-    query = sa.select(evaluator_table.c.id, evaluator_table.c.name).where(
-        evaluator_table.c.id.in_([entry.evaluator_id for entry in entries])
-    )
+def _evaluator(connection: sa.Connection, entry: TaskEvaluatorInput) -> EvaluatorWithVersion:
+    found = evaluators.get(connection, entry.evaluator_id)
+    if entry.evaluator_version_id is None:
+        return found
+    try:
+        return evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
+    except NotFound as error:
+        raise Invalid(error.message, "Leave evaluator_version_id out to run the newest version.") from error
+
+
+def _tasks(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Task]:
+    used = {entry["evaluator_id"] for row in rows for entry in row.evaluators}
+    query = sa.select(evaluator_table.c.id, evaluator_table.c.name).where(evaluator_table.c.id.in_(used))
     names = {found.id: found.name for found in connection.execute(query)}
+    return [_task(row, names) for row in rows]
+
+
+def _task(row: sa.Row[Any], names: Mapping[str, str]) -> Task:
+    entries = [TaskEvaluatorInput.model_validate(entry) for entry in row.evaluators]
     return Task(
         id=row.id,
         name=row.name,

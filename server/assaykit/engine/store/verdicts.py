@@ -12,6 +12,9 @@ from assaykit.wire.spans import Evaluation
 
 Level = Literal["SPAN", "TRACE", "SESSION", "RUN"]
 
+VERDICT_FIELDS = ("label", "score", "explanation")
+"""What a verdict is made of, as the last part of a column's name."""
+
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
@@ -49,19 +52,18 @@ def flat_columns(
         target: {
             f"eval.{verdict.name}.{field}": value
             for verdict in verdicts
-            for field in ("label", "score", "explanation")
+            for field in VERDICT_FIELDS
             if (value := getattr(verdict, field)) is not None
         }
         for target, verdicts in of(connection, scope_id, level, target_ids).items()
     }
 
 
-def labelled(connection: sa.Connection, scope_id: str, level: Level, name: str) -> set[str]:
-    """The targets that have a verdict of this evaluator."""
-    query = sa.select(evals.c.target_id).where(
-        evals.c.scope_id == scope_id, evals.c.level == level, evals.c.name == name
+def labelled(scope_id: str, level: Level, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """The condition that a target has a verdict of this evaluator."""
+    return sa.exists().where(
+        evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
     )
-    return set(connection.execute(query).scalars())
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 Alembic is imported only when the stored version is not `HEAD`: a start on an up-to-date file does not pay for it.
 """
 
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,6 +12,9 @@ from assaykit.errors import Unavailable
 
 HEAD = "0002"
 """The newest revision under `versions/`."""
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps its context in a module: two stores of one process migrate one after the other."""
 
 
 def stored_version(engine: sa.Engine) -> str | None:
@@ -45,6 +49,6 @@ def _migrate(engine: sa.Engine) -> None:
     config = Config(attributes={})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     # Two processes may start together: the second sees the first one's work once it holds the lock.
-    with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
+    with _ALEMBIC, engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)
