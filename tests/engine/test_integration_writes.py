@@ -41,14 +41,15 @@ async def rest(home: Path) -> AsyncGenerator[Rest]:
 
 
 @pytest.fixture
-def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+def keyring(tmp_path: Path) -> Generator[None]:
     """The package `keyring`, installed."""
     package = tmp_path / "site" / "keyring"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(KEYRING, encoding="utf-8")
     (package / "errors.py").write_text("class KeyringError(Exception): ...\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(package.parent)
+    sys.path.insert(0, str(package.parent))
     yield
+    sys.path.remove(str(package.parent))
     for name in ("keyring", "keyring.errors"):
         sys.modules.pop(name, None)
 
@@ -66,11 +67,14 @@ async def make(rest: Rest, **fields: Any) -> Body:
     return await rest.create(PATH, gateway(**fields))
 
 
-async def stored(rest: Rest, integration: str) -> sa.Row[Any]:
-    def row(connection: sa.Connection) -> sa.Row[Any]:
-        return connection.execute(sa.select(integrations).where(integrations.c.id == integration)).one()
+async def reference(rest: Rest, integration: str) -> str | None:
+    """What the store holds of an integration's key."""
 
-    return await rest.door.engine.database.read(row)
+    def read(connection: sa.Connection) -> str | None:
+        query = sa.select(integrations.c.secret_ref).where(integrations.c.id == integration)
+        return connection.execute(query).scalar_one()
+
+    return await rest.door.engine.database.read(read)
 
 
 async def test_an_integration_comes_back_as_it_was_sent_but_for_its_key(rest: Rest) -> None:
@@ -93,7 +97,7 @@ async def test_an_integration_comes_back_as_it_was_sent_but_for_its_key(rest: Re
     }
     assert await rest.get(f"{PATH}/{made['id']}") == made
     assert (await rest.get(PATH))["ai_integrations"] == [made]
-    assert (await stored(rest, made["id"])).secret_ref == "env:MODEL_KEY"
+    assert await reference(rest, made["id"]) == "env:MODEL_KEY"
 
 
 async def test_an_older_spelling_of_a_provider_is_read(rest: Rest) -> None:
@@ -119,7 +123,7 @@ async def test_a_key_itself_is_refused_and_repeated_nowhere(
         assert "keyring:NAME" in told
         assert key not in told
     assert key not in f"{logs} {caplog.text}"
-    assert (await stored(rest, made["id"])).secret_ref == "env:MODEL_KEY"
+    assert await reference(rest, made["id"]) == "env:MODEL_KEY"
 
 
 @pytest.mark.parametrize("key", ["", "env:", "env:A B", "env:A/B", "env:" + "A" * 129, "env:A\n", "ENV:A", " env:A"])
@@ -219,7 +223,7 @@ async def test_an_update_leaves_what_it_does_not_name(rest: Rest) -> None:
     assert changed["updated_at"] > made["updated_at"]
     different = {"model_names", "enable_default_models", "updated_at"}
     assert {key for key in made if made[key] != changed[key]} == different
-    assert (await stored(rest, made["id"])).secret_ref == "env:MODEL_KEY"
+    assert await reference(rest, made["id"]) == "env:MODEL_KEY"
 
 
 async def test_null_takes_away_and_is_not_the_same_as_left_out(rest: Rest) -> None:
@@ -243,7 +247,7 @@ async def test_a_key_does_not_move_to_another_address_by_itself(rest: Rest, chan
     assert await rest.get(path) == made
     changed = await rest.ask("PATCH", path, change | {"api_key": "env:OTHER_KEY"})
     assert changed.items() >= change.items()
-    assert (await stored(rest, made["id"])).secret_ref == "env:OTHER_KEY"
+    assert await reference(rest, made["id"]) == "env:OTHER_KEY"
 
 
 async def test_an_integration_that_judges_use_is_not_deleted(rest: Rest) -> None:

@@ -215,6 +215,7 @@ async def test_versions_are_listed_newest_first(rest: Rest) -> None:
 
 
 async def test_unknown_prompts_and_versions_are_named(rest: Rest) -> None:
+    nothing: Body = {"labels": []}
     for method, path, body in [
         ("GET", "/v2/prompts/x", None),
         ("PATCH", "/v2/prompts/x", {"description": "d"}),
@@ -223,7 +224,7 @@ async def test_unknown_prompts_and_versions_are_named(rest: Rest) -> None:
         ("POST", "/v2/prompts/x/versions", version()),
         ("GET", "/v2/prompts/x/labels/l", None),
         ("GET", "/v2/prompt-versions/x", None),
-        ("PUT", "/v2/prompt-versions/x/labels", {"labels": []}),
+        ("PUT", "/v2/prompt-versions/x/labels", nothing),
         ("DELETE", "/v2/prompt-versions/x/labels/l", None),
     ]:
         assert "'x'" in await rest.refused(404, method, path, body)
