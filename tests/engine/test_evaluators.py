@@ -46,7 +46,7 @@ async def test_evaluators_of_one_moment_are_all_listed(door: Door) -> None:
 
     async def page(query: Body) -> Body:
         found = await door.get("/v2/evaluators", limit=2, **query)
-        await door.evaluator(f"after {query}")
+        await door.evaluator("after " + found["evaluators"][0]["name"])
         return found
 
     rows = await all_pages(page, "evaluators", 2)

@@ -1,6 +1,7 @@
 """Spans: from OTLP in to `POST /v2/spans` out."""
 
 import gzip
+
 import pytest
 from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, all_pages, span, span_id
 
