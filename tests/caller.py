@@ -1,38 +1,73 @@
 """An MCP client that a test speaks through."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
 
 class Caller:
-    """Calls tools by name."""
+    """Calls tools by name.
+
+    `progress` holds what the last call reported: (done, total). `settings` are those of a server in the test's own
+    process; a server elsewhere has none to show.
+    """
+
+    settings: Settings
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.progress: list[tuple[float, float | None]] = []
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        """The result of a call, whatever it is."""
+        self.progress = []
+
+        async def noted(progress: float, total: float | None, message: str | None) -> None:
+            assert message
+            self.progress.append((progress, total))
+
+        return await self.client.call_tool(tool, arguments, progress_callback=noted)
 
     async def ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """The data of a call that must succeed."""
-        result = await self.client.call_tool(tool, arguments)
+        result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
         return result.structured_content
 
     async def read(self, tool: str, **arguments: Any) -> str:
         """The text of a call that must succeed."""
-        result = await self.client.call_tool(tool, arguments)
+        result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         return text_of(result)
 
     async def refused(self, tool: str, **arguments: Any) -> dict[str, str]:
         """The `{code, message, next}` of a call that must fail."""
-        result = await self.client.call_tool(tool, arguments)
+        result = await self.call(tool, **arguments)
         assert result.is_error, f"expected an error, got: {text_of(result)}"
         refusal: dict[str, str] = json.loads(text_of(result))
         assert refusal.keys() == {"code", "message", "next"}
         return refusal
+
+
+@asynccontextmanager
+async def serving(settings: Settings, model: str | None = None) -> AsyncGenerator[Caller]:
+    """A caller over a server of its own; `model` is the address of an OpenAI provider whose key it has."""
+    if model is not None:
+        keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
+        settings = replace(settings, environment={**settings.environment, **keys})
+    async with Client(create_server(settings)) as client:
+        caller = Caller(client)
+        caller.settings = settings
+        yield caller
 
 
 def text_of(result: CallToolResult) -> str:

@@ -2,37 +2,71 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mcp import Client
-from tests.caller import Caller
+from tests.caller import Caller, serving
+from tests.traces import Span, send, span
 
 from assaykit import logs
-from assaykit.server import create_server
+from assaykit.judge.ladder import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def nothing_learnt() -> None:
+    """A port may come back within a run, and with it what another test's model did not take."""
+    LEARNT.clear()
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def files(tmp_path: Path) -> Path:
+    """The folder whose files may be read."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, files: Path) -> Settings:
     """Settings on a fresh folder, with an empty environment."""
-    files = tmp_path / "files"
-    files.mkdir()
     return Settings(home=tmp_path / "home", folders=(files,))
 
 
 @pytest.fixture
 async def ax(settings: Settings) -> AsyncGenerator[Caller]:
     """An MCP client in the same process, over the embedded engine."""
-    async with Client(create_server(settings)) as client:
-        yield Caller(client)
+    async with serving(settings) as caller:
+        yield caller
 
 
-__all__: list[Any] = ["anyio_backend", "ax", "settings"]
+@pytest.fixture
+async def bot(settings: Settings) -> None:
+    """Project "bot" with four spans."""
+    await send(settings.home, spans_of_bot())
+
+
+@pytest.fixture(scope="module")
+async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Caller]:
+    """A caller over a store with project "bot" that the tests of a module share: they leave it as it was."""
+    folder = tmp_path_factory.mktemp("kept")
+    settings = Settings(home=folder / "home", folders=(folder,))
+    await send(settings.home, spans_of_bot())
+    async with serving(settings) as caller:
+        yield caller
+
+
+def spans_of_bot() -> list[Span]:
+    """Four answers, newest first a4, a3, a2, a1; a3 failed and was slow, a4 has no output."""
+    return [
+        span("a1", "Within 30 days [RET-1].", asked="Can I return it?", minutes_ago=40),
+        span("a2", "I do not know.", asked="Where is it?", minutes_ago=30),
+        span("a3", "Call us [SHIP-2].", asked="When?", minutes_ago=20, status="ERROR", ms=2500),
+        span("a4", None, asked="Hello?", minutes_ago=10),
+    ]

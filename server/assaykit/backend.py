@@ -5,21 +5,25 @@ that a server which is only asked for its tools imports and touches nothing.
 """
 
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import httpx
 
-from assaykit.api.client import Api
+from assaykit.api.client import DEADLINE_S, Api
 from assaykit.errors import Unauthorized
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
+    from assaykit.engine import Engine
+
 LOCAL_URL = "http://engine.local"
+CONNECT_S = 10
 
 
 @asynccontextmanager
@@ -52,6 +56,8 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.ax_key}"},
         follow_redirects=False,
+        # The client's deadline is for the whole call; httpx's own five seconds would end a slow answer before it.
+        timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
     )
 
 
@@ -77,9 +83,15 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
     async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
         # The engine owns a task group, which one and the same task has to enter and leave: this one.
-        from assaykit.engine import Engine  # noqa: PLC0415  (SQLAlchemy is imported when it is first needed)
-
+        open_engine = await anyio.to_thread.run_sync(_engine_opener)
         settings = self._settings
-        async with Engine.open(settings.home, key=self._key, environment=settings.environment) as engine:
+        async with open_engine(settings.home, key=self._key, environment=settings.environment) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()
+
+
+def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
+    # SQLAlchemy comes with it and takes a good part of a second: when it is first needed, and in a thread.
+    from assaykit.engine import Engine  # noqa: PLC0415
+
+    return Engine.open

@@ -1,7 +1,8 @@
 """From a name or an id to an id, within a space.
 
 An exact id is taken as it is; then an exact name, then a name that differs only in case. Otherwise the error lists up
-to five near names with their ids. An id of another type is named as such. Nothing given means: the only one there is.
+to five near names with their ids, or what there is. An id of another type is named as such. Nothing given means: the
+only one there is.
 """
 
 import difflib
@@ -27,25 +28,23 @@ NEAR_NAMES = 5
 
 
 class Kind(NamedTuple):
-    """One kind of thing that can be named. `id_types` are the types its ids carry; `lister` the tool that lists it."""
+    """One kind of thing that can be named. `id_types` are the types its ids carry."""
 
     noun: str
     id_types: frozenset[str]
     at: str
     page: type[Page[Any]]
-    lister: str
 
 
-SPACE = Kind("space", frozenset({"Space"}), "/v2/spaces", SpacePage, "get_status")
-PROJECT = Kind("project", frozenset({"Model", "Project"}), "/v2/projects", ProjectPage, "list_projects")
-JUDGE = Kind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage, "list_judges")
-TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage, "get_task")
-DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage, "create_dataset")
-EXPERIMENT = Kind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage, "upload_experiment")
-INTEGRATION = Kind(
-    "AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage, "get_status"
-)
-RUN = Kind("run", frozenset({"TaskRun"}), "/v2/task-runs", TaskPage, "trigger_backfill")
+SPACE = Kind("space", frozenset({"Space"}), "/v2/spaces", SpacePage)
+PROJECT = Kind("project", frozenset({"Model", "Project"}), "/v2/projects", ProjectPage)
+JUDGE = Kind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage)
+TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage)
+DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage)
+EXPERIMENT = Kind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage)
+INTEGRATION = Kind("AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage)
+
+RUN_ID_TYPE = "TaskRun"
 
 
 class Named(ReplyBody):
@@ -62,7 +61,7 @@ class Names:
         self._api = api
         self._default_space = default_space
         self._clock = clock
-        self._known: dict[tuple[str, str, str], tuple[float, Named]] = {}
+        self._known: dict[tuple[str, str, str | None], tuple[float, Named]] = {}
 
     def forget(self) -> None:
         """Drop everything remembered: something was written, or something was not where it should be."""
@@ -100,49 +99,54 @@ class Names:
     def run(self, wanted: str) -> str:
         """A run's id: runs have no names."""
         kind = ids.kind_of(wanted)
-        if kind not in RUN.id_types:
+        if kind != RUN_ID_TYPE:
             found = f"this is a {kind} id" if kind else f"{wanted!r} is not an id"
             raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
         return wanted
 
     async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
-        scope = ",".join(within.values())
-        if wanted is None:
+        if wanted is None and kind is not SPACE:
+            # Never remembered: a second project may arrive at any moment.
             return await self._only(kind, within)
-        if (id_type := ids.kind_of(wanted)) is not None:
-            _check_type(kind, wanted, id_type)
-        known = self._known.get((kind.noun, scope, wanted))
+        key = (kind.noun, ",".join(within.values()), wanted)
+        known = self._known.get(key)
         if known is not None and self._clock() - known[0] < CACHE_S:
             return known[1]
-        found = await (self._by_name(kind, wanted, within) if id_type is None else self._by_id(kind, wanted))
-        self._known[kind.noun, scope, wanted] = (self._clock(), found)
+        found = await self._found(kind, wanted, within)
+        self._known[key] = (self._clock(), found)
         return found
 
-    async def _by_id(self, kind: Kind, wanted: str) -> Named:
+    async def _found(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
+        if wanted is None:
+            return await self._only(kind, within)
+        id_type = ids.kind_of(wanted)
+        if id_type is None:
+            return await self._by_name(kind, wanted, within)
+        if id_type in kind.id_types:
+            return await self._by_id(kind, wanted, within)
+        told, following = _instead(kind, await self._all(kind, within))
+        raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
+
+    async def _by_id(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
         noun = kind.at.strip("/").split("/")
         try:
             return await self._api.get(path(*noun, wanted), Named)
         except NotFound:
-            raise NotFound(f"No {kind.noun} has the id {wanted!r}.", f"`{kind.lister}` shows what there is.") from None
+            told, following = _instead(kind, await self._all(kind, within))
+            raise NotFound(f"No {kind.noun} has the id {wanted!r}. {told}", following) from None
 
     async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
-        # The name filter is a substring in any case, so one request finds every spelling of a right name.
-        found = [
-            Named(id=row.id, name=row.name)
-            async for row in rows(self._api, kind.at, kind.page, {**within, "name": wanted})
-        ]
-        for same in (
-            [thing for thing in found if thing.name == wanted],
-            [thing for thing in found if thing.name.casefold() == wanted.casefold()],
-        ):
-            if len(same) == 1:
-                return same[0]
-            if same:
-                raise Ambiguous(
-                    f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.",
-                    "Give the id of the one you mean.",
-                )
-        raise _unknown(kind, wanted, await self._all(kind, within))
+        # The name filter is a substring in any case, so one request finds nearly every spelling of a right name.
+        found = _same(kind, wanted, await self._all(kind, {**within, "name": wanted}))
+        if found is not None:
+            return found
+        # Not every backend folds the case of letters outside ASCII, so all names are looked at before giving up.
+        every = await self._all(kind, within)
+        found = _same(kind, wanted, every)
+        if found is not None:
+            return found
+        told, following = _instead(kind, every, near_to=wanted)
+        raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
 
     async def _only(self, kind: Kind, within: dict[str, str]) -> Named:
         every = await self._all(kind, within)
@@ -151,7 +155,8 @@ class Names:
         if not every:
             raise NotFound(f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
         shown = _listed(every[: NEAR_NAMES * 2])
-        raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{kind.noun}`.")
+        argument = kind.noun.removeprefix("AI ")
+        raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{argument}`.")
 
     async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
         return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]
@@ -167,26 +172,35 @@ _HOW_TO_BEGIN = {
 }
 
 
-def _check_type(kind: Kind, wanted: str, id_type: str) -> None:
-    if id_type not in kind.id_types:
-        raise Invalid(
-            f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted.",
-            f"`{kind.lister}` shows the right ones.",
-        )
+def _same(kind: Kind, wanted: str, among: Sequence[Named]) -> Named | None:
+    """The thing of that name: exactly so, or else the only one in another letter case."""
+    for same in (
+        [thing for thing in among if thing.name == wanted],
+        [thing for thing in among if thing.name.casefold() == wanted.casefold()],
+    ):
+        if len(same) == 1:
+            return same[0]
+        if same:
+            raise Ambiguous(
+                f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.",
+                "Give the id of the one you mean.",
+            )
+    return None
 
 
-def _unknown(kind: Kind, wanted: str, every: Sequence[Named]) -> NotFound:
-    by_name = {thing.name.casefold(): thing for thing in every}
-    near = difflib.get_close_matches(wanted.casefold(), by_name, n=NEAR_NAMES, cutoff=0.5)
-    shown = [by_name[name] for name in near]
-    if shown:
-        return NotFound(f"No {kind.noun} is named {wanted!r}. Near: {_listed(shown)}.", "Use one of these.")
-    if every:
-        return NotFound(
-            f"No {kind.noun} is named {wanted!r}. There are: {_listed(every[:NEAR_NAMES])}.",
-            f"`{kind.lister}` shows all." if len(every) > NEAR_NAMES else "Use one of these.",
-        )
-    return NotFound(f"No {kind.noun} is named {wanted!r}; there is none yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
+def _instead(kind: Kind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
+    """What could have been meant, as a sentence and the next step."""
+    if not every:
+        return f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, "")
+    folded = [thing.name.casefold() for thing in every]
+    near = difflib.get_close_matches((near_to or "").casefold(), folded, n=NEAR_NAMES, cutoff=0.5)
+    if near:
+        shown = [
+            thing for best in dict.fromkeys(near) for thing, name in zip(every, folded, strict=True) if name == best
+        ]
+        return f"Near: {_listed(shown[:NEAR_NAMES])}.", "Use one of these."
+    more = f" and {len(every) - NEAR_NAMES} more" if len(every) > NEAR_NAMES else ""
+    return f"There are: {_listed(every[:NEAR_NAMES])}{more}.", "Use one of these."
 
 
 def _listed(things: Sequence[Named]) -> str:

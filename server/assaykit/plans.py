@@ -10,6 +10,8 @@ from typing import Any
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
 from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.score import variables
 from assaykit.windows import Period
@@ -22,10 +24,26 @@ SAMPLE = 50
 """Rows that mappings are tried on."""
 
 ROWS_PER_PAGE = 500
-PATHS_SHOWN = 12
+PATHS_SHOWN = 16
 
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """Where OpenInference puts what nearly every judge asks for."""
+
+OWN_COLUMNS = frozenset(
+    [
+        "name",
+        "span_kind",
+        "status_code",
+        "latency_ms",
+        "context.span_id",
+        "context.trace_id",
+        "parent_id",
+        "start_time",
+        "id",
+        "example_id",
+    ]
+)
+"""Columns that are there whatever an application records."""
 
 Row = Mapping[str, Any]
 
@@ -48,7 +66,10 @@ class Wanted:
         config = self.evaluator.version.config
         if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
             return config
-        raise Invalid(f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.")
+        raise Invalid(
+            f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.",
+            "Use one of these; `list_judges` shows what there is.",
+        )
 
 
 @dataclass(frozen=True)
@@ -109,11 +130,15 @@ class Share:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would happen. `existing` says how many rows there are without any filter, up to one sample."""
+    """What would happen. `existing` says how many rows there are without any filter, up to one sample.
+
+    `unit` is what a row is: a span or an experiment run.
+    """
 
     shares: Sequence[Share]
     existing: int
     capped: bool
+    unit: str
 
     @property
     def matched(self) -> int:
@@ -174,31 +199,41 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
         )
         capped = capped or counted.capped
     existing = len(await _sample(api, query, None)) if any(share.matched == 0 for share in shares) else SAMPLE
-    return Plan(shares, existing, capped)
+    return Plan(shares, existing, capped, "span")
 
 
-async def plan_experiments(api: Api, dataset_id: str, experiment_ids: Sequence[str], wanted: Sequence[Wanted]) -> Plan:
-    """The plan of a dataset task over some experiments' runs. Filters are applied by the run itself.
+async def plan_experiments(
+    api: Api,
+    dataset_id: str,
+    experiment_ids: Sequence[str],
+    wanted: Sequence[Wanted],
+    query_filter: str | None = None,
+    *,
+    override: bool = False,
+) -> Plan:
+    """The plan of a dataset task over some experiments' runs.
 
     Raises:
-        Invalid: a mapping resolves on no row.
+        Invalid: a filter cannot be read, or a mapping resolves on no row.
     """
     every = await experiment_rows(api, dataset_id, experiment_ids)
     shares: list[Share] = []
     for one in wanted:
-        labelled = sum(f"eval.{one.config.name}.label" in row for row in every)
-        sample = every[:SAMPLE]
+        text = _both(query_filter, one.query_filter, _own_filter(one))
+        tree = None if text is None else row_tree(text)
+        taken = every if tree is None else [row for row in every if matches(tree, row.get)]
+        labelled = sum(f"eval.{one.config.name}.label" in row for row in taken)
         shares.append(
             Share(
                 one.evaluator.name,
                 one.config.name,
-                len(every),
+                len(taken),
                 labelled,
-                len(every) - labelled,
-                _try_mappings(one, sample),
+                len(taken) - (0 if override else labelled),
+                _try_mappings(one, taken[:SAMPLE]),
             )
         )
-    return Plan(shares, len(every), capped=False)
+    return Plan(shares, len(every), capped=False, unit="experiment run")
 
 
 async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
@@ -266,7 +301,8 @@ def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None
 
 
 def _both(*filters: str | None) -> str | None:
-    given = [text for text in filters if text]
+    # A blank filter is not left out here: the backend refuses it.
+    given = [text for text in filters if text is not None]
     return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
 
 
@@ -286,13 +322,18 @@ def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
     tried = [_try(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
-        there = ", ".join(columns(sample)[:PATHS_SHOWN])
+        there = ", ".join(sorted(columns(sample), key=_is_ours)[:PATHS_SHOWN])
         raise Invalid(
             f"{wanted.evaluator.name!r} finds no value on any of {len(sample)} rows for {missing}. "
             f"Paths that exist: {there}.",
             "Map each variable with column_mappings={'variable': 'path'}.",
         )
     return tried
+
+
+def _is_ours(column: str) -> bool:
+    """Whether every row has such a column; what the user's application wrote comes first in a list."""
+    return column in OWN_COLUMNS
 
 
 def _usual_path(name: str, sample: Sequence[Row]) -> str:

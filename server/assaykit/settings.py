@@ -4,6 +4,7 @@ A key that merely lies in the environment never switches a user to a production 
 `ASSAYKIT_BACKEND` says so.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ BackendName = Literal["local", "ax"]
 
 PROJECT_FOLDER_VARIABLES = ("CLAUDE_PROJECT_DIR", "CURSOR_PROJECT_DIR", "WORKSPACE_FOLDER")
 """Where hosts say which folder the user is working in."""
+
+PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_ROOT")
+"""Where hosts say which folder is the plugin's own: a launch folder that is no place for a user's files."""
 
 DEFAULT_AX_HOST = "api.arize.com"
 
@@ -73,10 +77,12 @@ class Settings:
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    named = [part for part in environment.get("ASSAYKIT_FILES", "").split(":") if part.strip()]
+    named = [part for part in environment.get("ASSAYKIT_FILES", "").split(os.pathsep) if part.strip()]
     hosts = [environment[name] for name in PROJECT_FOLDER_VARIABLES if environment.get(name)]
     folders = [Path(part).expanduser() for part in (*named, *hosts)]
-    return tuple(dict.fromkeys([*folders, Path.cwd()]))
+    own = [Path(environment[name]) for name in PLUGIN_FOLDER_VARIABLES if environment.get(name)]
+    launched = [] if Path.cwd() in own else [Path.cwd()]
+    return tuple(dict.fromkeys([*folders, *launched]))
 
 
 def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:

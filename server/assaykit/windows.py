@@ -17,6 +17,9 @@ _UNIT = {
     "month": timedelta(days=30),
 }
 _EVERYTHING_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Backends count nanoseconds in 64 bits, so a moment must lie between these."""
+
 _LENGTH_OF_DATE = len("2026-01-01")
 
 
@@ -34,8 +37,20 @@ def parse(text: str, now: datetime) -> Period:
     """The period meant by `text` at the moment `now`. A date as an end takes its whole day.
 
     Raises:
-        Invalid: the words are not understood, or the end lies before the start.
+        Invalid: the words are not understood, an end lies before 1970 or after 2200, or the period is empty.
     """
+    try:
+        period = _period(text, now)
+    except OverflowError:
+        period = None
+    if period is None or period.start < _EARLIEST or period.end > _LATEST:
+        raise Invalid(f"The window {text[:80]!r} reaches too far.", "Stay between the years 1970 and 2200.")
+    if period.start > period.end:
+        raise Invalid(f"The window {text[:80]!r} ends before it starts.", "Swap the two ends.")
+    return period
+
+
+def _period(text: str, now: datetime) -> Period:
     words = " ".join(text.lower().split())
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if words in {"everything", "all", "all time"}:
@@ -45,14 +60,13 @@ def parse(text: str, now: datetime) -> Period:
     if words == "yesterday":
         return Period(midnight - timedelta(days=1), midnight - timedelta(microseconds=1))
     if last := _LAST.fullmatch(words):
+        if int(last[1] or 1) == 0:
+            raise Invalid(f"The window {text[:80]!r} is empty.", f"Write one of {EXAMPLES}.")
         return Period(now - int(last[1] or 1) * _UNIT[last[2]], now)
     start, separator, end = _split(words)
     if not start or (separator and not end):
         raise Invalid(f"The window {text[:80]!r} is not understood.", f"Write one of {EXAMPLES}.")
-    period = Period(_moment(start, text), _end(end, text) if separator else now)
-    if period.start > period.end:
-        raise Invalid(f"The window {text[:80]!r} ends before it starts.", "Swap the two ends.")
-    return period
+    return Period(_moment(start, text), _end(end, text) if separator else now)
 
 
 def _split(words: str) -> tuple[str, str, str]:

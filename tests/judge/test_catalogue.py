@@ -3,8 +3,11 @@ import pytest
 from assaykit.judge import catalogue, templates
 from assaykit.judge.catalogue import Judge
 from assaykit.judge.score import check
-from assaykit.wire.evaluators import EvaluatorLlmConfig, TemplateConfig
+from assaykit.wire.evaluators import EvaluatorLlmConfig, InvocationParams, TemplateConfig
 
+LLM = EvaluatorLlmConfig(
+    ai_integration_id="i", model_name="m", invocation_parameters=InvocationParams(), provider_parameters={}
+)
 NAMES = "completeness correctness groundedness hallucination refusal relevance tone toxicity"
 
 
@@ -23,7 +26,7 @@ def test_every_judge_can_be_created_as_it_is(judge: Judge) -> None:
             classification_choices=judge.choices,
             direction=judge.direction,
             data_granularity=judge.granularity,
-            llm_config=EvaluatorLlmConfig(ai_integration_id="i", model_name="m"),
+            llm_config=LLM,
         )
     )
     assert judge.display_name

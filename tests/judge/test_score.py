@@ -16,11 +16,20 @@ from assaykit.judge.models import Endpoint
 from assaykit.judge.providers import chat_model
 from assaykit.judge.score import check, score, variables
 from assaykit.judge.verdicts import Unscored, Verdict
-from assaykit.wire.evaluators import CustomCodeConfig, EvaluatorLlmConfig, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.evaluators import (
+    CustomCodeConfig,
+    EvaluatorLlmConfig,
+    InvocationParams,
+    ManagedCodeConfig,
+    TemplateConfig,
+)
 
 REFUSALS = Path(__file__).parents[2] / "../shared/data/refusals/completions_gpt4.csv"
-CODE = CustomCodeConfig(name="mine", code="class Mine: ...", variables=["output"])
-SAME = ManagedCodeConfig(name="same", managed_evaluator="EXACT_MATCH", variables=["output", "expected"])
+LLM = EvaluatorLlmConfig(
+    ai_integration_id="i", model_name="judge-1", invocation_parameters=InvocationParams(), provider_parameters={}
+)
+CODE = CustomCodeConfig(type="CUSTOM", name="mine", code="class Mine: ...", variables=["output"])
+SAME = ManagedCodeConfig(type="MANAGED", name="same", managed_evaluator="EXACT_MATCH", variables=["output", "expected"])
 
 
 def judge(template: str = "{input} gave {output}", **changes: Any) -> TemplateConfig:
@@ -30,7 +39,7 @@ def judge(template: str = "{input} gave {output}", **changes: Any) -> TemplateCo
         "include_explanations": True,
         "use_function_calling": True,
         "classification_choices": {"correct": 1.0, "incorrect": 0.25},
-        "llm_config": EvaluatorLlmConfig(ai_integration_id="i", model_name="judge-1"),
+        "llm_config": LLM,
     }
     return TemplateConfig(**(fields | changes))
 

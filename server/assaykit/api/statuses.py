@@ -40,7 +40,9 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
     detail = _detail(response)
     kind = BY_STATUS.get(response.status_code)
     if kind is RateLimited:
-        return RateLimited(f"{who} asks to slow down.", "Wait, then try again.", retry_after_s=_seconds(response))
+        seconds = _seconds(response)
+        pause = "Wait" if seconds is None else f"Wait {seconds:g} s"
+        return RateLimited(f"{who} asks to slow down.", f"{pause}, then try again.", retry_after_s=seconds)
     if kind is None:
         return Unavailable(
             f"{who} failed with status {response.status_code}: {detail}",

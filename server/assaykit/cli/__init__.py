@@ -43,9 +43,31 @@ def main(context: click.Context, backend: str | None) -> None:
     if sys.stdin.isatty():
         click.echo(_HOW_TO_CONNECT)
         return
-    from assaykit.cli.serve import serve
+    from assaykit.cli.serving import serve_stdio
 
-    serve(Settings.from_environment(os.environ, backend=backend))
+    serve_stdio(Settings.from_environment(os.environ, backend=backend))
+
+
+@main.command()
+@click.option(
+    "--transport",
+    type=click.Choice(["stdio", "http", "sse"]),
+    default="stdio",
+    show_default=True,
+    help="http is Streamable HTTP; sse is its older form, for clients that know no other.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="0 takes a free one.")
+@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@told
+def serve(transport: str, port: int, backend: str | None) -> None:
+    """Serve the MCP tools over stdio, or over HTTP on loopback behind a token."""
+    from assaykit.cli import serving
+
+    settings = Settings.from_environment(os.environ, backend=backend)
+    if transport == "stdio":
+        serving.serve_stdio(settings)
+    else:
+        serving.serve_http(settings, "http" if transport == "http" else "sse", port)
 
 
 @main.command()

@@ -1,20 +1,17 @@
 """Serving the embedded engine over HTTP on loopback."""
 
-import os
-import secrets
 import socket
-from pathlib import Path
 
 import anyio
 import click
-import uvicorn
 
 from assaykit import logs
-from assaykit.engine import Engine, make_private
-from assaykit.errors import Unavailable
+from assaykit.cli.listening import HOST, listen
+from assaykit.cli.listening import serve as serve_app
+from assaykit.cli.tokens import minted
+from assaykit.engine import Engine
 from assaykit.settings import Settings
 
-HOST = "127.0.0.1"
 KEY_FILE = "engine.key"
 
 
@@ -24,9 +21,9 @@ def serve(settings: Settings, port: int) -> None:
     Raises:
         Unavailable: the port is taken.
     """
-    key, origin = engine_key(settings)
+    key, origin = _engine_key(settings)
     logs.configure(settings.log_level, [key])
-    listener = _listen(port)
+    listener = listen(port)
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     click.echo(
         f"assaykit engine on {address}\n"
@@ -41,36 +38,12 @@ def serve(settings: Settings, port: int) -> None:
 
 async def _serve(settings: Settings, key: str, listener: socket.socket) -> None:
     async with Engine.open(settings.home, key=key, environment=settings.environment) as engine:
-        config = uvicorn.Config(engine.app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await serve_app(engine.app, listener, lifespan=False)
 
 
-def engine_key(settings: Settings) -> tuple[str, str]:
-    """The key the engine accepts, and where it comes from: the variable, else a file made at the first start."""
+def _engine_key(settings: Settings) -> tuple[str, str]:
+    """The key the engine accepts, and where it comes from."""
     if settings.engine_key is not None:
         return settings.engine_key, "from ASSAYKIT_ENGINE_KEY"
-    make_private(settings.home)
-    at = settings.home / KEY_FILE
-    if not at.exists():
-        _write_private(at, secrets.token_urlsafe(32))
-    return at.read_text(encoding="utf-8").strip(), f"in {at}"
-
-
-def _write_private(at: Path, text: str) -> None:
-    descriptor = os.open(at, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise Unavailable(
-            f"Port {port} cannot be used: {error.strerror}.",
-            "Choose another with --port, or --port 0 for a free one.",
-        ) from error
-    return listener
+    key, at = minted(settings.home, KEY_FILE)
+    return key, f"in {at}"

@@ -1,24 +1,29 @@
 """From a function to an MCP tool: the one place that knows the SDK's tool class.
 
-Four of its defaults are wrong for us (checked on mcp 2.3.0): unknown arguments are dropped silently, validation text is
-long and echoes values, schemas carry titles nobody reads, and only a `ToolError` reaches the model.
+Five of its defaults are wrong for us (checked on mcp 2.3.0): unknown arguments are dropped silently, validation text is
+long and echoes values, schemas carry titles nobody reads, only a `ToolError` reaches the model, and a text that looks
+like JSON is parsed even where text was asked for.
 """
 
 import importlib
 import json
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Literal, NamedTuple, cast
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from assaykit import tools
-from assaykit.errors import AssayError, Invalid
-from assaykit.tools.replies import Reply, clip
+from assaykit.errors import AssayError, Invalid, NotFound
+from assaykit.session import Session
+from assaykit.tools.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
 
 Effect = Literal["read", "add", "change", "delete"]
@@ -50,8 +55,9 @@ def discover() -> Iterator[tuple[str, Definition]]:
                 yield name, value
 
 
+@cache
 def build(definition: Definition) -> Tool:
-    """The tool as the SDK wants it."""
+    """The tool as the SDK wants it; it knows nothing of its server, so all servers of a process share it."""
     function, effect = definition
     built = _Tool.from_function(
         function,
@@ -60,6 +66,7 @@ def build(definition: Definition) -> Tool:
         structured_output=False,
     )
     model = built.fn_metadata.arg_model
+    built.fn_metadata = _Arguments(arg_model=model)
     model.model_config["extra"] = "forbid"
     model.model_config["hide_input_in_errors"] = True
     model.model_rebuild(force=True)
@@ -122,6 +129,20 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
     }
 
 
+class _Arguments(FuncMetadata):
+    """The SDK's arguments, with a text left alone where text is wanted: a pattern may be `[1]`, a template JSON."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        fields = self.arg_model.model_fields
+        kept = {name: value for name, value in data.items() if name in fields and _takes_text(fields[name].annotation)}
+        return {**super().pre_parse_json(data), **kept}
+
+
+def _takes_text(annotation: Any) -> bool:
+    options = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    return str in options
+
+
 class _Tool(Tool):
     """The SDK's tool with our validation in front, our errors and our results behind."""
 
@@ -139,17 +160,28 @@ class _Tool(Tool):
         except ValidationError as error:
             raise self._told(self._refusal(error)) from error
         except UnexpectedToolError as error:
-            if isinstance(error.__cause__, AssayError):
-                raise self._told(error.__cause__) from error.__cause__
-            raise
+            raise self._explained(error.__cause__, context) from error.__cause__
         if isinstance(result, InputRequiredResult):
             return result
         reply = cast("Reply", result)
         return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=reply.data)
+
+    def _explained(self, cause: BaseException | None, context: Context[Any, Any]) -> ToolError:
+        if isinstance(cause, ValidationError):
+            # The arguments made a body that the contract refuses, such as a name without a character.
+            return self._told(self._refusal(cause))
+        if isinstance(cause, NotFound):
+            # What a name was remembered as may be gone: another window works on the same data.
+            cast("Session", context.request_context.lifespan_context).names.forget()
+        if isinstance(cause, AssayError):
+            return self._told(cause)
+        crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
+        return UnexpectedToolError(str(self._told(crash)))
 
     def _refusal(self, error: ValidationError) -> Invalid:
         names = list(self.parameters.get("properties", {}))
         return Invalid(describe(error, names), f"{self.name} takes: {', '.join(names) or 'no arguments'}.")
 
     def _told(self, error: AssayError) -> ToolError:
-        return ToolError(json.dumps(error.as_dict(), ensure_ascii=False, separators=(",", ":")))
+        told = {**error.as_dict(), "message": clip_message(error.message)}
+        return ToolError(json.dumps(told, ensure_ascii=False, separators=(",", ":")))

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid
 from assaykit.files.folders import Folders
@@ -14,7 +15,6 @@ from assaykit.tools.builder import tool
 from assaykit.tools.fields import File, Here, Space
 from assaykit.tools.replies import Reply, one_line
 from assaykit.wire.datasets import (
-    ROWS_PER_REQUEST,
     SYSTEM_COLUMNS,
     CreateDatasetRequest,
     Dataset,
@@ -65,14 +65,14 @@ async def create(here: Session, name: str, space_id: str, examples: Sequence[dic
     Raises:
         Conflict: the space has a dataset of this name.
     """
-    first, rest = examples[:ROWS_PER_REQUEST], examples[ROWS_PER_REQUEST:]
-    body = CreateDatasetRequest(name=name, space_id=space_id, examples=list(first))
+    first, *rest = batches(examples)
+    body = CreateDatasetRequest(name=name, space_id=space_id, examples=first)
     made = await here.api.post("/v2/datasets", Dataset, body)
     here.names.forget()
     at = path("v2", "datasets", made.id)
     try:
-        for start in range(0, len(rest), ROWS_PER_REQUEST):
-            more = InsertDatasetExamplesRequest(examples=list(rest[start : start + ROWS_PER_REQUEST]))
+        for some in rest:
+            more = InsertDatasetExamplesRequest(examples=some)
             await here.api.post(f"{at}/examples", DatasetVersionWithExampleIds, more)
     except AssayError:
         # Half a dataset would be mistaken for the whole one.

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.rows import outcomes
+from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import AssayError, Conflict, Invalid
@@ -22,7 +23,7 @@ from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import File, Here, Space
 from assaykit.tools.replies import Reply, fenced, one_line
-from assaykit.wire.datasets import ROWS_PER_REQUEST, DatasetExample, ExamplePage
+from assaykit.wire.datasets import DatasetExample, ExamplePage
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
@@ -82,7 +83,7 @@ async def upload_experiment(
     }
     columns = ExperimentColumns("example_id" if key else example_id, output, mapped)
     found = experiment_rows(read, columns, file)
-    _refuse_unmatched(found, examples, target)
+    _refuse_unmatched(found, examples, target, key or example_id)
     made = await _create(here, target, title, found)
     missing = len(examples) - found.examples
     scored = "; ".join(
@@ -186,10 +187,15 @@ def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample
     if not ids:
         known = sorted({column for example in examples[:1] for column in example.model_extra or {}})
         raise Invalid(f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key.")
-    if read and key not in read[0].values:
+    if read and not any(key in row.values for row in read):
         raise Invalid(
             f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.",
             "Use a column of both as key.",
+        )
+    if empty := [row.line for row in read if row.values.get(key) is None]:
+        raise Invalid(
+            f"{len(empty)} of {len(read)} rows of {file!r} have no {key!r}, the first on line {empty[0]}.",
+            "Give every row its key, or leave these rows out.",
         )
     return [
         Row(row.line, {**row.values, "example_id": ids.get(str(row.values.get(key)), row.values.get(key))})
@@ -197,35 +203,39 @@ def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample
     ]
 
 
-def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample], dataset: Named) -> None:
+def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample], dataset: Named, what: str) -> None:
     known = {example.id for example in examples}
     unmatched = list(dict.fromkeys(str(row["example_id"]) for row in found.rows if row["example_id"] not in known))
     if unmatched:
         shown = ", ".join(repr(one_line(one, 60)) for one in unmatched[:IDS_SHOWN])
         more = f" and {len(unmatched) - IDS_SHOWN} more" if len(unmatched) > IDS_SHOWN else ""
         raise Invalid(
-            f"{len(unmatched)} of {found.examples} example ids are not in dataset {dataset.name!r}: {shown}{more}; "
-            "nothing was written.",
+            f"{len(unmatched)} of {found.examples} values of {what!r} are of no example of dataset {dataset.name!r}: "
+            f"{shown}{more}; nothing was written.",
             "Use the ids of the dataset's examples, or pass key= with a column that file and dataset share.",
         )
 
 
 async def _create(here: Session, dataset: Named, title: str, found: ExperimentRows) -> Experiment:
     """The experiment with all its runs, or none of it."""
-    runs = [ExperimentRunInput.model_validate(row) for row in found.rows]
-    body = CreateExperimentRequest(name=title, dataset_id=dataset.id, experiment_runs=runs[:ROWS_PER_REQUEST])
+    first, *rest = batches(found.rows)
+    body = CreateExperimentRequest(name=title, dataset_id=dataset.id, experiment_runs=_inputs(first))
     made = await here.api.post("/v2/experiments", ExperimentWithRunIds, body)
     here.names.forget()
     at = path("v2", "experiments", made.id)
     try:
-        for start in range(ROWS_PER_REQUEST, len(runs), ROWS_PER_REQUEST):
-            more = InsertExperimentRunsRequest(experiment_runs=runs[start : start + ROWS_PER_REQUEST])
+        for some in rest:
+            more = InsertExperimentRunsRequest(experiment_runs=_inputs(some))
             await here.api.post(f"{at}/runs", ExperimentWithRunIds, more)
     except AssayError:
         # A part of the results would be compared as if it were all of them.
         await here.api.delete(at)
         raise
     return made
+
+
+def _inputs(rows_of_file: Sequence[dict[str, object]]) -> list[ExperimentRunInput]:
+    return [ExperimentRunInput.model_validate(row) for row in rows_of_file]
 
 
 async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:

@@ -1,5 +1,6 @@
 """Toolset judges: LLM judges and code evaluators, from the catalogue or one's own."""
 
+import difflib
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -204,19 +205,21 @@ async def _in_full(here: Session, judge: str, space: str | None, catalogue: list
     try:
         found = await _evaluator(here, judge, space)
     except NotFound as absent:
-        ready = next((one for one in catalogue if one.column_name == judge), None)
+        by_name = {one.column_name: one for one in catalogue}
+        ready = by_name.get(judge)
         if ready is None:
-            raise absent from None
+            near = difflib.get_close_matches(judge.casefold(), by_name, n=1)
+            more = f" The catalogue has {near[0]!r}." if near else ""
+            raise NotFound(absent.message + more, absent.next) from None
         data = ready.model_dump(exclude_none=True)
         text = f"{judge!r} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
         return Reply(text + "\n" + fenced(ready.template.splitlines()), {**here.source(), "catalogue": data})
     config = found.version.config
     data = {"id": found.id, "name": found.name, "type": found.type, **_facts(config)}
-    template = config.template if isinstance(config, TemplateConfig) else ""
-    return Reply(
-        f"{found.name!r} ({_summary(config)})\n" + fenced(template.splitlines()),
-        {**here.source(), "judge": data},
-    )
+    text = f"{found.name!r} ({_summary(config)})"
+    if isinstance(config, TemplateConfig):
+        text += "\n" + fenced(config.template.splitlines())
+    return Reply(text, {**here.source(), "judge": data})
 
 
 def _facts(config: object) -> dict[str, Any]:
@@ -229,7 +232,8 @@ def _facts(config: object) -> dict[str, Any]:
             "variables": templates.placeholders(config.template),
         }
     if isinstance(config, ManagedCodeConfig):
-        return {"code": config.managed_evaluator, "variables": config.variables}
+        params = {param.name: param.default_value for param in config.static_params or ()}
+        return {"code": config.managed_evaluator, "variables": config.variables, **params}
     return {}
 
 
@@ -238,7 +242,8 @@ def _summary(config: object) -> str:
     named = ", ".join(facts.get("variables", []))
     if isinstance(config, TemplateConfig):
         return f"reads {named}; answers {' / '.join(config.classification_choices or {})}; {config.direction}"
-    return f"{facts.get('code', 'code')} on {named}"
+    params = [one_line(repr(facts[word])) for word in ("pattern", "keywords") if word in facts]
+    return f"{' '.join([facts.get('code', 'code'), *params])} on {named}"
 
 
 def _prompt(config: TemplateConfig | ManagedCodeConfig, values: dict[str, str | None]) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -10,9 +10,9 @@ from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, NotFound
 from assaykit.names import Named
-from assaykit.plans import Plan, SpanQuery, Wanted, plan_spans
+from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import Filter, Here, Mappings, Project, Space, Window
@@ -20,7 +20,9 @@ from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.tasks import (
     entries,
     one_run,
+    rate_of,
     refuse_empty,
+    task_type,
     wanted_evaluators,
     warnings,
 )
@@ -33,6 +35,8 @@ from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEval
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
 CAUSES_SHOWN = 5
+NAME_LIMIT = 240
+"""Characters of a name we make up: a number may follow within the contract's 255."""
 
 Calls = Context[Session]
 
@@ -44,7 +48,7 @@ async def trigger_backfill(
     task: str | None = None,
     project: Project = None,
     evaluators: list[str] | None = None,
-    window: Window = "last 7 days",
+    window: Window = None,
     query_filter: Filter = None,
     column_mappings: Mappings = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
@@ -54,7 +58,7 @@ async def trigger_backfill(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
-    """Score past rows once: with a task, or with evaluators on a project.
+    """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
 
     Filter and mappings are checked on real rows first. For evaluators an equal task is reused, else created.
 
@@ -63,44 +67,34 @@ async def trigger_backfill(
     """
     within = await here.space(space)
     period = parse(window or "last 7 days", here.now())
+    scope = _Scope(period, max_spans, override=override_evaluations)
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
             raise Invalid(
                 "A task brings its own project, evaluators, filter and mappings.",
                 "Give task alone, or project and evaluators without task.",
             )
-        target = await here.names.task(task, within)
-        found = await here.api.get(path("v2", "tasks", target.id), Task)
-        plan = await _plan_of(here, found, period, max_spans, override=override_evaluations)
-        about = f"task {found.name!r}"
+        aim = await _aim_of_task(here, within, task, scope, windowed=window is not None)
     else:
         if not evaluators:
             raise Invalid("Nothing says what to score with.", "Pass task, or project and evaluators.")
-        of_project = await here.names.project(project, within)
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
-        query = SpanQuery(of_project.id, period, query_filter, 1.0, max_spans, override_evaluations)
-        plan = await plan_spans(here.api, query, wanted)
-        refuse_empty(plan, query_filter, allow_empty=allow_empty)
-        found = None if preview else await _task_for(here, within, of_project, wanted, plan, query_filter)
-        about = f"project {of_project.name!r}"
-    facts: dict[str, Any] = {**here.source(within), "window": str(period)}
-    told = [] if plan is None else [*plan.lines(), *warnings(plan)]
-    if plan is not None:
-        facts["plan"] = plan.as_dict()
-    if preview or found is None:
-        return Reply(f"Plan for {about}, {period}; nothing was triggered:\n{bullets(told)}", facts)
-    run = await here.api.post(
-        path("v2", "tasks", found.id, "trigger"),
-        TaskRun,
-        _request(found, period, max_spans, override=override_evaluations),
-    )
-    head = f"Run {run.id} of task {found.name!r} is {run.status} on {period}."
+        aim = await _aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
+    facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict()}
+    if aim.reads_spans:
+        facts["window"] = str(period)
+    told = bullets([*aim.plan.lines(), *warnings(aim.plan)])
+    of_window = f", {period}" if aim.reads_spans else ""
+    if preview:
+        return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{told}", facts)
+    found, how = await _task_for(here, within, aim.target)
+    run = await here.api.post(path("v2", "tasks", found.id, "trigger"), TaskRun, _request(aim, scope))
+    head = f"Run {run.id} of {how}task {found.name!r} is {run.status}{of_window}.\n{told}"
     facts |= {"task": found.name, "run": run.model_dump(mode="json", exclude_none=True)}
     if not wait:
-        return Reply(f"{head}\n{bullets(told)}\nNext: wait_for_run(run={run.id!r}).", facts)
-    ended = await _wait(here, ctx, run, wait)
-    text, data = await _told(here, ended)
-    return Reply(f"{head}\n{bullets(told)}\n{text}", {**facts, **data})
+        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
+    text, data = await _told(here, await _wait(here, ctx, run, wait))
+    return Reply(f"{head}\n{text}", {**facts, **data})
 
 
 @tool("read")
@@ -110,8 +104,7 @@ async def get_run(here: Here, run: str) -> Reply:
     Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report`.
     Raises: NotFound, Invalid.
     """
-    found = await here.api.get(path("v2", "task-runs", here.names.run(run)), TaskRun)
-    text, data = await _told(here, found)
+    text, data = await _told(here, await _run(here, run))
     return Reply(text, {**here.source(), **data})
 
 
@@ -122,7 +115,8 @@ async def cancel_run(here: Here, run: str) -> Reply:
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
     Raises: NotFound, Invalid.
     """
-    found = await here.api.post(path("v2", "task-runs", here.names.run(run), "cancel"), TaskRun)
+    asked = await _run(here, run)
+    found = await here.api.post(path("v2", "task-runs", asked.id, "cancel"), TaskRun)
     return Reply(
         f"Run {one_run(found)}. What was scored stays; trigger again to score the rest.",
         {**here.source(), "run": found.model_dump(mode="json", exclude_none=True)},
@@ -139,32 +133,44 @@ async def wait_for_run(
 ) -> Reply:
     """Wait until a run ends, with progress. After timeout it says "still running": call it again.
 
-    Giving up waiting never stops the run.
+    Giving up never stops the run.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.
     """
-    found = await here.api.get(path("v2", "task-runs", here.names.run(run)), TaskRun)
-    ended = await _wait(here, ctx, found, timeout, poll_interval)
+    ended = await _wait(here, ctx, await _run(here, run), timeout, poll_interval)
     text, data = await _told(here, ended)
     return Reply(text, {**here.source(), **data})
+
+
+async def _run(here: Session, wanted: str) -> TaskRun:
+    try:
+        return await here.api.get(path("v2", "task-runs", here.names.run(wanted)), TaskRun)
+    except NotFound:
+        raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
 
 
 async def _wait(here: Session, ctx: Calls, run: TaskRun, wait_s: float, every_s: float = 1.0) -> TaskRun:
     at = path("v2", "task-runs", run.id)
     total = None
-    if not run.is_final and here.api.backend == "local":
-        total = (await here.api.get(f"/x{at.removeprefix('/v2')}/report", RunReport)).total or None
     with anyio.move_on_after(wait_s):
         # The first looks come quickly: a short run should not cost a whole interval.
         pause = min(0.1, every_s)
         while not run.is_final:
+            total = total or await _total(here, run)
             await ctx.report_progress(run.rows_done, total, f"{run.rows_done} rows done")
             await anyio.sleep(pause)
             pause = min(pause * 1.5, every_s)
             run = await here.api.get(at, TaskRun)
     await ctx.report_progress(run.rows_done, total, f"{run.status}: {run.rows_done} rows done")
     return run
+
+
+async def _total(here: Session, run: TaskRun) -> int | None:
+    """How many rows the run has; None until it has chosen them, and where the backend does not tell."""
+    if here.api.backend != "local":
+        return None
+    return (await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total or None
 
 
 async def _told(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
@@ -209,59 +215,111 @@ async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]
 def _next(run: TaskRun) -> str:
     if not run.is_final:
         return f"Still running. Next: wait_for_run(run={run.id!r}) again."
-    if run.num_successes:
-        return "Next: search_spans shows the verdicts; a filter like eval.<name>.label = '...' narrows them."
-    return "Nothing was scored. Correct the cause above, then trigger again."
+    if not run.num_successes:
+        return "Nothing was scored. Correct the cause above, then trigger again."
+    # Only a run over spans has a window.
+    if run.data_start_time is None:
+        return "Next: compare_experiments reads the verdicts."
+    return "Next: search_spans shows the verdicts; a filter like eval.<name>.label = '...' narrows them."
 
 
-async def _plan_of(here: Session, task: Task, period: Period, most: int, *, override: bool) -> Plan | None:
-    """The plan of an existing project task; a dataset task is planned by the run itself."""
-    if task.project_id is None:
-        return None
+class _Scope(NamedTuple):
+    """What of the matching rows is meant."""
+
+    period: Period
+    max_spans: int
+    override: bool
+
+
+class _Aim(NamedTuple):
+    """What a backfill is about; `target` is a task, or the request for one that may have to be made."""
+
+    plan: Plan
+    about: str
+    target: Task | CreateTaskRequest
+
+    @property
+    def reads_spans(self) -> bool:
+        """Whether it has a window; else it reads experiments."""
+        return self.target.project_id is not None
+
+
+async def _aim_of_task(here: Session, within: Named, name: str, scope: _Scope, *, windowed: bool) -> _Aim:
+    """Raises: NotFound, Invalid: a window is given for a task that reads experiments."""
+    named = await here.names.task(name, within)
+    task = await here.api.get(path("v2", "tasks", named.id), Task)
+    if windowed and task.project_id is None:
+        raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
+    about = f"task {task.name!r}"
     wanted: list[Wanted] = []
     for entry in task.evaluators or []:
         at = path("v2", "evaluators", entry.evaluator_id)
         found = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
         wanted.append(Wanted(found, entry.query_filter, entry.column_mappings))
-    rate = 1.0 if task.sampling_rate is None else task.sampling_rate
-    query = SpanQuery(task.project_id, period, task.query_filter, rate, most, override)
-    return await plan_spans(here.api, query, wanted)
+    if task.project_id is not None:
+        query = SpanQuery(
+            task.project_id, scope.period, task.query_filter, rate_of(task), scope.max_spans, scope.override
+        )
+        return _Aim(await plan_spans(here.api, query, wanted), about, task)
+    chosen = task.experiment_ids or []
+    plan = await plan_experiments(
+        here.api, task.dataset_id or "", chosen, wanted, task.query_filter, override=scope.override
+    )
+    return _Aim(plan, about, task)
 
 
-async def _task_for(
-    here: Session, within: Named, project: Named, wanted: list[Wanted], plan: Plan, query_filter: str | None
-) -> Task:
-    """The on-demand task that equals the request, or a new one."""
-    asked = entries(wanted, plan)
-    taken: set[str] = set()
-    async for task in rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id}):
-        taken.add(task.name)
-        if task.project_id == project.id and _equals(task, asked, query_filter):
-            return task
-    base = f"{' + '.join(one.evaluator.name for one in wanted)} on {project.name}"[:240]
-    name = next(name for name in _numbered(base) if name not in taken)
-    kind = "TEMPLATE_EVALUATION" if wanted[0].evaluator.type == "TEMPLATE" else "CODE_EVALUATION"
-    body = CreateTaskRequest(
-        name=name,
+async def _aim_of_evaluators(
+    here: Session,
+    within: Named,
+    project: str | None,
+    wanted: list[Wanted],
+    query_filter: str | None,
+    scope: _Scope,
+    *,
+    allow_empty: bool,
+) -> _Aim:
+    """Raises: NotFound, Ambiguous, Invalid: the evaluators do not fit together, or the filter matches nothing."""
+    kind = task_type(None, wanted)
+    named = await here.names.project(project, within)
+    query = SpanQuery(named.id, scope.period, query_filter, 1.0, scope.max_spans, scope.override)
+    plan = await plan_spans(here.api, query, wanted)
+    refuse_empty(plan, query_filter, allow_empty=allow_empty)
+    request = CreateTaskRequest(
+        name=f"{' + '.join(one.evaluator.name for one in wanted)} on {named.name}"[:NAME_LIMIT],
         type=kind,
-        project_id=project.id,
-        evaluators=asked,
+        project_id=named.id,
+        evaluators=entries(wanted, plan),
         query_filter=query_filter,
         is_continuous=False,
     )
+    return _Aim(plan, f"project {named.name!r}", request)
+
+
+async def _task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
+    """The task itself, or one that equals the request, or a new one; and which of the two, in words."""
+    if isinstance(asked, Task):
+        return asked, ""
+    taken: set[str] = set()
+    async for task in rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id}):
+        taken.add(task.name)
+        if _equals(task, asked):
+            return task, "the existing "
+    name = next(name for name in _numbered(asked.name) if name not in taken)
+    made = await here.api.post("/v2/tasks", Task, asked.model_copy(update={"name": name}))
     here.names.forget()
-    return await here.api.post("/v2/tasks", Task, body)
+    return made, "the new "
 
 
-def _equals(task: Task, asked: list[TaskEvaluatorInput], query_filter: str | None) -> bool:
-    if task.is_continuous or (task.sampling_rate or 1) != 1 or (task.query_filter or None) != query_filter:
+def _equals(task: Task, asked: CreateTaskRequest) -> bool:
+    same_rows = task.project_id == asked.project_id and task.query_filter == asked.query_filter
+    if task.is_continuous or rate_of(task) != 1 or not same_rows:
         return False
-    held = [_identity(one) for one in task.evaluators or []]
-    return held == [_identity(one) for one in asked]
+    return {_identity(one) for one in task.evaluators or []} == {_identity(one) for one in asked.evaluators or []}
 
 
 def _identity(one: TaskEvaluator | TaskEvaluatorInput) -> tuple[object, ...]:
-    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, one.column_mappings or {})
+    mappings = tuple(sorted((one.column_mappings or {}).items()))
+    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, mappings)
 
 
 def _numbered(base: str) -> Iterator[str]:
@@ -270,11 +328,10 @@ def _numbered(base: str) -> Iterator[str]:
         yield f"{base} {number}"
 
 
-def _request(task: Task, period: Period, most: int, *, override: bool) -> TriggerEvaluationRequest:
-    reads_spans = task.project_id is not None
+def _request(aim: _Aim, scope: _Scope) -> TriggerEvaluationRequest:
     return TriggerEvaluationRequest(
-        data_start_time=period.start if reads_spans else None,
-        data_end_time=period.end if reads_spans else None,
-        max_spans=most,
-        override_evaluations=override,
+        data_start_time=scope.period.start if aim.reads_spans else None,
+        data_end_time=scope.period.end if aim.reads_spans else None,
+        max_spans=scope.max_spans,
+        override_evaluations=scope.override,
     )

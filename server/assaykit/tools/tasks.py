@@ -1,9 +1,9 @@
 """Toolset tasks: which rows are scored, by which evaluators."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from assaykit.api.client import path
 from assaykit.errors import Invalid, Unsupported
@@ -32,7 +32,16 @@ class EvaluatorChoice(BaseModel):
     column_mappings: dict[str, str] | None = None
 
 
-Evaluators = Annotated[list[str | EvaluatorChoice], Field(min_length=1)]
+def _choice(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"name": given}
+    if isinstance(given, dict):
+        return cast("dict[str, Any]", given)
+    raise ValueError("expected a name, or an object with name, query_filter and column_mappings")
+
+
+Choice = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
+Evaluators = Annotated[list[Choice], Field(min_length=1)]
 """Names, or objects where an evaluator has a filter or mappings of its own."""
 
 
@@ -64,21 +73,23 @@ async def create_task(
     within = await here.space(space)
     _refuse_later(type, granularity, is_continuous)
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
-    kind = _type(type, wanted)
+    kind = task_type(type, wanted)
     if dataset is not None or experiments:
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
+        if sampling_rate != 1:
+            raise Invalid("sampling_rate belongs to a task on a project.", "Leave it out.")
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
-        plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted)
+        plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
         about = "experiment(s) " + ", ".join(one.name for one in chosen)
     else:
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
         plan = await plan_spans(here.api, query, wanted)
-        refuse_empty(plan, query_filter, allow_empty=allow_empty)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": False}
         about = f"project {named.name!r}"
+    refuse_empty(plan, query_filter, allow_empty=allow_empty)
     facts = {**here.source(within), "plan": plan.as_dict()}
     told = [*plan.lines(), *warnings(plan)]
     if preview:
@@ -112,7 +123,7 @@ async def get_task(
     runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
     lines = [
         f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
-        f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {found.sampling_rate or 1:g}",
+        f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {rate_of(found):g}",
         "Runs when triggered" if not found.is_continuous else "Runs continuously",
     ]
     for entry in found.evaluators or []:
@@ -125,6 +136,11 @@ async def get_task(
         "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
     }
     return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
+
+
+def rate_of(task: Task) -> float:
+    """The share of matching rows that the task takes, 0 to 1."""
+    return 1.0 if task.sampling_rate is None else task.sampling_rate
 
 
 def one_run(run: TaskRun) -> str:
@@ -178,7 +194,7 @@ def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
 
 
 def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:
-    """Refuse a plan whose filters match none of the spans that are there.
+    """Refuse a plan whose filters match none of the rows that are there.
 
     Raises:
         Invalid: an evaluator would score nothing, and that was not allowed.
@@ -189,16 +205,22 @@ def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> 
         if share.matched == 0:
             what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
             raise Invalid(
-                f"No existing span matches {what}, though there are spans without it.",
-                "Try the filter with search_spans; pass allow_empty=true if it is meant for spans to come.",
+                f"No existing {plan.unit} matches {what}, though there are some without it.",
+                f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for those to come.",
             )
+
+
+_WAYS_TO_TRY = {
+    "span": "Try the filter with search_spans.",
+    "experiment run": "A filter of experiments names columns of the runs or, as dataset.<column>, of the examples.",
+}
 
 
 def warnings(plan: Plan) -> list[str]:
     """What looks wrong in a plan, each as one line."""
     found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
     if plan.existing == 0:
-        found.append("Warning: there is no span yet, so filters and mappings could not be tried.")
+        found.append(f"Warning: there is no {plan.unit} there, so filters and mappings could not be tried.")
     return found
 
 
@@ -217,7 +239,12 @@ def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) 
         )
 
 
-def _type(given: TaskType | None, wanted: list[Wanted]) -> TaskType:
+def task_type(given: TaskType | None, wanted: Sequence[Wanted]) -> TaskType:
+    """The type of task that runs these evaluators.
+
+    Raises:
+        Invalid: no one type runs them all, or not the one given.
+    """
     types = {one.evaluator.type for one in wanted}
     if len(types) > 1:
         raise Invalid(
@@ -241,7 +268,8 @@ async def _experiments(
         raise Invalid("A dataset task needs experiments.", "Pass the names of at least one experiment.")
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     named = [await here.names.experiment(one, within, dataset_id) for one in experiments]
-    chosen = [await here.api.get(path("v2", "experiments", one.id), Experiment) for one in named]
+    found = dict.fromkeys(one.id for one in named)
+    chosen = [await here.api.get(path("v2", "experiments", experiment_id), Experiment) for experiment_id in found]
     of_datasets = {one.dataset_id for one in chosen}
     if len(of_datasets) > 1 or None in of_datasets:
         raise Invalid("The experiments do not belong to one dataset.", "Make one task for each dataset.")

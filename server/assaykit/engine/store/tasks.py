@@ -166,7 +166,7 @@ def _evaluator(connection: sa.Connection, entry: TaskEvaluatorInput) -> Evaluato
 def _tasks(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[Task]:
     used = {entry["evaluator_id"] for row in rows for entry in row.evaluators}
     query = sa.select(evaluator_table.c.id, evaluator_table.c.name).where(evaluator_table.c.id.in_(used))
-    names = dict(connection.execute(query).all())
+    names = {found.id: found.name for found in connection.execute(query)}
     return [_task(row, names) for row in rows]
 
 

@@ -1,0 +1,67 @@
+"""Serving an ASGI app on loopback until the process is told to stop."""
+
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+
+from assaykit.errors import Unavailable
+
+HOST = "127.0.0.1"
+"""Not `localhost`: a name may resolve to something else."""
+
+GRACE_S = 5
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback that takes connections from now on; port 0 takes a free one.
+
+    Raises:
+        Unavailable: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"Port {port} cannot be used: {error.strerror}.", "Choose another with --port, or --port 0 for a free one."
+        ) from error
+    # Whoever reads the address may connect at once, before the app is ready.
+    listener.listen()
+    return listener
+
+
+async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
+    """Serve `app` until SIGINT or SIGTERM, then return, so that what is open around it is closed in order."""
+    config = uvicorn.Config(
+        app, log_config=None, lifespan="on" if lifespan else "off", timeout_graceful_shutdown=GRACE_S
+    )
+    if sys.platform == "win32":
+        await uvicorn.Server(config).serve(sockets=[listener])
+        return
+    server = _Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_stop_on_signal, server)
+        await server.serve(sockets=[listener])
+        group.cancel_scope.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal again inside `serve`, which would skip every clean-up outside it."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def _stop_on_signal(server: uvicorn.Server) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            server.should_exit = True

@@ -1,0 +1,56 @@
+"""The guard in front of every HTTP route: whose request it is, and which page it came from.
+
+A page in a browser can reach loopback too. So the Host must be ours (a rebound name is not), an Origin must be local
+(a foreign page's is not, and neither is `null`), and the token must be there.
+"""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Guard:
+    """Answers 421, 403 or 401, or passes the request on."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check an HTTP request; refuse a websocket, which nothing here speaks."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(headers) if scope["type"] == "http" else _refused(403, "Only HTTP is spoken here.")
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Mapping[str, str]) -> Response | None:
+        if _name_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
+            return _refused(421, "This server answers on loopback names only.")
+        origin = headers.get("origin")
+        if origin is not None and _name_of(origin) not in LOCAL_NAMES:
+            return _refused(403, "Requests from other origins are refused.")
+        sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if not hmac.compare_digest(sent, self._token):
+            refusal = _refused(401, "The token is missing or wrong; send 'Authorization: Bearer <token>'.")
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+            return refusal
+        return None
+
+
+def _name_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _refused(status: int, detail: str) -> Response:
+    body = {"title": "Refused", "status": status, "type": "about:blank", "detail": detail}
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")

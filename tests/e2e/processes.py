@@ -1,0 +1,66 @@
+"""The two programs a user starts, as processes of their own: the engine that takes spans, and the MCP server."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.caller import Caller
+
+from assaykit.settings import Settings
+
+KEY = "key-of-the-engine"
+
+_FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
+_STOP_S = 20
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The caller's environment without what would lead elsewhere, with the store at `home`.
+
+    Warnings are shown: on stderr a process tells what it leaves open.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "ASSAYKIT_HOME": str(home), "ASSAYKIT_ENGINE_KEY": KEY, "PYTHONWARNINGS": "default", **more}
+
+
+@contextmanager
+def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
+    """An `assaykit engine` process; its address. It must end when asked, without a word on stderr."""
+    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first.startswith("assaykit engine on http://127.0.0.1:"), log.read_text(encoding="utf-8")
+            yield first.split()[-1]
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    assert process.returncode == 0
+    _assert_empty(log)
+
+
+@asynccontextmanager
+async def mcp_server(variables: Mapping[str, str], log: Path) -> AsyncGenerator[Caller]:
+    """An `assaykit` process over stdio and a client of it. It too must end without a word on stderr."""
+    server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(variables))
+    with log.open("w", encoding="utf-8") as errors:
+        async with Client(stdio_client(server, errors)) as client:
+            yield Caller(client, Settings.from_environment(variables))
+    _assert_empty(log)
+
+
+def _assert_empty(log: Path) -> None:
+    assert log.read_text(encoding="utf-8") == ""

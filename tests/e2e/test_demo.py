@@ -1,0 +1,66 @@
+"""`assaykit demo`: the main job in processes that can reach nothing but this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.e2e.pipes import SERVER
+from tests.e2e.sealed import Sealed
+
+DEADLINE_S = 100
+ELSEWHERE = "192.0.2.1"
+"""Reserved for documentation: nobody answers there."""
+
+KEYS = {
+    "ARIZE_API_KEY": "ak-somebody-elses-key",
+    "ARIZE_SPACE_ID": "U3BhY2U6MTphYmNk",
+    "ASSAYKIT_BACKEND": "ax",
+    "OPENAI_API_KEY": "sk-somebody-elses-key",
+}
+
+
+def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment,
+        check=False,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+    )
+
+
+def test_the_demo_does_the_main_job_without_leaving_the_machine(tmp_path: Path) -> None:
+    sealed = Sealed(tmp_path)
+    ended = run([*SERVER, "demo"], {**sealed.environment, **KEYS})
+    assert ended.returncode == 0, ended.stderr
+    assert "helpful: variant-b is better than variant-a" in ended.stdout
+    assert "COMPLETED" in ended.stdout
+    assert "without an account or a key" in ended.stdout
+    assert [started.split("-m ")[-1] for started in sealed.started()] == [
+        "assaykit demo",
+        "assaykit engine --port 0",
+        "assaykit",
+    ]
+    assert sealed.refused() == []
+    assert "socket.connect 127.0.0.1" in sealed.reached()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        f"import socket; socket.create_connection(('{ELSEWHERE}', 80), timeout=1)",
+        f"import socket; socket.socket().connect_ex(('{ELSEWHERE}', 80))",
+        f"import anyio; anyio.run(anyio.connect_tcp, '{ELSEWHERE}', 80)",
+        f"import httpx; httpx.get('http://{ELSEWHERE}/', timeout=1)",
+        "import socket; socket.getaddrinfo('example.org', 443)",
+    ],
+)
+def test_a_process_that_leaves_the_machine_is_caught(tmp_path: Path, attempt: str) -> None:
+    sealed = Sealed(tmp_path)
+    ended = run([sys.executable, "-c", attempt], sealed.environment)
+    assert ended.returncode != 0
+    assert "leads away from this machine" in ended.stderr
+    assert len(sealed.refused()) >= 1

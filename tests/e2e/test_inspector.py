@@ -1,0 +1,65 @@
+"""A client that is not ours and not in Python: the MCP Inspector, over stdio."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.caller import Caller
+from tests.e2e.pipes import SERVER
+from tests.e2e.processes import environment
+
+import assaykit
+from assaykit import __version__
+
+# On an older Node, npm quietly takes an older version than asked for, unless the version is exact.
+INSPECTOR = "@modelcontextprotocol/inspector@0.15.0"
+DEADLINE_S = 100
+OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENOTCACHED")
+
+
+def inspect(folder: Path, *arguments: str) -> dict[str, Any]:
+    """What the Inspector prints for one request."""
+    npx = shutil.which("npx")
+    if npx is None:
+        pytest.skip("npx is not installed")
+    package = Path(assaykit.__file__).parents[1]
+    given = ["-e", f"ASSAYKIT_HOME={folder}", "-e", f"PYTHONPATH={package}"]
+    ended = subprocess.run(
+        [npx, "--yes", INSPECTOR, "--cli", *given, *command(), *arguments],
+        # npx finds its cache and its settings as its user has them.
+        env=environment(folder, npm_config_update_notifier="false"),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+    )
+    if ended.returncode != 0 and any(code in ended.stderr for code in OFFLINE):
+        pytest.skip("the Inspector could not be fetched: there is no network")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def command() -> list[str]:
+    """`assaykit` where it is installed, as hosts are told to start it; else the module."""
+    script = Path(sys.executable).parent / "assaykit"
+    return [str(script)] if script.exists() else SERVER
+
+
+async def test_the_inspector_lists_the_tools(tmp_path: Path, ax: Caller) -> None:
+    listed = inspect(tmp_path, "--method", "tools/list")["tools"]
+    ours = (await ax.client.list_tools()).tools
+    assert [tool["name"] for tool in listed] == [tool.name for tool in ours]
+    assert [tool["inputSchema"] for tool in listed] == [tool.input_schema for tool in ours]
+
+
+def test_the_inspector_calls_a_tool(tmp_path: Path) -> None:
+    result = inspect(tmp_path, "--method", "tools/call", "--tool-name", "get_status")
+    assert not result.get("isError")
+    assert result["structuredContent"]["version"] == __version__
+    assert f"assaykit {__version__} on the embedded engine" in result["content"][0]["text"]

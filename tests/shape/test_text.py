@@ -1,0 +1,40 @@
+"""What the text of the tree says: one version, nothing left to do, and nothing about the machine it was written on."""
+
+import re
+
+from tests.shape.tree import SERVER, at, files
+
+from assaykit import __version__
+
+# A bracket in each word keeps these patterns from finding themselves.
+LEFT_TO_DO = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b")
+OWN_FOLDERS = re.compile(r"(?<![\w.\-/])/(?:(?:roo[t]|wor[k])\b|(?:hom[e]|User[s]|tm[p])/\w)")
+REGISTRIES = re.compile(r"registr[y]\.npmjs|pyp[i]\.org|pythonhoste[d]\.org|index-ur[l]")
+
+
+def lines_with(pattern: re.Pattern[str]) -> list[str]:
+    found: list[str] = []
+    for path in files():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        found += [f"{at(path)}:{number}" for number, line in enumerate(lines, start=1) if pattern.search(line)]
+    return found
+
+
+def test_nothing_is_left_to_do() -> None:
+    assert lines_with(LEFT_TO_DO) == []
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    assert lines_with(OWN_FOLDERS) == []
+
+
+def test_no_file_chooses_the_registry() -> None:
+    assert lines_with(REGISTRIES) == []
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """The changelog names versions too; that is what it is for. The manifests are generated and held to it."""
+    number = re.compile(rf"(?<![\w.]){re.escape(__version__)}(?![\w.])")
+    elsewhere = ("CHANGELOG.md", "plugin.json", ".claude-plugin/", ".cursor-plugin/")
+    homes = [where for where in lines_with(number) if not where.startswith(elsewhere)]
+    assert [where.rpartition(":")[0] for where in homes] == [at(SERVER / "__init__.py")]

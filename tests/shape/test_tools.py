@@ -1,0 +1,41 @@
+"""What every tool has: a name that says what it does, all four hints, and a test that calls it."""
+
+import ast
+import re
+
+from mcp_types import Tool
+from tests.caller import Caller
+from tests.shape.tree import TESTS, called, calls
+
+NAME = re.compile(r"[a-z]+(_[a-z]+)+")
+NAME_LENGTH = 40
+MOST_TOOLS = 40
+ASKING = {name for name in vars(Caller) if not name.startswith("_")}
+
+
+async def test_every_tool_is_named_verb_noun(ax: Caller) -> None:
+    names = [tool.name for tool in await tools(ax)]
+    assert 0 < len(names) <= MOST_TOOLS
+    assert [name for name in names if not NAME.fullmatch(name) or len(name) > NAME_LENGTH] == []
+
+
+async def test_every_tool_states_all_four_hints(ax: Caller) -> None:
+    for tool in await tools(ax):
+        hints = tool.annotations
+        assert hints is not None, tool.name
+        stated = [hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint]
+        assert all(isinstance(hint, bool) for hint in stated), tool.name
+        assert not (hints.read_only_hint and hints.destructive_hint), tool.name
+
+
+async def test_every_tool_is_called_by_a_test(ax: Caller) -> None:
+    tested = {
+        call.args[0].value
+        for _, call in calls(TESTS / "tools")
+        if called(call) in ASKING and call.args and isinstance(call.args[0], ast.Constant)
+    }
+    assert [tool.name for tool in await tools(ax) if tool.name not in tested] == []
+
+
+async def tools(ax: Caller) -> list[Tool]:
+    return (await ax.client.list_tools()).tools

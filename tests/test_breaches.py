@@ -1,0 +1,169 @@
+"""The checks bite: each is green on a copy of the tree, and red after one breach.
+
+The linters look at one module here, under the project's own settings; `.ci/run` shows them the whole tree.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.shape.tree import ROOT, files
+
+from assaykit import __version__
+
+PYTHON = sys.executable
+SHAPE = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
+DEADLINE_S = 60
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The tree as it is, commits aside, as a repository of its own."""
+    root = tmp_path / "tree"
+    for path in files():
+        to = root / path.relative_to(ROOT)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(path.read_bytes())
+    assert run(root, "git", "init", "--quiet").returncode == 0
+    return root
+
+
+def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(root / "server"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        command,
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+    )
+
+
+def red_after(root: Path, breach: Callable[[], object], *command: str) -> str:
+    """What the command says after the breach; it must be content before and not after."""
+    before = run(root, *command)
+    assert before.returncode == 0, before.stdout + before.stderr
+    breach()
+    after = run(root, *command)
+    assert after.returncode != 0, "the breach was not seen"
+    return after.stdout + after.stderr
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def test_the_linter_sees_an_unused_import(copy: Path) -> None:
+    module = copy / "server" / "assaykit" / "windows.py"
+    command = [PYTHON, "-m", "ruff", "check", "--no-cache", str(module)]
+    said = red_after(copy, lambda: append(module, "\nimport os\n"), *command)
+    assert "F401" in said
+
+
+def test_the_formatter_sees_a_crooked_line(copy: Path) -> None:
+    module = copy / "server" / "assaykit" / "windows.py"
+    command = [PYTHON, "-m", "ruff", "format", "--check", "--no-cache", str(module)]
+    said = red_after(copy, lambda: append(module, "\nX  =  1\n"), *command)
+    assert "windows.py" in said
+
+
+def test_the_type_checker_sees_a_wrong_type(copy: Path) -> None:
+    module = copy / "server" / "assaykit" / "wire" / "ids.py"
+    settings = copy / "pyproject.toml"
+    text = settings.read_text(encoding="utf-8")
+    include = 'include = ["server", "tests", "manifests"]'
+    assert include in text
+    settings.write_text(text.replace(include, 'include = ["server/assaykit/wire/ids.py"]'), encoding="utf-8")
+    command = [PYTHON, "-m", "pyright", "--pythonpath", PYTHON]
+    said = red_after(copy, lambda: append(module, '\nWRONG: int = "text"\n'), *command)
+    assert "reportAssignmentType" in said
+
+
+BREACHES = {
+    "tools/admin.py": ("import assaykit.engine", "Only the backend and the engine's own command import the engine"),
+    "engine/clock.py": ("import assaykit.logs", "The engine imports nothing of ours but"),
+    "judge/fences.py": ("import assaykit.filters.parse", "Imports point down"),
+    "filters/values.py": ("import assaykit.wire.ids", "Filters import nothing of ours but the errors"),
+    "files/rows.py": ("import assaykit.wire.spans", "Files import nothing of ours but the errors"),
+    "api/pages.py": ("import assaykit.logs", "The client imports nothing of ours but"),
+    "judge/columns.py": ("import assaykit.sample", "Judges import nothing of ours but"),
+    "analysis/rows.py": ("import mcp", "Only the server, the tools and the command line know MCP"),
+    "names.py": ("import sqlalchemy", "Only the engine knows SQLAlchemy"),
+    "plans.py": ("import click", "Only the command line imports what draws on a terminal"),
+    "windows.py": ("import asyncio", "All concurrency is anyio's"),
+    "stray.py": ("import assaykit.errors", "Imports point down"),
+}
+"""By module: an import that does not belong there, and the sentence it breaks."""
+
+
+def test_the_import_contracts_see_every_wrong_import(copy: Path) -> None:
+    def breach() -> None:
+        for name, (line, _) in BREACHES.items():
+            module = copy / "server" / "assaykit" / name
+            module.touch()
+            append(module, f"\n{line}\n")
+
+    command = [PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"]
+    said = " ".join(red_after(copy, breach, *command).split())
+    for line, sentence in BREACHES.values():
+        assert sentence in said, line
+    assert "0 kept" in said
+    assert "stray" in said
+
+
+def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
+    server = copy / "server" / "assaykit"
+
+    def breach() -> None:
+        append(server / "plans.py", "\n" * 500)
+        append(server / "names.py", "\n\ndef long() -> None:\n" + "    int()\n" * 46)
+        (server / "utils.py").write_text('"""Anything."""\n', encoding="utf-8")
+        append(server / "windows.py", CROOKED)
+        append(server / "errors.py", '\n\nclass Unheard(AssayError):\n    """Nobody raises it."""\n')
+        append(copy / "README.md", f"\nSee /roo{'t'}/notes, version {__version__}, from registr{'y'}.npmjs.org.\n")
+        append(server / "tools" / "admin.py", UNTESTED_TOOL)
+        append(copy / "tests" / "caller.py", "\n\nclass TestNothing:\n    pass\n")
+
+    said = red_after(copy, breach, *SHAPE)
+    red = {line.split("::")[1].split()[0] for line in said.splitlines() if line.startswith("FAILED")}
+    assert SHAPES - red == set()
+
+
+CROOKED = f"""
+
+def crooked() -> None:
+    import asyncio
+    print(open("file").read())  # TOD{"O"}: name the encoding
+"""
+
+UNTESTED_TOOL = '''
+
+@tool("read")
+async def gauge(here: Here) -> Reply:
+    """Do nothing at all."""
+    return Reply("", {})
+'''
+
+SHAPES = {
+    "test_every_file_is_short_enough_to_read",
+    "test_every_function_fits_on_a_screen",
+    "test_every_module_is_named_after_what_it_is_about",
+    "test_only_commands_print",
+    "test_only_anyio_runs_anything_at_once",
+    "test_every_text_file_is_opened_with_an_encoding",
+    "test_every_error_is_raised_somewhere",
+    "test_tests_are_plain_functions",
+    "test_nothing_is_left_to_do",
+    "test_no_file_knows_the_machine_it_was_written_on",
+    "test_no_file_chooses_the_registry",
+    "test_the_version_stands_in_one_place",
+    "test_every_tool_is_named_verb_noun",
+    "test_every_tool_is_called_by_a_test",
+    "test_every_tool_is_what_its_snapshot_says",
+}

@@ -1,0 +1,78 @@
+"""What a host is told about the tools, kept as files, so that a change to it is seen.
+
+    ASSAYKIT_UPDATE=1 pytest tests/test_snapshots.py
+
+writes the files anew; read what changed before you commit it.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from tests.caller import Caller
+
+FOLDER = Path(__file__).parent / "snapshots"
+UPDATING = "ASSAYKIT_UPDATE"
+KEPT = ("name", "description", "inputSchema", "annotations")
+BYTES_PER_TOOL = 650
+"""Every conversation pays for the list, whether it calls a tool or not."""
+
+
+async def test_every_tool_is_what_its_snapshot_says(ax: Caller) -> None:
+    tools = {tool["name"]: {key: tool.get(key) for key in KEPT} for tool in await listed(ax)}
+    if os.environ.get(UPDATING) == "1":
+        write(tools)
+    kept = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
+    assert sorted(kept) == sorted(tools), f"a tool came or went: {UPDATING}=1 pytest {Path(__file__).name}"
+    for name, tool in tools.items():
+        assert text(kept[name]) == text(tool), f"{name} changed: {UPDATING}=1 pytest {Path(__file__).name}"
+
+
+def write(tools: dict[str, dict[str, Any]]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.glob("*.json"):
+        path.unlink()
+    for name, tool in tools.items():
+        (FOLDER / f"{name}.json").write_text(text(tool), encoding="utf-8")
+
+
+def text(tool: dict[str, Any]) -> str:
+    """The order of arguments counts: models read them from the top."""
+    return json.dumps(tool, ensure_ascii=False, indent=2) + "\n"
+
+
+async def test_the_list_of_tools_costs_little(ax: Caller) -> None:
+    tools = await listed(ax)
+    size = len(json.dumps(tools, ensure_ascii=False, separators=(",", ":")).encode())
+    average = size / len(tools)
+    assert average <= BYTES_PER_TOOL, f"{average:.1f} bytes a tool ({size} for {len(tools)}), limit {BYTES_PER_TOOL}"
+
+
+async def test_every_schema_is_flat_and_in_one_piece(ax: Caller) -> None:
+    """Some hosts drop what they cannot follow: references, and alternatives at the top."""
+    for tool in await listed(ax):
+        schema = tool["inputSchema"]
+        assert schema["type"] == "object", tool["name"]
+        assert not {"anyOf", "oneOf", "allOf"} & schema.keys(), tool["name"]
+        assert not {"$ref", "$defs", "title"} & set(keywords(schema)), tool["name"]
+
+
+def keywords(schema: object) -> Iterator[str]:
+    """The keywords of a schema. An argument may be called "title": names of arguments are not keywords."""
+    if isinstance(schema, list):
+        for part in cast("list[object]", schema):
+            yield from keywords(part)
+    elif isinstance(schema, dict):
+        for key, part in cast("dict[str, Any]", schema).items():
+            yield key
+            named = part.values() if key in {"properties", "$defs"} else [part]
+            for below in named:
+                yield from keywords(below)
+
+
+async def listed(ax: Caller) -> list[dict[str, Any]]:
+    """`result.tools` as it goes over the wire."""
+    result = await ax.client.list_tools()
+    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in result.tools]
