@@ -238,7 +238,7 @@ async def test_a_filter_of_a_dataset_task_is_tried_on_its_runs(ax: Caller, files
     refusal = await ax.refused("create_task", **asked, query_filter="dataset.tier = 'silver'")
     assert refusal["message"].startswith("No existing experiment run matches the filter")
     refusal = await ax.refused("create_task", **asked, column_mappings={"output": "reply"})
-    assert "(tried reply). Paths that exist: dataset.key, dataset.tier, " in refusal["message"]
+    assert "(tried reply). Paths that exist: key, tier, " in refusal["message"]
 
 
 async def test_experiments_of_two_datasets_make_no_task(ax: Caller, files: Path, rules: None) -> None:
