@@ -10,14 +10,14 @@ import pytest
 from mcp_types import Tool
 from tests.caller import Caller, serving, text_of
 from tests.conftest import spans_of_bot
-from tests.traces import send
+from tests.traces import id_of, send
 
 from assaykit.settings import Settings
 
 SECRETS = {"OPENAI_API_KEY": "sk-planted-0123456789", "ARIZE_API_KEY": "ak-planted-9876543210"}
 INSIDES = re.compile(r"Traceback|pydantic|https?://|errors\.|site-packages|assaykit\.db|Error executing tool")
 
-TOOLS = 15
+TOOLS = 26
 
 WRONG: dict[str, list[object]] = {
     "string": [7, True, {"a": 1}, ["x"]],
@@ -111,6 +111,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "upload_experiment": {"file": "v.csv", "dataset": "questions", "key": "key"},
     "compare_experiments": {"experiments": ["v", "w"]},
     "trigger_backfill": {"evaluators": ["cites"], "preview": True},
+    "get_trace": {"trace": id_of("a1")},
+    "get_dataset": {"dataset": "questions"},
+    "append_examples": {"dataset": "questions", "rows": [{"key": "q2"}]},
+    "get_experiment": {"experiment": "w"},
+    "trigger_run": {"task": "first"},
+    "list_runs": {"task": "first"},
+    "update_task": {"task": "first", "query_filter": "name = 'a1'"},
 }
 """What each tool needs, beside nothing, for a call that works."""
 

@@ -5,8 +5,9 @@ from typing import Any
 from assaykit import __version__
 from assaykit.api.pages import rows
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here
-from assaykit.tools.replies import Reply, bullets
+from assaykit.tools.fields import Here, ListLimit, SaveTo
+from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
@@ -37,6 +38,33 @@ async def get_status(here: Here) -> Reply:
             lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
         lines.append(_first_step(store))
     return Reply(bullets(lines), data)
+
+
+@tool("read")
+async def list_spaces(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
+    """List the spaces: each holds projects, judges, tasks and datasets of its own.
+
+    Source: REST v2 `GET /v2/spaces`.
+    Raises: Invalid.
+    """
+    query = {"name": name}
+    if save_to is not None:
+        found = rows(here.api, "/v2/spaces", SpacePage, query)
+        return await save(here, save_to, cursor, found, plain, "spaces", here.source())
+    page = await here.api.get("/v2/spaces", SpacePage, limit=limit, cursor=cursor, **query)
+    names = ", ".join(one_line(space.name) for space in page.spaces)
+    following = next_of(page)
+    text = f"{len(page.spaces)} space(s){more(following)}: {names}"
+    if not page.spaces:
+        text = "No space has such a name. Leave name out to see all."
+    listed = [{"id": space.id, "name": space.name} for space in page.spaces]
+    return Reply(text, {**here.source(), "spaces": listed, "next_cursor": following})
 
 
 def _backend(here: Here) -> str:
