@@ -36,6 +36,10 @@ def span_row(span: Span) -> dict[str, Any]:
         row[f"eval.{verdict.name}.label"] = verdict.label
         row[f"eval.{verdict.name}.score"] = verdict.score
         row[f"eval.{verdict.name}.explanation"] = verdict.explanation
+    for annotation in span.annotations:
+        row[f"annotation.{annotation.name}.label"] = annotation.label
+        row[f"annotation.{annotation.name}.score"] = annotation.score
+        row[f"annotation.{annotation.name}.text"] = annotation.text
     return row
 
 

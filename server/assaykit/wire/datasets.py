@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.spans import Annotation
 
 ROWS_PER_REQUEST = 1000
 """Most examples or runs that one write takes."""
@@ -66,6 +67,7 @@ class DatasetExample(OpenBody):
     id: str
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
+    annotations: list[Annotation] = []
 
 
 class ExamplePage(Page[DatasetExample]):
@@ -93,3 +95,36 @@ class InsertDatasetExamplesRequest(RequestBody):
     """Appends in place, no new version. Source: `POST /v2/datasets/{dataset_id}/examples`."""
 
     examples: Examples
+
+
+class UpdateDatasetRequest(RequestBody):
+    """Source: `PATCH /v2/datasets/{dataset_id}`."""
+
+    name: str = Field(min_length=1, max_length=255)
+
+
+class SearchDatasetExamplesRequest(RequestBody):
+    """Which examples; of the newest version unless one is named.
+
+    Source: `POST /v2/datasets/{dataset_id}/examples/search`; `limit` is 50 unless given.
+    """
+
+    filter: str | None = None
+    limit: int | None = Field(default=None, ge=1, le=500)
+    cursor: str | None = None
+    dataset_version_id: str | None = None
+
+
+class DeleteDatasetExamplesRequest(RequestBody):
+    """Takes examples out of one version in place. Source: `DELETE /v2/datasets/{dataset_id}/examples`."""
+
+    dataset_version_id: str
+    example_ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
+
+
+class DeleteDatasetExamplesResponse(ReplyBody):
+    """What was deleted; the others were not in that version."""
+
+    completed: bool | None = None
+    deleted_example_ids: list[str] = []
+    not_deleted_example_ids: list[str] = []

@@ -145,6 +145,13 @@ class CreateEvaluatorRequest(RequestBody):
     version: CreateVersionRequest
 
 
+class UpdateEvaluatorRequest(RequestBody):
+    """At least one field; null takes the description away. Source: `PATCH /v2/evaluators/{evaluator_id}`."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    description: str | None = None
+
+
 class EvaluatorVersion(ReplyBody):
     """One immutable version: exactly one config is there, as `type` says."""
 
@@ -191,6 +198,17 @@ class EvaluatorPage(Page[Evaluator]):
     def rows(self) -> Sequence[Evaluator]:
         """The evaluators of this page."""
         return self.evaluators
+
+
+class EvaluatorVersionPage(Page[EvaluatorVersion]):
+    """Newest first. Source: `GET /v2/evaluators/{evaluator_id}/versions`; `limit` at most 100."""
+
+    evaluator_versions: list[EvaluatorVersion] = []
+
+    @property
+    def rows(self) -> Sequence[EvaluatorVersion]:
+        """The versions of this page."""
+        return self.evaluator_versions
 
 
 class EvaluatorTemplate(ReplyBody):

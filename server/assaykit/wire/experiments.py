@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
+from assaykit.wire.spans import Annotation
 
 
 class Experiment(ReplyBody):
@@ -47,6 +48,7 @@ class ExperimentRun(OpenBody):
     example_id: str | None = None
     output: str | None = None
     error: str | None = None
+    annotations: list[Annotation] = []
 
 
 class ExperimentRunPage(Page[ExperimentRun]):
@@ -85,3 +87,11 @@ class InsertExperimentRunsRequest(RequestBody):
     """Source: `POST /v2/experiments/{experiment_id}/runs`."""
 
     experiment_runs: Runs
+
+
+class SearchExperimentRunsRequest(RequestBody):
+    """Which runs. Source: `POST /v2/experiments/{experiment_id}/runs/search`; `limit` is 50 unless given."""
+
+    filter: str | None = None
+    limit: int | None = Field(default=None, ge=1, le=500)
+    cursor: str | None = None

@@ -4,15 +4,66 @@ A key is write-only on this contract: no reply ever holds one, only `has_api_key
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, Timestamp
+from pydantic import BeforeValidator, Field
+
+from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
 
 Provider = Literal[
     "OPEN_AI", "AZURE_OPEN_AI", "AWS_BEDROCK", "VERTEX_AI", "ANTHROPIC", "CUSTOM", "NVIDIA_NIM", "GEMINI",
     "LITELLM", "FIREWORKS", "TOGETHER_AI",
 ]  # fmt: skip
+_SPELLINGS = {provider.replace("_", ""): provider for provider in get_args(Provider)}
+
+
+def _spelled(value: Any) -> Any:
+    return _SPELLINGS.get(value.upper().replace("_", ""), value) if isinstance(value, str) else value
+
+
+AnySpelling = BeforeValidator(_spelled)
+"""Marks a provider whose older spelling (`openAI`, SDKs before 8.40) is accepted on input."""
+
 AuthType = Annotated[Literal["DEFAULT", "PROXY_WITH_HEADERS", "BEARER_TOKEN", "OAUTH2_CLIENT_CREDENTIALS"], AnyCase]
+
+
+class CreateAiIntegrationRequest(RequestBody):
+    """A new integration. Source: `POST /v2/ai-integrations`.
+
+    AX takes the key itself as `api_key`. The embedded engine stores none and takes a reference, `env:NAME` or
+    `keyring:NAME`, alone.
+    """
+
+    name: str = Field(min_length=1, max_length=255)
+    provider: Annotated[Provider, AnySpelling]
+    api_key: str | None = Field(default=None, repr=False)
+    base_url: str | None = None
+    model_names: list[str] | None = None
+    headers: dict[str, str] | None = Field(default=None, repr=False)
+    enable_default_models: bool | None = None
+    function_calling_enabled: bool | None = None
+    auth_type: AuthType | None = None
+    provider_metadata: dict[str, Any] | None = None
+    scopings: list[dict[str, Any]] | None = None
+
+
+class UpdateAiIntegrationRequest(RequestBody):
+    """At least one field; what is left out stays. Source: `PATCH /v2/ai-integrations/{integration_id}`.
+
+    Null takes away the key, the base URL, the headers or the provider's metadata; `model_names` is replaced whole.
+    """
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    provider: Annotated[Provider | None, AnySpelling] = None
+    api_key: str | None = Field(default=None, repr=False)
+    base_url: str | None = None
+    model_names: list[str] | None = None
+    headers: dict[str, str] | None = Field(default=None, repr=False)
+    enable_default_models: bool | None = None
+    function_calling_enabled: bool | None = None
+    auth_type: AuthType | None = None
+    provider_metadata: dict[str, Any] | None = None
+    scopings: list[dict[str, Any]] | None = None
 
 
 class AiIntegration(ReplyBody):
@@ -24,6 +75,7 @@ class AiIntegration(ReplyBody):
     has_api_key: bool | None = None
     base_url: str | None = None
     model_names: list[str] | None = None
+    headers: dict[str, str] | None = None
     enable_default_models: bool | None = None
     function_calling_enabled: bool | None = None
     auth_type: AuthType | None = None

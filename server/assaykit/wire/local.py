@@ -57,3 +57,21 @@ class StoreStatus(ReplyBody):
     spans: int
     projects: int
     running: int
+
+
+class CheckIntegrationRequest(RequestBody):
+    """Ask a model one tiny question; the integration's first model unless one is named.
+
+    On AX: create a judge and trigger a task on one span. Source: `POST /x/ai-integrations/{integration_id}/check`.
+    """
+
+    model: str | None = None
+
+
+class IntegrationCheck(ReplyBody):
+    """Whether the model answered, what it said or why it did not, and how long it took."""
+
+    ok: bool
+    model: str
+    detail: str
+    latency_ms: float

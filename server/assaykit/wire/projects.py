@@ -36,3 +36,9 @@ class CreateProjectRequest(RequestBody):
 
     name: str = Field(min_length=1, max_length=255)
     space_id: str
+
+
+class UpdateProjectRequest(RequestBody):
+    """Source: `PATCH /v2/projects/{project_id}`."""
+
+    name: str = Field(min_length=1, max_length=255)

@@ -33,6 +33,13 @@ class Evaluation(ReplyBody):
     metadata: dict[str, Any] | None = None
 
 
+class AnnotatorUser(ReplyBody):
+    """Who annotated."""
+
+    id: str | None = None
+    email: str | None = None
+
+
 class Annotation(ReplyBody):
     """One person's verdict."""
 
@@ -41,6 +48,7 @@ class Annotation(ReplyBody):
     label: str | None = None
     text: str | None = None
     updated_at: Timestamp | None = None
+    annotator: AnnotatorUser | None = None
 
 
 class SpanEvent(ReplyBody):
@@ -93,3 +101,23 @@ class ListSpansRequest(RequestBody):
     included_columns: Columns | None = None
     excluded_columns: Columns | None = None
     truncate_string_length: int | None = Field(default=None, ge=1)
+
+
+class DeleteSpansRequest(RequestBody):
+    """Which spans go for good. They are looked for in the last two years unless a window is given.
+
+    Source: `DELETE /v2/spans`.
+    """
+
+    project_id: str
+    span_ids: Annotated[list[str], Field(min_length=1, max_length=5000)]
+    start_time: Timestamp | None = None
+    end_time: Timestamp | None = None
+
+
+class DeleteSpansResponse(ReplyBody):
+    """What was deleted; the others are not in the project's window."""
+
+    completed: bool | None = None
+    deleted_span_ids: list[str] = []
+    not_deleted_span_ids: list[str] = []

@@ -85,6 +85,22 @@ class CreateTaskRequest(RequestBody):
         return self
 
 
+class UpdateTaskRequest(RequestBody):
+    """At least one field; what is left out stays. Source: `PATCH /v2/tasks/{task_id}`.
+
+    `evaluators` replaces the whole list with its pins, `run_configuration` is replaced whole, and a null
+    `query_filter` or `query_filters` clears it. The contract's two variants are one model here.
+    """
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    sampling_rate: SamplingRate | None = None
+    is_continuous: bool | None = None
+    query_filter: str | None = None
+    query_filters: TaskQueryFilters | None = None
+    evaluators: list[TaskEvaluatorInput] | None = Field(default=None, min_length=1)
+    run_configuration: dict[str, Any] | None = None
+
+
 class TaskEvaluator(ReplyBody):
     """One evaluator of a task, as answered."""
 

@@ -41,6 +41,22 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
     return key
 
 
+def newest_by(
+    connection: sa.Connection, query: sa.Select[Any], key: Sequence[sa.ColumnElement[int]], page: Slice
+) -> tuple[Sequence[sa.Row[Any]], Pagination]:
+    """One page of `query`, largest `key` first. The columns of the key are selected under their own names."""
+    if page.cursor is not None:
+        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(page.cursor, len(key))))
+        query = query.where(sa.tuple_(*key) < last)
+    query = query.order_by(*(column.desc() for column in key)).limit(page.limit + 1)
+    rows = connection.execute(query).fetchall()
+    if len(rows) <= page.limit:
+        return rows, Pagination()
+    rows = rows[: page.limit]
+    last_key = [getattr(rows[-1], str(column.key)) for column in key]
+    return rows, Pagination(has_more=True, next_cursor=encode_cursor(*last_key))
+
+
 def by_arrival(
     connection: sa.Connection,
     query: sa.Select[Any],

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     String,
+    Table,
     and_,
     case,
     cast,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     select,
 )
 
-from assaykit.engine.store.tables import evals, spans
+from assaykit.engine.store.tables import annotations, evals, spans
 from assaykit.errors import Invalid, quote
 from assaykit.filters.fields import canonical, verdict
 from assaykit.filters.tree import (
@@ -61,10 +62,11 @@ _NUMBER_COLUMNS: Final[dict[str, ColumnElement[Any]]] = {
     "start_time": spans.c.start_ns,
     "end_time": spans.c.end_ns,
 }
-_VERDICT_TARGETS: Final[dict[str, tuple[str, ColumnElement[Any]]]] = {
-    "eval": ("SPAN", spans.c.span_id),
-    "trace_eval": ("TRACE", spans.c.trace_id),
-    "session_eval": ("SESSION", spans.c.session_id),
+_VERDICT_TARGETS: Final[dict[str, tuple[Table, str, ColumnElement[Any]]]] = {
+    "eval": (evals, "SPAN", spans.c.span_id),
+    "trace_eval": (evals, "TRACE", spans.c.trace_id),
+    "session_eval": (evals, "SESSION", spans.c.session_id),
+    "annotation": (annotations, "SPAN", spans.c.span_id),
 }
 _ORDER: Final[dict[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "<": operator.lt,
@@ -185,10 +187,7 @@ def _held(field: str, project_id: str) -> _Held:
     sort, _, rest = field.partition(".")
     if sort == "attributes":
         return _attribute(rest)
-    if sort in _VERDICT_TARGETS:
-        return _verdict(field, project_id)
-    # What is left is `annotation`. None are stored yet, so each is missing.
-    return _text(literal(None, String))
+    return _verdict(field, project_id)
 
 
 def _text(column: ColumnElement[Any]) -> _Held:
@@ -201,14 +200,14 @@ def _number(column: ColumnElement[Any]) -> _Held:
 
 def _verdict(field: str, project_id: str) -> _Held:
     sort, name, part = verdict(field)
-    level, target = _VERDICT_TARGETS[sort]
+    table, level, target = _VERDICT_TARGETS[sort]
     found = (
-        select(evals.c[part])
+        select(table.c[part])
         .where(
-            evals.c.scope_id == project_id,
-            evals.c.level == level,
-            evals.c.target_id == target,
-            evals.c.name == name,
+            table.c.scope_id == project_id,
+            table.c.level == level,
+            table.c.target_id == target,
+            table.c.name == name,
         )
         .correlate(spans)
         .scalar_subquery()

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from assaykit.engine.store import projects, verdicts
+from assaykit.engine.store import annotations, projects, verdicts
 from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
 from assaykit.engine.store.span_filters import where
 from assaykit.engine.store.tables import spans
 from assaykit.engine.store.times import moment
 from assaykit.filters.fields import span_tree
 from assaykit.wire.bodies import Pagination
-from assaykit.wire.spans import Evaluation, Span, SpanContext, SpanEvent, SpanPage
+from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
 
 _ROWS_PER_INSERT = 500
+_IDS_PER_DELETE = 500
 
 
 class Window(NamedTuple):
@@ -88,8 +89,7 @@ def page(
     if len(rows) > at.limit:
         rows = rows[: at.limit]
         pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
-    found = verdicts.of(connection, project_id, "SPAN", [row.span_id for row in rows])
-    return SpanPage(spans=[_span(row, found.get(row.span_id, []), shape) for row in rows], pagination=pagination)
+    return SpanPage(spans=_full(connection, project_id, rows, shape), pagination=pagination)
 
 
 def matching(
@@ -116,10 +116,43 @@ def matching(
 
 
 def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
-    """Some spans in full, with their verdicts, by id."""
+    """Some spans in full, with their verdicts and annotations, by id."""
     query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))
-    found = verdicts.of(connection, project_id, "SPAN", span_ids)
-    return {row.span_id: _span(row, found.get(row.span_id, []), EVERYTHING) for row in connection.execute(query)}
+    full = _full(connection, project_id, connection.execute(query).fetchall(), EVERYTHING)
+    return {span.context.span_id: span for span in full}
+
+
+def of_trace(
+    connection: sa.Connection, project_id: str, window: Window, trace_id: str, most: int
+) -> tuple[list[Span], bool]:
+    """The spans of a trace that started in the window, oldest first, and whether `most` cut them off."""
+    query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
+    rows = connection.execute(query.order_by(spans.c.start_ns, spans.c.n).limit(most + 1)).fetchall()
+    return _full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
+
+
+def delete(
+    connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]
+) -> DeleteSpansResponse:
+    """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
+
+    Raises:
+        NotFound: no such project.
+    """
+    projects.get(connection, project_id)
+    deleted: set[str] = set()
+    for start in range(0, len(span_ids), _IDS_PER_DELETE):
+        some = span_ids[start : start + _IDS_PER_DELETE]
+        found = spans.delete().where(_chosen(project_id, window, None), spans.c.span_id.in_(some))
+        deleted.update(connection.execute(found.returning(spans.c.span_id)).scalars())
+    verdicts.forget(connection, project_id, "SPAN", list(deleted))
+    annotations.forget(connection, project_id, "SPAN", list(deleted))
+    asked = list(dict.fromkeys(span_ids))
+    return DeleteSpansResponse(
+        completed=True,
+        deleted_span_ids=[span_id for span_id in asked if span_id in deleted],
+        not_deleted_span_ids=[span_id for span_id in asked if span_id not in deleted],
+    )
 
 
 def count(connection: sa.Connection) -> int:
@@ -130,6 +163,30 @@ def count(connection: sa.Connection) -> int:
 def _chosen(project_id: str, window: Window, filter_text: str | None) -> sa.ColumnElement[bool]:
     chosen = (spans.c.project_id == project_id) & spans.c.start_ns.between(*window)
     return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id)
+
+
+def _full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
+    span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
+    found = verdicts.of(connection, project_id, "SPAN", span_ids)
+    own = annotations.of(connection, project_id, "SPAN", span_ids)
+    shared = annotations.of(connection, project_id, "TRACE", trace_ids)
+    return [
+        _span(row, found.get(row.span_id, []), shape).model_copy(
+            update={
+                "annotations": _kept("annotation", own.get(row.span_id, []), shape),
+                "trace_annotations": _kept("trace_annotation", shared.get(row.trace_id, []), shape),
+            }
+        )
+        for row in rows
+    ]
+
+
+def _kept(sort: str, given: Sequence[Annotation], shape: Shape) -> list[Annotation]:
+    return [
+        annotation.model_copy(update={"text": shape.cut(annotation.text)})
+        for annotation in given
+        if any(shape.wants(f"{sort}.{annotation.name}.{part}") for part in annotations.PARTS)
+    ]
 
 
 def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -94,6 +95,24 @@ evals = Table(
 """Verdicts, the latest one wins. `scope_id` is a project (level SPAN, TRACE or SESSION; `target_id` a span, trace
 or session id) or an experiment (level RUN; `target_id` an experiment run id)."""
 
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("scope_id", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("target_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("label", String),
+    Column("score", Float),
+    Column("text", String),
+    Column("annotator", String),
+    Column("updated_ns", Integer, nullable=False),
+    PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
+    sqlite_with_rowid=False,
+)
+"""What people say, one per target and annotation config. `scope_id` and `target_id` are as in `evals`; level EXAMPLE
+has a dataset and an example id. `annotator` is null: the engine has one user, who has no name."""
+
 integrations = _noun(
     "integrations",
     Column("name", String, nullable=False, unique=True),
@@ -102,8 +121,13 @@ integrations = _noun(
     Column("secret_ref", String),
     Column("model_names", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    Column("headers", JSON),
+    Column("function_calling", Boolean, nullable=False, server_default=text("1")),
+    Column("default_models", Boolean, nullable=False, server_default=text("1")),
+    Column("follows_environment", Boolean, nullable=False, server_default=text("0")),
 )
-"""`secret_ref` says where the key is (`env:OPENAI_API_KEY`); the key itself is never stored."""
+"""`secret_ref` says where the key is (`env:OPENAI_API_KEY`); the key itself is never stored, nor is a header that
+holds one. `follows_environment` marks what was made from the environment and is kept in step with it."""
 
 evaluators = _noun(
     "evaluators",
@@ -125,6 +149,47 @@ evaluator_versions = _noun(
     Index("evaluator_versions_of", "evaluator_id", "n"),
 )
 """`config` is the body under `template_config`, `code_config` or `remote_config`, as `type` says."""
+
+prompts = _noun(
+    "prompts",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("description", String),
+    Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+
+prompt_versions = _noun(
+    "prompt_versions",
+    Column("prompt_id", String, ForeignKey("prompts.id", ondelete="CASCADE"), nullable=False),
+    Column("commit_hash", String, nullable=False),
+    Column("commit_message", String, nullable=False),
+    Column("config", JSON, nullable=False),
+    Index("prompt_versions_of", "prompt_id", "n"),
+)
+"""`config` is the rest of the create body: messages, variable format, provider, model and parameters."""
+
+prompt_labels = Table(
+    "prompt_labels",
+    metadata,
+    Column("prompt_id", String, ForeignKey("prompts.id", ondelete="CASCADE"), nullable=False),
+    Column("label", String, nullable=False),
+    Column("version_id", String, ForeignKey("prompt_versions.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("prompt_id", "label"),
+    Index("prompt_labels_of", "version_id"),
+    sqlite_with_rowid=False,
+)
+"""The key is the prompt and the label, so a label is never on two versions of one prompt."""
+
+annotation_configs = _noun(
+    "annotation_configs",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("config", JSON, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+"""`config` holds what belongs to the `type`: values, score bounds, optimization direction."""
 
 datasets = _noun(
     "datasets",

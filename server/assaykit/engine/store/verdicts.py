@@ -75,3 +75,12 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced), list(rows)
     )
+
+
+def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:
+    """Remove the verdicts on some targets."""
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        connection.execute(
+            evals.delete().where(evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some))
+        )
