@@ -25,8 +25,9 @@ class Caller:
         """The result of a call, whatever it is."""
         self.progress = []
 
-        async def noted(done: float, total: float | None, _message: str | None) -> None:
-            self.progress.append((done, total))
+        async def noted(progress: float, total: float | None, message: str | None) -> None:
+            assert message
+            self.progress.append((progress, total))
 
         return await self.client.call_tool(tool, arguments, progress_callback=noted)
 

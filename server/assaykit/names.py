@@ -67,7 +67,7 @@ class Names:
         self._api = api
         self._default_space = default_space
         self._clock = clock
-        self._known: dict[tuple[str, str, str], tuple[float, Named]] = {}
+        self._known: dict[tuple[str, str, str | None], tuple[float, Named]] = {}
 
     def forget(self) -> None:
         """Drop everything remembered: something was written, or something was not where it should be."""
@@ -132,19 +132,27 @@ class Names:
         return wanted
 
     async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
-        scope = ",".join(within.values())
+        if wanted is None and kind is not SPACE:
+            # Never remembered: a second project may arrive at any moment.
+            return await self._only(kind, within)
+        key = (kind.noun, ",".join(within.values()), wanted)
+        known = self._known.get(key)
+        if known is not None and self._clock() - known[0] < CACHE_S:
+            return known[1]
+        found = await self._found(kind, wanted, within)
+        self._known[key] = (self._clock(), found)
+        return found
+
+    async def _found(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
         if wanted is None:
             return await self._only(kind, within)
         id_type = ids.kind_of(wanted)
-        if id_type is not None and id_type not in kind.id_types:
-            told, following = _instead(kind, await self._all(kind, within))
-            raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
-        known = self._known.get((kind.noun, scope, wanted))
-        if known is not None and self._clock() - known[0] < CACHE_S:
-            return known[1]
-        found = await (self._by_name(kind, wanted, within) if id_type is None else self._by_id(kind, wanted, within))
-        self._known[kind.noun, scope, wanted] = (self._clock(), found)
-        return found
+        if id_type is None:
+            return await self._by_name(kind, wanted, within)
+        if id_type in kind.id_types:
+            return await self._by_id(kind, wanted, within)
+        told, following = _instead(kind, await self._all(kind, within))
+        raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
 
     async def _by_id(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
         noun = kind.at.strip("/").split("/")
@@ -219,7 +227,9 @@ def _instead(kind: Kind, every: Sequence[Named], near_to: str | None = None) -> 
     folded = [thing.name.casefold() for thing in every]
     near = difflib.get_close_matches((near_to or "").casefold(), folded, n=NEAR_NAMES, cutoff=0.5)
     if near:
-        shown = [thing for thing, name in zip(every, folded, strict=True) if name in near]
+        shown = [
+            thing for best in dict.fromkeys(near) for thing, name in zip(every, folded, strict=True) if name == best
+        ]
         return f"Near: {_listed(shown[:NEAR_NAMES])}.", "Use one of these."
     more = f" and {len(every) - NEAR_NAMES} more" if len(every) > NEAR_NAMES else ""
     return f"There are: {_listed(every[:NEAR_NAMES])}{more}.", "Use one of these."

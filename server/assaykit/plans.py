@@ -24,7 +24,7 @@ SAMPLE = 50
 """Rows that mappings are tried on."""
 
 ROWS_PER_PAGE = 500
-PATHS_SHOWN = 12
+PATHS_SHOWN = 16
 
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """Where OpenInference puts what nearly every judge asks for."""
@@ -306,13 +306,18 @@ def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
     tried = [_try(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
-        there = ", ".join(columns(sample)[:PATHS_SHOWN])
+        there = ", ".join(sorted(columns(sample), key=_is_ours)[:PATHS_SHOWN])
         raise Invalid(
             f"{wanted.evaluator.name!r} finds no value on any of {len(sample)} rows for {missing}. "
             f"Paths that exist: {there}.",
             "Map each variable with column_mappings={'variable': 'path'}.",
         )
     return tried
+
+
+def _is_ours(column: str) -> bool:
+    """Whether a column is one that every span has; what the user's application wrote comes first in a list."""
+    return not column.startswith(("attributes.", "dataset.", "output"))
 
 
 def _usual_path(name: str, sample: Sequence[Row]) -> str:

@@ -17,6 +17,9 @@ BackendName = Literal["local", "ax"]
 PROJECT_FOLDER_VARIABLES = ("CLAUDE_PROJECT_DIR", "CURSOR_PROJECT_DIR", "WORKSPACE_FOLDER")
 """Where hosts say which folder the user is working in."""
 
+PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_ROOT")
+"""Where hosts say which folder is the plugin's own: a launch folder that is no place for a user's files."""
+
 DEFAULT_AX_HOST = "api.arize.com"
 
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -93,7 +96,9 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     named = [part for part in environment.get("ASSAYKIT_FILES", "").split(os.pathsep) if part.strip()]
     hosts = [environment[name] for name in PROJECT_FOLDER_VARIABLES if environment.get(name)]
     folders = [Path(part).expanduser() for part in (*named, *hosts)]
-    return tuple(dict.fromkeys([*folders, Path.cwd()]))
+    own = [Path(environment[name]) for name in PLUGIN_FOLDER_VARIABLES if environment.get(name)]
+    launched = [] if Path.cwd() in own else [Path.cwd()]
+    return tuple(dict.fromkeys([*folders, *launched]))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

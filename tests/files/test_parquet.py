@@ -2,9 +2,10 @@
 
 import collections
 import datetime as dt
-import importlib.util
+import importlib
 import itertools
 import math
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,28 +18,24 @@ from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import Row
 
-HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
-needs_pyarrow = pytest.mark.skipif(not HAS_PYARROW, reason="pyarrow is not installed (extra `parquet`)")
-
 
 def read(folder: Path) -> list[Row]:
     return list(read_rows("a.parquet", Folders((folder,))))
 
 
 def write(folder: Path, columns: dict[str, Any]) -> None:
-    arrow: Any = pytest.importorskip("pyarrow")
-    parquet: Any = pytest.importorskip("pyarrow.parquet")
+    arrow: Any = importlib.import_module("pyarrow")
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     parquet.write_table(arrow.table(columns), folder / "a.parquet")
 
 
-@pytest.mark.skipif(HAS_PYARROW, reason="pyarrow is installed")
-def test_without_pyarrow_the_extra_is_named(tmp_path: Path) -> None:
+def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(Unsupported, match=r"assaykit\[parquet\]"):
         read(tmp_path)
 
 
-@needs_pyarrow
 def test_values_become_what_json_can_carry(tmp_path: Path) -> None:
     day = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
     write(
@@ -62,7 +59,6 @@ def test_values_become_what_json_can_carry(tmp_path: Path) -> None:
     assert second == Row(2, dict[str, object](dict.fromkeys(first.values)))
 
 
-@needs_pyarrow
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"bytes"])
 def test_a_value_json_cannot_carry_is_refused_with_its_row(tmp_path: Path, value: object) -> None:
     write(tmp_path, {"a": [None, value]})
@@ -70,7 +66,6 @@ def test_a_value_json_cannot_carry_is_refused_with_its_row(tmp_path: Path, value
         read(tmp_path)
 
 
-@needs_pyarrow
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(content)
@@ -78,10 +73,9 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
         read(tmp_path)
 
 
-@needs_pyarrow
 @pytest.mark.parametrize("as_dictionary", [True, False])
 def test_a_small_file_that_unpacks_to_much_is_stopped(tmp_path: Path, as_dictionary: bool) -> None:
-    arrow: Any = pytest.importorskip("pyarrow")
+    arrow: Any = importlib.import_module("pyarrow")
     text = arrow.array(["x" * 100_000]).dictionary_encode()
     repeated = arrow.DictionaryArray.from_arrays(arrow.array([0] * 8192, arrow.int32()), text.dictionary)
     rows = 8192 if as_dictionary else 6000
@@ -95,9 +89,8 @@ def test_a_small_file_that_unpacks_to_much_is_stopped(tmp_path: Path, as_diction
         collections.deque(rows_read, maxlen=0)
 
 
-@needs_pyarrow
 def test_a_dictionary_inside_a_nested_value_is_refused(tmp_path: Path) -> None:
-    arrow: Any = pytest.importorskip("pyarrow")
+    arrow: Any = importlib.import_module("pyarrow")
     words = arrow.DictionaryArray.from_arrays(arrow.array([0], arrow.int32()), arrow.array(["x"]))
     write(tmp_path, {"a": arrow.StructArray.from_arrays([words], ["k"])})
     with pytest.raises(Invalid, match="nested"):

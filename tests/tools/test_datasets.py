@@ -62,7 +62,9 @@ async def test_more_rows_than_one_request_takes_arrive_in_order(ax: Caller, sett
 
 async def test_rows_larger_than_one_body_arrive_in_several(ax: Caller, files: Path) -> None:
     text = "x" * 900_000
-    (files / "long.jsonl").write_text("\n".join(json.dumps({"n": n, "text": text}) for n in range(20)))
+    (files / "long.jsonl").write_text(
+        "\n".join(json.dumps({"n": n, "text": text}) for n in range(20)), encoding="utf-8"
+    )
     assert (await ax.ask("create_dataset", name="long", file="long.jsonl"))["examples"] == 20
 
 

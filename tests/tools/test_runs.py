@@ -41,9 +41,7 @@ def counts(data: dict[str, Any]) -> tuple[str, int, int, int]:
 async def labels(ax: Caller, name: str = "cites") -> dict[str, str]:
     """The labels that the spans have by now, by the spans' names."""
     spans = (await ax.ask("search_spans"))["spans"]
-    return {
-        one["name"]: verdict["label"] for one in spans for verdict in one["evaluations"] if verdict["name"] == name
-    }
+    return {one["name"]: verdict["label"] for one in spans for verdict in one["evaluations"] if verdict["name"] == name}
 
 
 async def test_a_backfill_scores_the_rows_and_tells_counts_labels_and_causes(ax: Caller, cites: None) -> None:
@@ -56,7 +54,8 @@ async def test_a_backfill_scores_the_rows_and_tells_counts_labels_and_causes(ax:
     assert await labels(ax) == {"a1": "matches", "a2": "no match", "a3": "matches"}
     unlike = await ax.ask("search_spans", filter="eval.cites.label = 'no match'")
     (verdict,) = unlike["spans"][0]["evaluations"]
-    assert (verdict["name"], verdict["score"], verdict["explanation"]) == ("cites", 0, "Nothing matches.")
+    assert (verdict["name"], verdict["score"]) == ("cites", 0)
+    assert verdict["explanation"].startswith("Nothing matches")
 
 
 async def test_a_run_is_waited_for_and_shown(ax: Caller, cites: None) -> None:
@@ -207,9 +206,7 @@ async def test_a_refused_key_ends_the_run_and_names_the_variable(settings: Setti
             assert "sk-test" not in await ax.read("get_run", run=done["run"]["id"])
 
 
-async def test_a_slow_run_is_still_running_reports_progress_and_can_be_cancelled(
-    settings: Settings, bot: None
-) -> None:
+async def test_a_slow_run_is_still_running_reports_progress_and_can_be_cancelled(settings: Settings, bot: None) -> None:
     with ScriptedModel(lambda _: "good", latency_s=20) as model:
         async with serving(settings, model.url) as ax:
             await ax.ask("create_judge", name="helpful", template=TEMPLATE, choices={"good": 1, "bad": 0})
@@ -261,7 +258,7 @@ async def test_a_run_that_is_none_is_told_apart(kept_cites: Caller, tool: str) -
         ({"max_spans": 0}, "max_spans: input should be greater than or equal to 1"),
         ({"wait": 601}, "wait: input should be less than or equal to 600"),
         ({"override_evaluations": "maybe"}, "override_evaluations: input should be a valid boolean"),
-        ({"override": True}, "override: unknown name, did you mean 'override_evaluations'?"),
+        ({"override_evaluation": True}, "override_evaluation: unknown name, did you mean 'override_evaluations'?"),
     ],
 )
 async def test_a_backfill_that_could_not_score_is_refused_and_makes_no_task(

@@ -42,9 +42,7 @@ async def no_task(ax: Caller) -> bool:
     return (await ax.refused("get_task"))["message"] == "There is no task yet."
 
 
-async def test_a_task_on_a_project_is_made_with_the_mapping_that_was_found(
-    ax: Caller, bot: None, rules: None
-) -> None:
+async def test_a_task_on_a_project_is_made_with_the_mapping_that_was_found(ax: Caller, bot: None, rules: None) -> None:
     made = await ax.ask("create_task", name="policy", evaluators=["cites", "json"])
     assert (made["backend"], made["space"], made["created"]) == ("local", "default", True)
     assert made["task"]["type"] == "CODE_EVALUATION"
@@ -258,8 +256,9 @@ async def test_one_of_several_tasks_must_be_named_and_an_id_of_another_type_is_r
     second = await ax.ask("create_task", name="format", evaluators=["json"])
     refusal = await ax.refused("get_task")
     assert refusal["code"] == "ambiguous"
-    assert f"There are 2 tasks, so one must be named: 'format' ({second['task']['id']}), 'policy' (" in (
-        refusal["message"]
+    assert (
+        f"There are 2 tasks, so one must be named: 'format' ({second['task']['id']}), 'policy' ("
+        in (refusal["message"])
     )
     dataset = (await ax.ask("create_dataset", name="d", rows=[{"a": 1}]))["dataset"]["id"]
     refusal = await ax.refused("get_task", task=dataset)

@@ -88,7 +88,15 @@ def bootstrap_interval(
         raise Invalid(
             "an interval needs at least one difference, got none.", "Compare experiments that share examples."
         )
-    moved = [difference for difference in differences if difference != 0]
+    # In order of size: the ids of the examples, which a store makes up, must not move the interval. And in one
+    # orientation, so that changing the sides turns it round and does nothing else.
+    moved = sorted(difference for difference in differences if difference != 0)
+    mirrored = sorted(-difference for difference in moved)
+    if mirrored > moved:
+        turned = bootstrap_interval(
+            [-difference for difference in differences], level=level, resamples=resamples, seed=seed
+        )
+        return Interval(-turned.high, -turned.low, level)
     if len(moved) > RESAMPLED_AT_MOST:
         half = _z((1 + level) / 2) * standard_deviation(differences) / math.sqrt(n)
         mean = math.fsum(differences) / n
@@ -96,7 +104,10 @@ def bootstrap_interval(
     rng = random.Random(seed)  # noqa: S311  (a repeatable sample is wanted, not a secret)
     sizes = rng.choices(range(n + 1), _binomial(n, len(moved)), k=resamples)
     means = sorted(sum(rng.choices(moved, k=size)) / n if size else 0.0 for size in sizes)
-    return Interval(_quantile(means, (1 - level) / 2), _quantile(means, (1 + level) / 2), level)
+    low, high = _quantile(means, (1 - level) / 2), _quantile(means, (1 + level) / 2)
+    if mirrored == moved:
+        return Interval((low - high) / 2, (high - low) / 2, level)
+    return Interval(low, high, level)
 
 
 def _binomial(n: int, hits: int) -> list[float]:

@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from assaykit.api.statuses import error_for
-from assaykit.errors import ContractBroken, Unavailable
+from assaykit.errors import ContractBroken, Invalid, Unavailable
 from assaykit.wire.bodies import ReplyBody
 
 Reply = TypeVar("Reply", bound=ReplyBody)
@@ -88,7 +88,9 @@ class Api:
             raise Unavailable(
                 f"{self._who()} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.InvalidURL as error:
+            raise Invalid("A name, id or cursor is too long for an address.", "Give one that is there.") from error
+        except httpx.HTTPError as error:
             raise Unavailable(f"{self._who()} could not be reached: {type(error).__name__}.", _again(method)) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise error_for(response, self._who())

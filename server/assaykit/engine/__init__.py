@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import anyio
-import httpx
 from starlette.applications import Starlette
 
 from assaykit.engine.app import create_app
@@ -59,14 +58,14 @@ class Engine:
         try:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
-            # Proxies and redirects would carry a provider's key to where nobody registered it.
-            async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
-                models = Models(database, environment, client)
-                async with Executor.open(database, clock, models) as executor:
-                    app = create_app(key)
-                    engine = cls(home, app, database, clock, environment, models, executor)
-                    app.state.engine = engine
-                    yield engine
+            async with (
+                aclosing(Models(database, environment)) as models,
+                Executor.open(database, clock, models) as executor,
+            ):
+                app = create_app(key)
+                engine = cls(home, app, database, clock, environment, models, executor)
+                app.state.engine = engine
+                yield engine
         finally:
             with anyio.CancelScope(shield=True):
                 await database.close()

@@ -106,7 +106,7 @@ class LadderModel:
             return Unscored("auth", f"There is no key for {endpoint.provider}; set {endpoint.key_name}.")
         if not (key.isascii() and key.isprintable()) or " " in key:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that no key can have.")
-        return self._dialect.path(base.rstrip("/")), self._dialect.headers(key or None)
+        return self._dialect.path(base.rstrip("/")), {**endpoint.headers, **self._dialect.headers(key or None)}
 
     async def _climb_down(
         self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None

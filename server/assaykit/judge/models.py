@@ -24,6 +24,8 @@ class Endpoint:
     params: InvocationParams = field(default_factory=InvocationParams)
     function_calling: bool = True
     structured_output: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further headers, none of them a credential."""
 
 
 @dataclass(frozen=True, slots=True)

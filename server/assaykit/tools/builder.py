@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from assaykit import tools
 from assaykit.errors import AssayError, Invalid, NotFound, Unavailable
 from assaykit.session import Session
-from assaykit.tools.replies import Reply, clip
+from assaykit.tools.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
 
 Effect = Literal["read", "add", "change", "delete"]
@@ -203,4 +203,5 @@ class _Tool(Tool):
         return Invalid(describe(error, names), f"{self.name} takes: {', '.join(names) or 'no arguments'}.")
 
     def _told(self, error: AssayError) -> ToolError:
-        return ToolError(json.dumps(error.as_dict(), ensure_ascii=False, separators=(",", ":")))
+        told = {**error.as_dict(), "message": clip_message(error.message)}
+        return ToolError(json.dumps(told, ensure_ascii=False, separators=(",", ":")))

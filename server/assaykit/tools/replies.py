@@ -8,6 +8,8 @@ TEXT_LIMIT = 24_000
 """Characters of a reply's text: about 6,000 tokens, below every host's cap."""
 
 CELL_LIMIT = 240
+MESSAGE_HEAD, MESSAGE_TAIL = 2_500, 1_000
+"""Characters kept of an error's message: a value that it names may be long, and the fact stands around it."""
 
 
 class Reply(NamedTuple):
@@ -22,6 +24,13 @@ def clip(text: str) -> str:
     if len(text) <= TEXT_LIMIT:
         return text
     return text[:TEXT_LIMIT] + f"\n[cut: {len(text) - TEXT_LIMIT} more characters; ask for fewer rows]"
+
+
+def clip_message(text: str) -> str:
+    """The message of an error within its limit, cut in the middle."""
+    if len(text) <= MESSAGE_HEAD + MESSAGE_TAIL:
+        return text
+    return f"{text[:MESSAGE_HEAD]} … {text[-MESSAGE_TAIL:]}"
 
 
 def one_line(value: object, limit: int = CELL_LIMIT) -> str:

@@ -29,7 +29,7 @@ async def list_projects(here: Here, name: str | None = None, space: Space = None
             one_line(project.name) for project in found
         )
     elif name is not None:
-        text = f"No project in space {within.name!r} has {name!r} in its name. Leave name out to see all."
+        text = f"No project in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
     else:
         text = (
             f"No project in space {within.name!r} yet. Start `assaykit engine` and send spans to its /v1/traces "

@@ -4,9 +4,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import datasets
-from assaykit.wire.datasets import CreateDatasetRequest, InsertDatasetExamplesRequest
+from assaykit.wire.datasets import (
+    CreateDatasetRequest,
+    DeleteDatasetExamplesRequest,
+    InsertDatasetExamplesRequest,
+    UpdateDatasetRequest,
+)
 
 EXAMPLES_PER_PAGE = 500
 
@@ -37,6 +43,14 @@ async def get_dataset(request: Request) -> Response:
     return answer(await engine(request).database.read(datasets.get, request.path_params["dataset_id"]))
 
 
+async def rename_dataset(request: Request) -> Response:
+    """`PATCH /v2/datasets/{dataset_id}`."""
+    wanted = await body(request, UpdateDatasetRequest)
+    here = engine(request)
+    target = request.path_params["dataset_id"]
+    return answer(await here.database.write(datasets.rename, target, wanted.name, here.clock))
+
+
 async def delete_dataset(request: Request) -> Response:
     """`DELETE /v2/datasets/{dataset_id}`."""
     await engine(request).database.write(datasets.delete, request.path_params["dataset_id"])
@@ -64,11 +78,27 @@ async def append_examples(request: Request) -> Response:
     return created(await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock))
 
 
+async def delete_examples(request: Request) -> Response:
+    """`DELETE /v2/datasets/{dataset_id}/examples`: at most 1,000 by id, from the version that the body names."""
+    wanted = await body(request, DeleteDatasetExamplesRequest)
+    if len(set(wanted.example_ids)) < len(wanted.example_ids):
+        raise Malformed("An example id is there twice.", "Send each id once.")
+    here = engine(request)
+    target = request.path_params["dataset_id"]
+    return answer(
+        await here.database.write(
+            datasets.delete_examples, target, wanted.dataset_version_id, wanted.example_ids, here.clock
+        )
+    )
+
+
 routes = [
     Route("/v2/datasets", list_datasets),
     Route("/v2/datasets", create_dataset, methods=["POST"]),
     Route("/v2/datasets/{dataset_id}", get_dataset),
+    Route("/v2/datasets/{dataset_id}", rename_dataset, methods=["PATCH"]),
     Route("/v2/datasets/{dataset_id}", delete_dataset, methods=["DELETE"]),
     Route("/v2/datasets/{dataset_id}/examples", list_examples),
     Route("/v2/datasets/{dataset_id}/examples", append_examples, methods=["POST"]),
+    Route("/v2/datasets/{dataset_id}/examples", delete_examples, methods=["DELETE"]),
 ]

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import evaluators
 from assaykit.judge import catalogue, score
@@ -15,6 +16,7 @@ from assaykit.wire.evaluators import (
     CreateVersionRequest,
     EvaluatorTemplate,
     EvaluatorTemplates,
+    UpdateEvaluatorRequest,
 )
 
 
@@ -60,6 +62,29 @@ async def create_version(request: Request) -> Response:
     return created(await here.database.write(evaluators.add_version, target, wanted, here.clock))
 
 
+async def update_evaluator(request: Request) -> Response:
+    """`PATCH /v2/evaluators/{evaluator_id}`."""
+    wanted = await body(request, UpdateEvaluatorRequest)
+    if not wanted.model_fields_set:
+        raise Malformed("The body changes nothing.", "Send name or description.")
+    if "name" in wanted.model_fields_set and wanted.name is None:
+        raise Malformed("name cannot be null.", "Leave it out to keep the name.")
+    here = engine(request)
+    target = request.path_params["evaluator_id"]
+    return answer(await here.database.write(evaluators.update, target, wanted, here.clock))
+
+
+async def list_versions(request: Request) -> Response:
+    """`GET /v2/evaluators/{evaluator_id}/versions`."""
+    target = request.path_params["evaluator_id"]
+    return answer(await engine(request).database.read(evaluators.version_page, target, page(request)))
+
+
+async def get_version(request: Request) -> Response:
+    """`GET /v2/evaluator-versions/{version_id}`."""
+    return answer(await engine(request).database.read(evaluators.version, request.path_params["version_id"]))
+
+
 async def delete_evaluator(request: Request) -> Response:
     """`DELETE /v2/evaluators/{evaluator_id}`."""
     await engine(request).database.write(evaluators.delete, request.path_params["evaluator_id"])
@@ -97,7 +122,10 @@ routes = [
     Route("/v2/evaluators", list_evaluators),
     Route("/v2/evaluators", create_evaluator, methods=["POST"]),
     Route("/v2/evaluators/{evaluator_id}", get_evaluator),
+    Route("/v2/evaluators/{evaluator_id}", update_evaluator, methods=["PATCH"]),
     Route("/v2/evaluators/{evaluator_id}", delete_evaluator, methods=["DELETE"]),
+    Route("/v2/evaluators/{evaluator_id}/versions", list_versions),
     Route("/v2/evaluators/{evaluator_id}/versions", create_version, methods=["POST"]),
+    Route("/v2/evaluator-versions/{version_id}", get_version),
     Route("/v2/evaluator-templates", list_templates),
 ]

@@ -1,11 +1,16 @@
-"""REST routes of AI integrations. They come from the environment: no key travels over this contract."""
+"""REST routes of AI integrations. A key is named, never sent: see `engine.credentials`."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from assaykit.engine.requests import answer, engine, page
+from assaykit.engine.problems import Malformed
+from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import integrations
+from assaykit.wire.integrations import CreateAiIntegrationRequest, UpdateAiIntegrationRequest
+
+CLEARABLE = {"api_key", "base_url", "headers", "provider_metadata"}
+"""What null takes away; the other fields cannot be null."""
 
 
 async def list_integrations(request: Request) -> Response:
@@ -15,6 +20,13 @@ async def list_integrations(request: Request) -> Response:
     return answer(await here.database.read(integrations.page, name, page(request), here.environment))
 
 
+async def create_integration(request: Request) -> Response:
+    """`POST /v2/ai-integrations`."""
+    wanted = await body(request, CreateAiIntegrationRequest)
+    here = engine(request)
+    return created(await here.database.write(integrations.create, wanted, here.environment, here.clock))
+
+
 async def get_integration(request: Request) -> Response:
     """`GET /v2/ai-integrations/{integration_id}`."""
     here = engine(request)
@@ -22,7 +34,29 @@ async def get_integration(request: Request) -> Response:
     return answer(await here.database.read(integrations.get, wanted, here.environment))
 
 
+async def update_integration(request: Request) -> Response:
+    """`PATCH /v2/ai-integrations/{integration_id}`: what is left out stays."""
+    wanted = await body(request, UpdateAiIntegrationRequest)
+    if not wanted.model_fields_set:
+        raise Malformed("The body changes nothing.", "Send the fields to change.")
+    for name in wanted.model_fields_set - CLEARABLE:
+        if getattr(wanted, name) is None:
+            raise Malformed(f"{name} cannot be null.", "Leave it out to keep it.")
+    here = engine(request)
+    target = request.path_params["integration_id"]
+    return answer(await here.database.write(integrations.update, target, wanted, here.environment, here.clock))
+
+
+async def delete_integration(request: Request) -> Response:
+    """`DELETE /v2/ai-integrations/{integration_id}`."""
+    await engine(request).database.write(integrations.delete, request.path_params["integration_id"])
+    return gone()
+
+
 routes = [
     Route("/v2/ai-integrations", list_integrations),
+    Route("/v2/ai-integrations", create_integration, methods=["POST"]),
     Route("/v2/ai-integrations/{integration_id}", get_integration),
+    Route("/v2/ai-integrations/{integration_id}", update_integration, methods=["PATCH"]),
+    Route("/v2/ai-integrations/{integration_id}", delete_integration, methods=["DELETE"]),
 ]

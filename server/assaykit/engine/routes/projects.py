@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import projects
-from assaykit.wire.projects import CreateProjectRequest
+from assaykit.wire.projects import CreateProjectRequest, UpdateProjectRequest
 
 
 async def list_projects(request: Request) -> Response:
@@ -35,6 +35,13 @@ async def get_project(request: Request) -> Response:
     return answer(await engine(request).database.read(projects.get, request.path_params["project_id"]))
 
 
+async def rename_project(request: Request) -> Response:
+    """`PATCH /v2/projects/{project_id}`."""
+    wanted = await body(request, UpdateProjectRequest)
+    target = request.path_params["project_id"]
+    return answer(await engine(request).database.write(projects.rename, target, wanted.name))
+
+
 async def delete_project(request: Request) -> Response:
     """`DELETE /v2/projects/{project_id}`."""
     await engine(request).database.write(projects.delete, request.path_params["project_id"])
@@ -45,5 +52,6 @@ routes = [
     Route("/v2/projects", list_projects),
     Route("/v2/projects", create_project, methods=["POST"]),
     Route("/v2/projects/{project_id}", get_project),
+    Route("/v2/projects/{project_id}", rename_project, methods=["PATCH"]),
     Route("/v2/projects/{project_id}", delete_project, methods=["DELETE"]),
 ]

@@ -72,9 +72,7 @@ async def create_version(request: Request) -> Response:
     """`POST /v2/prompts/{prompt_id}/versions`."""
     wanted = await body(request, CreatePromptVersionRequest)
     here = engine(request)
-    return created(
-        await here.database.write(prompts.add_version, request.path_params["prompt_id"], wanted, here.clock)
-    )
+    return created(await here.database.write(prompts.add_version, request.path_params["prompt_id"], wanted, here.clock))
 
 
 async def get_labelled(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """REST routes of spans. Listing is a POST: the project and the filter travel in the body."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,10 +11,11 @@ from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.store import spans
 from assaykit.engine.store.times import nanoseconds
 from assaykit.errors import Invalid
-from assaykit.wire.spans import ListSpansRequest
+from assaykit.wire.spans import DeleteSpansRequest, ListSpansRequest
 
 SPANS_PER_PAGE = 500
 DEFAULT_WINDOW = timedelta(days=7)
+DELETE_WINDOW = timedelta(days=2 * 365)
 
 
 async def list_spans(request: Request) -> Response:
@@ -33,20 +34,38 @@ async def list_spans(request: Request) -> Response:
     at = page(request, most=SPANS_PER_PAGE)
     return answer(
         await here.database.read(
-            spans.page, wanted.project_id, window(wanted, here.clock.now_ns()), wanted.filter, shape, at
+            spans.page,
+            wanted.project_id,
+            window(wanted.start_time, wanted.end_time, here.clock.now_ns()),
+            wanted.filter,
+            shape,
+            at,
         )
     )
 
 
-def window(wanted: ListSpansRequest, now_ns: int) -> spans.Window:
-    """The bounds asked for, both inclusive; the week before the end when there is no start."""
-    end_ns = nanoseconds(wanted.end_time)
+async def delete_spans(request: Request) -> Response:
+    """`DELETE /v2/spans`: at most 5,000 by id, of the last two years unless a window is given."""
+    wanted = await body(request, DeleteSpansRequest)
+    here = engine(request)
+    within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), DELETE_WINDOW)
+    return answer(await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids))
+
+
+def window(
+    start: datetime | None, end: datetime | None, now_ns: int, width: timedelta = DEFAULT_WINDOW
+) -> spans.Window:
+    """The bounds asked for, both inclusive. Without an end it is now, without a start `width` before the end."""
+    end_ns = nanoseconds(end)
     # The wire holds microseconds, so an inclusive end takes the rest of its microsecond with it.
     end_ns = now_ns if end_ns is None else end_ns + 999
-    start_ns = nanoseconds(wanted.start_time)
+    start_ns = nanoseconds(start)
     if start_ns is None:
-        start_ns = end_ns - int(DEFAULT_WINDOW.total_seconds()) * 1_000_000_000
+        start_ns = end_ns - int(width.total_seconds()) * 1_000_000_000
     return spans.Window(start_ns, end_ns)
 
 
-routes = [Route("/v2/spans", list_spans, methods=["POST"])]
+routes = [
+    Route("/v2/spans", list_spans, methods=["POST"]),
+    Route("/v2/spans", delete_spans, methods=["DELETE"]),
+]

@@ -11,7 +11,7 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import tasks
 from assaykit.errors import Unsupported
-from assaykit.wire.tasks import CreateTaskRequest
+from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
 
 
 class _CreateTask(CreateTaskRequest):
@@ -59,6 +59,19 @@ async def get_task(request: Request) -> Response:
     return answer(await engine(request).database.read(tasks.get, request.path_params["task_id"]))
 
 
+async def update_task(request: Request) -> Response:
+    """`PATCH /v2/tasks/{task_id}`: what is left out stays; only the filters can be cleared by null."""
+    wanted = await body(request, UpdateTaskRequest)
+    if not wanted.model_fields_set:
+        raise Malformed("The body changes nothing.", "Send the fields to change.")
+    for name in wanted.model_fields_set - {"query_filter", "query_filters"}:
+        if getattr(wanted, name) is None:
+            raise Malformed(f"{name} cannot be null.", "Leave it out to keep it.")
+    here = engine(request)
+    target = request.path_params["task_id"]
+    return answer(await here.database.write(tasks.update, target, wanted, here.clock, _refuse_later_kinds))
+
+
 async def delete_task(request: Request) -> Response:
     """`DELETE /v2/tasks/{task_id}`."""
     await engine(request).database.write(tasks.delete, request.path_params["task_id"])
@@ -90,5 +103,6 @@ routes = [
     Route("/v2/tasks", list_tasks),
     Route("/v2/tasks", create_task, methods=["POST"]),
     Route("/v2/tasks/{task_id}", get_task),
+    Route("/v2/tasks/{task_id}", update_task, methods=["PATCH"]),
     Route("/v2/tasks/{task_id}", delete_task, methods=["DELETE"]),
 ]

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: where spans arrive. Protobuf and JSON; answered after they are stored."""
+"""Traces: where they arrive (OTLP over HTTP, protobuf and JSON; answered after they are stored) and their list."""
 
 import anyio.to_thread
 import sqlalchemy as sa
@@ -6,9 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from assaykit.engine.requests import engine
-from assaykit.engine.store import projects, spaces, spans
+from assaykit.engine.problems import Malformed
+from assaykit.engine.requests import answer, engine, page
+from assaykit.engine.requests import body as body_of
+from assaykit.engine.routes.spans import window
+from assaykit.engine.store import projects, spaces, spans, traces
 from assaykit.engine.store.pages import Slice
+from assaykit.wire.traces import ListTracesRequest
+
+DEFAULT_TRACES = 25
+TRACES_PER_PAGE = 50
 
 
 async def ingest(request: Request) -> Response:
@@ -33,4 +40,18 @@ async def ingest(request: Request) -> Response:
     return Response(otlp.reply(arrived, content_type), media_type=content_type.partition(";")[0])
 
 
-routes = [Route("/v1/traces", ingest, methods=["POST"])]
+async def list_traces(request: Request) -> Response:
+    """`POST /v2/traces`: traces with at least one span that the filter takes, newest root first."""
+    wanted = await body_of(request, ListTracesRequest)
+    if wanted.filter is not None and not wanted.filter.strip():
+        raise Malformed("The filter is blank.", "Leave it out to list every trace.")
+    here = engine(request)
+    at = page(request, default=DEFAULT_TRACES, most=TRACES_PER_PAGE)
+    within = window(wanted.start_time, wanted.end_time, here.clock.now_ns())
+    return answer(await here.database.read(traces.page, wanted.project_id, within, wanted.filter, at))
+
+
+routes = [
+    Route("/v1/traces", ingest, methods=["POST"]),
+    Route("/v2/traces", list_traces, methods=["POST"]),
+]

@@ -105,8 +105,8 @@ class Executor:
             run = await self._database.write(runs.finish, run_id, status, reason, self._clock)
         except NotFound:
             log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
-        except AssayError as error:
-            log.warning("run_end_not_stored", run_id=run_id, status=status, error=str(error))
+        except AssayError:
+            log.exception("run_end_not_stored", run_id=run_id, status=status)
         else:
             log.info("run_finished", run_id=run_id, status=run.status, scored=run.num_successes)
 

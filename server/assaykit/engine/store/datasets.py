@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import spaces
+from assaykit.engine.store import annotations, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
@@ -21,6 +21,7 @@ from assaykit.wire.datasets import (
     DatasetPage,
     DatasetVersion,
     DatasetVersionWithExampleIds,
+    DeleteDatasetExamplesResponse,
     ExamplePage,
 )
 
@@ -114,6 +115,24 @@ def get(connection: sa.Connection, dataset_id: str) -> Dataset:
     return _dataset(row, [_version(version) for version in versions])
 
 
+def rename(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) -> Dataset:
+    """Give a dataset another name.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: the space has a dataset of this name.
+    """
+    row = _row(connection, dataset_id)
+    taken = sa.select(datasets.c.id).where(
+        datasets.c.space_id == row.space_id, datasets.c.name == name, datasets.c.id != dataset_id
+    )
+    if connection.execute(taken).first():
+        raise Conflict(f"This space has a dataset named {name!r} already.", "Choose another name.")
+    change = datasets.update().where(datasets.c.id == dataset_id)
+    connection.execute(change.values(name=name, updated_ns=clock.now_ns()))
+    return get(connection, dataset_id)
+
+
 def delete(connection: sa.Connection, dataset_id: str) -> None:
     """Remove a dataset with its examples, experiments, their verdicts, and tasks.
 
@@ -123,6 +142,8 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
     _row(connection, dataset_id)
     of_it = sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id)
     connection.execute(evals.delete().where(evals.c.scope_id.in_(of_it)))
+    annotations.forget_scopes(connection, [dataset_id])
+    annotations.forget_scopes(connection, sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id))
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 
@@ -136,7 +157,30 @@ def example_page(connection: sa.Connection, dataset_id: str, version_id: str | N
     version = _version_row(connection, dataset_id, version_id)
     query = sa.select(examples).where(examples.c.version_id == version.id)
     rows, pagination = by_arrival(connection, query, examples.c.n, at, newest_first=False)
-    return ExamplePage(examples=[_example(row) for row in rows], pagination=pagination)
+    said = annotations.of(connection, dataset_id, "EXAMPLE", [row.id for row in rows])
+    found = [_example(row).model_copy(update={"annotations": said.get(row.id, [])}) for row in rows]
+    return ExamplePage(examples=found, pagination=pagination)
+
+
+def delete_examples(
+    connection: sa.Connection, dataset_id: str, version_id: str, example_ids: Sequence[str], clock: Clock
+) -> DeleteDatasetExamplesResponse:
+    """Take examples out of a version in place, with their annotations.
+
+    Raises:
+        NotFound: no such dataset or version.
+    """
+    version = _version_row(connection, _row(connection, dataset_id).id, version_id)
+    found = examples.delete().where(examples.c.version_id == version.id, examples.c.id.in_(list(example_ids)))
+    deleted = set(connection.execute(found.returning(examples.c.id)).scalars())
+    annotations.forget(connection, dataset_id, "EXAMPLE", list(deleted))
+    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
+        connection.execute(table.update().where(table.c.id == key).values(updated_ns=clock.now_ns()))
+    return DeleteDatasetExamplesResponse(
+        completed=True,
+        deleted_example_ids=[example_id for example_id in example_ids if example_id in deleted],
+        not_deleted_example_ids=[example_id for example_id in example_ids if example_id not in deleted],
+    )
 
 
 def newest_version(connection: sa.Connection, dataset_id: str) -> str:

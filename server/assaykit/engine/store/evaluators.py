@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor, named_like
+from assaykit.engine.store.pages import Slice, by_arrival, decode_cursor, encode_cursor, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
@@ -22,7 +22,9 @@ from assaykit.wire.evaluators import (
     Evaluator,
     EvaluatorPage,
     EvaluatorVersion,
+    EvaluatorVersionPage,
     EvaluatorWithVersion,
+    UpdateEvaluatorRequest,
 )
 
 _LIST = "GET /v2/evaluators lists them."
@@ -117,6 +119,51 @@ def get(connection: sa.Connection, evaluator_id: str, version_id: str | None = N
     return _with_version(row, _version(version))
 
 
+def update(connection: sa.Connection, evaluator_id: str, wanted: UpdateEvaluatorRequest, clock: Clock) -> Evaluator:
+    """Change the name or the description, whichever is given.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: the space has an evaluator of this name.
+    """
+    row = _row(connection, evaluator_id)
+    taken = sa.select(evaluators.c.id).where(
+        evaluators.c.space_id == row.space_id, evaluators.c.name == wanted.name, evaluators.c.id != evaluator_id
+    )
+    if wanted.name is not None and connection.execute(taken).first():
+        raise Conflict(f"This space has an evaluator named {wanted.name!r} already.", "Choose another name.")
+    change = evaluators.update().where(evaluators.c.id == evaluator_id)
+    values = {**wanted.model_dump(exclude_unset=True), "updated_ns": clock.now_ns()}
+    return _evaluator(connection.execute(change.values(values).returning(evaluators)).one())
+
+
+def version_page(connection: sa.Connection, evaluator_id: str, at: Slice) -> EvaluatorVersionPage:
+    """The versions of an evaluator, newest first.
+
+    Raises:
+        NotFound: no such evaluator.
+    """
+    _row(connection, evaluator_id)
+    query = sa.select(evaluator_versions).where(evaluator_versions.c.evaluator_id == evaluator_id)
+    rows, pagination = by_arrival(connection, query, evaluator_versions.c.n, at)
+    return EvaluatorVersionPage(evaluator_versions=[_version(row) for row in rows], pagination=pagination)
+
+
+def version(connection: sa.Connection, version_id: str) -> EvaluatorVersion:
+    """One version of any evaluator.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(sa.select(evaluator_versions).where(evaluator_versions.c.id == version_id)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no evaluator version with the id {version_id!r}.",
+            "GET /v2/evaluators/{id}/versions lists them.",
+        )
+    return _version(row)
+
+
 def delete(connection: sa.Connection, evaluator_id: str) -> None:
     """Remove an evaluator with all versions.
 
@@ -125,16 +172,8 @@ def delete(connection: sa.Connection, evaluator_id: str) -> None:
         Conflict: tasks use it; they are listed.
     """
     row = _row(connection, evaluator_id)
-    entry = sa.func.json_each(tasks.c.evaluators).table_valued("value")
-    using = (
-        connection.execute(
-            sa.select(tasks.c.name)
-            .select_from(tasks, entry)
-            .where(sa.func.json_extract(entry.c.value, "$.evaluator_id") == evaluator_id)
-        )
-        .scalars()
-        .all()
-    )
+    every = connection.execute(sa.select(tasks.c.name, tasks.c.evaluators).order_by(tasks.c.n))
+    using = [name for name, entries in every if any(entry["evaluator_id"] == evaluator_id for entry in entries)]
     if using:
         raise Conflict(
             f"Evaluator {row.name!r} is used by the task(s) {', '.join(repr(name) for name in using)}.",

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import datasets, spaces
+from assaykit.engine.store import annotations, datasets, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
@@ -111,11 +111,12 @@ def delete(connection: sa.Connection, experiment_id: str) -> None:
     """
     _row(connection, experiment_id)
     connection.execute(evals.delete().where(evals.c.scope_id == experiment_id))
+    annotations.forget_scopes(connection, [experiment_id])
     connection.execute(experiments.delete().where(experiments.c.id == experiment_id))
 
 
 def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> ExperimentRunPage:
-    """Runs in the order they were added, with uploaded and computed verdicts as flat columns.
+    """Runs in the order they were added, with uploaded and computed verdicts as flat columns, and annotations.
 
     Raises:
         NotFound: no such experiment.
@@ -124,8 +125,11 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
     rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
+    found = [_run(row, verdicts.get(row.id, {})) for row in rows]
     return ExperimentRunPage(
-        experiment_runs=[_run(row, verdicts.get(row.id, {})) for row in rows], pagination=pagination
+        experiment_runs=[run.model_copy(update={"annotations": said.get(run.id, [])}) for run in found],
+        pagination=pagination,
     )
 
 

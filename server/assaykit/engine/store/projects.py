@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import spaces
+from assaykit.engine.store import annotations, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, projects, spans
@@ -56,6 +56,20 @@ def get(connection: sa.Connection, project_id: str) -> Project:
     return _project(row)
 
 
+def rename(connection: sa.Connection, project_id: str, name: str) -> Project:
+    """Give a project another name; spans that arrive under the old one make a new project.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: the space has a project of this name.
+    """
+    project = get(connection, project_id)
+    if name != project.name and _named(connection, project.space_id or "", name) is not None:
+        raise Conflict(f"This space has a project named {name!r} already.", "Choose another name.")
+    connection.execute(projects.update().where(projects.c.id == project_id).values(name=name))
+    return get(connection, project_id)
+
+
 def delete(connection: sa.Connection, project_id: str) -> None:
     """Remove a project with its spans, verdicts and tasks.
 
@@ -64,6 +78,7 @@ def delete(connection: sa.Connection, project_id: str) -> None:
     """
     get(connection, project_id)
     connection.execute(evals.delete().where(evals.c.scope_id == project_id))
+    annotations.forget_scopes(connection, [project_id])
     connection.execute(spans.delete().where(spans.c.project_id == project_id))
     connection.execute(projects.delete().where(projects.c.id == project_id))
 

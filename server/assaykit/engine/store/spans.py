@@ -131,9 +131,7 @@ def of_trace(
     return _full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
 
 
-def delete(
-    connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]
-) -> DeleteSpansResponse:
+def delete(connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]) -> DeleteSpansResponse:
     """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
 
     Raises:
@@ -191,17 +189,17 @@ def _kept(sort: str, given: Sequence[Annotation], shape: Shape) -> list[Annotati
 
 def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span:
     def kept(column: str, value: Any) -> Any:
-        return shape.cut(value) if shape.wants(column) else None
+        return value if shape.wants(column) else None
 
     return Span(
         context=SpanContext(trace_id=row.trace_id, span_id=row.span_id),
-        name=kept("name", row.name),
+        name=kept("name", shape.cut(row.name)),
         kind=kept("span_kind", row.kind),
         parent_id=kept("parent_id", row.parent_id),
         start_time=moment(row.start_ns),
         end_time=moment(row.end_ns),
         status_code=kept("status_code", row.status_code),
-        status_message=kept("status_message", row.status_message),
+        status_message=kept("status_message", shape.cut(row.status_message)),
         attributes={key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")},
         evaluations=[
             verdict.model_copy(update={"explanation": shape.cut(verdict.explanation)})

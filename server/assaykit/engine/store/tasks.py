@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.problems import Malformed
 from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
@@ -16,7 +18,15 @@ from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.wire.evaluators import EvaluatorWithVersion, TemplateConfig
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+from assaykit.wire.tasks import (
+    CreateTaskRequest,
+    Task,
+    TaskEvaluator,
+    TaskEvaluatorInput,
+    TaskPage,
+    UpdateTaskRequest,
+)
+from assaykit.wire.validation import describe
 
 
 def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -> Task:
@@ -84,6 +94,61 @@ def get(connection: sa.Connection, task_id: str) -> Task:
     if row is None:
         raise NotFound(f"There is no task with the id {task_id!r}.", "GET /v2/tasks lists them.")
     return _tasks(connection, [row])[0]
+
+
+def update(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: UpdateTaskRequest,
+    clock: Clock,
+    check: Callable[[CreateTaskRequest], None],
+) -> Task:
+    """Change what is given. `check` sees the task as it would be, before anything is written.
+
+    Raises:
+        NotFound: no such task, or an evaluator does not exist.
+        Malformed: a field does not belong to a task of this kind.
+        Conflict: the space has a task of this name.
+        Invalid: a filter cannot be read, or an evaluator does not fit the task.
+    """
+    now = get(connection, task_id)
+    changed = _changed(now, wanted)
+    check(changed)
+    row = connection.execute(sa.select(tasks.c.space_id).where(tasks.c.id == task_id)).one()
+    if changed.name != now.name and _named(connection, row.space_id, changed.name):
+        raise Conflict(f"This space has a task named {changed.name!r} already.", "Choose another name.")
+    _check_filters(changed)
+    _check_evaluators(connection, changed)
+    values = {
+        "name": changed.name,
+        "sampling_rate": changed.sampling_rate,
+        "is_continuous": bool(changed.is_continuous),
+        "query_filter": changed.query_filter,
+        "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
+        "updated_ns": clock.now_ns(),
+    }
+    connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
+    return get(connection, task_id)
+
+
+def _changed(task: Task, wanted: UpdateTaskRequest) -> CreateTaskRequest:
+    """The task as it will be, by the rules of a new one."""
+    given = wanted.model_dump(mode="json", exclude_unset=True)
+    foreign = {"run_configuration"} if task.type != "RUN_EXPERIMENT" else given.keys() - {"name", "run_configuration"}
+    if unfit := sorted(foreign & given.keys()):
+        raise Malformed(f"{', '.join(unfit)} does not belong to a {task.type} task.", "Leave it out.")
+    present = task.model_dump(
+        mode="json",
+        exclude_none=True,
+        include=set(CreateTaskRequest.model_fields),
+        exclude={"evaluators": {"__all__": {"evaluator_name"}}},
+    )
+    try:
+        return CreateTaskRequest.model_validate(present | given)
+    except ValidationError as error:
+        raise Malformed(
+            describe(error, UpdateTaskRequest.model_fields), "Correct the body and send it again."
+        ) from error
 
 
 def delete(connection: sa.Connection, task_id: str) -> None:

@@ -13,9 +13,7 @@ def upgrade() -> None:
     _prompts()
     op.add_column("integrations", sa.Column("headers", sa.JSON(), nullable=True))
     for name, default in (("function_calling", "1"), ("default_models", "1"), ("follows_environment", "0")):
-        op.add_column(
-            "integrations", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.text(default))
-        )
+        op.add_column("integrations", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.text(default)))
     op.execute("UPDATE integrations SET follows_environment = 1")
 
 

@@ -1,0 +1,43 @@
+"""An engine-only route: whether the model of an integration answers.
+
+AX has nothing of the kind. There, a judge has to be made and triggered on one span, and the run's
+`failure_reason` read.
+"""
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.requests import answer, body, engine
+from assaykit.engine.store import integrations
+from assaykit.errors import Invalid, quote
+from assaykit.judge.verdicts import Unscored
+from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
+
+DEADLINE_S = 20.0
+"""Seconds for the one question, every attempt included."""
+QUESTION = "This is a connection check. Reply with the single word: ready"
+_SHOWN = 80
+
+
+async def check_integration(request: Request) -> Response:
+    """`POST /x/ai-integrations/{integration_id}/check`: one tiny question, paid for like any other."""
+    wanted = await body(request, CheckIntegrationRequest)
+    here = engine(request)
+    access = await here.database.read(integrations.access, request.path_params["integration_id"])
+    name = wanted.model or next(iter(access.model_names), None)
+    if name is None:
+        raise Invalid(f"Integration {access.name!r} lists no models, so none can be chosen.", "Send model.")
+    model = await here.models.to_check(access, name, DEADLINE_S)
+    began = time.monotonic()
+    reply = await model.ask(QUESTION, None)
+    latency_ms = round((time.monotonic() - began) * 1000, 1)
+    if isinstance(reply, Unscored):
+        return answer(IntegrationCheck(ok=False, model=name, detail=reply.detail, latency_ms=latency_ms))
+    said = f"It answered {quote(reply.text, _SHOWN)!r}."
+    return answer(IntegrationCheck(ok=True, model=reply.model or name, detail=said, latency_ms=latency_ms))
+
+
+routes = [Route("/x/ai-integrations/{integration_id}/check", check_integration, methods=["POST"])]

@@ -1,0 +1,48 @@
+"""REST routes that search the examples of a dataset and the runs of an experiment."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from assaykit.engine.problems import Malformed
+from assaykit.engine.requests import answer, body, engine
+from assaykit.engine.store import searches
+from assaykit.engine.store.pages import Slice
+from assaykit.wire.datasets import SearchDatasetExamplesRequest
+from assaykit.wire.experiments import SearchExperimentRunsRequest
+
+DEFAULT_LIMIT = 50
+
+
+async def search_examples(request: Request) -> Response:
+    """`POST /v2/datasets/{dataset_id}/examples/search`."""
+    wanted = await body(request, SearchDatasetExamplesRequest)
+    target = request.path_params["dataset_id"]
+    return answer(
+        await engine(request).database.read(
+            searches.search_examples, target, wanted.dataset_version_id, _filter(wanted), _slice(wanted)
+        )
+    )
+
+
+async def search_runs(request: Request) -> Response:
+    """`POST /v2/experiments/{experiment_id}/runs/search`."""
+    wanted = await body(request, SearchExperimentRunsRequest)
+    target = request.path_params["experiment_id"]
+    return answer(await engine(request).database.read(searches.search_runs, target, _filter(wanted), _slice(wanted)))
+
+
+def _filter(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) -> str | None:
+    if wanted.filter is not None and not wanted.filter.strip():
+        raise Malformed("The filter is blank.", "Leave it out to take every row.")
+    return wanted.filter
+
+
+def _slice(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) -> Slice:
+    return Slice(wanted.limit or DEFAULT_LIMIT, wanted.cursor)
+
+
+routes = [
+    Route("/v2/datasets/{dataset_id}/examples/search", search_examples, methods=["POST"]),
+    Route("/v2/experiments/{experiment_id}/runs/search", search_runs, methods=["POST"]),
+]

@@ -1,0 +1,236 @@
+"""The client against replies written by the test."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+import anyio
+import httpx
+import pytest
+
+from assaykit.api.client import Api, path
+from assaykit.api.pages import rows
+from assaykit.api.statuses import BY_STATUS, DETAIL_LIMIT
+from assaykit.errors import (
+    AssayError,
+    Conflict,
+    ContractBroken,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from assaykit.wire.spaces import Space, SpacePage
+
+SPACE = {"id": "U3BhY2U6MTph", "name": "default"}
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def api(handler: Handler, backend: str = "ax", deadline_s: float = 5) -> Api:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="https://ax.test")
+    return Api(http, backend, deadline_s=deadline_s)
+
+
+def answering(status: int, detail: str = "Told by the other side.", headers: dict[str, str] | None = None) -> Handler:
+    body = {"title": "Problem", "status": status, "type": "about:blank", "detail": detail}
+    return lambda _: httpx.Response(status, json=body, headers=headers)
+
+
+async def error_of(handler: Handler, backend: str = "ax") -> AssayError:
+    with pytest.raises(AssayError) as caught:
+        await api(handler, backend).get("/v2/spaces", SpacePage)
+    return caught.value
+
+
+EXPECTED: dict[int, type[AssayError]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    405: Unsupported,
+    409: Conflict,
+    413: Invalid,
+    415: Invalid,
+    422: Invalid,
+    429: RateLimited,
+    501: Unsupported,
+}
+
+
+def test_the_table_of_statuses_holds_these_and_no_others() -> None:
+    assert BY_STATUS == EXPECTED
+
+
+@pytest.mark.parametrize("status", [status.value for status in HTTPStatus if status >= 400] + [499, 520, 599])
+async def test_every_status_of_failure_is_one_error_of_ours(status: int) -> None:
+    error = await error_of(answering(status))
+    assert type(error) is EXPECTED.get(status, Unavailable)
+    if status == 429:
+        assert error.message == "Arize AX asks to slow down."
+    else:
+        assert "Told by the other side." in error.message
+    if type(error) is Unavailable:
+        assert f"status {status}" in error.message
+
+
+async def test_a_refused_key_names_the_variable_and_not_the_key() -> None:
+    http = httpx.AsyncClient(
+        transport=httpx.MockTransport(answering(401, "The key is wrong.")),
+        base_url="https://ax.test",
+        headers={"Authorization": "Bearer ak-planted-4711"},
+    )
+    with pytest.raises(Unauthorized) as caught:
+        await Api(http, "ax").get("/v2/spaces", SpacePage)
+    assert caught.value.message == "Arize AX refused the key: The key is wrong."
+    assert caught.value.next.startswith("Check ARIZE_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds", "following"),
+    [
+        ("12", 12.0, "Wait 12 s, then try again."),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None, "Wait, then try again."),
+        ("-3", None, "Wait, then try again."),
+        (None, None, "Wait, then try again."),
+    ],
+)
+async def test_the_pause_that_was_asked_for_is_passed_on(
+    header: str | None, seconds: float | None, following: str
+) -> None:
+    error = await error_of(answering(429, headers={} if header is None else {"Retry-After": header}))
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after_s, error.next) == (seconds, following)
+
+
+async def test_a_page_of_html_is_named_and_not_quoted() -> None:
+    page = "<html><body>Bad gateway <script>alert(1)</script></body></html>"
+    error = await error_of(lambda _: httpx.Response(502, html=page))
+    assert error.message == "Arize AX failed with status 502: an HTML page"
+
+
+async def test_a_body_that_is_no_problem_is_quoted_on_one_line_and_clipped() -> None:
+    error = await error_of(lambda _: httpx.Response(500, text="line one\nline two " + "x" * 5000))
+    assert "line one line two" in error.message
+    assert len(error.message) < 400
+    long = await error_of(answering(400, "y" * 5000))
+    assert len(long.message) == DETAIL_LIMIT
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(200, text="<html></html>"),
+        httpx.Response(200, json={"spaces": [{"id": 1}]}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200),
+        httpx.Response(302, headers={"Location": "https://elsewhere.test/"}),
+    ],
+    ids=["html", "mistyped", "a list", "nothing", "a redirect"],
+)
+async def test_a_reply_outside_the_contract_is_told_without_its_content(reply: httpx.Response) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return reply
+
+    error = await error_of(answer)
+    assert type(error) is ContractBroken
+    assert error.message == "Arize AX answered /v2/spaces with a body that is no SpacePage."
+    assert asked == ["ax.test"]
+
+
+async def test_fields_that_are_new_in_a_reply_are_passed_over() -> None:
+    body = {"spaces": [{**SPACE, "colour": "red"}], "pagination": {"has_more": False}, "extra": 1}
+    page = await api(lambda _: httpx.Response(200, json=body)).get("/v2/spaces", SpacePage)
+    assert [space.name for space in page.spaces] == ["default"]
+
+
+class Drip(httpx.AsyncBaseTransport):
+    """Never answers."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError(request)
+
+
+@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Look whether it took effect")])
+async def test_a_call_ends_at_its_deadline_and_says_if_it_may_be_repeated(method: str, help_: str) -> None:
+    slow = Api(httpx.AsyncClient(transport=Drip(), base_url="https://ax.test"), "ax", deadline_s=0.05)
+    with pytest.raises(Unavailable) as caught:
+        await (slow.get("/v2/spaces", SpacePage) if method == "GET" else slow.post("/v2/spaces", SpacePage))
+    assert caught.value.message == f"Arize AX did not answer {method} /v2/spaces within 0.05 s."
+    assert caught.value.next.startswith(help_)
+
+
+async def test_what_cannot_be_reached_is_told_without_its_address() -> None:
+    def unreachable(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route to 10.0.0.7", request=request)
+
+    error = await error_of(unreachable)
+    assert type(error) is Unavailable
+    assert error.message == "Arize AX could not be reached: ConnectError."
+    assert (await error_of(unreachable, "local")).message.startswith("The embedded engine could not")
+
+
+@pytest.mark.parametrize("part", ["../../v2/ai-integrations", "a/b", "a?b=c", "a#b", "%2e%2e", "ä ö", "a\nb", "{id}"])
+async def test_an_id_stays_one_part_of_the_path(part: str) -> None:
+    seen: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(200, json=SPACE)
+
+    await api(answer).get(path("v2", "spaces", part), Space)
+    (url,) = seen
+    assert url.query == b""
+    assert url.fragment == ""
+    assert url.raw_path.count(b"/") == 3
+    assert url.path == f"/v2/spaces/{part}"
+
+
+async def test_a_name_too_long_for_an_address_is_the_callers_to_mend() -> None:
+    with pytest.raises(Invalid, match="too long for an address"):
+        await api(answering(200)).get("/v2/spaces", SpacePage, name="x" * 100_000)
+
+
+async def test_a_body_and_a_query_leave_out_what_is_not_given() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=SPACE)
+
+    await api(answer).post("/v2/spaces", Space, Space(id="1", name="x"), limit=3, cursor=None)
+    assert json.loads(seen[0].content) == {"id": "1", "name": "x"}
+    assert seen[0].url.query == b"limit=3"
+    assert seen[0].headers["content-type"] == "application/json"
+
+
+def paged(*pages: tuple[list[str], str | None]) -> Handler:
+    """A list in pages: each with its names, and the cursor it gives."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        cursor = request.url.params.get("cursor")
+        at = 0 if cursor is None else int(cursor.removeprefix("c"))
+        names, following = pages[at]
+        found = [{"id": name, "name": name} for name in names]
+        pagination = {"has_more": following is not None, "next_cursor": following}
+        return httpx.Response(200, json={"spaces": found, "pagination": pagination})
+
+    return answer
+
+
+async def test_every_page_is_followed_in_order() -> None:
+    client = api(paged((["a", "b"], "c1"), ([], "c2"), (["c"], None)))
+    assert [space.name async for space in rows(client, "/v2/spaces", SpacePage)] == ["a", "b", "c"]
+    assert client.requests == 3
+
+
+async def test_a_list_that_does_not_end_is_left() -> None:
+    client = api(paged((["a"], "c1"), (["b"], "c1")))
+    with pytest.raises(ContractBroken, match="The list /v2/spaces does not end"):
+        _ = [space async for space in rows(client, "/v2/spaces", SpacePage)]

@@ -1,0 +1,203 @@
+"""Spans: from OTLP in to `POST /v2/spans` out."""
+
+import gzip
+from typing import Any
+
+import pytest
+from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, span, span_id
+
+
+async def test_a_span_sent_over_otlp_is_listed_with_its_attributes_flat(door: Door) -> None:
+    project = await door.send(span(3, "an answer", llm__model_name="m-1", openinference__span__kind="LLM"))
+    (found,) = await door.spans(project)
+    assert found["context"] == {"trace_id": f"{4:032x}", "span_id": span_id(3)}
+    assert (found["name"], found["kind"], found["status_code"]) == ("call 3", "LLM", "UNSET")
+    assert (found["start_time"], found["end_time"]) == ("2025-12-31T23:59:57Z", "2025-12-31T23:59:58Z")
+    assert found["attributes"]["input.value"] == "question 3"
+    assert found["attributes"]["output.value"] == "an answer"
+    assert found["attributes"]["llm.model_name"] == "m-1"
+    assert "parent_id" not in found
+
+
+async def test_one_request_may_carry_spans_for_several_projects(door: Door) -> None:
+    first = await door.send(span(0), project="first")
+    second = await door.send(span(0), span(1), project="second")
+    assert len(await door.spans(first)) == 1
+    assert len(await door.spans(second)) == 2
+    assert (await door.get("/x/status"))["spans"] == 3
+
+
+async def test_a_span_sent_again_replaces_the_first_and_keeps_its_verdicts(door: Door) -> None:
+    project = await door.send(span(0, "a refund"), span(1))
+    task = await door.task(await door.evaluator(), project_id=project)
+    await door.run(task)
+    await door.send(span(0, "another text", extra="x"))
+    rows = await door.spans(project)
+    assert [row["context"]["span_id"] for row in rows] == [span_id(0), span_id(1)]
+    assert rows[0]["attributes"] == {"input.value": "question 0", "output.value": "another text", "extra": "x"}
+    assert rows[0]["evaluations"][0]["label"] == "contains"
+
+
+async def test_an_evaluation_is_listed_with_the_span_and_says_what_made_it(door: Door) -> None:
+    project = await door.send(span(0, "a refund"), span(1, "no"))
+    evaluator = await door.evaluator()
+    run = await door.run(await door.task(evaluator, project_id=project))
+    first, second = [row["evaluations"][0] for row in await door.spans(project)]
+    assert (first["name"], first["label"], first["score"]) == ("refunds", "contains", 1)
+    assert (second["label"], second["score"]) == ("missing", 0)
+    assert "refund" in first["explanation"]
+    pinned = (await door.get(f"/v2/evaluators/{evaluator}"))["version"]["id"]
+    assert first["metadata"] == {"run_id": run["id"], "evaluator_version_id": pinned}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+async def test_spans_are_listed_newest_start_first_whatever_came_first(door: Door, limit: int) -> None:
+    same = [span(number, start_ns=NOW - 5 * SECOND) for number in (20, 21, 22)]
+    project = await door.send(span(9), span(1), *same, span(4))
+    rows = await all_spans(door, project, limit)
+    newest_first = [1, 4, 22, 21, 20, 9]
+    assert [row["context"]["span_id"] for row in rows] == [span_id(number) for number in newest_first]
+
+
+async def test_spans_that_arrive_between_two_pages_move_nothing(door: Door) -> None:
+    project = await door.send(*(span(number) for number in range(10, 14)))
+    first = await door.post("/v2/spans", {"project_id": project}, limit=2)
+    await door.send(span(1), span(12, "sent again"), span(30))
+    rows = first["spans"] + await all_spans(door, project, 2, cursor=first["pagination"]["next_cursor"])
+    assert [row["context"]["span_id"] for row in rows] == [span_id(number) for number in (10, 11, 12, 13, 30)]
+
+
+async def test_without_a_window_the_last_week_is_listed(door: Door, clock: HandClock) -> None:
+    edge = NOW - 7 * DAY
+    times = [NOW, edge, edge - 1, NOW + 1]
+    project = await door.send(*(span(number, start_ns=start) for number, start in enumerate(times)))
+    assert [row["context"]["span_id"] for row in await door.spans(project)] == [span_id(0), span_id(1)]
+    clock.now += SECOND
+    assert [row["context"]["span_id"] for row in await door.spans(project)] == [span_id(3), span_id(0)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2025-12-31T23:59:50Z", "2025-12-31T23:59:55Z", [5, 10]),
+        ("2026-01-01T01:59:50+02:00", "2025-12-31T23:59:55", [5, 10]),
+        ("2025-12-31T23:59:50.000001Z", "2025-12-31T23:59:54.999999Z", []),
+        ("2025-12-31T23:59:55Z", "2025-12-31T23:59:50Z", []),
+    ],
+)
+async def test_both_ends_of_a_window_belong_to_it(door: Door, start: str, end: str, expected: list[int]) -> None:
+    # The second one starts within the last microsecond of the window, which the wire cannot tell from its end.
+    project = await door.send(span(4), span(5, start_ns=NOW - 5 * SECOND + 999), span(10), span(11))
+    rows = await door.spans(project, start_time=start, end_time=end)
+    assert [row["context"]["span_id"] for row in rows] == [span_id(number) for number in expected]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"included_columns": ["attributes.input.value"]}, {"context", "start_time", "end_time", "attributes"}),
+        (
+            {"included_columns": ["name", "span_kind", "status_code"]},
+            {"context", "start_time", "end_time", "name", "kind", "status_code"},
+        ),
+        (
+            {"excluded_columns": ["name", "attributes.output.value"]},
+            {"context", "start_time", "end_time", "kind", "status_code", "attributes", "evaluations"},
+        ),
+        (
+            {"included_columns": ["eval.refunds.label"]},
+            {"context", "start_time", "end_time", "evaluations"},
+        ),
+    ],
+)
+async def test_only_the_columns_asked_for_are_answered(door: Door, columns: Body, expected: set[str]) -> None:
+    project = await door.send(span(0))
+    await door.run(await door.task(await door.evaluator(), project_id=project))
+    (row,) = await door.spans(project, **columns)
+    assert {key for key, value in row.items() if value} == expected
+    assert "output.value" not in row["attributes"]
+
+
+async def test_included_and_excluded_columns_exclude_each_other(door: Door) -> None:
+    body: Body = {"project_id": await door.send(span(0)), "included_columns": ["name"], "excluded_columns": ["name"]}
+    assert "exclude each other" in await door.refused(422, "POST", "/v2/spans", json=body)
+
+
+async def test_long_texts_are_cut_to_the_length_asked_for(door: Door) -> None:
+    project = await door.send(span(0, "a refund " * 100))
+    await door.run(await door.task(await door.evaluator(), project_id=project))
+    (row,) = await door.spans(project, truncate_string_length=5)
+    assert row["attributes"] == {"input.value": "quest", "output.value": "a ref"}
+    assert row["name"] == "call "
+    assert len(row["evaluations"][0]["explanation"]) == 5
+    assert row["evaluations"][0]["label"] == "contains"
+    assert row["context"]["span_id"] == span_id(0)
+
+
+async def test_a_filter_selects_by_columns_attributes_and_verdicts(door: Door) -> None:
+    project = await door.send(span(0, "a refund"), span(1, "no"), span(2, "no", llm__model_name="m"))
+    await door.run(await door.task(await door.evaluator(), project_id=project))
+
+    async def found(text: str) -> list[str]:
+        return [row["name"] for row in await door.spans(project, filter=text)]
+
+    assert await found("eval.refunds.label = 'missing'") == ["call 1", "call 2"]
+    assert await found("eval.refunds.score < 0.5 AND attributes.llm.model_name IS NULL") == ["call 1"]
+    assert await found("name = 'call 0' OR input.value CONTAINS '2'") == ["call 0", "call 2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(400, ""), (400, " \n"), (422, "name ="), (422, "nme = 'x'"), (422, "name = 'x' --")]
+)
+async def test_a_filter_that_is_blank_or_cannot_be_read_is_refused(door: Door, status: int, text: str) -> None:
+    body = {"project_id": await door.send(span(0)), "filter": text}
+    await door.refused(status, "POST", "/v2/spans", json=body)
+
+
+async def test_the_page_size_is_asked_for_in_the_query_and_ends_at_five_hundred(door: Door) -> None:
+    project = await door.send(*(span(number) for number in range(501)))
+    body = {"project_id": project}
+    assert len((await door.post("/v2/spans", body))["spans"]) == 50
+    assert len((await door.post("/v2/spans", body, limit=500))["spans"]) == 500
+    assert "1 to 500" in await door.refused(400, "POST", "/v2/spans", json=body, params={"limit": 501})
+    await door.refused(400, "POST", "/v2/spans", json=body | {"limit": 5})
+
+
+async def test_spans_of_an_unknown_project_are_a_404(door: Door) -> None:
+    assert "'p'" in await door.refused(404, "POST", "/v2/spans", json={"project_id": "p"})
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (415, {"content-type": "text/plain"}, b"{}"),
+        (415, {"content-type": "application/json", "content-encoding": "br"}, b"{}"),
+        (422, {"content-type": "application/json"}, b"{"),
+        (422, {"content-type": "application/x-protobuf"}, b"\xff\xff"),
+        (413, {"content-type": "application/json", "content-encoding": "gzip"}, gzip.compress(b" " * (2**24 + 1))),
+    ],
+)
+async def test_an_export_that_cannot_be_read_is_refused_whole(
+    door: Door, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    await door.refused(status, "POST", "/v1/traces", content=body, headers=headers)
+    assert (await door.get("/x/status"))["projects"] == 0
+
+
+async def test_an_export_may_be_compressed_and_is_answered_in_its_own_format(door: Door) -> None:
+    headers = {"content-type": "application/json; charset=utf-8", "content-encoding": "gzip"}
+    response = await door.http.post("/v1/traces", content=gzip.compress(b"{}"), headers=headers)
+    assert (response.status_code, response.json()) == (200, {})
+    response = await door.http.post("/v1/traces", content=b"", headers={"content-type": "application/x-protobuf"})
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-type"] == "application/x-protobuf"
+
+
+async def all_spans(door: Door, project: str, limit: int, **query: Any) -> list[Body]:
+    rows: list[Body] = []
+    while True:
+        page = await door.post("/v2/spans", {"project_id": project}, limit=limit, **query)
+        rows += page["spans"]
+        if not page["pagination"]["has_more"]:
+            return rows
+        query["cursor"] = page["pagination"]["next_cursor"]

@@ -1,0 +1,134 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.caller import Caller, serving
+
+from assaykit.backend import connect
+from assaykit.errors import Invalid, Unauthorized
+from assaykit.settings import Settings
+from assaykit.wire.spaces import SpacePage
+
+KEYS = {"ARIZE_API_KEY": "ak-planted-4711", "ARIZE_SPACE_ID": "U3BhY2U6MTph"}
+
+STARTED = """
+import json, sys
+import anyio
+from mcp import Client
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+async def main():
+    async with Client(create_server(Settings.from_environment({"ASSAYKIT_HOME": sys.argv[1]}))) as client:
+        tools = (await client.list_tools()).tools
+        before = sorted(sys.modules)
+        await client.call_tool("get_status", {})
+        print(json.dumps([len(tools), before, sorted(sys.modules)]))
+
+anyio.run(main)
+"""
+
+
+def test_a_key_in_the_environment_does_not_choose_ax() -> None:
+    settings = Settings.from_environment(KEYS)
+    assert (settings.backend, settings.ax_key, settings.default_space) == ("local", "ak-planted-4711", None)
+
+
+def test_ax_is_chosen_by_name_and_then_the_space_of_its_own_variable_counts() -> None:
+    settings = Settings.from_environment({**KEYS, "ASSAYKIT_BACKEND": "ax"})
+    assert (settings.backend, settings.default_space) == ("ax", "U3BhY2U6MTph")
+    assert Settings.from_environment(KEYS, backend="ax").backend == "ax"
+    assert Settings.from_environment({"ASSAYKIT_BACKEND": "ax"}, backend="local").backend == "local"
+
+
+def test_a_backend_that_is_none_is_named_with_its_variable() -> None:
+    with pytest.raises(Invalid, match="ASSAYKIT_BACKEND is 'phoenix', which is no backend"):
+        Settings.from_environment({"ASSAYKIT_BACKEND": "phoenix"})
+
+
+def test_the_address_of_ax_is_put_together_from_its_variables() -> None:
+    assert Settings.from_environment({}).ax_url == "https://api.arize.com"
+    own = {"ARIZE_API_SCHEME": "http", "ARIZE_API_HOST": "ax.test", "ARIZE_API_PORT": "8080"}
+    assert Settings.from_environment(own).ax_url == "http://ax.test:8080"
+    assert Settings.from_environment({"ARIZE_API_PORT": "0"}).ax_url == "https://api.arize.com"
+
+
+def test_no_secret_is_part_of_what_the_settings_print() -> None:
+    printed = repr(Settings.from_environment({**KEYS, "ASSAYKIT_ENGINE_KEY": "ek-planted", "OPENAI_API_KEY": "sk-pl"}))
+    assert "planted" not in printed
+    assert "sk-pl" not in printed
+
+
+async def test_ax_without_a_key_is_refused_and_names_the_variable(settings: Settings) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        async with connect(replace(settings, backend="ax")):
+            pass
+    assert caught.value.message == "The backend is Arize AX, but there is no key."
+    assert "ARIZE_API_KEY" in caught.value.next
+    assert not settings.home.exists()
+
+
+async def test_a_client_of_ax_says_so_and_opens_no_store(settings: Settings) -> None:
+    async with connect(replace(settings, backend="ax", ax_key="ak-planted-4711")) as api:
+        assert api.backend == "ax"
+    assert not settings.home.exists()
+
+
+async def test_the_store_is_made_by_the_first_request(settings: Settings) -> None:
+    async with connect(settings) as api:
+        assert not settings.home.exists()
+        page = await api.get("/v2/spaces", SpacePage)
+        assert [space.name for space in page.spaces] == ["default"]
+        assert settings.home.exists()
+
+
+async def test_first_requests_at_once_open_one_engine(settings: Settings) -> None:
+    found: list[int] = []
+    async with connect(settings) as api, anyio.create_task_group() as group:
+
+        async def ask() -> None:
+            found.append(len((await api.get("/v2/spaces", SpacePage)).spaces))
+
+        for _ in range(5):
+            group.start_soon(ask)
+    assert found == [1] * 5
+
+
+async def test_a_data_folder_that_cannot_be_used_is_told_and_can_be_mended(settings: Settings) -> None:
+    settings.home.write_text("a file, not a folder", encoding="utf-8")
+    async with serving(settings) as ax:
+        refusal = await ax.refused("get_status")
+        assert refusal["code"] == "unavailable"
+        assert "ASSAYKIT_HOME" in refusal["next"]
+        settings.home.unlink()
+        assert (await ax.ask("get_status"))["spaces"] == ["default"]
+
+
+async def test_a_server_leaves_its_data_to_the_next_one(settings: Settings, bot: None) -> None:
+    for _ in range(2):
+        async with serving(settings) as ax:
+            assert await spans(ax) == 4
+
+
+async def spans(ax: Caller) -> int:
+    return (await ax.ask("get_status"))["store"]["spans"]
+
+
+def test_nothing_of_the_engine_is_imported_before_the_first_call(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", STARTED, str(tmp_path / "home")],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    tools, before, after = json.loads(done.stdout)
+    assert tools == 15
+    engine = {"sqlalchemy", "alembic", "assaykit.engine"}
+    assert engine & set(before) == set()
+    assert engine <= set(after)

@@ -1,0 +1,221 @@
+"""Names over a real store, with a clock of the test's own; the requests are counted."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from tests.caller import Caller
+from tests.traces import rest, send, span
+
+from assaykit.api.client import Api
+from assaykit.backend import connect
+from assaykit.errors import Ambiguous, AssayError, Invalid, NotFound
+from assaykit.names import CACHE_S, Named, Names
+from assaykit.session import session
+from assaykit.settings import Settings
+from assaykit.tools.datasets import create
+from assaykit.tools.judges import create_judge
+from assaykit.tools.tasks import EvaluatorChoice, create_task, get_task
+from assaykit.wire import ids
+
+ROWS = [{"a": 1}]
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncGenerator[Api]:
+    async with connect(settings) as api:
+        yield api
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def names(api: Api, clock: Clock) -> Names:
+    return Names(api, None, clock)
+
+
+@pytest.fixture
+async def space(names: Names) -> Named:
+    return await names.space()
+
+
+async def make(api: Api, settings: Settings, space: Named, *titles: str) -> list[str]:
+    """Datasets of these names; their ids."""
+    here = session(api, settings)
+    return [(await create(here, title, space.id, ROWS)).id for title in titles]
+
+
+async def test_the_only_space_is_meant_unless_one_is_named(names: Names) -> None:
+    space = await names.space()
+    assert space.name == "default"
+    assert await names.space(space.id) == await names.space("Default") == space
+    with pytest.raises(NotFound, match=r"No space is named 'work'. There are: 'default' \(U3Bh"):
+        await names.space("work")
+
+
+async def test_the_configured_space_is_meant_where_none_is_named(api: Api) -> None:
+    with pytest.raises(NotFound, match="No space is named 'work'"):
+        await Names(api, "work").space()
+    assert (await Names(api, "work").space("default")).name == "default"
+
+
+async def test_an_exact_name_wins_over_one_that_differs_in_case(
+    api: Api, settings: Settings, names: Names, space: Named
+) -> None:
+    upper, lower = await make(api, settings, space, "Answers", "answers")
+    assert (await names.dataset("Answers", space)).id == upper
+    assert (await names.dataset("answers", space)).id == lower
+    with pytest.raises(Ambiguous) as caught:
+        await names.dataset("ANSWERS", space)
+    assert caught.value.message.startswith("2 datasets are named 'ANSWERS': ")
+    assert upper in caught.value.message
+    assert lower in caught.value.message
+    assert caught.value.next == "Give the id of the one you mean."
+
+
+async def test_a_name_that_differs_only_in_case_is_found_in_every_alphabet(
+    api: Api, settings: Settings, names: Names, space: Named
+) -> None:
+    made = await make(api, settings, space, "ÜBER straße")
+    assert (await names.dataset("über STRASSE", space)).id == made[0]
+
+
+async def test_a_part_of_a_name_is_not_the_name(api: Api, settings: Settings, names: Names, space: Named) -> None:
+    await make(api, settings, space, "answers of May")
+    with pytest.raises(NotFound, match=r"No dataset is named 'answers'\. Near: 'answers of May'"):
+        await names.dataset("answers", space)
+
+
+async def test_up_to_five_near_names_are_listed(api: Api, settings: Settings, names: Names, space: Named) -> None:
+    await make(api, settings, space, *(f"answers {n}" for n in range(7)), "unlike")
+    with pytest.raises(NotFound) as caught:
+        await names.dataset("answers", space)
+    told = caught.value.message
+    assert told.count("'answers ") == 5
+    assert "unlike" not in told
+    with pytest.raises(NotFound, match=r"There are: .* and 3 more\."):
+        await names.dataset("zzz", space)
+
+
+async def test_nothing_there_is_said_with_the_way_to_begin(names: Names, space: Named) -> None:
+    for wanted in ("x", None):
+        with pytest.raises(NotFound, match=r"There is no dataset yet\.") as caught:
+            await names.dataset(wanted, space)
+        assert caught.value.next == "`create_dataset` makes one."
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [("Dataset", True), ("Space", False), ("Evaluator", False), ("Nonsense", False)],
+)
+async def test_an_id_must_be_of_the_right_type(
+    api: Api, settings: Settings, names: Names, space: Named, kind: str, *, fits: bool
+) -> None:
+    await make(api, settings, space, "answers")
+    wanted = ids.encode(kind, 99, "ffff")
+    with pytest.raises(NotFound if fits else Invalid) as caught:
+        await names.dataset(wanted, space)
+    said = f"No dataset has the id {wanted!r}." if fits else f"{wanted!r} is a {kind} id; a dataset was wanted."
+    assert caught.value.message.startswith(f"{said} There are: 'answers' (")
+
+
+async def test_a_run_has_an_id_and_no_name(names: Names) -> None:
+    run = ids.encode("TaskRun", 1, "ffff")
+    assert names.run(run) == run
+    for wanted, said in (("x", "'x' is not an id"), (ids.encode("Dataset", 1, "f"), "this is a Dataset id")):
+        with pytest.raises(Invalid, match=f"A run id was wanted, but {said}"):
+            names.run(wanted)
+
+
+async def test_a_name_is_remembered_for_a_minute_and_no_longer(
+    api: Api, settings: Settings, names: Names, space: Named, clock: Clock
+) -> None:
+    await make(api, settings, space, "answers")
+    asked = await requests(api, names, space)
+    assert asked == 1
+    clock.now = CACHE_S - 1
+    assert await requests(api, names, space) == 0
+    clock.now = CACHE_S
+    assert await requests(api, names, space) == 1
+    names.forget()
+    assert await requests(api, names, space) == 1
+
+
+async def requests(api: Api, names: Names, space: Named) -> int:
+    before = api.requests
+    await names.dataset("answers", space)
+    return api.requests - before
+
+
+async def test_get_task_takes_four_requests_and_two_once_the_name_is_known(
+    api: Api, settings: Settings, bot: None
+) -> None:
+    here = session(api, settings)
+    await create_judge.function(here, name="json", code="JSON_PARSEABLE")
+    made = await create_task.function(here, name="format", evaluators=[EvaluatorChoice(name="json")])
+    for wanted in ("format", made.data["task"]["id"]):
+        here.names.forget()
+        counts: list[int] = []
+        for _ in range(2):
+            before = api.requests
+            assert (await get_task.function(here, task=wanted)).data["task"]["name"] == "format"
+            counts.append(api.requests - before)
+        # The space, the name or id; then the task and its last runs.
+        assert counts == [4, 2]
+
+
+async def test_what_another_window_deleted_is_not_remembered_after_the_first_refusal(
+    ax: Caller, settings: Settings, bot: None
+) -> None:
+    await ax.ask("create_judge", name="json", code="JSON_PARSEABLE")
+    made = await ax.ask("create_task", name="format", evaluators=["json"])
+    await ax.ask("get_task", task="format")
+    async with rest(settings.home) as client:
+        assert (await client.delete(f"/v2/tasks/{made['task']['id']}")).status_code == 204
+    assert (await ax.refused("get_task", task="format"))["code"] == "not_found"
+    refusal = await ax.refused("get_task", task="format")
+    assert refusal["message"] == "No task is named 'format'. There is no task yet."
+    again = await ax.ask("create_task", name="format", evaluators=["json"])
+    assert (await ax.ask("get_task", task="format"))["task"]["id"] == again["task"]["id"]
+
+
+async def test_what_was_not_found_is_looked_for_again(api: Api, settings: Settings, names: Names, space: Named) -> None:
+    with pytest.raises(AssayError):
+        await names.dataset("answers", space)
+    made = await make(api, settings, space, "answers")
+    assert (await names.dataset("answers", space)).id == made[0]
+
+
+async def test_two_datasets_may_have_experiments_of_one_name(
+    api: Api, settings: Settings, names: Names, space: Named
+) -> None:
+    first, second = await make(api, settings, space, "one", "two")
+    async with rest(settings.home) as client:
+        for dataset in (first, second):
+            rows = (await client.get(f"/v2/datasets/{dataset}/examples")).json()["examples"]
+            run = {"example_id": rows[0]["id"], "output": "x"}
+            body = {"name": "v1", "dataset_id": dataset, "experiment_runs": [run]}
+            assert (await client.post("/v2/experiments", json=body)).status_code == 201
+    with pytest.raises(Ambiguous, match="2 experiments are named 'v1'"):
+        await names.experiment("v1", space)
+    one = await names.experiment("v1", space, first)
+    assert one.id != (await names.experiment("v1", space, second)).id
+
+
+async def test_a_project_is_found_by_the_id_its_spans_gave_it(settings: Settings, names: Names, space: Named) -> None:
+    await send(settings.home, [span("s", "x")])
+    project = await names.project("bot", space)
+    assert ids.kind_of(project.id) == "Model"
+    assert await names.project(project.id, space) == await names.project(None, space) == project

@@ -1,0 +1,79 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from assaykit.errors import Invalid
+from assaykit.windows import parse
+
+NOW = datetime(2026, 5, 20, 14, 30, tzinfo=UTC)
+
+
+def at(*moment: int) -> datetime:
+    return datetime(*moment, tzinfo=UTC)  # pyright: ignore[reportArgumentType]  (year, month, day, ...)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("last 7 days", at(2026, 5, 13, 14, 30)),
+        ("Past  24 HOURS", at(2026, 5, 19, 14, 30)),
+        ("the last week", at(2026, 5, 13, 14, 30)),
+        ("last 5 minutes", at(2026, 5, 20, 14, 25)),
+        ("last 2 months", NOW - timedelta(days=60)),
+        ("today", at(2026, 5, 20)),
+        ("everything", at(2000, 1, 1)),
+        ("since 2026-05-01", at(2026, 5, 1)),
+        ("2026-05-01T08:00", at(2026, 5, 1, 8)),
+        ("from 2026-05-01T08:00+02:00", at(2026, 5, 1, 6)),
+    ],
+)
+def test_a_window_without_an_end_lasts_until_now(text: str, start: datetime) -> None:
+    assert parse(text, NOW) == (start, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("yesterday", at(2026, 5, 19), at(2026, 5, 19, 23, 59, 59, 999_999)),
+        ("2026-01-01..2026-01-31", at(2026, 1, 1), at(2026, 1, 31, 23, 59, 59, 999_999)),
+        ("from 2026-01-01 to 2026-01-02", at(2026, 1, 1), at(2026, 1, 2, 23, 59, 59, 999_999)),
+        ("2026-01-01T10:00Z until 2026-01-01T11:00Z", at(2026, 1, 1, 10), at(2026, 1, 1, 11)),
+        ("2026-01-01..2026-01-01", at(2026, 1, 1), at(2026, 1, 1, 23, 59, 59, 999_999)),
+    ],
+)
+def test_a_date_as_an_end_takes_its_whole_day(text: str, start: datetime, end: datetime) -> None:
+    assert parse(text, NOW) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is not understood"),
+        ("a while ago", "is not understood"),
+        ("2026-13-01", "is not understood"),
+        ("2026-01-01..", "is not understood"),
+        ("..2026-01-01", "is not understood"),
+        ("last 0 days", "is empty"),
+        ("2026-02-01..2026-01-01", "ends before it starts"),
+        ("2027-01-01", "ends before it starts"),
+        ("last 99999 months", "reaches too far"),
+        ("1969-12-31..2020-01-01", "reaches too far"),
+        ("2020-01-01..9999-12-31", "reaches too far"),
+        ("0001-01-01T00:00+14:00..2020-01-01", "reaches too far"),
+    ],
+)
+def test_a_window_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(text, NOW)
+    assert caught.value.message.startswith(f"The window {text!r} {said}")
+    assert caught.value.next
+
+
+def test_a_long_text_is_clipped_in_the_refusal() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse("x" * 10_000, NOW)
+    assert len(caught.value.message) < 200
+
+
+def test_a_window_is_shown_to_the_minute() -> None:
+    assert str(parse("last 7 days", NOW)) == "2026-05-13 14:30 to 2026-05-20 14:30 UTC"
