@@ -94,8 +94,6 @@ async def annotate(
         if new is not None:
             await here.api.delete(path("v2", "annotation-configs", config.id))
         raise _told(error, place) from error
-    finally:
-        here.names.forget()
     what = ", ".join(f"{part} {value!r}" for part, value in _given(label=label, score=score, text=text).items())
     created = f"Created annotation config {name!r} ({_offers(config)}). " if new is not None else ""
     return Reply(
@@ -187,7 +185,7 @@ def _new_config(
         if choices is None or len(choices) <= 1 or said.label not in choices:
             raise Invalid(
                 f"There is no annotation config {name!r} yet, and a new one needs every label that it offers.",
-                f"Pass choices with all labels and their scores, such as choices={{{said.label!r}: 1, 'other': 0}}.",
+                "Pass choices with all labels and their scores, such as choices={'good': 1, 'bad': 0}.",
             )
         values = [CategoricalValue(label=label, score=worth) for label, worth in choices.items()]
         return CreateAnnotationConfigRequest(

@@ -103,7 +103,7 @@ async def list_integrations(here: Here, name: str | None = None) -> Reply:
     listed = [_facts(one) for one in found]
     if not found:
         text = "No AI integration" + (
-            f" has {name!r} in its name." if name else " yet; `create_integration` makes one."
+            f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
         )
     else:
         text = f"{len(found)} AI integration(s):\n" + bullets([_line(one) for one in found])

@@ -53,7 +53,7 @@ async def list_prompts(here: Here, name: str | None = None, space: Space = None)
         ]
         text = f"{len(found)} prompt(s) in space {within.name!r}:\n" + bullets([line.strip() for line in lines])
     elif name is not None:
-        text = f"No prompt in space {within.name!r} has {name!r} in its name. Leave name out to see all."
+        text = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
     else:
         text = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
     return Reply(text, {**here.source(within), "prompts": listed})
