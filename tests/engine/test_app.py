@@ -57,7 +57,7 @@ async def test_an_unknown_id_of_any_noun_is_named_in_the_404(door: Door) -> None
 async def test_a_wrong_method_is_answered_with_the_right_ones(door: Door) -> None:
     assert "only GET, HEAD, POST" in await door.refused(405, "PUT", "/v2/projects")
     response = await door.http.put("/v2/projects/some-id")
-    assert response.headers["allow"] == "DELETE, GET, HEAD"
+    assert response.headers["allow"] == "DELETE, GET, HEAD, PATCH"
 
 
 async def test_a_body_declared_too_large_is_refused_unread(door: Door) -> None:
@@ -175,5 +175,5 @@ async def test_a_crash_is_a_500_without_its_cause_which_is_logged(door: Door) ->
 async def test_the_status_says_where_the_store_is_and_what_it_holds(door: Door) -> None:
     status = await door.get("/x/status")
     assert status == {
-        "home": str(door.engine.home), "schema_version": "0001", "spans": 0, "projects": 0, "running": 0,
+        "home": str(door.engine.home), "schema_version": "0002", "spans": 0, "projects": 0, "running": 0,
     }  # fmt: skip

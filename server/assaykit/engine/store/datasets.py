@@ -142,8 +142,8 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
     _row(connection, dataset_id)
     of_it = sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id)
     connection.execute(evals.delete().where(evals.c.scope_id.in_(of_it)))
+    annotations.forget_scopes(connection, of_it)
     annotations.forget_scopes(connection, [dataset_id])
-    annotations.forget_scopes(connection, sa.select(experiments.c.id).where(experiments.c.dataset_id == dataset_id))
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 

@@ -156,12 +156,14 @@ def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str
 
 def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
     examples = datasets.example_columns(connection, {row.example_id for row in rows if row.example_id is not None})
     full: list[dict[str, Any]] = []
     for row in rows:
         example = examples.get(row.example_id, {})
         columns = {f"dataset.{column}": value for column, value in example.items()}
-        full.append(example | columns | _columns(row, verdicts.get(row.id, {})))
+        noted = annotations.columns(said.get(row.id, ()))
+        full.append(example | columns | _columns(row, verdicts.get(row.id, {})) | noted)
     return full
 
 
