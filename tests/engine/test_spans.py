@@ -174,7 +174,11 @@ async def test_spans_of_an_unknown_project_are_a_404(door: Door) -> None:
         (415, {"content-type": "application/json", "content-encoding": "br"}, b"{}"),
         (422, {"content-type": "application/json"}, b"{"),
         (422, {"content-type": "application/x-protobuf"}, b"\xff\xff"),
-        (413, {"content-type": "application/json", "content-encoding": "gzip"}, gzip.compress(b" " * (2**24 + 1))),
+        (
+            413,
+            {"content-type": "application/json", "content-encoding": "gzip"},
+            gzip.compress(b" " * (2**24 + 1), mtime=0),
+        ),
     ],
 )
 async def test_an_export_that_cannot_be_read_is_refused_whole(

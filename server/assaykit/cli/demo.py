@@ -67,7 +67,7 @@ def _environment(home: Path) -> dict[str, str]:
 def _engine(environment: Mapping[str, str]) -> Generator[str]:
     """An `assaykit engine` process; its address."""
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
-    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603
         try:
             # The first line comes when the port is bound; without one the process has ended.
             first = process.stdout.readline() if process.stdout else ""
