@@ -14,16 +14,11 @@ from assaykit.settings import Settings
 
 
 class Caller:
-    """Calls tools by name.
+    """Calls tools by name. `progress` holds what the last call reported: (done, total)."""
 
-    `progress` holds what the last call reported: (done, total). `settings` are those of a server in the test's own
-    process; a server elsewhere has none to show.
-    """
-
-    settings: Settings
-
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
+        self.settings = settings
         self.progress: list[tuple[float, float | None]] = []
 
     async def call(self, tool: str, **arguments: Any) -> CallToolResult:
@@ -65,9 +60,7 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
         settings = replace(settings, environment={**settings.environment, **keys})
     async with Client(create_server(settings)) as client:
-        caller = Caller(client)
-        caller.settings = settings
-        yield caller
+        yield Caller(client, settings)
 
 
 def text_of(result: CallToolResult) -> str:

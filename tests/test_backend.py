@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -55,6 +56,12 @@ def test_the_address_of_ax_is_put_together_from_its_variables() -> None:
     own = {"ARIZE_API_SCHEME": "http", "ARIZE_API_HOST": "ax.test", "ARIZE_API_PORT": "8080"}
     assert Settings.from_environment(own).ax_url == "http://ax.test:8080"
     assert Settings.from_environment({"ARIZE_API_PORT": "0"}).ax_url == "https://api.arize.com"
+
+
+def test_files_are_read_from_the_named_folders_first_then_the_hosts_then_the_launch_folder() -> None:
+    named = os.pathsep.join(["/srv/a", "/srv/b"])
+    settings = Settings.from_environment({"ASSAYKIT_FILES": named, "CLAUDE_PROJECT_DIR": "/srv/b"})
+    assert settings.folders == (Path("/srv/a"), Path("/srv/b"), Path.cwd())
 
 
 def test_no_secret_is_part_of_what_the_settings_print() -> None:
