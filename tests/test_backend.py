@@ -36,12 +36,12 @@ anyio.run(main)
 
 def test_a_key_in_the_environment_does_not_choose_ax() -> None:
     settings = Settings.from_environment(KEYS)
-    assert (settings.backend, settings.ax_key, settings.default_space) == ("local", "ak-planted-4711", None)
+    assert (settings.backend, settings.ax_key, settings.space) == ("local", "ak-planted-4711", None)
 
 
 def test_ax_is_chosen_by_name_and_then_the_space_of_its_own_variable_counts() -> None:
     settings = Settings.from_environment({**KEYS, "ASSAYKIT_BACKEND": "ax"})
-    assert (settings.backend, settings.default_space) == ("ax", "U3BhY2U6MTph")
+    assert (settings.backend, settings.space) == ("ax", "U3BhY2U6MTph")
     assert Settings.from_environment(KEYS, backend="ax").backend == "ax"
     assert Settings.from_environment({"ASSAYKIT_BACKEND": "ax"}, backend="local").backend == "local"
 

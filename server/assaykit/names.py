@@ -63,9 +63,16 @@ class Named(ReplyBody):
 class Names:
     """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
 
-    def __init__(self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: Api,
+        default_space: str | None,
+        hinted_space: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._default_space = default_space
+        self._hinted_space = hinted_space
         self._clock = clock
         self._known: dict[tuple[str, str, str | None], tuple[float, Named]] = {}
 
@@ -74,8 +81,15 @@ class Names:
         self._known.clear()
 
     async def space(self, wanted: str | None = None) -> Named:
-        """The space named, else the configured one, else the only one there is."""
-        return await self._resolve(SPACE, wanted or self._default_space, {})
+        """The space named, else the configured one, else a hinted one that exists, else the only one there is."""
+        named = wanted or self._default_space
+        if named is None and self._hinted_space is not None:
+            try:
+                return await self._resolve(SPACE, self._hinted_space, {})
+            except NotFound:
+                # It was meant for another backend. Asking once is enough.
+                self._hinted_space = None
+        return await self._resolve(SPACE, named, {})
 
     async def project(self, wanted: str | None, space: Named) -> Named:
         """A project of the space."""

@@ -27,11 +27,16 @@ _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 @dataclass(frozen=True)
 class Settings:
-    """What a start was configured with. `environment` is kept for provider keys, which are read when needed."""
+    """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
+
+    `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
+    when the engine knows that space, since it may have been set for AX.
+    """
 
     backend: BackendName = "local"
     home: Path = field(default_factory=lambda: Path.home() / ".assaykit")
     space: str | None = None
+    ax_space: str | None = None
     folders: tuple[Path, ...] = ()
     engine_key: str | None = field(default=None, repr=False)
     ax_key: str | None = field(default=None, repr=False)
@@ -41,14 +46,6 @@ class Settings:
     tools: tuple[str, ...] = ()
     read_only: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-
-    @property
-    def default_space(self) -> str | None:
-        """The space meant when a call names none; None means the only one there is.
-
-        `ARIZE_SPACE_ID` belongs to AX: the embedded engine does not know that id.
-        """
-        return self.space
 
     @classmethod
     def from_environment(
@@ -80,6 +77,7 @@ class Settings:
             backend=cast("BackendName", chosen),
             home=Path(home).expanduser() if home else Path.home() / ".assaykit",
             space=get("ASSAYKIT_SPACE") or (get("ARIZE_SPACE_ID") if chosen == "ax" else None),
+            ax_space=get("ARIZE_SPACE_ID"),
             folders=_folders(environment),
             engine_key=get("ASSAYKIT_ENGINE_KEY"),
             ax_key=get("ARIZE_API_KEY"),
