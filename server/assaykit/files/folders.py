@@ -1,4 +1,4 @@
-"""Which folders may be read, and where in them a path is found."""
+"""Which folders may be used, and where in them a path is found."""
 
 import difflib
 import os
@@ -17,7 +17,7 @@ NEAR_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders whose files may be read, in the order in which a relative path is looked up."""
+    """The folders whose files may be read and written, in the order in which a relative path is looked up."""
 
     allowed: tuple[Path, ...]
 
@@ -49,14 +49,7 @@ def open_inside(path: str, folders: Folders) -> BinaryIO:
 
 
 def _found(path: str, folders: Folders) -> tuple[Path, BinaryIO]:
-    if not folders.allowed:
-        raise Invalid("No folder is open for reading files.", f"Name one in {SETTING}.")
-    places = list(_places(path, folders))
-    if not places:
-        raise Invalid(
-            f"{quote(path)!r} lies outside the folders that may be read: {folders}.",
-            f"Move the file into one of them, or add its folder to {SETTING}.",
-        )
+    places = places_of(path, folders)
     for folder, parts in places:
         try:
             return folder.joinpath(*parts), open_below(folder, parts)
@@ -65,8 +58,24 @@ def _found(path: str, folders: Folders) -> tuple[Path, BinaryIO]:
     raise _not_found(path, folders, places)
 
 
+def places_of(path: str, folders: Folders) -> list[tuple[Path, tuple[str, ...]]]:
+    """Each folder with the components below it that `path` stands for there, at least one.
+
+    Raises:
+        Invalid: it is outside, leads through `..`, or has a hidden or secret name.
+    """
+    if not folders.allowed:
+        raise Invalid("No folder is open for files.", f"Name one in {SETTING}.")
+    places = list(_places(path, folders))
+    if not places:
+        raise Invalid(
+            f"{quote(path)!r} lies outside the folders that may be used: {folders}.",
+            f"Give a path inside one of them, or add its folder to {SETTING}.",
+        )
+    return places
+
+
 def _places(path: str, folders: Folders) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Each folder with the components below it that `path` stands for there."""
     if not path.strip() or "\0" in path:
         raise Invalid("The path is empty or holds a NUL character.", "Give the path of a file.")
     asked = Path(path)
@@ -91,8 +100,8 @@ def _require_open_names(parts: tuple[str, ...], path: str) -> None:
     for part in parts:
         if _is_secret(part):
             raise Invalid(
-                f"{quote(path)!r} is not read: {quote(part)!r} is a hidden name or one that keeps secrets.",
-                "Hidden files, keys and certificates are never read. Copy the data under a plain name.",
+                f"{quote(path)!r} is not touched: {quote(part)!r} is a hidden name or one that keeps secrets.",
+                "Hidden files, keys and certificates are left alone. Use a plain name.",
             )
         if os.name == "nt" and ":" in part:
             raise Invalid(f"{quote(path)!r} names a stream of a file.", "Name the file alone.")

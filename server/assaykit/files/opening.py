@@ -1,4 +1,4 @@
-"""Opening one file below one folder so that no link can lead out of it.
+"""Opening or creating one file below one folder so that no link can lead out of it.
 
 A check on the name and an open afterwards lose against somebody who swaps a link in between. So the path is
 walked one component at a time, each opened relative to the one before and never through a link, and the
@@ -26,6 +26,8 @@ BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 _PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FILE = _PLAIN | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | _NOFOLLOW | getattr(os, "O_BINARY", 0)
+_OWNER_ALONE = 0o600
 _FOLDER = _PLAIN | getattr(os, "O_DIRECTORY", 0)
 _BELOW = _FOLDER | _NOFOLLOW
 
@@ -51,6 +53,71 @@ def open_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def require_free_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> None:
+    """Raises: as `creating_below`, without creating anything."""
+    shown = str(folder.joinpath(*parts))
+    try:
+        with _above(folder, parts, by_descriptor=by_descriptor) as (name, here):
+            taken = _is_there(name, here)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(shown) from error
+    except OSError as error:
+        raise _explained(error, shown) from error
+    if taken:
+        raise _taken(shown)
+
+
+@contextmanager
+def creating_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> Generator[BinaryIO]:
+    """A new file `folder/parts[0]/.../parts[-1]`, readable by its owner alone; gone again when the block fails.
+
+    Raises:
+        FileNotFoundError: the folder that it should lie in is not there.
+        Invalid: there is something of this name, a component is a link, or it cannot be written.
+    """
+    shown = str(folder.joinpath(*parts))
+    try:
+        with _above(folder, parts, by_descriptor=by_descriptor) as (name, here):
+            descriptor = os.open(name, _NEW, _OWNER_ALONE, dir_fd=here)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    yield file
+            except BaseException:
+                os.unlink(name, dir_fd=here)
+                raise
+    except FileExistsError as error:
+        raise _taken(shown) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(shown) from error
+    except OSError as error:
+        raise _explained(error, shown) from error
+
+
+@contextmanager
+def _above(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool) -> Generator[tuple[str, int | None]]:
+    """The last name and the descriptor that it is relative to; or its whole path, and None."""
+    if by_descriptor:
+        with _parent(folder, parts) as here:
+            yield parts[-1], here
+        return
+    above = Path(os.path.realpath(folder)).joinpath(*parts[:-1])
+    _require_real(above)
+    yield str(above / parts[-1]), None
+
+
+def _is_there(name: str, here: int | None) -> bool:
+    """Whether anything has this name: a link that leads nowhere counts too."""
+    try:
+        os.stat(name, dir_fd=here, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _taken(shown: str) -> Invalid:
+    return Invalid(f"There is a {quote(shown)!r} already; nothing was written.", "Choose another name.")
 
 
 def names_beside(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> list[str]:
@@ -137,4 +204,4 @@ def _explained(error: OSError, shown: str) -> Invalid:
             "Links are not followed: give the path of the file itself, or copy it into the folder.",
         )
     reason = error.strerror or type(error).__name__
-    return Invalid(f"{quote(shown)!r} cannot be opened: {reason}.", "Check its name and permissions.")
+    return Invalid(f"{quote(shown)!r} cannot be opened or written: {reason}.", "Check its name and permissions.")

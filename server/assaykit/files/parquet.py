@@ -28,7 +28,7 @@ def parquet_rows(file: BinaryIO, path: str) -> Iterator[Row]:
         Unsupported: pyarrow is not installed.
         Invalid: the file is malformed, unpacks to more than the budget, or holds bytes, NaN or an infinity.
     """
-    arrow, parquet = _pyarrow(path)
+    arrow, parquet = pyarrow(path)
     try:
         source = parquet.ParquetFile(file, thrift_string_size_limit=16 * 1024 * 1024)
         require_width(len(source.schema_arrow.names), path, 1)
@@ -45,13 +45,18 @@ def parquet_rows(file: BinaryIO, path: str) -> Iterator[Row]:
         ) from error
 
 
-def _pyarrow(path: str) -> tuple[Any, Any]:
+def pyarrow(path: str) -> tuple[Any, Any]:
+    """The modules `pyarrow` and `pyarrow.parquet`.
+
+    Raises:
+        Unsupported: the extra is not installed.
+    """
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise Unsupported(
-            f"Reading {quote(path)!r} needs pyarrow, which is not installed.",
-            "Run pip install 'assaykit[parquet]', or save the file as CSV or JSON lines.",
+            f"{quote(path)!r} is Parquet, which needs pyarrow, and that is not installed.",
+            "Run pip install 'assaykit[parquet]', or use CSV or JSON lines.",
         ) from error
 
 

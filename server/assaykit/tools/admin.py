@@ -5,15 +5,26 @@ from typing import Annotated, Any, Literal, NamedTuple
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
 
-from assaykit import __version__, names
+from assaykit import __version__
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.names import Named
+from assaykit.names import (
+    ANNOTATION_CONFIG,
+    DATASET,
+    EXPERIMENT,
+    INTEGRATION,
+    JUDGE,
+    PROJECT,
+    PROMPT,
+    Kind,
+    Named,
+)
 from assaykit.session import Session
 from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, Space
-from assaykit.tools.replies import Reply, bullets
+from assaykit.tools.fields import Here, ListLimit, SaveTo, Space
+from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
@@ -22,18 +33,18 @@ DeletableKind = Literal["project", "dataset", "experiment", "judge", "integratio
 
 
 class _Deletable(NamedTuple):
-    kind: names.Kind
+    kind: Kind
     goes_too: str
 
 
 _DELETABLE: dict[DeletableKind, _Deletable] = {
-    "project": _Deletable(names.PROJECT, "its spans, verdicts and tasks"),
-    "dataset": _Deletable(names.DATASET, "its examples, experiments and tasks"),
-    "experiment": _Deletable(names.EXPERIMENT, "its runs and their verdicts"),
-    "judge": _Deletable(names.JUDGE, "all its versions"),
-    "integration": _Deletable(names.INTEGRATION, "the use of it by every judge"),
-    "prompt": _Deletable(names.PROMPT, "all its versions and labels"),
-    "annotation_config": _Deletable(names.ANNOTATION_CONFIG, "the choice of its labels"),
+    "project": _Deletable(PROJECT, "its spans, verdicts and tasks"),
+    "dataset": _Deletable(DATASET, "its examples, experiments and tasks"),
+    "experiment": _Deletable(EXPERIMENT, "its runs and their verdicts"),
+    "judge": _Deletable(JUDGE, "all its versions"),
+    "integration": _Deletable(INTEGRATION, "the use of it by every judge"),
+    "prompt": _Deletable(PROMPT, "all its versions and labels"),
+    "annotation_config": _Deletable(ANNOTATION_CONFIG, "the choice of its labels"),
 }
 
 
@@ -62,6 +73,33 @@ async def get_status(here: Here) -> Reply:
             lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
         lines.append(_first_step(store))
     return Reply(bullets(lines), data)
+
+
+@tool("read", default=False)
+async def list_spaces(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
+    """List the spaces: each holds projects, judges, tasks and datasets of its own.
+
+    Source: REST v2 `GET /v2/spaces`.
+    Raises: Invalid.
+    """
+    query = {"name": name}
+    if save_to is not None:
+        found = rows(here.api, "/v2/spaces", SpacePage, query)
+        return await save(here, save_to, cursor, found, plain, "spaces", here.source())
+    page = await here.api.get("/v2/spaces", SpacePage, limit=limit, cursor=cursor, **query)
+    names = ", ".join(one_line(space.name) for space in page.spaces)
+    following = next_of(page)
+    text = f"{len(page.spaces)} space(s){more(following)}: {names}"
+    if not page.spaces:
+        text = "No space has such a name. Leave name out to see all."
+    listed = [{"id": space.id, "name": space.name} for space in page.spaces]
+    return Reply(text, {**here.source(), "spaces": listed, "next_cursor": following})
 
 
 def _backend(here: Here) -> str:

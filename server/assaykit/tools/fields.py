@@ -1,7 +1,7 @@
 """Argument types that several tools share, each description written once.
 
 What is named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out where there
-is only one. The server's instructions say so once, instead of every schema.
+is only one. The server's instructions say so once, instead of every schema; and what `save_to` does.
 """
 
 from typing import Annotated
@@ -22,8 +22,12 @@ Here = Annotated[Session, Resolve(_session)]
 
 Space = str | None
 Project = str | None
+SaveTo = str | None
 Filter = Annotated[str | None, Field(description="status_code = 'OK' AND latency_ms < 900")]
 Window = Annotated[str | None, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")]
 Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
 Limit = Annotated[int, Field(ge=1, le=500)]
+"""Rows of a page, where the contract's pages are long."""
+
+ListLimit = Annotated[int, Field(ge=1, le=100)]
 File = Annotated[str, Field(description="CSV, JSON, JSONL or Parquet")]

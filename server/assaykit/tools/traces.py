@@ -1,41 +1,73 @@
 """Toolset traces: the projects that spans arrive in, and the spans with their verdicts."""
 
-from datetime import timedelta
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
 
 from assaykit.api.pages import rows
+from assaykit.errors import Invalid, NotFound
+from assaykit.judge.columns import span_row
+from assaykit.names import Named
+from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Limit, Project, Space, Window
+from assaykit.tools.fields import Filter, Here, Limit, ListLimit, Project, SaveTo, Space, Window
+from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, fenced, one_line
 from assaykit.windows import Period, parse
+from assaykit.wire.bodies import rfc3339
 from assaykit.wire.projects import ProjectPage
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 VALUE_LIMIT = 400
 """Characters of an input or output that a list of spans shows."""
 
+ROWS_PER_PAGE = 500
+MOST_OF_TRACE = 1000
+"""Spans of one trace that are looked at."""
+
+SPAN_ID_DIGITS = 16
+DEEPEST_INDENT = 20
+_HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @tool("read")
-async def list_projects(here: Here, name: str | None = None, space: Space = None) -> Reply:
+async def list_projects(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
     """List the projects whose traces can be scored.
 
     Source: REST v2 `GET /v2/projects`.
+    Raises: Invalid.
     """
     within = await here.space(space)
-    found = [row async for row in rows(here.api, "/v2/projects", ProjectPage, {"space_id": within.id, "name": name})]
-    listed = [{"id": project.id, "name": project.name} for project in found]
-    if found:
-        text = f"{len(found)} project(s) in space {within.name!r}: " + ", ".join(
-            one_line(project.name) for project in found
-        )
+    query = {"space_id": within.id, "name": name}
+    if save_to is not None:
+        found = rows(here.api, "/v2/projects", ProjectPage, query)
+        return await save(here, save_to, cursor, found, plain, "projects", here.source(within))
+    page = await here.api.get("/v2/projects", ProjectPage, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    listed = [{"id": project.id, "name": project.name} for project in page.projects]
+    if listed:
+        names = ", ".join(one_line(project.name) for project in page.projects)
+        text = f"{len(listed)} project(s) in space {within.name!r}{more(following)}: {names}"
     elif name is not None:
-        text = f"No project in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
+        text = f"No project in space {within.name!r} has {name!r} in its name. Leave name out to see all."
     else:
         text = (
             f"No project in space {within.name!r} yet. Start `assaykit engine` and send spans to its /v1/traces "
             "with any OpenTelemetry exporter; `assaykit demo` shows a sample."
         )
-    return Reply(text, {**here.source(within), "projects": listed})
+    return Reply(text, {**here.source(within), "projects": listed, "next_cursor": following})
 
 
 @tool("read")
@@ -46,6 +78,7 @@ async def search_spans(
     window: Window = None,
     limit: Limit = 20,
     cursor: str | None = None,
+    save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
     """Find spans, newest first, each with its input, output and verdicts; of the last 7 days without window.
@@ -60,17 +93,160 @@ async def search_spans(
     now = here.now()
     period = parse(window, now) if window else Period(now - timedelta(days=7), now)
     asked = ListSpansRequest(project_id=target.id, start_time=period.start, end_time=period.end, filter=filter)
+    if save_to is not None:
+        found = rows(here.api, "/v2/spans", SpanPage, body=asked, limit=ROWS_PER_PAGE)
+        facts = {**here.source(within), "project": target.name}
+        return await save(here, save_to, cursor, found, _flat, "spans", facts)
     page = await here.api.post("/v2/spans", SpanPage, asked, limit=limit, cursor=cursor)
-    following = page.pagination.next_cursor if page.pagination.has_more else None
+    following = next_of(page)
     listed = [_as_dict(span) for span in page.spans]
     if not listed:
         text = f"No span of {target.name!r} from {period} matches. Widen the window, or loosen the filter."
     else:
-        more = f"; more: cursor={following!r}" if following else ""
-        text = f"{len(listed)} span(s) of {target.name!r}, newest first{more}\n" + fenced(
+        text = f"{len(listed)} span(s) of {target.name!r}, newest first{more(following)}\n" + fenced(
             _line(span) for span in listed
         )
     return Reply(text, {**here.source(within), "project": target.name, "spans": listed, "next_cursor": following})
+
+
+@tool("read")
+async def get_trace(
+    here: Here,
+    trace: Annotated[str, Field(description="Its id, or that of a span in it")],
+    project: Project = None,
+    limit: Limit = 100,
+    space: Space = None,
+) -> Reply:
+    """Show a trace as a tree of spans, each with input, output, verdicts and their explanations.
+
+    Source: REST v2 `POST /v2/spans`.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    target = await here.names.project(project, within)
+    spans, whole = await _spans_of_trace(here, target, trace)
+    nodes = in_order(spans)
+    shown = [{"depth": node.depth, "parent_id": node.span.parent_id, **_in_full(node.span)} for node in nodes[:limit]]
+    trace_id = spans[0].context.trace_id
+    count = f"{len(spans)} span(s)" if whole else f"its newest {len(spans)} spans; there are more"
+    head = f"Trace {trace_id} of {target.name!r}: {count}"
+    if len(shown) < len(spans):
+        head += f", the first {len(shown)} shown"
+    text = head + "\n" + fenced(line for node in nodes[:limit] for line in _branch(node))
+    facts = {"project": target.name, "trace_id": trace_id, "spans": len(spans), "complete": whole, "nodes": shown}
+    return Reply(text, {**here.source(within), **facts})
+
+
+async def _spans_of_trace(here: Session, project: Named, wanted: str) -> tuple[list[Span], bool]:
+    """The spans of a trace, at most 1,000, and whether these are all of them."""
+    given = wanted.strip().lower()
+    if not _HEX.fullmatch(given):
+        raise Invalid(
+            f"{one_line(wanted, 60)!r} is no id of a trace or a span: those have 32 or 16 hexadecimal digits.",
+            "`search_spans` shows both.",
+        )
+    field = "context.span_id" if len(given) == SPAN_ID_DIGITS else "context.trace_id"
+    if field == "context.span_id":
+        first = await here.api.post("/v2/spans", SpanPage, _anytime(here, project, f"{field} = '{given}'"), limit=1)
+        given = first.spans[0].context.trace_id if first.spans else ""
+    found: list[Span] = []
+    whole = True
+    if given:
+        asked = _anytime(here, project, f"context.trace_id = '{given}'")
+        async with aclosing(rows(here.api, "/v2/spans", SpanPage, body=asked, limit=ROWS_PER_PAGE)) as every:
+            async for span in every:
+                if whole := len(found) < MOST_OF_TRACE:
+                    found.append(span)
+                else:
+                    break
+    if not found:
+        what = field.removeprefix("context.").replace("_", " ")
+        raise NotFound(
+            f"Project {project.name!r} has no span with the {what} {one_line(wanted, 60)!r}.",
+            "`search_spans` finds spans; look in another project with project=.",
+        )
+    return found, whole
+
+
+def _anytime(here: Session, project: Named, filter_text: str) -> ListSpansRequest:
+    period = parse("everything", here.now())
+    return ListSpansRequest(
+        project_id=project.id, start_time=period.start, end_time=period.end + timedelta(days=1), filter=filter_text
+    )
+
+
+class Node(NamedTuple):
+    """A span at its place in a tree; a root has depth 0."""
+
+    depth: int
+    span: Span
+
+
+def in_order(spans: Sequence[Span]) -> list[Node]:
+    """The spans as a tree from the top, siblings by start. One whose parent is not among them is a root."""
+    by_start = sorted(spans, key=lambda span: (span.start_time or _NEVER, span.context.span_id))
+    known = {span.context.span_id for span in by_start}
+    below: dict[str | None, list[Span]] = {}
+    for span in by_start:
+        below.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
+    found: list[Node] = []
+    seen: set[str] = set()
+    # Spans that are their own ancestors hang from no root, so each may have to begin a tree.
+    for top in [*below.get(None, []), *by_start]:
+        waiting = [Node(0, top)]
+        while waiting:
+            node = waiting.pop()
+            span_id = node.span.context.span_id
+            if span_id not in seen:
+                seen.add(span_id)
+                found.append(node)
+                waiting += [Node(node.depth + 1, child) for child in reversed(below.get(span_id, []))]
+    return found
+
+
+def _in_full(span: Span) -> dict[str, Any]:
+    told = {key: value for key, value in _as_dict(span).items() if key != "trace_id"}
+    said = [*span.annotations, *span.trace_annotations]
+    return {
+        **told,
+        "status_message": _clipped(span.status_message),
+        "annotations": [one.model_dump(mode="json", exclude_none=True) for one in said],
+    }
+
+
+def _branch(node: Node) -> Iterator[str]:
+    """The lines of one span in the tree."""
+    told = _in_full(node.span)
+    indent = "  " * min(node.depth, DEEPEST_INDENT)
+    latency = "" if told["latency_ms"] is None else f" {told['latency_ms']:.0f} ms"
+    verdicts = ", ".join(_short(verdict) for verdict in told["evaluations"])
+    yield (
+        f"{indent}{one_line(told['name'], 60)} {told['kind']} {told['status']}{latency}"
+        f"{f' [{verdicts}]' if verdicts else ''} {told['span_id']}"
+    )
+    for word, key in (("in", "input"), ("out", "output"), ("error", "status_message")):
+        if told[key]:
+            yield f"{indent}  {word}: {one_line(told[key])}"
+    for verdict in told["evaluations"]:
+        if verdict.get("explanation"):
+            yield f"{indent}  {_short(verdict)}: {one_line(verdict['explanation'])}"
+    for said in told["annotations"]:
+        yield f"{indent}  {_short(said)}, by a person{': ' + one_line(said['text']) if said.get('text') else ''}"
+
+
+def _short(verdict: dict[str, Any]) -> str:
+    return f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
+
+
+def _flat(span: Span) -> dict[str, Any]:
+    """A span as one row of a file; `eval.<name>.label` and its like are what an upload of verdicts reads."""
+    row = {key: value for key, value in span_row(span).items() if value is not None}
+    ids = {key: row.pop(key) for key in ("context.span_id", "context.trace_id")}
+    if span.end_time is not None:
+        ids["end_time"] = rfc3339(span.end_time)
+    if span.status_message:
+        ids["status_message"] = span.status_message
+    return {**ids, **row}
 
 
 def _as_dict(span: Span) -> dict[str, Any]:
@@ -104,9 +280,7 @@ def _clipped(value: object) -> str | None:
 
 
 def _line(span: dict[str, Any]) -> str:
-    verdicts = ", ".join(
-        f"{verdict['name']}={verdict.get('label', verdict.get('score'))}" for verdict in span["evaluations"]
-    )
+    verdicts = ", ".join(_short(verdict) for verdict in span["evaluations"])
     parts = [
         f"{span['span_id']} {one_line(span['name'], 40)} {span['kind']} {span['status']}",
         f"[{verdicts}]" if verdicts else "[no verdict]",
