@@ -17,7 +17,8 @@ from assaykit.tools.builder import discover
 
 SECRETS = {"OPENAI_API_KEY": "sk-planted-0123456789", "ARIZE_API_KEY": "ak-planted-9876543210"}
 INSIDES = re.compile(
-    r"Traceback|pydantic|https?://(?!host/|127\.0\.0\.1:(?:<port>|9/))|errors\.|site-packages|assaykit\.db|Error executing tool"
+    r"Traceback|pydantic|https?://(?!host/|127\.0\.0\.1:(?:<port>|9/))|errors\.|site-packages|assaykit\.db"
+    r"|Error executing tool"
 )
 
 WRONG: dict[str, list[object]] = {

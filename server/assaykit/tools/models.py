@@ -14,7 +14,8 @@ from assaykit.session import Session
 from assaykit.tools import keys
 from assaykit.tools.asking import Answer, Sure, agreed, can_ask, refused
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here
+from assaykit.tools.fields import Here, ListLimit, SaveTo
+from assaykit.tools.listing import more, next_of, save
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage, CreateAiIntegrationRequest
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
@@ -94,20 +95,31 @@ async def _allowed(
 
 
 @tool("read", default=False)
-async def list_integrations(here: Here, name: str | None = None) -> Reply:
+async def list_integrations(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
     """List where models are called: provider, address, models, and whether there is a key.
 
     Source: REST v2 `GET /v2/ai-integrations`.
+    Raises: Invalid.
     """
-    found = [one async for one in rows(here.api, "/v2/ai-integrations", AiIntegrationPage, {"name": name})]
-    listed = [_facts(one) for one in found]
+    query = {"name": name}
+    if save_to is not None:
+        every = rows(here.api, "/v2/ai-integrations", AiIntegrationPage, query)
+        return await save(here, save_to, cursor, every, _facts, "integrations", here.source())
+    page = await here.api.get("/v2/ai-integrations", AiIntegrationPage, limit=limit, cursor=cursor, **query)
+    found, following = page.ai_integrations, next_of(page)
     if not found:
         text = "No AI integration" + (
             f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
         )
     else:
-        text = f"{len(found)} AI integration(s):\n" + bullets([_line(one) for one in found])
-    return Reply(text, {**here.source(), "integrations": listed})
+        text = f"{len(found)} AI integration(s){more(following)}:\n" + bullets([_line(one) for one in found])
+    return Reply(text, {**here.source(), "integrations": [_facts(one) for one in found], "next_cursor": following})
 
 
 @tool("add", default=False)

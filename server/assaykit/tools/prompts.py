@@ -12,7 +12,8 @@ from assaykit.errors import Ambiguous, Invalid, NotFound
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, Space
+from assaykit.tools.fields import Here, ListLimit, SaveTo, Space
+from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire import ids
 from assaykit.wire.prompts import (
@@ -39,24 +40,35 @@ Version = Annotated[str | None, Field(description="Its id or commit hash; the ne
 
 
 @tool("read", default=False)
-async def list_prompts(here: Here, name: str | None = None, space: Space = None) -> Reply:
+async def list_prompts(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
     """List the prompts of a space.
 
     Source: REST v2 `GET /v2/prompts`.
+    Raises: Invalid.
     """
     within = await here.space(space)
-    found = [row async for row in rows(here.api, "/v2/prompts", PromptPage, {"space_id": within.id, "name": name})]
+    query = {"space_id": within.id, "name": name}
+    if save_to is not None:
+        every = rows(here.api, "/v2/prompts", PromptPage, query)
+        return await save(here, save_to, cursor, every, plain, "prompts", here.source(within))
+    page = await here.api.get("/v2/prompts", PromptPage, limit=limit, cursor=cursor, **query)
+    found, following = page.prompts, next_of(page)
     listed = [prompt.model_dump(mode="json", include={"id", "name", "description", "updated_at"}) for prompt in found]
     if found:
-        lines = [
-            f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '', 80)}" for prompt in found
-        ]
-        text = f"{len(found)} prompt(s) in space {within.name!r}:\n" + bullets([line.strip() for line in lines])
+        lines = [f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}" for prompt in found]
+        text = f"{len(found)} prompt(s) in space {within.name!r}{more(following)}:\n{bullets(lines)}"
     elif name is not None:
         text = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
     else:
         text = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
-    return Reply(text, {**here.source(within), "prompts": listed})
+    return Reply(text, {**here.source(within), "prompts": listed, "next_cursor": following})
 
 
 @tool("read", default=False)
