@@ -36,8 +36,8 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, files: Path) -> Settings:
-    """Settings on a fresh folder, with an empty environment."""
-    return Settings(home=tmp_path / "home", folders=(files,))
+    """Settings on a fresh folder, with an empty environment and every tool."""
+    return Settings(home=tmp_path / "home", folders=(files,), toolsets=("all",))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def bot(settings: Settings, home_of_bot: Path) -> None:
 async def kept(tmp_path_factory: pytest.TempPathFactory, home_of_bot: Path) -> AsyncGenerator[Caller]:
     """A caller over a store with project "bot" that the tests of a module share: they leave it as it was."""
     folder = tmp_path_factory.mktemp("kept")
-    settings = Settings(home=folder / "home", folders=(folder,))
+    settings = Settings(home=folder / "home", folders=(folder,), toolsets=("all",))
     shutil.copytree(home_of_bot, settings.home)
     async with serving(settings) as caller:
         yield caller

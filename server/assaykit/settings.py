@@ -22,6 +22,8 @@ PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_R
 
 DEFAULT_AX_HOST = "api.arize.com"
 
+_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,11 +42,22 @@ class Settings:
     ax_key: str | None = field(default=None, repr=False)
     ax_url: str = f"https://{DEFAULT_AX_HOST}"
     log_level: str = "warning"
+    toolsets: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    read_only: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, backend: str | None = None) -> "Settings":
-        """Read the variables. `backend` (a command-line option) wins over `ASSAYKIT_BACKEND`.
+    def from_environment(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        backend: str | None = None,
+        toolsets: str | None = None,
+        tools: str | None = None,
+        read_only: bool = False,
+    ) -> "Settings":
+        """Read the variables. The arguments are command-line options, which win; read-only is what either one says.
 
         Raises:
             Invalid: a variable holds a value that makes no sense; the sentence names it.
@@ -70,6 +83,9 @@ class Settings:
             ax_key=get("ARIZE_API_KEY"),
             ax_url=_ax_url(get("ARIZE_API_SCHEME"), get("ARIZE_API_HOST"), get("ARIZE_API_PORT")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
+            toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
+            tools=_listed(tools or get("ASSAYKIT_TOOLS")),
+            read_only=read_only or _switched("ASSAYKIT_READ_ONLY", get("ASSAYKIT_READ_ONLY")),
             environment=dict(environment),
         )
 
@@ -81,6 +97,17 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     own = [Path(environment[name]) for name in PLUGIN_FOLDER_VARIABLES if environment.get(name)]
     launched = [] if Path.cwd() in own else [Path.cwd()]
     return tuple(dict.fromkeys([*folders, *launched]))
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _switched(name: str, text: str | None) -> bool:
+    word = (text or "no").lower()
+    if word not in _YES | _NO:
+        raise Invalid(f"{name} is {text!r}, which is neither yes nor no.", "Set it to 1 or 0.")
+    return word in _YES
 
 
 def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:
