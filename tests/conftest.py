@@ -1,5 +1,6 @@
 """What nearly every test starts from: an MCP client over a server on a fresh store."""
 
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, files: Path) -> Settings:
-    """Settings on a fresh folder, with an empty environment."""
-    return Settings(home=tmp_path / "home", folders=(files,))
+    """Settings on a fresh folder, with an empty environment and every tool."""
+    return Settings(home=tmp_path / "home", folders=(files,), toolsets=("all",))
 
 
 @pytest.fixture
@@ -46,18 +47,26 @@ async def ax(settings: Settings) -> AsyncGenerator[Caller]:
         yield caller
 
 
+@pytest.fixture(scope="session")
+async def home_of_bot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with project "bot" and its four spans, to be copied."""
+    home = tmp_path_factory.mktemp("bot") / "home"
+    await send(home, spans_of_bot())
+    return home
+
+
 @pytest.fixture
-async def bot(settings: Settings) -> None:
+def bot(settings: Settings, home_of_bot: Path) -> None:
     """Project "bot" with four spans."""
-    await send(settings.home, spans_of_bot())
+    shutil.copytree(home_of_bot, settings.home)
 
 
 @pytest.fixture(scope="module")
-async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Caller]:
+async def kept(tmp_path_factory: pytest.TempPathFactory, home_of_bot: Path) -> AsyncGenerator[Caller]:
     """A caller over a store with project "bot" that the tests of a module share: they leave it as it was."""
     folder = tmp_path_factory.mktemp("kept")
-    settings = Settings(home=folder / "home", folders=(folder,))
-    await send(settings.home, spans_of_bot())
+    settings = Settings(home=folder / "home", folders=(folder,), toolsets=("all",))
+    shutil.copytree(home_of_bot, settings.home)
     async with serving(settings) as caller:
         yield caller
 

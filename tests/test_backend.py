@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -35,12 +36,12 @@ anyio.run(main)
 
 def test_a_key_in_the_environment_does_not_choose_ax() -> None:
     settings = Settings.from_environment(KEYS)
-    assert (settings.backend, settings.ax_key, settings.default_space) == ("local", "ak-planted-4711", None)
+    assert (settings.backend, settings.ax_key, settings.space) == ("local", "ak-planted-4711", None)
 
 
 def test_ax_is_chosen_by_name_and_then_the_space_of_its_own_variable_counts() -> None:
     settings = Settings.from_environment({**KEYS, "ASSAYKIT_BACKEND": "ax"})
-    assert (settings.backend, settings.default_space) == ("ax", "U3BhY2U6MTph")
+    assert (settings.backend, settings.space) == ("ax", "U3BhY2U6MTph")
     assert Settings.from_environment(KEYS, backend="ax").backend == "ax"
     assert Settings.from_environment({"ASSAYKIT_BACKEND": "ax"}, backend="local").backend == "local"
 
@@ -55,6 +56,12 @@ def test_the_address_of_ax_is_put_together_from_its_variables() -> None:
     own = {"ARIZE_API_SCHEME": "http", "ARIZE_API_HOST": "ax.test", "ARIZE_API_PORT": "8080"}
     assert Settings.from_environment(own).ax_url == "http://ax.test:8080"
     assert Settings.from_environment({"ARIZE_API_PORT": "0"}).ax_url == "https://api.arize.com"
+
+
+def test_files_are_read_from_the_named_folders_first_then_the_hosts_then_the_launch_folder() -> None:
+    named = os.pathsep.join(["/srv/a", "/srv/b"])
+    settings = Settings.from_environment({"ASSAYKIT_FILES": named, "CLAUDE_PROJECT_DIR": "/srv/b"})
+    assert settings.folders == (Path("/srv/a"), Path("/srv/b"), Path.cwd())
 
 
 def test_no_secret_is_part_of_what_the_settings_print() -> None:
@@ -128,7 +135,7 @@ def test_nothing_of_the_engine_is_imported_before_the_first_call(tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     tools, before, after = json.loads(done.stdout)
-    assert tools == 15
+    assert tools > 20
     engine = {"sqlalchemy", "alembic", "assaykit.engine"}
     assert engine & set(before) == set()
     assert engine <= set(after)

@@ -77,7 +77,7 @@ def test_the_type_checker_sees_a_wrong_type(copy: Path) -> None:
     module = copy / "server" / "assaykit" / "wire" / "ids.py"
     settings = copy / "pyproject.toml"
     text = settings.read_text(encoding="utf-8")
-    include = 'include = ["server", "tests", "benchmarks"]'
+    include = 'include = ["server", "tests", "manifests"]'
     assert include in text
     settings.write_text(text.replace(include, 'include = ["server/assaykit/wire/ids.py"]'), encoding="utf-8")
     command = [PYTHON, "-m", "pyright", "--pythonpath", PYTHON]

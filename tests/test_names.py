@@ -51,7 +51,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def names(api: Api, clock: Clock) -> Names:
-    return Names(api, None, clock)
+    return Names(api, None, clock=clock)
 
 
 @pytest.fixture

@@ -14,12 +14,14 @@ from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Invalid, NotFound
 from assaykit.wire import ids
+from assaykit.wire.annotations import AnnotationConfigPage
 from assaykit.wire.bodies import Page, ReplyBody
 from assaykit.wire.datasets import DatasetPage
 from assaykit.wire.evaluators import EvaluatorPage
 from assaykit.wire.experiments import ExperimentPage
 from assaykit.wire.integrations import AiIntegrationPage
 from assaykit.wire.projects import ProjectPage
+from assaykit.wire.prompts import PromptPage
 from assaykit.wire.spaces import SpacePage
 from assaykit.wire.tasks import TaskPage
 
@@ -43,6 +45,10 @@ TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage)
 DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage)
 EXPERIMENT = Kind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage)
 INTEGRATION = Kind("AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage)
+PROMPT = Kind("prompt", frozenset({"Prompt"}), "/v2/prompts", PromptPage)
+ANNOTATION_CONFIG = Kind(
+    "annotation config", frozenset({"AnnotationConfig"}), "/v2/annotation-configs", AnnotationConfigPage
+)
 
 RUN_ID_TYPE = "TaskRun"
 
@@ -57,9 +63,16 @@ class Named(ReplyBody):
 class Names:
     """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
 
-    def __init__(self, api: Api, default_space: str | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: Api,
+        default_space: str | None,
+        hinted_space: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._default_space = default_space
+        self._hinted_space = hinted_space
         self._clock = clock
         self._known: dict[tuple[str, str, str | None], tuple[float, Named]] = {}
 
@@ -68,8 +81,15 @@ class Names:
         self._known.clear()
 
     async def space(self, wanted: str | None = None) -> Named:
-        """The space named, else the configured one, else the only one there is."""
-        return await self._resolve(SPACE, wanted or self._default_space, {})
+        """The space named, else the configured one, else a hinted one that exists, else the only one there is."""
+        named = wanted or self._default_space
+        if named is None and self._hinted_space is not None:
+            try:
+                return await self._resolve(SPACE, self._hinted_space, {})
+            except NotFound:
+                # It was meant for another backend. Asking once is enough.
+                self._hinted_space = None
+        return await self._resolve(SPACE, named, {})
 
     async def project(self, wanted: str | None, space: Named) -> Named:
         """A project of the space."""
@@ -95,6 +115,27 @@ class Names:
     async def integration(self, wanted: str | None) -> Named:
         """An AI integration of the account."""
         return await self._resolve(INTEGRATION, wanted, {})
+
+    async def prompt(self, wanted: str | None, space: Named) -> Named:
+        """A prompt of the space."""
+        return await self._resolve(PROMPT, wanted, {"space_id": space.id})
+
+    async def exactly(self, kind: Kind, wanted: str, space: Named | None) -> Named:
+        """The thing of exactly this id or name; `space` None is for what belongs to the account.
+
+        For deleting: what is remembered is dropped first, and another letter case is another name.
+        """
+        self.forget()
+        within = {} if space is None else {"space_id": space.id}
+        if ids.kind_of(wanted) is not None:
+            return await self._resolve(kind, wanted, within)
+        same = [thing for thing in await self._all(kind, {**within, "name": wanted}) if thing.name == wanted]
+        if not same:
+            told, following = _instead(kind, await self._all(kind, within), near_to=wanted)
+            raise NotFound(f"No {kind.noun} is named exactly {wanted!r}. {told}", following)
+        if len(same) > 1:
+            raise _ambiguous(kind, wanted, same)
+        return same[0]
 
     def run(self, wanted: str) -> str:
         """A run's id: runs have no names."""
@@ -168,6 +209,8 @@ _HOW_TO_BEGIN = {
     "dataset": "`create_dataset` makes one.",
     "experiment": "`upload_experiment` makes one.",
     "task": "`create_task` makes one.",
+    "prompt": "`save_prompt` makes one.",
+    "annotation config": "`annotate` makes one with the first annotation.",
     "AI integration": "Set OPENAI_API_KEY or ANTHROPIC_API_KEY where the server starts, then start it again.",
 }
 
@@ -181,11 +224,14 @@ def _same(kind: Kind, wanted: str, among: Sequence[Named]) -> Named | None:
         if len(same) == 1:
             return same[0]
         if same:
-            raise Ambiguous(
-                f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.",
-                "Give the id of the one you mean.",
-            )
+            raise _ambiguous(kind, wanted, same)
     return None
+
+
+def _ambiguous(kind: Kind, wanted: str, same: Sequence[Named]) -> Ambiguous:
+    return Ambiguous(
+        f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
+    )
 
 
 def _instead(kind: Kind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:

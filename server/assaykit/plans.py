@@ -29,6 +29,22 @@ PATHS_SHOWN = 16
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """Where OpenInference puts what nearly every judge asks for."""
 
+OWN_COLUMNS = frozenset(
+    [
+        "name",
+        "span_kind",
+        "status_code",
+        "latency_ms",
+        "context.span_id",
+        "context.trace_id",
+        "parent_id",
+        "start_time",
+        "id",
+        "example_id",
+    ]
+)
+"""Columns that are there whatever an application records."""
+
 Row = Mapping[str, Any]
 
 
@@ -323,8 +339,8 @@ def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
 
 
 def _is_ours(column: str) -> bool:
-    """Whether a column is one that every span has; what the user's application wrote comes first in a list."""
-    return not column.startswith(("attributes.", "dataset.", "output"))
+    """Whether every row has such a column; what the user's application wrote comes first in a list."""
+    return column in OWN_COLUMNS
 
 
 def _usual_path(name: str, sample: Sequence[Row]) -> str:

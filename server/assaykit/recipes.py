@@ -28,6 +28,9 @@ from assaykit.wire.validation import describe
 DEFAULT_MODELS = {"OPEN_AI": "gpt-4.1-mini", "ANTHROPIC": "claude-haiku-4-5"}
 """The model meant when none is named, by provider."""
 
+KEY_VARIABLES = {"OPEN_AI": "OPENAI_API_KEY", "ANTHROPIC": "ANTHROPIC_API_KEY"}
+"""Where the engine looks for a provider's key."""
+
 _NO_MODEL = EvaluatorLlmConfig(
     ai_integration_id="-", model_name="-", invocation_parameters=InvocationParams(), provider_parameters={}
 )
@@ -157,6 +160,11 @@ async def _llm(here: Session, integration: str | None, model: str | None) -> Eva
         )
     named = await here.names.integration(integration)
     chosen = await here.api.get(path("v2", "ai-integrations", named.id), AiIntegration)
+    if chosen.has_api_key is False and chosen.provider in KEY_VARIABLES:
+        raise Invalid(
+            f"Integration {chosen.name!r} has no key.",
+            f"Set {KEY_VARIABLES[chosen.provider]} in the server's environment and start it again.",
+        )
     wanted = model or next(iter(chosen.model_names or ()), None) or DEFAULT_MODELS.get(chosen.provider)
     if wanted is None:
         raise Invalid(f"Integration {chosen.name!r} names no model.", "Pass model.")

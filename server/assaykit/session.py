@@ -30,4 +30,4 @@ class Session:
 
 def session(api: Api, settings: Settings) -> Session:
     """A session over an open client."""
-    return Session(api, Names(api, settings.default_space), settings, lambda: datetime.now(UTC))
+    return Session(api, Names(api, settings.space, settings.ax_space), settings, lambda: datetime.now(UTC))

@@ -22,32 +22,42 @@ PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_R
 
 DEFAULT_AX_HOST = "api.arize.com"
 
+_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
 
 @dataclass(frozen=True)
 class Settings:
-    """What a start was configured with. `environment` is kept for provider keys, which are read when needed."""
+    """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
+
+    `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
+    when the engine knows that space, since it may have been set for AX.
+    """
 
     backend: BackendName = "local"
     home: Path = field(default_factory=lambda: Path.home() / ".assaykit")
     space: str | None = None
+    ax_space: str | None = None
     folders: tuple[Path, ...] = ()
     engine_key: str | None = field(default=None, repr=False)
     ax_key: str | None = field(default=None, repr=False)
     ax_url: str = f"https://{DEFAULT_AX_HOST}"
     log_level: str = "warning"
+    toolsets: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    read_only: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
-    @property
-    def default_space(self) -> str | None:
-        """The space meant when a call names none; None means the only one there is.
-
-        `ARIZE_SPACE_ID` belongs to AX: the embedded engine does not know that id.
-        """
-        return self.space
-
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, backend: str | None = None) -> "Settings":
-        """Read the variables. `backend` (a command-line option) wins over `ASSAYKIT_BACKEND`.
+    def from_environment(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        backend: str | None = None,
+        toolsets: str | None = None,
+        tools: str | None = None,
+        read_only: bool = False,
+    ) -> "Settings":
+        """Read the variables. The arguments are command-line options, which win; read-only is what either one says.
 
         Raises:
             Invalid: a variable holds a value that makes no sense; the sentence names it.
@@ -67,11 +77,15 @@ class Settings:
             backend=cast("BackendName", chosen),
             home=Path(home).expanduser() if home else Path.home() / ".assaykit",
             space=get("ASSAYKIT_SPACE") or (get("ARIZE_SPACE_ID") if chosen == "ax" else None),
+            ax_space=get("ARIZE_SPACE_ID"),
             folders=_folders(environment),
             engine_key=get("ASSAYKIT_ENGINE_KEY"),
             ax_key=get("ARIZE_API_KEY"),
             ax_url=_ax_url(get("ARIZE_API_SCHEME"), get("ARIZE_API_HOST"), get("ARIZE_API_PORT")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
+            toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
+            tools=_listed(tools or get("ASSAYKIT_TOOLS")),
+            read_only=read_only or _switched("ASSAYKIT_READ_ONLY", get("ASSAYKIT_READ_ONLY")),
             environment=dict(environment),
         )
 
@@ -83,6 +97,17 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     own = [Path(environment[name]) for name in PLUGIN_FOLDER_VARIABLES if environment.get(name)]
     launched = [] if Path.cwd() in own else [Path.cwd()]
     return tuple(dict.fromkeys([*folders, *launched]))
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _switched(name: str, text: str | None) -> bool:
+    word = (text or "no").lower()
+    if word not in _YES | _NO:
+        raise Invalid(f"{name} is {text!r}, which is neither yes nor no.", "Set it to 1 or 0.")
+    return word in _YES
 
 
 def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:

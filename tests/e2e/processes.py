@@ -11,6 +11,8 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.caller import Caller
 
+from assaykit.settings import Settings
+
 KEY = "key-of-the-engine"
 
 _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
@@ -56,7 +58,7 @@ async def mcp_server(variables: Mapping[str, str], log: Path) -> AsyncGenerator[
     server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(variables))
     with log.open("w", encoding="utf-8") as errors:
         async with Client(stdio_client(server, errors)) as client:
-            yield Caller(client)
+            yield Caller(client, Settings.from_environment(variables))
     _assert_empty(log)
 
 

@@ -1,6 +1,6 @@
 """The engine's HTTP door as the tests of its nouns use it."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -53,16 +53,11 @@ class Door:
 
     async def all_of(self, path: str, noun: str, limit: int, **query: Any) -> list[Body]:
         """Every row of a list, page by page."""
-        rows: list[Body] = []
-        while True:
-            page = await self.get(path, limit=limit, **query)
-            assert len(page[noun]) <= limit
-            rows += page[noun]
-            if not page["pagination"]["has_more"]:
-                assert "next_cursor" not in page["pagination"] or page["pagination"]["next_cursor"] is None
-                return rows
-            assert len(page[noun]) == limit
-            query["cursor"] = page["pagination"]["next_cursor"]
+
+        async def page(cursor: Body) -> Body:
+            return await self.get(path, limit=limit, **query, **cursor)
+
+        return await all_pages(page, noun, limit)
 
     async def space(self) -> str:
         return (await self.get("/v2/spaces"))["spaces"][0]["id"]
@@ -137,12 +132,29 @@ async def opened(
             yield Door(engine, http)
 
 
+async def all_pages(page: Callable[[Body], Awaitable[Body]], noun: str, limit: int) -> list[Body]:
+    """The rows of every page; `page` takes the query that carries the cursor."""
+    rows: list[Body] = []
+    cursors: list[Body] = [{}]
+    while True:
+        found = await page(cursors[-1])
+        rows += found[noun]
+        if not found["pagination"]["has_more"]:
+            assert len(found[noun]) <= limit
+            assert found["pagination"].get("next_cursor") is None
+            return rows
+        assert len(found[noun]) == limit
+        cursor = {"cursor": found["pagination"]["next_cursor"]}
+        assert cursor not in cursors, "a page leads back to itself"
+        cursors.append(cursor)
+
+
 def problem_of(status: int, response: httpx.Response) -> str:
     """The detail of a response that must be a whole problem body of this status."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
-    assert body.keys() == {"title", "status", "type", "detail", "instance"}
+    assert body.keys() - {"next"} == {"title", "status", "type", "detail", "instance"}
     assert (body["status"], body["type"]) == (status, "about:blank")
     assert body["instance"] == response.request.url.path
     assert body["title"]

@@ -32,7 +32,7 @@ async def test_the_columns_of_an_example_come_back_as_they_were_sent(door: Door)
     (row,) = await examples_of(door, dataset)
     assert row["id"] == key
     assert {column: row[column] for column in sent} == sent
-    assert row.keys() - sent.keys() == {"id", "created_at", "updated_at"}
+    assert row.keys() - sent.keys() == {"id", "created_at", "updated_at", "annotations"}
     assert type(row["nested"]["a"][1]) is float
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.engine.door import SECOND, Body, Door, HandClock, judge_version, span, version
+from tests.engine.door import SECOND, Body, Door, HandClock, all_pages, judge_version, span, version
 
 from assaykit.judge import catalogue
 
@@ -43,10 +43,14 @@ async def test_evaluators_are_listed_by_their_last_change(door: Door, clock: Han
 async def test_evaluators_of_one_moment_are_all_listed(door: Door) -> None:
     for name in "abcde":
         await door.evaluator(name)
-    first = await door.get("/v2/evaluators", limit=2)
-    await door.evaluator("new")
-    rows = await door.all_of("/v2/evaluators", "evaluators", 2, cursor=first["pagination"]["next_cursor"])
-    assert [row["name"] for row in first["evaluators"] + rows] == ["e", "d", "c", "b", "a"]
+
+    async def page(query: Body) -> Body:
+        found = await door.get("/v2/evaluators", limit=2, **query)
+        await door.evaluator("after " + found["evaluators"][0]["name"])
+        return found
+
+    rows = await all_pages(page, "evaluators", 2)
+    assert [row["name"] for row in rows] == ["e", "d", "c", "b", "a"]
 
 
 async def test_a_second_evaluator_of_the_same_name_is_a_conflict(door: Door) -> None:

@@ -15,7 +15,7 @@ async def test_runs_come_back_in_the_order_sent_with_their_own_columns(door: Doo
     body: Body = {"name": "first", "dataset_id": dataset, "experiment_runs": sent}
     made = await door.post("/v2/experiments", body)
     rows = await door.all_of(f"/v2/experiments/{made['id']}/runs", "experiment_runs", 2)
-    assert rows == [{"id": key, **run} for key, run in zip(made["run_ids"], sent, strict=True)]
+    assert rows == [{"id": key, "annotations": [], **run} for key, run in zip(made["run_ids"], sent, strict=True)]
 
 
 async def test_an_experiment_remembers_the_version_that_was_newest(door: Door) -> None:

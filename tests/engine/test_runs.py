@@ -103,19 +103,23 @@ async def test_a_run_is_seen_pending_then_running_then_completed(home: Path) -> 
             assert await labels(door, project) == ["good"] * 3
 
 
-async def test_a_pending_run_can_be_cancelled_and_is_never_started(home: Path) -> None:
+@pytest.mark.parametrize("from_elsewhere", [False, True])
+async def test_a_pending_run_can_be_cancelled_and_is_never_started(home: Path, from_elsewhere: bool) -> None:
     with held_model() as (model, held):
-        async with judging(home, model) as (door, _, task):
+        async with judging(home, model) as (door, _, task), opened(home, clock=HandClock()) as other:
             first = [(await door.trigger(task, **ALWAYS))["id"] for _ in range(RUNS_AT_ONCE)]
             for run in first:
                 await door.until(run, "RUNNING")
             waiting = (await door.trigger(task, override_evaluations=True, **ALWAYS))["id"]
-            cancelled = await door.post(f"/v2/task-runs/{waiting}/cancel")
+            cancelled = await (other if from_elsewhere else door).post(f"/v2/task-runs/{waiting}/cancel")
             assert (cancelled["status"], counts(cancelled)) == ("CANCELLED", (0, 0, 0))
             assert "on request" in cancelled["failure_reason"]
             held.let_go()
             for run in first:
                 await door.until(run, "COMPLETED")
+            assert model.count == 3 * RUNS_AT_ONCE
+            # Runs start in turn: once a later one is done, the cancelled one has had its chance.
+            await door.run(task, **ALWAYS)
             assert await door.get(f"/v2/task-runs/{waiting}") == cancelled
             assert model.count == 3 * RUNS_AT_ONCE
 
@@ -270,10 +274,12 @@ async def test_a_task_deleted_while_it_runs_ends_its_run_and_nothing_else(home: 
             run = (await door.trigger(task))["id"]
             await until(door, run, lambda found: found["num_successes"] == 1)
             await door.delete(f"/v2/tasks/{task}")
-            held.let_go()
-            other = await door.task(await door.evaluator(), "other", project_id=project)
-            assert (await door.run(other))["status"] == "COMPLETED"
+            with capture_logs() as logged:
+                held.let_go()
+                other = await door.task(await door.evaluator(), "other", project_id=project)
+                assert (await door.run(other))["status"] == "COMPLETED"
             assert (await labels(door, project)).count("good") == 1
+            assert [entry for entry in logged if entry["log_level"] == "error"] == []
 
 
 async def test_a_task_deleted_before_its_run_has_started_harms_nothing(door: Door) -> None:

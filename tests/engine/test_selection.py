@@ -1,10 +1,12 @@
 """Which rows a run scores: window, filters, sample, what is labelled already, and the cap."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, span, span_id, version
+from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, opened, span, span_id, version
+from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.runs.sampling import taken
 
@@ -250,13 +252,18 @@ async def test_an_uploaded_verdict_counts_and_a_blank_one_does_not(door: Door) -
     assert [row.get("eval.same.score") for row in rows] == [None, 0.5, 0, 0, 0]
 
 
-async def test_a_new_verdict_takes_the_place_of_an_uploaded_one_whole(door: Door) -> None:
-    uploaded: Body = {"eval.same.label": "old", "eval.same.extra": 1, "eval.same.explanation": "old", "eval.same": 2}
-    experiment, task = await experiment_and_task(door, [{"output": "a0", **uploaded}])
-    await door.run(task, override_evaluations=True)
-    (row,) = await door.runs_of(experiment)
-    assert (row["eval.same.label"], row["eval.same.extra"], row["eval.same"]) == ("match", 1, 2)
-    assert "old" not in row["eval.same.explanation"]
+async def test_a_new_verdict_takes_the_place_of_an_uploaded_one_whole(home: Path) -> None:
+    uploaded: Body = {"eval.tone.label": "old", "eval.tone.extra": 1, "eval.tone.explanation": "old", "eval.tone": 2}
+    with ScriptedModel(lambda _: "good") as model:
+        async with opened(home, {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}) as door:
+            dataset, (example,) = await door.dataset([{"q": 1}])
+            experiment = await door.experiment(dataset, [{"example_id": example, "output": "o", **uploaded}])
+            judge = await door.judge(include_explanations=False)
+            fields: Body = {"dataset_id": dataset, "experiment_ids": [experiment], "type": "TEMPLATE_EVALUATION"}
+            await door.run(await door.task(judge, **fields), override_evaluations=True)
+            (row,) = await door.runs_of(experiment)
+    assert (row["eval.tone.label"], row["eval.tone.extra"], row["eval.tone"]) == ("good", 1, 2)
+    assert "eval.tone.explanation" not in row
 
 
 async def test_a_dataset_task_filters_by_outputs_examples_and_earlier_verdicts(door: Door) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, insert, select
 
 from assaykit.engine.store.span_filters import where
-from assaykit.engine.store.tables import evals, metadata, spans
+from assaykit.engine.store.tables import annotations, evals, metadata, spans
 from assaykit.errors import Invalid
 from assaykit.filters.fields import SPAN_KINDS, STATUS_CODES, span_tree
 from assaykit.filters.memory import matches
@@ -42,10 +42,11 @@ VERDICTS: Final = ["quality", "my judge", "naïve.one"]
 FIELDS: Final = [
     "name", "status_code", "status_message", "latency_ms", "parent_id", "start_time", "end_time", "span_kind",
     "context.trace_id", "context.span_id", "attributes.llm.model_name", "attributes.session.id",
-    "annotation.quality.label", "attributes.nowhere",
+    "attributes.nowhere",
     *(f"attributes.{key}" for key in KEYS for _ in range(4)),
     *(f"{sort}.{name}.{part}" for sort in ("eval", "trace_eval", "session_eval") for name in VERDICTS
       for part in ("label", "score", "explanation")),
+    *(f"annotation.{name}.{part}" for name in VERDICTS for part in ("label", "score", "text")),
 ]  # fmt: skip
 OPERATORS: Final = get_args(Operator)
 
@@ -107,7 +108,14 @@ def make_verdict(dice: random.Random, level: str, target: str, name: str) -> dic
     }
 
 
-def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]]) -> dict[str, object]:
+def make_annotation(dice: random.Random, level: str, target: str, name: str) -> dict[str, Any]:
+    verdict = make_verdict(dice, level, target, name)
+    text = verdict.pop("explanation")
+    del verdict["metadata"]
+    return verdict | {"text": text, "annotator": None}
+
+
+def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]], said: list[dict[str, Any]]) -> dict[str, object]:
     targets = {"SPAN": span["span_id"], "TRACE": span["trace_id"], "SESSION": span["session_id"]}
     sorts = {"SPAN": "eval", "TRACE": "trace_eval", "SESSION": "session_eval"}
     return {
@@ -124,6 +132,12 @@ def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]]) -> dict[str
             if targets[verdict["level"]] == verdict["target_id"]
             for part in ("label", "score", "explanation")
         },
+        **{
+            f"annotation.{annotation['name']}.{part}": annotation[part]
+            for annotation in said
+            if annotation["level"] == "SPAN" and annotation["target_id"] == span["span_id"]
+            for part in ("label", "score", "text")
+        },
     }
 
 
@@ -136,6 +150,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     verdicts = [
         make_verdict(dice, level, target, name) for level, target in targets for name in VERDICTS if dice.random() < 0.7
     ]
+    said = [make_annotation(dice, level, target, name) for level, target in targets for name in VERDICTS[:2]]
     engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('store') / 'spans.db'}")
     metadata.create_all(engine)
     with engine.begin() as connection:
@@ -146,7 +161,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
         connection.execute(
             insert(evals), [row | {"scope_id": THEIRS, "label": "theirs", "score": 9.0} for row in verdicts]
         )
-    yield Stored(engine, {span["n"]: as_seen(span, verdicts) for span in ours})
+        connection.execute(insert(annotations), said)
+        connection.execute(insert(annotations), [row | {"scope_id": THEIRS, "label": "theirs"} for row in said])
+    yield Stored(engine, {span["n"]: as_seen(span, verdicts, said) for span in ours})
     engine.dispose()
 
 
@@ -236,6 +253,7 @@ def test_an_integer_literal_is_not_rounded_to_a_double(stored: Stored) -> None:
         "\"attributes.input.value\" contains 'refund'",
         "\"trace_eval.my judge.label\" != 'good'",
         "session_eval.naïve.one.explanation is not null",
+        "annotation.quality.score >= 0.5 or \"annotation.my judge.text\" contains 'refund'",
         "parent_id = null and model_name in ('gpt-4o', 'other')",
         "not (session_id like 'span_' or attributes.schlüssel >= 1)",
         "start_time between '2026-01-01' and '2026-01-01T00:00:05.000000005Z'",
@@ -255,12 +273,14 @@ def test_no_filter_sees_spans_or_verdicts_of_another_project(stored: Stored) -> 
     assert stored.selected(everything, THEIRS) == {n + 1000 for n in stored.seen}
     assert stored.selected(span_tree("eval.quality.label = 'theirs' or trace_eval.quality.score = 9")) == set()
     assert stored.selected(span_tree("eval.quality.label = 'theirs'"), THEIRS) != set()
+    assert stored.selected(span_tree("annotation.quality.label = 'theirs'")) == set()
+    assert stored.selected(span_tree("annotation.quality.label = 'theirs'"), THEIRS) != set()
 
 
 def test_nothing_the_user_wrote_stands_in_the_sql() -> None:
     written = (
         "attributes.zebra is null or \"attributes.zebra key\" = 'zebra' or input contains 'zebra' "
-        "or \"eval.zebra judge.label\" like '%zebra' "
+        "or \"eval.zebra judge.label\" like '%zebra' or annotation.zebra.text = 'zebra' "
         "or latency_ms between 987654 and 987655 or name in ('zebra', 987656)"
     )
     compiled = where(span_tree(written), "zebra project").compile()

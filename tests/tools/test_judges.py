@@ -234,7 +234,7 @@ async def test_a_preview_that_shows_nothing_says_why(ax: Caller, bot: None) -> N
         ({"window": "last 2 minutes"}, "No span of 'bot' from"),
         ({"filter": "name = 'zzz'"}, "UTC matches."),
         ({"column_mappings": {"outputs": "x"}}, "'json' has no variable 'outputs'; it has output."),
-        ({"column_mappings": {"output": "attributes.reply"}}, "(tried attributes.reply). Paths that exist: name, "),
+        ({"column_mappings": {"output": "attributes.reply"}}, "(tried attributes.reply). Paths that exist: attri"),
         ({"rows": 11}, "rows: input should be less than or equal to 10"),
         ({"call_modle": False}, "call_modle: unknown name, did you mean 'call_model'?"),
     ]

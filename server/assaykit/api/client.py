@@ -50,6 +50,22 @@ class Api:
         """
         return self._parsed(await self._send("POST", at, body, query), reply)
 
+    async def send(self, at: str, body: BaseModel) -> None:
+        """POST `body`, to a route that answers without one.
+
+        Raises:
+            AssayError: as `api.statuses` maps the status.
+        """
+        await self._send("POST", at, body, {})
+
+    async def put(self, at: str, reply: type[Reply], body: BaseModel) -> Reply:
+        """PUT `body`, answered as `reply`.
+
+        Raises:
+            AssayError: as `api.statuses` maps the status.
+        """
+        return self._parsed(await self._send("PUT", at, body, {}), reply)
+
     async def delete(self, at: str) -> None:
         """DELETE.
 

@@ -37,7 +37,7 @@ _KEY_HELP = "Check ARIZE_API_KEY, and that the key may use this space."
 
 def error_for(response: httpx.Response, who: str) -> AssayError:
     """The error that a failed response means; the other side's words are quoted, clipped, and named as its own."""
-    detail = _detail(response)
+    detail, following = _told(response)
     kind = BY_STATUS.get(response.status_code)
     if kind is RateLimited:
         seconds = _seconds(response)
@@ -50,16 +50,20 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
         )
     if kind is Unauthorized:
         return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)
-    return kind(detail)
+    return kind(detail, following)
 
 
-def _detail(response: httpx.Response) -> str:
+def _told(response: httpx.Response) -> tuple[str, str]:
+    """What is wrong, and what to do about it where the other side says so."""
     try:
-        problem = Problem.model_validate_json(response.content)
+        problem = Problem.read(response.content)
     except ValidationError:
-        return quote(response.text) if "html" not in response.headers.get("content-type", "") else "an HTML page"
+        plain = "html" not in response.headers.get("content-type", "")
+        return (quote(response.text) if plain else "an HTML page"), ""
     text = problem.detail or problem.title or f"status {response.status_code}"
-    return text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)
+    following = problem.next or ""
+    text = text.removesuffix(following).rstrip()
+    return (text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)), quote(following)
 
 
 def _seconds(response: httpx.Response) -> float | None:

@@ -31,21 +31,43 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of whatever serves the tools: the backend, and which tools there are."""
+    for option in reversed(
+        (
+            click.option(
+                "--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX."
+            ),
+            click.option("--toolsets", metavar="all|A,B", help="Show more than the default set of tools."),
+            click.option("--tools", metavar="X,Y", help="Show these tools too."),
+            click.option("--read-only", is_flag=True, help="Leave out every tool that writes; wins over the others."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(invoke_without_command=True)
 @click.version_option(__version__, prog_name="assaykit")
-@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@choosing
 @click.pass_context
 @told
-def main(context: click.Context, backend: str | None) -> None:
+def main(context: click.Context, **chosen: Any) -> None:
     """Serve the MCP tools over stdio, or run one of the commands below."""
+    context.obj = chosen
+    if context.invoked_subcommand == "serve":
+        return
     if context.invoked_subcommand is not None:
+        # Left unsaid, `assaykit --backend ax doctor` would look at the other backend.
+        if given := [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value]:
+            raise click.UsageError(f"{', '.join(given)} belongs to serving, not to {context.invoked_subcommand}.")
         return
     if sys.stdin.isatty():
         click.echo(_HOW_TO_CONNECT)
         return
     from assaykit.cli.serving import serve_stdio
 
-    serve_stdio(Settings.from_environment(os.environ, backend=backend))
+    serve_stdio(Settings.from_environment(os.environ, **chosen))
 
 
 @main.command()
@@ -57,13 +79,16 @@ def main(context: click.Context, backend: str | None) -> None:
     help="http is Streamable HTTP; sse is its older form, for clients that know no other.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="0 takes a free one.")
-@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@choosing
+@click.pass_context
 @told
-def serve(transport: str, port: int, backend: str | None) -> None:
+def serve(context: click.Context, transport: str, port: int, **chosen: Any) -> None:
     """Serve the MCP tools over stdio, or over HTTP on loopback behind a token."""
     from assaykit.cli import serving
 
-    settings = Settings.from_environment(os.environ, backend=backend)
+    # `assaykit --read-only serve` means what `assaykit serve --read-only` means.
+    both = {name: value or context.obj[name] for name, value in chosen.items()}
+    settings = Settings.from_environment(os.environ, **both)
     if transport == "stdio":
         serving.serve_stdio(settings)
     else:

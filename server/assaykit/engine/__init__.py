@@ -83,6 +83,6 @@ def make_private(folder: Path) -> None:
             folder.chmod(0o700)
     except OSError as error:
         raise Unavailable(
-            f"The folder {str(folder)!r} cannot be used: {error.strerror}.",
+            f"The folder that keeps the data cannot be used: {error.strerror}.",
             "Set ASSAYKIT_HOME to a folder that you may write to.",
         ) from error

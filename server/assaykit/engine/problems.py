@@ -20,20 +20,25 @@ class TooLarge(Invalid):
     status = 413
 
 
-def problem(status: int, title: str, detail: str, instance: str) -> Response:
-    """One error body."""
-    return JSONResponse(
-        {"title": title, "status": status, "type": "about:blank", "detail": detail, "instance": instance},
-        status_code=status,
-        media_type=PROBLEM_JSON,
-    )
+def problem(status: int, title: str, detail: str, instance: str, following: str = "") -> Response:
+    """One error body. `following`, the next step, closes the detail and stands alone under `next` too."""
+    body = {
+        "title": title,
+        "status": status,
+        "type": "about:blank",
+        "detail": f"{detail} {following}".strip(),
+        "instance": instance,
+    }
+    if following:
+        body["next"] = following
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_JSON)
 
 
 async def explain(request: Request, error: Exception) -> Response:
-    """The body for an error of ours: what is wrong and what to do next, as one detail text."""
+    """The body for an error of ours: what is wrong and what to do next."""
     if not isinstance(error, AssayError):
         raise error
-    response = problem(error.status, type(error).__name__, str(error), request.url.path)
+    response = problem(error.status, type(error).__name__, error.message, request.url.path, error.next)
     if error.status == 401:  # noqa: PLR2004
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -1,16 +1,51 @@
-"""Toolset admin: where a session works, and with what."""
+"""Toolset admin: where a session works, and with what; and what is deleted for good."""
 
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 
 from assaykit import __version__
+from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.names import (
+    ANNOTATION_CONFIG,
+    DATASET,
+    EXPERIMENT,
+    INTEGRATION,
+    JUDGE,
+    PROJECT,
+    PROMPT,
+    Kind,
+    Named,
+)
+from assaykit.session import Session
+from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, ListLimit, SaveTo
+from assaykit.tools.fields import Here, ListLimit, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
+
+DeletableKind = Literal["project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config"]
+
+
+class _Deletable(NamedTuple):
+    kind: Kind
+    goes_too: str
+
+
+_DELETABLE: dict[DeletableKind, _Deletable] = {
+    "project": _Deletable(PROJECT, "its spans, verdicts and tasks"),
+    "dataset": _Deletable(DATASET, "its examples, experiments and tasks"),
+    "experiment": _Deletable(EXPERIMENT, "its runs and their verdicts"),
+    "judge": _Deletable(JUDGE, "all its versions"),
+    "integration": _Deletable(INTEGRATION, "the use of it by every judge"),
+    "prompt": _Deletable(PROMPT, "all its versions and labels"),
+    "annotation_config": _Deletable(ANNOTATION_CONFIG, "the choice of its labels"),
+}
 
 
 @tool("read")
@@ -40,7 +75,7 @@ async def get_status(here: Here) -> Reply:
     return Reply(bullets(lines), data)
 
 
-@tool("read")
+@tool("read", default=False)
 async def list_spaces(
     here: Here,
     name: str | None = None,
@@ -88,3 +123,41 @@ def _first_step(store: StoreStatus) -> str:
     if store.spans == 0:
         return "Next: start `assaykit engine` and send spans to its /v1/traces, or run `assaykit demo`."
     return "Next: `list_projects`, then `search_spans`."
+
+
+async def _found(here: Here, kind: DeletableKind, name: str, space: Space) -> Named:
+    # Integrations belong to the account; everything else is looked for in a space.
+    within = None if kind == "integration" else await here.space(space)
+    return await here.names.exactly(_DELETABLE[kind].kind, name, within)
+
+
+async def _sure(
+    ctx: Context[Session], found: Annotated[Named, Resolve(_found)], kind: DeletableKind, confirm: str | None
+) -> Sure | Elicit[Sure]:
+    what = _DELETABLE[kind]
+    return before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
+
+
+@tool("delete", default=False)
+async def delete_resource(
+    here: Here,
+    found: Annotated[Named, Resolve(_found)],
+    sure: Annotated[Answer, Resolve(_sure)],
+    kind: DeletableKind,
+    name: ExactName,  # noqa: ARG001  (a resolver reads it)
+    confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
+    space: Space = None,  # noqa: ARG001  (a resolver reads it)
+) -> Reply:
+    """Delete one thing for good. The user is asked where the client can show a question.
+
+    Source: REST v2 `DELETE` of projects, datasets, experiments, evaluators, AI integrations, prompts and
+    annotation configs.
+    Raises: NotFound, Ambiguous, Conflict, Invalid.
+    """
+    noun, at = _DELETABLE[kind].kind.noun, _DELETABLE[kind].kind.at
+    data = {**here.source(), "kind": kind, "id": found.id, "name": found.name}
+    if not agreed(sure):
+        return Reply(f"Not deleted: {refused(sure)}.", {**data, "deleted": False})
+    await here.api.delete(at + path(found.id))
+    here.names.forget()
+    return Reply(f"Deleted the {noun} {found.name!r} ({found.id}).", {**data, "deleted": True})

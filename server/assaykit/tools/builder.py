@@ -17,11 +17,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
+from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from assaykit import tools
-from assaykit.errors import AssayError, Invalid, NotFound
+from assaykit.errors import AssayError, Invalid, NotFound, Unavailable
 from assaykit.session import Session
 from assaykit.tools.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
@@ -31,17 +32,26 @@ Function = Callable[..., Awaitable[Reply]]
 
 
 class Definition(NamedTuple):
-    """A function that is a tool, and what calling it does to the world."""
+    """A function that is a tool, what calling it does to the world, and whether it is shown without being asked for."""
 
     function: Function
     effect: Effect
+    default: bool = True
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self.function.__name__
 
 
-def tool(effect: Effect) -> Callable[[Function], Definition]:
-    """Mark a function as a tool. Its name, docstring and arguments are the tool's."""
+def tool(effect: Effect, *, default: bool = True) -> Callable[[Function], Definition]:
+    """Mark a function as a tool. Its name, docstring and arguments are the tool's.
+
+    Every conversation pays for the tools of the default set, so what few jobs need is not in it.
+    """
 
     def mark(function: Function) -> Definition:
-        return Definition(function, effect)
+        return Definition(function, effect, default)
 
     return mark
 
@@ -58,11 +68,11 @@ def discover() -> Iterator[tuple[str, Definition]]:
 @cache
 def build(definition: Definition) -> Tool:
     """The tool as the SDK wants it; it knows nothing of its server, so all servers of a process share it."""
-    function, effect = definition
+    function = definition.function
     built = _Tool.from_function(
         function,
         description=_description(function),
-        annotations=_annotations(effect),
+        annotations=_annotations(definition.effect),
         structured_output=False,
     )
     model = built.fn_metadata.arg_model
@@ -143,6 +153,12 @@ def _takes_text(annotation: Any) -> bool:
     return str in options
 
 
+_UNANSWERED = Unavailable(
+    "The client took the question to the user and gave back no usable answer, so nothing was done.",
+    "Ask the user in the conversation, and see whether the client can show forms.",
+)
+
+
 class _Tool(Tool):
     """The SDK's tool with our validation in front, our errors and our results behind."""
 
@@ -161,7 +177,11 @@ class _Tool(Tool):
             raise self._told(self._refusal(error)) from error
         except UnexpectedToolError as error:
             raise self._explained(error.__cause__, context) from error.__cause__
+        except (ToolError, MCPError) as error:
+            # Nothing of ours raises these: a question to the user came back as a failure, or as no answer to it.
+            raise self._told(_UNANSWERED) from error
         if isinstance(result, InputRequiredResult):
+            # The question travels to the user; the client calls again with the answer, and with the same arguments.
             return result
         reply = cast("Reply", result)
         return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=reply.data)

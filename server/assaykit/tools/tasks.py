@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.judge.score import variables
-from assaykit.names import Named
+from assaykit.names import TASK, Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
 from assaykit.session import Session
+from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
 from assaykit.tools.evaluators import (
     EvaluatorChoice,
@@ -369,3 +372,35 @@ async def _experiments(
     if len(of_datasets) > 1 or None in of_datasets:
         raise Invalid("The experiments do not belong to one dataset.", "Make one task for each dataset.")
     return of_datasets.pop() or "", chosen
+
+
+async def _to_delete(here: Here, task: str, space: Space) -> Named:
+    return await here.names.exactly(TASK, task, await here.space(space))
+
+
+async def _sure(
+    ctx: Context[Session], found: Annotated[Named, Resolve(_to_delete)], confirm: str | None
+) -> Sure | Elicit[Sure]:
+    return before_deleting(ctx, "task", found, "its runs; verdicts stay", confirm)
+
+
+@tool("delete", default=False)
+async def delete_task(
+    here: Here,
+    found: Annotated[Named, Resolve(_to_delete)],
+    sure: Annotated[Answer, Resolve(_sure)],
+    task: ExactName,  # noqa: ARG001  (a resolver reads it)
+    confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
+    space: Space = None,  # noqa: ARG001  (a resolver reads it)
+) -> Reply:
+    """Delete a task and its runs for good; the verdicts stay. The user is asked where the client can show a question.
+
+    Source: REST v2 `DELETE /v2/tasks/{id}`.
+    Raises: NotFound, Ambiguous, Invalid.
+    """
+    data = {**here.source(), "task": {"id": found.id, "name": found.name}}
+    if not agreed(sure):
+        return Reply(f"Not deleted: {refused(sure)}.", {**data, "deleted": False})
+    await here.api.delete(path("v2", "tasks", found.id))
+    here.names.forget()
+    return Reply(f"Deleted the task {found.name!r} ({found.id}).", {**data, "deleted": True})

@@ -38,7 +38,7 @@ async def wait_for(here: Session, ctx: Calls, run: TaskRun, wait_s: float, every
     total = None
     with anyio.move_on_after(wait_s):
         # The first looks come quickly: a short run should not cost a whole interval.
-        pause = min(0.1, every_s)
+        pause = min(0.05, every_s)
         while not run.is_final:
             total = total or await _total(here, run)
             await ctx.report_progress(run.rows_done, total, f"{run.rows_done} rows done")

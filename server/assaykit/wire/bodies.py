@@ -81,10 +81,14 @@ class Page(ReplyBody, Generic[Row]):
 
 
 class Problem(ReplyBody):
-    """An error body (RFC 9457, `application/problem+json`)."""
+    """An error body (RFC 9457, `application/problem+json`).
+
+    `next`, the step that helps, is the engine's own; it closes `detail` too, for clients that know only that.
+    """
 
     title: str | None = None
     status: int | None = None
     type: str | None = None
     detail: str | None = None
     instance: str | None = None
+    next: str | None = None

@@ -14,18 +14,25 @@ from assaykit.errors import Unsupported
 from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
 
 
+def _without_null(entries: object) -> object:
+    if isinstance(entries, list) and None in cast("list[object]", entries):
+        raise ValueError(
+            "an entry is null and names no evaluator; with the arize SDK, wrap it: "
+            "TaskEvaluatorInput(SpanEvaluatorInput(evaluator_id=...))"
+        )
+    return cast("object", entries)
+
+
 class _CreateTask(CreateTaskRequest):
     """The request, with a word about the null that `TaskEvaluatorInput(evaluator_id=...)` of the `arize` SDK sends."""
 
-    @field_validator("evaluators", mode="before")
-    @classmethod
-    def _has_no_null(cls, entries: object) -> object:
-        if isinstance(entries, list) and None in cast("list[object]", entries):
-            raise ValueError(
-                "an entry is null and names no evaluator; with the arize SDK, wrap it: "
-                "TaskEvaluatorInput(SpanEvaluatorInput(evaluator_id=...))"
-            )
-        return cast("object", entries)
+    _has_no_null = field_validator("evaluators", mode="before")(_without_null)
+
+
+class _UpdateTask(UpdateTaskRequest):
+    """The same for an update."""
+
+    _has_no_null = field_validator("evaluators", mode="before")(_without_null)
 
 
 async def list_tasks(request: Request) -> Response:
@@ -61,7 +68,7 @@ async def get_task(request: Request) -> Response:
 
 async def update_task(request: Request) -> Response:
     """`PATCH /v2/tasks/{task_id}`: what is left out stays; only the filters can be cleared by null."""
-    wanted = await body(request, UpdateTaskRequest)
+    wanted = await body(request, _UpdateTask)
     if not wanted.model_fields_set:
         raise Malformed("The body changes nothing.", "Send the fields to change.")
     for name in wanted.model_fields_set - {"query_filter", "query_filters"}:

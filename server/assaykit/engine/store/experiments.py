@@ -23,6 +23,7 @@ from assaykit.wire.experiments import (
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
+from assaykit.wire.spans import Annotation
 
 _ROWS_AT_A_TIME = 500
 
@@ -126,11 +127,8 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
-    found = [_run(row, verdicts.get(row.id, {})) for row in rows]
-    return ExperimentRunPage(
-        experiment_runs=[run.model_copy(update={"annotations": said.get(run.id, [])}) for run in found],
-        pagination=pagination,
-    )
+    found = [_run(row, verdicts.get(row.id, {}), said.get(row.id, [])) for row in rows]
+    return ExperimentRunPage(experiment_runs=found, pagination=pagination)
 
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
@@ -156,12 +154,14 @@ def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str
 
 def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
     examples = datasets.example_columns(connection, {row.example_id for row in rows if row.example_id is not None})
     full: list[dict[str, Any]] = []
     for row in rows:
         example = examples.get(row.example_id, {})
         columns = {f"dataset.{column}": value for column, value in example.items()}
-        full.append(example | columns | _columns(row, verdicts.get(row.id, {})))
+        noted = annotations.columns(said.get(row.id, ()))
+        full.append(example | columns | _columns(row, verdicts.get(row.id, {})) | noted)
     return full
 
 
@@ -187,6 +187,12 @@ def _insert_runs(
             raise Invalid(
                 f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
                 "Each run of a dataset's experiment names the example it belongs to.",
+            )
+    for position, run in enumerate(runs, start=1):
+        if "annotations" in (run.model_extra or {}):
+            raise Invalid(
+                f"Run {position} has the system field annotations.",
+                "Leave it out or rename it; POST /v2/experiments/{id}/runs/annotate writes annotations.",
             )
     run_ids = [str(uuid.uuid4()) for _ in runs]
     connection.execute(
@@ -224,8 +230,8 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
     )
 
 
-def _run(row: sa.Row[Any], verdicts: dict[str, Any]) -> ExperimentRun:
-    return ExperimentRun.model_validate(_columns(row, verdicts))
+def _run(row: sa.Row[Any], verdicts: dict[str, Any], said: list[Annotation]) -> ExperimentRun:
+    return ExperimentRun.model_validate({**_columns(row, verdicts), "annotations": said})
 
 
 def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:

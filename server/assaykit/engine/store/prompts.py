@@ -115,7 +115,7 @@ def labelled(connection: sa.Connection, prompt_id: str, label: str) -> PromptVer
     """
     name = _row(connection, prompt_id).name
     every = sa.select(prompt_labels.c.label, prompt_labels.c.version_id).where(prompt_labels.c.prompt_id == prompt_id)
-    found = dict(connection.execute(every.order_by(prompt_labels.c.label)).tuples().all())
+    found = {row.label: row.version_id for row in connection.execute(every.order_by(prompt_labels.c.label))}
     if label not in found:
         there = ", ".join(repr(each) for each in found) or "none"
         raise NotFound(f"Prompt {name!r} has no label {label!r}; it has {there}.", "Labels are case-sensitive.")

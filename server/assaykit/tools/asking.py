@@ -1,0 +1,67 @@
+"""Asking the person at the client before something is done that cannot be undone.
+
+The model fills in arguments, so an argument is no consent. Where the client can show a form, a person answers it; where
+it cannot, the model has to repeat the name of what goes, and the host's own approval of the call is the guard.
+"""
+
+from typing import Annotated
+
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit
+from pydantic import BaseModel, Field
+
+from assaykit.errors import Invalid
+from assaykit.names import Named
+from assaykit.session import Session
+
+ExactName = Annotated[str, Field(description="Exact name or id")]
+Confirm = Annotated[str | None, Field(description="The name again, where no person can be asked")]
+
+
+class Sure(BaseModel):
+    """The form. One field, since some clients hang on an empty one."""
+
+    yes: bool = Field(title="Yes, do it")
+
+
+Answer = ElicitationResult[Sure]
+"""What came back: accepted with the form, declined or cancelled."""
+
+
+def can_ask(ctx: Context[Session]) -> bool:
+    """Whether the client shows forms. A bare `elicitation: {}` says so, one for URLs alone does not."""
+    declared = ctx.client_capabilities.elicitation if ctx.client_capabilities is not None else None
+    return declared is not None and (declared.form is not None or declared.url is None)
+
+
+def before_deleting(
+    ctx: Context[Session], noun: str, named: Named, goes_too: str, confirm: str | None
+) -> Sure | Elicit[Sure]:
+    """The question, or consent without one: `confirm` counts only where nobody can be asked.
+
+    Raises:
+        Invalid: nobody can be asked, and `confirm` is not the name.
+    """
+    where = "Arize AX" if ctx.request_context.lifespan_context.api.backend == "ax" else "the embedded engine"
+    what = f"the {noun} {named.name!r} ({named.id})"
+    if can_ask(ctx):
+        return Elicit(f"Delete {what} from {where}, with {goes_too}? This cannot be undone.", Sure)
+    if confirm != named.name:
+        raise Invalid(
+            f"Deleting {what} takes {goes_too} with it and cannot be undone, so confirm has to be its name.",
+            f"Ask the user; then call again with confirm={named.name!r}.",
+        )
+    return Sure(yes=True)
+
+
+def agreed(answer: Answer) -> bool:
+    """Whether the answer is a yes."""
+    return isinstance(answer, AcceptedElicitation) and answer.data.yes
+
+
+def refused(answer: Answer) -> str:
+    """An answer that is no yes, in words."""
+    return {"decline": "the user declined", "cancel": "the user closed the question"}.get(
+        answer.action, "the user did not tick the box"
+    )

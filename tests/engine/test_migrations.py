@@ -1,0 +1,77 @@
+"""A store of an older schema is brought up to date with all its rows."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from tests.engine.rest import opened
+
+from assaykit.engine import STORE
+from assaykit.engine.store import migrations
+
+ROWS = {
+    "spaces": {"n": 1, "id": "sp", "created_ns": 1, "name": "default"},
+    "projects": {"n": 1, "id": "pr", "created_ns": 2, "space_id": "sp", "name": "shop"},
+    "integrations": {
+        "n": 4,
+        "id": "in",
+        "created_ns": 3,
+        "name": "openai",
+        "provider": "OPEN_AI",
+        "base_url": "https://old.example.com",
+        "secret_ref": "env:OPENAI_API_KEY",
+        "model_names": "[]",
+        "updated_ns": 3,
+    },
+    "evals": {
+        "scope_id": "pr",
+        "level": "SPAN",
+        "target_id": "s1",
+        "name": "tone",
+        "label": "good",
+        "score": 1.0,
+        "explanation": None,
+        "metadata": "{}",
+        "updated_ns": 5,
+    },
+    "counters": {"kind": "LlmIntegration", "last": 4},
+}
+"""One row of some tables, as schema 0001 holds it."""
+
+
+def old_store(path: Path) -> None:
+    """A file at schema 0001 with those rows."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for table, row in ROWS.items():
+            marks = ", ".join(f":{column}" for column in row)
+            connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"), row)  # noqa: S608  (our own names)
+    engine.dispose()
+
+
+async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tmp_path: Path) -> None:
+    old_store(tmp_path / STORE)
+    async with opened(tmp_path) as rest:
+        assert (await rest.get("/x/status"))["schema_version"] == migrations.HEAD
+    engine = sa.create_engine(f"sqlite:///{tmp_path / STORE}")
+    with engine.connect() as connection:
+        found = {table: dict(connection.execute(sa.text(f"SELECT * FROM {table}")).mappings().one()) for table in ROWS}  # noqa: S608  (our own names)
+    engine.dispose()
+    added = {"headers": None, "function_calling": 1, "default_models": 1, "follows_environment": 1}
+    expected = ROWS | {"integrations": ROWS["integrations"] | added}
+    del found["counters"], expected["counters"]
+    assert found == expected
+
+
+async def test_an_older_integration_still_follows_the_environment(tmp_path: Path) -> None:
+    old_store(tmp_path / STORE)
+    environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://new.example.com"}
+    async with opened(tmp_path, environment) as rest:
+        (found,) = (await rest.get("/v2/ai-integrations"))["ai_integrations"]
+    assert (found["id"], found["base_url"]) == ("in", "https://new.example.com")
+    assert (found["enable_default_models"], found["function_calling_enabled"]) == (True, True)
