@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from assaykit.errors import Invalid
-from assaykit.windows import parse
+from assaykit.windows import between, parse
 
 NOW = datetime(2026, 5, 20, 14, 30, tzinfo=UTC)
 
@@ -77,3 +77,25 @@ def test_a_long_text_is_clipped_in_the_refusal() -> None:
 
 def test_a_window_is_shown_to_the_minute() -> None:
     assert str(parse("last 7 days", NOW)) == "2026-05-13 14:30 to 2026-05-20 14:30 UTC"
+
+
+def test_two_moments_are_read_alone_or_together() -> None:
+    assert between("2026-05-01", "2026-05-02") == (at(2026, 5, 1), at(2026, 5, 3) - timedelta(microseconds=1))
+    assert between(" 2026-05-01T10:00:00+02:00 ", None) == (at(2026, 5, 1, 8), None)
+    assert between(None, "2026-05-01T08:00") == (None, at(2026, 5, 1, 8))
+    assert between(None, None) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("soon", None, "The window 'soon' is not understood."),
+        ("1969-12-31", None, "The moment '1969-12-31' lies too far away."),
+        (None, "9999-12-31", "The moment '9999-12-31' lies too far away."),
+        ("2026-05-02", "2026-05-01", "The window '2026-05-02' to '2026-05-01' ends before it starts."),
+    ],
+)
+def test_moments_that_make_no_window_are_refused(start: str | None, end: str | None, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        between(start, end)
+    assert caught.value.message == said

@@ -23,6 +23,7 @@ from assaykit.errors import (
     Unsupported,
 )
 from assaykit.wire.spaces import Space, SpacePage
+from assaykit.wire.tasks import Task, UpdateTaskRequest
 
 SPACE = {"id": "U3BhY2U6MTph", "name": "default"}
 
@@ -234,3 +235,16 @@ async def test_a_list_that_does_not_end_is_left() -> None:
     client = api(paged((["a"], "c1"), (["b"], "c1")))
     with pytest.raises(ContractBroken, match="The list /v2/spaces does not end"):
         _ = [space async for space in rows(client, "/v2/spaces", SpacePage)]
+
+
+async def test_a_change_sends_what_was_set_and_null_only_where_that_was_set() -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"id": "T25saW5lVGFzazoxOjFh", "name": "x", "type": "CODE_EVALUATION"})
+
+    await api(answer).patch("/v2/tasks/t", Task, UpdateTaskRequest(name="x", query_filter=None))
+    assert [(request.method, json.loads(request.content)) for request in sent] == [
+        ("PATCH", {"name": "x", "query_filter": None})
+    ]

@@ -192,7 +192,7 @@ async def list_experiments(
         for one in page.experiments
     ]
     where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
-    named = [f"{one['name']!r} on {one['dataset']!r}" for one in listed]
+    named = [f"{one['name']!r} on {one['dataset']!r}" if one["dataset"] else repr(one["name"]) for one in listed]
     text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
     if not listed:
         text = f"No experiment of {where} fits. `upload_experiment` makes one."
