@@ -17,7 +17,7 @@ from assaykit.judge.score import variables
 from assaykit.windows import Period
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import EvaluatorWithVersion, ManagedCodeConfig, TemplateConfig
-from assaykit.wire.experiments import ExperimentRunPage
+from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
 SAMPLE = 50
@@ -238,19 +238,26 @@ async def plan_experiments(
 
 async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
     """Every run's columns over its example's, which are also at `dataset.<column>`: what evaluators see."""
-    at = path("v2", "datasets", dataset_id, "examples")
-    examples = {
-        example.id: example.model_extra or {} async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)
-    }
+    examples = await example_columns(api, dataset_id)
     found: list[Row] = []
     for experiment_id in experiment_ids:
         at = path("v2", "experiments", experiment_id, "runs")
-        async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE):
-            example = examples.get(run.example_id or "", {})
-            of_dataset = {f"dataset.{column}": value for column, value in example.items()}
-            own = {"output": run.output, "example_id": run.example_id, "id": run.id}
-            found.append({**example, **of_dataset, **(run.model_extra or {}), **own})
+        runs = rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)
+        found += [run_row(run, examples.get(run.example_id or "", {})) async for run in runs]
     return found
+
+
+async def example_columns(api: Api, dataset_id: str) -> dict[str, Row]:
+    """The columns of every example of a dataset, by its id."""
+    at = path("v2", "datasets", dataset_id, "examples")
+    return {example.id: example.model_extra or {} async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)}
+
+
+def run_row(run: ExperimentRun, example: Row) -> Row:
+    """A run's columns over its example's, which are also at `dataset.<column>`."""
+    of_dataset = {f"dataset.{column}": value for column, value in example.items()}
+    own = {"output": run.output, "example_id": run.example_id, "id": run.id}
+    return {**example, **of_dataset, **(run.model_extra or {}), **own}
 
 
 async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Row]:

@@ -1,6 +1,7 @@
 """Time windows as people say them: "last 7 days", "yesterday", "2026-01-01..2026-01-31"."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -48,6 +49,30 @@ def parse(text: str, now: datetime) -> Period:
     if period.start > period.end:
         raise Invalid(f"The window {text[:80]!r} ends before it starts.", "Swap the two ends.")
     return period
+
+
+def between(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """Two moments as they are written, ISO 8601, UTC unless they say otherwise; a date as the end takes its whole day.
+
+    Raises:
+        Invalid: one is no moment or lies before 1970 or after 2200, or the end comes before the start.
+    """
+    found = (_within(start, _moment), _within(end, _end))
+    if found[0] is not None and found[1] is not None and found[0] > found[1]:
+        raise Invalid(f"The window {start!r} to {end!r} ends before it starts.", "Swap the two ends.")
+    return found
+
+
+def _within(text: str | None, read: Callable[[str, str], datetime]) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = read(text.strip(), text)
+    except OverflowError:
+        moment = _LATEST + timedelta(days=1)
+    if not _EARLIEST <= moment <= _LATEST:
+        raise Invalid(f"The moment {text[:80]!r} lies too far away.", "Stay between the years 1970 and 2200.")
+    return moment
 
 
 def _period(text: str, now: datetime) -> Period:

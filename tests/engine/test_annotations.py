@@ -375,6 +375,13 @@ async def test_examples_are_annotated_and_answered_with_it(rest: Rest) -> None:
     assert "[]" in str((await rest.get(f"/v2/datasets/{other}/examples"))["examples"][0]["annotations"])
 
 
+async def test_a_column_of_that_name_is_refused(rest: Rest) -> None:
+    body: Body = {"name": "d", "space_id": rest.space, "examples": [{"annotations": "mine"}]}
+    assert "annotations" in await rest.refused(422, "POST", "/v2/datasets", body)
+    body = {"name": "e", "space_id": rest.space, "experiment_runs": [{"output": "a", "annotations": "mine"}]}
+    assert "annotations" in await rest.refused(422, "POST", "/v2/experiments", body)
+
+
 async def test_annotations_go_with_what_they_are_about(rest: Rest) -> None:
     await configs(rest)
     note = {"name": "note", "text": "x"}

@@ -125,9 +125,9 @@ async def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path)
     assert (tmp_path / STORE).read_bytes() == b"somebody's notes" * 100
 
 
-async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    with pytest.raises(Unavailable, match="file") as refusal:
+    with pytest.raises(Unavailable, match="ASSAYKIT_HOME") as refusal:
         async with opened(tmp_path / "file"):
             pytest.fail("a file was taken for a folder")
     assert "ASSAYKIT_HOME" in refusal.value.next

@@ -118,6 +118,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "upload_experiment": {"file": "v.csv", "dataset": "questions", "key": "key"},
     "compare_experiments": {"experiments": ["v", "w"]},
     "trigger_backfill": {"evaluators": ["cites"], "preview": True},
+    "get_trace": {"trace": id_of("a1")},
+    "get_dataset": {"dataset": "questions"},
+    "append_examples": {"dataset": "questions", "rows": [{"key": "q2"}]},
+    "get_experiment": {"experiment": "w"},
+    "trigger_run": {"task": "first"},
+    "list_runs": {"task": "first"},
+    "update_task": {"task": "first", "query_filter": "name = 'a1'"},
     "annotate": {"name": "warm", "targets": [id_of("a1")], "score": 1},
     "create_integration": {
         "name": "own",

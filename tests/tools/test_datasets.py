@@ -15,7 +15,7 @@ async def examples(settings: Settings, dataset_id: str) -> list[dict[str, Any]]:
     """The examples as the store has them, without what the server owns."""
     async with rest(settings.home) as client:
         answer = await client.get(f"/v2/datasets/{dataset_id}/examples", params={"limit": 500})
-    owned = {"id", "created_at", "updated_at"}
+    owned = {"id", "created_at", "updated_at", "annotations"}
     return [{key: value for key, value in row.items() if key not in owned} for row in answer.json()["examples"]]
 
 

@@ -46,10 +46,15 @@ def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
             f"{lost} of {len(rows)} runs have no example_id, so they cannot be paired with other runs.",
             "Upload the experiment again with the dataset's example ids in the example_id column.",
         )
-    return [_outcome(run) for run in rows]
+    return [outcome(run) for run in rows]
 
 
-def _outcome(run: ExperimentRun) -> Outcome:
+def outcome(run: ExperimentRun) -> Outcome:
+    """One run as an outcome, whether or not it can be paired.
+
+    Raises:
+        Invalid: a score is not a number.
+    """
     example_id = run.example_id or ""
     found: dict[str, dict[str, Any]] = {}
     for column, value in (run.model_extra or {}).items():

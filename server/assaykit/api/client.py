@@ -74,12 +74,20 @@ class Api:
         """
         await self._send("DELETE", at, None, {})
 
+    async def patch(self, at: str, reply: type[Reply], body: BaseModel) -> Reply:
+        """PATCH what was set of `body`, answered as `reply`. A field set to None is sent as null, which clears it.
+
+        Raises:
+            AssayError: as `api.statuses` maps the status.
+        """
+        return self._parsed(await self._send("PATCH", at, body, {}), reply)
+
     async def _send(
         self, method: str, at: str, body: BaseModel | None, query: Mapping[str, str | int | None]
     ) -> httpx.Response:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
-        content = None if body is None else body.model_dump_json(exclude_none=True)
+        content = None if body is None else _written(body, method)
         headers = None if content is None else {"content-type": "application/json"}
         try:
             with anyio.fail_after(self._deadline_s):
@@ -107,6 +115,10 @@ class Api:
 
     def _who(self) -> str:
         return "Arize AX" if self.backend == "ax" else "The embedded engine"
+
+
+def _written(body: BaseModel, method: str) -> str:
+    return body.model_dump_json(exclude_unset=True) if method == "PATCH" else body.model_dump_json(exclude_none=True)
 
 
 def _again(method: str) -> str:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -26,8 +27,9 @@ from assaykit.errors import Unavailable
 
 KEY = "demo"
 START_DEADLINE_S = 30
-TEXT_LINES = 14
-TEXT_WIDTH = 150
+TEXT_LINES = 18
+TEXT_WIDTH = 112
+LINES_OF_ONE = 3
 ANSWERS = "name = 'write_answer'"
 
 
@@ -140,7 +142,7 @@ async def _compare(show: "_Show") -> None:
     names = ["variant-a", "variant-b"]
     await show.call(
         "compare_experiments",
-        lines=40,
+        lines=46,
         experiments=names,
         positive={"cites_policy": "yes"},
         directions={"cites_policy": "MAXIMIZE"},
@@ -160,9 +162,9 @@ class _Show:
         text = _text(result)
         if result.is_error:
             raise Unavailable(f"{tool} failed: {text}", "This is a fault in assaykit; please report it.")
-        told = text.splitlines()
+        told = [part for line in text.splitlines() for part in _wrapped(line)]
         for line in told[:lines]:
-            click.echo("  " + (line if len(line) <= TEXT_WIDTH else line[: TEXT_WIDTH - 1] + "…"))
+            click.echo(f"  {line}")
         if len(told) > lines:
             click.echo(f"  … {len(told) - lines} more lines")
         return result.structured_content or {}
@@ -170,6 +172,11 @@ class _Show:
     async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
         whole = f" of {total:g}" if total else ""
         click.echo(f"  … {progress:g}{whole} {message or ''}".rstrip())
+
+
+def _wrapped(line: str) -> list[str]:
+    """The line in the width of a page; what would need more than a few lines is cut."""
+    return textwrap.wrap(line, TEXT_WIDTH, subsequent_indent="  ", max_lines=LINES_OF_ONE, placeholder=" …") or [""]
 
 
 def _text(result: CallToolResult) -> str:

@@ -1,6 +1,6 @@
 """Toolset experiments: results of a variant, brought in and compared."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -8,27 +8,32 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.compare import Variant, compare
-from assaykit.analysis.rows import outcomes
+from assaykit.analysis.ordering import worst_first
+from assaykit.analysis.rows import Outcome, outcome, outcomes
 from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import AssayError, Conflict, Invalid
+from assaykit.errors import AssayError, Conflict, Invalid, NotFound
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, ExperimentRows, experiment_rows
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import Row
 from assaykit.names import Named
+from assaykit.plans import example_columns
 from assaykit.report.text import comparison_text
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import File, Here, Space
-from assaykit.tools.replies import Reply, fenced, one_line
+from assaykit.tools.fields import File, Here, Limit, ListLimit, SaveTo, Space
+from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.outcomes import counts_of, flat, line, summary, taken, told
+from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire.datasets import DatasetExample, ExamplePage
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
     ExperimentPage,
+    ExperimentRun,
     ExperimentRunInput,
     ExperimentRunPage,
     ExperimentWithRunIds,
@@ -139,7 +144,7 @@ async def compare_experiments(
         raise Invalid("A comparison needs two different experiments.", "Name a second one.")
     await _require_one_dataset(here, named)
     variants = [Variant(one.name, outcomes(await _runs(here, one))) for one in named]
-    known = await _directions(here, within, variants)
+    known = await _directions(here, within, [row for variant in variants for row in variant.outcomes])
     comparison = await anyio.to_thread.run_sync(
         lambda: compare(
             variants[0],
@@ -152,6 +157,107 @@ async def compare_experiments(
     )
     facts = comparison.as_dict()
     return Reply(fenced([comparison_text(comparison)]), {**here.source(within), "comparison": facts})
+
+
+@tool("read")
+async def list_experiments(
+    here: Here,
+    dataset: str | None = None,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List the experiments of a dataset, or of all datasets.
+
+    Source: REST v2 `GET /v2/experiments`.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    target = None if dataset is None else await here.names.dataset(dataset, within)
+    query = {"space_id": within.id} if target is None else {"dataset_id": target.id}
+    query |= {} if name is None else {"name": name}
+    if save_to is not None:
+        found = rows(here.api, "/v2/experiments", ExperimentPage, query)
+        return await save(here, save_to, cursor, found, plain, "experiments", here.source(within))
+    page = await here.api.get("/v2/experiments", ExperimentPage, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    listed = [
+        {"id": one.id, "name": one.name, "dataset": await _dataset_name(here, within, one)} for one in page.experiments
+    ]
+    where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
+    named = [f"{one['name']!r} on {one['dataset']!r}" for one in listed]
+    text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
+    if not listed:
+        text = f"No experiment of {where} fits. `upload_experiment` makes one."
+    return Reply(text, {**here.source(within), "experiments": listed, "next_cursor": following})
+
+
+@tool("read")
+async def get_experiment(
+    here: Here,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    filter: Annotated[str | None, Field(description="eval.tone.label = 'rude'")] = None,  # noqa: A002
+    failures_first: bool = True,
+    limit: Limit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """Show an experiment's rows: output, error, verdicts. Errors come first, then the worst scores.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: NotFound, Ambiguous, Invalid.
+    """
+    within = await here.space(space)
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    named = await here.names.experiment(experiment, within, dataset_id)
+    start = _offset(cursor)
+    runs = await _runs(here, named)
+    kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
+    read = [outcome(run) for run in kept]
+    directions = await _directions(here, within, read) if failures_first else {}
+    order = worst_first(read, directions) if failures_first else range(len(read))
+    facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
+    if save_to is not None:
+        found = _each([kept[position] for position in order])
+        return await save(here, save_to, cursor, found, flat, "rows", facts)
+    shown = [told(kept[position], read[position]) for position in order[start : start + limit]]
+    following = str(start + limit) if start + limit < len(kept) else None
+    of_all = f" that fit, of {len(runs)}" if filter is not None else ""
+    head = f"Experiment {named.name!r}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
+    counts = counts_of(read)
+    text = f"{head}\n{bullets(summary(read, counts, directions))}\n{fenced(line(row) for row in shown)}"
+    return Reply(text, {**facts, "evaluators": counts, "runs": shown, "next_cursor": following})
+
+
+def _offset(cursor: str | None) -> int:
+    """Raises: Invalid: it is no cursor of this list, which counts rows."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):  # noqa: PLR2004  (no list is longer)
+        raise Invalid(f"{one_line(cursor, 60)!r} is not a cursor that this list gave.", "Leave it out to begin anew.")
+    return int(cursor)
+
+
+async def _each(runs: Sequence[ExperimentRun]) -> AsyncGenerator[ExperimentRun]:
+    for run in runs:
+        yield run
+
+
+async def _example_columns(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:
+    found = await here.api.get(path("v2", "experiments", experiment.id), Experiment)
+    return {} if found.dataset_id is None else await example_columns(here.api, found.dataset_id)
+
+
+async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:
+    """The dataset by name; one request for each that is new."""
+    try:
+        return None if experiment.dataset_id is None else (await here.names.dataset(experiment.dataset_id, within)).name
+    except NotFound:
+        return experiment.dataset_id
 
 
 def _examples_of(dataset: Named) -> str:
@@ -247,15 +353,17 @@ async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:
         )
 
 
-async def _runs(here: Session, experiment: Named) -> list[Any]:
+async def _runs(here: Session, experiment: Named) -> list[ExperimentRun]:
     at = path("v2", "experiments", experiment.id, "runs")
     return [run async for run in rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
 
 
-async def _directions(here: Session, within: Named, variants: Sequence[Variant]) -> dict[str, Direction]:
+async def _directions(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:
     """The directions of evaluators that are judges of this space: a judge says which way is better."""
-    seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
+    seen = {name for row in read for name in row.evaluations}
     found: dict[str, Direction] = {}
+    if not seen:
+        return found
     async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id}):
         if judge.name not in seen:
             continue

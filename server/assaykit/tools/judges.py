@@ -7,14 +7,15 @@ from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Conflict, NotFound, Unsupported
+from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge import templates
 from assaykit.judge.columns import as_text, resolve
 from assaykit.plans import SpanQuery, Wanted, mappings_for, sample_rows
 from assaykit.recipes import Recipe, version_of
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Mappings, Project, Space, Window
+from assaykit.tools.fields import Filter, Here, Mappings, Project, SaveTo, Space, Window
+from assaykit.tools.listing import plain, save
 from assaykit.tools.replies import Reply, fenced, one_line
 from assaykit.windows import parse
 from assaykit.wire.evaluators import (
@@ -40,14 +41,20 @@ PREVIEW_ROWS = 10
 async def list_judges(
     here: Here,
     judge: Annotated[str | None, Field(description="This one in full")] = None,
+    save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
     """List the judges and code evaluators of a space, and the catalogue of ready-made judges.
 
     Source: REST v2 `GET /v2/evaluators`, `GET /v2/evaluator-templates`.
-    Raises: NotFound.
+    Raises: NotFound, Invalid.
     """
     within = await here.space(space)
+    if save_to is not None:
+        if judge is not None:
+            raise Invalid("save_to writes the list, and judge shows one in full.", "Leave one of them out.")
+        every = rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id})
+        return await save(here, save_to, None, every, plain, "judges", here.source(within))
     catalogue = (await here.api.get("/v2/evaluator-templates", EvaluatorTemplates)).evaluator_templates
     if judge is not None:
         return await _in_full(here, judge, space, catalogue)

@@ -1,44 +1,46 @@
 """Toolset runs: one pass of a task over its rows, from trigger to outcome."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Annotated, Any, NamedTuple
 
-import anyio
-from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid, NotFound
+from assaykit.errors import Invalid
 from assaykit.names import Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Mappings, Project, Space, Window
-from assaykit.tools.replies import Reply, bullets, fenced, one_line
-from assaykit.tools.tasks import (
+from assaykit.tools.evaluators import (
     entries,
-    one_run,
-    rate_of,
     refuse_empty,
     task_type,
     wanted_evaluators,
+    wanted_of,
     warnings,
 )
-from assaykit.windows import Period, parse
-from assaykit.wire.evaluators import EvaluatorWithVersion
-from assaykit.wire.local import RunReport
-from assaykit.wire.runs import DEFAULT_MAX_SPANS, TaskRun, TriggerEvaluationRequest
+from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space, Window
+from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.replies import Reply, bullets
+from assaykit.tools.tasks import one_run, rate_of
+from assaykit.tools.waiting import Calls, run_of, told_of, wait_for
+from assaykit.windows import Period, between, parse
+from assaykit.wire.runs import (
+    DEFAULT_MAX_SPANS,
+    RunStatus,
+    TaskRun,
+    TaskRunPage,
+    TriggerEvaluationRequest,
+    TriggerRunExperimentRequest,
+)
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
 
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
-CAUSES_SHOWN = 5
 NAME_LIMIT = 240
 """Characters of a name we make up: a number may follow within the contract's 255."""
-
-Calls = Context[Session]
 
 
 @tool("add")
@@ -93,8 +95,99 @@ async def trigger_backfill(
     facts |= {"task": found.name, "run": run.model_dump(mode="json", exclude_none=True)}
     if not wait:
         return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
-    text, data = await _told(here, await _wait(here, ctx, run, wait))
+    text, data = await told_of(here, await wait_for(here, ctx, run, wait))
     return Reply(f"{head}\n{text}", {**facts, **data})
+
+
+@tool("add")
+async def trigger_run(
+    here: Here,
+    ctx: Calls,
+    task: str | None = None,
+    window: Window = None,
+    data_start_time: str | None = None,
+    data_end_time: str | None = None,
+    max_spans: Annotated[int | None, Field(ge=1)] = None,
+    override_evaluations: bool = False,
+    experiments: list[str] | None = None,
+    experiment_name: str | None = None,
+    dataset_version_id: str | None = None,
+    example_ids: list[str] | None = None,
+    max_examples: Annotated[int | None, Field(ge=1)] = None,
+    tracing_metadata: dict[str, str] | None = None,
+    evaluation_tasks: list[str] | None = None,
+    wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
+    space: Space = None,
+) -> Reply:
+    """Run any task once, with what its type takes: spans since its last run unless a window is given.
+
+    experiment_name and what follows it is for RUN_EXPERIMENT tasks.
+
+    Source: REST v2 `POST /v2/tasks/{id}/trigger`.
+    Raises: Invalid, NotFound.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    moments = {"window": window, "data_start_time": data_start_time, "data_end_time": data_end_time}
+    selected = {"override_evaluations": override_evaluations or None, "max_spans": max_spans}
+    of_examples = {
+        "dataset_version_id": dataset_version_id,
+        "example_ids": example_ids,
+        "max_examples": max_examples,
+        "tracing_metadata": tracing_metadata,
+    }
+    asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
+    body: TriggerEvaluationRequest | TriggerRunExperimentRequest
+    if found.type == "RUN_EXPERIMENT":
+        refuse_foreign(found, {**moments, **selected, "experiments": experiments}, "evaluation tasks")
+        if experiment_name is None:
+            raise Invalid(f"Task {found.name!r} makes an experiment, which needs a name.", "Pass experiment_name.")
+        tasks = [(await here.names.task(one, within)).id for one in evaluation_tasks or ()] or None
+        body = TriggerRunExperimentRequest(
+            experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=tasks
+        )
+    else:
+        refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
+        within_time = await _rows_asked(here, within, found, moments, experiments)
+        body = TriggerEvaluationRequest(**within_time, **_given(selected))
+    run = await here.api.post(path("v2", "tasks", found.id, "trigger"), TaskRun, body)
+    head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}."
+    facts = {**here.source(within), "task": found.name, "run": plain(run)}
+    if not wait:
+        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
+    text, data = await told_of(here, await wait_for(here, ctx, run, wait))
+    return Reply(f"{head}\n{text}", {**facts, **data})
+
+
+@tool("read")
+async def list_runs(
+    here: Here,
+    task: str | None = None,
+    status: RunStatus | None = None,
+    limit: ListLimit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List a task's runs, newest first, with their counts.
+
+    Source: REST v2 `GET /v2/tasks/{id}/runs`.
+    Raises: NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    at = path("v2", "tasks", named.id, "runs")
+    facts = {**here.source(within), "task": named.name}
+    if save_to is not None:
+        found = rows(here.api, at, TaskRunPage, {"status": status})
+        return await save(here, save_to, cursor, found, plain, "runs", facts)
+    page = await here.api.get(at, TaskRunPage, limit=limit, cursor=cursor, status=status)
+    following = next_of(page)
+    lines = [_one_of_several(run) for run in page.task_runs]
+    what = f"{status} run(s)" if status else "run(s)"
+    text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
+    return Reply(text, {**facts, "runs": [plain(run) for run in page.task_runs], "next_cursor": following})
 
 
 @tool("read")
@@ -104,7 +197,7 @@ async def get_run(here: Here, run: str) -> Reply:
     Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report`.
     Raises: NotFound, Invalid.
     """
-    text, data = await _told(here, await _run(here, run))
+    text, data = await told_of(here, await run_of(here, run))
     return Reply(text, {**here.source(), **data})
 
 
@@ -115,7 +208,7 @@ async def cancel_run(here: Here, run: str) -> Reply:
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
     Raises: NotFound, Invalid.
     """
-    asked = await _run(here, run)
+    asked = await run_of(here, run)
     found = await here.api.post(path("v2", "task-runs", asked.id, "cancel"), TaskRun)
     return Reply(
         f"Run {one_run(found)}. What was scored stays; trigger again to score the rest.",
@@ -138,89 +231,70 @@ async def wait_for_run(
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.
     """
-    ended = await _wait(here, ctx, await _run(here, run), timeout, poll_interval)
-    text, data = await _told(here, ended)
+    ended = await wait_for(here, ctx, await run_of(here, run), timeout, poll_interval)
+    text, data = await told_of(here, ended)
     return Reply(text, {**here.source(), **data})
 
 
-async def _run(here: Session, wanted: str) -> TaskRun:
-    try:
-        return await here.api.get(path("v2", "task-runs", here.names.run(wanted)), TaskRun)
-    except NotFound:
-        raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
+def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None:
+    """Refuse what belongs to tasks of another type.
+
+    Raises:
+        Invalid: something of `given` is there; it is named.
+    """
+    if foreign := list(_given(given)):
+        verb = "belongs" if len(foreign) == 1 else "belong"
+        raise Invalid(
+            f"{' and '.join(foreign)} {verb} to {owners}; this one is {task.type}.",
+            f"Leave {'it' if len(foreign) == 1 else 'them'} out, or name another task.",
+        )
 
 
-async def _wait(here: Session, ctx: Calls, run: TaskRun, wait_s: float, every_s: float = 1.0) -> TaskRun:
-    at = path("v2", "task-runs", run.id)
-    total = None
-    with anyio.move_on_after(wait_s):
-        # The first looks come quickly: a short run should not cost a whole interval.
-        pause = min(0.05, every_s)
-        while not run.is_final:
-            total = total or await _total(here, run)
-            await ctx.report_progress(run.rows_done, total, f"{run.rows_done} rows done")
-            await anyio.sleep(pause)
-            pause = min(pause * 1.5, every_s)
-            run = await here.api.get(at, TaskRun)
-    await ctx.report_progress(run.rows_done, total, f"{run.status}: {run.rows_done} rows done")
-    return run
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
-async def _total(here: Session, run: TaskRun) -> int | None:
-    """How many rows the run has; None until it has chosen them, and where the backend does not tell."""
-    if here.api.backend != "local":
-        return None
-    return (await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total or None
+async def _rows_asked(
+    here: Session, within: Named, task: Task, moments: Mapping[str, str | None], experiments: list[str] | None
+) -> dict[str, Any]:
+    """Which rows of an evaluation task a trigger asks for.
+
+    Raises:
+        Invalid: a task on a project gets experiments, one on a dataset a window, or the window is given twice.
+        NotFound: no such experiment.
+    """
+    if task.project_id is None:
+        if windowed := list(_given(moments)):
+            raise Invalid(
+                f"{' and '.join(windowed)}: task {task.name!r} reads experiments, which have no window.",
+                "Leave it out; experiments narrows what is read.",
+            )
+        chosen = [(await here.names.experiment(one, within, task.dataset_id)).id for one in experiments or ()]
+        return {"experiment_ids": chosen or None}
+    if experiments:
+        raise Invalid(
+            f"experiments belongs to tasks on a dataset; {task.name!r} reads a project.", "Leave experiments out."
+        )
+    window, start, end = moments.values()
+    if window is not None:
+        if start is not None or end is not None:
+            raise Invalid("The window is given twice.", "Pass window, or data_start_time and data_end_time.")
+        return dict(zip(_ENDS, parse(window, here.now()), strict=True))
+    return dict(zip(_ENDS, between(start, end), strict=True))
 
 
-async def _told(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
-    """A run in words and as data, with its causes where the backend tells them."""
-    data: dict[str, Any] = {
-        "run": run.model_dump(mode="json", exclude_none=True),
-        "still_running": not run.is_final,
-    }
-    lines = [one_run(run)]
-    if run.failure_reason:
-        lines.append(f"Reason: {one_line(run.failure_reason, 600)}")
-    if here.api.backend == "local":
-        report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
-        labels = await _labels(here, report)
-        data |= {"labels": labels, "errors": [one.model_dump() for one in report.errors]}
-        data["skipped"] = [one.model_dump() for one in report.skipped]
-        if report.total and not run.is_final:
-            lines.append(f"{run.rows_done} of {report.total} done")
-        lines += [
-            f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
-            for name, counted in labels.items()
-        ]
-        causes = [
-            one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
-            for word, some in (("failed", report.errors), ("skipped", report.skipped))
-            for one in some[:CAUSES_SHOWN]
-        ]
-        if causes:
-            lines.append(fenced(causes))
-    lines.append(_next(run))
-    return "Run " + "\n".join(lines), data
+_ENDS = ("data_start_time", "data_end_time")
 
 
-async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:
-    named: dict[str, dict[str, int]] = {}
-    for evaluator_id, counted in report.labels.items():
-        found = await here.api.get(path("v2", "evaluators", evaluator_id), EvaluatorWithVersion)
-        named[found.name] = counted
-    return named
+def _one_of_several(run: TaskRun) -> str:
+    """A run on one line, with when it started and what it was over."""
+    when = "" if run.created_at is None else f", {run.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{one_run(run)}{when}{_over(run)}"
 
 
-def _next(run: TaskRun) -> str:
-    if not run.is_final:
-        return f"Still running. Next: wait_for_run(run={run.id!r}) again."
-    if not run.num_successes:
-        return "Nothing was scored. Correct the cause above, then trigger again."
-    # Only a run over spans has a window.
-    if run.data_start_time is None:
-        return "Next: compare_experiments reads the verdicts."
-    return "Next: search_spans shows the verdicts; a filter like eval.<name>.label = '...' narrows them."
+def _over(run: TaskRun) -> str:
+    start, end = run.data_start_time, run.data_end_time
+    return "" if start is None or end is None else f", over {Period(start, end)}"
 
 
 class _Scope(NamedTuple):
@@ -251,11 +325,7 @@ async def _aim_of_task(here: Session, within: Named, name: str, scope: _Scope, *
     if windowed and task.project_id is None:
         raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
     about = f"task {task.name!r}"
-    wanted: list[Wanted] = []
-    for entry in task.evaluators or []:
-        at = path("v2", "evaluators", entry.evaluator_id)
-        found = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
-        wanted.append(Wanted(found, entry.query_filter, entry.column_mappings))
+    wanted = await wanted_of(here, task)
     if task.project_id is not None:
         query = SpanQuery(
             task.project_id, scope.period, task.query_filter, rate_of(task), scope.max_spans, scope.override

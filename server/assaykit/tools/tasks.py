@@ -1,52 +1,44 @@
 """Toolset tasks: which rows are scored, by which evaluators."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from assaykit.api.client import path
-from assaykit.errors import Invalid, Unsupported
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.judge.score import variables
 from assaykit.names import TASK, Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
 from assaykit.session import Session
 from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Mappings, Project, Space
+from assaykit.tools.evaluators import (
+    EvaluatorChoice,
+    Evaluators,
+    entries,
+    refuse_empty,
+    task_type,
+    wanted_evaluators,
+    wanted_of,
+    warnings,
+    with_mappings,
+)
+from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
+from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.windows import parse
-from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskType
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskPage, TaskType, UpdateTaskRequest
 
 LAST_RUNS = 3
 
-
-class EvaluatorChoice(BaseModel):
-    """One evaluator with a filter and mappings of its own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    query_filter: str | None = None
-    column_mappings: dict[str, str] | None = None
-
-
-def _choice(given: Any) -> Any:
-    if isinstance(given, str):
-        return {"name": given}
-    if isinstance(given, dict):
-        return cast("dict[str, Any]", given)
-    raise ValueError("expected a name, or an object with name, query_filter and column_mappings")
-
-
-Choice = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
-Evaluators = Annotated[list[Choice], Field(min_length=1)]
-"""Names, or objects where an evaluator has a filter or mappings of its own."""
+Clearable = Literal["query_filter"]
+"""What a task can do without."""
 
 
 @tool("add")
@@ -142,6 +134,98 @@ async def get_task(
     return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
 
 
+@tool("read")
+async def list_tasks(
+    here: Here,
+    name: str | None = None,
+    project: Project = None,
+    dataset: str | None = None,
+    type: TaskType | None = None,  # noqa: A002
+    limit: ListLimit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List tasks: target, evaluators, when they run, and the last three runs of each.
+
+    Source: REST v2 `GET /v2/tasks`, `GET /v2/tasks/{id}/runs` for each.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    query = {
+        "space_id": within.id,
+        "name": name,
+        "type": type,
+        "project_id": None if project is None else (await here.names.project(project, within)).id,
+        "dataset_id": None if dataset is None else (await here.names.dataset(dataset, within)).id,
+    }
+    if save_to is not None:
+        every = rows(here.api, "/v2/tasks", TaskPage, query)
+        return await save(here, save_to, cursor, every, _flat, "tasks", here.source(within))
+    page = await here.api.get("/v2/tasks", TaskPage, limit=limit, cursor=cursor, **query)
+    listed: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for found in page.tasks:
+        target = await _target(here, within, found)
+        runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+        listed.append({**_facts(found), "target": target, "last_runs": [plain(run) for run in runs.task_runs]})
+        lines += [_line(found, target), *(f"  {one_run(run)}" for run in runs.task_runs)]
+    following = next_of(page)
+    text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
+    if not listed:
+        text = f"No task in space {within.name!r} fits. `create_task` makes one; leave arguments out to see all."
+    return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": following})
+
+
+@tool("change")
+async def update_task(
+    here: Here,
+    task: str | None = None,
+    name: str | None = None,
+    sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
+    is_continuous: bool | None = None,
+    query_filter: Filter = None,
+    evaluators: Annotated[Evaluators | None, Field(description="All it shall have")] = None,
+    column_mappings: Mappings = None,
+    clear: list[Clearable] | None = None,
+    allow_empty: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Change what is given of a task; what is not given stays. clear empties a field.
+
+    Filter and mappings are checked on real rows first. Evaluators that stay keep their filters and mappings.
+
+    Source: REST v2 `PATCH /v2/tasks/{id}`.
+    Raises: Invalid, NotFound, Conflict, Unsupported.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
+    of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
+    given = {key: value for key, value in {"name": name, **of_project, **rows_of}.items() if value is not None}
+    _refuse_change(found, given, clear or [])
+    plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
+    changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
+    changes |= dict.fromkeys(clear or [])
+    told: list[str] = []
+    if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
+        wanted = await _changed_evaluators(here, found, evaluators, column_mappings, space)
+        text = changes.get("query_filter", found.query_filter)
+        plan = await _plan(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
+        refuse_empty(plan, text, allow_empty=allow_empty)
+        told = [*plan.lines(), *warnings(plan)]
+        if evaluators is not None or column_mappings is not None:
+            changes["evaluators"] = _pinned(found, entries(wanted, plan))
+    made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
+    here.names.forget()
+    what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
+    return Reply(
+        f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
+        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made)},
+    )
+
+
 def rate_of(task: Task) -> float:
     """The share of matching rows that the task takes, 0 to 1."""
     return 1.0 if task.sampling_rate is None else task.sampling_rate
@@ -153,79 +237,110 @@ def one_run(run: TaskRun) -> str:
     return f"{run.id} {run.status}: {counted}"
 
 
-async def wanted_evaluators(
+def _line(task: Task, target: str) -> str:
+    """A task on one line; its runs follow."""
+    when = "continuously" if task.is_continuous else "when triggered"
+    judges = ", ".join(one_line(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
+    taken = f"; filter {one_line(task.query_filter)}" if task.query_filter else ""
+    share = f"; sampling rate {rate_of(task):g}" if rate_of(task) != 1 else ""
+    return f"- {task.name!r} ({task.type}) on {target}, {when}: {judges or 'no evaluators'}{taken}{share}"
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "name": task.name,
+        "type": task.type,
+        "evaluators": [entry.evaluator_name or entry.evaluator_id for entry in task.evaluators or []],
+        "is_continuous": bool(task.is_continuous),
+        "sampling_rate": rate_of(task),
+        "query_filter": task.query_filter,
+    }
+
+
+def _flat(task: Task) -> dict[str, Any]:
+    """A task as one row of a file. Its runs have a list of their own."""
+    facts = _facts(task)
+    whole = plain(task)
+    of = {key: whole.get(key) for key in ("project_id", "dataset_id", "created_at", "last_run_at")}
+    return {**facts, "evaluators": ", ".join(facts["evaluators"]), **of}
+
+
+async def _target(here: Session, within: Named, task: Task) -> str:
+    """What a task reads, by name; one request for each that is new."""
+    try:
+        if task.project_id is not None:
+            return f"project {(await here.names.project(task.project_id, within)).name!r}"
+        return f"dataset {(await here.names.dataset(task.dataset_id, within)).name!r}"
+    except NotFound:
+        return "something that was deleted"
+
+
+def _refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]) -> None:
+    """Raises: Invalid: nothing is given, a field is given and cleared, or does not belong to such a task."""
+    if not given and not clear:
+        raise Invalid("Nothing to change was given.", "Pass what shall change, or clear.")
+    if both := sorted(given.keys() & set(clear)):
+        raise Invalid(f"{both[0]} is given and cleared.", "Do one of the two.")
+    asked = [*given, *clear]
+    if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field != "name"]):
+        raise Invalid(
+            f"{' and '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
+            "Leave it out.",
+        )
+    if task.project_id is None and (foreign := [word for word in ("sampling_rate", "is_continuous") if word in given]):
+        raise Invalid(
+            f"{' and '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
+            "Leave it out.",
+        )
+
+
+async def _changed_evaluators(
     here: Session,
-    evaluators: Sequence[str | EvaluatorChoice],
+    task: Task,
+    evaluators: Sequence[EvaluatorChoice] | None,
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[Wanted]:
-    """The evaluators asked for, resolved; `column_mappings` reaches each one that has such a variable.
-
-    Raises:
-        NotFound: no such evaluator.
-        Invalid: one is named twice, or a mapping names a variable that none of them has.
-    """
-    within = await here.space(space)
-    found: list[Wanted] = []
-    shared = dict(column_mappings or {})
-    used: set[str] = set()
-    for entry in evaluators:
-        choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
-        named = await here.names.judge(choice.name, within)
-        evaluator = await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
-        if any(one.evaluator.id == evaluator.id for one in found):
-            raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
-        one = Wanted(evaluator, choice.query_filter, choice.column_mappings)
-        names = set(variables(one.config))
-        used |= names & shared.keys()
-        mine = {name: at for name, at in shared.items() if name in names}
-        found.append(Wanted(evaluator, choice.query_filter, {**mine, **(choice.column_mappings or {})}))
-    if unused := sorted(shared.keys() - used):
-        known = sorted({name for one in found for name in variables(one.config)})
+    """The evaluators a task will have; one that stays keeps what is not given anew, and its version."""
+    present = {one.evaluator.id: one for one in await wanted_of(here, task)}
+    if evaluators is None:
+        asked = [Wanted(one.evaluator) for one in present.values()]
+    else:
+        asked = await wanted_evaluators(here, evaluators, None, space)
+    fitting = "TEMPLATE" if task.type == "TEMPLATE_EVALUATION" else "CODE"
+    if foreign := [one.evaluator.name for one in asked if one.evaluator.type != fitting]:
+        what = "LLM judges" if fitting == "TEMPLATE" else "code evaluators"
         raise Invalid(
-            f"column_mappings names {unused[0]!r}, which no evaluator has; they have {', '.join(known)}.",
-            "Correct the name.",
+            f"Task {task.name!r} has only {what}, and {foreign[0]!r} is none.", "Create a task of its own for it."
         )
+    found: list[Wanted] = []
+    for one in with_mappings(asked, column_mappings):
+        old = present.get(one.evaluator.id, one)
+        names = variables(old.config)
+        kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
+        mapped = {**kept, **(one.column_mappings or {})}
+        found.append(Wanted(old.evaluator, one.query_filter or old.query_filter, mapped))
     return found
 
 
-def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
-    """The evaluators as a task holds them, with the mappings that the plan found."""
+async def _plan(here: Session, task: Task, wanted: Sequence[Wanted], query_filter: str | None, rate: float) -> Plan:
+    """What an existing task would do with these evaluators, over everything there is."""
+    if task.project_id is not None:
+        query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
+        return await plan_spans(here.api, query, wanted)
+    return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
+    """The entries with the versions that the task pins already; what has no value is left out, as null clears."""
+    pins = {entry.evaluator_id: entry.evaluator_version_id for entry in task.evaluators or []}
     return [
-        TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
-        for one, share in zip(wanted, plan.shares, strict=True)
+        {"evaluator_version_id": pins[one.evaluator_id], **one.model_dump(exclude_none=True)}
+        if pins.get(one.evaluator_id)
+        else one.model_dump(exclude_none=True)
+        for one in found
     ]
-
-
-def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:
-    """Refuse a plan whose filters match none of the rows that are there.
-
-    Raises:
-        Invalid: an evaluator would score nothing, and that was not allowed.
-    """
-    if allow_empty or plan.existing == 0:
-        return
-    for share in plan.shares:
-        if share.matched == 0:
-            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
-            raise Invalid(
-                f"No existing {plan.unit} matches {what}, though there are some without it.",
-                f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for those to come.",
-            )
-
-
-_WAYS_TO_TRY = {
-    "span": "Try the filter with search_spans.",
-    "experiment run": "A filter of experiments names columns of the runs or, as dataset.<column>, of the examples.",
-}
-
-
-def warnings(plan: Plan) -> list[str]:
-    """What looks wrong in a plan, each as one line."""
-    found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
-    if plan.existing == 0:
-        found.append(f"Warning: there is no {plan.unit} there, so filters and mappings could not be tried.")
-    return found
 
 
 def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) -> None:
@@ -241,27 +356,6 @@ def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) 
             "Continuous tasks are not offered yet.",
             "Create the task with is_continuous=false and call `trigger_backfill` when you want it scored.",
         )
-
-
-def task_type(given: TaskType | None, wanted: Sequence[Wanted]) -> TaskType:
-    """The type of task that runs these evaluators.
-
-    Raises:
-        Invalid: no one type runs them all, or not the one given.
-    """
-    types = {one.evaluator.type for one in wanted}
-    if len(types) > 1:
-        raise Invalid(
-            "LLM judges and code evaluators cannot share a task.",
-            "Create one task for the judges and one for the code evaluators.",
-        )
-    inferred: TaskType = "TEMPLATE_EVALUATION" if types == {"TEMPLATE"} else "CODE_EVALUATION"
-    if given is not None and given != inferred:
-        raise Invalid(
-            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.",
-            "Leave type out.",
-        )
-    return inferred
 
 
 async def _experiments(

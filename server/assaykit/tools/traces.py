@@ -61,7 +61,7 @@ async def list_projects(
         names = ", ".join(one_line(project.name) for project in page.projects)
         text = f"{len(listed)} project(s) in space {within.name!r}{more(following)}: {names}"
     elif name is not None:
-        text = f"No project in space {within.name!r} has {name!r} in its name. Leave name out to see all."
+        text = f"No project in space {within.name!r} has {one_line(name, 60)!r} in its name. Leave name out to see all."
     else:
         text = (
             f"No project in space {within.name!r} yet. Start `assaykit engine` and send spans to its /v1/traces "

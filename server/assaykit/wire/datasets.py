@@ -11,7 +11,7 @@ from assaykit.wire.spans import Annotation
 ROWS_PER_REQUEST = 1000
 """Most examples or runs that one write takes."""
 
-SYSTEM_COLUMNS = frozenset({"id", "created_at", "updated_at"})
+SYSTEM_COLUMNS = frozenset({"id", "created_at", "updated_at", "annotations"})
 """Columns the server owns: refused on create, dropped when rows are copied."""
 
 Examples = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=ROWS_PER_REQUEST)]

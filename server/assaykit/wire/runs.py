@@ -26,6 +26,21 @@ class TriggerEvaluationRequest(RequestBody):
     experiment_ids: list[str] | None = None
 
 
+class TriggerRunExperimentRequest(RequestBody):
+    """What a RUN_EXPERIMENT task makes of its dataset: a new experiment of that name.
+
+    Source: `POST /v2/tasks/{task_id}/trigger`.
+    """
+
+    experiment_name: str = Field(min_length=1, max_length=255)
+    dataset_version_id: str | None = None
+    example_ids: list[str] | None = None
+    max_examples: int | None = Field(default=None, ge=1)
+    query_filter: str | None = None
+    tracing_metadata: dict[str, str] | None = None
+    evaluation_task_ids: list[str] | None = None
+
+
 class TaskRun(ReplyBody):
     """One run. Source: `GET /v2/task-runs/{run_id}`. The three counts come from rows and add up while it runs."""
 

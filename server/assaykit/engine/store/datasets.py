@@ -24,6 +24,7 @@ from assaykit.wire.datasets import (
     DeleteDatasetExamplesResponse,
     ExamplePage,
 )
+from assaykit.wire.spans import Annotation
 
 
 def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock) -> Dataset:
@@ -158,8 +159,7 @@ def example_page(connection: sa.Connection, dataset_id: str, version_id: str | N
     query = sa.select(examples).where(examples.c.version_id == version.id)
     rows, pagination = by_arrival(connection, query, examples.c.n, at, newest_first=False)
     said = annotations.of(connection, dataset_id, "EXAMPLE", [row.id for row in rows])
-    found = [_example(row).model_copy(update={"annotations": said.get(row.id, [])}) for row in rows]
-    return ExamplePage(examples=found, pagination=pagination)
+    return ExamplePage(examples=[_example(row, said.get(row.id, [])) for row in rows], pagination=pagination)
 
 
 def delete_examples(
@@ -256,12 +256,13 @@ def _version(row: sa.Row[Any]) -> DatasetVersion:
     )
 
 
-def _example(row: sa.Row[Any]) -> DatasetExample:
+def _example(row: sa.Row[Any], said: list[Annotation]) -> DatasetExample:
     return DatasetExample.model_validate(
         {
             **row.data,
             "id": row.id,
             "created_at": moment(row.created_ns),
             "updated_at": moment(row.updated_ns),
+            "annotations": said,
         }
     )

@@ -23,6 +23,7 @@ from assaykit.wire.experiments import (
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
+from assaykit.wire.spans import Annotation
 
 _ROWS_AT_A_TIME = 500
 
@@ -126,11 +127,8 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
     rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
-    found = [_run(row, verdicts.get(row.id, {})) for row in rows]
-    return ExperimentRunPage(
-        experiment_runs=[run.model_copy(update={"annotations": said.get(run.id, [])}) for run in found],
-        pagination=pagination,
-    )
+    found = [_run(row, verdicts.get(row.id, {}), said.get(row.id, [])) for row in rows]
+    return ExperimentRunPage(experiment_runs=found, pagination=pagination)
 
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
@@ -190,6 +188,12 @@ def _insert_runs(
                 f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
                 "Each run of a dataset's experiment names the example it belongs to.",
             )
+    for position, run in enumerate(runs, start=1):
+        if "annotations" in (run.model_extra or {}):
+            raise Invalid(
+                f"Run {position} has the system field annotations.",
+                "Leave it out or rename it; POST /v2/experiments/{id}/runs/annotate writes annotations.",
+            )
     run_ids = [str(uuid.uuid4()) for _ in runs]
     connection.execute(
         experiment_runs.insert(),
@@ -226,8 +230,8 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
     )
 
 
-def _run(row: sa.Row[Any], verdicts: dict[str, Any]) -> ExperimentRun:
-    return ExperimentRun.model_validate(_columns(row, verdicts))
+def _run(row: sa.Row[Any], verdicts: dict[str, Any], said: list[Annotation]) -> ExperimentRun:
+    return ExperimentRun.model_validate({**_columns(row, verdicts), "annotations": said})
 
 
 def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
