@@ -146,7 +146,7 @@ async def get_dataset(
     return Reply(text, {**facts, "columns": columns, "examples": clipped, "next_cursor": following})
 
 
-@tool("add")
+@tool("add", default=False)
 async def append_examples(
     here: Here,
     dataset: str | None = None,

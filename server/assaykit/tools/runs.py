@@ -160,7 +160,7 @@ async def trigger_run(
     return Reply(f"{head}\n{text}", {**facts, **data})
 
 
-@tool("read")
+@tool("read", default=False)
 async def list_runs(
     here: Here,
     task: str | None = None,
