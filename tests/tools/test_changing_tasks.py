@@ -149,7 +149,8 @@ async def test_what_belongs_to_tasks_on_projects_is_refused_by_name(ax: Caller, 
 async def test_a_judge_does_not_join_code_evaluators(ax: Caller, settings: Settings, policy: None) -> None:
     async with rest(settings.home) as client:
         integration = await client.post(
-            "/v2/ai-integrations", json={"name": "m", "provider": "OPEN_AI", "api_key": "env:NO_KEY"}
+            "/v2/ai-integrations",
+            json={"name": "m", "provider": "CUSTOM", "base_url": "http://127.0.0.1:9/v1", "model_names": ["m"]},
         )
         assert integration.status_code == 201, integration.text
     await ax.ask("create_judge", name="tone", catalogue="tone", integration="m")

@@ -54,7 +54,7 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
 
 async def test_the_direction_of_a_judge_of_the_space_counts(rated: Caller) -> None:
     async with rest(rated.settings.home) as client:
-        made = {"name": "m", "provider": "OPEN_AI", "api_key": "env:NO_KEY", "model_names": ["m"]}
+        made = {"name": "m", "provider": "CUSTOM", "base_url": "http://127.0.0.1:9/v1", "model_names": ["m"]}
         assert (await client.post("/v2/ai-integrations", json=made)).status_code == 201
     asked = {"template": "How long is {output}?", "choices": {"short": 0, "long": 1}, "integration": "m"}
     await rated.ask("create_judge", name="words", direction="MINIMIZE", **asked)
