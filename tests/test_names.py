@@ -1,10 +1,12 @@
 """Names over a real store, with a clock of the test's own; the requests are counted."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.caller import Caller
-from tests.traces import rest, send, span
+from tests.traces import id_of, rest, send, span
 
 from assaykit.api.client import Api
 from assaykit.backend import connect
@@ -12,9 +14,15 @@ from assaykit.errors import Ambiguous, AssayError, Invalid, NotFound
 from assaykit.names import CACHE_S, Named, Names
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.datasets import create
+from assaykit.tools.admin import list_spaces
+from assaykit.tools.builder import Definition
+from assaykit.tools.datasets import append_examples, create, create_dataset, get_dataset, list_datasets
+from assaykit.tools.evaluators import EvaluatorChoice
+from assaykit.tools.experiments import get_experiment, list_experiments, upload_experiment
 from assaykit.tools.judges import create_judge
-from assaykit.tools.tasks import EvaluatorChoice, create_task, get_task
+from assaykit.tools.runs import list_runs, trigger_run
+from assaykit.tools.tasks import create_task, get_task, list_tasks, update_task
+from assaykit.tools.traces import get_trace, list_projects
 from assaykit.wire import ids
 
 ROWS = [{"a": 1}]
@@ -174,6 +182,50 @@ async def test_get_task_takes_four_requests_and_two_once_the_name_is_known(
             counts.append(api.requests - before)
         # The space, the name or id; then the task and its last runs.
         assert counts == [4, 2]
+
+
+# Calls in the order in which a job makes them; for each the requests of a first call and of the same call again.
+# Both begin with the space and the names, which the second one remembers.
+COUNTED: list[tuple[Definition, dict[str, Any], list[int]]] = [
+    # A span's id leads to its trace first.
+    (get_trace, {"trace": id_of("a1"), "project": "bot"}, [4, 2]),
+    # The tasks, their one target, and each one's runs.
+    (list_tasks, {}, [5, 3]),
+    (list_tasks, {"project": "bot"}, [6, 3]),
+    (list_runs, {"task": "format"}, [3, 1]),
+    (trigger_run, {"task": "format"}, [4, 2]),
+    # What was written is not remembered: the space and the name are asked for again.
+    (update_task, {"task": "format", "sampling_rate": 0.5}, [4, 4]),
+    (list_datasets, {}, [2, 1]),
+    (get_dataset, {"dataset": "questions"}, [4, 2]),
+    (append_examples, {"dataset": "questions", "rows": ROWS}, [4, 2]),
+    (list_experiments, {"dataset": "questions"}, [3, 1]),
+    (list_experiments, {}, [3, 1]),
+    (get_experiment, {"experiment": "v", "dataset": "questions"}, [4, 1]),
+    (list_projects, {}, [2, 1]),
+    (list_spaces, {}, [1, 1]),
+]
+
+
+async def test_each_tool_takes_these_requests_and_fewer_once_the_names_are_known(
+    api: Api, settings: Settings, files: Path, bot: None
+) -> None:
+    here = session(api, settings)
+    await create_judge.function(here, name="json", code="JSON_PARSEABLE")
+    for name in ("format", "other"):
+        await create_task.function(here, name=name, evaluators=[EvaluatorChoice(name="json")])
+    await create_dataset.function(here, name="questions", rows=ROWS)
+    (files / "v.csv").write_text("a,output\n1,x\n", encoding="utf-8")
+    await upload_experiment.function(here, file="v.csv", key="a")
+    for tool, arguments, expected in COUNTED:
+        here.names.forget()
+        given = {"ctx": None, **arguments} if tool is trigger_run else arguments
+        counts: list[int] = []
+        for _ in range(2):
+            before = api.requests
+            await tool.function(here, **given)
+            counts.append(api.requests - before)
+        assert counts == expected, tool.function.__name__
 
 
 async def test_what_another_window_deleted_is_not_remembered_after_the_first_refusal(

@@ -184,7 +184,12 @@ async def list_experiments(
     page = await here.api.get("/v2/experiments", ExperimentPage, limit=limit, cursor=cursor, **query)
     following = next_of(page)
     listed = [
-        {"id": one.id, "name": one.name, "dataset": await _dataset_name(here, within, one)} for one in page.experiments
+        {
+            "id": one.id,
+            "name": one.name,
+            "dataset": await _dataset_name(here, within, one) if target is None else target.name,
+        }
+        for one in page.experiments
     ]
     where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
     named = [f"{one['name']!r} on {one['dataset']!r}" for one in listed]

@@ -245,7 +245,7 @@ def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None
     if foreign := list(_given(given)):
         verb = "belongs" if len(foreign) == 1 else "belong"
         raise Invalid(
-            f"{' and '.join(foreign)} {verb} to {owners}; this one is {task.type}.",
+            f"{', '.join(foreign)} {verb} to {owners}; this one is {task.type}.",
             f"Leave {'it' if len(foreign) == 1 else 'them'} out, or name another task.",
         )
 
@@ -266,7 +266,7 @@ async def _rows_asked(
     if task.project_id is None:
         if windowed := list(_given(moments)):
             raise Invalid(
-                f"{' and '.join(windowed)}: task {task.name!r} reads experiments, which have no window.",
+                f"{', '.join(windowed)}: task {task.name!r} reads experiments, which have no window.",
                 "Leave it out; experiments narrows what is read.",
             )
         chosen = [(await here.names.experiment(one, within, task.dataset_id)).id for one in experiments or ()]

@@ -285,12 +285,12 @@ def _refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]
     asked = [*given, *clear]
     if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field != "name"]):
         raise Invalid(
-            f"{' and '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
+            f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
             "Leave it out.",
         )
     if task.project_id is None and (foreign := [word for word in ("sampling_rate", "is_continuous") if word in given]):
         raise Invalid(
-            f"{' and '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
+            f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
             "Leave it out.",
         )
 

@@ -1,0 +1,181 @@
+"""Rows into files, read back by the reader they are meant for."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.files.folders import Folders
+from assaykit.files.opening import creating_below, require_free_below
+from assaykit.files.reading import read_rows
+from assaykit.files.writing import free_place, write_rows
+
+ROWS: list[Mapping[str, Any]] = [
+    {"id": "a", "score": 0.5, "n": 1, "ok": True, "tags": ["x", {"y": None}], "text": 'two\nlines, "quoted" 🦉'},
+    {"id": "b", "score": None, "n": -2, "extra": "only here"},
+]
+
+
+def write(folder: Path, name: str, rows: list[Mapping[str, Any]]) -> Path:
+    place = free_place(name, Folders((folder,)))
+    write_rows(place, rows)
+    return place.path
+
+
+def read(folder: Path, name: str) -> list[dict[str, object]]:
+    return [row.values for row in read_rows(name, Folders((folder,)))]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "A.JSONL"])
+def test_json_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
+    assert write(tmp_path, name, ROWS) == tmp_path / name
+    assert read(tmp_path, name) == ROWS
+
+
+def test_csv_has_every_column_of_any_row_and_nothing_for_what_is_missing(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", ROWS)
+    first, second = read(tmp_path, "a.csv")
+    assert list(first) == ["id", "score", "n", "ok", "tags", "text", "extra"]
+    assert first["text"] == ROWS[0]["text"]
+    assert (first["score"], first["ok"], first["tags"]) == ("0.5", "true", '["x", {"y": null}]')
+    assert (first["extra"], second["score"], second["n"]) == (None, None, "-2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "  =1",
+        '=HYPERLINK("x")',
+        "\uff1d1",
+        "\uff201",
+        "\u00a0=1",
+    ],
+)
+def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "a.csv", [{text: text, "n": -1, "plain": "1-1=0"}])
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        header, cells = csv.reader(file)
+    assert header == [f"'{text}", "n", "plain"]
+    assert cells == [f"'{text}", "-1", "1-1=0"]
+
+
+def test_parquet_has_one_type_for_each_column(tmp_path: Path) -> None:
+    rows: list[Mapping[str, Any]] = [
+        {"n": 1, "x": 1, "ok": True, "mixed": 1, "wide": 2**70, "more": {"a": 1}, "none": None},
+        {"n": None, "x": 0.5, "ok": None, "mixed": "b", "wide": 1, "more": None, "none": None},
+    ]
+    write(tmp_path, "a.parquet", rows)
+    first, second = read(tmp_path, "a.parquet")
+    assert first == {"n": 1, "x": 1.0, "ok": True, "mixed": "1", "wide": str(2**70), "more": '{"a": 1}', "none": None}
+    assert second == {"n": None, "x": 0.5, "ok": None, "mixed": "b", "wide": "1", "more": None, "none": None}
+
+
+def test_parquet_without_pyarrow_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Unsupported, match="needs pyarrow"):
+        free_place("a.parquet", Folders((tmp_path,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    place = free_place("a.csv", Folders((tmp_path,)))
+    (tmp_path / "a.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(Invalid, match=r"There is a '.*a\.csv' already; nothing was written\."):
+        free_place("a.csv", Folders((tmp_path,)))
+    # Somebody was quicker: it was free when it was looked at.
+    with pytest.raises(Invalid, match=r"already; nothing was written\."):
+        write_rows(place, ROWS)
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_relative_path_is_written_in_the_first_folder_that_has_its_parent(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    (second / "out").mkdir(parents=True)
+    folders = Folders((first, second))
+    assert free_place("a.csv", folders).path == first / "a.csv"
+    assert free_place("out/a.csv", folders).path == second / "out" / "a.csv"
+    assert free_place(str(second / "a.csv"), folders).path == second / "a.csv"
+    with pytest.raises(NotFound, match="There is no folder 'absent'; looked in: "):
+        free_place("absent/a.csv", folders)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("a.xlsx", r"Use one of \.csv, \.json, \.jsonl, \.parquet"),
+        ("a", "does not end in a format"),
+        ("", "does not end in a format"),
+        ("../a.csv", "leads upwards"),
+        ("/etc/a.csv", "lies outside the folders that may be used"),
+        (".a.csv", "is a hidden name"),
+        (".git/a.csv", "is a hidden name"),
+        ("a\0.csv", "NUL"),
+        ("x" * 5000 + ".csv", "cannot be opened or written"),
+    ],
+)
+def test_a_path_that_may_not_be_written_is_refused(tmp_path: Path, path: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        free_place(path, Folders((tmp_path,)))
+
+
+@pytest.fixture(params=["by descriptor", "by name"])
+def by_descriptor(request: pytest.FixtureRequest) -> bool:
+    return request.param == "by descriptor"
+
+
+@pytest.mark.parametrize("look", [require_free_below, creating_below])
+def test_no_link_is_followed_or_written_over(tmp_path: Path, look: Callable[..., Any], *, by_descriptor: bool) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "door").symlink_to(outside)
+    (inside / "link.csv").symlink_to(outside / "absent.csv")
+    for parts in (("door", "a.csv"), ("link.csv",)):
+        with pytest.raises(Invalid, match=r"link|already"):
+            used(look(inside, parts, by_descriptor=by_descriptor))
+    assert list(outside.iterdir()) == []
+
+
+def used(made: Any) -> None:
+    if made is not None:
+        with made:
+            pass
+
+
+def half(folder: Path, *, by_descriptor: bool) -> None:
+    with creating_below(folder, ("a.csv",), by_descriptor=by_descriptor) as file:
+        file.write(b"half")
+        raise RuntimeError("half way")
+
+
+def test_a_file_that_could_not_be_finished_is_gone(tmp_path: Path, *, by_descriptor: bool) -> None:
+    with pytest.raises(RuntimeError, match="half way"):
+        half(tmp_path, by_descriptor=by_descriptor)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", ROWS)
+    if os.name == "posix":
+        assert (tmp_path / "a.csv").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(NotFound, match="There is no folder 'file'"):
+        free_place("file/a.csv", Folders((tmp_path,)))
