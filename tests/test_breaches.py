@@ -15,7 +15,7 @@ from tests.shape.tree import ROOT, files
 from assaykit import __version__
 
 PYTHON = sys.executable
-SHAPE = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
+SHAPE = [PYTHON, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
 DEADLINE_S = 60
 
 

@@ -27,7 +27,7 @@ def inspect(folder: Path, *arguments: str) -> dict[str, Any]:
     if npx is None:
         pytest.skip("npx is not installed")
     package = Path(assaykit.__file__).parents[1]
-    given = ["-e", f"ASSAYKIT_HOME={folder}", "-e", f"PYTHONPATH={package}"]
+    given = ["-e", f"ASSAYKIT_HOME={folder}", "-e", f"PYTHONPATH={package}", "-e", "ASSAYKIT_TOOLSETS=all"]
     ended = subprocess.run(
         [npx, "--yes", INSPECTOR, "--cli", *given, *command(), *arguments],
         # npx finds its cache and its settings as its user has them.

@@ -15,6 +15,18 @@ EVERY = {definition.name: (toolset, definition) for toolset, definition in disco
 DEFAULT = {name for name, (_, definition) in EVERY.items() if definition.default}
 READING = {name for name, (_, definition) in EVERY.items() if definition.effect == "read"}
 
+BOLD = """
+list_projects search_spans get_trace
+list_judges create_judge preview_judge
+create_task list_tasks get_task update_task
+trigger_backfill trigger_run get_run cancel_run wait_for_run
+list_datasets get_dataset create_dataset
+upload_experiment run_experiment list_experiments get_experiment compare_experiments
+get_judging_batch submit_judgements
+get_status
+"""
+"""What every conversation pays for: whoever adds to it takes the place of something else."""
+
 
 @pytest.fixture
 def plain(settings: Settings) -> Settings:
@@ -28,8 +40,7 @@ async def shown(settings: Settings) -> set[str]:
 
 async def test_the_default_set_is_shown_unless_more_is_asked_for(plain: Settings) -> None:
     assert await shown(plain) == DEFAULT
-    assert {"get_status", "create_task", "trigger_backfill", "wait_for_run", "create_judge"} <= DEFAULT
-    assert not {"delete_task", "delete_resource", "create_integration", "annotate", "save_prompt"} & DEFAULT
+    assert set(BOLD.split()) & EVERY.keys() == DEFAULT
 
 
 async def test_all_shows_every_tool(plain: Settings) -> None:
@@ -56,6 +67,13 @@ async def test_read_only_wins_over_everything(plain: Settings) -> None:
         for tool in (await ax.client.list_tools()).tools:
             assert tool.annotations is not None
             assert tool.annotations.read_only_hint is True
+
+
+async def test_a_read_only_server_writes_no_file_either(plain: Settings) -> None:
+    async with serving(replace(plain, read_only=True)) as ax:
+        refusal = await ax.refused("list_projects", save_to="projects.csv")
+    assert refusal["message"] == "This server is read-only, so no file is written."
+    assert [*plain.folders[0].iterdir()] == []
 
 
 async def test_the_order_of_the_tools_does_not_depend_on_what_is_asked_for(plain: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, Unsupported
 from assaykit.files.folders import Folders
 from assaykit.files.writing import columns_of, free_place, write_rows
 from assaykit.session import Session
@@ -49,7 +49,10 @@ async def save(
 
     Raises:
         Invalid: a cursor was given too, there is such a file already, or the path is not allowed.
+        Unsupported: the server is read-only.
     """
+    if here.settings.read_only:
+        raise Unsupported("This server is read-only, so no file is written.", "Leave save_to out; page with cursor.")
     if cursor is not None:
         raise Invalid("save_to writes the whole list, so a cursor has no meaning.", "Leave one of them out.")
     folders = Folders(here.settings.folders)
