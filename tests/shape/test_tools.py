@@ -5,7 +5,9 @@ import re
 
 from mcp_types import Tool
 from tests.caller import Caller
-from tests.shape.tree import TESTS, called, calls
+from tests.shape.tree import ROOT, SERVER, TESTS, called, calls
+
+from assaykit.tools.builder import discover
 
 NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
 """What is annotated differs from call to call, so that verb stands alone."""
@@ -41,3 +43,16 @@ async def test_every_tool_is_called_by_a_test(ax: Caller) -> None:
 
 async def tools(ax: Caller) -> list[Tool]:
     return (await ax.client.list_tools()).tools
+
+
+def test_the_readme_lists_every_tool_and_which_are_there_from_the_start() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| Toolset |")[2].partition("\n\n")[0]
+    listed = {name: bold == "**" for bold, name in re.findall(r"(\*\*|)`([a-z_]+)`", table)}
+    assert listed == {one.function.__name__: one.default for _, one in discover()}
+
+
+def test_the_readme_lists_every_variable_that_is_ours() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    source = (SERVER / "settings.py").read_text(encoding="utf-8")
+    assert [name for name in set(re.findall(r'"(ASSAYKIT_[A-Z_]+)"', source)) if f"`{name}`" not in text] == []
