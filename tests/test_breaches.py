@@ -14,6 +14,8 @@ from tests.shape.tree import ROOT, files
 
 from assaykit import __version__
 
+pytestmark = pytest.mark.slow
+
 PYTHON = sys.executable
 SHAPE = [PYTHON, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
 DEADLINE_S = 60

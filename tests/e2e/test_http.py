@@ -24,6 +24,8 @@ from tests.e2e.listeners import Listener, Transport, listening, listening_addres
 from assaykit import __version__
 from assaykit.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_S = 60
 WAYS: list[tuple[Transport, Literal["legacy", "auto"]]] = [("http", "legacy"), ("http", "auto"), ("sse", "legacy")]
 PATHS = ["/mcp", "/mcp/", "/sse", "/messages/", "/messages/?session_id=1", "/", "/anything", "/.well-known/x", "//mcp"]
@@ -253,7 +255,6 @@ def older_python(tmp_path: Path) -> Path:
     return python
 
 
-@pytest.mark.slow
 def test_a_client_of_the_older_sdk_lists_and_calls_the_tools(
     older_python: Path, listeners: dict[Transport, Listener]
 ) -> None:

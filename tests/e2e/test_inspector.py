@@ -16,6 +16,8 @@ import assaykit
 from assaykit import __version__
 
 # On an older Node, npm quietly takes an older version than asked for, unless the version is exact.
+pytestmark = pytest.mark.slow
+
 INSPECTOR = "@modelcontextprotocol/inspector@0.15.0"
 DEADLINE_S = 100
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENOTCACHED")

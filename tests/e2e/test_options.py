@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.pipes import SERVER, START_S, serving
 from tests.e2e.processes import environment
 
+pytestmark = pytest.mark.slow
+
 
 async def names(home: Path, options: list[str], variables: dict[str, str]) -> set[str]:
     """The tools of a server that is started like this."""

@@ -25,7 +25,7 @@ stats = importlib.import_module("scipy.stats")
 contingency = importlib.import_module("statsmodels.stats.contingency_tables")
 multitest = importlib.import_module("statsmodels.stats.multitest")
 
-pytestmark = needs_real_data
+pytestmark = [needs_real_data, pytest.mark.slow]
 
 MODEL_KEY = "key-of-the-model"
 FAST = "span_kind = 'LLM' AND model_name = 'm-a' AND status_code = 'OK' AND latency_ms < 5000"
