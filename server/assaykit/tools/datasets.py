@@ -45,7 +45,7 @@ async def create_dataset(
     rows: list[dict[str, Any]] | None = None,
     space: Space = None,
 ) -> Reply:
-    """Create a dataset from a file or from rows: one example per row, its columns kept; all of it, or nothing.
+    """Create a dataset from a file or from rows: one example per row; all of it, or nothing.
 
     Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`.
     Raises: Invalid, Conflict.

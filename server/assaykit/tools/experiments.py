@@ -122,13 +122,13 @@ async def compare_experiments(
     baseline: Annotated[str | None, Field(description="Else the first")] = None,
     dataset: str | None = None,
     evaluators: list[str] | None = None,
-    directions: Annotated[dict[str, Direction] | None, Field(description="{evaluator: direction}")] = None,
+    directions: dict[str, Direction] | None = None,
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
     space: Space = None,
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
 
-    Paired by example: rates, intervals, exact tests, and the examples that were fixed and broken.
+    Paired by example: rates, intervals, exact tests, fixed and broken examples.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.

@@ -23,8 +23,8 @@ Here = Annotated[Session, Resolve(_session)]
 Space = str | None
 Project = str | None
 SaveTo = str | None
-Filter = Annotated[str | None, Field(description="status_code = 'OK' AND latency_ms < 900")]
-Window = Annotated[str | None, Field(description="'last 7 days', 'everything', 2026-01-01..2026-01-31")]
+Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
+Window = Annotated[str | None, Field(description="'last 7 days', 2026-01-01..2026-01-31")]
 Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
 Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, where the contract's pages are long."""

@@ -119,7 +119,7 @@ async def trigger_run(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
-    """Run any task once, with what its type takes: spans since its last run unless a window is given.
+    """Run any task once, with what its type takes: spans since its last run without window.
 
     experiment_name and what follows it is for RUN_EXPERIMENT tasks.
 

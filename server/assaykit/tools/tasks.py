@@ -191,7 +191,7 @@ async def update_task(
     allow_empty: bool = False,
     space: Space = None,
 ) -> Reply:
-    """Change what is given of a task; what is not given stays. clear empties a field.
+    """Change a task; what is not given stays. clear empties a field.
 
     Filter and mappings are checked on real rows first. Evaluators that stay keep their filters and mappings.
 

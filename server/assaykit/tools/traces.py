@@ -112,7 +112,7 @@ async def search_spans(
 @tool("read")
 async def get_trace(
     here: Here,
-    trace: Annotated[str, Field(description="Its id, or that of a span in it")],
+    trace: Annotated[str, Field(description="Its id or a span's")],
     project: Project = None,
     limit: Limit = 100,
     space: Space = None,
