@@ -44,7 +44,7 @@ async def list_judges(
     save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
-    """List the judges and code evaluators of a space, and the catalogue of ready-made judges.
+    """List a space's judges and code evaluators, and the catalogue of ready-made judges.
 
     Source: REST v2 `GET /v2/evaluators`, `GET /v2/evaluator-templates`.
     Raises: NotFound, Invalid.
