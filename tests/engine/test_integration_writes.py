@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import AsyncGenerator, Generator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -337,8 +336,8 @@ async def test_a_keyring_that_cannot_be_read_is_explained(rest: Rest, keyring: N
     assert (found["ok"], "'absent'" in found["detail"]) == (False, True)
 
 
-@pytest.mark.skipif(find_spec("keyring") is not None, reason="the package keyring is installed here")
-async def test_a_missing_keyring_package_is_named(rest: Rest) -> None:
+async def test_a_missing_keyring_package_is_named(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
     made = await make(rest, model_names=["m"], api_key="keyring:gateway")
     detail = await rest.refused(501, "POST", f"/x/ai-integrations/{made['id']}/check", {})
     assert "pip install keyring" in detail

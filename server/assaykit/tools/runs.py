@@ -226,7 +226,7 @@ async def wait_for_run(
 ) -> Reply:
     """Wait until a run ends, with progress. After timeout it says "still running": call it again.
 
-    Giving up stops nothing.
+    It never stops the run.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.
