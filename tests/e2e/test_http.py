@@ -1,7 +1,6 @@
 """`assaykit serve` over HTTP, as a process: who gets in, from where, and what a client does there."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -20,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestParams, ElicitResult
 from tests.caller import Caller
 from tests.e2e.listeners import Listener, Transport, listening, listening_addresses
+from tests.environments import python_with
 
 from assaykit import __version__
 from assaykit.settings import Settings
@@ -227,32 +227,12 @@ print(json.dumps(anyio.run(main)))
 """
 
 OLDER = "langchain-mcp-adapters>=0.3,<0.4"
-KEPT_AT = "ASSAYKIT_OLDER_CLIENT"
-"""A variable that names a folder where the environment is kept from run to run."""
-
-UNREACHABLE = ("connection", "timed out", "temporary failure", "name or service not known", "no matching distribution")
 
 
 @pytest.fixture
-def older_python(tmp_path: Path) -> Path:
+def older_python() -> Path:
     """A Python with a client of the older SDK, which cannot share our environment."""
-    folder = Path(os.environ.get(KEPT_AT) or tmp_path) / "client-of-older-sdk"
-    python, ready = folder / "bin" / "python", folder / "ready"
-    if ready.exists():
-        return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, timeout=120)
-    installed = subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", OLDER],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        timeout=600,
-    )
-    if installed.returncode != 0 and any(words in installed.stderr.lower() for words in UNREACHABLE):
-        pytest.skip("the client of the older SDK could not be fetched: the package registry is out of reach")
-    assert installed.returncode == 0, installed.stderr
-    ready.touch()
-    return python
+    return python_with(OLDER)
 
 
 def test_a_client_of_the_older_sdk_lists_and_calls_the_tools(
