@@ -81,6 +81,14 @@ class Models:
             headers=access.headers,
         )
         if self._client is None:
+            transport = await anyio.to_thread.run_sync(_transport)
             # Proxies and redirects would carry a provider's key to where nobody registered it.
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+            self._client = self._client or httpx.AsyncClient(transport=transport, follow_redirects=False)
         return chat_model(endpoint, self._client, deadline_s=deadline_s)
+
+
+def _transport() -> httpx.AsyncBaseTransport:
+    # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
+    from assaykit.judge.transport import JudgeTransport  # noqa: PLC0415
+
+    return JudgeTransport()

@@ -32,6 +32,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
 _NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
@@ -86,8 +87,8 @@ async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
     except httpx.RequestError as error:
-        cause = f"{type(error).__name__} {error}"
-        return _failed("model_error", endpoint, "could not be reached", cause), httpx.Headers()
+        what = "could not be reached" if isinstance(error, _NOT_REACHED) else "gave no whole answer"
+        return _failed("model_error", endpoint, what, f"{type(error).__name__} {error}"), httpx.Headers()
     return _read(response, endpoint)
 
 
