@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from assaykit.engine import dialects
 from assaykit.errors import AssayError, Invalid
 
 PROBLEM_JSON = "application/problem+json"
@@ -29,7 +30,8 @@ def problem(status: int, title: str, detail: str, instance: str, following: str 
         "detail": f"{detail} {following}".strip(),
         "instance": instance,
     }
-    if following:
+    asked = dialects.older()
+    if following and (asked is None or asked.version >= dialects.TOLERANT):
         body["next"] = following
     return JSONResponse(body, status_code=status, media_type=PROBLEM_JSON)
 
