@@ -23,6 +23,7 @@ from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.integrations import AiIntegration
 from assaykit.wire.spans import Span, SpanContext
+from assaykit.wire.tasks import Task
 
 GENERATIONS: dict[int, dict[str, Any]] = {
     int(path.stem.split(".")[1]): json.loads(path.read_text(encoding="utf-8"))
@@ -191,6 +192,23 @@ async def test_run_ids_come_with_an_append_alone(door: Door) -> None:
     assert "run_ids" not in made
     more = await old(door, "POST", f"/v2/experiments/{made['id']}/runs", {"experiment_runs": runs})
     assert len(more["run_ids"]) == 1
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_run_configuration_fits_whatever_lies_inside(generation: int) -> None:
+    call = {"id": "1", "type": "FUNCTION", "function": {"name": "USER", "arguments": "{}"}}
+    configuration = {
+        "experiment_type": "LLM_GENERATION",
+        "ai_integration_id": "i",
+        "input_variable_format": "F_STRING",
+        "messages": [{"role": "USER", "content": "USER"}, {"role": "ASSISTANT", "tool_calls": [call]}],
+        "invocation_parameters": {"response_format": {"type": "JSON_OBJECT"}},
+    }
+    model = Task(id="t", name="n", type="RUN_EXPERIMENT", run_configuration=configuration)
+    body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
+    assert list(misfits(GENERATIONS[generation], "Task", body, generation)) == []
+    told = body["run_configuration"]["messages"]
+    assert (told[0]["content"], told[1]["tool_calls"][0]["function"]["name"]) == ("USER", "USER")
 
 
 @pytest.mark.parametrize("provider", ["LITELLM", "FIREWORKS", "TOGETHER_AI"])

@@ -13,7 +13,7 @@ Source: the generated models of arize 8.26 to 8.61, compared field by field.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from assaykit.wire.evaluators import EvaluatorVersion, ManagedCodeConfig, StaticParam, TemplateConfig
+from assaykit.wire.evaluators import EvaluatorVersion, InvocationParams, ManagedCodeConfig, StaticParam, TemplateConfig
 from assaykit.wire.experiments import Experiment, ExperimentRun
 from assaykit.wire.integrations import AiIntegration
 from assaykit.wire.projects import Project
@@ -127,6 +127,18 @@ SPELLINGS: Mapping[tuple[type[BaseModel], str], Mapping[str, str]] = {
     (ManagedCodeConfig, "managed_evaluator"): _MANAGED,
 }
 """Where the spelling before 8.40 is more than lower case."""
+
+INSIDE: Mapping[type[BaseModel], Sequence[str]] = {
+    InvocationParams: ["response_format.type"],
+    Task: [
+        "run_configuration.experiment_type",
+        "run_configuration.input_variable_format",
+        "run_configuration.messages.role",
+        "run_configuration.messages.tool_calls.type",
+        "run_configuration.invocation_parameters.response_format.type",
+    ],
+}
+"""Enums in objects that our models do not look into, by their path; a list on the way means each of its entries."""
 
 ALWAYS_UPPER = {(StaticParam, "type"), (Span, "kind"), (Span, "status_code")}
 """Enums that were upper case from the start."""
@@ -237,6 +249,8 @@ def _retell(model: BaseModel, body: dict[str, Any], version: int) -> None:
     for name in _enums(kind):
         if isinstance(body.get(name), str):
             body[name] = _spelled(kind, name, body[name], version)
+    for path in INSIDE.get(kind, ()) if version < UPPER_CASE else ():
+        _lower(body, path.split("."))
     if kind is TemplateConfig and version < FUNCTION_CALLING:
         body[OLD_FUNCTION_CALLING] = body.pop("use_function_calling")
 
@@ -247,6 +261,19 @@ def _retell_inside(value: Any, body: Any, version: int) -> None:
     elif isinstance(value, list):
         for part, told in zip(cast("list[Any]", value), body, strict=True):
             _retell_inside(part, told, version)
+
+
+def _lower(body: Any, path: Sequence[str]) -> None:
+    if isinstance(body, list):
+        for part in cast("list[Any]", body):
+            _lower(part, path)
+    elif isinstance(body, dict):
+        holder = cast("dict[str, Any]", body)
+        value = holder.get(path[0])
+        if len(path) > 1:
+            _lower(value, path[1:])
+        elif isinstance(value, str):
+            holder[path[0]] = value.lower()
 
 
 def _spelled(kind: type[BaseModel], name: str, value: str, version: int) -> str:
