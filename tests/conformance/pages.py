@@ -50,7 +50,7 @@ class Page(NamedTuple):
 
     def _block(self, text: str, found: re.Match[str], fill: Fill) -> Mapping[str, Any]:
         code = textwrap.dedent(found[1])
-        everywhere = {name: self.always[name] for name in sorted(self.always, key=len, reverse=True) if name in code}
+        everywhere = {name: told for name, told in self.always.items() if re.search(rf"\b{name}\b", code)}
         return {"line": text.count("\n", 0, found.start()) + 2, "code": code, "fill": {**fill, **everywhere}}
 
 
@@ -83,4 +83,16 @@ TASKS = Page(
         {"your-run-id": "pending()"},
         {"your-task-name-or-id": "task_id('Experiment Evaluation')"},
     ),
+)
+
+EXPERIMENTS = Page(
+    "5-ax-experiment-in-code.md",
+    "experiments_setting.py",
+    {
+        "YOUR_API_KEY": "KEY",
+        "YOUR_DATASET_ID": "DATASET",
+        "YOUR_DATASET_ID_OR_NAME": "DATASET",
+        "your-space-name-or-id": "SPACE",
+    },
+    ({},) * 14,
 )

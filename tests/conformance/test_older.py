@@ -1,16 +1,16 @@
 """The `arize` SDK that the documents were written for works unmodified, and so do the documents' Python blocks."""
 
 import json
-import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.conformance.pages import TASKS, Page
-from tests.e2e.processes import KEY, engine, environment
+from tests.conformance.pages import EXPERIMENTS, TASKS, Page
+from tests.conformance.sdk import engine_for_sdk, run_sdk, variables_of
+from tests.e2e.processes import KEY
 from tests.environments import python_with
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, span
@@ -36,10 +36,10 @@ IN_JANUARY_2024 = (datetime.now(UTC) - datetime(2024, 1, 15, tzinfo=UTC)).total_
 class Older:
     """The SDK beside a running engine and a model that finds everything good."""
 
-    def __init__(self, address: str, model: str, home: Path) -> None:
-        self._address = address
-        self._home = home
+    def __init__(self, variables: Mapping[str, str], model: str) -> None:
         self.model = model
+        self._variables = variables
+        self._home = Path(variables["HOME"])
 
     def send(self, project: str, *minutes_ago: float) -> list[str]:
         """One span for each moment; their ids."""
@@ -47,51 +47,32 @@ class Older:
         told = [span(name, "Thank you.", minutes_ago=ago) for name, ago in zip(names, minutes_ago, strict=True)]
         resource = {"attributes": [{"key": "openinference.project.name", "value": {"stringValue": project}}]}
         body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": told}]}]}
+        address = f"http://127.0.0.1:{self._variables['ARIZE_API_PORT']}/v1/traces"
         headers = {"Authorization": f"Bearer {KEY}"}
-        httpx.post(f"{self._address}/v1/traces", json=body, headers=headers, trust_env=False).raise_for_status()
+        httpx.post(address, json=body, headers=headers, trust_env=False).raise_for_status()
         return [id_of(name) for name in names]
 
-    def run(self, script: str, *arguments: str) -> str:
+    def run(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script prints, that must come to its end."""
-        host, _, port = self._address.removeprefix("http://").partition(":")
-        variables = environment(
-            self._home,
-            HOME=str(self._home),
-            ARIZE_DIRECTORY=str(self._home / "cache"),
-            ARIZE_API_KEY=KEY,
-            ARIZE_API_HOST=host,
-            ARIZE_API_PORT=port,
-            ARIZE_API_SCHEME="http",
-            MODEL_URL=self.model,
-            OPENAI_BASE_URL=self.model,
-            OPENAI_API_KEY="of-nobody",
-            # The SDK leaves sockets and files to the garbage collector.
-            PYTHONWARNINGS="ignore",
-        )
-        command = [str(python_with(*REQUIREMENTS)), "-P", str(HERE / script), *arguments]
-        ended = subprocess.run(
-            command, env=variables, cwd=self._home, capture_output=True, check=False, encoding="utf-8", timeout=300
-        )
-        assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
-        return ended.stdout
+        return run_sdk(python_with(*REQUIREMENTS), HERE / script, self._variables, *arguments)
 
     def perform(self, page: Page) -> dict[str, Any]:
         """What a document's blocks leave behind."""
         plan = self._home / "plan.json"
         plan.write_text(page.plan(), encoding="utf-8")
-        print(page.summary())  # noqa: T201 - `-s` and a failure show it
-        return json.loads(self.run("perform.py", str(plan)).splitlines()[-1])
+        print(page.summary())  # noqa: T201 - `-rP` and a failure show it
+        return self.run("perform.py", str(plan))
 
 
 @pytest.fixture
 def older(tmp_path: Path) -> Generator[Older]:
-    home = tmp_path / "home"
-    home.mkdir()
     with (
+        # As slow as a quick model, so that a run that was just triggered can be cancelled.
         ScriptedModel(lambda _prompt: "good", latency_s=0.3) as model,
-        engine(environment(tmp_path / "store", MODEL_KEY="of-nobody"), tmp_path / "engine.log") as address,
+        engine_for_sdk(tmp_path / "store", tmp_path / "engine.log") as variables,
     ):
-        yield Older(address, model.url, home)
+        openai = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "of-nobody"}
+        yield Older(variables_of(tmp_path / "home", **variables, **openai, MODEL_URL=model.url), model.url)
 
 
 def test_every_rest_call_of_the_sdk_is_answered_as_it_understands_it(older: Older) -> None:
@@ -100,7 +81,7 @@ def test_every_rest_call_of_the_sdk_is_answered_as_it_understands_it(older: Olde
 
 def test_the_checked_in_generation_is_what_the_sdk_says(older: Older) -> None:
     known = json.loads(GENERATION.read_text(encoding="utf-8"))
-    assert json.loads(older.run("generation.py", *known)) == known
+    assert older.run("generation.py", *known) == known
 
 
 def test_the_page_on_tasks_runs_as_it_is_printed(older: Older) -> None:
@@ -114,3 +95,7 @@ def test_the_page_on_tasks_runs_as_it_is_printed(older: Older) -> None:
         "runs": [["completed", 2, False], ["completed", 2, True]],
         "experiments": ["one", "qa-run-2024-01-15", "two"],
     }
+
+
+def test_the_page_on_experiments_runs_as_it_is_printed(older: Older) -> None:
+    assert older.perform(EXPERIMENTS) == {}

@@ -58,5 +58,4 @@ def parts(annotation: Any) -> list[type]:
 found: dict[str, Any] = {}
 for name in sys.argv[1:]:
     told(name, found)
-lines = [f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found)]
-sys.stdout.write("{\n" + ",\n".join(lines) + "\n}\n")
+sys.stdout.write(json.dumps(found, sort_keys=True) + "\n")

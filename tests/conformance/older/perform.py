@@ -6,6 +6,7 @@ block, among the names that the setting and the blocks made. What `facts()` of t
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ run(plan["setting"], "setting")
 for block in plan["blocks"]:
     code = block["code"]
     for placeholder, expression in block["fill"].items():
-        assert placeholder in code, f"line {block['line']} has no {placeholder!r}"
-        code = code.replace(placeholder, str(eval(expression, names)))  # noqa: S307 - the test's own table
+        value = str(eval(expression, names))  # noqa: S307 - the test's own table
+        code, count = re.subn(rf"(?<!\w){re.escape(placeholder)}(?!\w)", lambda _, value=value: value, code)
+        assert count, f"line {block['line']} has no {placeholder!r}"
     assert "your-" not in code, code
     assert "YOUR_" not in code, code
     run(code, f"line {block['line']}")

@@ -103,10 +103,10 @@ def experiments() -> None:
 
 def integrations() -> str:
     made = client.ai_integrations.create(
-        name="older", provider=AiIntegrationProvider.OPENAI, base_url=model, api_key="env:MODEL_KEY"
+        name="older", provider=AiIntegrationProvider.CUSTOM, base_url=model, auth_type=AiIntegrationAuthType.DEFAULT
     )
-    assert (made.provider, made.auth_type) == ("openAI", AiIntegrationAuthType.DEFAULT)
-    for provider in (AiIntegrationProvider.AZUREOPENAI, AiIntegrationProvider.NVIDIANIM, AiIntegrationProvider.GEMINI):
+    assert (made.provider, made.auth_type) == ("custom", "default")
+    for provider in (AiIntegrationProvider.OPENAI, AiIntegrationProvider.NVIDIANIM, AiIntegrationProvider.GEMINI):
         other = client.ai_integrations.create(name=provider.value, provider=provider, base_url=model)
         assert client.ai_integrations.get(integration=other.id).provider == provider
         client.ai_integrations.delete(integration=other.id)
@@ -270,3 +270,4 @@ tasks(*evaluators(integrations()))
 prompts()
 spans_of_project()
 refused("404", client.tasks.get, task="VGFzazo5OTk6eHh4eA==")
+sys.stdout.write("{}\n")

@@ -15,7 +15,7 @@ SPACE = "default"
 
 client = ArizeClient()
 INTEGRATION = client.ai_integrations.create(
-    name="page", provider=AiIntegrationProvider.OPENAI, base_url=os.environ["MODEL_URL"], api_key="env:MODEL_KEY"
+    name="page", provider=AiIntegrationProvider.CUSTOM, base_url=os.environ["MODEL_URL"]
 ).id
 PROJECT = client.projects.get(project="page", space=SPACE).id
 
