@@ -98,4 +98,15 @@ def test_the_page_on_tasks_runs_as_it_is_printed(older: Older) -> None:
 
 
 def test_the_page_on_experiments_runs_as_it_is_printed(older: Older) -> None:
-    assert older.perform(EXPERIMENTS) == {}
+    assert older.perform(EXPERIMENTS) == {
+        "experiments": {
+            "support-agent-baseline": [10, 10, ["eval.correctness.score"]],
+            "my_experiment": [1, 1, ["eval.correctness.score"]],
+            "multi-eval-experiment": [10, 10, ["eval.correctness.score", "eval.has_output.score"]],
+            "async-experiment": [10, 10, ["eval.async_has_output.score"]],
+            "sampled-experiment": [1, 1, []],
+            "tracing-demo": [10, 10, []],
+            "auto-instrumented": [10, 10, []],
+        },
+        "fetched": [10, ["good"]],
+    }
