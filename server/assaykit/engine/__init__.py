@@ -12,6 +12,7 @@ from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
 from assaykit.engine.runs.executor import Executor
+from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
 from assaykit.errors import Unavailable
@@ -31,6 +32,7 @@ class Engine:
         environment: Mapping[str, str],
         models: Models,
         executor: Executor,
+        scheduler: Scheduler,
     ) -> None:
         self.home = home
         self.app = app
@@ -39,15 +41,23 @@ class Engine:
         self.environment = environment
         self.models = models
         self.executor = executor
+        self.scheduler = scheduler
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, home: Path, *, key: str, environment: Mapping[str, str], clock: Clock | None = None
+        cls,
+        home: Path,
+        *,
+        key: str,
+        environment: Mapping[str, str],
+        clock: Clock | None = None,
+        period_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
-        `key` is what every request must carry. `environment` is where provider keys are looked up.
+        `key` is what every request must carry. `environment` is where provider keys are looked up. `period_s` is the
+        time between two looks for what continuous tasks have to score; it has a default.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -61,9 +71,10 @@ class Engine:
             async with (
                 aclosing(Models(database, environment)) as models,
                 Executor.open(database, clock, models) as executor,
+                Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
                 app = create_app(key)
-                engine = cls(home, app, database, clock, environment, models, executor)
+                engine = cls(home, app, database, clock, environment, models, executor, scheduler)
                 app.state.engine = engine
                 yield engine
         finally:
