@@ -101,12 +101,14 @@ def get(connection: sa.Connection, task_id: str, worker: Worker) -> TaskSchedule
     if row is None:
         return TaskSchedule(is_continuous=False, worker=worker)
     last = _last_run(connection, task_id)
-    is_active = last is not None and last.id == row.run_id and last.status in _ACTIVE
-    taken = last.up_to_n if last is not None and is_active else row.cursor_n
+    at_work = last if last is not None and last.id == row.run_id else None
+    # A run that has just ended counts here before the cursor moves.
+    is_taken = at_work is not None and not runs.leaves_rows(connection, at_work.id)
+    taken = at_work.up_to_n if at_work is not None and is_taken else row.cursor_n
     return TaskSchedule(
         is_continuous=True,
         worker=worker,
-        is_running=is_active,
+        is_running=at_work is not None and at_work.status in _ACTIVE,
         last_run_at=task.last_run_at,
         next_run_at=moment(row.due_ns) if worker != "nobody" else None,
         spans_waiting=spans.count_arrived(connection, task.project_id or "", taken),
