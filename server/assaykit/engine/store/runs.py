@@ -69,7 +69,7 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
-    return _run(_new(connection, task_id, wanted, window, owner, clock), {})
+    return _run(_new(connection, task_id, wanted, window, owner, clock, created_ns=now), {})
 
 
 def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
@@ -77,7 +77,7 @@ def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, 
     wanted = TriggerEvaluationRequest()
     window = spans.extent(connection, task.project_id or "", arrivals)
     places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
-    return _new(connection, task.id, wanted, window, owner, clock, **places).id
+    return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
 
 
 def _new(
@@ -87,10 +87,11 @@ def _new(
     window: Window | None,
     owner: str,
     clock: Clock,
-    **more: int,
+    *,
+    created_ns: int,
+    **places: int,
 ) -> sa.Row[Any]:
-    now = clock.now_ns()
-    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=now))
+    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
     return connection.execute(
         task_runs.insert()
         .values(
@@ -101,9 +102,9 @@ def _new(
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
             owner=owner,
-            heartbeat_ns=now,
-            created_ns=now,
-            **more,
+            heartbeat_ns=created_ns,
+            created_ns=created_ns,
+            **places,
         )
         .returning(task_runs)
     ).one()
