@@ -88,6 +88,25 @@ async def test_a_task_is_made_continuous_and_stopped_by_an_update(ax: Caller, se
     assert await labels(ax) == {"seen": "matches"}
 
 
+@pytest.mark.parametrize(
+    ("query_filter", "warns"),
+    [
+        ("eval.tone.label = 'rude'", True),
+        ("name = 'a' OR NOT (annotation.seen.label IS NULL)", True),
+        ("NOT (session_eval.tone.score < 1)", True),
+        ("eval.tone.label IS NULL AND name != 'eval.tone.label'", False),
+        ("NOT (name IS NULL)", False),
+    ],
+)
+async def test_a_filter_for_what_a_new_span_cannot_have_is_warned_of(
+    ax: Caller, query_filter: str, warns: bool
+) -> None:
+    entry = {"name": "watch", "evaluators": ["cites"], "query_filter": query_filter, "allow_empty": True}
+    assert "Warning: a filter asks for verdicts" not in await ax.read("create_task", **entry)
+    text = await ax.read("update_task", task="watch", is_continuous=True)
+    assert ("Warning: a filter asks for verdicts or annotations. A span is looked at once" in text) == warns
+
+
 async def test_another_process_may_be_the_one_that_runs_it(ax: Caller, settings: Settings, tmp_path: Path) -> None:
     other = replace(settings, home=tmp_path / "shared")
     await send(other.home, [span("first", "x")])

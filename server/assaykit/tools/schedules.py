@@ -4,17 +4,26 @@ from datetime import datetime
 from typing import Any
 
 from assaykit.api.client import path
+from assaykit.filters.fields import span_tree
+from assaykit.filters.tree import And, IsNull, Node, Not, Or
 from assaykit.session import Session
 from assaykit.tools.listing import plain
 from assaykit.tools.replies import one_line
 from assaykit.wire.local import TaskSchedule
 from assaykit.wire.tasks import Task
 
+_JUDGED = ("eval.", "trace_eval.", "session_eval.", "annotation.")
 _WORKERS = {
     "this": "in this process",
     "another": "in another process that has the store open",
     "nobody": "but no process can run it now, as the lock file in the data folder cannot be used",
 }
+
+
+_TOO_EARLY = (
+    " Warning: a filter asks for verdicts or annotations. A span is looked at once, soon after it arrives, and is "
+    "passed over where it has none by then."
+)
 
 
 async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
@@ -25,7 +34,9 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
         said = "Runs continuously: AX has a rolling schedule for it and does not tell when."
         return said, {"schedule": {"worker": "Arize AX", "last_run_at": plain(task).get("last_run_at")}}
     found = await here.api.get(path("x", "tasks", task.id, "schedule"), TaskSchedule)
-    return _sentence(found), {"schedule": plain(found)}
+    filters = [task.query_filter, *(entry.query_filter for entry in task.evaluators or ())]
+    asks = any(_asks_for_verdicts(span_tree(text)) for text in filters if text)
+    return _sentence(found) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
 
 
 def from_now_on(task: Task) -> str:
@@ -34,6 +45,21 @@ def from_now_on(task: Task) -> str:
         "It scores spans that arrive from now on, while a server or `assaykit engine` is open, and catches up on what "
         f"arrived in between. For spans that are there already: trigger_backfill(task={task.name!r})."
     )
+
+
+def _asks_for_verdicts(node: Node) -> bool:
+    """Whether a filter takes only what somebody has judged; that something is not judged yet may be asked."""
+    match node:
+        case And(items) | Or(items):
+            return any(_asks_for_verdicts(item) for item in items)
+        case Not(IsNull(field)):
+            return field.startswith(_JUDGED)
+        case Not(item):
+            return _asks_for_verdicts(item)
+        case IsNull():
+            return False
+        case _:
+            return node.field.startswith(_JUDGED)
 
 
 def _sentence(found: TaskSchedule) -> str:
