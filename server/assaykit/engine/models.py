@@ -24,11 +24,17 @@ class Models:
     an engine does to open, and most never call a model.
     """
 
-    def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int) -> None:
         self._database = database
         self._environment = environment
+        self._concurrency = concurrency
         self._client: httpx.AsyncClient | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows to have in work: a row that waits to be asked again must keep no other waiting."""
+        return 4 * self._concurrency
 
     async def aclose(self) -> None:
         """Close what the models share."""
@@ -87,7 +93,7 @@ class Models:
             transport = await anyio.to_thread.run_sync(_transport)
             # Proxies and redirects would carry a provider's key to where nobody registered it.
             self._client = self._client or httpx.AsyncClient(transport=transport, follow_redirects=False)
-        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate())
+        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate(self._concurrency))
         return chat_model(endpoint, Line(self._client, gate))
 
 
