@@ -56,7 +56,7 @@ def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
     assert Settings.from_environment({}).concurrency == Settings().concurrency == SLOTS
     assert Settings.from_environment({"ASSAYKIT_CONCURRENCY": "50"}).concurrency == 50
     for wrong in ("0", "501", "many", "-3", "1.5", "9" * 5000):
-        with pytest.raises(Invalid, match="ASSAYKIT_CONCURRENCY is .*, which is no whole number from 1 to 500"):
+        with pytest.raises(Invalid, match=r"ASSAYKIT_CONCURRENCY is .*, which is no whole number from 1 to 500"):
             Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})
 
 
