@@ -39,7 +39,7 @@ def provider(given: argparse.Namespace) -> Iterator[str]:
     command = [sys.executable, str(MODEL), str(given.latency_ms / 1000), "--refuse", str(given.refuse)]
     command += ["--ceiling", str(given.ceiling)] if given.ceiling else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
         finally:
@@ -101,7 +101,12 @@ async def task_over(http: httpx.AsyncClient) -> str:
     space = (await http.get("/v2/spaces")).json()["spaces"][0]["id"]
     project = (await http.get("/v2/projects")).json()["projects"][0]["id"]
     integration = (await http.get("/v2/ai-integrations")).json()["ai_integrations"][0]["id"]
-    llm = {"ai_integration_id": integration, "model_name": "mock", "invocation_parameters": {}, "provider_parameters": {}}
+    llm = {
+        "ai_integration_id": integration,
+        "model_name": "mock",
+        "invocation_parameters": {},
+        "provider_parameters": {},
+    }
     template = {
         "name": "politeness", "template": PROMPT, "include_explanations": False, "use_function_calling": True,
         "classification_choices": {"good": 1, "bad": 0}, "llm_config": llm,
@@ -120,7 +125,9 @@ async def ours(url: str, given: argparse.Namespace, home: Path) -> tuple[float, 
     async with Engine.open(home, key="bench", environment=environment, concurrency=given.concurrency) as engine:
         headers = {"Authorization": "Bearer bench"}
         transport = httpx.ASGITransport(engine.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers, timeout=60) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://engine", headers=headers, timeout=60
+        ) as http:
             await seed(http, given.rows)
             task = await task_over(http)
             wall, cpu = measured()
@@ -157,7 +164,9 @@ async def main() -> None:
               f"ours {1000 * cpu / given.rows:.2f} ms, {cpu / floor_cpu:.2f} x")  # fmt: skip
     else:
         total = calls["taken"] + calls["refused"]
-        print(f"{total} calls, {calls['refused']} refused ({calls['refused'] / total:.1%}); wall {wall / ideal:.2f} x ideal")
+        print(
+            f"{total} calls, {calls['refused']} refused ({calls['refused'] / total:.1%}); wall {wall / ideal:.2f} x ideal"
+        )
 
 
 if __name__ == "__main__":
