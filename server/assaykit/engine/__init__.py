@@ -16,6 +16,7 @@ from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
 from assaykit.errors import Unavailable
+from assaykit.judge.pacing import SLOTS
 
 STORE = "assaykit.db"
 
@@ -52,12 +53,14 @@ class Engine:
         key: str,
         environment: Mapping[str, str],
         clock: Clock | None = None,
+        concurrency: int = SLOTS,
         period_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
-        `key` is what every request must carry. `environment` is where provider keys are looked up. `period_s` is the
-        time between two looks for what continuous tasks have to score; it has a default.
+        `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
+        how many judge calls may be under way at once to one integration. `period_s` is the time between two looks for
+        what continuous tasks have to score; it has a default.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -69,7 +72,7 @@ class Engine:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
             async with (
-                aclosing(Models(database, environment)) as models,
+                aclosing(Models(database, environment, concurrency)) as models,
                 Executor.open(database, clock, models) as executor,
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
