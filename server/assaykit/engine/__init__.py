@@ -12,9 +12,11 @@ from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
 from assaykit.engine.runs.executor import Executor
+from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
 from assaykit.errors import Unavailable
+from assaykit.judge.pacing import SLOTS
 
 STORE = "assaykit.db"
 
@@ -31,6 +33,7 @@ class Engine:
         environment: Mapping[str, str],
         models: Models,
         executor: Executor,
+        scheduler: Scheduler,
     ) -> None:
         self.home = home
         self.app = app
@@ -39,15 +42,25 @@ class Engine:
         self.environment = environment
         self.models = models
         self.executor = executor
+        self.scheduler = scheduler
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, home: Path, *, key: str, environment: Mapping[str, str], clock: Clock | None = None
+        cls,
+        home: Path,
+        *,
+        key: str,
+        environment: Mapping[str, str],
+        clock: Clock | None = None,
+        concurrency: int = SLOTS,
+        period_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
-        `key` is what every request must carry. `environment` is where provider keys are looked up.
+        `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
+        how many judge calls may be under way at once to one integration. `period_s` is the time between two looks for
+        what continuous tasks have to score; it has a default.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -59,11 +72,12 @@ class Engine:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
             async with (
-                aclosing(Models(database, environment)) as models,
+                aclosing(Models(database, environment, concurrency)) as models,
                 Executor.open(database, clock, models) as executor,
+                Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
                 app = create_app(key)
-                engine = cls(home, app, database, clock, environment, models, executor)
+                engine = cls(home, app, database, clock, environment, models, executor, scheduler)
                 app.state.engine = engine
                 yield engine
         finally:
