@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -211,11 +212,17 @@ def test_a_run_configuration_fits_whatever_lies_inside(generation: int) -> None:
     assert (told[0]["content"], told[1]["tool_calls"][0]["function"]["name"]) == ("USER", "USER")
 
 
+@pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("provider", ["LITELLM", "FIREWORKS", "TOGETHER_AI"])
-def test_a_provider_that_came_later_is_a_custom_one(provider: Any) -> None:
-    model = AiIntegration(id="i", name="n", provider=provider)
-    body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(39))
-    assert body["provider"] == "custom"
+def test_a_value_that_came_later_is_told_as_the_nearest_one(provider: Any, generation: int) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    integration = AiIntegration(
+        id="i", name="n", provider=provider, auth_type="OAUTH2_CLIENT_CREDENTIALS", has_api_key=True
+    )
+    span = Span(context=SpanContext(trace_id="t", span_id="s"), kind="DECISION", start_time=moment, end_time=moment)
+    for model in (integration, span):
+        body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
+        assert list(misfits(GENERATIONS[generation], type(model).__name__, body, generation)) == []
 
 
 async def test_a_refusal_keeps_its_next_step_in_the_detail(door: Door) -> None:

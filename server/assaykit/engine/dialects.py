@@ -28,7 +28,7 @@ from assaykit.wire.projects import Project
 from assaykit.wire.prompts import Prompt, PromptVersion
 from assaykit.wire.runs import TaskRun
 from assaykit.wire.spaces import Space
-from assaykit.wire.spans import AnnotatorUser, Evaluation, Span
+from assaykit.wire.spans import AnnotatorUser, Evaluation, Span, SpanEvent
 from assaykit.wire.tasks import Task, TaskEvaluator
 from assaykit.wire.traces import Trace
 
@@ -70,8 +70,8 @@ KNOWN_SINCE: Mapping[type[BaseModel], Mapping[str, int]] = {
 }
 """Fields that came later than the oldest SDK, and the minor version that knows them."""
 
-_NOBODY = Until(NEWEST, "")
-"""Text where there is nothing to say: the local engine has no users, and a run no dataset it was made from."""
+_NOTHING = Until(NEWEST, "")
+"""Text where there is nothing to say: the engine knows no users, and not everything has a description."""
 
 NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
     AiIntegration: {
@@ -79,22 +79,23 @@ NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
         "function_calling_enabled": Until(NEWEST, True),  # noqa: FBT003 - the same
         "auth_type": Until(NEWEST, "DEFAULT"),
         "scopings": Until(NEWEST, []),
-        "created_by_user_id": _NOBODY,
+        "created_by_user_id": _NOTHING,
     },
-    AnnotatorUser: {"id": _NOBODY, "email": _NOBODY},
+    AnnotatorUser: {"id": _NOTHING, "email": _NOTHING},
     Experiment: {"dataset_id": Until(42, ""), "dataset_version_id": Until(42, "")},
     ExperimentRun: {"example_id": Until(44, "")},
-    Prompt: {"created_by_user_id": _NOBODY},
-    PromptVersion: {"created_by_user_id": _NOBODY, "model": _NOBODY},
-    Space: {"description": _NOBODY, "is_private": Until(NEWEST, False)},  # noqa: FBT003 - the same
-    Span: {"name": _NOBODY, "kind": Until(NEWEST, "UNKNOWN")},
+    Prompt: {"created_by_user_id": _NOTHING},
+    PromptVersion: {"created_by_user_id": _NOTHING, "model": _NOTHING},
+    Space: {"description": _NOTHING, "is_private": Until(NEWEST, False)},  # noqa: FBT003 - the same
+    Span: {"name": _NOTHING, "kind": Until(NEWEST, "UNKNOWN")},
+    SpanEvent: {"name": _NOTHING, "timestamp": Until(NEWEST, "1970-01-01T00:00:00Z")},
     Task: {
         "is_continuous": Until(NEWEST, False),  # noqa: FBT003 - a field's value
         "evaluators": Until(NEWEST, []),
         "experiment_ids": Until(NEWEST, []),
     },
-    TaskEvaluator: {"evaluator_name": _NOBODY},
-    Trace: {"root_span_id": _NOBODY},
+    TaskEvaluator: {"evaluator_name": _NOTHING},
+    Trace: {"root_span_id": _NOTHING},
 }
 """Fields that those SDKs need and that the engine may leave out. What may be null for them is not here."""
 
