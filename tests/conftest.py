@@ -20,6 +20,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many calls of other people's clients were made, where a test noted any: see tests/conformance."""
+    reports = [one for found in terminalreporter.stats.values() for one in found if hasattr(one, "user_properties")]
+    noted = [value for one in reports for name, value in one.user_properties if name == "conformance"]
+    if noted:
+        made, passed = (sum(counts) for counts in zip(*noted, strict=True))
+        terminalreporter.write_line(f"conformance: {made} calls made, {passed} passed")
+
+
 @pytest.fixture(autouse=True)
 def nothing_learnt() -> None:
     """A port may come back within a run, and with it what another test's model did not take."""

@@ -1,7 +1,6 @@
 """Other people's clients of the engine: each in a process and an environment of its own, told where the engine is."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,15 @@ Note = Callable[[str, object], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A running engine at `address`, and a HOME for its clients with a profile for `ax`. `model` is a judge's URL."""
+    """A running engine at `address`, and a HOME for its clients with a profile for `ax`.
+
+    `model` is the address of a provider for judges, `slow` of one whose answers take a minute.
+    """
 
     address: str
     home: Path
     model: str
+    slow: str
 
     @property
     def variables(self) -> dict[str, str]:
@@ -96,12 +99,17 @@ def play(place: Place, script: Path, note: Note, interpreter: Path | None = None
     ran = subprocess.run(
         command, capture_output=True, check=False, encoding="utf-8", env=variables, cwd=place.home, timeout=180
     )
+    return counted(ran, note)
+
+
+def counted(ran: subprocess.CompletedProcess[str], note: Note) -> list[str]:
+    """The calls that a script made, by name, which its last line has. None of them may have failed."""
     assert ran.returncode == 0, ran.stderr
-    counted = json.loads(ran.stdout.splitlines()[-1])
-    count(note, counted["made"], counted["passed"])
-    assert counted["failures"] == [], "\n".join([*counted["failures"], ran.stderr])
-    assert 0 < counted["made"] == counted["passed"]
-    return counted["names"]
+    said = json.loads(ran.stdout.splitlines()[-1])
+    count(note, said["made"], said["passed"])
+    assert said["failures"] == [], "\n".join([*said["failures"], ran.stderr])
+    assert 0 < said["made"] == said["passed"]
+    return said["names"]
 
 
 def count(note: Note, made: int, passed: int) -> None:
@@ -119,8 +127,8 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """What `-o json` printed."""
-        return json.loads(self.out)
+        """The object that `-o json` printed. A question that was asked stands before it."""
+        return json.loads(self.out[self.out.index("{") :])
 
 
 def ax(place: Place, words: Sequence[str], answers: str = "") -> Answer:
@@ -142,8 +150,3 @@ def ax(place: Place, words: Sequence[str], answers: str = "") -> Answer:
 def _span(name: str, minutes_ago: float) -> Span:
     more: Mapping[str, Any] = {"session__id": "session-1", "llm__model_name": "m-a"}
     return span(name, f"Answer of {name}.", asked=f"Question of {name}?", minutes_ago=minutes_ago, **more)
-
-
-def variables_of(place: Place) -> dict[str, str]:
-    """The variables that lead a client to the engine, and none of the machine's own."""
-    return {name: value for name, value in place.variables.items() if name not in os.environ}

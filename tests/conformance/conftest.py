@@ -1,7 +1,6 @@
 """One engine process, one scripted provider and one HOME for a worker's clients."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from tests.conformance.clients import Place, prepare
@@ -11,17 +10,12 @@ from tests.scripted_model import ScriptedModel
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
-    """The engine with a judge that finds every answer good, after as long as a model takes."""
+    """The engine, a judge that finds every answer good after as long as a model takes, and one that takes ages."""
     folder = tmp_path_factory.mktemp("conformance")
     prepare(folder / "home")
     with (
         ScriptedModel(lambda _prompt: "good", latency_s=0.2) as model,
+        ScriptedModel(lambda _prompt: "good", latency_s=60) as slow,
         engine(environment(folder / "store", MODEL_KEY="sk-scripted-0123456789"), folder / "engine.log") as address,
     ):
-        yield Place(address, folder / "home", model.url)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder for a test's own files."""
-    return tmp_path
+        yield Place(address, folder / "home", model.url, slow.url)

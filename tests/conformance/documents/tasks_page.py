@@ -4,7 +4,7 @@ Since the page was written, the words for types and statuses went to upper case,
 `TaskEvaluatorInput(SpanEvaluatorInput(...))`.
 """
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from arize import ArizeClient
@@ -56,9 +56,7 @@ def stocked(calls: Ledger, given: Given) -> SimpleNamespace:
     fields = ExperimentTaskFieldNames(example_id="example", output="answer")
     runs = [{"example": one.id, "answer": "Here."} for one in examples]
     experiments = [
-        calls.call(
-            client.experiments.create, name=name, dataset=dataset, experiment_runs=runs, task_fields=fields
-        ).id
+        calls.call(client.experiments.create, name=name, dataset=dataset, experiment_runs=runs, task_fields=fields).id
         for name in ("one", "two")
     ]
     return SimpleNamespace(
@@ -112,13 +110,14 @@ def create_with_mappings(calls: Ledger, stock: SimpleNamespace) -> None:
         task_type="TEMPLATE_EVALUATION",
         project=stock.project,
         space=SPACE,
-        evaluators=attached(
-            stock, column_mappings={"user_query": "input.value"}, query_filter="status_code = 'OK'"
-        ),
+        evaluators=attached(stock, column_mappings={"user_query": "input.value"}, query_filter="status_code = 'OK'"),
         query_filter="latency_ms < 5000",
         is_continuous=False,
     )
-    calls.check("both filters are kept", (task.query_filter, task.evaluators[0].query_filter) == ("latency_ms < 5000", "status_code = 'OK'"))
+    calls.check(
+        "both filters are kept",
+        (task.query_filter, task.evaluators[0].query_filter) == ("latency_ms < 5000", "status_code = 'OK'"),
+    )
     stock.task = task.id
 
 
@@ -200,7 +199,7 @@ def get_run(calls: Ledger, stock: SimpleNamespace) -> None:
 
 def again() -> dict[str, object]:
     """All of it once more; a run without a start goes on where the last one ended."""
-    return {"data_start_time": datetime.now(timezone.utc) - timedelta(days=1), "override_evaluations": True}
+    return {"data_start_time": datetime.now(UTC) - timedelta(days=1), "override_evaluations": True}
 
 
 def cancel(calls: Ledger, stock: SimpleNamespace) -> None:
@@ -211,9 +210,7 @@ def cancel(calls: Ledger, stock: SimpleNamespace) -> None:
 
 def wait(calls: Ledger, stock: SimpleNamespace) -> None:
     begun = calls.call(stock.client.tasks.trigger_run, task=stock.task, **again())
-    calls.refused(
-        TimeoutError, "", stock.client.tasks.wait_for_run, run_id=begun.id, poll_interval=0.02, timeout=0.05
-    )
+    calls.refused(TimeoutError, "", stock.client.tasks.wait_for_run, run_id=begun.id, poll_interval=0.02, timeout=0.05)
     run = calls.call(stock.client.tasks.wait_for_run, run_id=begun.id, poll_interval=0.2, timeout=60)
     calls.check("it is through", run.status == "COMPLETED")
 

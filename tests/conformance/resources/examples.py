@@ -13,7 +13,9 @@ def reading(calls: Ledger, _given: Given) -> None:
     datasets = ArizeClient().datasets
     made = calls.call(datasets.create, name="read", space=SPACE, examples=ROWS)
     listed = calls.call(datasets.list_examples, dataset=made.id)
-    calls.check("in their order", [one.to_dict()["question"] for one in listed.examples] == [r["question"] for r in ROWS])
+    calls.check(
+        "in their order", [one.to_dict()["question"] for one in listed.examples] == [r["question"] for r in ROWS]
+    )
     calls.check("a name with dots stays flat", listed.examples[0].to_dict()["attributes.input.value"] == "x")
     table = calls.call(datasets.list_examples, dataset="read", space=SPACE, limit=2).to_df()
     calls.check("a page becomes a table", len(table) == 2 and {"id", "question"} <= set(table.columns))

@@ -15,7 +15,9 @@ def life(calls: Ledger, _given: Given) -> None:
     client = ArizeClient()
     dataset = calls.call(client.datasets.create, name="of experiments", space=SPACE, examples=[{"q": "a"}, {"q": "b"}])
     examples = calls.call(client.datasets.list_examples, dataset=dataset.id).examples
-    table = pd.DataFrame({"example": [one.id for one in examples], "answer": ["x", "y"], "mark": [1, 0], "word": ["good", "bad"]})
+    table = pd.DataFrame(
+        {"example": [one.id for one in examples], "answer": ["x", "y"], "mark": [1, 0], "word": ["good", "bad"]}
+    )
     made = calls.call(
         client.experiments.create,
         name="first",

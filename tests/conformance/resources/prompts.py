@@ -48,8 +48,13 @@ def life(calls: Ledger, _given: Given) -> None:
     )
     latest = calls.call(prompts.get, prompt="greeting", space=SPACE)
     calls.check("the newest is the prompt's", latest.version.id == second.id)
-    calls.check("the first can be asked for", calls.call(prompts.get, prompt=made.id, version_id=made.version.id).version.id == made.version.id)
-    calls.check("by itself too", calls.call(prompts.get_version, version_id=second.id).messages[0].content == "Be brief.")
+    calls.check(
+        "the first can be asked for",
+        calls.call(prompts.get, prompt=made.id, version_id=made.version.id).version.id == made.version.id,
+    )
+    calls.check(
+        "by itself too", calls.call(prompts.get_version, version_id=second.id).messages[0].content == "Be brief."
+    )
     pages = calls.pages("prompt_versions", prompts.list_versions, prompt=made.id, limit=1)
     calls.check("both are listed", {one.id for one in pages} == {made.version.id, second.id})
     labels(calls, made.id, made.version.id, second.id)

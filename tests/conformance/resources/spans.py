@@ -1,6 +1,6 @@
 """Spans: reading, annotating and deleting."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from arize import ArizeClient
 from arize._generated.api_client.exceptions import ApiException
@@ -21,7 +21,7 @@ def reading(calls: Ledger, given: Given) -> None:
     paged = [one.context.span_id for one in calls.pages("spans", spans.list, project=project, space=SPACE, limit=3)]
     calls.check("two pages have the same", paged == ids)
     project_id = calls.call(ArizeClient().projects.get, project=project, space=SPACE).id
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     narrow = calls.call(
         spans.list,
         project=project_id,
@@ -47,7 +47,10 @@ def annotating(calls: Ledger, given: Given) -> None:
     record = AnnotateRecordInput(record_id=ids[0], values=[AnnotationInput(name="note on a span", text="Well put.")])
     calls.call(client.spans.annotate, project=project, space=SPACE, annotations=[record])
     found = calls.call(client.spans.list, project=project, space=SPACE).spans[0]
-    calls.check("the note is on the span", [(one.name, one.text) for one in found.annotations] == [("note on a span", "Well put.")])
+    calls.check(
+        "the note is on the span",
+        [(one.name, one.text) for one in found.annotations] == [("note on a span", "Well put.")],
+    )
     stranger = AnnotateRecordInput(record_id="f" * 16, values=record.values)
     calls.refused(ApiException, "404", client.spans.annotate, project=project, space=SPACE, annotations=[stranger])
 

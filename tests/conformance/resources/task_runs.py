@@ -1,6 +1,6 @@
 """The runs of a task: triggered, waited for, listed and cancelled."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from arize import ArizeClient
 from arize._generated.api_client.exceptions import ApiException
@@ -34,7 +34,7 @@ def made_task(calls: Ledger, given: Given) -> str:
 def life(calls: Ledger, given: Given) -> None:
     client = ArizeClient()
     task = made_task(calls, given)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     begun = calls.call(
         client.tasks.trigger_run,
         task=task,
@@ -51,7 +51,9 @@ def life(calls: Ledger, given: Given) -> None:
     ended = calls.call(client.tasks.wait_for_run, run_id=rest.id, poll_interval=0.1, timeout=20)
     calls.check("the next scored what was left", ended.num_successes == 1)
     spans = calls.call(client.spans.list, project=given["project"], space=SPACE).spans
-    calls.check("every span has its verdict", [[one.name for one in span.evaluations] for span in spans] == [["json"]] * 4)
+    calls.check(
+        "every span has its verdict", [[one.name for one in span.evaluations] for span in spans] == [["json"]] * 4
+    )
     completed = calls.call(client.tasks.list_runs, task=task, status=RunStatus.COMPLETED)
     calls.check("both are listed", {one.id for one in completed.task_runs} == {begun.id, rest.id})
     pages = calls.pages("task_runs", client.tasks.list_runs, task="run", space=SPACE, limit=1)

@@ -27,7 +27,12 @@ def life(calls: Ledger, given: Given) -> None:
             "query_filter": "status_code = 'OK'",
         }
     )
-    wanted = {"task_type": TaskType.CODE_EVALUATION, "project": given["project"], "space": SPACE, "evaluators": [attached]}
+    wanted = {
+        "task_type": TaskType.CODE_EVALUATION,
+        "project": given["project"],
+        "space": SPACE,
+        "evaluators": [attached],
+    }
     made = calls.call(
         client.tasks.create_evaluation_task,
         name="life",

@@ -1,6 +1,6 @@
 """Traces."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from arize import ArizeClient
 from ledger import Given, Ledger, play
@@ -17,7 +17,7 @@ def reading(calls: Ledger, given: Given) -> None:
     calls.check("none is cut", not listed.traces[0].spans_truncated)
     paged = [one.root_span_id for one in calls.pages("traces", traces.list, project=project, space=SPACE, limit=3)]
     calls.check("two pages have the same", paged == ids)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     found = calls.call(
         traces.list,
         project=project,
