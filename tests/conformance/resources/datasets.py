@@ -34,10 +34,10 @@ def frame(calls: Ledger, _given: Given) -> None:
 
 def lists(calls: Ledger, _given: Given) -> None:
     datasets = ArizeClient().datasets
-    for name in ("page one", "page two", "page three"):
+    for name in ("sheet one", "sheet two", "sheet three"):
         calls.call(datasets.create, name=name, space=SPACE, examples=ROWS)
-    names = [one.name for one in calls.pages("datasets", datasets.list, name="page", space=SPACE, limit=2)]
-    calls.check("the newest first, over two pages", names == ["page three", "page two", "page one"])
+    names = [one.name for one in calls.pages("datasets", datasets.list, name="sheet", space=SPACE, limit=2)]
+    calls.check("the newest first, over two pages", names == ["sheet three", "sheet two", "sheet one"])
     table = calls.call(datasets.list, space=SPACE).to_df()
     calls.check("a list becomes a table", {"id", "name"} <= set(table.columns))
 

@@ -25,10 +25,10 @@ def life(calls: Ledger, _given: Given) -> None:
 def lists(calls: Ledger, given: Given) -> None:
     projects = ArizeClient().projects
     space = calls.call(ArizeClient().spaces.get, space=SPACE)
-    for name in ("page one", "page two", "page three"):
+    for name in ("leaf one", "leaf two", "leaf three"):
         calls.call(projects.create, name=name, space=space.id)
-    names = [one.name for one in calls.pages("projects", projects.list, name="PAGE", space=SPACE, limit=1)]
-    calls.check("three pages of one project each", sorted(names) == ["page one", "page three", "page two"])
+    names = [one.name for one in calls.pages("projects", projects.list, name="LEAF", space=SPACE, limit=1)]
+    calls.check("three pages of one project each", sorted(names) == ["leaf one", "leaf three", "leaf two"])
     every = calls.call(projects.list, space=space.id)
     calls.check("a list without a name has all", {*names, given["project"]} <= {one.name for one in every.projects})
 
