@@ -63,7 +63,7 @@ async def list_examples(request: Request) -> Response:
         await engine(request).database.read(
             datasets.example_page,
             request.path_params["dataset_id"],
-            _version(request),
+            request.query_params.get("dataset_version_id") or None,
             page(request, most=EXAMPLES_PER_PAGE),
         )
     )
@@ -73,8 +73,9 @@ async def append_examples(request: Request) -> Response:
     """`POST /v2/datasets/{dataset_id}/examples`."""
     wanted = await body(request, InsertDatasetExamplesRequest)
     here = engine(request)
+    version_id = request.query_params.get("dataset_version_id") or None
     target = request.path_params["dataset_id"]
-    return created(await here.database.write(datasets.append, target, _version(request), wanted.examples, here.clock))
+    return created(await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock))
 
 
 async def delete_examples(request: Request) -> Response:
@@ -89,11 +90,6 @@ async def delete_examples(request: Request) -> Response:
             datasets.delete_examples, target, wanted.dataset_version_id, wanted.example_ids, here.clock
         )
     )
-
-
-def _version(request: Request) -> str | None:
-    """The version asked for; None is the latest. The `arize` SDK sends an empty one where its user named none."""
-    return request.query_params.get("dataset_version_id") or None
 
 
 routes = [
