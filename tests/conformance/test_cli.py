@@ -34,12 +34,12 @@ PAGE: dict[str, tuple[str, Check]] = {
     "list into a file": ("tasks list --project {project} --output tasks.json", of_stock),
     "get": ("tasks get {task} -o json", lambda data, stock: data["id"] == stock.ids["task"]),
     "create for a project": (
-        """tasks create --name "Relevance Monitor" --task-type TEMPLATE_EVALUATION --project {project}
-        --evaluators {attached} --no-continuous --sampling-rate 0.1 -o json""",
-        lambda data, _: (data["sampling_rate"], data["is_continuous"]) == (0.1, False),
+        """tasks create --name "Relevance by CLI" --task-type TEMPLATE_EVALUATION --project {project}
+        --evaluators {attached} --is-continuous --sampling-rate 0.1 -o json""",
+        lambda data, _: (data["sampling_rate"], data["is_continuous"]) == (0.1, True),
     ),
     "create for a dataset": (
-        """tasks create --name "Experiment Evaluation" --task-type TEMPLATE_EVALUATION --dataset {dataset}
+        """tasks create --name "Experiment by CLI" --task-type TEMPLATE_EVALUATION --dataset {dataset}
         --experiment-ids {first},{second} --evaluators {attached} --no-continuous -o json""",
         lambda data, stock: set(data["experiment_ids"]) == {stock.ids["first"], stock.ids["second"]},
     ),

@@ -81,10 +81,10 @@ def create_for_project(calls: Ledger, stock: SimpleNamespace) -> None:
         project=stock.project,
         space=SPACE,
         evaluators=attached(stock, column_mappings={"user_query": "input.value"}),
-        is_continuous=False,
+        is_continuous=True,
         sampling_rate=0.1,
     )
-    calls.check("it is continuous", (task.is_continuous, task.sampling_rate) == (False, 0.1))
+    calls.check("it is continuous", (task.is_continuous, task.sampling_rate) == (True, 0.1))
     stock.monitor = task.id
 
 
