@@ -137,8 +137,8 @@ async def test_a_filter_that_cannot_be_read_is_a_422_wherever_it_stands(door: Do
     [
         ({"project_id": "p", "is_continuous": True}, "is_continuous=false"),
         (
-            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": {}, "evaluators": None},
-            "upload its results",
+            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "evaluators": None},
+            "upload its outputs",
         ),
         ({"project_id": "p", "query_filters": {"filters": [{"id": "A", "filter": "x"}]}}, "Use query_filter"),
         (

@@ -9,18 +9,19 @@ provider, base URL and model, and only once the lower way has worked.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import anyio
 import httpx
 
 from assaykit.errors import quote
 from assaykit.judge import calls, replies
-from assaykit.judge.models import Endpoint, Reply
+from assaykit.judge.models import Completion, Conversation, Endpoint, Reply
 from assaykit.judge.verdicts import Unscored
 
+T = TypeVar("T")
 Way = Literal["schema", "tool", "text"]
 
 
@@ -40,6 +41,10 @@ class Dialect:
     """The request for one prompt."""
     read: Callable[[dict[str, Any]], Reply | Unscored]
     """The reply in an answer."""
+    converse: Callable[[Endpoint, Conversation], dict[str, Any]]
+    """The request for a conversation."""
+    hear: Callable[[dict[str, Any]], Completion | Unscored]
+    """What was said to a conversation."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,9 @@ class Learnt:
     refused: set[Way] = field(default_factory=set[Way])
     temperature: bool = True
 
+
+Target = tuple[str, dict[str, str]]
+"""An address and the headers to send."""
 
 Memory = dict[tuple[str, str | None, str], Learnt]
 LEARNT: Memory = {}
@@ -86,16 +94,34 @@ class LadderModel:
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
         """The reply within the deadline, or why there is none; without a schema, plain text is asked for."""
+        return await self._in_time(lambda target: self._climb_down(target, prompt, schema))
+
+    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        """What the model says to a conversation, with the parameters as they are given, or why there is nothing."""
+        return await self._in_time(lambda target: self._converse(target, conversation))
+
+    async def _in_time(self, asking: Callable[[Target], Awaitable[T | Unscored]]) -> T | Unscored:
         target = self._target()
         if isinstance(target, Unscored):
             return target
         try:
             with anyio.fail_after(self._deadline_s):
-                return await self._climb_down(target, prompt, schema)
+                return await asking(target)
         except TimeoutError:
             return Unscored("timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s.")
 
-    def _target(self) -> tuple[str, dict[str, str]] | Unscored:
+    async def _converse(self, target: Target, conversation: Conversation) -> Completion | Unscored:
+        url, headers = target
+        request = calls.Request(url, headers, self._dialect.converse(self._endpoint, conversation))
+        answer = await calls.post(self._client, self._endpoint, request, self._sleep)
+        if isinstance(answer, Unscored):
+            return answer
+        return self._refused(answer) if isinstance(answer, calls.Rejected) else self._dialect.hear(answer)
+
+    def _refused(self, answer: calls.Rejected) -> Unscored:
+        return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
+
+    def _target(self) -> Target | Unscored:
         """The address and the headers, or what the endpoint lacks for them."""
         endpoint = self._endpoint
         base = endpoint.base_url or self._dialect.default_url(endpoint)
@@ -108,9 +134,7 @@ class LadderModel:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that no key can have.")
         return self._dialect.path(base.rstrip("/")), {**endpoint.headers, **self._dialect.headers(key or None)}
 
-    async def _climb_down(
-        self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
-    ) -> Reply | Unscored:
+    async def _climb_down(self, target: Target, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
         ways = self._ways(schema)
         refused: set[Way] = set()
         temperature = self._learnt.temperature
@@ -129,7 +153,7 @@ class LadderModel:
                     refused.add(ways[0])
                 ways = ways[1:]
             else:
-                return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
+                return self._refused(answer)
 
     def _ways(self, schema: Mapping[str, Any] | None) -> list[Way]:
         if schema is None:
@@ -138,7 +162,7 @@ class LadderModel:
 
     async def _post(
         self,
-        target: tuple[str, dict[str, str]],
+        target: Target,
         prompt: str,
         schema: Mapping[str, Any] | None,
         way: Way,

@@ -7,7 +7,7 @@ from assaykit.errors import Unsupported
 from assaykit.judge import anthropic, openai
 from assaykit.judge.calls import DEADLINE_S, Sleep
 from assaykit.judge.ladder import LadderModel
-from assaykit.judge.models import ChatModel, Endpoint
+from assaykit.judge.models import Endpoint
 
 _CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
 
@@ -18,7 +18,7 @@ def chat_model(
     *,
     sleep: Sleep = anyio.sleep,
     deadline_s: float = DEADLINE_S,
-) -> ChatModel:
+) -> LadderModel:
     """The model behind an endpoint. The client stays the caller's, who closes it.
 
     `deadline_s` is for one question, every attempt and wait included; `sleep` does the waiting.
