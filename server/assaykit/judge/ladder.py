@@ -9,19 +9,15 @@ provider, base URL and model, and only once the lower way has worked.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
-
-import anyio
-import httpx
+from typing import Any, Literal
 
 from assaykit.errors import quote
 from assaykit.judge import calls, replies
 from assaykit.judge.models import Completion, Conversation, Endpoint, Reply
 from assaykit.judge.verdicts import Unscored
 
-T = TypeVar("T")
 Way = Literal["schema", "tool", "text"]
 
 
@@ -55,9 +51,6 @@ class Learnt:
     temperature: bool = True
 
 
-Target = tuple[str, dict[str, str]]
-"""An address and the headers to send."""
-
 Memory = dict[tuple[str, str | None, str], Learnt]
 LEARNT: Memory = {}
 """The process's own memory."""
@@ -73,47 +66,29 @@ _ABOUT_THE_PROMPT = re.compile(
 
 
 class LadderModel:
-    """A chat model behind HTTP. The client belongs to the caller, who decides on its pool and proxies."""
+    """A chat model behind HTTP. The line belongs to the caller, who decides on its connections and its pace."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        client: httpx.AsyncClient,
-        dialect: Dialect,
-        *,
-        sleep: calls.Sleep = anyio.sleep,
-        deadline_s: float = calls.DEADLINE_S,
-        memory: Memory = LEARNT,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, line: calls.Line, dialect: Dialect, *, memory: Memory = LEARNT) -> None:
         self._endpoint = endpoint
-        self._client = client
+        self._line = line
         self._dialect = dialect
-        self._sleep = sleep
-        self._deadline_s = deadline_s
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
-        """The reply within the deadline, or why there is none; without a schema, plain text is asked for."""
-        return await self._in_time(lambda target: self._climb_down(target, prompt, schema))
-
-    async def complete(self, conversation: Conversation) -> Completion | Unscored:
-        """What the model says to a conversation, with the parameters as they are given, or why there is nothing."""
-        return await self._in_time(lambda target: self._converse(target, conversation))
-
-    async def _in_time(self, asking: Callable[[Target], Awaitable[T | Unscored]]) -> T | Unscored:
+        """The reply, or why there is none; without a schema, plain text is asked for."""
         target = self._target()
         if isinstance(target, Unscored):
             return target
-        try:
-            with anyio.fail_after(self._deadline_s):
-                return await asking(target)
-        except TimeoutError:
-            return Unscored("timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s.")
+        return await self._climb_down(target, prompt, schema)
 
-    async def _converse(self, target: Target, conversation: Conversation) -> Completion | Unscored:
+    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        """What the model says to a conversation, with the parameters as they are given, or why there is nothing."""
+        target = self._target()
+        if isinstance(target, Unscored):
+            return target
         url, headers = target
         request = calls.Request(url, headers, self._dialect.converse(self._endpoint, conversation))
-        answer = await calls.post(self._client, self._endpoint, request, self._sleep)
+        answer = await calls.post(self._line, self._endpoint, request)
         if isinstance(answer, Unscored):
             return answer
         return self._refused(answer) if isinstance(answer, calls.Rejected) else self._dialect.hear(answer)
@@ -121,7 +96,7 @@ class LadderModel:
     def _refused(self, answer: calls.Rejected) -> Unscored:
         return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
 
-    def _target(self) -> Target | Unscored:
+    def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or what the endpoint lacks for them."""
         endpoint = self._endpoint
         base = endpoint.base_url or self._dialect.default_url(endpoint)
@@ -134,7 +109,9 @@ class LadderModel:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that no key can have.")
         return self._dialect.path(base.rstrip("/")), {**endpoint.headers, **self._dialect.headers(key or None)}
 
-    async def _climb_down(self, target: Target, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
+    async def _climb_down(
+        self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
+    ) -> Reply | Unscored:
         ways = self._ways(schema)
         refused: set[Way] = set()
         temperature = self._learnt.temperature
@@ -162,7 +139,7 @@ class LadderModel:
 
     async def _post(
         self,
-        target: Target,
+        target: tuple[str, dict[str, str]],
         prompt: str,
         schema: Mapping[str, Any] | None,
         way: Way,
@@ -175,4 +152,4 @@ class LadderModel:
         if not temperature:
             body.pop("temperature", None)
         request = calls.Request(url, headers, body)
-        return await calls.post(self._client, self._endpoint, request, self._sleep)
+        return await calls.post(self._line, self._endpoint, request)
