@@ -63,7 +63,7 @@ def trigger(
     _refuse_unknown(connection, version_id, wanted.example_ids or ())
     for follower in wanted.evaluation_task_ids or ():
         _refuse_unfit(tasks.get(connection, follower), dataset_id)
-    return runs.add(connection, task_id, wanted, None, owner, clock)
+    return runs.add(connection, task_id, wanted, owner, clock, clock.now_ns())
 
 
 def makes_experiment(connection: sa.Connection, run_id: str) -> bool:

@@ -71,14 +71,19 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
-    return add(connection, task_id, wanted, window, owner, clock)
+    return add(connection, task_id, wanted, owner, clock, now, window)
 
 
 def add(
-    connection: sa.Connection, task_id: str, wanted: RequestBody, window: Window | None, owner: str, clock: Clock
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    owner: str,
+    clock: Clock,
+    now: int,
+    window: Window | None = None,
 ) -> TaskRun:
-    """A run in PENDING of a request that has been checked."""
-    now = clock.now_ns()
+    """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
     row = connection.execute(
         task_runs.insert()
         .values(
