@@ -31,7 +31,7 @@ async def generate(database: Database, clock: Clock, models: Models, run_id: str
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
     model = await models.for_experiment(provision.config)
-    broken = await _Generation(database, clock, run_id, provision, model).run()
+    broken = await _Generation(database, clock, run_id, provision, model).run(models.rows_at_once)
     if broken is not None:
         return "FAILED", broken
     return await database.read(ending, run_id, "answered")
@@ -49,9 +49,9 @@ class _Generation:
         self._model = model
         self._refusals = Refusals()
 
-    async def run(self) -> str | None:
+    async def run(self, rows_at_once: int) -> str | None:
         """Ask for everything. Returns why the run was given up, or None when it went through."""
-        await Pool(self._rows, self._make, self._record).run(self._provision.items)
+        await Pool(self._rows, self._make, self._record, rows_at_once).run(self._provision.items)
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:

@@ -10,8 +10,6 @@ from assaykit.engine.store.runs import Item
 from assaykit.judge.columns import Row
 from assaykit.judge.verdicts import Unscored
 
-ROWS_AT_ONCE = 64
-"""Rows in work. More than are asked about at once: a row that waits to be asked again must keep no other waiting."""
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
 GIVE_UP_AFTER = 5
@@ -59,10 +57,12 @@ class Pool(Generic[R]):
         read: Callable[[Sequence[Item]], Awaitable[Mapping[str, Row]]],
         work: Callable[[Job], Awaitable[R]],
         store: Callable[[list[R]], Awaitable[bool]],
+        rows_at_once: int,
     ) -> None:
         self._read = read
         self._do = work
         self._store = store
+        self._at_once = rows_at_once
 
     async def run(self, items: Sequence[Item]) -> None:
         """Work on everything, or until `store` has enough."""
@@ -70,7 +70,7 @@ class Pool(Generic[R]):
         give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
         async with anyio.create_task_group() as group:
             group.start_soon(self._feed, items, give_jobs)
-            for _ in range(ROWS_AT_ONCE):
+            for _ in range(self._at_once):
                 group.start_soon(self._work, take_jobs.clone(), give_results.clone())
             take_jobs.close()
             give_results.close()

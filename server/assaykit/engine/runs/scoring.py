@@ -34,18 +34,20 @@ class Scoring:
         run_id: str,
         selection: Selection,
         models: Mapping[str, ChatModel | None],
+        rows_at_once: int,
     ) -> None:
         self._database = database
         self._clock = clock
         self._run_id = run_id
         self._selection = selection
         self._models = models
+        self._at_once = rows_at_once
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._refusals = Refusals()
 
     async def run(self) -> str | None:
         """Score everything. Returns why the run was given up, or None when it went through."""
-        await Pool(self._rows, self._score, self._record).run(self._selection.items)
+        await Pool(self._rows, self._score, self._record, self._at_once).run(self._selection.items)
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> dict[str, Row]:
