@@ -73,14 +73,10 @@ async def create_task(
     """
     within = await here.space(space)
     if type == "RUN_EXPERIMENT" or run_configuration is not None:
-        scoring = {"evaluators": evaluators, "project": project, "experiments": experiments}
-        rows_of = {"column_mappings": column_mappings, "query_filter": query_filter}
-        rest = {
-            "sampling_rate": sampling_rate != 1,
-            "is_continuous": is_continuous,
-            "granularity": granularity != "span",
-        }
-        _refuse_scoring(type, {**scoring, **rows_of, **rest, "allow_empty": allow_empty})
+        scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
+        rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
+        rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity != "span"}
+        _refuse_scoring(type, {**scoring, **rows_of, **rest})
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
