@@ -91,11 +91,6 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
             raise Malformed("A filter is blank.", "Leave it out to take every row.")
     if wanted.run_configuration is not None:
         run_configurations.runnable(wanted.run_configuration)
-    if wanted.is_continuous:
-        raise Unsupported(
-            "The embedded engine does not run continuous tasks yet.",
-            "Create the task with is_continuous=false and trigger it when you want it scored.",
-        )
     if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
         raise Unsupported(
             "The embedded engine does not score whole traces or sessions yet.",

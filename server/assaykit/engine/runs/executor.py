@@ -37,7 +37,7 @@ class Executor:
         self._clock = clock
         self._models = models
         self._group = group
-        self._owner = secrets.token_hex(8)
+        self.owner = secrets.token_hex(8)
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._scopes: dict[str, anyio.CancelScope] = {}
 
@@ -53,7 +53,7 @@ class Executor:
             finally:
                 group.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await database.write(runs.abandon, executor._owner, clock)
+                    await database.write(runs.abandon, executor.owner, clock)
 
     async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest) -> TaskRun:
         """Start a run; it is answered in PENDING and goes on in the background. `wanted` is of the task's type.
@@ -64,10 +64,10 @@ class Executor:
             Invalid: a field does not fit the task's target.
         """
         if isinstance(wanted, TriggerRunExperimentRequest):
-            run = await self._database.write(generations.trigger, task_id, wanted, self._owner, self._clock)
+            run = await self._database.write(generations.trigger, task_id, wanted, self.owner, self._clock)
         else:
-            run = await self._database.write(runs.trigger, task_id, wanted, self._owner, self._clock)
-        self._group.start_soon(self._execute, run.id)
+            run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock)
+        self._group.start_soon(self.execute, run.id)
         return run
 
     async def cancel(self, run_id: str) -> TaskRun:
@@ -93,7 +93,8 @@ class Executor:
                 log.warning("heartbeat_missed", error=str(error))
             await anyio.sleep(HEARTBEAT_S)
 
-    async def _execute(self, run_id: str) -> None:
+    async def execute(self, run_id: str) -> None:
+        """Do a run that is PENDING and this executor's own, to its end."""
         with anyio.CancelScope() as scope:
             self._scopes[run_id] = scope
             try:
@@ -134,9 +135,9 @@ class Executor:
         status, reason = await generate(self._database, self._clock, self._models, run_id)
         if status != "COMPLETED":
             return status, reason
-        started, fault = await self._database.write(generations.follow_up, run_id, self._owner, self._clock)
+        started, fault = await self._database.write(generations.follow_up, run_id, self.owner, self._clock)
         for run in started:
-            self._group.start_soon(self._execute, run.id)
+            self._group.start_soon(self.execute, run.id)
         return status, fault or reason
 
 
