@@ -4,12 +4,12 @@ from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
 from assaykit.engine.store import runs
-from assaykit.wire.runs import RunStatus, TriggerEvaluationRequest
+from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
 
 
 async def trigger(request: Request) -> Response:
@@ -40,8 +40,15 @@ async def cancel_run(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/tasks/{task_id}/trigger", trigger, methods=["POST"]),
-    Route("/v2/tasks/{task_id}/runs", list_runs),
-    Route("/v2/task-runs/{run_id}", get_run),
-    Route("/v2/task-runs/{run_id}/cancel", cancel_run, methods=["POST"]),
+    Operation(
+        "/v2/tasks/{task_id}/trigger",
+        trigger,
+        "POST",
+        takes=TriggerEvaluationRequest,
+        gives=TaskRun,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/tasks/{task_id}/runs", list_runs, gives=TaskRunPage, query=("status",)),
+    Operation("/v2/task-runs/{run_id}", get_run, gives=TaskRun),
+    Operation("/v2/task-runs/{run_id}/cancel", cancel_run, "POST", gives=TaskRun, status=200, refuses=(409, 422)),
 ]
