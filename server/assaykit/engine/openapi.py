@@ -54,10 +54,12 @@ class _Schemas(GenerateJsonSchema):
 
 def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, Node], dict[str, Node]]:
     """The schema of each body by (type, mode), and the components that these refer to."""
-    wanted: list[tuple[Any, JsonSchemaMode]] = [(Problem, "serialization")]
-    wanted.extend((one.takes, "validation") for one in operations if one.takes is not None)
-    wanted.extend((one.gives, "serialization") for one in operations if one.gives is not None)
-    inputs = [(kind, mode, TypeAdapter[Any](kind)) for kind, mode in wanted]
+    inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [(Problem, "serialization", TypeAdapter(Problem))]
+    for one in operations:
+        if one.takes is not None:
+            inputs.append((one.takes, "validation", TypeAdapter(one.takes)))
+        if one.gives is not None:
+            inputs.append((one.gives, "serialization", TypeAdapter(one.gives)))
     found, whole = TypeAdapter.json_schemas(inputs, ref_template=_REF, schema_generator=_Schemas)
     schemas: dict[str, Node] = whole["$defs"]
     schemas["Problem"]["required"] = _ALWAYS_IN_A_PROBLEM
