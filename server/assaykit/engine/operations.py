@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from types import UnionType
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -40,8 +41,8 @@ class Operation(Route):
     ) -> None:
         super().__init__(path, endpoint, methods=[method])
         self.method = method
-        self.takes = takes
-        self.gives = gives
+        self.takes: Any = takes
+        self.gives: Any = gives
         self.status = status or _status(method, answers=gives is not None)
         self.query = query
         is_page = isinstance(gives, type) and issubclass(gives, Page)
