@@ -3,8 +3,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from assaykit.judge.calls import Line
+from assaykit.judge.pacing import Gate
+from assaykit.judge.transport import JudgeTransport
+
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        yield client
+async def line() -> AsyncIterator[Line]:
+    """A line of the test's own, with no pace learnt."""
+    async with httpx.AsyncClient(transport=JudgeTransport()) as client:
+        yield Line(client, Gate())

@@ -8,14 +8,17 @@ import httpx
 from assaykit.engine import credentials
 from assaykit.engine.store import integrations
 from assaykit.engine.store.database import Database
-from assaykit.judge.calls import DEADLINE_S
+from assaykit.judge.calls import Line
 from assaykit.judge.models import ChatModel, Endpoint
+from assaykit.judge.pacing import Gate
 from assaykit.judge.providers import chat_model
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 
 
 class Models:
     """Makes chat models; the keys are read where they lie when they are needed and are kept nowhere.
+
+    All that is asked with one key at one address goes through one gate, whichever run or preview asks.
 
     The client they share is made for the first of them: reading the certificates takes longer than all else that
     an engine does to open, and most never call a model.
@@ -25,6 +28,7 @@ class Models:
         self._database = database
         self._environment = environment
         self._client: httpx.AsyncClient | None = None
+        self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
 
     async def aclose(self) -> None:
         """Close what the models share."""
@@ -50,13 +54,13 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
-    async def to_check(self, access: integrations.Access, model: str, deadline_s: float) -> ChatModel:
+    async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
         """A model of an integration as it is, for one plain question.
 
         Raises:
             Unsupported: its key is in a keyring that cannot be read here.
         """
-        return await self._model(access, model, InvocationParams(), deadline_s=deadline_s)
+        return await self._model(access, model, InvocationParams())
 
     async def _model(
         self,
@@ -66,7 +70,6 @@ class Models:
         *,
         function_calling: bool = True,
         structured_output: bool = True,
-        deadline_s: float = DEADLINE_S,
     ) -> ChatModel:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
         endpoint = Endpoint(
@@ -81,6 +84,15 @@ class Models:
             headers=access.headers,
         )
         if self._client is None:
+            transport = await anyio.to_thread.run_sync(_transport)
             # Proxies and redirects would carry a provider's key to where nobody registered it.
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
-        return chat_model(endpoint, self._client, deadline_s=deadline_s)
+            self._client = self._client or httpx.AsyncClient(transport=transport, follow_redirects=False)
+        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate())
+        return chat_model(endpoint, Line(self._client, gate))
+
+
+def _transport() -> httpx.AsyncBaseTransport:
+    # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
+    from assaykit.judge.transport import JudgeTransport  # noqa: PLC0415
+
+    return JudgeTransport()

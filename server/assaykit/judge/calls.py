@@ -1,7 +1,8 @@
 """One HTTP call to a model provider: attempts, waits, and what each status means. Nothing here raises.
 
-408, 409, 429, 5xx and connection errors are tried again, four times in all. A call that was cut off may have
-been answered and paid for; asking again is safe, because a judge changes nothing.
+408, 409, 5xx and connection errors are tried again, four times in all, and a refusal for too many requests somewhat
+longer. A call that was cut off may have been answered and paid for; asking again is safe, because a judge changes
+nothing.
 """
 
 import random
@@ -18,11 +19,14 @@ import httpx
 
 from assaykit.errors import quote
 from assaykit.judge.models import Endpoint
+from assaykit.judge.pacing import Gate
 from assaykit.judge.verdicts import Reason, Unscored
 
 ATTEMPTS = 4
+REFUSALS = 8
+"""Answers of 429 that one question waits out: a provider that refuses has done nothing, so they are no attempts."""
 DEADLINE_S = 60.0
-"""Seconds for one question, every attempt and wait included."""
+"""Seconds for one attempt, from the first byte sent to the last one read."""
 CONNECT_S = 10.0
 LONGEST_WAIT_S = 20.0
 """Seconds; a `Retry-After` that asks for more is cut down to this."""
@@ -32,6 +36,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
 _NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
@@ -59,18 +64,48 @@ class Rejected:
 Answer = dict[str, Any] | Rejected | Unscored
 
 
-async def post(client: httpx.AsyncClient, endpoint: Endpoint, request: Request, sleep: Sleep) -> Answer:
-    """The JSON object that was answered, or why there is none. The caller sets the deadline around it."""
-    outcome: Answer = _failed("model_error", endpoint, "was not asked")
-    for attempt in range(1, ATTEMPTS + 1):
-        outcome, wait = await _once(client, endpoint, request)
-        if wait is None or attempt == ATTEMPTS:
-            break
-        wait = _wait_s(attempt, wait)
-        if anyio.current_time() + wait >= anyio.current_effective_deadline():
-            break
-        await sleep(wait)
-    return outcome
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a call goes out over: the connections, the turn to wait for, and the limits of one attempt."""
+
+    client: httpx.AsyncClient
+    gate: Gate
+    sleep: Sleep = anyio.sleep
+    deadline_s: float = DEADLINE_S
+
+
+async def post(line: Line, endpoint: Endpoint, request: Request) -> Answer:
+    """The JSON object that was answered, or why there is none.
+
+    Between two attempts nothing is held: who waits to ask again keeps nobody from asking.
+    """
+    attempts = refusals = 0
+    while True:
+        outcome, wait_s = await _turn(line, endpoint, request, attempts + refusals)
+        if wait_s is None:
+            return outcome
+        if isinstance(outcome, Unscored) and outcome.reason == "rate_limited":
+            refusals += 1
+        else:
+            attempts += 1
+        if attempts == ATTEMPTS or refusals == REFUSALS:
+            return outcome
+        if anyio.current_time() + wait_s >= anyio.current_effective_deadline():
+            return outcome
+        await line.sleep(wait_s)
+
+
+async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[Answer, float | None]:
+    """One attempt in its turn: its outcome, and how long to wait when another attempt makes sense."""
+    outcome: Answer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
+    headers = None
+    async with line.gate.slot() as began:
+        with anyio.move_on_after(line.deadline_s):
+            outcome, headers = await _once(line.client, endpoint, request)
+        wait_s = None if headers is None else _wait_s(before + 1, headers)
+        refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
+        line.gate.pace.answered(began, anyio.current_time(), refused=refused, wait_s=wait_s or 0)
+    return outcome, wait_s
 
 
 async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request) -> tuple[Answer, httpx.Headers | None]:
@@ -86,8 +121,8 @@ async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request)
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
     except httpx.RequestError as error:
-        cause = f"{type(error).__name__} {error}"
-        return _failed("model_error", endpoint, "could not be reached", cause), httpx.Headers()
+        what = "could not be reached" if isinstance(error, _NOT_REACHED) else "gave no whole answer"
+        return _failed("model_error", endpoint, what, f"{type(error).__name__} {error}"), httpx.Headers()
     return _read(response, endpoint)
 
 

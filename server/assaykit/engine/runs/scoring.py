@@ -17,7 +17,8 @@ from assaykit.judge.models import ChatModel
 from assaykit.judge.score import score, variables
 from assaykit.judge.verdicts import Unscored, Verdict
 
-WORKERS = 16
+ROWS_AT_ONCE = 64
+"""Rows in work. More than are asked about at once: a row that waits to be asked again must keep no other waiting."""
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
 GIVE_UP_AFTER = 5
@@ -66,7 +67,7 @@ class Scoring:
         give_results, take_results = anyio.create_memory_object_stream[Scored](OUTCOMES_PER_WRITE)
         async with anyio.create_task_group() as group:
             group.start_soon(self._feed, give_jobs)
-            for _ in range(WORKERS):
+            for _ in range(ROWS_AT_ONCE):
                 group.start_soon(self._work, take_jobs.clone(), give_results.clone())
             take_jobs.close()
             give_results.close()
