@@ -9,7 +9,7 @@ from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.store import spans
-from assaykit.engine.store.times import nanoseconds
+from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.errors import Invalid
 from assaykit.wire.spans import DeleteSpansRequest, DeleteSpansResponse, ListSpansRequest, SpanPage
 
@@ -61,7 +61,7 @@ def window(
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(start)
     if start_ns is None:
-        start_ns = end_ns - int(width.total_seconds()) * 1_000_000_000
+        start_ns = earlier(end_ns, int(width.total_seconds()) * 1_000_000_000)
     return spans.Window(start_ns, end_ns)
 
 
