@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import anyio.to_thread
-import httpx
 
 from assaykit.engine import credentials
 from assaykit.engine.store import integrations
 from assaykit.engine.store.database import Database
 from assaykit.judge.calls import Line
+from assaykit.judge.connections import Connections
 from assaykit.judge.models import ChatModel, Endpoint
 from assaykit.judge.pacing import Gate
 from assaykit.judge.providers import chat_model
@@ -20,20 +20,26 @@ class Models:
 
     All that is asked with one key at one address goes through one gate, whichever run or preview asks.
 
-    The client they share is made for the first of them: reading the certificates takes longer than all else that
+    The connections they share are made for the first of them: reading the certificates takes longer than all else that
     an engine does to open, and most never call a model.
     """
 
-    def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int) -> None:
         self._database = database
         self._environment = environment
-        self._client: httpx.AsyncClient | None = None
+        self._concurrency = concurrency
+        self._connections: Connections | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows to have in work: a row that waits to be asked again must keep no other waiting."""
+        return 4 * self._concurrency
 
     async def aclose(self) -> None:
         """Close what the models share."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._connections is not None:
+            await self._connections.aclose()
 
     async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> ChatModel | None:
         """The model of a judge; None for a code evaluator, which needs none.
@@ -83,16 +89,15 @@ class Models:
             structured_output=structured_output,
             headers=access.headers,
         )
-        if self._client is None:
-            transport = await anyio.to_thread.run_sync(_transport)
-            # Proxies and redirects would carry a provider's key to where nobody registered it.
-            self._client = self._client or httpx.AsyncClient(transport=transport, follow_redirects=False)
-        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate())
-        return chat_model(endpoint, Line(self._client, gate))
+        if self._connections is None:
+            connections = await anyio.to_thread.run_sync(_connections)
+            self._connections = self._connections or connections
+        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate(self._concurrency))
+        return chat_model(endpoint, Line(self._connections, gate))
 
 
-def _transport() -> httpx.AsyncBaseTransport:
+def _connections() -> Connections:
     # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
-    from assaykit.judge.transport import JudgeTransport  # noqa: PLC0415
+    from assaykit.judge.transport import Transport  # noqa: PLC0415
 
-    return JudgeTransport()
+    return Transport()

@@ -5,6 +5,7 @@ longer. A call that was cut off may have been answered and paid for; asking agai
 nothing.
 """
 
+import json
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,9 +16,10 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import anyio
-import httpx
 
 from assaykit.errors import quote
+from assaykit.judge import connections
+from assaykit.judge.connections import BadAddress, Broken, Connections, NotReached
 from assaykit.judge.models import Endpoint
 from assaykit.judge.pacing import Gate
 from assaykit.judge.verdicts import Reason, Unscored
@@ -27,7 +29,6 @@ REFUSALS = 8
 """Answers of 429 that one question waits out: a provider that refuses has done nothing, so they are no attempts."""
 DEADLINE_S = 60.0
 """Seconds for one attempt, from the first byte sent to the last one read."""
-CONNECT_S = 10.0
 LONGEST_WAIT_S = 20.0
 """Seconds; a `Retry-After` that asks for more is cut down to this."""
 FIRST_WAIT_S = 0.5
@@ -36,7 +37,6 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
-_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
 _NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
@@ -68,7 +68,7 @@ Answer = dict[str, Any] | Rejected | Unscored
 class Line:
     """What a call goes out over: the connections, the turn to wait for, and the limits of one attempt."""
 
-    client: httpx.AsyncClient
+    connections: Connections
     gate: Gate
     sleep: Sleep = anyio.sleep
     deadline_s: float = DEADLINE_S
@@ -101,40 +101,35 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
     headers = None
     async with line.gate.slot() as began:
         with anyio.move_on_after(line.deadline_s):
-            outcome, headers = await _once(line.client, endpoint, request)
+            outcome, headers = await _once(line.connections, endpoint, request)
         wait_s = None if headers is None else _wait_s(before + 1, headers)
         refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
         line.gate.pace.answered(began, anyio.current_time(), refused=refused, wait_s=wait_s or 0)
     return outcome, wait_s
 
 
-async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request) -> tuple[Answer, httpx.Headers | None]:
+async def _once(through: Connections, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
     try:
-        response = await client.post(
-            request.url,
-            headers=dict(request.headers),
-            json=dict(request.body),
-            follow_redirects=False,
-            timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
-        )
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        response = await through.post(request.url, request.headers, json.dumps(request.body).encode())
+    except BadAddress as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
-    except httpx.RequestError as error:
-        what = "could not be reached" if isinstance(error, _NOT_REACHED) else "gave no whole answer"
-        return _failed("model_error", endpoint, what, f"{type(error).__name__} {error}"), httpx.Headers()
+    except NotReached as error:
+        return _failed("model_error", endpoint, "could not be reached", str(error)), {}
+    except Broken as error:
+        return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
     return _read(response, endpoint)
 
 
-def _read(response: httpx.Response, endpoint: Endpoint) -> tuple[Answer, httpx.Headers | None]:
-    status = response.status_code
+def _read(response: connections.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
+    status = response.status
     if status == HTTPStatus.OK:
         return _object(response, endpoint), None
     said = _error_text(response)
     lasting = _lasting(status, said, endpoint)
     if lasting is not None:
         return lasting, None
-    again = response.headers if status in _AGAIN or response.is_server_error else None
+    again = response.headers if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _failed("rate_limited", endpoint, "refused for too many requests", said), again
     return _failed("model_error", endpoint, f"answered with status {status}", said), again
@@ -153,9 +148,9 @@ def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored 
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
 
 
-def _object(response: httpx.Response, endpoint: Endpoint) -> Answer:
+def _object(response: connections.Answer, endpoint: Endpoint) -> Answer:
     try:
-        body = response.json()
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
@@ -163,10 +158,10 @@ def _object(response: httpx.Response, endpoint: Endpoint) -> Answer:
     return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
 
 
-def _error_text(response: httpx.Response) -> str:
+def _error_text(response: connections.Answer) -> str:
     """The provider's own words: message, code and parameter of its error object, else the whole body."""
     try:
-        body = response.json()
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
         return response.text
     if not isinstance(body, dict):
