@@ -7,7 +7,6 @@ rows x latency / concurrency, or the ceiling's own time; `floor` is aiohttp alon
 """
 
 import argparse
-import asyncio
 import json
 import resource
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 import httpx
 
 from assaykit.engine import Engine
@@ -63,8 +63,10 @@ async def floor(url: str, rows: int, concurrency: int) -> tuple[float, float]:
                 json.loads(await answer.read())
 
     wall, cpu = measured()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await asyncio.gather(*(caller(session) for _ in range(concurrency)))
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session, anyio.create_task_group() as group:
+        for _ in range(concurrency):
+            group.start_soon(caller, session)
     after = measured()
     return after[0] - wall, after[1] - cpu
 
@@ -133,7 +135,7 @@ async def ours(url: str, given: argparse.Namespace, home: Path) -> tuple[float, 
             wall, cpu = measured()
             run = await post(http, f"/v2/tasks/{task}/trigger", {**EVERYTHING, "max_spans": given.rows})
             while run["status"] in {"PENDING", "RUNNING"}:
-                await asyncio.sleep(0.05)
+                await anyio.sleep(0.05)
                 run = (await http.get(f"/v2/task-runs/{run['id']}")).json()
             after = measured()
             return after[0] - wall, after[1] - cpu, run
@@ -164,10 +166,9 @@ async def main() -> None:
               f"ours {1000 * cpu / given.rows:.2f} ms, {cpu / floor_cpu:.2f} x")  # fmt: skip
     else:
         total = calls["taken"] + calls["refused"]
-        print(
-            f"{total} calls, {calls['refused']} refused ({calls['refused'] / total:.1%}); wall {wall / ideal:.2f} x ideal"
-        )
+        part = calls["refused"] / total
+        print(f"{total} calls, {part:.1%} refused; wall {wall / ideal:.2f} x ideal")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    anyio.run(main)

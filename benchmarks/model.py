@@ -6,10 +6,13 @@ many calls a second (and half as many at once) and refuses the rest the same way
 """
 
 import argparse
-import asyncio
 import json
 import random
 import time
+
+import anyio
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 ANSWER = json.dumps(
     {
@@ -38,24 +41,25 @@ class Provider:
             self.tokens -= 1
         return self.die.random() >= self.refuse
 
-    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connection(self, stream: ByteStream) -> None:
+        reader = BufferedByteReceiveStream(stream)
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
+                head = await reader.receive_until(b"\r\n\r\n", 65536)
                 length = next(
                     (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
                 )
-                await reader.readexactly(length)
-                writer.write(await self.answer(head))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+                await reader.receive_exactly(length)
+                await stream.send(await self.answer(head))
+        except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
+            await stream.aclose()
 
     async def answer(self, head: bytes) -> bytes:
         if head.startswith(b"GET"):
             return whole(b"200 OK", json.dumps({"taken": self.taken, "refused": self.refused}).encode())
         taken = self.takes()
         self.taken, self.refused = self.taken + taken, self.refused + (not taken)
-        await asyncio.sleep(self.latency_s)
+        await anyio.sleep(self.latency_s)
         if taken:
             return whole(b"200 OK", ANSWER)
         return whole(b"429 Too Many Requests", b'{"error": {"message": "slow down"}}', b"retry-after: 1\r\n")
@@ -72,11 +76,10 @@ async def main() -> None:
     parser.add_argument("--ceiling", type=float)
     given = parser.parse_args()
     provider = Provider(given.latency_s, given.refuse, given.ceiling)
-    server = await asyncio.start_server(provider.connection, "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
-    async with server:
-        await server.serve_forever()
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    print(f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}/v1", flush=True)  # noqa: S610  (anyio's word)
+    await listener.serve(provider.connection)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    anyio.run(main)
