@@ -27,12 +27,22 @@ async def prepare(home: Path) -> Prepared:
     """Fill the store at `home`."""
     async with door.opened(home) as found:
         space = await found.space()
+        await _answers(found, space)
         kept = await _one_of_each(found, space, 0, ROWS)
         spare: dict[str, list[str]] = {}
         for number in range(1, SPARES + 1):
             for name, values in (await _one_of_each(found, space, number, 2)).items():
                 spare.setdefault(name, []).extend(values)
     return Prepared({**kept, "space_id": [space], "space_name": ["default"]}, spare)
+
+
+async def _answers(found: Door, space: str) -> None:
+    """The two annotation configs that published annotations speak of."""
+    labels = [{"label": "good", "score": 1}, {"label": "bad", "score": 0}]
+    quality: Body = {"space_id": space, "name": "quality", "annotation_config_type": "CATEGORICAL", "values": labels}
+    note: Body = {"space_id": space, "name": "note", "annotation_config_type": "FREEFORM"}
+    for config in (quality, note):
+        await found.post("/v2/annotation-configs", config)
 
 
 async def _one_of_each(found: Door, space: str, number: int, rows: int) -> dict[str, list[str]]:
