@@ -117,8 +117,14 @@ async def test_a_number_that_json_does_not_have_is_refused(door: Door, value: st
     assert value in await door.refused(400, "POST", "/v2/datasets", content=body)
 
 
+@pytest.mark.parametrize("value", ["1e999", "-1E+400", '{"deep": [1e309]}', f"{'9' * 400}.0"])
+async def test_a_number_too_large_to_be_kept_is_refused(door: Door, value: str) -> None:
+    body = f'{{"name": "d", "space_id": "{await door.space()}", "examples": [{{"score": {value}}}]}}'
+    assert "larger than a number can be" in await door.refused(400, "POST", "/v2/datasets", content=body)
+
+
 async def test_text_may_hold_the_words_that_numbers_may_not_be(door: Door) -> None:
-    _, (example,) = await door.dataset([{"answer": "NaN and Infinity"}])
+    _, (example,) = await door.dataset([{"answer": "NaN and Infinity, 1e999"}])
     assert example
 
 
