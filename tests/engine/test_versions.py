@@ -64,6 +64,18 @@ async def test_the_version_that_is_named_is_changed_or_copied(rest: Rest) -> Non
     assert (found["q"], found["old"], found["third"]) == (1, True, True)
 
 
+async def test_an_empty_version_means_the_newest_as_the_sdk_has_it(rest: Rest) -> None:
+    dataset, (key,) = await rest.door.dataset([{"q": 1}])
+    path, empty = f"/v2/datasets/{dataset}/examples", {"dataset_version_id": ""}
+    await rest.ask("PATCH", path, {"examples": [{"id": key, "q": 2}], "new_version": "second"}, **empty)
+    await rest.ask("POST", path, {"examples": [{"q": 3}]}, 201, **empty)
+    assert [row["q"] for row in await rows(rest, dataset, **empty)] == [2, 3]
+    found = await rest.ask("POST", f"{path}/search", {"filter": "q = 2", **empty})
+    assert [row["id"] for row in found["examples"]] == [key]
+    evaluator = await rest.door.evaluator()
+    assert (await rest.get(f"/v2/evaluators/{evaluator}", version_id=""))["id"] == evaluator
+
+
 async def test_ids_that_the_version_does_not_have_are_passed_over(rest: Rest) -> None:
     dataset, (key,) = await rest.door.dataset([{"q": 1}])
     path = f"/v2/datasets/{dataset}/examples"
@@ -245,10 +257,11 @@ async def test_one_to_a_hundred_versions_are_deleted_at_once(rest: Rest, wrong: 
 
 async def test_a_misspelt_parameter_of_a_provider_is_refused(rest: Rest) -> None:
     integration = (await rest.get("/v2/ai-integrations"))["ai_integrations"][0]["id"]
-    for field, wrong in (
-        ("provider_parameters", {"azure": {}}),
-        ("invocation_parameters", {"tool_config": {"tol": 1}}),
-    ):
+    misspelt: dict[str, Body] = {
+        "provider_parameters": {"azure": {}},
+        "invocation_parameters": {"tool_config": {"tol": 1}},
+    }
+    for field, wrong in misspelt.items():
         body = judge_version(integration)
         body["template_config"]["llm_config"][field] = wrong
         made = {"space_id": rest.space, "name": "tone", "type": "TEMPLATE", "version": body}

@@ -65,7 +65,7 @@ class AzureParams(RequestBody):
 class AnthropicHeaders(RequestBody):
     """Features of Anthropic's API that are asked for by a header."""
 
-    anthropic_beta: list[str] | None = None
+    anthropic_beta: list[str | None] | None = None
 
 
 class BedrockOptions(RequestBody):

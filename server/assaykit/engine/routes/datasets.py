@@ -66,7 +66,7 @@ async def list_examples(request: Request) -> Response:
         await engine(request).database.read(
             datasets.example_page,
             request.path_params["dataset_id"],
-            request.query_params.get("dataset_version_id"),
+            _version(request),
             page(request, most=EXAMPLES_PER_PAGE),
         )
     )
@@ -76,7 +76,7 @@ async def append_examples(request: Request) -> Response:
     """`POST /v2/datasets/{dataset_id}/examples`."""
     wanted = await body(request, InsertDatasetExamplesRequest)
     here = engine(request)
-    version_id = request.query_params.get("dataset_version_id")
+    version_id = _version(request)
     target = request.path_params["dataset_id"]
     return created(await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock))
 
@@ -88,7 +88,7 @@ async def update_examples(request: Request) -> Response:
     if wanted.new_version and not wanted.new_version.strip():
         raise Malformed("new_version is blank.", "Leave it out to change the examples in place.")
     here = engine(request)
-    version_id = request.query_params.get("dataset_version_id")
+    version_id = _version(request)
     target = request.path_params["dataset_id"]
     return answer(await here.database.write(datasets.update_examples, target, version_id, wanted, here.clock))
 
@@ -104,6 +104,11 @@ async def delete_examples(request: Request) -> Response:
             datasets.delete_examples, target, wanted.dataset_version_id, wanted.example_ids, here.clock
         )
     return answer(deleted)
+
+
+def _version(request: Request) -> str | None:
+    """The version in the query. The SDK sends an empty one where its caller named none."""
+    return request.query_params.get("dataset_version_id") or None
 
 
 def _refuse_twice(example_ids: Sequence[str]) -> None:

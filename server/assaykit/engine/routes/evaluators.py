@@ -50,7 +50,7 @@ async def create_evaluator(request: Request) -> Response:
 async def get_evaluator(request: Request) -> Response:
     """`GET /v2/evaluators/{evaluator_id}`, with the version named by `version_id` or the newest."""
     wanted = request.path_params["evaluator_id"]
-    version_id = request.query_params.get("version_id")
+    version_id = request.query_params.get("version_id") or None
     return answer(await engine(request).database.read(evaluators.get, wanted, version_id))
 
 

@@ -67,12 +67,11 @@ def append(
         NotFound: no such dataset or version.
         Invalid: an example is empty or has a system column.
     """
-    dataset = _row(connection, dataset_id)
+    _row(connection, dataset_id)
     version = _version_row(connection, dataset_id, version_id)
     now = clock.now_ns()
     new_ids = _insert_examples(connection, version.id, rows, now)
-    _touch(connection, dataset_id, version.id, now)
-    return _written(dataset, version.id, new_ids, now)
+    return _written(_touch(connection, dataset_id, version.id, now), version.id, new_ids)
 
 
 def update_examples(
@@ -91,7 +90,7 @@ def update_examples(
         Conflict: the dataset has a version of the new one's name.
         Invalid: an example has a system column, or none at all.
     """
-    dataset = _row(connection, dataset_id)
+    _row(connection, dataset_id)
     target: str = _version_row(connection, dataset_id, version_id).id
     changes = {example.id: example.model_extra or {} for example in wanted.examples}
     _refuse_unfit(list(changes.values()))
@@ -105,8 +104,8 @@ def update_examples(
     if changed:
         change = examples.update().where(c.version_id == target, c.id == sa.bindparam("key"))
         connection.execute(change.values(data=sa.bindparam("row"), updated_ns=now), changed)
-    _touch(connection, dataset_id, target, now)
-    return _written(dataset, target, [change["key"] for change in changed], now)
+    dataset = _touch(connection, dataset_id, target, now)
+    return _written(dataset, target, [change["key"] for change in changed])
 
 
 def page(
@@ -243,10 +242,11 @@ def _copy_version(connection: sa.Connection, dataset_id: str, version_id: str, n
     return new_id
 
 
-def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> None:
-    """The SDK caches by id and `updated_at` to the second, so every example write moves it."""
+def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
+    """The dataset as it is now: the SDK caches by id and `updated_at` to the second, so every write moves that."""
     for table, key in ((datasets, dataset_id), (dataset_versions, version_id)):
         connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
+    return _row(connection, dataset_id)
 
 
 def _refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
@@ -290,13 +290,13 @@ def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | N
     return row
 
 
-def _written(dataset: sa.Row[Any], version_id: str, example_ids: list[str], now: int) -> DatasetVersionWithExampleIds:
+def _written(dataset: sa.Row[Any], version_id: str, example_ids: list[str]) -> DatasetVersionWithExampleIds:
     return DatasetVersionWithExampleIds(
         id=dataset.id,
         name=dataset.name,
         space_id=dataset.space_id,
         created_at=moment(dataset.created_ns),
-        updated_at=moment(now),
+        updated_at=moment(dataset.updated_ns),
         dataset_version_id=version_id,
         example_ids=example_ids,
     )
