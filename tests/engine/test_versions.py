@@ -67,8 +67,8 @@ async def test_the_version_that_is_named_is_changed_or_copied(rest: Rest) -> Non
 async def test_an_empty_version_means_the_newest_as_the_sdk_has_it(rest: Rest) -> None:
     dataset, (key,) = await rest.door.dataset([{"q": 1}])
     path, empty = f"/v2/datasets/{dataset}/examples", {"dataset_version_id": ""}
-    await rest.ask("PATCH", path, {"examples": [{"id": key, "q": 2}], "new_version": "second"}, **empty)
-    await rest.ask("POST", path, {"examples": [{"q": 3}]}, 201, **empty)
+    await rest.ask("PATCH", path, {"examples": [{"id": key, "q": 2}], "new_version": "second"}, dataset_version_id="")
+    await rest.ask("POST", path, {"examples": [{"q": 3}]}, 201, dataset_version_id="")
     assert [row["q"] for row in await rows(rest, dataset, **empty)] == [2, 3]
     found = await rest.ask("POST", f"{path}/search", {"filter": "q = 2", **empty})
     assert [row["id"] for row in found["examples"]] == [key]
