@@ -29,7 +29,7 @@ class ResponseFormat(RequestBody):
 
 
 class ToolConfig(RequestBody):
-    """The tools that a model may call, in its provider's own form."""
+    """The tools a model may call, each as its provider writes it, and whether it must."""
 
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None
