@@ -17,8 +17,15 @@ from assaykit import __version__
 from assaykit.engine.app import create_app
 from assaykit.engine.openapi import document
 from assaykit.engine.operations import Operation
+from assaykit.engine.routes import elsewhere
 
-ROUTES = [route for route in create_app("k").routes if isinstance(route, Route)]
+ELSEWHERE = {(route.path, *(route.methods or ())) for route in elsewhere.routes}
+"""What only AX has: answered with 501 and a word, and no part of the document."""
+ROUTES = [
+    route
+    for route in create_app("k").routes
+    if isinstance(route, Route) and (route.path, *(route.methods or ())) not in ELSEWHERE
+]
 OPERATIONS = [route for route in ROUTES if isinstance(route, Operation)]
 DOCUMENT = document(OPERATIONS, __version__)
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

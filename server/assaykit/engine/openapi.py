@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import UnionType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
@@ -93,7 +93,9 @@ def _described(one: Operation, name: str, bodies: Mapping[Any, Node]) -> Node:
 
 def _must_be_sent(kind: type[BaseModel] | UnionType) -> bool:
     """No body is read as an empty one, which is enough where every field may be left out."""
-    return isinstance(kind, UnionType) or any(field.is_required() for field in kind.model_fields.values())
+    if isinstance(kind, UnionType):
+        return all(_must_be_sent(one) for one in get_args(kind))
+    return any(field.is_required() for field in kind.model_fields.values())
 
 
 def _parameters(one: Operation) -> Iterator[Node]:

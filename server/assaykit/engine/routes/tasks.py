@@ -1,6 +1,6 @@
 """REST routes of tasks."""
 
-from typing import cast
+from typing import cast, get_args
 
 from pydantic import field_validator
 from starlette.requests import Request
@@ -9,9 +9,9 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import tasks
+from assaykit.engine.store import run_configurations, tasks
 from assaykit.errors import Unsupported
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, UpdateTaskRequest
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 
 def _without_null(entries: object) -> object:
@@ -41,6 +41,8 @@ async def list_tasks(request: Request) -> Response:
     exactly = {key: asked[key] for key in ("project_id", "dataset_id", "type") if asked.get(key)}
     if "type" in exactly:
         exactly["type"] = exactly["type"].upper()
+        if exactly["type"] not in get_args(TaskType):
+            raise Malformed(f"type must be one of {', '.join(get_args(TaskType))}.")
     return answer(
         await engine(request).database.read(
             tasks.page,
@@ -89,11 +91,8 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
     for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
         if text is not None and not text.strip():
             raise Malformed("A filter is blank.", "Leave it out to take every row.")
-    if wanted.type == "RUN_EXPERIMENT":
-        raise Unsupported(
-            "The embedded engine does not run RUN_EXPERIMENT tasks yet.",
-            "Run the variant yourself and upload its results as an experiment.",
-        )
+    if wanted.run_configuration is not None:
+        run_configurations.runnable(wanted.run_configuration)
     if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
         raise Unsupported(
             "The embedded engine does not score whole traces or sessions yet.",
