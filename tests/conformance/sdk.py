@@ -3,15 +3,19 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.processes import KEY, environment
 from tests.environments import python_with
 
 REQUIREMENTS = ("arize==8.61.0", "arize-ax-cli==0.39.0")
 
 DEADLINE_S = 180
+_STOP_S = 20
 
 _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "PYTHON", "OPENAI_", "ANTHROPIC_")
 
@@ -52,3 +56,30 @@ def run_sdk(
         return {"error": ended.stderr.strip().splitlines()[-1], "stderr": ended.stderr}
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     return json.loads(ended.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def engine_for_sdk(home: Path, log: Path) -> Generator[dict[str, str]]:
+    """An `assaykit engine` process with every door open; the SDK's variables. It must end when asked, in silence."""
+    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            while not (lines and lines[-1].startswith("spans ")):
+                lines.append(process.stdout.readline())
+                assert lines[-1], log.read_text(encoding="utf-8")
+            words = [word for line in lines for word in line.split() if word.startswith("ARIZE_")]
+            yield {"ARIZE_API_KEY": KEY, **dict(word.split("=", 1) for word in words)}
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    assert process.returncode == 0
+    assert log.read_text(encoding="utf-8") == ""

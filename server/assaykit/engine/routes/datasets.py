@@ -63,7 +63,7 @@ async def list_examples(request: Request) -> Response:
         await engine(request).database.read(
             datasets.example_page,
             request.path_params["dataset_id"],
-            request.query_params.get("dataset_version_id"),
+            request.query_params.get("dataset_version_id") or None,
             page(request, most=EXAMPLES_PER_PAGE),
         )
     )
@@ -73,7 +73,7 @@ async def append_examples(request: Request) -> Response:
     """`POST /v2/datasets/{dataset_id}/examples`."""
     wanted = await body(request, InsertDatasetExamplesRequest)
     here = engine(request)
-    version_id = request.query_params.get("dataset_version_id")
+    version_id = request.query_params.get("dataset_version_id") or None
     target = request.path_params["dataset_id"]
     return created(await here.database.write(datasets.append, target, version_id, wanted.examples, here.clock))
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, spaces
+from assaykit.engine.store.freshness import touch
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
@@ -35,19 +36,30 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
         Conflict: the space has a dataset of this name.
         Invalid: an example is empty or has a system column.
     """
-    spaces.get(connection, wanted.space_id)
-    taken = sa.select(datasets.c.id).where(datasets.c.space_id == wanted.space_id, datasets.c.name == wanted.name)
+    now = clock.now_ns()
+    dataset_id, version_id = begin(connection, wanted.space_id, wanted.name, clock)
+    _insert_examples(connection, version_id, wanted.examples, now)
+    return get(connection, dataset_id)
+
+
+def begin(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> tuple[str, str]:
+    """A new dataset and its first version, which is empty; their ids.
+
+    Raises:
+        NotFound: no such space.
+        Conflict: the space has a dataset of this name.
+    """
+    spaces.get(connection, space_id)
+    taken = sa.select(datasets.c.id).where(datasets.c.space_id == space_id, datasets.c.name == name)
     if connection.execute(taken).first():
         raise Conflict(
-            f"This space has a dataset named {wanted.name!r} already.",
+            f"This space has a dataset named {name!r} already.",
             "Append to it, or choose another name.",
         )
     now = clock.now_ns()
     dataset_id = next_id(connection, "Dataset", clock)
     connection.execute(
-        datasets.insert().values(
-            id=dataset_id, space_id=wanted.space_id, name=wanted.name, created_ns=now, updated_ns=now
-        )
+        datasets.insert().values(id=dataset_id, space_id=space_id, name=name, created_ns=now, updated_ns=now)
     )
     version_id = next_id(connection, "DatasetVersion", clock)
     connection.execute(
@@ -55,8 +67,7 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
             id=version_id, dataset_id=dataset_id, name="v1", created_ns=now, updated_ns=now
         )
     )
-    _insert_examples(connection, version_id, wanted.examples, now)
-    return get(connection, dataset_id)
+    return dataset_id, version_id
 
 
 def append(
@@ -72,19 +83,17 @@ def append(
         NotFound: no such dataset or version.
         Invalid: an example is empty or has a system column.
     """
-    dataset = _row(connection, dataset_id)
+    _row(connection, dataset_id)
     version = _version_row(connection, dataset_id, version_id)
     now = clock.now_ns()
     new_ids = _insert_examples(connection, version.id, rows, now)
-    # The SDK caches by id and `updated_at` to the second, so every example write moves it.
-    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
-        connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
+    dataset = _touch(connection, dataset_id, version.id, now)
     return DatasetVersionWithExampleIds(
         id=dataset_id,
         name=dataset.name,
         space_id=dataset.space_id,
         created_at=moment(dataset.created_ns),
-        updated_at=moment(now),
+        updated_at=moment(dataset.updated_ns),
         dataset_version_id=version.id,
         example_ids=new_ids,
     )
@@ -174,8 +183,7 @@ def delete_examples(
     found = examples.delete().where(examples.c.version_id == version.id, examples.c.id.in_(list(example_ids)))
     deleted = set(connection.execute(found.returning(examples.c.id)).scalars())
     annotations.forget(connection, dataset_id, "EXAMPLE", list(deleted))
-    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
-        connection.execute(table.update().where(table.c.id == key).values(updated_ns=clock.now_ns()))
+    _touch(connection, dataset_id, version.id, clock.now_ns())
     return DeleteDatasetExamplesResponse(
         completed=True,
         deleted_example_ids=[example_id for example_id in example_ids if example_id in deleted],
@@ -216,6 +224,12 @@ def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[
         ],
     )
     return new_ids
+
+
+def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
+    touch(connection, dataset_versions, [version_id], now)
+    touch(connection, datasets, [dataset_id], now)
+    return _row(connection, dataset_id)
 
 
 def _row(connection: sa.Connection, dataset_id: str) -> sa.Row[Any]:

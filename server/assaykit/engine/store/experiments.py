@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, datasets, spaces
+from assaykit.engine.store.freshness import touch
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
@@ -36,30 +37,38 @@ def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Cl
         Conflict: the dataset has an experiment of this name.
         Invalid: a run of a dataset's experiment has no `example_id`.
     """
-    version_id = None
     if wanted.dataset_id is not None:
-        dataset = datasets.get(connection, wanted.dataset_id)
-        space_id = dataset.space_id or ""
-        version_id = datasets.newest_version(connection, wanted.dataset_id)
+        space_id = datasets.get(connection, wanted.dataset_id).space_id or ""
     else:
         space_id = spaces.get(connection, wanted.space_id or "").id
     _refuse_taken(connection, wanted)
+    now = clock.now_ns()
+    row = _row(connection, begin(connection, space_id, wanted.dataset_id, wanted.name, clock).id)
+    run_ids = _insert_runs(connection, row, wanted.experiment_runs, now)
+    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def begin(connection: sa.Connection, space_id: str, dataset_id: str | None, name: str, clock: Clock) -> Experiment:
+    """A new experiment without runs, on the newest version of its dataset if it has one. The name is free.
+
+    Raises:
+        NotFound: no such dataset.
+    """
     now = clock.now_ns()
     row = connection.execute(
         experiments.insert()
         .values(
             id=next_id(connection, "Experiment", clock),
             space_id=space_id,
-            dataset_id=wanted.dataset_id,
-            dataset_version_id=version_id,
-            name=wanted.name,
+            dataset_id=dataset_id,
+            dataset_version_id=None if dataset_id is None else datasets.newest_version(connection, dataset_id),
+            name=name,
             created_ns=now,
             updated_ns=now,
         )
         .returning(experiments)
     ).one()
-    run_ids = _insert_runs(connection, row, wanted.experiment_runs, now)
-    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+    return _experiment(row)
 
 
 def append(
@@ -72,12 +81,8 @@ def append(
         Invalid: a run of a dataset's experiment has no `example_id`.
     """
     _row(connection, experiment_id)
-    row = connection.execute(
-        experiments.update()
-        .where(experiments.c.id == experiment_id)
-        .values(updated_ns=clock.now_ns())
-        .returning(experiments)
-    ).one()
+    touch(connection, experiments, [experiment_id], clock.now_ns())
+    row = _row(connection, experiment_id)
     run_ids = _insert_runs(connection, row, runs, clock.now_ns())
     return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
 
