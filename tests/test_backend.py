@@ -11,6 +11,7 @@ from tests.caller import Caller, serving
 
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unauthorized
+from assaykit.judge.pacing import SLOTS
 from assaykit.settings import Settings
 from assaykit.wire.spaces import SpacePage
 
@@ -49,6 +50,14 @@ def test_ax_is_chosen_by_name_and_then_the_space_of_its_own_variable_counts() ->
 def test_a_backend_that_is_none_is_named_with_its_variable() -> None:
     with pytest.raises(Invalid, match="ASSAYKIT_BACKEND is 'phoenix', which is no backend"):
         Settings.from_environment({"ASSAYKIT_BACKEND": "phoenix"})
+
+
+def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
+    assert Settings.from_environment({}).concurrency == Settings().concurrency == SLOTS
+    assert Settings.from_environment({"ASSAYKIT_CONCURRENCY": "50"}).concurrency == 50
+    for wrong in ("0", "501", "many", "-3", "1.5", "9" * 5000):
+        with pytest.raises(Invalid, match=r"ASSAYKIT_CONCURRENCY is .*, which is no whole number from 1 to 500"):
+            Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})
 
 
 def test_the_address_of_ax_is_put_together_from_its_variables() -> None:

@@ -22,6 +22,9 @@ PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_R
 
 DEFAULT_AX_HOST = "api.arize.com"
 
+MOST_AT_ONCE = 500
+_DIGITS = 3
+
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -29,6 +32,7 @@ _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 class Settings:
     """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
 
+    `concurrency` is how many judge calls may be under way at once to one integration; the engine's business.
     `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
     when the engine knows that space, since it may have been set for AX.
     """
@@ -42,6 +46,7 @@ class Settings:
     ax_key: str | None = field(default=None, repr=False)
     ax_url: str = f"https://{DEFAULT_AX_HOST}"
     log_level: str = "warning"
+    concurrency: int = 16
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     read_only: bool = False
@@ -82,6 +87,7 @@ class Settings:
             engine_key=get("ASSAYKIT_ENGINE_KEY"),
             ax_key=get("ARIZE_API_KEY"),
             ax_url=_ax_url(get("ARIZE_API_SCHEME"), get("ARIZE_API_HOST"), get("ARIZE_API_PORT")),
+            concurrency=_counted("ASSAYKIT_CONCURRENCY", get("ASSAYKIT_CONCURRENCY")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
             tools=_listed(tools or get("ASSAYKIT_TOOLS")),
@@ -108,6 +114,13 @@ def _switched(name: str, text: str | None) -> bool:
     if word not in _YES | _NO:
         raise Invalid(f"{name} is {text!r}, which is neither yes nor no.", "Set it to 1 or 0.")
     return word in _YES
+
+
+def _counted(name: str, text: str | None) -> int:
+    number = text or "16"
+    if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MOST_AT_ONCE):
+        raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
+    return int(number)
 
 
 def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:

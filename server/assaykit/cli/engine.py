@@ -66,7 +66,9 @@ def show_environment(settings: Settings, ports: Ports) -> None:
 
 async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listener: socket.socket) -> None:
     async with (
-        Engine.open(settings.home, key=key, environment=settings.environment) as engine,
+        Engine.open(
+            settings.home, key=key, environment=settings.environment, concurrency=settings.concurrency
+        ) as engine,
         AsyncExitStack() as doors,
     ):
         ports = ports._replace(rest=listener.getsockname()[1])
