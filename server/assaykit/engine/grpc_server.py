@@ -26,9 +26,6 @@ HOST = "127.0.0.1"
 GRACE_S = 1
 """How long calls that are under way may go on when the engine stops."""
 
-MESSAGE_LIMIT = 512 * 1024 * 1024
-"""Largest message, in bytes. Source: the SDK cuts its batches to 256 MiB, and knows a server that takes 512."""
-
 _DETAIL_CHARACTERS = 2000
 """An error travels in a header, and headers are small."""
 
@@ -59,6 +56,14 @@ class Call(NamedTuple):
     gives_stream: bool = False
 
 
+class Service(NamedTuple):
+    """What is served: its name, its methods, and the largest message it takes, in bytes."""
+
+    name: str
+    calls: Sequence[Call]
+    message_limit: int
+
+
 class Key(NamedTuple):
     """What a call has to carry under which name, and how a caller without it is told to send it."""
 
@@ -68,7 +73,7 @@ class Key(NamedTuple):
 
 
 @asynccontextmanager
-async def serving(service: str, calls: Sequence[Call], key: Key, port: int, flag: str) -> AsyncGenerator[int]:
+async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGenerator[int]:
     """Serve on loopback until the block ends; gives the port, which for 0 is a free one. `flag` chose the port.
 
     Raises:
@@ -77,12 +82,12 @@ async def serving(service: str, calls: Sequence[Call], key: Key, port: int, flag
     options = [
         # Else a second engine would listen on the same port, and the two would share the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", MESSAGE_LIMIT),
-        ("grpc.max_send_message_length", MESSAGE_LIMIT),
+        ("grpc.max_receive_message_length", service.message_limit),
+        ("grpc.max_send_message_length", service.message_limit),
     ]
     server = _grpc.aio.server(options=options)
-    methods = {call.name: _method(call, key) for call in calls}
-    server.add_generic_rpc_handlers((_grpc.method_handlers_generic_handler(service, methods),))
+    methods = {call.name: _method(call, key) for call in service.calls}
+    server.add_generic_rpc_handlers((_grpc.method_handlers_generic_handler(service.name, methods),))
     try:
         bound: int = server.add_insecure_port(f"{HOST}:{port}")
     except RuntimeError as error:

@@ -26,7 +26,8 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
     """
     call = grpc_server.Call("Export", partial(_export, engine), ExportTraceServiceRequest, ExportTraceServiceResponse)
     wanted = grpc_server.Key(key, "authorization", "Send it as the metadata 'authorization'.")
-    return grpc_server.serving(SERVICE, [call], wanted, port, "--otlp-port")
+    service = grpc_server.Service(SERVICE, [call], otlp.BODY_LIMIT)
+    return grpc_server.serving(service, wanted, port, "--otlp-port")
 
 
 async def _export(engine: "Engine", request: Any) -> ExportTraceServiceResponse:

@@ -16,6 +16,9 @@ from assaykit.engine.problems import Malformed
 if TYPE_CHECKING:
     from assaykit.engine import Engine
 
+MESSAGE_LIMIT = 512 * 1024 * 1024
+"""Largest message, in bytes. Source: the SDK cuts its batches to 256 MiB, and knows a server that takes 512."""
+
 
 def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManager[int]:
     """Serve Flight on loopback until the block ends; gives the port.
@@ -31,7 +34,8 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
         Call("DoAction", flight.act, messages.Action, messages.Result, gives_stream=True),
     ]
     wanted = grpc_server.Key(key, "auth-token-bin", "Set ARIZE_API_KEY to the key that `assaykit engine` names.")
-    return grpc_server.serving(messages.SERVICE, calls, wanted, port, "--flight-port")
+    service = grpc_server.Service(messages.SERVICE, calls, MESSAGE_LIMIT)
+    return grpc_server.serving(service, wanted, port, "--flight-port")
 
 
 class _Flight:
