@@ -49,7 +49,7 @@ class Sdk(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def sdk(tmp_path_factory: pytest.TempPathFactory, home_of_bot: Path) -> Generator[Sdk]:
+def sdk(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str, home_of_bot: Path) -> Generator[Sdk]:
     """The SDK beside an engine that has project "bot" with its four spans."""
     folder = tmp_path_factory.mktemp("sdk")
     shutil.copytree(home_of_bot, folder / "store")
