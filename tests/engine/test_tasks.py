@@ -135,7 +135,6 @@ async def test_a_filter_that_cannot_be_read_is_a_422_wherever_it_stands(door: Do
 @pytest.mark.parametrize(
     ("changes", "instead"),
     [
-        ({"project_id": "p", "is_continuous": True}, "is_continuous=false"),
         (
             {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": {}, "evaluators": None},
             "upload its results",

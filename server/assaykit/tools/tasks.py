@@ -30,6 +30,7 @@ from assaykit.tools.evaluators import (
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
+from assaykit.tools.schedules import from_now_on, schedule_of
 from assaykit.windows import parse
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
@@ -59,7 +60,7 @@ async def create_task(
     preview: bool = False,
     space: Space = None,
 ) -> Reply:
-    """Create a task that scores a project's spans, or a dataset's experiments, when triggered.
+    """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
     Filter and mappings are checked on real rows first.
 
@@ -67,14 +68,15 @@ async def create_task(
     Raises: Invalid, NotFound, Conflict, Unsupported.
     """
     within = await here.space(space)
-    _refuse_later(type, granularity, is_continuous)
+    _refuse_later(type, granularity)
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
     kind = task_type(type, wanted)
     if dataset is not None or experiments:
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
-        if sampling_rate != 1:
-            raise Invalid("sampling_rate belongs to a task on a project.", "Leave it out.")
+        if sampling_rate != 1 or is_continuous:
+            word = "is_continuous" if is_continuous else "sampling_rate"
+            raise Invalid(f"{word} belongs to a task on a project.", "Leave it out.")
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
@@ -83,7 +85,7 @@ async def create_task(
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
         plan = await plan_spans(here.api, query, wanted)
-        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": False}
+        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     facts = {**here.source(within), "plan": plan.as_dict()}
@@ -95,10 +97,11 @@ async def create_task(
     )
     made = await here.api.post("/v2/tasks", Task, body)
     here.names.forget()
+    when, schedule = await schedule_of(here, made)
+    when = f"{when} {from_now_on(made)}" if when else f"It runs when triggered: trigger_backfill(task={made.name!r})."
     return Reply(
-        f"Created task {made.name!r} ({made.id}) on {about}. It runs when triggered: "
-        f"trigger_backfill(task={made.name!r}).\n{bullets(told)}",
-        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
+        f"Created task {made.name!r} ({made.id}) on {about}. {when}\n{bullets(told)}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
     )
 
 
@@ -108,7 +111,7 @@ async def get_task(
     task: str | None = None,
     space: Space = None,
 ) -> Reply:
-    """Show a task: target, evaluators with their mappings, filter, and its last three runs.
+    """Show a task: target, evaluators, mappings, filter, when it runs, last three runs.
 
     Source: REST v2 `GET /v2/tasks/{id}`, `GET /v2/tasks/{id}/runs`.
     Raises: NotFound, Ambiguous.
@@ -117,10 +120,11 @@ async def get_task(
     named = await here.names.task(task, within)
     found = await here.api.get(path("v2", "tasks", named.id), Task)
     runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+    when, schedule = await schedule_of(here, found)
     lines = [
         f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
         f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {rate_of(found):g}",
-        "Runs when triggered" if not found.is_continuous else "Runs continuously",
+        when or "Runs when triggered",
     ]
     for entry in found.evaluators or []:
         mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
@@ -130,6 +134,7 @@ async def get_task(
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
         "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
+        **schedule,
     }
     return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
 
@@ -146,7 +151,7 @@ async def list_tasks(
     save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
-    """List tasks: target, evaluators, when they run, and the last three runs of each.
+    """List tasks: target, evaluators, when they run, last three runs of each.
 
     Source: REST v2 `GET /v2/tasks`, `GET /v2/tasks/{id}/runs` for each.
     Raises: NotFound, Invalid.
@@ -168,8 +173,11 @@ async def list_tasks(
     for found in page.tasks:
         target = await _target(here, within, found)
         runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
-        listed.append({**_facts(found), "target": target, "last_runs": [plain(run) for run in runs.task_runs]})
-        lines += [_line(found, target), *(f"  {one_run(run)}" for run in runs.task_runs)]
+        when, schedule = await schedule_of(here, found)
+        last_runs = [plain(run) for run in runs.task_runs]
+        listed.append({**_facts(found), "target": target, "last_runs": last_runs, **schedule})
+        below = [when] * bool(when) + [one_run(run) for run in runs.task_runs]
+        lines += [_line(found, target), *(f"  {one}" for one in below)]
     following = next_of(page)
     text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
     if not listed:
@@ -220,9 +228,12 @@ async def update_task(
     made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
+    when, schedule = await schedule_of(here, made)
+    if when:
+        told.append(when if found.is_continuous else f"{when} {from_now_on(made)}")
     return Reply(
         f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
-        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made)},
+        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
     )
 
 
@@ -288,7 +299,9 @@ def _refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]
             f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
             "Leave it out.",
         )
-    if task.project_id is None and (foreign := [word for word in ("sampling_rate", "is_continuous") if word in given]):
+    # That a task on a dataset is not continuous may be said.
+    of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
+    if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
             f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
             "Leave it out.",
@@ -343,7 +356,7 @@ def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, A
     ]
 
 
-def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) -> None:
+def _refuse_later(kind: TaskType | None, granularity: str) -> None:
     if kind == "RUN_EXPERIMENT":
         raise Unsupported(
             "Tasks that run an experiment are not offered yet.",
@@ -351,11 +364,6 @@ def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) 
         )
     if granularity != "span":
         raise Unsupported(f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'.")
-    if is_continuous:
-        raise Unsupported(
-            "Continuous tasks are not offered yet.",
-            "Create the task with is_continuous=false and call `trigger_backfill` when you want it scored.",
-        )
 
 
 async def _experiments(

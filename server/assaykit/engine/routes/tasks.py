@@ -94,11 +94,6 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
             "The embedded engine does not run RUN_EXPERIMENT tasks yet.",
             "Run the variant yourself and upload its results as an experiment.",
         )
-    if wanted.is_continuous:
-        raise Unsupported(
-            "The embedded engine does not run continuous tasks yet.",
-            "Create the task with is_continuous=false and trigger it when you want it scored.",
-        )
     if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
         raise Unsupported(
             "The embedded engine does not score whole traces or sessions yet.",

@@ -36,7 +36,7 @@ class Executor:
         self._clock = clock
         self._models = models
         self._group = group
-        self._owner = secrets.token_hex(8)
+        self.owner = secrets.token_hex(8)
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._scopes: dict[str, anyio.CancelScope] = {}
 
@@ -52,7 +52,7 @@ class Executor:
             finally:
                 group.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await database.write(runs.abandon, executor._owner, clock)
+                    await database.write(runs.abandon, executor.owner, clock)
 
     async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest) -> TaskRun:
         """Start a run; it is answered in PENDING and goes on in the background.
@@ -61,8 +61,8 @@ class Executor:
             NotFound: no such task.
             Invalid: a field does not fit the task's target.
         """
-        run = await self._database.write(runs.trigger, task_id, wanted, self._owner, self._clock)
-        self._group.start_soon(self._execute, run.id)
+        run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock)
+        self._group.start_soon(self.execute, run.id)
         return run
 
     async def cancel(self, run_id: str) -> TaskRun:
@@ -88,7 +88,8 @@ class Executor:
                 log.warning("heartbeat_missed", error=str(error))
             await anyio.sleep(HEARTBEAT_S)
 
-    async def _execute(self, run_id: str) -> None:
+    async def execute(self, run_id: str) -> None:
+        """Do a run that is PENDING and this executor's own, to its end."""
         with anyio.CancelScope() as scope:
             self._scopes[run_id] = scope
             try:

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import experiments, tasks
+from assaykit.engine.store import experiments, spans, tasks
 from assaykit.engine.store.freshness import touch_scored
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival
-from assaykit.engine.store.spans import Window
+from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import moment, nanoseconds
@@ -27,6 +27,11 @@ _ABANDONED = (
     "The process that executed this run ended before it was done. What was scored stays; trigger the task again "
     "and those rows are skipped."
 )
+
+_GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
+
+_MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
+"""Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
 
 _CAUSES = 50
 """Causes of one kind in a report: each row may fail in words of its own."""
@@ -65,7 +70,30 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
-    row = connection.execute(
+    return _run(_new(connection, task_id, wanted, window, owner, clock, created_ns=now), {})
+
+
+def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
+    """A new run in PENDING over spans by their arrival; its id. Its window is what those spans span."""
+    wanted = TriggerEvaluationRequest()
+    window = spans.extent(connection, task.project_id or "", arrivals)
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
+    return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
+
+
+def _new(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: TriggerEvaluationRequest,
+    window: Window | None,
+    owner: str,
+    clock: Clock,
+    *,
+    created_ns: int,
+    **places: int,
+) -> sa.Row[Any]:
+    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
+    return connection.execute(
         task_runs.insert()
         .values(
             id=next_id(connection, "TaskRun", clock),
@@ -75,13 +103,12 @@ def trigger(
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
             owner=owner,
-            heartbeat_ns=now,
-            created_ns=now,
+            heartbeat_ns=created_ns,
+            created_ns=created_ns,
+            **places,
         )
         .returning(task_runs)
     ).one()
-    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=now))
-    return _run(row, {})
 
 
 def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
@@ -108,10 +135,14 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
     return _run(_row(connection, run_id), counts(connection, run_id))
 
 
-def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | None]:
-    """What a run has to do: its task, its request, and its window when it reads spans."""
+def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | Arrivals | None]:
+    """What a run has to do: its task, its request, and when it reads spans, which."""
     row = _row(connection, run_id)
-    window = None if row.data_start_ns is None else Window(row.data_start_ns, row.data_end_ns)
+    window: Window | Arrivals | None = None
+    if row.up_to_n is not None:
+        window = Arrivals(row.after_n, row.up_to_n)
+    elif row.data_start_ns is not None:
+        window = Window(row.data_start_ns, row.data_end_ns)
     return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(row.request), window
 
 
@@ -180,7 +211,8 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
     row = _row(connection, run_id)
     if row.status not in {"PENDING", "RUNNING"}:
         raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
-    return finish(connection, run_id, "CANCELLED", "Cancelled on request; what was scored stays.", clock)
+    goes_on = "" if row.up_to_n is None else _GOES_ON
+    return finish(connection, run_id, "CANCELLED", f"Cancelled on request; what was scored stays.{goes_on}", clock)
 
 
 def beat(connection: sa.Connection, run_ids: Sequence[str], now_ns: int) -> None:
@@ -219,6 +251,24 @@ def active(connection: sa.Connection) -> int:
     """How many runs have not ended."""
     query = sa.select(sa.func.count()).where(task_runs.c.status.in_(("PENDING", "RUNNING")))
     return connection.execute(query).scalar_one()
+
+
+def is_abandoned(connection: sa.Connection, run_id: str) -> bool:
+    """Whether the run ended because its engine did."""
+    return _row(connection, run_id).failure_reason == _ABANDONED
+
+
+def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
+    """Whether rows of a run that ended may still be scored: it failed, and they are not to blame.
+
+    A run that was cancelled leaves nothing, since somebody did not want it.
+    """
+    if _row(connection, run_id).status != "FAILED":
+        return False
+    items = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id)
+    again = items.where((run_items.c.state == "PENDING") | run_items.c.reason.in_(_MODEL_AT_FAULT)).limit(1)
+    # A run that failed before it had chosen any row has gone through none.
+    return connection.execute(items.limit(1)).first() is None or connection.execute(again).first() is not None
 
 
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
@@ -300,10 +350,13 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
 
 
 def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
-    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark."""
+    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark.
+
+    Nor is a run of a schedule, which goes by arrival and has not looked at what came before.
+    """
     c = task_runs.c
     query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(
-        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED"))
+        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED")), c.up_to_n.is_(None)
     )
     return connection.execute(query).scalar()
 

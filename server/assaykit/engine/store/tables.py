@@ -265,10 +265,26 @@ task_runs = _noun(
     Column("failure_reason", String),
     Column("owner", String),
     Column("heartbeat_ns", Integer),
+    Column("after_n", Integer),
+    Column("up_to_n", Integer),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
-"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did."""
+"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did.
+A run of a schedule takes the spans whose `n` lies above `after_n` and not above `up_to_n`; other runs have neither."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("task_id", String, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("cursor_n", Integer, nullable=False),
+    Column("run_id", String),
+    Column("failures", Integer, nullable=False),
+    Column("due_ns", Integer, nullable=False),
+)
+"""One row for each continuous task. Spans up to `cursor_n` are done with; `run_id` is the run that is at work on the
+next ones, or the last one while nobody has seen how it ended. `failures` counts failed runs in a row, and `due_ns` is
+when the task is looked at next."""
 
 run_items = Table(
     "run_items",

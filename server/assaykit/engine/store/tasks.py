@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces
+from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces, spans
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
-from assaykit.engine.store.tables import tasks
+from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
@@ -62,6 +62,8 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
         )
         .returning(tasks)
     ).one()
+    if row.is_continuous:
+        _follow(connection, row.id, now)
     return _tasks(connection, [row])[0]
 
 
@@ -119,15 +121,23 @@ def update(
         raise Conflict(f"This space has a task named {changed.name!r} already.", "Choose another name.")
     _check_filters(changed)
     _check_evaluators(connection, changed)
+    moment_ns = clock.now_ns()
     values = {
         "name": changed.name,
         "sampling_rate": changed.sampling_rate,
         "is_continuous": bool(changed.is_continuous),
         "query_filter": changed.query_filter,
         "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
-        "updated_ns": clock.now_ns(),
+        "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
+    if not changed.is_continuous:
+        connection.execute(schedules.delete().where(schedules.c.task_id == task_id))
+    elif not now.is_continuous:
+        _follow(connection, task_id, moment_ns)
+    else:
+        # What made its runs fail may be what was changed.
+        connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns))
     return get(connection, task_id)
 
 
@@ -159,6 +169,13 @@ def delete(connection: sa.Connection, task_id: str) -> None:
     """
     get(connection, task_id)
     connection.execute(tasks.delete().where(tasks.c.id == task_id))
+
+
+def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
+    """Have the task score what arrives from now on."""
+    connection.execute(
+        schedules.insert().values(task_id=task_id, cursor_n=spans.last(connection), failures=0, due_ns=now_ns)
+    )
 
 
 def _space_of_target(connection: sa.Connection, wanted: CreateTaskRequest) -> str:
