@@ -56,10 +56,9 @@ def begin_experiment(connection: sa.Connection, dataset_id: str, name: str, cloc
         NotFound: no such dataset.
         Conflict: the dataset has an experiment of this name that has runs.
     """
-    dataset = datasets.get(connection, dataset_id)
     found = _named(connection, dataset_id, name)
     if found is None:
-        return experiments.begin(connection, dataset.space_id or "", dataset_id, name, clock)
+        return experiments.provision(connection, dataset_id, None, name, clock)
     _refuse_filled(connection, found)
     return found
 

@@ -9,12 +9,12 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from assaykit.engine.store.tables import datasets, experiment_runs, experiments, run_items
+from assaykit.engine.store.tables import datasets, experiment_runs, experiments, run_items, task_runs
 
 _SECOND = 1_000_000_000
 
 
-def touch(connection: sa.Connection, table: sa.Table, keys: Collection[str] | sa.Select[str], now: int) -> None:
+def touch(connection: sa.Connection, table: sa.Table, keys: Collection[str] | sa.CompoundSelect[str], now: int) -> None:
     """Move `updated_ns` to now, or to the second after the last change where that is later."""
     later = (table.c.updated_ns // _SECOND + 1) * _SECOND
     connection.execute(table.update().where(table.c.id.in_(keys)).values(updated_ns=sa.func.max(now, later)))
@@ -27,11 +27,12 @@ def touch_annotated(connection: sa.Connection, level: str, scope_id: str, now: i
         touch(connection, owner, [scope_id], now)
 
 
-def touch_scored(connection: sa.Connection, run_id: str, now: int) -> None:
-    """The same for the experiments that a task's run has scored."""
+def touch_run(connection: sa.Connection, run_id: str, now: int) -> None:
+    """The same for the experiments that a task's run has scored, or has made."""
     scored = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id, run_items.c.state == "SCORED")
-    owners = sa.select(experiment_runs.c.experiment_id).where(experiment_runs.c.id.in_(scored)).distinct()
-    touch(connection, experiments, owners, now)
+    owners = sa.select(experiment_runs.c.experiment_id).where(experiment_runs.c.id.in_(scored))
+    made = sa.select(task_runs.c.experiment_id).where(task_runs.c.id == run_id, task_runs.c.experiment_id.is_not(None))
+    touch(connection, experiments, owners.union(made), now)
 
 
 def keep_up(connection: sa.Connection, experiment_ids: Collection[str], now: int) -> None:

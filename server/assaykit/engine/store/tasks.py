@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces, spans
+from assaykit.engine.store import datasets, evaluators, experiments, projects, run_configurations, spaces, spans
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
@@ -57,6 +57,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
             is_continuous=bool(wanted.is_continuous),
             query_filter=wanted.query_filter,
             evaluators=[entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()],
+            run_configuration=_configuration(connection, wanted),
             created_ns=now,
             updated_ns=now,
         )
@@ -128,6 +129,7 @@ def update(
         "is_continuous": bool(changed.is_continuous),
         "query_filter": changed.query_filter,
         "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
+        "run_configuration": _configuration(connection, changed),
         "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
@@ -169,6 +171,14 @@ def delete(connection: sa.Connection, task_id: str) -> None:
     """
     get(connection, task_id)
     connection.execute(tasks.delete().where(tasks.c.id == task_id))
+
+
+def _configuration(connection: sa.Connection, wanted: CreateTaskRequest) -> Any:
+    """What a RUN_EXPERIMENT task keeps, checked; null for any other."""
+    if wanted.run_configuration is None:
+        return sa.null()
+    run_configurations.check(connection, wanted.run_configuration)
+    return wanted.run_configuration.model_dump(mode="json", exclude_none=True)
 
 
 def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
@@ -266,7 +276,9 @@ def _task(row: sa.Row[Any], names: Mapping[str, str]) -> Task:
         query_filter=row.query_filter,
         evaluators=[
             TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
-        ],
+        ]
+        or None,
+        run_configuration=row.run_configuration,
         last_run_at=moment(row.last_run_ns),
         created_at=moment(row.created_ns),
         updated_at=moment(row.updated_ns),
