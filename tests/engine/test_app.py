@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from tests.engine.door import KEY, Door, problem_of, span
 
 from assaykit.engine.app import BODY_LIMIT
+from assaykit.engine.store.migrations import HEAD
 
 LISTS = ["spaces", "projects", "datasets", "experiments", "evaluators", "ai-integrations", "tasks"]
 
@@ -52,6 +54,13 @@ async def test_an_unknown_id_of_any_noun_is_named_in_the_404(door: Door) -> None
         assert "'no such id'" in await door.refused(404, "GET", f"/v2/{noun}/no such id")
     assert "'no such id'" in await door.refused(404, "GET", "/v2/task-runs/no such id")
     assert "'no such id'" in await door.refused(404, "GET", "/x/task-runs/no such id/report")
+
+
+async def test_an_id_in_a_path_may_be_percent_encoded(door: Door) -> None:
+    dataset, _ = await door.dataset([{"q": 1}])
+    assert dataset.endswith("=")
+    for encoded in (quote(dataset, safe=""), "".join(f"%{ord(each):02x}" for each in dataset)):
+        assert (await door.get(f"/v2/datasets/{encoded}"))["id"] == dataset
 
 
 async def test_a_wrong_method_is_answered_with_the_right_ones(door: Door) -> None:
@@ -116,8 +125,14 @@ async def test_a_number_that_json_does_not_have_is_refused(door: Door, value: st
     assert value in await door.refused(400, "POST", "/v2/datasets", content=body)
 
 
+@pytest.mark.parametrize("value", ["1e999", "-1E+400", '{"deep": [1e309]}', f"{'9' * 400}.0"])
+async def test_a_number_too_large_to_be_kept_is_refused(door: Door, value: str) -> None:
+    body = f'{{"name": "d", "space_id": "{await door.space()}", "examples": [{{"score": {value}}}]}}'
+    assert "larger than a number can be" in await door.refused(400, "POST", "/v2/datasets", content=body)
+
+
 async def test_text_may_hold_the_words_that_numbers_may_not_be(door: Door) -> None:
-    _, (example,) = await door.dataset([{"answer": "NaN and Infinity"}])
+    _, (example,) = await door.dataset([{"answer": "NaN and Infinity, 1e999"}])
     assert example
 
 
@@ -175,5 +190,5 @@ async def test_a_crash_is_a_500_without_its_cause_which_is_logged(door: Door) ->
 async def test_the_status_says_where_the_store_is_and_what_it_holds(door: Door) -> None:
     status = await door.get("/x/status")
     assert status == {
-        "home": str(door.engine.home), "schema_version": "0004", "spans": 0, "projects": 0, "running": 0,
+        "home": str(door.engine.home), "schema_version": HEAD, "spans": 0, "projects": 0, "running": 0,
     }  # fmt: skip

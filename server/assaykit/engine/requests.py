@@ -1,6 +1,8 @@
 """What a route needs from a request: the engine, a checked body, a page, and an answer."""
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +21,7 @@ T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
+_PERHAPS_NOT_FINITE = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 _DIGITS = 10
 """More than any limit has; Python refuses to read thousands of them."""
 
@@ -75,12 +78,22 @@ def gone() -> Response:
 
 
 def _refuse_nan(raw: bytes) -> None:
-    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them."""
-    if b"NaN" in raw or b"Infinity" in raw:
+    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them.
+
+    A number that is too large for a double would become Infinity.
+    """
+    if _PERHAPS_NOT_FINITE.search(raw):
         try:
-            json.loads(raw, parse_constant=_no_json)
+            json.loads(raw, parse_constant=_no_json, parse_float=_finite)
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
             return  # the model says what is wrong
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise Malformed(f"{text[:40]} is larger than a number can be.", "Send it as text.")
+    return number
 
 
 def _no_json(name: str) -> NoReturn:

@@ -10,6 +10,7 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.routes.spans import window
 from assaykit.engine.store import annotation_batches, annotation_configs
+from assaykit.engine.store.times import nanoseconds
 from assaykit.wire.annotations import (
     SESSIONS_PER_REQUEST,
     AnnotateRecordsRequest,
@@ -73,6 +74,8 @@ async def annotate_spans(request: Request) -> Response:
     here = engine(request)
     widest = WIDEST_FOR_SESSIONS if sessions else WIDEST
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), widest)
+    if max(nanoseconds(wanted.start_time) or 0, nanoseconds(wanted.end_time) or 0) > here.clock.now_ns():
+        raise Malformed("The window lies in the future.", "Leave end_time out to reach as far as now.")
     if within.end_ns - within.start_ns > widest.total_seconds() * 1_000_000_000 + 999:
         raise Malformed(
             f"The window is wider than {widest.days} days.", "Annotate in several requests, one for each stretch."

@@ -14,6 +14,7 @@ from assaykit.wire.evaluators import (
     CreateEvaluatorRequest,
     CreateTemplateVersionRequest,
     CreateVersionRequest,
+    DeleteEvaluatorVersionsRequest,
     EvaluatorTemplate,
     EvaluatorTemplates,
     UpdateEvaluatorRequest,
@@ -49,7 +50,7 @@ async def create_evaluator(request: Request) -> Response:
 async def get_evaluator(request: Request) -> Response:
     """`GET /v2/evaluators/{evaluator_id}`, with the version named by `version_id` or the newest."""
     wanted = request.path_params["evaluator_id"]
-    version_id = request.query_params.get("version_id")
+    version_id = request.query_params.get("version_id") or None
     return answer(await engine(request).database.read(evaluators.get, wanted, version_id))
 
 
@@ -78,6 +79,14 @@ async def list_versions(request: Request) -> Response:
     """`GET /v2/evaluators/{evaluator_id}/versions`."""
     target = request.path_params["evaluator_id"]
     return answer(await engine(request).database.read(evaluators.version_page, target, page(request)))
+
+
+async def delete_versions(request: Request) -> Response:
+    """`DELETE /v2/evaluators/{evaluator_id}/versions`: at most 100 by id, never the last one."""
+    wanted = await body(request, DeleteEvaluatorVersionsRequest)
+    here = engine(request)
+    target = request.path_params["evaluator_id"]
+    return answer(await here.database.write(evaluators.delete_versions, target, wanted.version_ids, here.clock))
 
 
 async def get_version(request: Request) -> Response:
@@ -126,6 +135,7 @@ routes = [
     Route("/v2/evaluators/{evaluator_id}", delete_evaluator, methods=["DELETE"]),
     Route("/v2/evaluators/{evaluator_id}/versions", list_versions),
     Route("/v2/evaluators/{evaluator_id}/versions", create_version, methods=["POST"]),
+    Route("/v2/evaluators/{evaluator_id}/versions", delete_versions, methods=["DELETE"]),
     Route("/v2/evaluator-versions/{version_id}", get_version),
     Route("/v2/evaluator-templates", list_templates),
 ]

@@ -16,8 +16,17 @@ CLEARABLE = {"api_key", "base_url", "headers", "provider_metadata"}
 async def list_integrations(request: Request) -> Response:
     """`GET /v2/ai-integrations`."""
     here = engine(request)
-    name = request.query_params.get("name")
-    return answer(await here.database.read(integrations.page, name, page(request), here.environment))
+    asked = request.query_params
+    return answer(
+        await here.database.read(
+            integrations.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            at=page(request),
+            environment=here.environment,
+        )
+    )
 
 
 async def create_integration(request: Request) -> Response:

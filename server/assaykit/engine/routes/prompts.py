@@ -39,7 +39,7 @@ async def create_prompt(request: Request) -> Response:
 async def get_prompt(request: Request) -> Response:
     """`GET /v2/prompts/{prompt_id}`, with the version named by `version_id` or `label`, or the newest."""
     asked = request.query_params
-    version_id, label = asked.get("version_id"), asked.get("label")
+    version_id, label = asked.get("version_id") or None, asked.get("label") or None
     if version_id is not None and label is not None:
         raise Malformed("version_id and label exclude each other.", "Give one of them.")
     wanted = request.path_params["prompt_id"]

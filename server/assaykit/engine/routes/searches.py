@@ -20,7 +20,7 @@ async def search_examples(request: Request) -> Response:
     target = request.path_params["dataset_id"]
     return answer(
         await engine(request).database.read(
-            searches.search_examples, target, wanted.dataset_version_id, _filter(wanted), _slice(wanted)
+            searches.search_examples, target, wanted.dataset_version_id or None, _filter(wanted), _slice(wanted)
         )
     )
 

@@ -6,10 +6,13 @@ from starlette.routing import Route
 
 from assaykit.engine.requests import answer, engine, page
 from assaykit.engine.store import spaces
+from assaykit.errors import Unsupported
 
 
 async def list_spaces(request: Request) -> Response:
     """`GET /v2/spaces`."""
+    if request.query_params.get("org_id"):
+        raise Unsupported("The embedded engine does not have organizations.", "Leave org_id out.")
     name = request.query_params.get("name")
     return answer(await engine(request).database.read(spaces.page, name, page(request)))
 

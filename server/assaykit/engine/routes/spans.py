@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from assaykit.engine.problems import Malformed
+from assaykit.engine.problems import Malformed, listing_undeleted
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.store import spans
 from assaykit.engine.store.times import nanoseconds
@@ -49,7 +49,9 @@ async def delete_spans(request: Request) -> Response:
     wanted = await body(request, DeleteSpansRequest)
     here = engine(request)
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), DELETE_WINDOW)
-    return answer(await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids))
+    with listing_undeleted("span", wanted.span_ids):
+        deleted = await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids)
+    return answer(deleted)
 
 
 def window(

@@ -1,6 +1,6 @@
 """REST routes of tasks."""
 
-from typing import cast
+from typing import cast, get_args
 
 from pydantic import field_validator
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import run_configurations, tasks
 from assaykit.errors import Unsupported
-from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
+from assaykit.wire.tasks import CreateTaskRequest, TaskType, UpdateTaskRequest
 
 
 def _without_null(entries: object) -> object:
@@ -41,6 +41,8 @@ async def list_tasks(request: Request) -> Response:
     exactly = {key: asked[key] for key in ("project_id", "dataset_id", "type") if asked.get(key)}
     if "type" in exactly:
         exactly["type"] = exactly["type"].upper()
+        if exactly["type"] not in get_args(TaskType):
+            raise Malformed(f"type must be one of {', '.join(get_args(TaskType))}.")
     return answer(
         await engine(request).database.read(
             tasks.page,

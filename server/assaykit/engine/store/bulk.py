@@ -1,7 +1,6 @@
 """Datasets and experiments of any size, written and read some rows at a time: what Flight moves."""
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, datasets, experiments
 from assaykit.engine.store.freshness import touch
+from assaykit.engine.store.keys import row_ids
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.tables import examples, experiment_runs
 from assaykit.engine.store.tables import experiments as experiment_table
@@ -21,6 +21,8 @@ Row = dict[str, Any]
 
 _ROWS_PER_READ = 500
 _IDS_PER_QUERY = 500
+_APART_NS = 1000
+"""So far apart the ids of two parts are made that their order as text is the order of arrival."""
 
 
 def create_dataset(
@@ -38,8 +40,9 @@ def create_dataset(
     dataset_id, version_id = datasets.begin(connection, space_id, name, clock)
     now = clock.now_ns()
     there = False
-    for part in parts:
-        rows = [_example(version_id, row, now) for row in part]
+    for number, part in enumerate(parts):
+        ids = row_ids(len(part), now + number * _APART_NS)
+        rows = [_example(version_id, key, row, now) for key, row in zip(ids, part, strict=True)]
         _refuse_used(connection, [row["id"] for row in rows])
         if rows:
             connection.execute(examples.insert(), rows)
@@ -81,8 +84,10 @@ def fill_experiment(
     _refuse_filled(connection, experiment)
     now = clock.now_ns()
     there = 0
-    for part in parts:
-        rows = [_run(experiment.id, row, there + at, now) for at, row in enumerate(part, start=1)]
+    for number, part in enumerate(parts):
+        ids = row_ids(len(part), now + number * _APART_NS)
+        made = zip(ids, part, range(there + 1, there + len(part) + 1), strict=True)
+        rows = [_run(experiment.id, key, row, position, now) for key, row, position in made]
         if rows:
             connection.execute(experiment_runs.insert(), rows)
             there += len(rows)
@@ -126,15 +131,15 @@ def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[Row]:
         at = at._replace(cursor=page.pagination.next_cursor)
 
 
-def _example(version_id: str, row: Mapping[str, Any], now: int) -> Row:
+def _example(version_id: str, key: str, row: Mapping[str, Any], now: int) -> Row:
     data = _free(row)
     if not data:
         raise Invalid("An example has no column of its own.", "Give each example at least one field.")
-    example_id = str(row.get("id") or uuid.uuid4())
+    example_id = str(row.get("id") or key)
     return {"id": example_id, "version_id": version_id, "data": data, "created_ns": now, "updated_ns": now}
 
 
-def _run(experiment_id: str, row: Mapping[str, Any], position: int, now: int) -> Row:
+def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, now: int) -> Row:
     if not row.get("example_id"):
         raise Invalid(
             f"Run {position} has no example_id.", "Each run of a dataset's experiment names the example it belongs to."
@@ -142,7 +147,7 @@ def _run(experiment_id: str, row: Mapping[str, Any], position: int, now: int) ->
     data = _free(row)
     texts = {column: _text(data[column]) for column in ("output", "error") if column in data}
     return {
-        "id": str(uuid.uuid4()),
+        "id": key,
         "experiment_id": experiment_id,
         "example_id": str(data.pop("example_id")),
         "data": data | texts,
