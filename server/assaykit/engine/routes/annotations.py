@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.routes.spans import window
@@ -15,6 +15,8 @@ from assaykit.wire.annotations import (
     SESSIONS_PER_REQUEST,
     AnnotateRecordsRequest,
     AnnotateSpansRequest,
+    AnnotationConfig,
+    AnnotationConfigPage,
     CreateAnnotationConfigRequest,
     UpdateAnnotationConfigRequest,
 )
@@ -109,12 +111,26 @@ def _accepted() -> Response:
 
 
 routes = [
-    Route("/v2/annotation-configs", list_configs),
-    Route("/v2/annotation-configs", create_config, methods=["POST"]),
-    Route("/v2/annotation-configs/{config_id}", get_config),
-    Route("/v2/annotation-configs/{config_id}", update_config, methods=["PATCH"]),
-    Route("/v2/annotation-configs/{config_id}", delete_config, methods=["DELETE"]),
-    Route("/v2/spans/annotate", annotate_spans, methods=["POST"]),
-    Route("/v2/experiments/{experiment_id}/runs/annotate", annotate_runs, methods=["POST"]),
-    Route("/v2/datasets/{dataset_id}/examples/annotate", annotate_examples, methods=["POST"]),
+    Operation("/v2/annotation-configs", list_configs, gives=AnnotationConfigPage, query=NAMED),
+    Operation(
+        "/v2/annotation-configs",
+        create_config,
+        "POST",
+        takes=CreateAnnotationConfigRequest,
+        gives=AnnotationConfig,
+        refuses=(409,),
+    ),
+    Operation("/v2/annotation-configs/{config_id}", get_config, gives=AnnotationConfig),
+    Operation(
+        "/v2/annotation-configs/{config_id}",
+        update_config,
+        "PATCH",
+        takes=UpdateAnnotationConfigRequest,
+        gives=AnnotationConfig,
+        refuses=(409,),
+    ),
+    Operation("/v2/annotation-configs/{config_id}", delete_config, "DELETE"),
+    Operation("/v2/spans/annotate", annotate_spans, "POST", takes=AnnotateSpansRequest),
+    Operation("/v2/experiments/{experiment_id}/runs/annotate", annotate_runs, "POST", takes=AnnotateRecordsRequest),
+    Operation("/v2/datasets/{dataset_id}/examples/annotate", annotate_examples, "POST", takes=AnnotateRecordsRequest),
 ]

@@ -4,14 +4,19 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed, listing_undeleted
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import datasets
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
+    Dataset,
+    DatasetPage,
+    DatasetVersionWithExampleIds,
     DeleteDatasetExamplesRequest,
+    DeleteDatasetExamplesResponse,
+    ExamplePage,
     InsertDatasetExamplesRequest,
     UpdateDatasetExamplesRequest,
     UpdateDatasetRequest,
@@ -117,13 +122,47 @@ def _refuse_twice(example_ids: Sequence[str]) -> None:
 
 
 routes = [
-    Route("/v2/datasets", list_datasets),
-    Route("/v2/datasets", create_dataset, methods=["POST"]),
-    Route("/v2/datasets/{dataset_id}", get_dataset),
-    Route("/v2/datasets/{dataset_id}", rename_dataset, methods=["PATCH"]),
-    Route("/v2/datasets/{dataset_id}", delete_dataset, methods=["DELETE"]),
-    Route("/v2/datasets/{dataset_id}/examples", list_examples),
-    Route("/v2/datasets/{dataset_id}/examples", append_examples, methods=["POST"]),
-    Route("/v2/datasets/{dataset_id}/examples", update_examples, methods=["PATCH"]),
-    Route("/v2/datasets/{dataset_id}/examples", delete_examples, methods=["DELETE"]),
+    Operation("/v2/datasets", list_datasets, gives=DatasetPage, query=NAMED),
+    Operation("/v2/datasets", create_dataset, "POST", takes=CreateDatasetRequest, gives=Dataset, refuses=(409,)),
+    Operation("/v2/datasets/{dataset_id}", get_dataset, gives=Dataset),
+    Operation(
+        "/v2/datasets/{dataset_id}",
+        rename_dataset,
+        "PATCH",
+        takes=UpdateDatasetRequest,
+        gives=Dataset,
+        refuses=(409,),
+    ),
+    Operation("/v2/datasets/{dataset_id}", delete_dataset, "DELETE"),
+    Operation(
+        "/v2/datasets/{dataset_id}/examples",
+        list_examples,
+        gives=ExamplePage,
+        query=("dataset_version_id",),
+        most=EXAMPLES_PER_PAGE,
+    ),
+    Operation(
+        "/v2/datasets/{dataset_id}/examples",
+        append_examples,
+        "POST",
+        takes=InsertDatasetExamplesRequest,
+        gives=DatasetVersionWithExampleIds,
+        query=("dataset_version_id",),
+    ),
+    Operation(
+        "/v2/datasets/{dataset_id}/examples",
+        update_examples,
+        "PATCH",
+        takes=UpdateDatasetExamplesRequest,
+        gives=DatasetVersionWithExampleIds,
+        query=("dataset_version_id",),
+        refuses=(409,),
+    ),
+    Operation(
+        "/v2/datasets/{dataset_id}/examples",
+        delete_examples,
+        "DELETE",
+        takes=DeleteDatasetExamplesRequest,
+        gives=DeleteDatasetExamplesResponse,
+    ),
 ]

@@ -3,8 +3,8 @@
 from pydantic import RootModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import evaluators
@@ -15,8 +15,14 @@ from assaykit.wire.evaluators import (
     CreateTemplateVersionRequest,
     CreateVersionRequest,
     DeleteEvaluatorVersionsRequest,
+    DeleteEvaluatorVersionsResponse,
+    Evaluator,
+    EvaluatorPage,
     EvaluatorTemplate,
     EvaluatorTemplates,
+    EvaluatorVersion,
+    EvaluatorVersionPage,
+    EvaluatorWithVersion,
     UpdateEvaluatorRequest,
 )
 
@@ -128,14 +134,42 @@ def _check(wanted: CreateVersionRequest) -> None:
 
 
 routes = [
-    Route("/v2/evaluators", list_evaluators),
-    Route("/v2/evaluators", create_evaluator, methods=["POST"]),
-    Route("/v2/evaluators/{evaluator_id}", get_evaluator),
-    Route("/v2/evaluators/{evaluator_id}", update_evaluator, methods=["PATCH"]),
-    Route("/v2/evaluators/{evaluator_id}", delete_evaluator, methods=["DELETE"]),
-    Route("/v2/evaluators/{evaluator_id}/versions", list_versions),
-    Route("/v2/evaluators/{evaluator_id}/versions", create_version, methods=["POST"]),
-    Route("/v2/evaluators/{evaluator_id}/versions", delete_versions, methods=["DELETE"]),
-    Route("/v2/evaluator-versions/{version_id}", get_version),
-    Route("/v2/evaluator-templates", list_templates),
+    Operation("/v2/evaluators", list_evaluators, gives=EvaluatorPage, query=NAMED),
+    Operation(
+        "/v2/evaluators",
+        create_evaluator,
+        "POST",
+        takes=CreateEvaluatorRequest,
+        gives=EvaluatorWithVersion,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/evaluators/{evaluator_id}", get_evaluator, gives=EvaluatorWithVersion, query=("version_id",)),
+    Operation(
+        "/v2/evaluators/{evaluator_id}",
+        update_evaluator,
+        "PATCH",
+        takes=UpdateEvaluatorRequest,
+        gives=Evaluator,
+        refuses=(409,),
+    ),
+    Operation("/v2/evaluators/{evaluator_id}", delete_evaluator, "DELETE", refuses=(409,)),
+    Operation("/v2/evaluators/{evaluator_id}/versions", list_versions, gives=EvaluatorVersionPage),
+    Operation(
+        "/v2/evaluators/{evaluator_id}/versions",
+        create_version,
+        "POST",
+        takes=CreateVersionRequest,
+        gives=EvaluatorVersion,
+        refuses=(501,),
+    ),
+    Operation(
+        "/v2/evaluators/{evaluator_id}/versions",
+        delete_versions,
+        "DELETE",
+        takes=DeleteEvaluatorVersionsRequest,
+        gives=DeleteEvaluatorVersionsResponse,
+        refuses=(409,),
+    ),
+    Operation("/v2/evaluator-versions/{version_id}", get_version, gives=EvaluatorVersion),
+    Operation("/v2/evaluator-templates", list_templates, gives=EvaluatorTemplates),
 ]

@@ -4,12 +4,12 @@ from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import projects
-from assaykit.wire.projects import CreateProjectRequest, ProjectType, UpdateProjectRequest
+from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType, UpdateProjectRequest
 
 
 async def list_projects(request: Request) -> Response:
@@ -56,9 +56,16 @@ async def delete_project(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/projects", list_projects),
-    Route("/v2/projects", create_project, methods=["POST"]),
-    Route("/v2/projects/{project_id}", get_project),
-    Route("/v2/projects/{project_id}", rename_project, methods=["PATCH"]),
-    Route("/v2/projects/{project_id}", delete_project, methods=["DELETE"]),
+    Operation("/v2/projects", list_projects, gives=ProjectPage, query=(*NAMED, "project_type")),
+    Operation("/v2/projects", create_project, "POST", takes=CreateProjectRequest, gives=Project, refuses=(409,)),
+    Operation("/v2/projects/{project_id}", get_project, gives=Project),
+    Operation(
+        "/v2/projects/{project_id}",
+        rename_project,
+        "PATCH",
+        takes=UpdateProjectRequest,
+        gives=Project,
+        refuses=(409,),
+    ),
+    Operation("/v2/projects/{project_id}", delete_project, "DELETE"),
 ]

@@ -6,12 +6,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine import ingest
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, engine, page
 from assaykit.engine.requests import body as body_of
 from assaykit.engine.routes.spans import window
 from assaykit.engine.store import traces
-from assaykit.wire.traces import ListTracesRequest
+from assaykit.wire.traces import ListTracesRequest, TracePage
 
 DEFAULT_TRACES = 25
 TRACES_PER_PAGE = 50
@@ -28,7 +29,6 @@ async def export(request: Request) -> Response:
     arrived = await anyio.to_thread.run_sync(
         lambda: otlp.spans(otlp.decode(body, content_type=content_type, content_encoding=encoding))
     )
-
     await ingest.keep(here, arrived)
     return Response(otlp.reply(arrived, content_type), media_type=content_type.partition(";")[0])
 
@@ -46,5 +46,7 @@ async def list_traces(request: Request) -> Response:
 
 routes = [
     Route("/v1/traces", export, methods=["POST"]),
-    Route("/v2/traces", list_traces, methods=["POST"]),
+    Operation(
+        "/v2/traces", list_traces, "POST", takes=ListTracesRequest, gives=TracePage, status=200, most=TRACES_PER_PAGE
+    ),
 ]
