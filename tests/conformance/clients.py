@@ -21,28 +21,33 @@ Note = Callable[[str, object], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A running engine at `address`, and a HOME for its clients with a profile for `ax`.
+    """A running engine, and a HOME for its clients with a profile for `ax`.
 
-    `model` is the address of a provider for judges, `slow` of one whose answers take a minute.
+    `doors` are the SDK's variables that lead to the engine, `store` is its folder, `model` is the address of a provider
+    for judges, `slow` of one whose answers take a minute.
     """
 
-    address: str
+    doors: Mapping[str, str]
+    store: Path
     home: Path
     model: str
     slow: str
 
     @property
+    def address(self) -> str:
+        """Where the engine's REST API is."""
+        return f"http://{self.doors['ARIZE_API_HOST']}:{self.doors['ARIZE_API_PORT']}"
+
+    @property
     def variables(self) -> dict[str, str]:
         """The environment a client is started with."""
-        host, _, port = self.address.removeprefix("http://").partition(":")
         return environment(
             self.home,
+            **self.doors,
             HOME=str(self.home),
-            ARIZE_API_KEY=KEY,
-            ARIZE_API_SCHEME="http",
-            ARIZE_API_HOST=host,
-            ARIZE_API_PORT=port,
             ARIZE_DIRECTORY=str(self.home / "cache"),
+            OPENAI_API_KEY="sk-scripted-0123456789",
+            OPENAI_BASE_URL=self.model,
             # The clients leave sockets and files to the garbage collector, and say much on a wide terminal only.
             PYTHONWARNINGS="ignore",
             COLUMNS="400",

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 from tests.conformance.clients import Place, prepare
-from tests.e2e.processes import engine, environment
+from tests.conformance.sdk import engine_for_sdk
 from tests.scripted_model import ScriptedModel
 
 
@@ -16,6 +16,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
     with (
         ScriptedModel(lambda _prompt: "good", latency_s=0.2) as model,
         ScriptedModel(lambda _prompt: "good", latency_s=60) as slow,
-        engine(environment(folder / "store", MODEL_KEY="sk-scripted-0123456789"), folder / "engine.log") as address,
+        engine_for_sdk(folder / "store", folder / "engine.log", MODEL_KEY="sk-scripted-0123456789") as doors,
     ):
-        yield Place(address, folder / "home", model.url, slow.url)
+        yield Place(doors, folder / "store", folder / "home", model.url, slow.url)

@@ -59,12 +59,17 @@ def run_sdk(
 
 
 @contextmanager
-def engine_for_sdk(home: Path, log: Path) -> Generator[dict[str, str]]:
-    """An `assaykit engine` process with every door open; the SDK's variables. It must end when asked, in silence."""
+def engine_for_sdk(home: Path, log: Path, **more: str) -> Generator[dict[str, str]]:
+    """An `assaykit engine` process with every door open; the SDK's variables. It must end when asked, in silence.
+
+    `more` are further variables of the engine's own.
+    """
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
     with (
         log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        subprocess.Popen(
+            command, env=environment(home, **more), stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
     ):
         try:
             assert process.stdout is not None

@@ -45,6 +45,21 @@ def writing(calls: Ledger, _given: Given) -> None:
     calls.check("one came and one went", len(left) == len(ROWS) and first.id not in {one.id for one in left})
 
 
+def changing(calls: Ledger, _given: Given) -> None:
+    datasets = ArizeClient().datasets
+    made = calls.call(datasets.create, name="changed", space=SPACE, examples=ROWS)
+    first = calls.call(datasets.list_examples, dataset=made.id, limit=1).examples[0]
+    calls.call(datasets.update_examples, dataset=made.id, examples=[{"id": first.id, "tier": 7}])
+    seen = calls.call(datasets.list_examples, dataset=made.id, limit=1).examples[0].to_dict()
+    calls.check("one column is changed, the others stay", (seen["tier"], seen["question"]) == (7, "Question 0?"))
+    copied = calls.call(
+        datasets.update_examples, dataset=made.id, examples=[{"id": first.id, "tier": 8}], new_version="second"
+    )
+    versions = calls.call(datasets.get, dataset=made.id).versions
+    calls.check("a new version is there", copied.dataset_version_id in {one.id for one in versions})
+    calls.check("there are two", len(versions) == 2)
+
+
 def annotating(calls: Ledger, _given: Given) -> None:
     client = ArizeClient()
     made = calls.call(client.datasets.create, name="annotated", space=SPACE, examples=ROWS)
@@ -58,4 +73,4 @@ def annotating(calls: Ledger, _given: Given) -> None:
     calls.check("the score is on it", [(one.name, one.score) for one in seen.annotations] == [("clarity", 0.5)])
 
 
-play(reading, writing, annotating)
+play(reading, writing, changing, annotating)

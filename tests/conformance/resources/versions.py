@@ -35,6 +35,10 @@ def life(calls: Ledger, given: Given) -> None:
     calls.check("both are listed", len(listed.evaluator_versions) == 2)
     pages = calls.pages("evaluator_versions", evaluators.list_versions, evaluator="versioned", space=SPACE, limit=1)
     calls.check("two pages have the same", [one.id for one in pages] == [one.id for one in listed.evaluator_versions])
+    gone = calls.call(evaluators.delete_versions, evaluator=made.id, version_ids=[made.version.id])
+    calls.check("it says which is gone", gone.deleted_version_ids == [made.version.id])
+    calls.refused(ApiException, "404", evaluators.get_version, version_id=made.version.id)
+    calls.refused(ApiException, "409", evaluators.delete_versions, evaluator=made.id, version_ids=[second.id])
     calls.refused(ApiException, "404", evaluators.get_version, version_id="RXZhbHVhdG9yVmVyc2lvbjo5OTk6eHh4eA==")
 
 
