@@ -1,9 +1,10 @@
 """The page on online evaluations, the part "by code": spans out, judged by Phoenix evals, labels back in."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
+import anyio
 from arize import ArizeClient
 from ledger import Given, Ledger, Snippet, play, walk
 from phoenix.evals import create_classifier
@@ -43,7 +44,7 @@ def judge(calls: Ledger, stock: SimpleNamespace) -> None:
     )
 
     def evaluate_dataframe() -> object:
-        return asyncio.run(async_evaluate_dataframe(dataframe=table, evaluators=[evaluator], tqdm_bar_format=""))
+        return anyio.run(partial(async_evaluate_dataframe, dataframe=table, evaluators=[evaluator]))
 
     stock.results = calls.call(evaluate_dataframe)
 
