@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.conformance.sdk import arize_python
 from tests.e2e.processes import KEY, environment
-from tests.environments import python_with
 from tests.traces import Span, id_of, span
 
-SDK, CLI = "arize==8.61.0", "arize-ax-cli==0.39.0"
 HERE = Path(__file__).parent
 
 Note = Callable[[str, object], None]
@@ -91,16 +90,11 @@ def prepare(home: Path) -> None:
     )
 
 
-def python() -> Path:
-    """The interpreter that has the SDK and the CLI."""
-    return python_with(SDK, CLI)
-
-
 def play(place: Place, script: Path, note: Note, interpreter: Path | None = None, **given: Any) -> list[str]:
     """Run a script that ends with what it counted; the calls that it made, by name. None of them may have failed."""
     given = {"project": script.stem, "spans": place.send(script.stem), "model": place.model, **given}
     variables = {**place.variables, "PYTHONPATH": str(HERE / "resources")}
-    command = [str(interpreter or python()), str(script), json.dumps(given)]
+    command = [str(interpreter or arize_python()), str(script), json.dumps(given)]
     ran = subprocess.run(
         command, capture_output=True, check=False, encoding="utf-8", env=variables, cwd=place.home, timeout=180
     )
@@ -138,7 +132,7 @@ class Answer:
 
 def ax(place: Place, words: Sequence[str], answers: str = "") -> Answer:
     """Run `ax` as a user does; `answers` is what is typed when it asks."""
-    command = [str(python().with_name("ax")), *words]
+    command = [str(arize_python().with_name("ax")), *words]
     ran = subprocess.run(
         command,
         capture_output=True,

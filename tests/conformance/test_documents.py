@@ -5,7 +5,8 @@ A page is a script that holds a table from snippet to calls; a snippet that make
 
 import pytest
 from tests.caller import serving
-from tests.conformance.clients import HERE, SDK, Note, Place, play
+from tests.conformance.clients import HERE, Note, Place, play
+from tests.conformance.sdk import REQUIREMENTS
 from tests.environments import python_with
 
 from assaykit.settings import Settings
@@ -13,7 +14,7 @@ from assaykit.settings import Settings
 pytestmark = pytest.mark.slow
 
 JUDGES = (
-    SDK,
+    REQUIREMENTS[0],
     "arize-phoenix-evals==3.9.4",
     "openai==3.52.0",
     "openinference-instrumentation-openai==0.1.66",
