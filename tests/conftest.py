@@ -15,9 +15,28 @@ from assaykit.settings import Settings
 logs.configure("error")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """Whether heavy checks run in their long size."""
+    return bool(pytestconfig.getoption("--long"))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many calls of other people's clients were made, where a test noted any: see tests/conformance."""
+    reports = [one for found in terminalreporter.stats.values() for one in found if hasattr(one, "user_properties")]
+    noted = [value for one in reports for name, value in one.user_properties if name == "conformance"]
+    if noted:
+        made, passed = (sum(counts) for counts in zip(*noted, strict=True))
+        terminalreporter.write_line(f"conformance: {made} calls made, {passed} passed")
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,10 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,33 +15,51 @@ KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
 """A variable that names the folder the environments are kept in."""
 
 _HERE = Path(__file__).resolve().parents[1] / ".environments"
-_UNREACHABLE = ("connection", "timed out", "temporary failure", "name or service not known", "no matching distribution")
+_UNREACHABLE = (
+    *("connection", "timed out", "temporary failure", "name or service not known", "no matching distribution"),
+    *("enotfound", "eai_again", "econnrefused", "etimedout"),
+)
 
 
 def python_with(*requirements: str) -> Path:
     """The interpreter of an environment that has these packages and nothing of ours."""
+    return _kept(requirements, _build_venv) / "venv" / "bin" / "python"
+
+
+def node_modules_with(*packages: str) -> Path:
+    """A `node_modules` folder that has these packages. Node itself has to be there."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    return _kept(packages, _build_node_modules) / "node_modules"
+
+
+def _kept(requirements: tuple[str, ...], build: Callable[[Path, tuple[str, ...]], None]) -> Path:
+    """The folder of the environment, built the first time it is asked for."""
     digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
     folder = Path(os.environ.get(KEPT_AT) or _HERE) / digest
     folder.mkdir(parents=True, exist_ok=True)
-    python, ready = folder / "venv" / "bin" / "python", folder / "ready"
+    ready = folder / "ready"
     with (folder / "lock").open("w", encoding="utf-8") as lock:
         # Test workers are processes: the second one waits for what the first one builds.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
-            _build(folder / "venv", python, requirements)
+            build(folder, requirements)
             ready.write_text("\n".join(requirements), encoding="utf-8")
-    return python
+    return folder
 
 
-def _build(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, timeout=120)
-    installed = subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", *requirements],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        timeout=600,
-    )
+def _build_venv(folder: Path, requirements: tuple[str, ...]) -> None:
+    venv = folder / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, timeout=120)
+    _install([str(venv / "bin" / "python"), "-m", "pip", "install", "-q", *requirements])
+
+
+def _build_node_modules(folder: Path, packages: tuple[str, ...]) -> None:
+    _install(["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", *packages])
+
+
+def _install(command: list[str]) -> None:
+    installed = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=600)
     if installed.returncode != 0 and any(words in installed.stderr.lower() for words in _UNREACHABLE):
-        pytest.skip(f"{requirements[0]} could not be fetched: the package registry is out of reach")
+        pytest.skip(f"{command[-1]} could not be fetched: the package registry is out of reach")
     assert installed.returncode == 0, installed.stderr

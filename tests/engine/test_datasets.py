@@ -57,6 +57,15 @@ async def test_appending_moves_updated_at_and_names_the_version_and_the_ids(door
     assert after["created_at"] == before["created_at"]
 
 
+async def test_an_empty_version_id_is_the_latest_version(door: Door) -> None:
+    """So the `arize` SDK sends it when its user names none."""
+    dataset, _ = await door.dataset([{"n": 0}])
+    before = await door.get(f"/v2/datasets/{dataset}")
+    answer = await door.post(f"/v2/datasets/{dataset}/examples?dataset_version_id=", {"examples": [{"n": 1}]})
+    assert answer["dataset_version_id"] == before["versions"][0]["id"]
+    assert [row["n"] for row in await examples_of(door, dataset, dataset_version_id="")] == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("example", "word"),
     [({}, "Example 2 is empty"), ({"id": "x"}, "id"), ({"created_at": "x", "updated_at": 1}, "created_at, updated_at")],

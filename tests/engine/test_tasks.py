@@ -8,6 +8,7 @@ import pytest
 from tests.engine.door import Body, Door, opened, span, task_body, version
 
 FILTER = "attributes.input.value CONTAINS 'question'"
+AGENT_CALL: Body = {"experiment_type": "AGENT_CALL", "integration_id": "a", "input_template": {"q": "{{q}}"}}
 
 
 async def dataset_with_experiment(door: Door, name: str = "questions") -> tuple[str, str]:
@@ -44,6 +45,11 @@ async def test_a_task_is_answered_as_it_was_made_with_the_names_of_its_evaluator
         ({"project_id": "p", "name": ""}, "name"),
         ({"project_id": "p", "type": "GUESSING"}, "'TEMPLATE_EVALUATION', 'CODE_EVALUATION'"),
         ({"project_id": "p", "type": "RUN_EXPERIMENT"}, "needs dataset_id and run_configuration"),
+        ({"dataset_id": "d", "run_configuration": AGENT_CALL}, "run_configuration belongs to a RUN_EXPERIMENT task"),
+        (
+            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "sampling_rate": 0},
+            "sampling_rate, evaluators: a RUN_EXPERIMENT task has none",
+        ),
         ({"project_id": "p", "query_filter": "  "}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "query_filter": ""}]}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "columns": 1}]}, "columns"),
@@ -63,7 +69,7 @@ async def test_a_second_task_of_the_same_name_is_a_conflict(door: Door) -> None:
     project, evaluator = await door.send(span(0)), await door.evaluator()
     await door.task(evaluator, "nightly", project_id=project)
     body = task_body(evaluator, "nightly", project_id=project)
-    assert "named 'nightly' already" in await door.refused(409, "POST", "/v2/tasks", json=body)
+    assert "named 'nightly' already" in await door.refused(422, "POST", "/v2/tasks", json=body)
 
 
 async def test_what_a_task_names_must_exist(door: Door) -> None:
@@ -136,8 +142,8 @@ async def test_a_filter_that_cannot_be_read_is_a_422_wherever_it_stands(door: Do
     ("changes", "instead"),
     [
         (
-            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": {}, "evaluators": None},
-            "upload its results",
+            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "evaluators": None},
+            "upload its outputs",
         ),
         ({"project_id": "p", "query_filters": {"filters": [{"id": "A", "filter": "x"}]}}, "Use query_filter"),
         (
@@ -235,3 +241,7 @@ async def test_a_deleted_task_is_gone_with_its_runs_and_the_verdicts_stay(door: 
     await door.refused(404, "GET", f"/v2/task-runs/{run['id']}")
     assert [verdict["label"] for verdict in (await door.spans(project))[0]["evaluations"]] == ["contains"]
     assert await door.task(evaluator, project_id=project) != task
+
+
+async def test_a_type_that_no_task_has_is_a_400(door: Door) -> None:
+    assert "CODE_EVALUATION" in await door.refused(400, "GET", "/v2/tasks", params={"type": "CODE"})

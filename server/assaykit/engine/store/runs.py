@@ -8,13 +8,15 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store import experiments, spans, tasks
+from assaykit.engine.store.freshness import touch_run
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival
 from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
-from assaykit.engine.store.times import moment, nanoseconds
+from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.errors import Invalid, NotFound
+from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RunOutcome, RunReport
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task
@@ -27,6 +29,11 @@ _ABANDONED = (
     "and those rows are skipped."
 )
 
+_ABANDONED_EXPERIMENT = (
+    "The process that executed this run ended before it was done. The experiment keeps the rows that it has; trigger "
+    "the task again under another experiment name."
+)
+_WHY = sa.case((task_runs.c.experiment_id.is_(None), _ABANDONED), else_=_ABANDONED_EXPERIMENT)
 _GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
 
 _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
@@ -69,6 +76,19 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
+    return add(connection, task_id, wanted, owner, clock, now, window)
+
+
+def add(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    owner: str,
+    clock: Clock,
+    now: int,
+    window: Window | None = None,
+) -> TaskRun:
+    """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
     return _run(_new(connection, task_id, wanted, window, owner, clock, created_ns=now), {})
 
 
@@ -83,7 +103,7 @@ def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, 
 def _new(
     connection: sa.Connection,
     task_id: str,
-    wanted: TriggerEvaluationRequest,
+    wanted: RequestBody,
     window: Window | None,
     owner: str,
     clock: Clock,
@@ -132,6 +152,15 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
         NotFound: there is none with this id.
     """
     return _run(_row(connection, run_id), counts(connection, run_id))
+
+
+def task_of(connection: sa.Connection, run_id: str) -> Task:
+    """The task that a run belongs to.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    return tasks.get(connection, _row(connection, run_id).task_id)
 
 
 def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | Arrivals | None]:
@@ -196,6 +225,7 @@ def finish(connection: sa.Connection, run_id: str, status: RunStatus, reason: st
         .where(task_runs.c.id == run_id, task_runs.c.status.in_(("PENDING", "RUNNING")))
         .values(status=status, finished_ns=clock.now_ns(), failure_reason=reason)
     )
+    touch_run(connection, run_id, clock.now_ns())
     return get(connection, run_id)
 
 
@@ -230,7 +260,7 @@ def fail_orphans(connection: sa.Connection, silent_since_ns: int, clock: Clock) 
         .values(
             status="FAILED",
             finished_ns=clock.now_ns(),
-            failure_reason=_ABANDONED,
+            failure_reason=_WHY,
         )
     )
     return ended.rowcount
@@ -241,7 +271,7 @@ def abandon(connection: sa.Connection, owner: str, clock: Clock) -> None:
     connection.execute(
         task_runs.update()
         .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
-        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_ABANDONED)
+        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_WHY)
     )
 
 
@@ -293,7 +323,9 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     _row(connection, run_id)
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
-    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
+    scored = sa.select(c.evaluator_id, c.label, sa.func.count())
+    # Rows without an evaluator are examples that an experiment was run on.
+    scored = scored.where(c.run_id == run_id, c.state == "SCORED", c.evaluator_id != "")
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     return RunReport(
@@ -343,7 +375,7 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
     if start_ns is None:
         start_ns = _seen_up_to(connection, task.id)
         if start_ns is None or start_ns > end_ns:
-            start_ns = end_ns - FIRST_WINDOW_NS
+            start_ns = earlier(end_ns, FIRST_WINDOW_NS)
     return Window(start_ns, end_ns)
 
 
@@ -370,6 +402,7 @@ def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
     return TaskRun(
         id=row.id,
         task_id=row.task_id,
+        experiment_id=row.experiment_id,
         status=row.status,
         run_started_at=moment(row.started_ns),
         run_finished_at=moment(row.finished_ns),

@@ -207,14 +207,21 @@ dataset_versions = _noun(
     Index("dataset_versions_of", "dataset_id", "n"),
 )
 
-examples = _noun(
+examples = Table(
     "examples",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("created_ns", Integer, nullable=False),
     Column("version_id", String, ForeignKey("dataset_versions.id", ondelete="CASCADE"), nullable=False),
     Column("data", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("version_id", "id"),
     Index("examples_of", "version_id", "n"),
+    Index("examples_by_id", "id"),
+    sqlite_autoincrement=True,
 )
-"""`data` is the flat row: the user's columns and nothing of ours."""
+"""`data` is the flat row: the user's columns and nothing of ours. An example has its id in every version."""
 
 experiments = _noun(
     "experiments",
@@ -223,8 +230,10 @@ experiments = _noun(
     Column("dataset_version_id", String),
     Column("name", String, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    Column("traces_project_id", String),
     Index("experiments_name", "dataset_id", "name", unique=True),
 )
+"""`traces_project_id` is the project that the spans of its runs went to; null where none were recorded."""
 
 experiment_runs = _noun(
     "experiment_runs",
@@ -249,9 +258,11 @@ tasks = _noun(
     Column("evaluators", JSON, nullable=False),
     Column("last_run_ns", Integer),
     Column("updated_ns", Integer, nullable=False),
+    Column("run_configuration", JSON),
     UniqueConstraint("space_id", "name"),
 )
-"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies."""
+"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has none, but a
+`run_configuration`."""
 
 task_runs = _noun(
     "task_runs",
@@ -265,13 +276,15 @@ task_runs = _noun(
     Column("failure_reason", String),
     Column("owner", String),
     Column("heartbeat_ns", Integer),
+    Column("experiment_id", String),
     Column("after_n", Integer),
     Column("up_to_n", Integer),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did.
-A run of a schedule takes the spans whose `n` lies above `after_n` and not above `up_to_n`; other runs have neither."""
+`experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
+and not above `up_to_n`; other runs have neither."""
 
 schedules = Table(
     "schedules",
@@ -302,4 +315,5 @@ run_items = Table(
     sqlite_with_rowid=False,
 )
 """One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
-`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it."""
+`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. In a run that
+makes an experiment the target is an example and `evaluator_id` is empty."""

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces, spans
+from assaykit.engine.store import datasets, evaluators, experiments, projects, run_configurations, spaces, spans
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.wire.evaluators import EvaluatorWithVersion, TemplateConfig
 from assaykit.wire.tasks import (
@@ -34,12 +34,12 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
 
     Raises:
         NotFound: the project, dataset, an experiment or an evaluator does not exist.
-        Conflict: the space has a task of this name.
+        Invalid: the space has a task of this name; the contract has no 409 here.
         Invalid: a filter cannot be read, or an evaluator does not fit the task.
     """
     space_id = _space_of_target(connection, wanted)
     if _named(connection, space_id, wanted.name):
-        raise Conflict(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
+        raise Invalid(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
     _check_filters(wanted)
     _check_evaluators(connection, wanted)
     now = clock.now_ns()
@@ -57,6 +57,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
             is_continuous=bool(wanted.is_continuous),
             query_filter=wanted.query_filter,
             evaluators=[entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()],
+            run_configuration=_configuration(connection, wanted),
             created_ns=now,
             updated_ns=now,
         )
@@ -110,7 +111,7 @@ def update(
     Raises:
         NotFound: no such task, or an evaluator does not exist.
         Malformed: a field does not belong to a task of this kind.
-        Conflict: the space has a task of this name.
+        Invalid: the space has a task of this name; the contract has no 409 here.
         Invalid: a filter cannot be read, or an evaluator does not fit the task.
     """
     now = get(connection, task_id)
@@ -118,7 +119,7 @@ def update(
     check(changed)
     row = connection.execute(sa.select(tasks.c.space_id).where(tasks.c.id == task_id)).one()
     if changed.name != now.name and _named(connection, row.space_id, changed.name):
-        raise Conflict(f"This space has a task named {changed.name!r} already.", "Choose another name.")
+        raise Invalid(f"This space has a task named {changed.name!r} already.", "Choose another name.")
     _check_filters(changed)
     _check_evaluators(connection, changed)
     moment_ns = clock.now_ns()
@@ -128,6 +129,7 @@ def update(
         "is_continuous": bool(changed.is_continuous),
         "query_filter": changed.query_filter,
         "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
+        "run_configuration": _configuration(connection, changed),
         "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
@@ -169,6 +171,14 @@ def delete(connection: sa.Connection, task_id: str) -> None:
     """
     get(connection, task_id)
     connection.execute(tasks.delete().where(tasks.c.id == task_id))
+
+
+def _configuration(connection: sa.Connection, wanted: CreateTaskRequest) -> Any:
+    """What a RUN_EXPERIMENT task keeps, checked; null for any other."""
+    if wanted.run_configuration is None:
+        return sa.null()
+    run_configurations.check(connection, wanted.run_configuration)
+    return wanted.run_configuration.model_dump(mode="json", exclude_none=True)
 
 
 def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
@@ -266,7 +276,9 @@ def _task(row: sa.Row[Any], names: Mapping[str, str]) -> Task:
         query_filter=row.query_filter,
         evaluators=[
             TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
-        ],
+        ]
+        or None,
+        run_configuration=row.run_configuration,
         last_run_at=moment(row.last_run_ns),
         created_at=moment(row.created_ns),
         updated_at=moment(row.updated_ns),

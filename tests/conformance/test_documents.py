@@ -1,0 +1,42 @@
+"""The pages of Arize's documentation, every snippet in today's spelling, run by the real clients.
+
+A page is a script that holds a table from snippet to calls; a snippet that makes other calls is a failure too.
+"""
+
+import pytest
+from tests.caller import serving
+from tests.conformance.clients import HERE, Note, Place, play
+from tests.conformance.sdk import REQUIREMENTS
+from tests.environments import python_with
+
+from assaykit.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+JUDGES = (
+    REQUIREMENTS[0],
+    "arize-phoenix-evals==3.9.4",
+    "openai==3.52.0",
+    "openinference-instrumentation-openai==0.1.66",
+    "pandas<3",
+)
+"""What the pages that judge in the user's own process import."""
+
+
+@pytest.mark.parametrize("page", ["tasks_page", "run_experiment_page"])
+def test_every_snippet_of_the_page_does_what_it_says(place: Place, page: str, record_property: Note) -> None:
+    play(place, HERE / "documents" / f"{page}.py", record_property)
+
+
+def test_every_snippet_of_the_page_on_experiments_does_what_it_says(place: Place, record_property: Note) -> None:
+    play(place, HERE / "documents" / "experiments_page.py", record_property, python_with(*JUDGES))
+
+
+async def test_labels_of_phoenix_evals_written_by_the_sdk_are_what_search_spans_shows(
+    place: Place, record_property: Note
+) -> None:
+    play(place, HERE / "documents" / "online_evals_page.py", record_property, python_with(*JUDGES))
+    async with serving(Settings(home=place.store)) as ax:
+        found = await ax.ask("search_spans", project="online_evals_page", filter="eval.correctness.label = 'good'")
+    given = [[(one["name"], one["label"], one["score"]) for one in span["evaluations"]] for span in found["spans"]]
+    assert given == [[("correctness", "good", 1.0)]] * 4
