@@ -60,8 +60,9 @@ class Older:
         """What a document's blocks leave behind."""
         plan = self._home / "plan.json"
         plan.write_text(page.plan(), encoding="utf-8")
-        print(page.summary())  # noqa: T201 - `-rP` and a failure show it
-        return self.run("perform.py", str(plan))
+        facts = self.run("perform.py", str(plan))
+        print(page.summary())  # noqa: T201 - `-rP` shows it
+        return facts
 
 
 @pytest.fixture

@@ -69,6 +69,9 @@ def datasets() -> None:
     assert told == ["COMPLETED", "b", "c"], "a row's own values stay as they are"
     assert examples[0].additional_properties == rows[0]
     assert examples[2].id == appended.example_ids[0]
+    changed = {"id": examples[1].id, "question": "b", "status": "PENDING"}
+    client.datasets.update_examples(dataset=made.id, examples=[changed])
+    assert client.datasets.list_examples(dataset=made.id).examples[1].additional_properties["status"] == "PENDING"
     client.datasets.annotate_examples(dataset=made.id, annotations=annotated(examples[0].id))
     assert client.datasets.list_examples(dataset=made.id).examples[0].annotations[0].label == "glad"
     gone = client.datasets.delete_examples(
