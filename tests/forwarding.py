@@ -20,7 +20,7 @@ class Forwarder:
     """
 
     def __init__(self, url: str, *, record: Path | None = None, like_ax: bool = False) -> None:
-        self._url = url
+        self.url = url
         self._record = record
         self._like_ax = like_ax
         self._writing = threading.Lock()
@@ -38,7 +38,7 @@ class Forwarder:
         query = scope["query_string"].decode("ascii")
         headers = [(name, value) for name, value in request.headers.items() if name not in _HOP]
         content = await request.body()
-        async with httpx.AsyncClient(base_url=self._url, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
             answer = await client.request(
                 request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
             )
