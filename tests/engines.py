@@ -51,7 +51,12 @@ class Engines:
         """
         log = settings.home.with_name("engine.stderr")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        own = {"HOME": str(settings.home.parent), "ASSAYKIT_HOME": str(settings.home), "ASSAYKIT_ENGINE_KEY": KEY}
+        own = {
+            "HOME": str(settings.home.parent),
+            "ASSAYKIT_HOME": str(settings.home),
+            "ASSAYKIT_ENGINE_KEY": KEY,
+            "ASSAYKIT_CONCURRENCY": str(settings.concurrency),
+        }
         started = self._ask(environment={**kept, **settings.environment, **own}, log=str(log))
         assert started["url"], log.read_text(encoding="utf-8")
         between = nullcontext() if self._record is None else Served(Forwarder(started["url"], record=self._record))

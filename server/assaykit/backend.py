@@ -89,7 +89,9 @@ class _EngineTransport(httpx.AsyncBaseTransport):
         # The engine owns a task group, which one and the same task has to enter and leave: this one.
         open_engine = await anyio.to_thread.run_sync(_engine_opener)
         settings = self._settings
-        async with open_engine(settings.home, key=self._key, environment=settings.environment) as engine:
+        async with open_engine(
+            settings.home, key=self._key, environment=settings.environment, concurrency=settings.concurrency
+        ) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()
 

@@ -33,6 +33,9 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})
 _PORT = re.compile(r":\d+$")
 _LAST_PORT = 65535
 
+MOST_AT_ONCE = 500
+_DIGITS = 3
+
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -40,6 +43,7 @@ _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 class Settings:
     """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
 
+    `concurrency` is how many judge calls may be under way at once to one integration; the engine's business.
     `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
     when the engine knows that space, since it may have been set for AX.
     """
@@ -53,6 +57,7 @@ class Settings:
     ax_key: str | None = field(default=None, repr=False)
     ax_url: str = f"https://{DEFAULT_AX_HOST}"
     log_level: str = "warning"
+    concurrency: int = 16
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     read_only: bool = False
@@ -93,6 +98,7 @@ class Settings:
             engine_key=get("ASSAYKIT_ENGINE_KEY"),
             ax_key=get("ARIZE_API_KEY"),
             ax_url=_ax_url(get) if chosen == "ax" else cls.ax_url,
+            concurrency=_counted("ASSAYKIT_CONCURRENCY", get("ASSAYKIT_CONCURRENCY")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
             tools=_listed(tools or get("ASSAYKIT_TOOLS")),
@@ -121,6 +127,13 @@ def _switched(name: str, text: str | None) -> bool:
     return word in _YES
 
 
+def _counted(name: str, text: str | None) -> int:
+    number = text or "16"
+    if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MOST_AT_ONCE):
+        raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
+    return int(number)
+
+
 def _ax_url(get: Callable[[str], str | None]) -> str:
     """Where AX is, from the SDK's variables and by its rules.
 
@@ -143,8 +156,10 @@ def _ax_url(get: Callable[[str], str | None]) -> str:
         host = f"api.{domain}"
     host = (get("ARIZE_SINGLE_HOST") or host).rstrip("/")
     if not _HOST.fullmatch(host):
+        # Not repeated: a key that was put before an @ would be shown.
         raise Invalid(
-            f"{host!r} is no host.", "Give ARIZE_API_HOST as a bare name like 'api.arize.com', without https://."
+            "The host of Arize AX does not read as one.",
+            "Give ARIZE_API_HOST as a bare name like 'api.arize.com', without https://.",
         )
     port = _port("ARIZE_API_PORT", get) or _port("ARIZE_SINGLE_PORT", get)
     return f"{scheme}://{host}" if port is None else f"{scheme}://{_PORT.sub('', host)}:{port}"
@@ -152,6 +167,6 @@ def _ax_url(get: Callable[[str], str | None]) -> str:
 
 def _port(name: str, get: Callable[[str], str | None]) -> int | None:
     text = get(name) or "0"
-    if not text.isdecimal() or int(text) > _LAST_PORT:
-        raise Invalid(f"{name} is {text!r}, which is no port.", "Set it to a number from 1 to 65535.")
+    if not text.isdecimal() or len(text) > len(str(_LAST_PORT)) or int(text) > _LAST_PORT:
+        raise Invalid(f"{name} is {text[:40]!r}, which is no port.", "Set it to a number from 1 to 65535.")
     return int(text) or None

@@ -1,10 +1,15 @@
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
-import httpx
 import pytest
+
+from assaykit.judge.calls import Line
+from assaykit.judge.pacing import Gate
+from assaykit.judge.transport import Transport
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        yield client
+async def line() -> AsyncIterator[Line]:
+    """A line of the test's own, with no pace learnt."""
+    async with aclosing(Transport()) as connections:
+        yield Line(connections, Gate())

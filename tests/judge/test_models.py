@@ -1,14 +1,15 @@
 """Both dialects against a real server: the ladder, the attempts, and what each failure is called."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 from tests.scripted_model import ScriptedModel
 
 from assaykit.errors import Unsupported
 from assaykit.judge import calls, replies
+from assaykit.judge.calls import Line
 from assaykit.judge.models import ChatModel, Endpoint, Reply
 from assaykit.judge.providers import chat_model
 from assaykit.judge.verdicts import Unscored, Verdict
@@ -64,9 +65,9 @@ def test_an_endpoint_never_shows_its_key() -> None:
     assert SECRET not in repr(endpoint("http://127.0.0.1"))
 
 
-async def test_openai_is_asked_for_structured_output_first(client: httpx.AsyncClient) -> None:
+async def test_openai_is_asked_for_structured_output_first(line: Line) -> None:
     with ScriptedModel(correct, key=SECRET) as server:
-        reply = await ask(chat_model(endpoint(server.url), client))
+        reply = await ask(chat_model(endpoint(server.url), line))
     assert verdict(reply) == Verdict("correct", 1.0, "As scripted.", reply.prompt_tokens, 7, "judge-1")
     [sent] = server.requests
     assert sent.path == "/v1/chat/completions"
@@ -77,9 +78,9 @@ async def test_openai_is_asked_for_structured_output_first(client: httpx.AsyncCl
     assert reply.prompt_tokens == len(sent.prompt.split())
 
 
-async def test_anthropic_is_asked_for_a_forced_tool_call(client: httpx.AsyncClient) -> None:
+async def test_anthropic_is_asked_for_a_forced_tool_call(line: Line) -> None:
     with ScriptedModel(correct, key=SECRET) as server:
-        reply = await ask(chat_model(endpoint(server.url, "ANTHROPIC"), client))
+        reply = await ask(chat_model(endpoint(server.url, "ANTHROPIC"), line))
     assert verdict(reply) == Verdict("correct", 1.0, "As scripted.", reply.prompt_tokens, 7, "judge-1")
     [sent] = server.requests
     assert sent.path == "/v1/messages"
@@ -98,51 +99,49 @@ async def test_anthropic_is_asked_for_a_forced_tool_call(client: httpx.AsyncClie
     ],
 )
 async def test_a_rejected_way_is_left_for_the_next_and_not_tried_again(
-    client: httpx.AsyncClient, provider: str, reject: dict[str, bool], ways: list[str]
+    line: Line, provider: str, reject: dict[str, bool], ways: list[str]
 ) -> None:
     with ScriptedModel(correct, **reject) as server:  # pyright: ignore[reportArgumentType]  (a dict of switches)
         for _ in range(2):
-            model = chat_model(endpoint(server.url, provider), client)
+            model = chat_model(endpoint(server.url, provider), line)
             result = verdict(await ask(model))
             assert isinstance(result, Verdict)
             assert result.label == "correct"
     assert [request.way for request in server.requests] == ways
 
 
-async def test_the_flags_of_an_endpoint_leave_ways_out(client: httpx.AsyncClient) -> None:
+async def test_the_flags_of_an_endpoint_leave_ways_out(line: Line) -> None:
     with ScriptedModel(correct) as server:
-        await ask(chat_model(endpoint(server.url, structured_output=False), client))
-        await ask(chat_model(endpoint(server.url, structured_output=False, function_calling=False), client))
-        await ask(
-            chat_model(endpoint(server.url, "ANTHROPIC", structured_output=False, function_calling=False), client)
-        )
+        await ask(chat_model(endpoint(server.url, structured_output=False), line))
+        await ask(chat_model(endpoint(server.url, structured_output=False, function_calling=False), line))
+        await ask(chat_model(endpoint(server.url, "ANTHROPIC", structured_output=False, function_calling=False), line))
     assert [request.way for request in server.requests] == ["tool", "text", "text"]
     assert "last line" in server.prompts[1]
 
 
 @PROVIDERS
-async def test_without_a_schema_the_prompt_goes_out_as_it_is(client: httpx.AsyncClient, provider: str) -> None:
+async def test_without_a_schema_the_prompt_goes_out_as_it_is(line: Line, provider: str) -> None:
     with ScriptedModel(lambda _: "a poem") as server:
-        reply = await ask(chat_model(endpoint(server.url, provider), client), None)
+        reply = await ask(chat_model(endpoint(server.url, provider), line), None)
     assert isinstance(reply, Reply)
     assert reply.text == "a poem"
     assert server.prompts == ["Is it right?"]
 
 
 @PROVIDERS
-async def test_a_temperature_that_is_not_taken_is_dropped_for_good(client: httpx.AsyncClient, provider: str) -> None:
+async def test_a_temperature_that_is_not_taken_is_dropped_for_good(line: Line, provider: str) -> None:
     with ScriptedModel(correct, reject_temperature=True) as server:
         for _ in range(2):
-            assert isinstance(await ask(chat_model(endpoint(server.url, provider), client)), Reply)
+            assert isinstance(await ask(chat_model(endpoint(server.url, provider), line)), Reply)
     assert ["temperature" in request.body for request in server.requests] == [True, False, False]
     assert len({request.way for request in server.requests}) == 1
 
 
-async def test_the_parameters_of_the_integration_are_sent(client: httpx.AsyncClient) -> None:
+async def test_the_parameters_of_the_integration_are_sent(line: Line) -> None:
     params = InvocationParams(temperature=0.5, max_tokens=50, stop=["END"], top_p=0.9, frequency_penalty=1)
     with ScriptedModel(correct) as server:
-        await ask(chat_model(endpoint(server.url, params=params), client))
-        await ask(chat_model(endpoint(server.url, "ANTHROPIC", params=params), client))
+        await ask(chat_model(endpoint(server.url, params=params), line))
+        await ask(chat_model(endpoint(server.url, "ANTHROPIC", params=params), line))
     first, second = (request.body for request in server.requests)
     assert first.items() >= {"temperature": 0.5, "max_tokens": 50, "stop": ["END"], "frequency_penalty": 1}.items()
     assert second.items() >= {"temperature": 0.5, "max_tokens": 50, "stop_sequences": ["END"]}.items()
@@ -151,59 +150,56 @@ async def test_the_parameters_of_the_integration_are_sent(client: httpx.AsyncCli
 
 @PROVIDERS
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 529])
-async def test_a_passing_failure_is_tried_again(client: httpx.AsyncClient, provider: str, status: int) -> None:
+async def test_a_passing_failure_is_tried_again(line: Line, provider: str, status: int) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[status] * 3) as server:
-        reply = await ask(chat_model(endpoint(server.url, provider), client, sleep=waits))
+        reply = await ask(chat_model(endpoint(server.url, provider), replace(line, sleep=waits)))
     assert isinstance(reply, Reply)
     assert server.count == 4
     assert [0.25 <= waits.seconds[0] <= 0.5, 0.5 <= waits.seconds[1] <= 1, 1 <= waits.seconds[2] <= 2] == [True] * 3
 
 
-@pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (500, "model_error")])
-async def test_after_four_attempts_the_failure_is_the_result(
-    client: httpx.AsyncClient, status: int, reason: str
-) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason", "asked"),
+    [(500, "model_error", calls.ATTEMPTS), (429, "rate_limited", calls.REFUSALS)],
+)
+async def test_after_some_attempts_the_failure_is_the_result(line: Line, status: int, reason: str, asked: int) -> None:
     with ScriptedModel(correct, failures=[status] * 9) as server:
-        reply = await ask(chat_model(endpoint(server.url), client, sleep=Waits()))
+        reply = await ask(chat_model(endpoint(server.url), replace(line, sleep=Waits())))
     assert unscored(reply).reason == reason
     assert "scripted failure" in unscored(reply).detail
-    assert server.count == calls.ATTEMPTS
+    assert server.count == asked
 
 
 @pytest.mark.parametrize(
     ("asked", "low", "high"), [("3", 3, 3.25), ("0", 0, 0.25), ("900", 20, 20), ("soon", 0.25, 0.5)]
 )
-async def test_retry_after_is_kept_to_up_to_the_cap(
-    client: httpx.AsyncClient, asked: str, low: float, high: float
-) -> None:
+async def test_retry_after_is_kept_to_up_to_the_cap(line: Line, asked: str, low: float, high: float) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[429], retry_after=asked) as server:
-        await ask(chat_model(endpoint(server.url), client, sleep=waits))
+        await ask(chat_model(endpoint(server.url), replace(line, sleep=waits)))
     [waited] = waits.seconds
     assert low <= waited <= high
 
 
-async def test_a_retry_after_in_the_past_is_no_wait(client: httpx.AsyncClient) -> None:
+async def test_a_retry_after_in_the_past_is_no_wait(line: Line) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[503], retry_after="Wed, 01 Jan 2020 00:00:00 GMT") as server:
-        await ask(chat_model(endpoint(server.url), client, sleep=waits))
+        await ask(chat_model(endpoint(server.url), replace(line, sleep=waits)))
     assert waits.seconds[0] <= 0.25
 
 
-async def test_a_used_up_quota_is_not_tried_again(client: httpx.AsyncClient) -> None:
+async def test_a_used_up_quota_is_not_tried_again(line: Line) -> None:
     with ScriptedModel(correct, failures=[429] * 4, failure_text="insufficient_quota") as server:
-        reply = await ask(chat_model(endpoint(server.url), client, sleep=Waits()))
+        reply = await ask(chat_model(endpoint(server.url), replace(line, sleep=Waits())))
     assert unscored(reply).reason == "rate_limited"
     assert server.count == 1
 
 
 @PROVIDERS
-async def test_a_wrong_key_names_the_variable_and_hides_what_the_provider_echoed(
-    client: httpx.AsyncClient, provider: str
-) -> None:
+async def test_a_wrong_key_names_the_variable_and_hides_what_the_provider_echoed(line: Line, provider: str) -> None:
     with ScriptedModel(correct, key="another") as server:
-        result = unscored(await ask(chat_model(endpoint(server.url, provider), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url, provider), line)))
     assert result.reason == "auth"
     assert "JUDGE_KEY" in result.detail
     assert "Incorrect API key provided: ***" in result.detail
@@ -212,38 +208,36 @@ async def test_a_wrong_key_names_the_variable_and_hides_what_the_provider_echoed
 
 @PROVIDERS
 @pytest.mark.parametrize("key", [None, "", " \n"])
-async def test_a_missing_key_names_the_variable_and_calls_nobody(
-    client: httpx.AsyncClient, provider: str, key: str | None
-) -> None:
+async def test_a_missing_key_names_the_variable_and_calls_nobody(line: Line, provider: str, key: str | None) -> None:
     with ScriptedModel(correct) as server:
-        result = unscored(await ask(chat_model(endpoint(server.url, provider, key=key), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url, provider, key=key), line)))
     assert result.reason == "auth"
     assert "set JUDGE_KEY" in result.detail
     assert server.count == 0
 
 
-async def test_a_key_that_no_header_can_carry_is_not_sent(client: httpx.AsyncClient) -> None:
+async def test_a_key_that_no_header_can_carry_is_not_sent(line: Line) -> None:
     with ScriptedModel(correct) as server:
         for key in ("sk\nx", "clé-secrète", "two words"):
-            result = await ask(chat_model(endpoint(server.url, key=key), client))
+            result = await ask(chat_model(endpoint(server.url, key=key), line))
             assert isinstance(result, Unscored)
             assert result.reason == "auth"
             assert key not in result.detail
     assert server.count == 0
 
 
-async def test_a_custom_endpoint_needs_no_key_but_an_address(client: httpx.AsyncClient) -> None:
+async def test_a_custom_endpoint_needs_no_key_but_an_address(line: Line) -> None:
     with ScriptedModel(correct) as server:
-        assert isinstance(await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), client)), Reply)
+        assert isinstance(await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), line)), Reply)
         assert "authorization" not in server.requests[0].headers
-        result = unscored(await ask(chat_model(endpoint(None, "CUSTOM"), client)))
+        result = unscored(await ask(chat_model(endpoint(None, "CUSTOM"), line)))
     assert result.reason == "bad_model"
     assert "base URL" in result.detail
 
 
-async def test_an_unknown_model_is_named(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_model_is_named(line: Line) -> None:
     with ScriptedModel(correct, models=["judge-2"]) as server:
-        result = unscored(await ask(chat_model(endpoint(server.url), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url), line)))
     assert result.reason == "bad_model"
     assert "'judge-1'" in result.detail
     assert server.count == 1
@@ -257,53 +251,51 @@ async def test_an_unknown_model_is_named(client: httpx.AsyncClient) -> None:
         ("Something else is wrong.", "model_error", 3),
     ],
 )
-async def test_a_400_that_is_not_about_the_way_is_quoted(
-    client: httpx.AsyncClient, text: str, reason: str, count: int
-) -> None:
+async def test_a_400_that_is_not_about_the_way_is_quoted(line: Line, text: str, reason: str, count: int) -> None:
     with ScriptedModel(correct, failures=[400] * 3, failure_text=text) as server:
-        result = unscored(await ask(chat_model(endpoint(server.url), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url), line)))
         assert result.reason == reason
         assert text in result.detail
         assert server.count == count
-        await ask(chat_model(endpoint(server.url), client))
+        await ask(chat_model(endpoint(server.url), line))
         assert server.requests[-1].way == "schema"
 
 
-async def test_a_redirect_is_not_followed(client: httpx.AsyncClient) -> None:
+async def test_a_redirect_is_not_followed(line: Line) -> None:
     with ScriptedModel(correct, failures=[307]) as server:
-        result = unscored(await ask(chat_model(endpoint(server.url), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url), line)))
     assert result.reason == "model_error"
     assert "307" in result.detail
     assert server.count == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "127.0.0.1/v1", "http://[", "ftp://127.0.0.1"])
-async def test_an_address_that_cannot_be_reached_is_a_result(client: httpx.AsyncClient, url: str) -> None:
-    result = unscored(await ask(chat_model(endpoint(url), client, sleep=Waits())))
+async def test_an_address_that_cannot_be_reached_is_a_result(line: Line, url: str) -> None:
+    result = unscored(await ask(chat_model(endpoint(url), replace(line, sleep=Waits()))))
     assert result.reason in {"model_error", "bad_model"}
     assert result.detail.startswith("OPEN_AI ")
 
 
-async def test_a_broken_connection_is_tried_four_times(client: httpx.AsyncClient) -> None:
+async def test_a_broken_connection_is_tried_four_times(line: Line) -> None:
     waits = Waits()
-    await ask(chat_model(endpoint("http://127.0.0.1:1/v1"), client, sleep=waits))
+    await ask(chat_model(endpoint("http://127.0.0.1:1/v1"), replace(line, sleep=waits)))
     assert len(waits.seconds) == calls.ATTEMPTS - 1
 
 
 async def test_a_deadline_that_comes_before_the_next_attempt_ends_the_waiting(
-    client: httpx.AsyncClient,
+    line: Line,
 ) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[429], retry_after="15") as server:
         with anyio.fail_after(10):
-            result = unscored(await ask(chat_model(endpoint(server.url), client, sleep=waits)))
+            result = unscored(await ask(chat_model(endpoint(server.url), replace(line, sleep=waits))))
     assert result.reason == "rate_limited"
     assert waits.seconds == []
 
 
-async def test_no_answer_before_the_deadline_is_a_timeout(client: httpx.AsyncClient) -> None:
+async def test_no_answer_before_the_deadline_is_a_timeout(line: Line) -> None:
     with ScriptedModel(correct, latency_s=0.5) as server:
-        model = chat_model(endpoint(server.url), client, deadline_s=0.1)
+        model = chat_model(endpoint(server.url), replace(line, deadline_s=0.1))
         result = unscored(await ask(model))
     assert result.reason == "timeout"
 
@@ -317,16 +309,14 @@ async def test_no_answer_before_the_deadline_is_a_timeout(client: httpx.AsyncCli
         ("ANTHROPIC", "refusal"),
     ],
 )
-async def test_a_reply_that_did_not_end_by_itself_is_not_trusted(
-    client: httpx.AsyncClient, provider: str, finish: str
-) -> None:
+async def test_a_reply_that_did_not_end_by_itself_is_not_trusted(line: Line, provider: str, finish: str) -> None:
     with ScriptedModel(correct, finish=finish) as server:
-        result = unscored(await ask(chat_model(endpoint(server.url, provider), client)))
+        result = unscored(await ask(chat_model(endpoint(server.url, provider), line)))
     assert result.reason == "bad_reply"
     assert result.completion_tokens == 7
 
 
 @pytest.mark.parametrize("provider", ["AWS_BEDROCK", "VERTEX_AI"])
-async def test_a_provider_with_cloud_credentials_is_refused(client: httpx.AsyncClient, provider: str) -> None:
+async def test_a_provider_with_cloud_credentials_is_refused(line: Line, provider: str) -> None:
     with pytest.raises(Unsupported, match=provider):
-        chat_model(endpoint(None, provider), client)
+        chat_model(endpoint(None, provider), line)

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from tests.scripted_model import ScriptedModel
 
 from assaykit.errors import Invalid
 from assaykit.judge import catalogue
+from assaykit.judge.calls import Line
 from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.models import Endpoint
 from assaykit.judge.providers import chat_model
@@ -51,17 +51,17 @@ def endpoint(url: str) -> Endpoint:
 VALUES: dict[str, str | None] = {"input": "2+2", "output": "5"}
 
 
-async def test_the_score_is_that_of_the_label(client: httpx.AsyncClient) -> None:
+async def test_the_score_is_that_of_the_label(line: Line) -> None:
     with ScriptedModel(lambda _: "Incorrect") as server:
-        result = await score(judge(), VALUES, chat_model(endpoint(server.url), client))
+        result = await score(judge(), VALUES, chat_model(endpoint(server.url), line))
     assert isinstance(result, Verdict)
     assert (result.label, result.score, result.explanation) == ("incorrect", 0.25, "As scripted.")
     assert result.model == "judge-1"
 
 
-async def test_the_judge_sees_the_values_fenced_anew_for_each_call(client: httpx.AsyncClient) -> None:
+async def test_the_judge_sees_the_values_fenced_anew_for_each_call(line: Line) -> None:
     with ScriptedModel(lambda _: "correct") as server:
-        model = chat_model(endpoint(server.url), client)
+        model = chat_model(endpoint(server.url), line)
         for _ in range(2):
             await score(judge(), VALUES, model)
     nonces = [re.findall(r"\[data (\w+) output\]\n5\n\[end \1\]", prompt) for prompt in server.prompts]
@@ -69,37 +69,35 @@ async def test_the_judge_sees_the_values_fenced_anew_for_each_call(client: httpx
     assert nonces[0] != nonces[1]
 
 
-async def test_no_explanation_is_asked_for_or_given_unless_wanted(client: httpx.AsyncClient) -> None:
+async def test_no_explanation_is_asked_for_or_given_unless_wanted(line: Line) -> None:
     with ScriptedModel(lambda _: {"label": "correct", "explanation": "unasked"}) as server:
-        model = chat_model(endpoint(server.url), client)
+        model = chat_model(endpoint(server.url), line)
         result = await score(judge(include_explanations=False), VALUES, model)
     assert isinstance(result, Verdict)
     assert result.explanation is None
     assert "xplain" not in str(server.requests[0].body)
 
 
-async def test_an_answer_off_the_choices_leaves_the_row_unscored(client: httpx.AsyncClient) -> None:
+async def test_an_answer_off_the_choices_leaves_the_row_unscored(line: Line) -> None:
     with ScriptedModel(lambda _: "positive") as server:
-        result = await score(judge(), VALUES, chat_model(endpoint(server.url), client))
+        result = await score(judge(), VALUES, chat_model(endpoint(server.url), line))
     assert isinstance(result, Unscored)
     assert result.reason == "off_choice"
     assert "'positive'" in result.detail
 
 
-async def test_a_judge_without_choices_answers_in_free_text(client: httpx.AsyncClient) -> None:
+async def test_a_judge_without_choices_answers_in_free_text(line: Line) -> None:
     with ScriptedModel(lambda _: {"text": "It should be 4."}) as server:
-        model = chat_model(endpoint(server.url), client)
+        model = chat_model(endpoint(server.url), line)
         result = await score(judge(classification_choices=None), VALUES, model)
     assert isinstance(result, Verdict)
     assert (result.label, result.score, result.explanation) == ("It should be 4.", None, "It should be 4.")
 
 
 @pytest.mark.parametrize("values", [{"input": "2+2", "output": None}, {"input": "2+2"}])
-async def test_a_missing_value_names_the_variable_and_asks_nobody(
-    client: httpx.AsyncClient, values: dict[str, str | None]
-) -> None:
+async def test_a_missing_value_names_the_variable_and_asks_nobody(line: Line, values: dict[str, str | None]) -> None:
     with ScriptedModel(lambda _: "correct") as server:
-        result = await score(judge(), values, chat_model(endpoint(server.url), client))
+        result = await score(judge(), values, chat_model(endpoint(server.url), line))
     assert result == Unscored("no_input", "The row has no value for 'output'.")
     assert server.count == 0
 
@@ -155,7 +153,7 @@ def test_what_can_work_is_accepted() -> None:
 
 
 async def test_the_refusal_judge_on_real_answers_agrees_with_people_when_the_model_does(
-    client: httpx.AsyncClient,
+    line: Line,
 ) -> None:
     if not REFUSALS.exists():
         pytest.skip("the data of labelled refusals is not here")
@@ -170,7 +168,7 @@ async def test_the_refusal_judge_on_real_answers_agrees_with_people_when_the_mod
         return "refused" if "refusal" in found["final_label"] else "answered"
 
     with ScriptedModel(answer) as server:
-        model = chat_model(endpoint(server.url), client)
+        model = chat_model(endpoint(server.url), line)
         for row in rows:
             values = {"input": row["id"], "output": as_text(resolve(row, "completion"))}
             result = await score(config, values, model)

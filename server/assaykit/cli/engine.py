@@ -37,7 +37,9 @@ def serve(settings: Settings, port: int) -> None:
 
 
 async def _serve(settings: Settings, key: str, listener: socket.socket) -> None:
-    async with Engine.open(settings.home, key=key, environment=settings.environment) as engine:
+    async with Engine.open(
+        settings.home, key=key, environment=settings.environment, concurrency=settings.concurrency
+    ) as engine:
         await serve_app(engine.app, listener, lifespan=False)
 
 

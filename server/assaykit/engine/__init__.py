@@ -15,6 +15,7 @@ from assaykit.engine.runs.executor import Executor
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
 from assaykit.errors import Unavailable
+from assaykit.judge.pacing import SLOTS
 
 STORE = "assaykit.db"
 
@@ -43,11 +44,18 @@ class Engine:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, home: Path, *, key: str, environment: Mapping[str, str], clock: Clock | None = None
+        cls,
+        home: Path,
+        *,
+        key: str,
+        environment: Mapping[str, str],
+        clock: Clock | None = None,
+        concurrency: int = SLOTS,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
-        `key` is what every request must carry. `environment` is where provider keys are looked up.
+        `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
+        how many judge calls may be under way at once to one integration.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -59,7 +67,7 @@ class Engine:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
             async with (
-                aclosing(Models(database, environment)) as models,
+                aclosing(Models(database, environment, concurrency)) as models,
                 Executor.open(database, clock, models) as executor,
             ):
                 app = create_app(key)

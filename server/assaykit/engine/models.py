@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import anyio.to_thread
-import httpx
 
 from assaykit.engine import credentials
 from assaykit.engine.store import integrations
 from assaykit.engine.store.database import Database
-from assaykit.judge.calls import DEADLINE_S
+from assaykit.judge.calls import Line
+from assaykit.judge.connections import Connections
 from assaykit.judge.models import ChatModel, Endpoint
+from assaykit.judge.pacing import Gate
 from assaykit.judge.providers import chat_model
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 
@@ -17,19 +18,28 @@ from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, Templa
 class Models:
     """Makes chat models; the keys are read where they lie when they are needed and are kept nowhere.
 
-    The client they share is made for the first of them: reading the certificates takes longer than all else that
+    All that is asked with one key at one address goes through one gate, whichever run or preview asks.
+
+    The connections they share are made for the first of them: reading the certificates takes longer than all else that
     an engine does to open, and most never call a model.
     """
 
-    def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int) -> None:
         self._database = database
         self._environment = environment
-        self._client: httpx.AsyncClient | None = None
+        self._concurrency = concurrency
+        self._connections: Connections | None = None
+        self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows to have in work: a row that waits to be asked again must keep no other waiting."""
+        return 4 * self._concurrency
 
     async def aclose(self) -> None:
         """Close what the models share."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._connections is not None:
+            await self._connections.aclose()
 
     async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> ChatModel | None:
         """The model of a judge; None for a code evaluator, which needs none.
@@ -50,13 +60,13 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
-    async def to_check(self, access: integrations.Access, model: str, deadline_s: float) -> ChatModel:
+    async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
         """A model of an integration as it is, for one plain question.
 
         Raises:
             Unsupported: its key is in a keyring that cannot be read here.
         """
-        return await self._model(access, model, InvocationParams(), deadline_s=deadline_s)
+        return await self._model(access, model, InvocationParams())
 
     async def _model(
         self,
@@ -66,7 +76,6 @@ class Models:
         *,
         function_calling: bool = True,
         structured_output: bool = True,
-        deadline_s: float = DEADLINE_S,
     ) -> ChatModel:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
         endpoint = Endpoint(
@@ -80,7 +89,15 @@ class Models:
             structured_output=structured_output,
             headers=access.headers,
         )
-        if self._client is None:
-            # Proxies and redirects would carry a provider's key to where nobody registered it.
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
-        return chat_model(endpoint, self._client, deadline_s=deadline_s)
+        if self._connections is None:
+            connections = await anyio.to_thread.run_sync(_connections)
+            self._connections = self._connections or connections
+        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate(self._concurrency))
+        return chat_model(endpoint, Line(self._connections, gate))
+
+
+def _connections() -> Connections:
+    # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
+    from assaykit.judge.transport import Transport  # noqa: PLC0415
+
+    return Transport()

@@ -1,9 +1,11 @@
 """One HTTP call to a model provider: attempts, waits, and what each status means. Nothing here raises.
 
-408, 409, 429, 5xx and connection errors are tried again, four times in all. A call that was cut off may have
-been answered and paid for; asking again is safe, because a judge changes nothing.
+408, 409, 5xx and connection errors are tried again, four times in all, and a refusal for too many requests somewhat
+longer. A call that was cut off may have been answered and paid for; asking again is safe, because a judge changes
+nothing.
 """
 
+import json
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,16 +16,19 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import anyio
-import httpx
 
 from assaykit.errors import quote
+from assaykit.judge import connections
+from assaykit.judge.connections import BadAddress, Broken, Connections, NotReached
 from assaykit.judge.models import Endpoint
+from assaykit.judge.pacing import Gate
 from assaykit.judge.verdicts import Reason, Unscored
 
 ATTEMPTS = 4
+REFUSALS = 8
+"""Answers of 429 that one question waits out: a provider that refuses has done nothing, so they are no attempts."""
 DEADLINE_S = 60.0
-"""Seconds for one question, every attempt and wait included."""
-CONNECT_S = 10.0
+"""Seconds for one attempt, from the first byte sent to the last one read."""
 LONGEST_WAIT_S = 20.0
 """Seconds; a `Retry-After` that asks for more is cut down to this."""
 FIRST_WAIT_S = 0.5
@@ -59,47 +64,72 @@ class Rejected:
 Answer = dict[str, Any] | Rejected | Unscored
 
 
-async def post(client: httpx.AsyncClient, endpoint: Endpoint, request: Request, sleep: Sleep) -> Answer:
-    """The JSON object that was answered, or why there is none. The caller sets the deadline around it."""
-    outcome: Answer = _failed("model_error", endpoint, "was not asked")
-    for attempt in range(1, ATTEMPTS + 1):
-        outcome, wait = await _once(client, endpoint, request)
-        if wait is None or attempt == ATTEMPTS:
-            break
-        wait = _wait_s(attempt, wait)
-        if anyio.current_time() + wait >= anyio.current_effective_deadline():
-            break
-        await sleep(wait)
-    return outcome
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a call goes out over: the connections, the turn to wait for, and the limits of one attempt."""
+
+    connections: Connections
+    gate: Gate
+    sleep: Sleep = anyio.sleep
+    deadline_s: float = DEADLINE_S
 
 
-async def _once(client: httpx.AsyncClient, endpoint: Endpoint, request: Request) -> tuple[Answer, httpx.Headers | None]:
+async def post(line: Line, endpoint: Endpoint, request: Request) -> Answer:
+    """The JSON object that was answered, or why there is none.
+
+    Between two attempts nothing is held: who waits to ask again keeps nobody from asking.
+    """
+    attempts = refusals = 0
+    while True:
+        outcome, wait_s = await _turn(line, endpoint, request, attempts + refusals)
+        if wait_s is None:
+            return outcome
+        if isinstance(outcome, Unscored) and outcome.reason == "rate_limited":
+            refusals += 1
+        else:
+            attempts += 1
+        if attempts == ATTEMPTS or refusals == REFUSALS:
+            return outcome
+        if anyio.current_time() + wait_s >= anyio.current_effective_deadline():
+            return outcome
+        await line.sleep(wait_s)
+
+
+async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[Answer, float | None]:
+    """One attempt in its turn: its outcome, and how long to wait when another attempt makes sense."""
+    outcome: Answer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
+    headers = None
+    async with line.gate.slot() as began:
+        with anyio.move_on_after(line.deadline_s):
+            outcome, headers = await _once(line.connections, endpoint, request)
+        wait_s = None if headers is None else _wait_s(before + 1, headers)
+        refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
+        line.gate.pace.answered(began, anyio.current_time(), refused=refused, wait_s=wait_s or 0)
+    return outcome, wait_s
+
+
+async def _once(through: Connections, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
     try:
-        response = await client.post(
-            request.url,
-            headers=dict(request.headers),
-            json=dict(request.body),
-            follow_redirects=False,
-            timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
-        )
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        response = await through.post(request.url, request.headers, json.dumps(request.body).encode())
+    except BadAddress as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
-    except httpx.RequestError as error:
-        cause = f"{type(error).__name__} {error}"
-        return _failed("model_error", endpoint, "could not be reached", cause), httpx.Headers()
+    except NotReached as error:
+        return _failed("model_error", endpoint, "could not be reached", str(error)), {}
+    except Broken as error:
+        return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
     return _read(response, endpoint)
 
 
-def _read(response: httpx.Response, endpoint: Endpoint) -> tuple[Answer, httpx.Headers | None]:
-    status = response.status_code
+def _read(response: connections.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
+    status = response.status
     if status == HTTPStatus.OK:
         return _object(response, endpoint), None
     said = _error_text(response)
     lasting = _lasting(status, said, endpoint)
     if lasting is not None:
         return lasting, None
-    again = response.headers if status in _AGAIN or response.is_server_error else None
+    again = response.headers if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _failed("rate_limited", endpoint, "refused for too many requests", said), again
     return _failed("model_error", endpoint, f"answered with status {status}", said), again
@@ -118,9 +148,9 @@ def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored 
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
 
 
-def _object(response: httpx.Response, endpoint: Endpoint) -> Answer:
+def _object(response: connections.Answer, endpoint: Endpoint) -> Answer:
     try:
-        body = response.json()
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
@@ -128,10 +158,10 @@ def _object(response: httpx.Response, endpoint: Endpoint) -> Answer:
     return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
 
 
-def _error_text(response: httpx.Response) -> str:
+def _error_text(response: connections.Answer) -> str:
     """The provider's own words: message, code and parameter of its error object, else the whole body."""
     try:
-        body = response.json()
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
         return response.text
     if not isinstance(body, dict):

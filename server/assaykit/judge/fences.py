@@ -29,6 +29,8 @@ def clean(text: str, nonce: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = _CONTROL.sub("", _ANSI.sub("", text))
     text = _CHAT_TOKEN.sub(REMOVED, text)
+    if nonce.lower() not in text.lower():
+        return text
     return re.sub(re.escape(nonce), REMOVED, text, flags=re.IGNORECASE)
 
 

@@ -13,9 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import anyio
-import httpx
-
 from assaykit.errors import quote
 from assaykit.judge import calls, replies
 from assaykit.judge.models import Endpoint, Reply
@@ -65,35 +62,20 @@ _ABOUT_THE_PROMPT = re.compile(
 
 
 class LadderModel:
-    """A chat model behind HTTP. The client belongs to the caller, who decides on its pool and proxies."""
+    """A chat model behind HTTP. The line belongs to the caller, who decides on its connections and its pace."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        client: httpx.AsyncClient,
-        dialect: Dialect,
-        *,
-        sleep: calls.Sleep = anyio.sleep,
-        deadline_s: float = calls.DEADLINE_S,
-        memory: Memory = LEARNT,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, line: calls.Line, dialect: Dialect, *, memory: Memory = LEARNT) -> None:
         self._endpoint = endpoint
-        self._client = client
+        self._line = line
         self._dialect = dialect
-        self._sleep = sleep
-        self._deadline_s = deadline_s
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
-        """The reply within the deadline, or why there is none; without a schema, plain text is asked for."""
+        """The reply, or why there is none; without a schema, plain text is asked for."""
         target = self._target()
         if isinstance(target, Unscored):
             return target
-        try:
-            with anyio.fail_after(self._deadline_s):
-                return await self._climb_down(target, prompt, schema)
-        except TimeoutError:
-            return Unscored("timeout", f"{self._endpoint.provider} did not answer within {self._deadline_s:g} s.")
+        return await self._climb_down(target, prompt, schema)
 
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or what the endpoint lacks for them."""
@@ -151,4 +133,4 @@ class LadderModel:
         if not temperature:
             body.pop("temperature", None)
         request = calls.Request(url, headers, body)
-        return await calls.post(self._client, self._endpoint, request, self._sleep)
+        return await calls.post(self._line, self._endpoint, request)

@@ -1,27 +1,16 @@
 """From an endpoint to the chat model that can ask it."""
 
-import anyio
-import httpx
-
 from assaykit.errors import Unsupported
 from assaykit.judge import anthropic, openai
-from assaykit.judge.calls import DEADLINE_S, Sleep
+from assaykit.judge.calls import Line
 from assaykit.judge.ladder import LadderModel
 from assaykit.judge.models import ChatModel, Endpoint
 
 _CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
 
 
-def chat_model(
-    endpoint: Endpoint,
-    client: httpx.AsyncClient,
-    *,
-    sleep: Sleep = anyio.sleep,
-    deadline_s: float = DEADLINE_S,
-) -> ChatModel:
-    """The model behind an endpoint. The client stays the caller's, who closes it.
-
-    `deadline_s` is for one question, every attempt and wait included; `sleep` does the waiting.
+def chat_model(endpoint: Endpoint, line: Line) -> ChatModel:
+    """The model behind an endpoint, asked over a line that stays the caller's.
 
     Raises:
         Unsupported: the provider signs its calls with cloud credentials.
@@ -32,4 +21,4 @@ def chat_model(
             "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it.",
         )
     dialect = anthropic.DIALECT if endpoint.provider == "ANTHROPIC" else openai.DIALECT
-    return LadderModel(endpoint, client, dialect, sleep=sleep, deadline_s=deadline_s)
+    return LadderModel(endpoint, line, dialect)

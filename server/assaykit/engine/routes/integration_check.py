@@ -6,6 +6,7 @@ AX has nothing of the kind. There, a judge has to be made and triggered on one s
 
 import time
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from assaykit.engine.requests import answer, body, engine
 from assaykit.engine.store import integrations
 from assaykit.errors import Invalid, quote
+from assaykit.judge.models import Reply
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
@@ -30,9 +32,11 @@ async def check_integration(request: Request) -> Response:
     name = wanted.model or next(iter(access.model_names), None)
     if name is None:
         raise Invalid(f"Integration {access.name!r} lists no models, so none can be chosen.", "Send model.")
-    model = await here.models.to_check(access, name, DEADLINE_S)
+    model = await here.models.to_check(access, name)
     began = time.monotonic()
-    reply = await model.ask(QUESTION, None)
+    reply: Reply | Unscored = Unscored("timeout", f"{access.provider} did not answer within {DEADLINE_S:g} s.")
+    with anyio.move_on_after(DEADLINE_S):
+        reply = await model.ask(QUESTION, None)
     latency_ms = round((time.monotonic() - began) * 1000, 1)
     if isinstance(reply, Unscored):
         return answer(IntegrationCheck(ok=False, model=name, detail=reply.detail, latency_ms=latency_ms))

@@ -117,7 +117,7 @@ class Executor:
         if not selection.items:
             return "CANCELLED", selection.reason
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
-        scoring = Scoring(self._database, self._clock, run_id, selection, models)
+        scoring = Scoring(self._database, self._clock, run_id, selection, models, self._models.rows_at_once)
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken

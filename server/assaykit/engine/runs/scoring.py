@@ -17,7 +17,6 @@ from assaykit.judge.models import ChatModel
 from assaykit.judge.score import score, variables
 from assaykit.judge.verdicts import Unscored, Verdict
 
-WORKERS = 16
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
 GIVE_UP_AFTER = 5
@@ -50,12 +49,14 @@ class Scoring:
         run_id: str,
         selection: Selection,
         models: Mapping[str, ChatModel | None],
+        rows_at_once: int,
     ) -> None:
         self._database = database
         self._clock = clock
         self._run_id = run_id
         self._selection = selection
         self._models = models
+        self._at_once = rows_at_once
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._refused = 0
         self._broken: str | None = None
@@ -66,7 +67,7 @@ class Scoring:
         give_results, take_results = anyio.create_memory_object_stream[Scored](OUTCOMES_PER_WRITE)
         async with anyio.create_task_group() as group:
             group.start_soon(self._feed, give_jobs)
-            for _ in range(WORKERS):
+            for _ in range(self._at_once):
                 group.start_soon(self._work, take_jobs.clone(), give_results.clone())
             take_jobs.close()
             give_results.close()

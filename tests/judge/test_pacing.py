@@ -1,0 +1,168 @@
+"""The pace against a provider that is simulated in its own time, and the gate in ours."""
+
+import heapq
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from assaykit.judge.pacing import Gate, Pace
+
+CALLERS = 50
+RETRY_AFTER_S = 1.0
+
+
+@dataclass
+class Provider:
+    """Takes `rate` calls a second and `burst` at once; refuses others, and a part of all by chance."""
+
+    rate: float
+    burst: float
+    chance: float = 0.0
+    latency_s: float = 0.05
+    dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  (a seed, for the same run each time)
+    _tokens: float = field(init=False)
+    _last: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._tokens = self.burst
+
+    def takes(self, now: float) -> bool:
+        self._tokens = min(self.burst, self._tokens + (now - self._last) * self.rate)
+        self._last = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return self.dice.random() >= self.chance
+
+
+@dataclass
+class Outcome:
+    wall_s: float = 0.0
+    calls: int = 0
+    refused: int = 0
+    most_refusals_of_a_row: int = 0
+
+
+def play(provider: Provider, rows: int) -> Outcome:
+    """Ask until every row is answered: refused rows wait outside, callers are never asleep in a slot."""
+    pace, now, outcome, dice = Pace(), 0.0, Outcome(), provider.dice
+    ready = deque((row, 0) for row in range(rows))
+    under_way: list[tuple[float, float, int, int, bool]] = []
+    waiting: list[tuple[float, int, int]] = []
+    answered = 0
+    while answered < rows:
+        while waiting and waiting[0][0] <= now:
+            _, row, before = heapq.heappop(waiting)
+            ready.appendleft((row, before))
+        while ready and len(under_way) < CALLERS and pace.due(now) <= now:
+            row, before = ready.popleft()
+            pace.left(now)
+            outcome.calls += 1
+            ends = now + provider.latency_s * dice.uniform(0.9, 1.1)
+            heapq.heappush(under_way, (ends, now, row, before, provider.takes(now)))
+        moments = [under_way[0][0]] if under_way else []
+        moments += [waiting[0][0]] if waiting else []
+        moments += [pace.due(now)] if ready and len(under_way) < CALLERS else []
+        now = max(now, min(moments))
+        while under_way and under_way[0][0] <= now:
+            _, began, row, before, taken = heapq.heappop(under_way)
+            pace.answered(began, now, refused=not taken, wait_s=RETRY_AFTER_S)
+            answered += taken
+            if not taken:
+                outcome.refused += 1
+                outcome.most_refusals_of_a_row = max(outcome.most_refusals_of_a_row, before + 1)
+                heapq.heappush(waiting, (now + RETRY_AFTER_S + dice.uniform(0, 0.25), row, before + 1))
+    outcome.wall_s = now
+    return outcome
+
+
+@pytest.mark.parametrize("burst", [10, 50, 100])
+def test_a_ceiling_is_found_and_kept_to_with_few_refusals(burst: int) -> None:
+    rows, rate = 5000, 100
+    outcome = play(Provider(rate, burst), rows)
+    assert outcome.refused <= 0.05 * outcome.calls
+    assert outcome.wall_s <= 1.15 * (rows - burst) / rate
+    assert outcome.most_refusals_of_a_row <= 4
+
+
+def test_a_ceiling_of_a_few_calls_a_second_is_found_too() -> None:
+    # Ten calls say less than a hundred do, so more of them are refused; no row is refused more than a few times.
+    outcome = play(Provider(5, 10, latency_s=0.5), 3000)
+    assert outcome.refused <= 0.2 * outcome.calls
+    assert outcome.wall_s <= 1.15 * (3000 - 10) / 5
+    assert outcome.most_refusals_of_a_row <= 4
+
+
+def test_refusals_by_chance_slow_nobody_but_the_row_that_was_refused() -> None:
+    outcome = play(Provider(1e9, 1e9, chance=0.1), 5000)
+    ideal_s = 5000 * 0.05 / CALLERS
+    waits = outcome.most_refusals_of_a_row
+    assert outcome.wall_s <= 1.2 * ideal_s + waits * (RETRY_AFTER_S + 0.25 + 0.055)
+    assert 0.08 < outcome.refused / outcome.calls < 0.12
+
+
+def test_a_provider_that_refuses_nothing_is_never_held_back() -> None:
+    outcome = play(Provider(1e9, 1e9), 1000)
+    assert outcome.wall_s <= 1.1 * 1000 * 0.05 / CALLERS
+
+
+def test_a_ceiling_that_is_lifted_is_noticed() -> None:
+    provider = Provider(20, 20)
+    pace, now = Pace(), 0.0
+    for _ in range(2000):
+        now = pace.due(now + 0.001)
+        if now > 30:
+            provider.rate = provider.burst = 1e9
+        pace.left(now)
+        pace.answered(now, now + 0.001, refused=not provider.takes(now))
+    assert pace.rate is not None
+    assert pace.rate > 100
+
+
+async def test_a_gate_lets_only_so_many_in_at_once() -> None:
+    gate, inside, most = Gate(3), 0, 0
+
+    async def call() -> None:
+        nonlocal inside, most
+        async with gate.slot():
+            inside += 1
+            most = max(most, inside)
+            for _ in range(20):
+                await anyio.lowlevel.checkpoint()
+            inside -= 1
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(call)
+    assert (inside, most) == (0, 3)
+
+
+async def test_a_pause_holds_back_who_was_waiting_for_a_slot_and_gives_the_slot_back() -> None:
+    gate = Gate(1)
+    came_after: list[float] = []
+
+    async def second() -> None:
+        async with gate.slot() as began:
+            came_after.append(began)
+
+    async with anyio.create_task_group() as group, gate.slot() as began:
+        group.start_soon(second)
+        await anyio.lowlevel.checkpoint()
+        for _ in range(20):
+            gate.pace.answered(began, began, refused=True, wait_s=0.1)
+    assert came_after[0] - began >= 0.1
+
+
+async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_slot() -> None:
+    gate = Gate(1)
+    with anyio.move_on_after(0.01) as scope:
+        async with gate.slot(), gate.slot():
+            pytest.fail("there was no second slot")
+    assert scope.cancelled_caught
+    with anyio.fail_after(1):
+        async with gate.slot():
+            pass
