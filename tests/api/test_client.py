@@ -214,7 +214,7 @@ async def test_an_answer_that_breaks_off_says_if_the_call_may_be_repeated(method
 
 
 STATUS = {"home": "/h", "schema_version": "1", "spans": 0, "projects": 0, "running": 0}
-SPACES = {"spaces": [], "pagination": {"has_more": False}}
+SPACES: dict[str, object] = {"spaces": [], "pagination": {"has_more": False}}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ belongs to its status, and hold nothing that the type has no place for. Prints o
 were, which routes they took, and what was wrong on each, with examples.
 """
 
-# pyright: basic, reportMissingImports=false  (the client is installed in another environment than ours)
+# The client is installed in another environment than ours.
+# pyright: basic, reportMissingImports=false
 
 import importlib
 import inspect
