@@ -90,7 +90,11 @@ class _EngineTransport(httpx.AsyncBaseTransport):
         open_engine = await anyio.to_thread.run_sync(_engine_opener)
         settings = self._settings
         async with open_engine(
-            settings.home, key=self._key, environment=settings.environment, concurrency=settings.concurrency
+            settings.home,
+            key=self._key,
+            environment=settings.environment,
+            concurrency=settings.concurrency,
+            period_s=settings.period_s,
         ) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()

@@ -326,7 +326,7 @@ def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
             f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
             "Correct column_mappings.",
         )
-    tried = [_try(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
+    tried = [try_path(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
         there = ", ".join(sorted(columns(sample), key=_is_ours)[:PATHS_SHOWN])
@@ -350,7 +350,8 @@ def _usual_path(name: str, sample: Sequence[Row]) -> str:
     return name if any(resolve(row, name) is not None for row in sample) else (usual or name)
 
 
-def _try(name: str, at: str, sample: Sequence[Row]) -> Variable:
+def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
+    """One variable's path on some rows."""
     values = [value for row in sample if (value := as_text(resolve(row, at))) is not None]
     constant = len(values) > 1 and len(set(values)) == 1
     return Variable(name, at, len(values), len(sample), constant)

@@ -62,6 +62,8 @@ class Settings:
     tools: tuple[str, ...] = ()
     read_only: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    period_s: float | None = None
+    """Time between two looks for what continuous tasks have to score. No variable sets it; the engine has a default."""
 
     @classmethod
     def from_environment(

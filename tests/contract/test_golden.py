@@ -38,6 +38,7 @@ WITHOUT_GOLDEN = {
     "local.JudgedRows": ENGINE_ONLY,
     "local.RunOutcome": ENGINE_ONLY,
     "local.RunReport": ENGINE_ONLY,
+    "local.TaskSchedule": ENGINE_ONLY,
     "local.StoreStatus": ENGINE_ONLY,
     "local.CheckIntegrationRequest": ENGINE_ONLY,
     "local.IntegrationCheck": ENGINE_ONLY,

@@ -5,9 +5,12 @@ Each test is one request; it ends in the state that was asked for. Names stand f
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
@@ -56,7 +59,7 @@ async def user(settings: Settings) -> AsyncGenerator[Caller]:
         PROJECT,
     )
     with ScriptedModel(verdict) as model:
-        async with serving(settings, model.url) as ax:
+        async with serving(replace(settings, period_s=0.1), model.url) as ax:
             for name in ("hallucination", "correctness", "relevance"):
                 await ax.ask("create_judge", name=name, catalogue=name)
             yield ax
@@ -79,30 +82,33 @@ async def kinds(ax: Caller, name: str) -> Mapping[str, Any]:
     return (await ax.ask("get_task", task=name))["task"]
 
 
-async def refuse_continuous(ax: Caller, name: str, judge: str, project: str) -> None:
-    # Continuous running is not built yet: the plain answer says so, and what to do instead.
-    asked = {"name": name, "evaluators": [judge], "project": project, "is_continuous": True}
-    assert await ax.refused("create_task", **asked) == {
-        "code": "unsupported",
-        "message": "Continuous tasks are not offered yet.",
-        "next": "Create the task with is_continuous=false and call `trigger_backfill` when you want it scored.",
-    }
+async def told_when(ax: Caller, name: str, **arguments: Any) -> None:
+    """Create a continuous task; the answer says who runs it and when next."""
+    made = await ax.ask("create_task", name=name, is_continuous=True, **arguments)
+    assert made["schedule"]["worker"] == "this"
+    due = datetime.fromisoformat(made["schedule"]["next_run_at"]) - datetime.now(UTC)
+    assert abs(due.total_seconds()) < 60
+
+
+async def until_scored(ax: Caller, task: str, number: int) -> None:
+    """Wait until the runs of a task that nobody triggered have scored so many."""
+    with anyio.fail_after(20):
+        while sum(run["num_successes"] for run in (await ax.ask("get_task", task=task))["last_runs"]) < number:
+            pass
 
 
 async def test_create_a_continuous_task_to_run_my_hallucination_evaluator_on_my_project(user: Caller) -> None:
     (project,) = (await user.ask("list_projects"))["projects"]
     assert "hallucination" in [judge["name"] for judge in (await user.ask("list_judges"))["judges"]]
-    await refuse_continuous(user, "hallucination watch", "hallucination", project["name"])
-    # So the task is made to run on demand, and is run once.
-    await user.ask(
-        "create_task", name="hallucination watch", evaluators=["hallucination"], project=project["name"],
+    await told_when(
+        user, "hallucination watch", evaluators=["hallucination"], project=project["name"],
         query_filter="span_kind = 'LLM'",
     )  # fmt: skip
-    done = await user.ask("trigger_run", task="hallucination watch", wait=30)
-    assert done["run"]["status"] == "COMPLETED"
+    await send(user.settings.home, [span("new", MADE_UP, asked="How many?"), span("step", kind="CHAIN")], PROJECT)
+    await until_scored(user, "hallucination watch", 1)
     (task,) = (await user.ask("list_tasks"))["tasks"]
-    assert (task["target"], task["is_continuous"], len(task["last_runs"])) == (f"project {PROJECT!r}", False, 1)
-    assert await labels(user, "hallucination") == expected(FRESH, "factual", "hallucinated")
+    assert (task["target"], task["is_continuous"], task["schedule"]["failures"]) == (f"project {PROJECT!r}", True, 0)
+    assert await labels(user, "hallucination") == {"new": "hallucinated"}
 
 
 async def test_trigger_a_backfill_eval_run_on_my_project_for_the_last_7_days(user: Caller) -> None:
@@ -130,16 +136,16 @@ async def test_set_up_a_task_that_only_evaluates_llm_spans(user: Caller) -> None
 
 
 async def test_run_my_correctness_evaluator_continuously_on_my_production_traces(user: Caller) -> None:
-    await refuse_continuous(user, "correctness in production", "correctness", "production")
-    # So a task on demand is made; changing it to a continuous one is refused as plainly.
-    await user.ask("create_task", name="correctness in production", evaluators=["correctness"], project="production")
-    refusal = await user.refused("update_task", task="correctness in production", is_continuous=True)
-    assert refusal["code"] == "unsupported"
+    await told_when(user, "correctness in production", evaluators=["correctness"], project="production")
+    await send(user.settings.home, [span("today", "Paris.", asked="What is the capital of France?")], PROJECT)
+    await until_scored(user, "correctness in production", 1)
+    assert await labels(user, "correctness") == {"today": "correct"}
+    # The plain words mean from now on; what was there before is asked for on its own.
     await user.ask("update_task", task="correctness in production", query_filter="span_kind = 'LLM'")
-    await user.ask("trigger_run", task="correctness in production", wait=30)
+    await user.ask("trigger_backfill", task="correctness in production", window="last 7 days", wait=30)
+    assert await labels(user, "correctness") == expected({*FRESH, "today"}, "correct", "incorrect")
     task = await kinds(user, "correctness in production")
-    assert (task["is_continuous"], task["query_filter"]) == (False, "span_kind = 'LLM'")
-    assert await labels(user, "correctness") == expected(FRESH, "correct", "incorrect")
+    assert (task["is_continuous"], task["query_filter"]) == (True, "span_kind = 'LLM'")
 
 
 async def test_backfill_my_hallucination_eval_on_the_last_7_days_of_spans(user: Caller) -> None:

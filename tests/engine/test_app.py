@@ -175,5 +175,5 @@ async def test_a_crash_is_a_500_without_its_cause_which_is_logged(door: Door) ->
 async def test_the_status_says_where_the_store_is_and_what_it_holds(door: Door) -> None:
     status = await door.get("/x/status")
     assert status == {
-        "home": str(door.engine.home), "schema_version": "0002", "spans": 0, "projects": 0, "running": 0,
+        "home": str(door.engine.home), "schema_version": "0004", "spans": 0, "projects": 0, "running": 0,
     }  # fmt: skip

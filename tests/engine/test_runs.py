@@ -1,8 +1,7 @@
 """Task runs: their states, how they end, and what they say about it."""
 
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 from tests.engine.door import SECOND, Body, Door, HandClock, counts, opened, span
+from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
@@ -19,33 +19,6 @@ from assaykit.engine.store.tables import evaluator_versions
 from assaykit.wire.runs import TriggerEvaluationRequest
 
 ALWAYS: Body = {"data_start_time": "2000-01-01T00:00:00Z"}
-
-
-class Held:
-    """A model that answers the first `free` questions at once and the others when it is let go."""
-
-    def __init__(self, free: int) -> None:
-        self._free = free
-        self._gate = threading.Event()
-
-    def let_go(self) -> None:
-        self._gate.set()
-
-    def answer(self, _prompt: str) -> str:
-        self._free -= 1
-        if self._free < 0:
-            self._gate.wait(10)
-        return "good"
-
-
-@contextmanager
-def held_model(free: int = 0) -> Generator[tuple[ScriptedModel, Held]]:
-    held = Held(free)
-    with ScriptedModel(held.answer) as model:
-        try:
-            yield model, held
-        finally:
-            held.let_go()
 
 
 @asynccontextmanager

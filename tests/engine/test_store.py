@@ -19,6 +19,7 @@ from alembic.migration import MigrationContext
 from tests.engine.door import KEY, Door, opened, span
 
 from assaykit.engine import STORE, Engine
+from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store import migrations
 from assaykit.engine.store.tables import metadata
 from assaykit.errors import Unavailable
@@ -144,7 +145,7 @@ async def test_the_folder_and_every_file_in_it_are_their_owner_s_alone(tmp_path:
     finally:
         os.umask(before)
     assert mode_of(tmp_path / "home") == 0o700
-    assert modes == {STORE: 0o600, f"{STORE}-wal": 0o600, f"{STORE}-shm": 0o600}
+    assert modes == dict.fromkeys([STORE, f"{STORE}-wal", f"{STORE}-shm", LOCK], 0o600)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")

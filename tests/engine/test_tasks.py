@@ -8,6 +8,7 @@ import pytest
 from tests.engine.door import Body, Door, opened, span, task_body, version
 
 FILTER = "attributes.input.value CONTAINS 'question'"
+AGENT_CALL: Body = {"experiment_type": "AGENT_CALL", "integration_id": "a", "input_template": {"q": "{{q}}"}}
 
 
 async def dataset_with_experiment(door: Door, name: str = "questions") -> tuple[str, str]:
@@ -44,6 +45,11 @@ async def test_a_task_is_answered_as_it_was_made_with_the_names_of_its_evaluator
         ({"project_id": "p", "name": ""}, "name"),
         ({"project_id": "p", "type": "GUESSING"}, "'TEMPLATE_EVALUATION', 'CODE_EVALUATION'"),
         ({"project_id": "p", "type": "RUN_EXPERIMENT"}, "needs dataset_id and run_configuration"),
+        ({"dataset_id": "d", "run_configuration": AGENT_CALL}, "run_configuration belongs to a RUN_EXPERIMENT task"),
+        (
+            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "sampling_rate": 0},
+            "sampling_rate, evaluators: a RUN_EXPERIMENT task has none",
+        ),
         ({"project_id": "p", "query_filter": "  "}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "query_filter": ""}]}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "columns": 1}]}, "columns"),
@@ -135,10 +141,9 @@ async def test_a_filter_that_cannot_be_read_is_a_422_wherever_it_stands(door: Do
 @pytest.mark.parametrize(
     ("changes", "instead"),
     [
-        ({"project_id": "p", "is_continuous": True}, "is_continuous=false"),
         (
-            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": {}, "evaluators": None},
-            "upload its results",
+            {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "evaluators": None},
+            "upload its outputs",
         ),
         ({"project_id": "p", "query_filters": {"filters": [{"id": "A", "filter": "x"}]}}, "Use query_filter"),
         (

@@ -14,7 +14,7 @@ async def test_a_fresh_installation_has_the_default_space_and_says_what_to_do_fi
         "backend": ax.settings.backend,
         "spaces": ["default"],
         "integrations": [],
-        "store": {"schema_version": "0002", "spans": 0, "projects": 0, "running": 0},
+        "store": {"schema_version": "0004", "spans": 0, "projects": 0, "running": 0},
     }
     text = await ax.read("get_status")
     assert "assaykit demo" in text

@@ -83,7 +83,10 @@ async def test_an_argument_of_the_wrong_type_is_refused_by_name(planted: Caller)
     tried = 0
     for tool in await tools(planted):
         for name, schema in tool.input_schema["properties"].items():
+            free = schema["type"] == "object" and "additionalProperties" not in schema
             for value in WRONG[schema["type"]]:
+                if free and isinstance(value, dict):
+                    continue  # any object is of the right type
                 refused, said = await checked(planted, tool.name, {**fitting(tool), name: value})
                 assert refused, f"{tool.name} took {name}={value!r}"
                 assert name in said

@@ -117,8 +117,6 @@ async def test_a_filter_that_matches_nothing_has_to_be_allowed(ax: Caller, polic
         ({"column_mappings": {"output": "x"}}, "invalid", "'cites' finds no value on any of 3 rows for 'output'"),
         ({"query_filter": "nme = 'a'"}, "invalid", "Spans have no field 'nme'."),
         ({"query_filter": " "}, "invalid", "The filter is blank."),
-        # Continuous running is not built yet; the engine says so.
-        ({"is_continuous": True}, "unsupported", "The embedded engine does not run continuous tasks yet."),
         ({"task": "polcy", "name": "x"}, "not_found", "No task is named 'polcy'. Near: 'policy'"),
         ({"rate": 1}, "invalid", "rate: unknown name"),
     ],

@@ -116,8 +116,6 @@ async def test_the_type_follows_the_evaluators(settings: Settings, bot: None) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"type": "RUN_EXPERIMENT"}, "Tasks that run an experiment are not offered yet."),
-        ({"is_continuous": True}, "Continuous tasks are not offered yet."),
         ({"granularity": "trace"}, "Scoring at trace granularity is not offered yet."),
         ({"granularity": "session"}, "Scoring at session granularity is not offered yet."),
     ],

@@ -126,7 +126,7 @@ async def test_a_task_on_a_dataset_has_no_window(ax: Caller, variants: None) -> 
     assert refusal["message"].startswith("No experiment is named 'd'.")
 
 
-# The engine runs no RUN_EXPERIMENT tasks yet, so these speak to replies written here.
+# What goes over the wire: these speak to replies written here.
 
 SPACE, DATASET = ids.encode("Space", 1, "a"), ids.encode("Dataset", 1, "a")
 EXPERIMENT_TASK, SCORING_TASK = ids.encode("OnlineTask", 1, "a"), ids.encode("OnlineTask", 2, "a")
@@ -169,7 +169,7 @@ async def test_a_task_that_makes_an_experiment_takes_its_name_its_examples_and_w
         task="answers",
         experiment_name="v1",
         example_ids=["e1"],
-        max_examples=3,
+        query_filter="topic = 'returns'",
         tracing_metadata={"build": "7"},
         evaluation_tasks=["scoring"],
     )
@@ -178,7 +178,7 @@ async def test_a_task_that_makes_an_experiment_takes_its_name_its_examples_and_w
         {
             "experiment_name": "v1",
             "example_ids": ["e1"],
-            "max_examples": 3,
+            "query_filter": "topic = 'returns'",
             "tracing_metadata": {"build": "7"},
             "evaluation_task_ids": [SCORING_TASK],
         }

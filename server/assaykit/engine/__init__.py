@@ -12,6 +12,7 @@ from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
 from assaykit.engine.runs.executor import Executor
+from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
 from assaykit.errors import Unavailable
@@ -32,6 +33,7 @@ class Engine:
         environment: Mapping[str, str],
         models: Models,
         executor: Executor,
+        scheduler: Scheduler,
     ) -> None:
         self.home = home
         self.app = app
@@ -40,6 +42,7 @@ class Engine:
         self.environment = environment
         self.models = models
         self.executor = executor
+        self.scheduler = scheduler
 
     @classmethod
     @asynccontextmanager
@@ -51,11 +54,13 @@ class Engine:
         environment: Mapping[str, str],
         clock: Clock | None = None,
         concurrency: int = SLOTS,
+        period_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
         `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
-        how many judge calls may be under way at once to one integration.
+        how many judge calls may be under way at once to one integration. `period_s` is the time between two looks for
+        what continuous tasks have to score; it has a default.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -69,9 +74,10 @@ class Engine:
             async with (
                 aclosing(Models(database, environment, concurrency)) as models,
                 Executor.open(database, clock, models) as executor,
+                Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
                 app = create_app(key)
-                engine = cls(home, app, database, clock, environment, models, executor)
+                engine = cls(home, app, database, clock, environment, models, executor, scheduler)
                 app.state.engine = engine
                 yield engine
         finally:

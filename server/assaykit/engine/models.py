@@ -1,14 +1,15 @@
-"""From a judge's configuration to the model it calls."""
+"""From the configuration of a judge or of an experiment to the model it calls."""
 
 from collections.abc import Mapping
 
 import anyio.to_thread
 
 from assaykit.engine import credentials
-from assaykit.engine.store import integrations
+from assaykit.engine.store import integrations, run_configurations
 from assaykit.engine.store.database import Database
 from assaykit.judge.calls import Line
 from assaykit.judge.connections import Connections
+from assaykit.judge.ladder import LadderModel
 from assaykit.judge.models import ChatModel, Endpoint
 from assaykit.judge.pacing import Gate
 from assaykit.judge.providers import chat_model
@@ -60,6 +61,18 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
+    async def for_experiment(self, config: run_configurations.Runnable) -> LadderModel:
+        """The model that an experiment is run with.
+
+        Raises:
+            NotFound: the integration that the configuration names is gone.
+            Invalid: neither the configuration nor the integration names a model.
+            Unsupported: its key is in a keyring that cannot be read here.
+        """
+        access = await self._database.read(integrations.access, config.ai_integration_id)
+        model = run_configurations.model_of(config, access)
+        return await self._model(access, model, config.invocation_parameters or InvocationParams())
+
     async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
         """A model of an integration as it is, for one plain question.
 
@@ -76,7 +89,7 @@ class Models:
         *,
         function_calling: bool = True,
         structured_output: bool = True,
-    ) -> ChatModel:
+    ) -> LadderModel:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
         endpoint = Endpoint(
             provider=access.provider,

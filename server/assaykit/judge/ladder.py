@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from assaykit.errors import quote
 from assaykit.judge import calls, replies
-from assaykit.judge.models import Endpoint, Reply
+from assaykit.judge.models import Completion, Conversation, Endpoint, Reply
 from assaykit.judge.verdicts import Unscored
 
 Way = Literal["schema", "tool", "text"]
@@ -37,6 +37,10 @@ class Dialect:
     """The request for one prompt."""
     read: Callable[[dict[str, Any]], Reply | Unscored]
     """The reply in an answer."""
+    converse: Callable[[Endpoint, Conversation], dict[str, Any]]
+    """The request for a conversation."""
+    hear: Callable[[dict[str, Any]], Completion | Unscored]
+    """What was said to a conversation."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,21 @@ class LadderModel:
             return target
         return await self._climb_down(target, prompt, schema)
 
+    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        """What the model says to a conversation, with the parameters as they are given, or why there is nothing."""
+        target = self._target()
+        if isinstance(target, Unscored):
+            return target
+        url, headers = target
+        request = calls.Request(url, headers, self._dialect.converse(self._endpoint, conversation))
+        answer = await calls.post(self._line, self._endpoint, request)
+        if isinstance(answer, Unscored):
+            return answer
+        return self._refused(answer) if isinstance(answer, calls.Rejected) else self._dialect.hear(answer)
+
+    def _refused(self, answer: calls.Rejected) -> Unscored:
+        return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
+
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or what the endpoint lacks for them."""
         endpoint = self._endpoint
@@ -111,7 +130,7 @@ class LadderModel:
                     refused.add(ways[0])
                 ways = ways[1:]
             else:
-                return Unscored("model_error", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
+                return self._refused(answer)
 
     def _ways(self, schema: Mapping[str, Any] | None) -> list[Way]:
         if schema is None:

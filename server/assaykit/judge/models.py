@@ -1,11 +1,14 @@
-"""What a judge asks: an endpoint's address and credentials, and the protocol of a chat model."""
+"""What is asked: an endpoint's address and credentials, a judge's question or a conversation, and what comes back."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.evaluators import InvocationParams
+from assaykit.wire.prompts import LlmMessage, ToolCall
+from assaykit.wire.run_configurations import ToolConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,34 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages that are sent as they are, with the tools that the model may call."""
+
+    messages: Sequence[LlmMessage]
+    tools: ToolConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model said to a conversation, or which tools it wants called; one of the two is there."""
+
+    text: str
+    tool_calls: Sequence[ToolCall] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    model: str | None = None
+
+    @property
+    def output(self) -> str:
+        """The text; where tools are called, JSON: `{"content": ..., "tool_calls": [...]}`."""
+        if not self.tool_calls:
+            return self.text
+        calls = [call.model_dump(mode="json", exclude_none=True) for call in self.tool_calls]
+        said = {"content": self.text} if self.text else {}
+        return json.dumps({**said, "tool_calls": calls}, ensure_ascii=False)
 
 
 class ChatModel(Protocol):

@@ -7,8 +7,9 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from assaykit.judge.ladder import Dialect, Way
-from assaykit.judge.models import Endpoint, Reply
+from assaykit.judge.models import Completion, Conversation, Endpoint, Reply
 from assaykit.judge.verdicts import Unscored
+from assaykit.wire.prompts import LlmMessage, ToolCall, ToolCallFunction
 
 TOOL = "record_verdict"
 _BASE_URLS = {
@@ -21,15 +22,21 @@ _BASE_URLS = {
 """Where a key goes when its integration names no address. The others must name one."""
 
 
+_Spent = tuple[int | None, int | None, str | None]
+"""Tokens of the prompt and of the reply, and the model that answered."""
+
+
 class _Part(BaseModel):
     text: str | None = None
 
 
 class _Function(BaseModel):
+    name: str = ""
     arguments: str | dict[str, Any] = "{}"
 
 
 class _ToolCall(BaseModel):
+    id: str | None = None
     function: _Function
 
 
@@ -93,7 +100,56 @@ def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way
     return body
 
 
+def _converse(endpoint: Endpoint, conversation: Conversation) -> dict[str, Any]:
+    params = endpoint.params.model_dump(exclude_none=True, exclude={"response_format", "tool_config"})
+    body = {"model": endpoint.model, "messages": [_message(one) for one in conversation.messages], **params}
+    if (wanted := endpoint.params.response_format) is not None:
+        body["response_format"] = {**wanted, "type": str(wanted.get("type") or "text").lower()}
+    return {**body, **(conversation.tools.model_dump(exclude_none=True) if conversation.tools else {})}
+
+
+def _message(message: LlmMessage) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": message.role.lower(), "content": message.content}
+    if message.tool_call_id is not None:
+        said["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        said["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": call.function.model_dump()} for call in message.tool_calls
+        ]
+    return said
+
+
+def _hear(answer: dict[str, Any]) -> Completion | Unscored:
+    choice = _choice(answer)
+    if isinstance(choice, Unscored):
+        return choice
+    message, spent = choice
+    called = [
+        ToolCall(id=call.id, type="FUNCTION", function=ToolCallFunction(name=call.function.name, arguments=_raw(call)))
+        for call in message.tool_calls or ()
+    ]
+    text = _text(message)
+    if not text.strip() and not called:
+        return Unscored("bad_reply", "The model's reply is empty.", *spent)
+    return Completion(text, called, *spent)
+
+
+def _raw(call: _ToolCall) -> str:
+    """The arguments as text; some servers send them as an object."""
+    raw = call.function.arguments
+    return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+
+
 def _read(answer: dict[str, Any]) -> Reply | Unscored:
+    choice = _choice(answer)
+    if isinstance(choice, Unscored):
+        return choice
+    message, spent = choice
+    return Reply(_text(message), _arguments(message), *spent)
+
+
+def _choice(answer: dict[str, Any]) -> tuple[_Message, _Spent] | Unscored:
+    """The message of an answer and what it cost; or why it cannot be used."""
     try:
         completion = _Completion.model_validate(answer)
     except ValidationError:
@@ -105,9 +161,8 @@ def _read(answer: dict[str, Any]) -> Reply | Unscored:
     if choice.finish_reason == "length":
         return Unscored("bad_reply", "The reply was cut off at the token limit; raise max_tokens.", *spent)
     if choice.finish_reason == "content_filter" or choice.message.refusal:
-        return Unscored("bad_reply", "The reply was withheld, or the model refused to judge.", *spent)
-    fields = _arguments(choice.message)
-    return Reply(_text(choice.message), fields, *spent)
+        return Unscored("bad_reply", "The reply was withheld, or the model refused to answer.", *spent)
+    return choice.message, spent
 
 
 def _text(message: _Message) -> str:
@@ -128,4 +183,4 @@ def _arguments(message: _Message) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-DIALECT = Dialect(_default_url, _path, _headers, _ways, _body, _read)
+DIALECT = Dialect(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)

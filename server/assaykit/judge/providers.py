@@ -4,12 +4,12 @@ from assaykit.errors import Unsupported
 from assaykit.judge import anthropic, openai
 from assaykit.judge.calls import Line
 from assaykit.judge.ladder import LadderModel
-from assaykit.judge.models import ChatModel, Endpoint
+from assaykit.judge.models import Endpoint
 
 _CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
 
 
-def chat_model(endpoint: Endpoint, line: Line) -> ChatModel:
+def chat_model(endpoint: Endpoint, line: Line) -> LadderModel:
     """The model behind an endpoint, asked over a line that stays the caller's.
 
     Raises:

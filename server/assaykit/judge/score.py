@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from assaykit.errors import Invalid
 from assaykit.judge import managed, replies, templates
 from assaykit.judge.models import ChatModel
+from assaykit.judge.placeholders import Writing
 from assaykit.judge.verdicts import LABEL_LIMIT, Unscored, Verdict
 from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
 
@@ -28,12 +29,21 @@ def check(config: Config) -> None:
     """
     match config:
         case TemplateConfig():
-            _check_choices(config.classification_choices)
-            templates.check(config.template, config.classification_choices)
+            check_template(config.template, config.classification_choices)
         case ManagedCodeConfig():
             managed.check(config)
         case CustomCodeConfig():
             pass
+
+
+def check_template(template: str, choices: Mapping[str, float] | None, written: Writing = "F_STRING") -> None:
+    """What can be known to be wrong of a template and its choices.
+
+    Raises:
+        Invalid: it is said what.
+    """
+    _check_choices(choices)
+    templates.check(template, choices, written)
 
 
 async def score(config: Config, values: Mapping[str, str | None], model: ChatModel | None) -> Verdict | Unscored:
@@ -48,18 +58,27 @@ async def score(config: Config, values: Mapping[str, str | None], model: ChatMod
         return Unscored("no_input", f"The row has no value for {names}.")
     match config:
         case TemplateConfig():
-            return await _judged(config, present, model)
+            if model is None:
+                return Unscored("bad_model", f"The judge {config.name!r} needs a model, and none was given.")
+            choices, explain = config.classification_choices, config.include_explanations
+            return await judged(config.template, present, model, choices=choices, explain=explain)
         case ManagedCodeConfig():
             return await managed.run(config, present)
         case CustomCodeConfig():
             return Unscored("unsupported", f"The custom code of {config.name!r} cannot be run by this version.")
 
 
-async def _judged(config: TemplateConfig, values: Mapping[str, str], model: ChatModel | None) -> Verdict | Unscored:
-    if model is None:
-        return Unscored("bad_model", f"The judge {config.name!r} needs a model, and none was given.")
-    choices, explain = config.classification_choices, config.include_explanations
-    prompt = templates.render(config.template, values, nonce=secrets.token_hex(8))
+async def judged(
+    template: str,
+    values: Mapping[str, str],
+    model: ChatModel,
+    *,
+    choices: Mapping[str, float] | None,
+    explain: bool,
+    written: Writing = "F_STRING",
+) -> Verdict | Unscored:
+    """A model's verdict by a template; every variable has its value. Without choices it is free text."""
+    prompt = templates.render(template, values, secrets.token_hex(8), written)
     reply = await model.ask(prompt, replies.schema(choices, explain=explain) if choices else None)
     if isinstance(reply, Unscored):
         return reply

@@ -1,7 +1,6 @@
-"""Judge templates: `{variable}` placeholders, filled in one pass by text and nothing else.
+"""Judge templates: rendering one with a row's values, and what is wrong with one.
 
-`{name}` and `{dotted.name}` are placeholders. Everything else is left as it stands: the braces of JSON, and
-`{{name}}`, which is the writing of another kind of template. There are no expressions, attributes or formats.
+A judge's placeholders are `{name}` and `{dotted.name}`; the template of an experiment has `{{name}}` instead.
 """
 
 import re
@@ -9,19 +8,20 @@ from collections.abc import Mapping
 
 from assaykit.errors import Invalid
 from assaykit.judge import answer_words, fences
+from assaykit.judge.placeholders import Writing, filled, names, refuse_sections, spelt
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*"
-# A doubled brace is matched first, so that it is passed over; only the second form has a name.
-_PLACEHOLDER = re.compile(rf"\{{\{{\s*{_NAME}\s*\}}\}}|\{{(?P<name>{_NAME})\}}")
-_DOUBLED = re.compile(rf"\{{\{{\s*({_NAME})\s*\}}\}}")
+_OF_THE_OTHER_KIND = {
+    "F_STRING": re.compile(r"\{\{\s*([A-Za-z_][\w.]*)\s*\}\}"),
+    "MUSTACHE": re.compile(r"\{([A-Za-z_][\w.]*)\}"),
+}
 
 
 def placeholders(template: str) -> list[str]:
-    """The names of the placeholders, each once, in order of appearance."""
-    return list(dict.fromkeys(hit["name"] for hit in _PLACEHOLDER.finditer(template) if hit["name"]))
+    """The names of the placeholders of a judge's template, each once, in order of appearance."""
+    return names(template, "F_STRING")
 
 
-def render(template: str, values: Mapping[str, str], nonce: str) -> str:
+def render(template: str, values: Mapping[str, str], nonce: str, written: Writing = "F_STRING") -> str:
     """The prompt: the template with every value fenced, between two reminders that the values are data.
 
     Values are never scanned for placeholders. `nonce` is random text made anew for each call.
@@ -29,31 +29,28 @@ def render(template: str, values: Mapping[str, str], nonce: str) -> str:
     Raises:
         Invalid: a placeholder has no value.
     """
-    missing = [name for name in placeholders(template) if name not in values]
+    missing = [name for name in names(template, written) if name not in values]
     if missing:
         raise Invalid(f"The template's variables {missing!r} have no value.", "Map each of them to a column.")
-
-    def filled(hit: re.Match[str]) -> str:
-        name = hit["name"]
-        return fences.fence(name, values[name], nonce) if name else hit.group()
-
-    body = _PLACEHOLDER.sub(filled, template)
+    body = filled(template, written, lambda name: fences.fence(name, values[name], nonce))
     return f"{fences.opening(nonce)}\n\n{body}\n\n{fences.closing(nonce)}"
 
 
-def check(template: str, choices: Mapping[str, float] | None) -> None:
+def check(template: str, choices: Mapping[str, float] | None, written: Writing = "F_STRING") -> None:
     """Refuse a template that could only be judged wrongly.
 
     Raises:
         Invalid: there is no placeholder, or the template asks for answers that are not among the choices.
     """
-    if not placeholders(template):
-        doubled = _DOUBLED.search(template)
-        instead = f"{{{doubled[1]}}}" if doubled else "{input}"
-        written = f"; {doubled.group()!r} is left as it stands" if doubled else ""
+    refuse_sections(template, written)
+    if not names(template, written):
+        stray = _OF_THE_OTHER_KIND[written].search(template)
+        instead = spelt(stray[1] if stray else "input", written)
+        note = f"; {stray.group()!r} is left as it stands" if stray else ""
+        braces = "double" if written == "MUSTACHE" else "single"
         raise Invalid(
-            f"The template has no placeholder{written}, so every row would get the same prompt.",
-            f"Write {instead!r}, with single braces, where the row's text belongs.",
+            f"The template has no placeholder{note}, so every row would get the same prompt.",
+            f"Write {instead!r}, with {braces} braces, where the row's text belongs.",
         )
     asked = answer_words.contradictions(template, list(choices)) if choices else []
     if asked:

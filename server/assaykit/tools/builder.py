@@ -122,7 +122,7 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
         del kept["title"]
     if kept.get("default") in (None, False):
         kept.pop("default", None)
-    if kept.get("additionalProperties") is False:
+    if isinstance(kept.get("additionalProperties"), bool):
         del kept["additionalProperties"]
     options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1:

@@ -1,14 +1,14 @@
 """Toolset prompts: prompts, their immutable versions, and the labels that point at versions."""
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.judge.placeholders import names
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.builder import tool
@@ -30,11 +30,6 @@ from assaykit.wire.prompts import (
 )
 
 SHORTEST_HASH = 4
-_VARIABLES = {
-    "F_STRING": re.compile(r"(?<!\{)\{([A-Za-z_][\w.]*)\}(?!\})"),
-    "MUSTACHE": re.compile(r"\{\{\s*([A-Za-z_][\w.]*)\s*\}\}"),
-}
-
 PromptName = str | None
 Version = Annotated[str | None, Field(description="Its id or commit hash; the newest without")]
 
@@ -232,10 +227,7 @@ def _messages(template: str | None, messages: list[dict[str, Any]] | None) -> li
 
 
 def _variables(messages: Sequence[LlmMessage], written: InputVariableFormat | None) -> list[str]:
-    pattern = _VARIABLES.get(written or "F_STRING")
-    if pattern is None:
-        return []
-    found = [cast("str", hit[1]) for message in messages for hit in pattern.finditer(message.content or "")]
+    found = [name for message in messages for name in names(message.content or "", written or "F_STRING")]
     return list(dict.fromkeys(found))
 
 

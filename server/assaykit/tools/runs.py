@@ -62,7 +62,7 @@ async def trigger_backfill(
 ) -> Reply:
     """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
 
-    Filter and mappings are checked on real rows first. For evaluators an equal task is reused, else created.
+    All is tried on real rows first. For evaluators an equal task is reused, else created.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`.
     Raises: Invalid, NotFound.
@@ -114,14 +114,15 @@ async def trigger_run(
     dataset_version_id: str | None = None,
     example_ids: list[str] | None = None,
     max_examples: Annotated[int | None, Field(ge=1)] = None,
-    tracing_metadata: dict[str, str] | None = None,
+    query_filter: str | None = None,
+    tracing_metadata: dict[str, Any] | None = None,
     evaluation_tasks: list[str] | None = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
-    """Run any task once, with what its type takes: spans since its last run without window.
+    """Run any task once: spans since its last run without window.
 
-    experiment_name and what follows it is for RUN_EXPERIMENT tasks.
+    From experiment_name on: for RUN_EXPERIMENT tasks.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`.
     Raises: Invalid, NotFound.
@@ -135,6 +136,7 @@ async def trigger_run(
         "dataset_version_id": dataset_version_id,
         "example_ids": example_ids,
         "max_examples": max_examples,
+        "query_filter": query_filter,
         "tracing_metadata": tracing_metadata,
     }
     asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
@@ -152,7 +154,10 @@ async def trigger_run(
         within_time = await _rows_asked(here, within, found, moments, experiments)
         body = TriggerEvaluationRequest(**within_time, **_given(selected))
     run = await here.api.post(path("v2", "tasks", found.id, "trigger"), TaskRun, body)
-    head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}."
+    follows = (
+        f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
+    )
+    head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{follows}"
     facts = {**here.source(within), "task": found.name, "run": plain(run)}
     if not wait:
         return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
@@ -322,6 +327,8 @@ async def _aim_of_task(here: Session, within: Named, name: str, scope: _Scope, *
     """Raises: NotFound, Invalid: a window is given for a task that reads experiments."""
     named = await here.names.task(name, within)
     task = await here.api.get(path("v2", "tasks", named.id), Task)
+    if task.type == "RUN_EXPERIMENT":
+        raise Invalid(f"Task {task.name!r} makes experiments and scores nothing.", "Call `trigger_run` with it.")
     if windowed and task.project_id is None:
         raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
     about = f"task {task.name!r}"

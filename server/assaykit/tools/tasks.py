@@ -30,12 +30,17 @@ from assaykit.tools.evaluators import (
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
+from assaykit.tools.run_configurations import configured, of_task
+from assaykit.tools.schedules import from_now_on, schedule_of
 from assaykit.windows import parse
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskPage, TaskType, UpdateTaskRequest
 
 LAST_RUNS = 3
+
+RunConfig = dict[str, Any] | None
+"""As the contract has it; `prompt` and `integration` take names. A wrong key is answered with all there are."""
 
 Clearable = Literal["query_filter"]
 """What a task can do without."""
@@ -45,7 +50,7 @@ Clearable = Literal["query_filter"]
 async def create_task(
     here: Here,
     name: str,
-    evaluators: Evaluators,
+    evaluators: Evaluators | None = None,
     type: TaskType | None = None,  # noqa: A002
     project: Project = None,
     dataset: str | None = None,
@@ -55,26 +60,36 @@ async def create_task(
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
     granularity: Literal["span", "trace", "session"] = "span",
+    run_configuration: RunConfig = None,
     allow_empty: bool = False,
     preview: bool = False,
     space: Space = None,
 ) -> Reply:
-    """Create a task that scores a project's spans, or a dataset's experiments, when triggered.
+    """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
-    Filter and mappings are checked on real rows first.
+    With run_configuration {prompt, model_name} or {template} it makes experiments. All is tried on real rows first.
 
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
     """
     within = await here.space(space)
-    _refuse_later(type, granularity, is_continuous)
+    if type == "RUN_EXPERIMENT" or run_configuration is not None:
+        scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
+        rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
+        rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity != "span"}
+        _refuse_scoring(type, {**scoring, **rows_of, **rest})
+        return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
+    if not evaluators:
+        raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
+    _refuse_later(granularity)
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
     kind = task_type(type, wanted)
     if dataset is not None or experiments:
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
-        if sampling_rate != 1:
-            raise Invalid("sampling_rate belongs to a task on a project.", "Leave it out.")
+        if sampling_rate != 1 or is_continuous:
+            word = "is_continuous" if is_continuous else "sampling_rate"
+            raise Invalid(f"{word} belongs to a task on a project.", "Leave it out.")
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
@@ -83,7 +98,7 @@ async def create_task(
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
         plan = await plan_spans(here.api, query, wanted)
-        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": False}
+        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     facts = {**here.source(within), "plan": plan.as_dict()}
@@ -95,10 +110,11 @@ async def create_task(
     )
     made = await here.api.post("/v2/tasks", Task, body)
     here.names.forget()
+    when, schedule = await schedule_of(here, made)
+    when = f"{when} {from_now_on(made)}" if when else f"It runs when triggered: trigger_backfill(task={made.name!r})."
     return Reply(
-        f"Created task {made.name!r} ({made.id}) on {about}. It runs when triggered: "
-        f"trigger_backfill(task={made.name!r}).\n{bullets(told)}",
-        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
+        f"Created task {made.name!r} ({made.id}) on {about}. {when}\n{bullets(told)}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
     )
 
 
@@ -108,7 +124,7 @@ async def get_task(
     task: str | None = None,
     space: Space = None,
 ) -> Reply:
-    """Show a task: target, evaluators with their mappings, filter, and its last three runs.
+    """Show a task: target, evaluators, mappings, filter, when it runs, last three runs.
 
     Source: REST v2 `GET /v2/tasks/{id}`, `GET /v2/tasks/{id}/runs`.
     Raises: NotFound, Ambiguous.
@@ -117,19 +133,24 @@ async def get_task(
     named = await here.names.task(task, within)
     found = await here.api.get(path("v2", "tasks", named.id), Task)
     runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+    when, schedule = await schedule_of(here, found)
     lines = [
         f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
         f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {rate_of(found):g}",
-        "Runs when triggered" if not found.is_continuous else "Runs continuously",
+        when or "Runs when triggered",
     ]
+    if found.type == "RUN_EXPERIMENT":
+        lines[1:] = [of_task(found)]
     for entry in found.evaluators or []:
         mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
         lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
-    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or ["No runs yet: `trigger_backfill` starts one."]
+    starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
+    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [f"No runs yet: `{starter}` starts one."]
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
         "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
+        **schedule,
     }
     return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
 
@@ -146,7 +167,7 @@ async def list_tasks(
     save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
-    """List tasks: target, evaluators, when they run, and the last three runs of each.
+    """List tasks: target, evaluators, when they run, last three runs of each.
 
     Source: REST v2 `GET /v2/tasks`, `GET /v2/tasks/{id}/runs` for each.
     Raises: NotFound, Invalid.
@@ -168,8 +189,11 @@ async def list_tasks(
     for found in page.tasks:
         target = await _target(here, within, found)
         runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
-        listed.append({**_facts(found), "target": target, "last_runs": [plain(run) for run in runs.task_runs]})
-        lines += [_line(found, target), *(f"  {one_run(run)}" for run in runs.task_runs)]
+        when, schedule = await schedule_of(here, found)
+        last_runs = [plain(run) for run in runs.task_runs]
+        listed.append({**_facts(found), "target": target, "last_runs": last_runs, **schedule})
+        below = [when] * bool(when) + [one_run(run) for run in runs.task_runs]
+        lines += [_line(found, target), *(f"  {one}" for one in below)]
     following = next_of(page)
     text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
     if not listed:
@@ -185,15 +209,16 @@ async def update_task(
     sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
     is_continuous: bool | None = None,
     query_filter: Filter = None,
-    evaluators: Annotated[Evaluators | None, Field(description="All it shall have")] = None,
+    evaluators: Evaluators | None = None,
     column_mappings: Mappings = None,
     clear: list[Clearable] | None = None,
+    run_configuration: RunConfig = None,
     allow_empty: bool = False,
     space: Space = None,
 ) -> Reply:
     """Change a task; what is not given stays. clear empties a field.
 
-    Filter and mappings are checked on real rows first. Evaluators that stay keep their filters and mappings.
+    All is tried on real rows first. evaluators is the whole list; those that stay keep filters and mappings.
 
     Source: REST v2 `PATCH /v2/tasks/{id}`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -203,7 +228,8 @@ async def update_task(
     found = await here.api.get(path("v2", "tasks", named.id), Task)
     rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
     of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
-    given = {key: value for key, value in {"name": name, **of_project, **rows_of}.items() if value is not None}
+    every = {"name": name, **of_project, **rows_of, "run_configuration": run_configuration}
+    given = {key: value for key, value in every.items() if value is not None}
     _refuse_change(found, given, clear or [])
     plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
     changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
@@ -217,12 +243,18 @@ async def update_task(
         told = [*plan.lines(), *warnings(plan)]
         if evaluators is not None or column_mappings is not None:
             changes["evaluators"] = _pinned(found, entries(wanted, plan))
+    if run_configuration is not None:
+        tried = await configured(here, within, run_configuration, found.dataset_id or "")
+        told, changes["run_configuration"] = tried.lines(), tried.config
     made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
+    when, schedule = await schedule_of(here, made)
+    if when:
+        told.append(when if found.is_continuous else f"{when} {from_now_on(made)}")
     return Reply(
         f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
-        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made)},
+        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
     )
 
 
@@ -239,6 +271,8 @@ def one_run(run: TaskRun) -> str:
 
 def _line(task: Task, target: str) -> str:
     """A task on one line; its runs follow."""
+    if task.type == "RUN_EXPERIMENT":
+        return f"- {task.name!r} ({task.type}) on {target}: {of_task(task)}"
     when = "continuously" if task.is_continuous else "when triggered"
     judges = ", ".join(one_line(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
     taken = f"; filter {one_line(task.query_filter)}" if task.query_filter else ""
@@ -283,12 +317,17 @@ def _refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]
     if both := sorted(given.keys() & set(clear)):
         raise Invalid(f"{both[0]} is given and cleared.", "Do one of the two.")
     asked = [*given, *clear]
-    if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field != "name"]):
+    of_experiments = {"name", "run_configuration"}
+    if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field not in of_experiments]):
         raise Invalid(
             f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
             "Leave it out.",
         )
-    if task.project_id is None and (foreign := [word for word in ("sampling_rate", "is_continuous") if word in given]):
+    if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
+        raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
+    # That a task on a dataset is not continuous may be said.
+    of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
+    if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
             f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
             "Leave it out.",
@@ -343,19 +382,43 @@ def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, A
     ]
 
 
-def _refuse_later(kind: TaskType | None, granularity: str, is_continuous: bool) -> None:
-    if kind == "RUN_EXPERIMENT":
-        raise Unsupported(
-            "Tasks that run an experiment are not offered yet.",
-            "Run the variant yourself and bring its results in with `upload_experiment`.",
+async def _create_experiment_task(
+    here: Session, within: Named, name: str, dataset: str | None, wanted: Mapping[str, Any] | None, *, preview: bool
+) -> Reply:
+    if wanted is None:
+        raise Invalid("Nothing says what to do with the examples.", "Pass run_configuration={'prompt': 'its name'}.")
+    on = await here.names.dataset(dataset, within)
+    tried = await configured(here, within, wanted, on.id)
+    told = bullets(tried.lines())
+    config = tried.config.model_dump(mode="json", exclude_none=True)
+    facts = {**here.source(within), "run_configuration": config, "warnings": tried.doubts}
+    if preview:
+        return Reply(f"Plan for dataset {on.name!r}; nothing was created:\n{told}", {**facts, "created": False})
+    body = CreateTaskRequest(name=name, type="RUN_EXPERIMENT", dataset_id=on.id, run_configuration=tried.config)
+    made = await here.api.post("/v2/tasks", Task, body)
+    here.names.forget()
+    return Reply(
+        f"Created task {made.name!r} ({made.id}) on dataset {on.name!r}. Each run makes an experiment: "
+        f"trigger_run(task={made.name!r}, experiment_name=...).\n{told}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
+    )
+
+
+def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
+    """Raises: Invalid: the type is of a task that evaluates, or something is given that only such a task has."""
+    if kind not in {None, "RUN_EXPERIMENT"}:
+        raise Invalid(f"run_configuration belongs to RUN_EXPERIMENT tasks, not to {kind}.", "Leave one of them out.")
+    if foreign := [name for name, value in given.items() if value]:
+        later = " query_filter goes to trigger_run." if "query_filter" in foreign else ""
+        raise Invalid(
+            f"{', '.join(foreign)}: only tasks that evaluate have that, and this one runs an experiment.",
+            f"Leave it out.{later}",
         )
+
+
+def _refuse_later(granularity: str) -> None:
     if granularity != "span":
         raise Unsupported(f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'.")
-    if is_continuous:
-        raise Unsupported(
-            "Continuous tasks are not offered yet.",
-            "Create the task with is_continuous=false and call `trigger_backfill` when you want it scored.",
-        )
 
 
 async def _experiments(

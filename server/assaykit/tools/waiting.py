@@ -7,6 +7,7 @@ from mcp.server.mcpserver import Context
 
 from assaykit.api.client import path
 from assaykit.errors import NotFound
+from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.replies import fenced, one_line
 from assaykit.tools.tasks import one_run
@@ -63,6 +64,10 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
         "still_running": not run.is_final,
     }
     lines = [one_run(run)]
+    if run.experiment_id is not None:
+        made = await here.api.get(path("v2", "experiments", run.experiment_id), Named)
+        data["experiment"] = {"id": made.id, "name": made.name}
+        lines.append(f"Experiment {one_line(made.name)!r} ({made.id})")
     if run.failure_reason:
         lines.append(f"Reason: {one_line(run.failure_reason, 600)}")
     if await here.api.has_engine_routes():
@@ -110,7 +115,7 @@ def _next(run: TaskRun) -> str:
     if not run.num_successes:
         return "Nothing was scored. Correct the cause above, then trigger again."
     if run.experiment_id is not None:
-        return "Next: get_experiment shows the rows."
+        return "Next: get_experiment shows the rows, compare_experiments says whether it is better than another."
     # Only a run over spans has a window.
     if run.data_start_time is None:
         return "Next: compare_experiments reads the verdicts."

@@ -1,8 +1,10 @@
 """The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from assaykit.wire.bodies import ReplyBody, RequestBody
+from assaykit.wire.bodies import ReplyBody, RequestBody, Timestamp
 from assaykit.wire.evaluators import CreateVersionRequest
 
 
@@ -47,6 +49,27 @@ class RunReport(ReplyBody):
     total: int | None = None
     errors: list[RunOutcome] = []
     skipped: list[RunOutcome] = []
+
+
+Worker = Literal["this", "another", "nobody"]
+"""Which process runs continuous tasks: the one that answers, another that has the store open, or none."""
+
+
+class TaskSchedule(ReplyBody):
+    """When a continuous task looks for new spans, and how many have arrived that it has not taken yet.
+
+    `failures` counts failed runs in a row; each one doubles the pause. On AX: nothing to ask, it has a schedule of its
+    own. Source: `GET /x/tasks/{task_id}/schedule`.
+    """
+
+    is_continuous: bool
+    worker: Worker
+    is_running: bool = False
+    last_run_at: Timestamp | None = None
+    next_run_at: Timestamp | None = None
+    spans_waiting: int | None = None
+    failures: int = 0
+    last_failure: str | None = None
 
 
 class StoreStatus(ReplyBody):

@@ -1,9 +1,9 @@
 """Task runs: one pass of a task over its rows. Source: REST v2 `/v2/task-runs`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
 
@@ -29,16 +29,25 @@ class TriggerEvaluationRequest(RequestBody):
 class TriggerRunExperimentRequest(RequestBody):
     """What a RUN_EXPERIMENT task makes of its dataset: a new experiment of that name.
 
+    `query_filter` narrows the examples of the newest version, or of `dataset_version_id`; `example_ids` names some
+    of them, or `max_examples` takes the first. `tracing_metadata` switches tracing on and is put on every span.
+    `evaluation_task_ids` start on the new experiment when it is complete.
     Source: `POST /v2/tasks/{task_id}/trigger`.
     """
 
-    experiment_name: str = Field(min_length=1, max_length=255)
+    experiment_name: str = Field(min_length=1, max_length=255, pattern=r'^[^"\\]+$')
     dataset_version_id: str | None = None
-    example_ids: list[str] | None = None
+    example_ids: list[str] | None = Field(default=None, min_length=1)
     max_examples: int | None = Field(default=None, ge=1)
     query_filter: str | None = None
-    tracing_metadata: dict[str, str] | None = None
+    tracing_metadata: dict[str, Any] | None = None
     evaluation_task_ids: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _is_either(self) -> "TriggerRunExperimentRequest":
+        if self.example_ids is not None and self.max_examples is not None:
+            raise ValueError("example_ids and max_examples exclude each other; query_filter goes with either")
+        return self
 
 
 class TaskRun(ReplyBody):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.run_configurations import RunConfiguration
 
 TaskType = Literal["TEMPLATE_EVALUATION", "CODE_EVALUATION", "RUN_EXPERIMENT"]
 SamplingRate = Annotated[float | int, Field(ge=0, le=1)]
@@ -46,6 +47,11 @@ class TaskEvaluatorInput(RequestBody):
     query_mappings: list[TaskQueryMapping] | None = None
 
 
+_OF_EVALUATION = (
+    "project_id", "experiment_ids", "sampling_rate", "is_continuous", "query_filter", "query_filters", "evaluators",
+)  # fmt: skip
+
+
 class CreateTaskRequest(RequestBody):
     """A task of any type. Source: `POST /v2/tasks`.
 
@@ -62,14 +68,24 @@ class CreateTaskRequest(RequestBody):
     query_filter: str | None = None
     query_filters: TaskQueryFilters | None = None
     evaluators: list[TaskEvaluatorInput] | None = Field(default=None, min_length=1)
-    run_configuration: dict[str, Any] | None = None
+    run_configuration: RunConfiguration | None = None
 
     @model_validator(mode="after")
     def _has_one_target(self) -> "CreateTaskRequest":
         if self.type == "RUN_EXPERIMENT":
-            if self.dataset_id is None or self.run_configuration is None:
-                raise ValueError("a RUN_EXPERIMENT task needs dataset_id and run_configuration")
-            return self
+            return self._with_configuration()
+        if self.run_configuration is not None:
+            raise ValueError(f"run_configuration belongs to a RUN_EXPERIMENT task, not to {self.type}")
+        return self._with_rows()
+
+    def _with_configuration(self) -> "CreateTaskRequest":
+        if self.dataset_id is None or self.run_configuration is None:
+            raise ValueError("a RUN_EXPERIMENT task needs dataset_id and run_configuration")
+        if foreign := [name for name in _OF_EVALUATION if not any(getattr(self, name) is no for no in (None, False))]:
+            raise ValueError(f"{', '.join(foreign)}: a RUN_EXPERIMENT task has none")
+        return self
+
+    def _with_rows(self) -> "CreateTaskRequest":
         if not self.evaluators:
             raise ValueError("evaluators needs at least one entry")
         if (self.project_id is None) == (self.dataset_id is None):
@@ -98,7 +114,7 @@ class UpdateTaskRequest(RequestBody):
     query_filter: str | None = None
     query_filters: TaskQueryFilters | None = None
     evaluators: list[TaskEvaluatorInput] | None = Field(default=None, min_length=1)
-    run_configuration: dict[str, Any] | None = None
+    run_configuration: RunConfiguration | None = None
 
 
 class TaskEvaluator(ReplyBody):
@@ -113,7 +129,7 @@ class TaskEvaluator(ReplyBody):
 
 
 class Task(ReplyBody):
-    """One task. Source: `GET /v2/tasks/{task_id}`."""
+    """One task. Source: `GET /v2/tasks/{task_id}`. `run_configuration` stays as sent: replies may grow types."""
 
     id: str
     name: str

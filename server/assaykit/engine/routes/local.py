@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine
-from assaykit.engine.store import evaluators, projects, runs, spans
+from assaykit.engine.store import evaluators, projects, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
 from assaykit.errors import Unsupported
@@ -53,6 +53,12 @@ async def report_run(request: Request) -> Response:
     return answer(await engine(request).database.read(runs.report, request.path_params["run_id"]))
 
 
+async def show_schedule(request: Request) -> Response:
+    """`GET /x/tasks/{task_id}/schedule`: when a continuous task runs, and who runs it. On AX: nothing to ask."""
+    here = engine(request)
+    return answer(await here.database.read(schedules.get, request.path_params["task_id"], here.scheduler.worker))
+
+
 async def show_status(request: Request) -> Response:
     """`GET /x/status`: what the store holds, and where it is. On AX there is nothing to ask."""
     here = engine(request)
@@ -93,5 +99,6 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
 routes = [
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/task-runs/{run_id}/report", report_run),
+    Route("/x/tasks/{task_id}/schedule", show_schedule),
     Route("/x/status", show_status),
 ]

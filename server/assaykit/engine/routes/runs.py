@@ -1,21 +1,53 @@
 """REST routes of task runs."""
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
+from pydantic import BaseModel, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
-from assaykit.engine.store import runs
-from assaykit.wire.runs import RunStatus, TriggerEvaluationRequest
+from assaykit.engine.store import runs, tasks
+from assaykit.wire.runs import RunStatus, TriggerEvaluationRequest, TriggerRunExperimentRequest
+
+
+class _ForEvaluation(TriggerEvaluationRequest):
+    """The request, with a word about fields of the other kind."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_the_task(cls, given: Any) -> Any:
+        return _refuse_foreign(given, TriggerRunExperimentRequest, "RUN_EXPERIMENT tasks")
+
+
+class _ForExperiment(TriggerRunExperimentRequest):
+    """The same."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_the_task(cls, given: Any) -> Any:
+        return _refuse_foreign(given, TriggerEvaluationRequest, "evaluation tasks; this one is RUN_EXPERIMENT")
+
+
+def _refuse_foreign(given: Any, other: type[BaseModel], owners: str) -> Any:
+    if isinstance(given, dict):
+        foreign = [name for name in other.model_fields if name in given]
+        if foreign:
+            raise ValueError(f"{', '.join(foreign)} belong{'s' if len(foreign) == 1 else ''} to {owners}")
+    return cast("Any", given)
 
 
 async def trigger(request: Request) -> Response:
-    """`POST /v2/tasks/{task_id}/trigger`: answered with PENDING, whatever happens next."""
-    wanted = await body(request, TriggerEvaluationRequest)
-    return created(await engine(request).executor.trigger(request.path_params["task_id"], wanted))
+    """`POST /v2/tasks/{task_id}/trigger`: answered with PENDING, whatever happens next.
+
+    The body has no type: the task says which fields fit.
+    """
+    here, task_id = engine(request), request.path_params["task_id"]
+    task = await here.database.read(tasks.get, task_id)
+    wanted = await body(request, _ForExperiment if task.type == "RUN_EXPERIMENT" else _ForEvaluation)
+    return created(await here.executor.trigger(task_id, wanted))
 
 
 async def list_runs(request: Request) -> Response:

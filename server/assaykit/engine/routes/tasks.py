@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import tasks
+from assaykit.engine.store import run_configurations, tasks
 from assaykit.errors import Unsupported
 from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
 
@@ -89,16 +89,8 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
     for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
         if text is not None and not text.strip():
             raise Malformed("A filter is blank.", "Leave it out to take every row.")
-    if wanted.type == "RUN_EXPERIMENT":
-        raise Unsupported(
-            "The embedded engine does not run RUN_EXPERIMENT tasks yet.",
-            "Run the variant yourself and upload its results as an experiment.",
-        )
-    if wanted.is_continuous:
-        raise Unsupported(
-            "The embedded engine does not run continuous tasks yet.",
-            "Create the task with is_continuous=false and trigger it when you want it scored.",
-        )
+    if wanted.run_configuration is not None:
+        run_configurations.runnable(wanted.run_configuration)
     if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
         raise Unsupported(
             "The embedded engine does not score whole traces or sessions yet.",

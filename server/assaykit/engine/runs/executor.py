@@ -5,18 +5,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
-import sqlalchemy as sa
 import structlog
 from anyio.abc import TaskGroup
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
+from assaykit.engine.runs.endings import ending
+from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import select
-from assaykit.engine.store import runs
+from assaykit.engine.store import generations, runs
 from assaykit.engine.store.database import Database
 from assaykit.errors import AssayError, NotFound
-from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest
+from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
 RUNS_AT_ONCE = 4
 """More runs than this wait in PENDING."""
@@ -36,7 +37,7 @@ class Executor:
         self._clock = clock
         self._models = models
         self._group = group
-        self._owner = secrets.token_hex(8)
+        self.owner = secrets.token_hex(8)
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._scopes: dict[str, anyio.CancelScope] = {}
 
@@ -52,17 +53,21 @@ class Executor:
             finally:
                 group.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await database.write(runs.abandon, executor._owner, clock)
+                    await database.write(runs.abandon, executor.owner, clock)
 
-    async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest) -> TaskRun:
-        """Start a run; it is answered in PENDING and goes on in the background.
+    async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest) -> TaskRun:
+        """Start a run; it is answered in PENDING and goes on in the background. `wanted` is of the task's type.
 
         Raises:
             NotFound: no such task.
+            Conflict: the experiment that it would make is there.
             Invalid: a field does not fit the task's target.
         """
-        run = await self._database.write(runs.trigger, task_id, wanted, self._owner, self._clock)
-        self._group.start_soon(self._execute, run.id)
+        if isinstance(wanted, TriggerRunExperimentRequest):
+            run = await self._database.write(generations.trigger, task_id, wanted, self.owner, self._clock)
+        else:
+            run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock)
+        self._group.start_soon(self.execute, run.id)
         return run
 
     async def cancel(self, run_id: str) -> TaskRun:
@@ -88,7 +93,8 @@ class Executor:
                 log.warning("heartbeat_missed", error=str(error))
             await anyio.sleep(HEARTBEAT_S)
 
-    async def _execute(self, run_id: str) -> None:
+    async def execute(self, run_id: str) -> None:
+        """Do a run that is PENDING and this executor's own, to its end."""
         with anyio.CancelScope() as scope:
             self._scopes[run_id] = scope
             try:
@@ -111,6 +117,8 @@ class Executor:
             log.info("run_finished", run_id=run_id, status=run.status, scored=run.num_successes)
 
     async def _run(self, run_id: str) -> tuple[RunStatus, str | None]:
+        if await self._database.read(generations.makes_experiment, run_id):
+            return await self._run_experiment(run_id)
         selection = await self._database.read(select, run_id)
         if not await self._database.write(runs.start, run_id, selection.items, self._clock):
             return "CANCELLED", None
@@ -121,7 +129,16 @@ class Executor:
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken
-        return await self._database.read(_verdict, run_id)
+        return await self._database.read(ending, run_id)
+
+    async def _run_experiment(self, run_id: str) -> tuple[RunStatus, str | None]:
+        status, reason = await generate(self._database, self._clock, self._models, run_id)
+        if status != "COMPLETED":
+            return status, reason
+        started, fault = await self._database.write(generations.follow_up, run_id, self.owner, self._clock)
+        for run in started:
+            self._group.start_soon(self.execute, run.id)
+        return status, fault or reason
 
 
 def _reason(error: Exception, run_id: str) -> str:
@@ -134,15 +151,3 @@ def _reason(error: Exception, run_id: str) -> str:
     while isinstance(found, ExceptionGroup):
         found = found.exceptions[0]
     return str(found)
-
-
-def _verdict(connection: sa.Connection, run_id: str) -> tuple[RunStatus, str | None]:
-    """How a run that went through its rows ended, and why nothing was scored if so."""
-    number = runs.counts(connection, run_id)
-    if number.get("SCORED"):
-        return "COMPLETED", None
-    report = runs.report(connection, run_id)
-    if report.errors:
-        return "FAILED", f"No row was scored. Most common cause: {report.errors[0].reason}"
-    first = report.skipped[0].reason if report.skipped else "no reason given"
-    return "COMPLETED", f"No row was scored: all {report.total} were skipped. Most common cause: {first}"

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.runs.sampling import taken
-from assaykit.engine.store import evaluators, experiments, runs, spans, verdicts
+from assaykit.engine.store import evaluators, experiments, runs, spans, tasks, verdicts
 from assaykit.engine.store.runs import Item
-from assaykit.errors import Invalid, Unsupported
+from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import span_row
@@ -68,6 +68,20 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
 
 
+def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
+    """Whether a run over these arrivals would have anything to do.
+
+    It would where its evaluators or filters cannot be used by now, since the run is who tells.
+    """
+    task = tasks.get(connection, task_id)
+    try:
+        scorers = [_scorer(connection, entry) for entry in task.evaluators or ()]
+        candidates = _spans(connection, task, arrivals, scorers)
+        return bool(_choose("SPAN", candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
+    except AssayError:
+        return True
+
+
 def rows(connection: sa.Connection, selection: Selection, target_ids: Sequence[str]) -> dict[str, Row]:
     """The rows of some targets, by id."""
     of_scope: dict[str, list[str]] = {}
@@ -107,7 +121,7 @@ def _scorer(connection: sa.Connection, entry: TaskEvaluator) -> Scorer:
 
 
 def _spans(
-    connection: sa.Connection, task: Task, window: spans.Window, scorers: Sequence[Scorer]
+    connection: sa.Connection, task: Task, window: spans.Window | spans.Arrivals, scorers: Sequence[Scorer]
 ) -> Iterator[Candidate]:
     project_id = task.project_id or ""
     asked = [(scorer.column, scorer.filters) for scorer in scorers]

@@ -189,7 +189,16 @@ def newest_version(connection: sa.Connection, dataset_id: str) -> str:
     Raises:
         NotFound: no such dataset.
     """
-    return _version_row(connection, dataset_id, None).id
+    return version_of(connection, dataset_id, None)
+
+
+def version_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> str:
+    """The id of a version, of the newest when none is named.
+
+    Raises:
+        NotFound: the dataset has no such version.
+    """
+    return _version_row(connection, dataset_id, version_id).id
 
 
 def example_columns(connection: sa.Connection, example_ids: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Experiments and their runs in the store."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,30 +36,60 @@ def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Cl
         Conflict: the dataset has an experiment of this name.
         Invalid: a run of a dataset's experiment has no `example_id`.
     """
-    version_id = None
     if wanted.dataset_id is not None:
-        dataset = datasets.get(connection, wanted.dataset_id)
-        space_id = dataset.space_id or ""
-        version_id = datasets.newest_version(connection, wanted.dataset_id)
+        row = _provision(connection, wanted.dataset_id, None, wanted.name, clock)
     else:
         space_id = spaces.get(connection, wanted.space_id or "").id
-    _refuse_taken(connection, wanted)
-    now = clock.now_ns()
-    row = connection.execute(
-        experiments.insert()
-        .values(
-            id=next_id(connection, "Experiment", clock),
-            space_id=space_id,
-            dataset_id=wanted.dataset_id,
-            dataset_version_id=version_id,
-            name=wanted.name,
-            created_ns=now,
-            updated_ns=now,
-        )
-        .returning(experiments)
-    ).one()
-    run_ids = _insert_runs(connection, row, wanted.experiment_runs, now)
+        refuse_taken(connection, wanted.name, space_id=space_id)
+        row = _insert(connection, {"space_id": space_id, "name": wanted.name}, clock)
+    run_ids = _insert_runs(connection, row, wanted.experiment_runs, clock.now_ns())
     return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def provision(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, name: str, clock: Clock
+) -> Experiment:
+    """A new experiment without runs, on the newest version of the dataset unless one is named.
+
+    Raises:
+        NotFound: no such dataset or version.
+        Conflict: the dataset has an experiment of this name.
+    """
+    return _experiment(_provision(connection, dataset_id, version_id, name, clock))
+
+
+def _provision(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, name: str, clock: Clock
+) -> sa.Row[Any]:
+    dataset = datasets.get(connection, dataset_id)
+    refuse_taken(connection, name, dataset_id=dataset_id)
+    version = datasets.version_of(connection, dataset_id, version_id)
+    of_dataset = {"space_id": dataset.space_id or "", "dataset_id": dataset_id, "dataset_version_id": version}
+    return _insert(connection, {**of_dataset, "name": name}, clock)
+
+
+def _insert(connection: sa.Connection, values: Mapping[str, str], clock: Clock) -> sa.Row[Any]:
+    now = clock.now_ns()
+    made = {"id": next_id(connection, "Experiment", clock), "created_ns": now, "updated_ns": now}
+    return connection.execute(experiments.insert().values(**values, **made).returning(experiments)).one()
+
+
+def trace_to(connection: sa.Connection, experiment_id: str, project_id: str) -> None:
+    """Remember where the spans of its runs are."""
+    change = experiments.update().where(experiments.c.id == experiment_id)
+    connection.execute(change.values(traces_project_id=project_id))
+
+
+def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, dict[str, Any]], clock: Clock) -> None:
+    """Add runs that the engine made: `{example id: columns}`."""
+    now = clock.now_ns()
+    made = [
+        {"id": str(uuid.uuid4()), "experiment_id": experiment_id, "example_id": key, "data": data, "created_ns": now}
+        for key, data in rows.items()
+    ]
+    if made:
+        connection.execute(experiment_runs.insert(), made)
+        connection.execute(experiments.update().where(experiments.c.id == experiment_id).values(updated_ns=now))
 
 
 def append(
@@ -80,6 +110,24 @@ def append(
     ).one()
     run_ids = _insert_runs(connection, row, runs, clock.now_ns())
     return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def refuse_taken(
+    connection: sa.Connection, name: str, *, dataset_id: str | None = None, space_id: str | None = None
+) -> None:
+    """Names are taken once in a dataset, or in a space where there is no dataset.
+
+    Raises:
+        Conflict: there is an experiment of this name.
+    """
+    same = (experiments.c.name == name) & (experiments.c.dataset_id == dataset_id)
+    if dataset_id is None:
+        same &= experiments.c.space_id == space_id
+    if connection.execute(sa.select(experiments.c.id).where(same)).first():
+        raise Conflict(
+            f"There is an experiment named {name!r} already.",
+            "Choose another name, or add runs to the existing one.",
+        )
 
 
 def page(
@@ -165,19 +213,6 @@ def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[A
     return full
 
 
-def _refuse_taken(connection: sa.Connection, wanted: CreateExperimentRequest) -> None:
-    same = experiments.c.name == wanted.name
-    if wanted.dataset_id is None:
-        same &= experiments.c.dataset_id.is_(None) & (experiments.c.space_id == wanted.space_id)
-    else:
-        same &= experiments.c.dataset_id == wanted.dataset_id
-    if connection.execute(sa.select(experiments.c.id).where(same)).first():
-        raise Conflict(
-            f"There is an experiment named {wanted.name!r} already.",
-            "Choose another name, or add runs to the existing one.",
-        )
-
-
 def _insert_runs(
     connection: sa.Connection, experiment: sa.Row[Any], runs: Sequence[ExperimentRunInput], now: int
 ) -> list[str]:
@@ -225,6 +260,7 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
         space_id=row.space_id,
         dataset_id=row.dataset_id,
         dataset_version_id=row.dataset_version_id,
+        experiment_traces_project_id=row.traces_project_id,
         created_at=moment(row.created_ns),
         updated_at=moment(row.updated_ns),
     )

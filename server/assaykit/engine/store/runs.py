@@ -7,14 +7,15 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import experiments, tasks
+from assaykit.engine.store import experiments, spans, tasks
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival
-from assaykit.engine.store.spans import Window
+from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import moment, nanoseconds
 from assaykit.errors import Invalid, NotFound
+from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RunOutcome, RunReport
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task
@@ -26,6 +27,16 @@ _ABANDONED = (
     "The process that executed this run ended before it was done. What was scored stays; trigger the task again "
     "and those rows are skipped."
 )
+
+_ABANDONED_EXPERIMENT = (
+    "The process that executed this run ended before it was done. The experiment keeps the rows that it has; trigger "
+    "the task again under another experiment name."
+)
+_WHY = sa.case((task_runs.c.experiment_id.is_(None), _ABANDONED), else_=_ABANDONED_EXPERIMENT)
+_GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
+
+_MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
+"""Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
 
 _CAUSES = 50
 """Causes of one kind in a report: each row may fail in words of its own."""
@@ -64,7 +75,43 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
-    row = connection.execute(
+    return add(connection, task_id, wanted, owner, clock, now, window)
+
+
+def add(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    owner: str,
+    clock: Clock,
+    now: int,
+    window: Window | None = None,
+) -> TaskRun:
+    """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
+    return _run(_new(connection, task_id, wanted, window, owner, clock, created_ns=now), {})
+
+
+def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
+    """A new run in PENDING over spans by their arrival; its id. Its window is what those spans span."""
+    wanted = TriggerEvaluationRequest()
+    window = spans.extent(connection, task.project_id or "", arrivals)
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
+    return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
+
+
+def _new(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    window: Window | None,
+    owner: str,
+    clock: Clock,
+    *,
+    created_ns: int,
+    **places: int,
+) -> sa.Row[Any]:
+    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
+    return connection.execute(
         task_runs.insert()
         .values(
             id=next_id(connection, "TaskRun", clock),
@@ -74,13 +121,12 @@ def trigger(
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
             owner=owner,
-            heartbeat_ns=now,
-            created_ns=now,
+            heartbeat_ns=created_ns,
+            created_ns=created_ns,
+            **places,
         )
         .returning(task_runs)
     ).one()
-    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=now))
-    return _run(row, {})
 
 
 def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
@@ -107,10 +153,23 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
     return _run(_row(connection, run_id), counts(connection, run_id))
 
 
-def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | None]:
-    """What a run has to do: its task, its request, and its window when it reads spans."""
+def task_of(connection: sa.Connection, run_id: str) -> Task:
+    """The task that a run belongs to.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    return tasks.get(connection, _row(connection, run_id).task_id)
+
+
+def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | Arrivals | None]:
+    """What a run has to do: its task, its request, and when it reads spans, which."""
     row = _row(connection, run_id)
-    window = None if row.data_start_ns is None else Window(row.data_start_ns, row.data_end_ns)
+    window: Window | Arrivals | None = None
+    if row.up_to_n is not None:
+        window = Arrivals(row.after_n, row.up_to_n)
+    elif row.data_start_ns is not None:
+        window = Window(row.data_start_ns, row.data_end_ns)
     return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(row.request), window
 
 
@@ -178,7 +237,8 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
     row = _row(connection, run_id)
     if row.status not in {"PENDING", "RUNNING"}:
         raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
-    return finish(connection, run_id, "CANCELLED", "Cancelled on request; what was scored stays.", clock)
+    goes_on = "" if row.up_to_n is None else _GOES_ON
+    return finish(connection, run_id, "CANCELLED", f"Cancelled on request; what was scored stays.{goes_on}", clock)
 
 
 def beat(connection: sa.Connection, run_ids: Sequence[str], now_ns: int) -> None:
@@ -198,7 +258,7 @@ def fail_orphans(connection: sa.Connection, silent_since_ns: int, clock: Clock) 
         .values(
             status="FAILED",
             finished_ns=clock.now_ns(),
-            failure_reason=_ABANDONED,
+            failure_reason=_WHY,
         )
     )
     return ended.rowcount
@@ -209,7 +269,7 @@ def abandon(connection: sa.Connection, owner: str, clock: Clock) -> None:
     connection.execute(
         task_runs.update()
         .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
-        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_ABANDONED)
+        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_WHY)
     )
 
 
@@ -217,6 +277,24 @@ def active(connection: sa.Connection) -> int:
     """How many runs have not ended."""
     query = sa.select(sa.func.count()).where(task_runs.c.status.in_(("PENDING", "RUNNING")))
     return connection.execute(query).scalar_one()
+
+
+def is_abandoned(connection: sa.Connection, run_id: str) -> bool:
+    """Whether the run ended because its engine did."""
+    return _row(connection, run_id).failure_reason == _ABANDONED
+
+
+def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
+    """Whether rows of a run that ended may still be scored: it failed, and they are not to blame.
+
+    A run that was cancelled leaves nothing, since somebody did not want it.
+    """
+    if _row(connection, run_id).status != "FAILED":
+        return False
+    items = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id)
+    again = items.where((run_items.c.state == "PENDING") | run_items.c.reason.in_(_MODEL_AT_FAULT)).limit(1)
+    # A run that failed before it had chosen any row has gone through none.
+    return connection.execute(items.limit(1)).first() is None or connection.execute(again).first() is not None
 
 
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
@@ -243,7 +321,9 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
     _row(connection, run_id)
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
-    scored = sa.select(c.evaluator_id, c.label, sa.func.count()).where(c.run_id == run_id, c.state == "SCORED")
+    scored = sa.select(c.evaluator_id, c.label, sa.func.count())
+    # Rows without an evaluator are examples that an experiment was run on.
+    scored = scored.where(c.run_id == run_id, c.state == "SCORED", c.evaluator_id != "")
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
     return RunReport(
@@ -298,10 +378,13 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
 
 
 def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
-    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark."""
+    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark.
+
+    Nor is a run of a schedule, which goes by arrival and has not looked at what came before.
+    """
     c = task_runs.c
     query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(
-        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED"))
+        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED")), c.up_to_n.is_(None)
     )
     return connection.execute(query).scalar()
 
@@ -317,6 +400,7 @@ def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
     return TaskRun(
         id=row.id,
         task_id=row.task_id,
+        experiment_id=row.experiment_id,
         status=row.status,
         run_started_at=moment(row.started_ns),
         run_finished_at=moment(row.finished_ns),

@@ -94,13 +94,22 @@ class _Held:
     """Does a list or an object hold a text that contains this one?"""
 
 
-def where(node: Node, project_id: str) -> ColumnElement[bool]:
+def where(node: Node, project_id: str, *, by_arrival: bool = False) -> ColumnElement[bool]:
     """The condition on `spans` that a tree from `span_tree` makes, within one project.
 
     Raises:
         Invalid: a field that is not canonical; keys that a JSON path cannot say stop here too.
     """
-    return and_(spans.c.project_id == project_id, _clause(node, project_id))
+    return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id))
+
+
+def of_project(project_id: str, *, by_arrival: bool = False) -> ColumnElement[bool]:
+    """The condition that a span belongs to a project. `by_arrival` goes with a condition on `n`.
+
+    There the project is made an expression, which no index serves: SQLite would walk all spans of the project by one
+    instead of the few that arrived.
+    """
+    return (spans.c.project_id.concat("") if by_arrival else spans.c.project_id) == project_id
 
 
 def _clause(node: Node, project_id: str) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from assaykit.engine.store import annotations, projects, verdicts
 from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
-from assaykit.engine.store.span_filters import where
+from assaykit.engine.store.span_filters import of_project, where
 from assaykit.engine.store.tables import spans
 from assaykit.engine.store.times import moment
 from assaykit.filters.fields import span_tree
@@ -18,6 +18,7 @@ from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Spa
 
 _ROWS_PER_INSERT = 500
 _IDS_PER_DELETE = 500
+_NO_END = 2**63 - 1
 
 
 class Window(NamedTuple):
@@ -25,6 +26,13 @@ class Window(NamedTuple):
 
     start_ns: int
     end_ns: int
+
+
+class Arrivals(NamedTuple):
+    """Places in the ingest sequence that are meant: those above `after`, up to and with `up_to`."""
+
+    after: int
+    up_to: int
 
 
 class Shape(NamedTuple):
@@ -95,7 +103,7 @@ def page(
 def matching(
     connection: sa.Connection,
     project_id: str,
-    window: Window,
+    window: Window | Arrivals,
     filter_text: str | None,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
@@ -158,9 +166,40 @@ def count(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(spans)).scalar_one()
 
 
-def _chosen(project_id: str, window: Window, filter_text: str | None) -> sa.ColumnElement[bool]:
-    chosen = (spans.c.project_id == project_id) & spans.c.start_ns.between(*window)
-    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id)
+def last(connection: sa.Connection) -> int:
+    """The end of the ingest sequence; 0 in a store without spans."""
+    return connection.execute(sa.select(sa.func.max(spans.c.n))).scalar() or 0
+
+
+def arrived(connection: sa.Connection, project_id: str, after: int, most: int) -> Sequence[int]:
+    """The places of the first spans of a project that came after one, in order and at most that many."""
+    query = sa.select(spans.c.n).where(_among(project_id, Arrivals(after, _NO_END)))
+    return connection.execute(query.order_by(spans.c.n).limit(most)).scalars().all()
+
+
+def count_arrived(connection: sa.Connection, project_id: str, after: int) -> int:
+    """How many spans of a project came after a place."""
+    query = sa.select(sa.func.count()).select_from(spans).where(_among(project_id, Arrivals(after, _NO_END)))
+    return connection.execute(query).scalar_one()
+
+
+def extent(connection: sa.Connection, project_id: str, arrivals: Arrivals) -> Window | None:
+    """The first and the last start among the arrivals; None when there are none."""
+    bounds = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
+    first, final = connection.execute(bounds.where(_among(project_id, arrivals))).one()
+    return None if first is None else Window(first, final)
+
+
+def _among(project_id: str, arrivals: Arrivals) -> sa.ColumnElement[bool]:
+    return of_project(project_id, by_arrival=True) & spans.c.n.between(arrivals.after + 1, arrivals.up_to)
+
+
+def _chosen(project_id: str, window: Window | Arrivals, filter_text: str | None) -> sa.ColumnElement[bool]:
+    if isinstance(window, Arrivals):
+        chosen, by_arrival = _among(project_id, window), True
+    else:
+        chosen, by_arrival = of_project(project_id) & spans.c.start_ns.between(*window), False
+    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_arrival)
 
 
 def _full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:

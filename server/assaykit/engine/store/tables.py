@@ -223,8 +223,10 @@ experiments = _noun(
     Column("dataset_version_id", String),
     Column("name", String, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    Column("traces_project_id", String),
     Index("experiments_name", "dataset_id", "name", unique=True),
 )
+"""`traces_project_id` is the project that the spans of its runs went to; null where none were recorded."""
 
 experiment_runs = _noun(
     "experiment_runs",
@@ -249,9 +251,11 @@ tasks = _noun(
     Column("evaluators", JSON, nullable=False),
     Column("last_run_ns", Integer),
     Column("updated_ns", Integer, nullable=False),
+    Column("run_configuration", JSON),
     UniqueConstraint("space_id", "name"),
 )
-"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies."""
+"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has none, but a
+`run_configuration`."""
 
 task_runs = _noun(
     "task_runs",
@@ -265,10 +269,28 @@ task_runs = _noun(
     Column("failure_reason", String),
     Column("owner", String),
     Column("heartbeat_ns", Integer),
+    Column("experiment_id", String),
+    Column("after_n", Integer),
+    Column("up_to_n", Integer),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
-"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did."""
+"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did.
+`experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
+and not above `up_to_n`; other runs have neither."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("task_id", String, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("cursor_n", Integer, nullable=False),
+    Column("run_id", String),
+    Column("failures", Integer, nullable=False),
+    Column("due_ns", Integer, nullable=False),
+)
+"""One row for each continuous task. Spans up to `cursor_n` are done with; `run_id` is the run that is at work on the
+next ones, or the last one while nobody has seen how it ended. `failures` counts failed runs in a row, and `due_ns` is
+when the task is looked at next."""
 
 run_items = Table(
     "run_items",
@@ -286,4 +308,5 @@ run_items = Table(
     sqlite_with_rowid=False,
 )
 """One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
-`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it."""
+`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. In a run that
+makes an experiment the target is an example and `evaluator_id` is empty."""

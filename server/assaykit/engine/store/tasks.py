@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import datasets, evaluators, experiments, projects, spaces
+from assaykit.engine.store import datasets, evaluators, experiments, projects, run_configurations, spaces, spans
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
-from assaykit.engine.store.tables import tasks
+from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
@@ -57,11 +57,14 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
             is_continuous=bool(wanted.is_continuous),
             query_filter=wanted.query_filter,
             evaluators=[entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()],
+            run_configuration=_configuration(connection, wanted),
             created_ns=now,
             updated_ns=now,
         )
         .returning(tasks)
     ).one()
+    if row.is_continuous:
+        _follow(connection, row.id, now)
     return _tasks(connection, [row])[0]
 
 
@@ -119,15 +122,24 @@ def update(
         raise Conflict(f"This space has a task named {changed.name!r} already.", "Choose another name.")
     _check_filters(changed)
     _check_evaluators(connection, changed)
+    moment_ns = clock.now_ns()
     values = {
         "name": changed.name,
         "sampling_rate": changed.sampling_rate,
         "is_continuous": bool(changed.is_continuous),
         "query_filter": changed.query_filter,
         "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
-        "updated_ns": clock.now_ns(),
+        "run_configuration": _configuration(connection, changed),
+        "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
+    if not changed.is_continuous:
+        connection.execute(schedules.delete().where(schedules.c.task_id == task_id))
+    elif not now.is_continuous:
+        _follow(connection, task_id, moment_ns)
+    else:
+        # What made its runs fail may be what was changed.
+        connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns))
     return get(connection, task_id)
 
 
@@ -159,6 +171,21 @@ def delete(connection: sa.Connection, task_id: str) -> None:
     """
     get(connection, task_id)
     connection.execute(tasks.delete().where(tasks.c.id == task_id))
+
+
+def _configuration(connection: sa.Connection, wanted: CreateTaskRequest) -> Any:
+    """What a RUN_EXPERIMENT task keeps, checked; null for any other."""
+    if wanted.run_configuration is None:
+        return sa.null()
+    run_configurations.check(connection, wanted.run_configuration)
+    return wanted.run_configuration.model_dump(mode="json", exclude_none=True)
+
+
+def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
+    """Have the task score what arrives from now on."""
+    connection.execute(
+        schedules.insert().values(task_id=task_id, cursor_n=spans.last(connection), failures=0, due_ns=now_ns)
+    )
 
 
 def _space_of_target(connection: sa.Connection, wanted: CreateTaskRequest) -> str:
@@ -249,7 +276,9 @@ def _task(row: sa.Row[Any], names: Mapping[str, str]) -> Task:
         query_filter=row.query_filter,
         evaluators=[
             TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
-        ],
+        ]
+        or None,
+        run_configuration=row.run_configuration,
         last_run_at=moment(row.last_run_ns),
         created_at=moment(row.created_ns),
         updated_at=moment(row.updated_ns),

@@ -1,0 +1,145 @@
+"""Runs of RUN_EXPERIMENT tasks: each example goes to a model, and what comes back is a row of a new experiment."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.models import Models
+from assaykit.engine.runs import tracing
+from assaykit.engine.runs.endings import ending
+from assaykit.engine.runs.pool import Job, Pool, Refusals
+from assaykit.engine.runs.tracing import Question, Result, Timing
+from assaykit.engine.store import generations
+from assaykit.engine.store.database import Database
+from assaykit.engine.store.generations import Made, Provision
+from assaykit.engine.store.runs import Item, Outcome
+from assaykit.judge import placeholders
+from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.ladder import LadderModel
+from assaykit.judge.models import Completion, Conversation
+from assaykit.judge.score import judged
+from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.wire.prompts import LlmMessage
+from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvaluationConfig, ToolConfig
+from assaykit.wire.runs import RunStatus
+
+
+async def generate(database: Database, clock: Clock, models: Models, run_id: str) -> tuple[RunStatus, str | None]:
+    """Make the experiment of a run that is PENDING. Returns how the run ends, and why if it is not plain."""
+    provision = await database.write(generations.start, run_id, clock)
+    if provision is None or provision.reason is not None:
+        return "CANCELLED", provision and provision.reason
+    model = await models.for_experiment(provision.config)
+    broken = await _Generation(database, clock, run_id, provision, model).run(models.rows_at_once)
+    if broken is not None:
+        return "FAILED", broken
+    return await database.read(ending, run_id, "answered")
+
+
+class _Generation:
+    """One run's pass over its examples."""
+
+    def __init__(self, database: Database, clock: Clock, run_id: str, provision: Provision, model: LadderModel) -> None:
+        self._database = database
+        self._clock = clock
+        self._run_id = run_id
+        self._provision = provision
+        self._config = provision.config
+        self._model = model
+        self._refusals = Refusals()
+
+    async def run(self, rows_at_once: int) -> str | None:
+        """Ask for everything. Returns why the run was given up, or None when it went through."""
+        await Pool(self._rows, self._make, self._record, rows_at_once).run(self._provision.items)
+        return self._refusals.broken
+
+    async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:
+        return await self._database.read(generations.rows, items)
+
+    async def _make(self, job: Job) -> tuple[Made, Result]:
+        values = _values(self._config, job.row)
+        if absent := [name for name, text in values.items() if text is None]:
+            listed = ", ".join(repr(name) for name in absent)
+            result = Unscored("no_input", f"The example has no value for {listed}.")
+            return Made(Outcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None), result
+        present = {name: text for name, text in values.items() if text is not None}
+        start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
+        question, result = await self._ask(present)
+        timing = Timing(start_ns, start_ns + time.perf_counter_ns() - began)
+        return self._made(job.item, question, result, timing), result
+
+    async def _ask(self, values: Mapping[str, str]) -> tuple[Question, Result]:
+        config = self._config
+        if isinstance(config, TemplateEvaluationConfig):
+            choices, explain = config.classification_choices, config.provide_explanation
+            verdict = await judged(
+                config.template, values, self._model, choices=choices, explain=explain, written="MUSTACHE"
+            )
+            return Question([], values), verdict
+        messages = [_filled(message, config, values) for message in config.messages]
+        tools = config.tool_config or _tools_of(config)
+        return Question(messages, values), await self._model.complete(Conversation(messages, tools))
+
+    def _made(self, item: Item, question: Question, result: Result, timing: Timing) -> Made:
+        columns = {**self._columns(result), "latency": timing.ms, "token_count": tracing.tokens(result)}
+        columns["execution_status"] = "FAILED" if isinstance(result, Unscored) else "COMPLETED"
+        span = None
+        if self._provision.tracing is not None and self._provision.experiment is not None:
+            told, experiment = self._provision.tracing, self._provision.experiment
+            span = tracing.span(experiment, item.target_id, told, question, result, timing)
+            columns["result.trace.id"] = span["trace_id"]
+            columns["result.trace.timestamp"] = timing.start_ns // 1_000_000
+        if isinstance(result, Unscored):
+            return Made(Outcome(item, "FAILED", reason=result.reason, detail=result.detail), columns, span)
+        label = result.label if isinstance(result, Verdict) else None
+        return Made(Outcome(item, "SCORED", label=label), columns, span)
+
+    def _columns(self, result: Result) -> dict[str, Any]:
+        match result:
+            case Completion():
+                return {"output": result.output}
+            case Unscored():
+                return {"output": None, "error": result.detail}
+            case Verdict():
+                verdict = {"label": result.label, "score": result.score, "explanation": result.explanation}
+                column = self._provision.column
+                told = {f"eval.{column}.{part}": value for part, value in verdict.items() if value is not None}
+                # Free text is clipped to be a label; the explanation has the whole of it.
+                return {"output": result.label if self._has_choices() else result.explanation, **told}
+
+    def _has_choices(self) -> bool:
+        return isinstance(self._config, TemplateEvaluationConfig) and bool(self._config.classification_choices)
+
+    async def _record(self, batch: list[tuple[Made, Result]]) -> bool:
+        made = [one for one, _ in batch]
+        if not await self._database.write(generations.record, self._run_id, self._provision, made, self._clock):
+            return False
+        for _, result in batch:
+            self._refusals.note(result, asked=not isinstance(result, Unscored))
+        return self._refusals.broken is None
+
+
+def _values(config: LlmGenerationConfig | TemplateEvaluationConfig, row: Row) -> dict[str, str | None]:
+    """The text of each variable in one example; None where it has none."""
+    if isinstance(config, TemplateEvaluationConfig):
+        mapping = config.column_mapping or {}
+        names = placeholders.names(config.template, "MUSTACHE")
+    else:
+        mapping = {}
+        texts = [message.content or "" for message in config.messages]
+        names = [name for text in texts for name in placeholders.names(text, config.input_variable_format)]
+    return {name: as_text(resolve(row, mapping.get(name, name))) for name in names}
+
+
+def _filled(message: LlmMessage, config: LlmGenerationConfig, values: Mapping[str, str]) -> LlmMessage:
+    if message.content is None:
+        return message
+    content = placeholders.filled(message.content, config.input_variable_format, lambda name: values[name])
+    return message.model_copy(update={"content": content})
+
+
+def _tools_of(config: LlmGenerationConfig) -> ToolConfig | None:
+    """The tools where they stand among the parameters."""
+    params = config.invocation_parameters
+    return None if params is None or params.tool_config is None else ToolConfig.model_validate(params.tool_config)

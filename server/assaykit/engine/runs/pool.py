@@ -1,0 +1,101 @@
+"""Items worked on by a few workers at once, their results stored in batches as they come."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from assaykit.engine.store.runs import Item
+from assaykit.judge.columns import Row
+from assaykit.judge.verdicts import Unscored
+
+ROWS_PER_READ = 200
+OUTCOMES_PER_WRITE = 200
+GIVE_UP_AFTER = 5
+"""Refusals of the key or the model in a row that end a run: the rest would be refused too."""
+
+_HOPELESS = frozenset({"auth", "bad_model"})
+
+R = TypeVar("R")
+
+
+class Job(NamedTuple):
+    """One item with the row it is about; an empty one where the row is gone."""
+
+    item: Item
+    row: Row
+
+
+class Refusals:
+    """Counts how often in a row the key or the model was refused."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self.broken: str | None = None
+        """Why the run is to be given up; None while it is not."""
+
+    def note(self, result: object, *, asked: bool) -> None:
+        """Take in one result; `asked` says that a model answered."""
+        if isinstance(result, Unscored) and result.reason in _HOPELESS:
+            self._number += 1
+            if self._number >= GIVE_UP_AFTER:
+                self.broken = f"Given up after {self._number} refusals in a row: {result.detail}"
+        elif asked:
+            self._number = 0
+
+
+class Pool(Generic[R]):
+    """One pass over a run's items.
+
+    `read` gives the rows of some items by target id, `work` makes a result of one of them and does not raise for what
+    a row or a model does wrong, and `store` keeps a batch and says whether to go on.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[Item]], Awaitable[Mapping[str, Row]]],
+        work: Callable[[Job], Awaitable[R]],
+        store: Callable[[list[R]], Awaitable[bool]],
+        rows_at_once: int,
+    ) -> None:
+        self._read = read
+        self._do = work
+        self._store = store
+        self._at_once = rows_at_once
+
+    async def run(self, items: Sequence[Item]) -> None:
+        """Work on everything, or until `store` has enough."""
+        give_jobs, take_jobs = anyio.create_memory_object_stream[Job](ROWS_PER_READ)
+        give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._feed, items, give_jobs)
+            for _ in range(self._at_once):
+                group.start_soon(self._work, take_jobs.clone(), give_results.clone())
+            take_jobs.close()
+            give_results.close()
+            await self._record(take_results)
+            # Only a run that was ended elsewhere, or given up, gets here with work left.
+            group.cancel_scope.cancel()
+
+    async def _feed(self, items: Sequence[Item], jobs: MemoryObjectSendStream[Job]) -> None:
+        async with jobs:
+            for start in range(0, len(items), ROWS_PER_READ):
+                some = items[start : start + ROWS_PER_READ]
+                found = await self._read(some)
+                for item in some:
+                    await jobs.send(Job(item, found.get(item.target_id, {})))
+
+    async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
+        async with jobs, results:
+            async for job in jobs:
+                await results.send(await self._do(job))
+
+    async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
+        async with results:
+            async for first in results:
+                batch = [first]
+                while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
+                    batch.append(results.receive_nowait())
+                if not await self._store(batch):
+                    return

@@ -1,0 +1,127 @@
+"""Runs continuous tasks: one engine among all that have the store open looks for spans that have arrived."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import structlog
+from anyio.abc import TaskGroup
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.lock import FileLock
+from assaykit.engine.runs.executor import Executor
+from assaykit.engine.runs.selection import finds
+from assaykit.engine.store import schedules
+from assaykit.engine.store.database import Database
+from assaykit.errors import AssayError
+from assaykit.wire.local import Worker
+
+PERIOD_S = 15.0
+"""Between two looks for new spans of a task."""
+
+WAKE_S = 3.0
+"""At the latest after this long: is the lock free, is a task due?"""
+
+RUNS_AT_ONCE = 2
+"""Fewer than the executor takes: a long backlog must not keep the runs waiting that somebody triggers."""
+
+LOCK = "scheduler.lock"
+
+log = structlog.get_logger()
+
+
+class Scheduler:
+    """Makes the runs of continuous tasks while it holds the lock of the data folder. `worker` says who holds it."""
+
+    def __init__(
+        self, lock: FileLock, database: Database, clock: Clock, executor: Executor, group: TaskGroup, period_s: float
+    ) -> None:
+        self.worker: Worker = "nobody"
+        self._lock = lock
+        self._database = database
+        self._clock = clock
+        self._executor = executor
+        self._group = group
+        self._period_s = period_s
+        self._period_ns = int(period_s * 1_000_000_000)
+        self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
+        self._busy: set[str] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, home: Path, database: Database, clock: Clock, executor: Executor, period_s: float | None = None
+    ) -> AsyncGenerator["Scheduler"]:
+        """A scheduler that works until the block ends, whenever no other process does."""
+        lock = FileLock(home / LOCK)
+        try:
+            async with anyio.create_task_group() as group:
+                scheduler = cls(lock, database, clock, executor, group, period_s or PERIOD_S)
+                await scheduler._elect()
+                group.start_soon(scheduler._keep)
+                yield scheduler
+                group.cancel_scope.cancel()
+        finally:
+            # Only now: a try that was on its way when the block ended may just have taken it.
+            lock.release()
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self._elect()
+                if self.worker == "this":
+                    await self._look()
+            except AssayError as error:
+                log.warning("schedules_missed", error=str(error))
+            await anyio.sleep(min(self._period_s, WAKE_S))
+
+    async def _elect(self) -> None:
+        """Find out who runs the tasks, and be it if nobody else is."""
+        before = self.worker
+        try:
+            # A look at a file can take its time where the folder is slow.
+            held = await anyio.to_thread.run_sync(self._lock.try_take)
+        except OSError as error:
+            self.worker = "nobody"
+            if before != self.worker:
+                log.warning("scheduler_lock_unusable", error=error.strerror)
+            return
+        self.worker = "this" if held else "another"
+        if self.worker == "this" and before != "this":
+            await self._database.write(schedules.retry, self._clock)
+
+    async def _look(self) -> None:
+        for task_id in await self._database.read(schedules.due, self._clock):
+            if task_id not in self._busy:
+                self._busy.add(task_id)
+                self._group.start_soon(self._follow, task_id)
+
+    async def _follow(self, task_id: str) -> None:
+        try:
+            async with self._slots:
+                await self._run(task_id)
+        except AssayError as error:
+            log.warning("schedule_missed", task_id=task_id, error=str(error))
+        except Exception:
+            log.exception("schedule_crashed", task_id=task_id)  # the other tasks and the engine go on
+        finally:
+            self._busy.discard(task_id)
+
+    async def _run(self, task_id: str) -> None:
+        """One step of a task after another, until it has nothing more to do now."""
+        write = self._database.write
+        while (step := await write(schedules.begin, task_id, self._period_ns, self._clock)) is not None:
+            has_work = await self._database.read(finds, task_id, step.arrivals)
+            run_id = await write(
+                schedules.take,
+                task_id,
+                step,
+                has_work=has_work,
+                owner=self._executor.owner,
+                period_ns=self._period_ns,
+                clock=self._clock,
+            )
+            if run_id is not None:
+                await self._executor.execute(run_id)

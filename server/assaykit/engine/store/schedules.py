@@ -1,0 +1,151 @@
+"""Schedules of continuous tasks: what is due, which arrivals come next, and how the run over them ended.
+
+A schedule's cursor moves in the transaction that sees how a run ended, and only past what that run is done with. A run
+that died with its engine, or failed for a cause outside its rows, has its spans taken again; those it scored are
+labelled by then and skipped.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store import runs, spans, tasks
+from assaykit.engine.store.spans import Arrivals
+from assaykit.engine.store.tables import schedules, task_runs
+from assaykit.engine.store.times import moment
+from assaykit.wire.local import TaskSchedule, Worker
+from assaykit.wire.runs import DEFAULT_MAX_SPANS
+
+LONGEST_PAUSE_NS = 600 * 1_000_000_000
+"""Between two tries of a task whose runs fail."""
+
+_MOST_DOUBLINGS = 30
+"""Far beyond the longest pause, and small enough for the store's integers."""
+
+_ACTIVE = ("PENDING", "RUNNING")
+
+
+class Step(NamedTuple):
+    """The spans that a task takes next; `is_full` when more of them may wait behind these."""
+
+    arrivals: Arrivals
+    is_full: bool
+
+
+def due(connection: sa.Connection, clock: Clock) -> Sequence[str]:
+    """The tasks that have something to do: their time has come, or their run has ended and nobody has seen it."""
+    now = clock.now_ns()
+    c = schedules.c
+    # A time further away than any pause was set by a clock that has been put back since.
+    is_time = (c.due_ns <= now) | (c.due_ns > now + LONGEST_PAUSE_NS)
+    run = schedules.outerjoin(task_runs, task_runs.c.id == c.run_id)
+    query = sa.select(c.task_id).select_from(run).where(sa.func.coalesce(task_runs.c.status.not_in(_ACTIVE), is_time))
+    return connection.execute(query).scalars().all()
+
+
+def retry(connection: sa.Connection, clock: Clock) -> None:
+    """End every pause after a failure: a process that takes over may have the key that was missing."""
+    connection.execute(schedules.update().where(schedules.c.failures > 0).values(due_ns=clock.now_ns()))
+
+
+def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock) -> Step | None:
+    """Take note of how the last run ended, and say what comes next; None when there is nothing to do now."""
+    now = clock.now_ns()
+    row = _settled(connection, task_id, period_ns, now)
+    if row is None or row.run_id is not None or now < row.due_ns <= now + LONGEST_PAUSE_NS:
+        return None
+    project_id = tasks.get(connection, task_id).project_id or ""
+    last = spans.last(connection)
+    found = spans.arrived(connection, project_id, row.cursor_n, DEFAULT_MAX_SPANS)
+    if not found:
+        _set(connection, task_id, cursor_n=max(last, row.cursor_n), due_ns=now + period_ns)
+        return None
+    is_full = len(found) == DEFAULT_MAX_SPANS
+    return Step(Arrivals(row.cursor_n, found[-1] if is_full else last), is_full)
+
+
+def take(
+    connection: sa.Connection, task_id: str, step: Step, *, has_work: bool, owner: str, period_ns: int, clock: Clock
+) -> str | None:
+    """Make a run of a step, or where there is no work in it, go past it. Returns the run's id.
+
+    The task may have been changed since the step was found; then nothing happens.
+    """
+    row = _row(connection, task_id)
+    if row is None or row.run_id is not None or row.cursor_n != step.arrivals.after:
+        return None
+    due_ns = clock.now_ns() + (0 if step.is_full else period_ns)
+    if not has_work:
+        _set(connection, task_id, cursor_n=step.arrivals.up_to, due_ns=due_ns)
+        return None
+    run_id = runs.take(connection, tasks.get(connection, task_id), step.arrivals, owner, clock)
+    _set(connection, task_id, run_id=run_id, due_ns=due_ns)
+    return run_id
+
+
+def pause_ns(failures: int, period_ns: int) -> int:
+    """How long to wait after so many failures in a row: the period, doubled with each, and never for too long."""
+    return min(period_ns << min(failures, _MOST_DOUBLINGS), LONGEST_PAUSE_NS)
+
+
+def get(connection: sa.Connection, task_id: str, worker: Worker) -> TaskSchedule:
+    """When a task is looked at next, how much waits for it, and who does it.
+
+    Raises:
+        NotFound: there is no such task.
+    """
+    task = tasks.get(connection, task_id)
+    row = _row(connection, task_id)
+    if row is None:
+        return TaskSchedule(is_continuous=False, worker=worker)
+    last = _last_run(connection, task_id)
+    at_work = last if last is not None and last.id == row.run_id else None
+    # A run that has just ended counts here before the cursor moves.
+    is_taken = at_work is not None and not runs.leaves_rows(connection, at_work.id)
+    taken = at_work.up_to_n if at_work is not None and is_taken else row.cursor_n
+    return TaskSchedule(
+        is_continuous=True,
+        worker=worker,
+        is_running=at_work is not None and at_work.status in _ACTIVE,
+        last_run_at=task.last_run_at,
+        next_run_at=moment(row.due_ns) if worker != "nobody" else None,
+        spans_waiting=spans.count_arrived(connection, task.project_id or "", taken),
+        failures=row.failures,
+        last_failure=last.failure_reason if last is not None and row.failures else None,
+    )
+
+
+def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: int) -> sa.Row[Any] | None:
+    """The schedule, once what its run did to it is stored; `run_id` stays while the run is at work."""
+    row = _row(connection, task_id)
+    if row is None or row.run_id is None:
+        return row
+    run = runs.get(connection, row.run_id)
+    if not run.is_final:
+        return row
+    if not runs.leaves_rows(connection, run.id):
+        up_to = connection.execute(sa.select(task_runs.c.up_to_n).where(task_runs.c.id == run.id)).scalar_one()
+        _set(connection, task_id, run_id=None, cursor_n=up_to, failures=0)
+    elif runs.is_abandoned(connection, run.id):
+        _set(connection, task_id, run_id=None, due_ns=now_ns)
+    else:
+        failures = row.failures + 1
+        due_ns = now_ns + pause_ns(failures, period_ns)
+        _set(connection, task_id, run_id=None, failures=failures, due_ns=due_ns)
+    return _row(connection, task_id)
+
+
+def _last_run(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:
+    """The newest run that a schedule of the task made."""
+    query = sa.select(task_runs).where(task_runs.c.task_id == task_id, task_runs.c.up_to_n.is_not(None))
+    return connection.execute(query.order_by(task_runs.c.n.desc()).limit(1)).first()
+
+
+def _row(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(schedules).where(schedules.c.task_id == task_id)).first()
+
+
+def _set(connection: sa.Connection, task_id: str, **values: Any) -> None:
+    connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(values))

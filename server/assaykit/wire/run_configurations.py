@@ -1,0 +1,89 @@
+"""What a RUN_EXPERIMENT task does with each example of its dataset. Source: REST v2, `RunConfigurationRequest`."""
+
+from typing import Annotated, Any, Literal, cast, get_args
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter
+
+from assaykit.wire.bodies import AnyCase, RequestBody
+from assaykit.wire.evaluators import InvocationParams
+from assaykit.wire.prompts import InputVariableFormat, LlmMessage
+
+ExperimentType = Literal["LLM_GENERATION", "TEMPLATE_EVALUATION", "AGENT_CALL"]
+
+
+class ToolConfig(RequestBody):
+    """The tools a model may call, each as its provider writes it, and whether it must."""
+
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Any = None
+
+
+class LlmGenerationConfig(RequestBody):
+    """Prompt a model with each example; its answer is the output.
+
+    `messages` are what is sent; `prompt_version_id` only says where they come from. Without `model_name` the
+    integration's first model is asked.
+    """
+
+    experiment_type: Annotated[Literal["LLM_GENERATION"], AnyCase]
+    ai_integration_id: str
+    model_name: str | None = None
+    messages: list[LlmMessage] = Field(min_length=1)
+    input_variable_format: Annotated[InputVariableFormat, AnyCase]
+    invocation_parameters: InvocationParams | None = None
+    provider_parameters: dict[str, Any] | None = None
+    tool_config: ToolConfig | None = None
+    prompt_version_id: str | None = None
+
+
+class TemplateEvaluationConfig(RequestBody):
+    """Judge each example by a template with `{{variable}}` placeholders; the label is the output.
+
+    `column_mapping` is `{variable: dataset column path}`; a variable without one takes the column of its name.
+    `evaluator_version_id` says which judge this is.
+    """
+
+    experiment_type: Annotated[Literal["TEMPLATE_EVALUATION"], AnyCase]
+    ai_integration_id: str
+    model_name: str | None = None
+    template: str = Field(min_length=1)
+    provide_explanation: bool
+    classification_choices: dict[str, float] | None = None
+    column_mapping: dict[str, str] | None = None
+    evaluator_version_id: str | None = None
+    invocation_parameters: InvocationParams | None = None
+    provider_parameters: dict[str, Any] | None = None
+
+
+class AgentCallConfig(RequestBody):
+    """Send each example to an agent behind an endpoint. `input_template` is the JSON body, with `{{column}}`."""
+
+    experiment_type: Annotated[Literal["AGENT_CALL"], AnyCase]
+    integration_id: str
+    input_template: dict[str, Any]
+
+
+def _experiment_type(given: Any) -> str | None:
+    if isinstance(given, dict):
+        kind = cast("dict[str, Any]", given).get("experiment_type")
+    else:
+        kind = getattr(given, "experiment_type", None)
+    return kind.upper() if isinstance(kind, str) else None
+
+
+RunConfiguration = Annotated[
+    Annotated[LlmGenerationConfig, Tag("LLM_GENERATION")]
+    | Annotated[TemplateEvaluationConfig, Tag("TEMPLATE_EVALUATION")]
+    | Annotated[AgentCallConfig, Tag("AGENT_CALL")],
+    Discriminator(
+        _experiment_type,
+        custom_error_type="experiment_type",
+        custom_error_message=f"experiment_type must be one of {', '.join(get_args(ExperimentType))}",
+    ),
+]
+"""One of the three, told by `experiment_type`, in any case."""
+
+RUN_CONFIGURATION: TypeAdapter[LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig] = TypeAdapter(
+    RunConfiguration
+)
+"""Reads a configuration that stands alone."""
