@@ -275,9 +275,13 @@ async def test_an_id_stays_one_part_of_the_path(part: str) -> None:
     assert url.path == f"/v2/spaces/{part}"
 
 
-async def test_a_name_too_long_for_an_address_is_the_callers_to_mend() -> None:
+async def test_what_is_too_long_is_the_callers_to_mend() -> None:
+    client = api(lambda _: httpx.Response(200, json=SPACES))
     with pytest.raises(Invalid, match="too long for an address"):
-        await api(answering(200)).get("/v2/spaces", SpacePage, name="x" * 100_000)
+        await client.get("/v2/spaces", SpacePage, cursor="x" * 100_000)
+    with pytest.raises(Invalid, match="No name has more than 255 characters"):
+        await client.get("/v2/spaces", SpacePage, name="x" * 256)
+    assert (await client.get("/v2/spaces", SpacePage, name="x" * 255)).spaces == []
 
 
 async def test_a_body_and_a_query_leave_out_what_is_not_given() -> None:

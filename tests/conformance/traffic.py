@@ -30,6 +30,7 @@ from arize._generated.api_client.api_client import ApiClient
 from pydantic import BaseModel, TypeAdapter
 
 SHOWN = 3
+LONG = 19
 METHOD = r"method='([A-Z]+)'"
 PROBLEM = "Problem"
 
@@ -99,7 +100,7 @@ def faults(call: dict[str, Any], of: Operation) -> Iterator[str]:
 def unfit(annotation: Any, value: str) -> str | None:
     """Why a query's value is not of this type; None when it is."""
     said = None
-    for read in (value, int(value) if value.isdecimal() else value):
+    for read in (value, int(value) if value.isdecimal() and len(value) < LONG else value):
         try:
             TypeAdapter(annotation).validate_python(read)
         except ValueError as error:

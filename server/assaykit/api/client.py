@@ -20,6 +20,10 @@ DEADLINE_S = 60.0
 """Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
 
 
+LONGEST_NAME = 255
+"""Of a name that is looked for. Source: REST v2, every list's `name`."""
+
+
 def path(*parts: str) -> str:
     """A path of the contract; each part is percent-encoded, so that an id cannot become a path."""
     return "/" + "/".join(percent_encode(part, safe="") for part in parts)
@@ -121,6 +125,8 @@ class Api:
     ) -> httpx.Response:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
+        if len(str(params.get("name", ""))) > LONGEST_NAME:
+            raise Invalid(f"No name has more than {LONGEST_NAME} characters.", "Give one that is there.")
         content = None if body is None else _written(body, method)
         headers = None if content is None else {"content-type": "application/json"}
         try:
