@@ -92,6 +92,14 @@ async def test_a_run_is_followed_to_its_end_and_the_page_with_the_causes_is_name
     assert data.keys() & {"labels", "errors", "skipped"} == set()
 
 
+async def test_of_a_continuous_task_it_is_said_that_ax_does_not_tell_when_it_runs(arize: Caller) -> None:
+    made = await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
+    assert made["schedule"]["worker"] == "Arize AX"
+    text = await arize.read("get_task", task="watch")
+    assert "Runs continuously: AX has a rolling schedule for it and does not tell when." in text
+    await arize.ask("update_task", task="watch", is_continuous=False)
+
+
 async def test_an_integration_is_made_without_a_test_and_its_key_is_sent_itself(stand_in: StandIn) -> None:
     settings = replace(stand_in.settings, environment={"OPENAI_API_KEY": MODEL_KEY})
     async with Client(create_server(settings)) as client:

@@ -190,7 +190,7 @@ async def test_tracing_makes_spans_that_can_be_searched(bench: Bench) -> None:
     ax = bench.ax
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
     await ax.ask("trigger_run", experiment_name="v1", tracing_metadata={"build": 7}, wait=30)
-    found = await ax.ask("search_spans", project="capitals experiments", filter="metadata.build = 7")
+    found = await ax.ask("search_spans", project="capitals experiments", filter="metadata.build = '7'")
     assert len(found["spans"]) == 3
     failed = await ax.ask("search_spans", project="capitals experiments", filter="status_code = 'ERROR'")
     assert [span["input"] for span in failed["spans"]] == ["Q: Capital of Chad?"]
