@@ -18,9 +18,10 @@ logs.configure("error")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How the tests reach the backend."""
+    """How the tests reach the backend, and how long they may take."""
     parser.addoption("--backend", choices=["local", "ax"], default="local", help="ax: engine processes, over HTTP")
     parser.addoption("--record", metavar="FOLDER", help="with --backend ax: write every call down")
+    parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,6 +42,12 @@ def backend(request: pytest.FixtureRequest) -> Generator[None]:
     record = None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
     with Engines(record) as engines, chosen(engines):
         yield
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """Whether heavy checks run in their long size."""
+    return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(scope="session")

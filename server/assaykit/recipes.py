@@ -19,6 +19,7 @@ from assaykit.wire.evaluators import (
     InvocationParams,
     ManagedCodeConfig,
     ManagedEvaluator,
+    ProviderParams,
     StaticParam,
     TemplateConfig,
 )
@@ -32,7 +33,10 @@ KEY_VARIABLES = {"OPEN_AI": "OPENAI_API_KEY", "ANTHROPIC": "ANTHROPIC_API_KEY"}
 """Where the engine looks for a provider's key."""
 
 _NO_MODEL = EvaluatorLlmConfig(
-    ai_integration_id="-", model_name="-", invocation_parameters=InvocationParams(), provider_parameters={}
+    ai_integration_id="-",
+    model_name="-",
+    invocation_parameters=InvocationParams(),
+    provider_parameters=ProviderParams(),
 )
 """Stands in while the rest of a judge is checked: looking for a model comes last."""
 
@@ -172,5 +176,5 @@ async def _llm(here: Session, integration: str | None, model: str | None) -> Eva
         ai_integration_id=chosen.id,
         model_name=wanted,
         invocation_parameters=InvocationParams(temperature=0),
-        provider_parameters={},
+        provider_parameters=ProviderParams(),
     )

@@ -277,6 +277,15 @@ async def test_records_are_looked_for_in_the_last_31_days_unless_a_window_is_giv
     await annotate(rest, project, record(span_id(2), note), **exact)
 
 
+@pytest.mark.parametrize("bound", ["start_time", "end_time"])
+async def test_a_window_does_not_reach_into_the_future(rest: Rest, bound: str) -> None:
+    await configs(rest)
+    project = await rest.door.send(span(1))
+    about = record(span_id(1), {"name": "note", "text": "a"})
+    assert "in the future" in await refused(rest, 400, project, about, **{bound: at(NOW + SECOND)})
+    await annotate(rest, project, about, end_time=at(NOW))
+
+
 async def test_sessions_have_a_shorter_window_and_come_by_the_hundred(rest: Rest) -> None:
     await configs(rest)
     project = await rest.door.send(span(1, ago_ns=8 * DAY, session__id="old"))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -9,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
-from tests.engine.door import KEY, Door, problem_of, span
+from tests.engine.door import KEY, Body, Door, problem_of, span
 
 from assaykit.engine.app import BODY_LIMIT
+from assaykit.engine.store.migrations import HEAD
 
 LISTS = ["spaces", "projects", "datasets", "experiments", "evaluators", "ai-integrations", "tasks"]
 
@@ -52,6 +54,13 @@ async def test_an_unknown_id_of_any_noun_is_named_in_the_404(door: Door) -> None
         assert "'no such id'" in await door.refused(404, "GET", f"/v2/{noun}/no such id")
     assert "'no such id'" in await door.refused(404, "GET", "/v2/task-runs/no such id")
     assert "'no such id'" in await door.refused(404, "GET", "/x/task-runs/no such id/report")
+
+
+async def test_an_id_in_a_path_may_be_percent_encoded(door: Door) -> None:
+    dataset, _ = await door.dataset([{"q": 1}])
+    assert dataset.endswith("=")
+    for encoded in (quote(dataset, safe=""), "".join(f"%{ord(each):02x}" for each in dataset)):
+        assert (await door.get(f"/v2/datasets/{encoded}"))["id"] == dataset
 
 
 async def test_a_wrong_method_is_answered_with_the_right_ones(door: Door) -> None:
@@ -116,8 +125,25 @@ async def test_a_number_that_json_does_not_have_is_refused(door: Door, value: st
     assert value in await door.refused(400, "POST", "/v2/datasets", content=body)
 
 
+@pytest.mark.parametrize(
+    "value", ["1e400", "-1E+400", "[1.5e0999]", "1" * 400, "9" * 5000, "9" * 300 + "e9", "9" * 300 + ".5e9"]
+)
+async def test_a_number_too_large_to_be_kept_is_refused(door: Door, value: str) -> None:
+    body = f'{{"name": "d", "space_id": "{await door.space()}", "examples": [{{"score": {value}}}]}}'
+    detail = await door.refused(400, "POST", "/v2/datasets", content=body)
+    assert "largest number" in detail
+    assert len(detail) < 200
+
+
+async def test_numbers_near_every_limit_are_kept(door: Door) -> None:
+    numbers = [1e308, -1.7976931348623157e308, 5e-324, 2**64, -(10**200), 1e-400]
+    dataset, _ = await door.dataset([{"score": number} for number in numbers])
+    found = (await door.get(f"/v2/datasets/{dataset}/examples"))["examples"]
+    assert [example["score"] for example in found] == numbers
+
+
 async def test_text_may_hold_the_words_that_numbers_may_not_be(door: Door) -> None:
-    _, (example,) = await door.dataset([{"answer": "NaN and Infinity"}])
+    _, (example,) = await door.dataset([{"answer": "NaN, Infinity and 1e400"}])
     assert example
 
 
@@ -159,6 +185,23 @@ async def test_no_moment_is_too_far_away_to_be_asked_for(door: Door, start: str,
     assert (await door.http.post("/v2/spans", json=body)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    [
+        ("POST", "/v2/spans", {}, 200),
+        ("POST", "/v2/traces", {}, 200),
+        ("DELETE", "/v2/spans", {"span_ids": ["x"]}, 200),
+        ("POST", "/v2/spans/annotate", {"annotations": [{"record_id": "x", "values": [{"name": "x"}]}]}, 404),
+    ],
+)
+async def test_a_window_without_a_start_may_end_at_the_first_moment_there_is(
+    door: Door, method: str, path: str, more: Body, status: int
+) -> None:
+    body = {"project_id": await door.send(span(0)), "end_time": "0001-01-01T00:00:00Z", **more}
+    response = await door.http.request(method, path, json=body)
+    assert response.status_code == status, response.text
+
+
 async def test_a_crash_is_a_500_without_its_cause_which_is_logged(door: Door) -> None:
     async def crash(request: Request) -> Response:
         raise RuntimeError("a secret detail")
@@ -175,5 +218,5 @@ async def test_a_crash_is_a_500_without_its_cause_which_is_logged(door: Door) ->
 async def test_the_status_says_where_the_store_is_and_what_it_holds(door: Door) -> None:
     status = await door.get("/x/status")
     assert status == {
-        "home": str(door.engine.home), "schema_version": "0004", "spans": 0, "projects": 0, "running": 0,
+        "home": str(door.engine.home), "schema_version": HEAD, "spans": 0, "projects": 0, "running": 0,
     }  # fmt: skip

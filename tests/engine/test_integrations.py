@@ -57,3 +57,13 @@ async def test_the_key_is_in_no_answer_and_not_in_the_store(home: Path) -> None:
 
 def stored(home: Path) -> bytes:
     return b"".join(path.read_bytes() for path in home.iterdir())
+
+
+async def test_an_integration_is_in_every_space_and_in_no_other(home: Path) -> None:
+    async with opened(home, ENVIRONMENT) as door:
+
+        async def count(**query: str) -> int:
+            return len((await door.get("/v2/ai-integrations", **query))["ai_integrations"])
+
+        assert await count(space_id=await door.space()) == await count(space_name="EFAU") == 1
+        assert await count(space_id="default") == await count(space_name="other") == 0

@@ -1,5 +1,6 @@
 """A store of an older schema is brought up to date with all its rows."""
 
+import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,6 +36,9 @@ ROWS = {
         "metadata": "{}",
         "updated_ns": 5,
     },
+    "datasets": {"n": 2, "id": "ds", "created_ns": 2, "space_id": "sp", "name": "questions", "updated_ns": 3},
+    "dataset_versions": {"n": 3, "id": "dv", "created_ns": 2, "dataset_id": "ds", "name": "v1", "updated_ns": 3},
+    "examples": {"n": 7, "id": "ex", "created_ns": 2, "version_id": "dv", "data": '{"q": 1}', "updated_ns": 3},
     "counters": {"kind": "LlmIntegration", "last": 4},
 }
 """One row of some tables, as schema 0001 holds it."""
@@ -75,3 +79,16 @@ async def test_an_older_integration_still_follows_the_environment(tmp_path: Path
         (found,) = (await rest.get("/v2/ai-integrations"))["ai_integrations"]
     assert (found["id"], found["base_url"]) == ("in", "https://new.example.com")
     assert (found["enable_default_models"], found["function_calling_enabled"]) == (True, True)
+
+
+async def test_examples_of_an_older_store_keep_their_places_and_may_get_further_versions(tmp_path: Path) -> None:
+    old_store(tmp_path / STORE)
+    async with opened(tmp_path) as rest:
+        await rest.create("/v2/datasets/ds/examples", {"examples": [{"q": 2}]})
+        change = {"examples": [{"id": "ex", "q": 3}], "new_version": "second"}
+        await rest.ask("PATCH", "/v2/datasets/ds/examples", change)
+        assert [row["q"] for row in (await rest.get("/v2/datasets/ds/examples"))["examples"]] == [3, 2]
+        before = await rest.get("/v2/datasets/ds/examples", dataset_version_id="dv")
+        assert [row["q"] for row in before["examples"]] == [1, 2]
+    with sqlite3.connect(tmp_path / STORE) as connection:
+        assert [n for (n,) in connection.execute("SELECT n FROM examples ORDER BY n")] == [7, 8, 9, 10]

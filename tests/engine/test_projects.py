@@ -96,3 +96,19 @@ async def test_a_deleted_project_takes_its_spans_tasks_runs_and_verdicts_along(d
     again = await door.send(span(0))
     assert [row["evaluations"] for row in await door.spans(again)] == [[]]
     await door.refused(404, "POST", "/v2/tasks", json=task_body(evaluator, project_id=project))
+
+
+async def test_every_project_is_one_of_an_application(door: Door) -> None:
+    await make(door, "shop")
+
+    async def names(kind: str) -> list[str]:
+        return [row["name"] for row in (await door.get("/v2/projects", project_type=kind))["projects"]]
+
+    assert await names("APPLICATION") == await names("application") == ["shop"]
+    assert await names("HARNESS") == await names("EXPERIMENT") == []
+    assert "HARNESS" in await door.refused(400, "GET", "/v2/projects", params={"project_type": "OTHER"})
+
+
+@pytest.mark.parametrize("noun", ["projects", "datasets", "prompts", "ai-integrations", "annotation-configs"])
+async def test_a_name_of_nothing_but_white_space_is_refused(door: Door, noun: str) -> None:
+    assert "name: this is blank" in await door.refused(400, "POST", f"/v2/{noun}", json={"name": " \t"})

@@ -85,6 +85,11 @@ async def test_the_furthest_times_are_a_window_of_everything(door: Door) -> None
     assert run["num_successes"] == len(await scored(door, project)) == 2
 
 
+async def test_a_first_window_that_ends_at_the_first_moment_there_is_holds_nothing(door: Door) -> None:
+    _, task = await spans_and_task(door, 4)
+    assert (await door.run(task, data_end_time="0001-01-01T00:00:00Z"))["status"] == "CANCELLED"
+
+
 async def test_a_window_that_ends_before_it_starts_is_refused(door: Door) -> None:
     _, task = await spans_and_task(door, 4)
     body = {"data_start_time": "2026-01-01T00:00:00Z", "data_end_time": "2025-01-01T00:00:00Z"}

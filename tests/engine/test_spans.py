@@ -203,3 +203,10 @@ async def test_an_export_may_be_compressed_and_is_answered_in_its_own_format(doo
     response = await door.http.post("/v1/traces", content=b"", headers={"content-type": "application/x-protobuf"})
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["content-type"] == "application/x-protobuf"
+
+
+@pytest.mark.parametrize("which", ["included_columns", "excluded_columns"])
+@pytest.mark.parametrize("columns", [[], [""], ["name"] * 1001])
+async def test_columns_have_names_and_are_a_thousand_at_most(door: Door, which: str, columns: list[str]) -> None:
+    body = {"project_id": await door.send(span(0)), which: columns}
+    assert which in await door.refused(400, "POST", "/v2/spans", json=body)

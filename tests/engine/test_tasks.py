@@ -241,3 +241,7 @@ async def test_a_deleted_task_is_gone_with_its_runs_and_the_verdicts_stay(door: 
     await door.refused(404, "GET", f"/v2/task-runs/{run['id']}")
     assert [verdict["label"] for verdict in (await door.spans(project))[0]["evaluations"]] == ["contains"]
     assert await door.task(evaluator, project_id=project) != task
+
+
+async def test_a_type_that_no_task_has_is_a_400(door: Door) -> None:
+    assert "CODE_EVALUATION" in await door.refused(400, "GET", "/v2/tasks", params={"type": "CODE"})

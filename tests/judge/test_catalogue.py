@@ -3,10 +3,13 @@ import pytest
 from assaykit.judge import catalogue, templates
 from assaykit.judge.catalogue import Judge
 from assaykit.judge.score import check
-from assaykit.wire.evaluators import EvaluatorLlmConfig, InvocationParams, TemplateConfig
+from assaykit.wire.evaluators import EvaluatorLlmConfig, InvocationParams, ProviderParams, TemplateConfig
 
 LLM = EvaluatorLlmConfig(
-    ai_integration_id="i", model_name="m", invocation_parameters=InvocationParams(), provider_parameters={}
+    ai_integration_id="i",
+    model_name="m",
+    invocation_parameters=InvocationParams(),
+    provider_parameters=ProviderParams(),
 )
 NAMES = "completeness correctness groundedness hallucination refusal relevance tone toxicity"
 

@@ -21,12 +21,16 @@ from assaykit.wire.evaluators import (
     EvaluatorLlmConfig,
     InvocationParams,
     ManagedCodeConfig,
+    ProviderParams,
     TemplateConfig,
 )
 
 REFUSALS = Path(__file__).parents[2] / "../shared/data/refusals/completions_gpt4.csv"
 LLM = EvaluatorLlmConfig(
-    ai_integration_id="i", model_name="judge-1", invocation_parameters=InvocationParams(), provider_parameters={}
+    ai_integration_id="i",
+    model_name="judge-1",
+    invocation_parameters=InvocationParams(),
+    provider_parameters=ProviderParams(),
 )
 CODE = CustomCodeConfig(type="CUSTOM", name="mine", code="class Mine: ...", variables=["output"])
 SAME = ManagedCodeConfig(type="MANAGED", name="same", managed_evaluator="EXACT_MATCH", variables=["output", "expected"])

@@ -4,6 +4,7 @@ import pytest
 from tests.caller import Caller, serving
 
 from assaykit import __version__
+from assaykit.engine.store.migrations import HEAD
 from assaykit.settings import Settings
 
 
@@ -14,7 +15,7 @@ async def test_a_fresh_installation_has_the_default_space_and_says_what_to_do_fi
         "backend": ax.settings.backend,
         "spaces": ["default"],
         "integrations": [],
-        "store": {"schema_version": "0004", "spans": 0, "projects": 0, "running": 0},
+        "store": {"schema_version": HEAD, "spans": 0, "projects": 0, "running": 0},
     }
     text = await ax.read("get_status")
     assert "assaykit demo" in text

@@ -1,9 +1,12 @@
 """From an exception to an error body (RFC 9457), in one place."""
 
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from assaykit.errors import AssayError, Invalid
+from assaykit.errors import AssayError, Invalid, Unavailable
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -20,9 +23,37 @@ class TooLarge(Invalid):
     status = 413
 
 
-def problem(status: int, title: str, detail: str, instance: str, following: str = "") -> Response:
+class NotDeleted(Unavailable):
+    """A batch of deletes that could not be carried out; the body lists the ids, for the request can be sent again."""
+
+    def __init__(self, cause: Unavailable, noun: str, ids: Sequence[str]) -> None:
+        super().__init__(f"{cause.message} Nothing was deleted.", cause.next)
+        self.lists = {f"deleted_{noun}_ids": list[str](), f"not_deleted_{noun}_ids": list(dict.fromkeys(ids))}
+
+
+@contextmanager
+def listing_undeleted(noun: str, ids: Sequence[str]) -> Generator[None]:
+    """Have a delete of all these ids or none say so where it fails.
+
+    Raises:
+        NotDeleted: the store could not be used.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise NotDeleted(error, noun, ids) from error
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    instance: str,
+    following: str = "",
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> Response:
     """One error body. `following`, the next step, closes the detail and stands alone under `next` too."""
-    body = {
+    body: dict[str, object] = {
         "title": title,
         "status": status,
         "type": "about:blank",
@@ -31,6 +62,7 @@ def problem(status: int, title: str, detail: str, instance: str, following: str 
     }
     if following:
         body["next"] = following
+    body |= lists or {}
     return JSONResponse(body, status_code=status, media_type=PROBLEM_JSON)
 
 
@@ -38,7 +70,8 @@ async def explain(request: Request, error: Exception) -> Response:
     """The body for an error of ours: what is wrong and what to do next."""
     if not isinstance(error, AssayError):
         raise error
-    response = problem(error.status, type(error).__name__, error.message, request.url.path, error.next)
+    lists = error.lists if isinstance(error, NotDeleted) else None
+    response = problem(error.status, type(error).__name__, error.message, request.url.path, error.next, lists)
     if error.status == 401:  # noqa: PLR2004
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -1,6 +1,8 @@
 """What a route needs from a request: the engine, a checked body, a page, and an answer."""
 
 import json
+import math
+import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +11,7 @@ from starlette.responses import Response
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.pages import Slice
+from assaykit.errors import quote
 from assaykit.wire.bodies import ReplyBody
 from assaykit.wire.validation import describe
 
@@ -19,6 +22,10 @@ T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
+_MAYBE_NO_NUMBER = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{200}")
+"""Cheap, and in nearly no body: the few that have it are read once more. The largest number has 309 digits."""
+
+_SHOWN = 40
 _DIGITS = 10
 """More than any limit has; Python refuses to read thousands of them."""
 
@@ -37,7 +44,7 @@ async def body(request: Request, model: type[T]) -> T:
     """
     raw = await request.body()
     try:
-        _refuse_nan(raw)
+        _refuse_no_number(raw)
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
         known = model.model_fields
@@ -74,13 +81,23 @@ def gone() -> Response:
     return Response(status_code=204)
 
 
-def _refuse_nan(raw: bytes) -> None:
-    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them."""
-    if b"NaN" in raw or b"Infinity" in raw:
+def _refuse_no_number(raw: bytes) -> None:
+    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them.
+
+    The same is true of what only becomes infinite when it is read, as 1e400 does.
+    """
+    if _MAYBE_NO_NUMBER.search(raw):
         try:
-            json.loads(raw, parse_constant=_no_json)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            json.loads(raw, parse_constant=_no_json, parse_float=_finite, parse_int=_finite)
+        except (ValueError, RecursionError):
             return  # the model says what is wrong
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Malformed(f"{quote(digits, _SHOWN)} is beyond the largest number.", "Send null for a missing number.")
+    return number
 
 
 def _no_json(name: str) -> NoReturn:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from assaykit.judge.verdicts import Unscored
-from assaykit.wire.evaluators import InvocationParams
+from assaykit.wire.invocation import InvocationParams, ToolConfig
 from assaykit.wire.prompts import LlmMessage, ToolCall
-from assaykit.wire.run_configurations import ToolConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _converse(endpoint: Endpoint, conversation: Conversation) -> dict[str, Any]:
     params = endpoint.params.model_dump(exclude_none=True, exclude={"response_format", "tool_config"})
     body = {"model": endpoint.model, "messages": [_message(one) for one in conversation.messages], **params}
     if (wanted := endpoint.params.response_format) is not None:
-        body["response_format"] = {**wanted, "type": str(wanted.get("type") or "text").lower()}
+        body["response_format"] = wanted.model_dump(exclude_none=True) | {"type": (wanted.type or "TEXT").lower()}
     return {**body, **(conversation.tools.model_dump(exclude_none=True) if conversation.tools else {})}
 
 

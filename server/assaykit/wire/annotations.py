@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.evaluators import Direction, Granularity
 
 ConfigType = Literal["CATEGORICAL", "CONTINUOUS", "FREEFORM"]
@@ -39,7 +39,7 @@ class CreateAnnotationConfigRequest(RequestBody):
     direction is NONE unless given.
     """
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     space_id: str
     annotation_config_type: Annotated[ConfigType, AnyCase]
     values: Values | None = None
@@ -64,7 +64,7 @@ class UpdateAnnotationConfigRequest(RequestBody):
     """
 
     annotation_config_type: Annotated[ConfigType, AnyCase]
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: Name | None = None
     values: Values | None = None
     minimum_score: Score | None = None
     maximum_score: Score | None = None

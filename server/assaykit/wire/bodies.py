@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 class RequestBody(BaseModel):
@@ -47,7 +47,12 @@ def rfc3339(moment: datetime) -> str:
     return _as_utc(moment).isoformat().replace("+00:00", "Z")
 
 
-Timestamp = Annotated[datetime, AfterValidator(_as_utc), PlainSerializer(rfc3339, when_used="json")]
+Timestamp = Annotated[
+    datetime,
+    AfterValidator(_as_utc),
+    PlainSerializer(rfc3339, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """RFC 3339 with `Z` going out; an offset is honoured coming in, and a naive time is read as UTC."""
 
 
@@ -57,6 +62,16 @@ def _upper(value: Any) -> Any:
 
 AnyCase = BeforeValidator(_upper)
 """Marks an enum whose lower-case spelling (SDKs before 8.40) is accepted on input."""
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("this is blank")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_not_blank)]
+"""What a thing is called: 1 to 255 characters that are not all white space."""
 
 
 Row = TypeVar("Row")

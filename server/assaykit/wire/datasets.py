@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import Name, OpenBody, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.spans import Annotation
 
 ROWS_PER_REQUEST = 1000
@@ -86,7 +86,7 @@ class ExamplePage(Page[DatasetExample]):
 class CreateDatasetRequest(RequestBody):
     """Source: `POST /v2/datasets`; 1 to 1,000 examples with at least one field each."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     space_id: str
     examples: Examples
 
@@ -100,7 +100,24 @@ class InsertDatasetExamplesRequest(RequestBody):
 class UpdateDatasetRequest(RequestBody):
     """Source: `PATCH /v2/datasets/{dataset_id}`."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
+
+
+class UpdateDatasetExampleInput(OpenBody):
+    """New values of some columns of one example; the columns that are not named stay."""
+
+    id: Annotated[str, Field(min_length=1)]
+
+
+class UpdateDatasetExamplesRequest(RequestBody):
+    """Changes examples by id; ids that the version does not have are passed over.
+
+    In place, or in a copy of the version named `new_version` when that is given and not empty; the copy's examples
+    keep their ids. Source: `PATCH /v2/datasets/{dataset_id}/examples`.
+    """
+
+    examples: Annotated[list[UpdateDatasetExampleInput], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
+    new_version: Annotated[str, Field(max_length=255)] | None = None
 
 
 class SearchDatasetExamplesRequest(RequestBody):

@@ -1,11 +1,12 @@
 """Evaluators and their versions: LLM judges and code evaluators. Source: REST v2 `/v2/evaluators`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.invocation import InvocationParams, ProviderParams
 
 EvaluatorType = Literal["TEMPLATE", "CODE", "HARNESS", "REMOTE"]
 Granularity = Literal["SPAN", "TRACE", "SESSION"]
@@ -22,32 +23,13 @@ CommitMessage = Annotated[str, Field(min_length=1, max_length=1000)]
 ColumnName = Annotated[str, Field(pattern=COLUMN_NAME, max_length=255)]
 
 
-class InvocationParams(RequestBody):
-    """How the model is called; what is not given is not sent."""
-
-    temperature: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    stop: list[str] | None = None
-    top_k: int | None = None
-    response_format: dict[str, Any] | None = None
-    tool_config: dict[str, Any] | None = None
-    thinking_level: str | None = None
-    thinking_budget: int | None = None
-    reasoning_effort: str | None = None
-    verbosity: str | None = None
-
-
 class EvaluatorLlmConfig(RequestBody):
     """Which model judges. `ai_integration_id` names the integration that holds the credentials."""
 
     ai_integration_id: str
     model_name: str
     invocation_parameters: InvocationParams
-    provider_parameters: dict[str, Any]
+    provider_parameters: ProviderParams
 
 
 class TemplateConfig(RequestBody):
@@ -139,7 +121,7 @@ class CreateEvaluatorRequest(RequestBody):
     """`type` and the config inside `version` must agree. Source: `POST /v2/evaluators`."""
 
     space_id: str
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     description: str | None = None
     type: Annotated[EvaluatorType, AnyCase]
     version: CreateVersionRequest
@@ -148,8 +130,25 @@ class CreateEvaluatorRequest(RequestBody):
 class UpdateEvaluatorRequest(RequestBody):
     """At least one field; null takes the description away. Source: `PATCH /v2/evaluators/{evaluator_id}`."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: Name | None = None
     description: str | None = None
+
+
+class DeleteEvaluatorVersionsRequest(RequestBody):
+    """Which versions go for good; an id that is there twice counts once.
+
+    Source: `DELETE /v2/evaluators/{evaluator_id}/versions`.
+    """
+
+    version_ids: Annotated[list[str], Field(min_length=1, max_length=100)]
+
+
+class DeleteEvaluatorVersionsResponse(ReplyBody):
+    """What was deleted; the others are no versions of that evaluator."""
+
+    completed: bool | None = None
+    deleted_version_ids: list[str] = []
+    not_deleted_version_ids: list[str] = []
 
 
 class EvaluatorVersion(ReplyBody):

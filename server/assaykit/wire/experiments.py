@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assaykit.wire.bodies import OpenBody, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import Name, OpenBody, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.spans import Annotation
 
@@ -77,7 +77,7 @@ Runs = Annotated[list[ExperimentRunInput], Field(min_length=1, max_length=ROWS_P
 class CreateExperimentRequest(RequestBody):
     """Exactly one of `dataset_id` and `space_id`. Source: `POST /v2/experiments`; 1 to 1,000 runs."""
 
-    name: str = Field(min_length=1, max_length=255, pattern=r'^[^"\\]+$')
+    name: Annotated[Name, Field(pattern=r'^[^"\\]+$')]
     dataset_id: str | None = None
     space_id: str | None = None
     experiment_runs: Runs

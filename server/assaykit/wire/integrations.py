@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 
 Provider = Literal[
     "OPEN_AI", "AZURE_OPEN_AI", "AWS_BEDROCK", "VERTEX_AI", "ANTHROPIC", "CUSTOM", "NVIDIA_NIM", "GEMINI",
@@ -27,6 +27,13 @@ AnySpelling = BeforeValidator(_spelled)
 AuthType = Annotated[Literal["DEFAULT", "PROXY_WITH_HEADERS", "BEARER_TOKEN", "OAUTH2_CLIENT_CREDENTIALS"], AnyCase]
 
 
+class Scoping(RequestBody):
+    """A space or an organization that an integration serves; without any it serves all."""
+
+    organization_id: str | None = None
+    space_id: str | None = None
+
+
 class CreateAiIntegrationRequest(RequestBody):
     """A new integration. Source: `POST /v2/ai-integrations`.
 
@@ -34,7 +41,7 @@ class CreateAiIntegrationRequest(RequestBody):
     `keyring:NAME`, alone.
     """
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     provider: Annotated[Provider, AnySpelling]
     api_key: str | None = Field(default=None, repr=False)
     base_url: str | None = None
@@ -44,7 +51,7 @@ class CreateAiIntegrationRequest(RequestBody):
     function_calling_enabled: bool | None = None
     auth_type: AuthType | None = None
     provider_metadata: dict[str, Any] | None = None
-    scopings: list[dict[str, Any]] | None = None
+    scopings: list[Scoping] | None = None
 
 
 class UpdateAiIntegrationRequest(RequestBody):
@@ -53,7 +60,7 @@ class UpdateAiIntegrationRequest(RequestBody):
     Null takes away the key, the base URL, the headers or the provider's metadata; `model_names` is replaced whole.
     """
 
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: Name | None = None
     provider: Annotated[Provider | None, AnySpelling] = None
     api_key: str | None = Field(default=None, repr=False)
     base_url: str | None = None
@@ -63,7 +70,7 @@ class UpdateAiIntegrationRequest(RequestBody):
     function_calling_enabled: bool | None = None
     auth_type: AuthType | None = None
     provider_metadata: dict[str, Any] | None = None
-    scopings: list[dict[str, Any]] | None = None
+    scopings: list[Scoping] | None = None
 
 
 class AiIntegration(ReplyBody):

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
-
-from assaykit.wire.bodies import Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 
 ProjectType = Literal["APPLICATION", "HARNESS", "EXPERIMENT"]
 
@@ -34,11 +32,11 @@ class ProjectPage(Page[Project]):
 class CreateProjectRequest(RequestBody):
     """Source: `POST /v2/projects`."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     space_id: str
 
 
 class UpdateProjectRequest(RequestBody):
     """Source: `PATCH /v2/projects/{project_id}`."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name

@@ -1,13 +1,13 @@
 """Prompts, their immutable versions, and the labels that point at versions. Source: REST v2 `/v2/prompts`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
-from assaykit.wire.evaluators import InvocationParams
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.integrations import AnySpelling
+from assaykit.wire.invocation import InvocationParams, ProviderParams
 
 MessageRole = Literal["USER", "ASSISTANT", "SYSTEM", "TOOL"]
 InputVariableFormat = Literal["F_STRING", "MUSTACHE", "NONE"]
@@ -50,14 +50,14 @@ class CreatePromptVersionRequest(RequestBody):
     model: str | None = None
     messages: list[LlmMessage] = Field(min_length=1)
     invocation_params: InvocationParams | None = None
-    provider_params: dict[str, Any] | None = None
+    provider_params: ProviderParams | None = None
 
 
 class CreatePromptRequest(RequestBody):
     """A prompt with its first version. Source: `POST /v2/prompts`; the name cannot be changed later."""
 
     space_id: str
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     description: str | None = None
     version: CreatePromptVersionRequest
 
@@ -89,7 +89,7 @@ class PromptVersion(ReplyBody):
     provider: Annotated[LlmProvider | None, AnySpelling] = None
     model: str | None = None
     invocation_params: InvocationParams | None = None
-    provider_params: dict[str, Any] | None = None
+    provider_params: ProviderParams | None = None
     created_at: Timestamp | None = None
     labels: list[str] = []
 

@@ -5,17 +5,10 @@ from typing import Annotated, Any, Literal, cast, get_args
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from assaykit.wire.bodies import AnyCase, RequestBody
-from assaykit.wire.evaluators import InvocationParams
+from assaykit.wire.invocation import InvocationParams, ToolConfig
 from assaykit.wire.prompts import InputVariableFormat, LlmMessage
 
 ExperimentType = Literal["LLM_GENERATION", "TEMPLATE_EVALUATION", "AGENT_CALL"]
-
-
-class ToolConfig(RequestBody):
-    """The tools a model may call, each as its provider writes it, and whether it must."""
-
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: Any = None
 
 
 class LlmGenerationConfig(RequestBody):

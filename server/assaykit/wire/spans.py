@@ -13,7 +13,7 @@ SpanKind = Literal[
 ]  # fmt: skip
 SpanStatusCode = Literal["OK", "ERROR", "UNSET"]
 
-Columns = Annotated[list[str], Field(min_length=1, max_length=1000)]
+Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=1000)]
 
 
 class SpanContext(ReplyBody):

@@ -4,16 +4,19 @@ from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.routes.spans import window
 from assaykit.engine.store import annotation_batches, annotation_configs
+from assaykit.engine.store.times import nanoseconds
 from assaykit.wire.annotations import (
     SESSIONS_PER_REQUEST,
     AnnotateRecordsRequest,
     AnnotateSpansRequest,
+    AnnotationConfig,
+    AnnotationConfigPage,
     CreateAnnotationConfigRequest,
     UpdateAnnotationConfigRequest,
 )
@@ -73,6 +76,8 @@ async def annotate_spans(request: Request) -> Response:
     here = engine(request)
     widest = WIDEST_FOR_SESSIONS if sessions else WIDEST
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), widest)
+    if max(nanoseconds(wanted.start_time) or 0, nanoseconds(wanted.end_time) or 0) > here.clock.now_ns():
+        raise Malformed("The window lies in the future.", "Leave end_time out to reach as far as now.")
     if within.end_ns - within.start_ns > widest.total_seconds() * 1_000_000_000 + 999:
         raise Malformed(
             f"The window is wider than {widest.days} days.", "Annotate in several requests, one for each stretch."
@@ -106,12 +111,26 @@ def _accepted() -> Response:
 
 
 routes = [
-    Route("/v2/annotation-configs", list_configs),
-    Route("/v2/annotation-configs", create_config, methods=["POST"]),
-    Route("/v2/annotation-configs/{config_id}", get_config),
-    Route("/v2/annotation-configs/{config_id}", update_config, methods=["PATCH"]),
-    Route("/v2/annotation-configs/{config_id}", delete_config, methods=["DELETE"]),
-    Route("/v2/spans/annotate", annotate_spans, methods=["POST"]),
-    Route("/v2/experiments/{experiment_id}/runs/annotate", annotate_runs, methods=["POST"]),
-    Route("/v2/datasets/{dataset_id}/examples/annotate", annotate_examples, methods=["POST"]),
+    Operation("/v2/annotation-configs", list_configs, gives=AnnotationConfigPage, query=NAMED),
+    Operation(
+        "/v2/annotation-configs",
+        create_config,
+        "POST",
+        takes=CreateAnnotationConfigRequest,
+        gives=AnnotationConfig,
+        refuses=(409,),
+    ),
+    Operation("/v2/annotation-configs/{config_id}", get_config, gives=AnnotationConfig),
+    Operation(
+        "/v2/annotation-configs/{config_id}",
+        update_config,
+        "PATCH",
+        takes=UpdateAnnotationConfigRequest,
+        gives=AnnotationConfig,
+        refuses=(409,),
+    ),
+    Operation("/v2/annotation-configs/{config_id}", delete_config, "DELETE"),
+    Operation("/v2/spans/annotate", annotate_spans, "POST", takes=AnnotateSpansRequest),
+    Operation("/v2/experiments/{experiment_id}/runs/annotate", annotate_runs, "POST", takes=AnnotateRecordsRequest),
+    Operation("/v2/datasets/{dataset_id}/examples/annotate", annotate_examples, "POST", takes=AnnotateRecordsRequest),
 ]

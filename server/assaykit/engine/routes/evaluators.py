@@ -3,8 +3,8 @@
 from pydantic import RootModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import evaluators
@@ -14,8 +14,15 @@ from assaykit.wire.evaluators import (
     CreateEvaluatorRequest,
     CreateTemplateVersionRequest,
     CreateVersionRequest,
+    DeleteEvaluatorVersionsRequest,
+    DeleteEvaluatorVersionsResponse,
+    Evaluator,
+    EvaluatorPage,
     EvaluatorTemplate,
     EvaluatorTemplates,
+    EvaluatorVersion,
+    EvaluatorVersionPage,
+    EvaluatorWithVersion,
     UpdateEvaluatorRequest,
 )
 
@@ -49,7 +56,7 @@ async def create_evaluator(request: Request) -> Response:
 async def get_evaluator(request: Request) -> Response:
     """`GET /v2/evaluators/{evaluator_id}`, with the version named by `version_id` or the newest."""
     wanted = request.path_params["evaluator_id"]
-    version_id = request.query_params.get("version_id")
+    version_id = request.query_params.get("version_id") or None
     return answer(await engine(request).database.read(evaluators.get, wanted, version_id))
 
 
@@ -78,6 +85,14 @@ async def list_versions(request: Request) -> Response:
     """`GET /v2/evaluators/{evaluator_id}/versions`."""
     target = request.path_params["evaluator_id"]
     return answer(await engine(request).database.read(evaluators.version_page, target, page(request)))
+
+
+async def delete_versions(request: Request) -> Response:
+    """`DELETE /v2/evaluators/{evaluator_id}/versions`: at most 100 by id, never the last one."""
+    wanted = await body(request, DeleteEvaluatorVersionsRequest)
+    here = engine(request)
+    target = request.path_params["evaluator_id"]
+    return answer(await here.database.write(evaluators.delete_versions, target, wanted.version_ids, here.clock))
 
 
 async def get_version(request: Request) -> Response:
@@ -119,13 +134,42 @@ def _check(wanted: CreateVersionRequest) -> None:
 
 
 routes = [
-    Route("/v2/evaluators", list_evaluators),
-    Route("/v2/evaluators", create_evaluator, methods=["POST"]),
-    Route("/v2/evaluators/{evaluator_id}", get_evaluator),
-    Route("/v2/evaluators/{evaluator_id}", update_evaluator, methods=["PATCH"]),
-    Route("/v2/evaluators/{evaluator_id}", delete_evaluator, methods=["DELETE"]),
-    Route("/v2/evaluators/{evaluator_id}/versions", list_versions),
-    Route("/v2/evaluators/{evaluator_id}/versions", create_version, methods=["POST"]),
-    Route("/v2/evaluator-versions/{version_id}", get_version),
-    Route("/v2/evaluator-templates", list_templates),
+    Operation("/v2/evaluators", list_evaluators, gives=EvaluatorPage, query=NAMED),
+    Operation(
+        "/v2/evaluators",
+        create_evaluator,
+        "POST",
+        takes=CreateEvaluatorRequest,
+        gives=EvaluatorWithVersion,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/evaluators/{evaluator_id}", get_evaluator, gives=EvaluatorWithVersion, query=("version_id",)),
+    Operation(
+        "/v2/evaluators/{evaluator_id}",
+        update_evaluator,
+        "PATCH",
+        takes=UpdateEvaluatorRequest,
+        gives=Evaluator,
+        refuses=(409,),
+    ),
+    Operation("/v2/evaluators/{evaluator_id}", delete_evaluator, "DELETE", refuses=(409,)),
+    Operation("/v2/evaluators/{evaluator_id}/versions", list_versions, gives=EvaluatorVersionPage),
+    Operation(
+        "/v2/evaluators/{evaluator_id}/versions",
+        create_version,
+        "POST",
+        takes=CreateVersionRequest,
+        gives=EvaluatorVersion,
+        refuses=(501,),
+    ),
+    Operation(
+        "/v2/evaluators/{evaluator_id}/versions",
+        delete_versions,
+        "DELETE",
+        takes=DeleteEvaluatorVersionsRequest,
+        gives=DeleteEvaluatorVersionsResponse,
+        refuses=(409,),
+    ),
+    Operation("/v2/evaluator-versions/{version_id}", get_version, gives=EvaluatorVersion),
+    Operation("/v2/evaluator-templates", list_templates, gives=EvaluatorTemplates),
 ]

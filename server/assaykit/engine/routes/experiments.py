@@ -2,12 +2,19 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import experiments
-from assaykit.wire.experiments import CreateExperimentRequest, InsertExperimentRunsRequest
+from assaykit.wire.experiments import (
+    CreateExperimentRequest,
+    Experiment,
+    ExperimentPage,
+    ExperimentRunPage,
+    ExperimentWithRunIds,
+    InsertExperimentRunsRequest,
+)
 
 RUNS_PER_PAGE = 500
 
@@ -64,10 +71,23 @@ async def append_runs(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/experiments", list_experiments),
-    Route("/v2/experiments", create_experiment, methods=["POST"]),
-    Route("/v2/experiments/{experiment_id}", get_experiment),
-    Route("/v2/experiments/{experiment_id}", delete_experiment, methods=["DELETE"]),
-    Route("/v2/experiments/{experiment_id}/runs", list_runs),
-    Route("/v2/experiments/{experiment_id}/runs", append_runs, methods=["POST"]),
+    Operation("/v2/experiments", list_experiments, gives=ExperimentPage, query=("dataset_id", "space_id", "name")),
+    Operation(
+        "/v2/experiments",
+        create_experiment,
+        "POST",
+        takes=CreateExperimentRequest,
+        gives=ExperimentWithRunIds,
+        refuses=(409,),
+    ),
+    Operation("/v2/experiments/{experiment_id}", get_experiment, gives=Experiment),
+    Operation("/v2/experiments/{experiment_id}", delete_experiment, "DELETE"),
+    Operation("/v2/experiments/{experiment_id}/runs", list_runs, gives=ExperimentRunPage, most=RUNS_PER_PAGE),
+    Operation(
+        "/v2/experiments/{experiment_id}/runs",
+        append_runs,
+        "POST",
+        takes=InsertExperimentRunsRequest,
+        gives=ExperimentWithRunIds,
+    ),
 ]

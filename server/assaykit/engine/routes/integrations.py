@@ -2,12 +2,17 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import integrations
-from assaykit.wire.integrations import CreateAiIntegrationRequest, UpdateAiIntegrationRequest
+from assaykit.wire.integrations import (
+    AiIntegration,
+    AiIntegrationPage,
+    CreateAiIntegrationRequest,
+    UpdateAiIntegrationRequest,
+)
 
 CLEARABLE = {"api_key", "base_url", "headers", "provider_metadata"}
 """What null takes away; the other fields cannot be null."""
@@ -16,8 +21,17 @@ CLEARABLE = {"api_key", "base_url", "headers", "provider_metadata"}
 async def list_integrations(request: Request) -> Response:
     """`GET /v2/ai-integrations`."""
     here = engine(request)
-    name = request.query_params.get("name")
-    return answer(await here.database.read(integrations.page, name, page(request), here.environment))
+    asked = request.query_params
+    return answer(
+        await here.database.read(
+            integrations.page,
+            space_id=asked.get("space_id"),
+            space_name=asked.get("space_name"),
+            name=asked.get("name"),
+            at=page(request),
+            environment=here.environment,
+        )
+    )
 
 
 async def create_integration(request: Request) -> Response:
@@ -54,9 +68,23 @@ async def delete_integration(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/ai-integrations", list_integrations),
-    Route("/v2/ai-integrations", create_integration, methods=["POST"]),
-    Route("/v2/ai-integrations/{integration_id}", get_integration),
-    Route("/v2/ai-integrations/{integration_id}", update_integration, methods=["PATCH"]),
-    Route("/v2/ai-integrations/{integration_id}", delete_integration, methods=["DELETE"]),
+    Operation("/v2/ai-integrations", list_integrations, gives=AiIntegrationPage, query=("name",)),
+    Operation(
+        "/v2/ai-integrations",
+        create_integration,
+        "POST",
+        takes=CreateAiIntegrationRequest,
+        gives=AiIntegration,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/ai-integrations/{integration_id}", get_integration, gives=AiIntegration),
+    Operation(
+        "/v2/ai-integrations/{integration_id}",
+        update_integration,
+        "PATCH",
+        takes=UpdateAiIntegrationRequest,
+        gives=AiIntegration,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/ai-integrations/{integration_id}", delete_integration, "DELETE", refuses=(409,)),
 ]

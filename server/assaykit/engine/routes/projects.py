@@ -1,23 +1,30 @@
 """REST routes of projects."""
 
+from typing import cast, get_args
+
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
+from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import projects
-from assaykit.wire.projects import CreateProjectRequest, UpdateProjectRequest
+from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType, UpdateProjectRequest
 
 
 async def list_projects(request: Request) -> Response:
     """`GET /v2/projects`."""
     asked = request.query_params
+    kind = (asked.get("project_type") or "").upper() or None
+    if kind is not None and kind not in get_args(ProjectType):
+        raise Malformed(f"project_type must be one of {', '.join(get_args(ProjectType))}.")
     return answer(
         await engine(request).database.read(
             projects.page,
             space_id=asked.get("space_id"),
             space_name=asked.get("space_name"),
             name=asked.get("name"),
+            kind=cast("ProjectType | None", kind),
             at=page(request),
         )
     )
@@ -49,9 +56,16 @@ async def delete_project(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/projects", list_projects),
-    Route("/v2/projects", create_project, methods=["POST"]),
-    Route("/v2/projects/{project_id}", get_project),
-    Route("/v2/projects/{project_id}", rename_project, methods=["PATCH"]),
-    Route("/v2/projects/{project_id}", delete_project, methods=["DELETE"]),
+    Operation("/v2/projects", list_projects, gives=ProjectPage, query=(*NAMED, "project_type")),
+    Operation("/v2/projects", create_project, "POST", takes=CreateProjectRequest, gives=Project, refuses=(409,)),
+    Operation("/v2/projects/{project_id}", get_project, gives=Project),
+    Operation(
+        "/v2/projects/{project_id}",
+        rename_project,
+        "PATCH",
+        takes=UpdateProjectRequest,
+        gives=Project,
+        refuses=(409,),
+    ),
+    Operation("/v2/projects/{project_id}", delete_project, "DELETE"),
 ]

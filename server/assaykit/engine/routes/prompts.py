@@ -2,14 +2,19 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import prompts
 from assaykit.wire.prompts import (
     CreatePromptRequest,
     CreatePromptVersionRequest,
+    Prompt,
+    PromptPage,
+    PromptVersion,
+    PromptVersionPage,
+    PromptWithVersion,
     SetPromptVersionLabelsRequest,
     UpdatePromptRequest,
 )
@@ -39,7 +44,7 @@ async def create_prompt(request: Request) -> Response:
 async def get_prompt(request: Request) -> Response:
     """`GET /v2/prompts/{prompt_id}`, with the version named by `version_id` or `label`, or the newest."""
     asked = request.query_params
-    version_id, label = asked.get("version_id"), asked.get("label")
+    version_id, label = asked.get("version_id") or None, asked.get("label") or None
     if version_id is not None and label is not None:
         raise Malformed("version_id and label exclude each other.", "Give one of them.")
     wanted = request.path_params["prompt_id"]
@@ -101,15 +106,27 @@ async def remove_label(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/prompts", list_prompts),
-    Route("/v2/prompts", create_prompt, methods=["POST"]),
-    Route("/v2/prompts/{prompt_id}", get_prompt),
-    Route("/v2/prompts/{prompt_id}", update_prompt, methods=["PATCH"]),
-    Route("/v2/prompts/{prompt_id}", delete_prompt, methods=["DELETE"]),
-    Route("/v2/prompts/{prompt_id}/versions", list_versions),
-    Route("/v2/prompts/{prompt_id}/versions", create_version, methods=["POST"]),
-    Route("/v2/prompts/{prompt_id}/labels/{label_name}", get_labelled),
-    Route("/v2/prompt-versions/{version_id}", get_version),
-    Route("/v2/prompt-versions/{version_id}/labels", set_labels, methods=["PUT"]),
-    Route("/v2/prompt-versions/{version_id}/labels/{label_name}", remove_label, methods=["DELETE"]),
+    Operation("/v2/prompts", list_prompts, gives=PromptPage, query=NAMED),
+    Operation("/v2/prompts", create_prompt, "POST", takes=CreatePromptRequest, gives=PromptWithVersion, refuses=(409,)),
+    Operation("/v2/prompts/{prompt_id}", get_prompt, gives=PromptWithVersion, query=("version_id", "label")),
+    Operation("/v2/prompts/{prompt_id}", update_prompt, "PATCH", takes=UpdatePromptRequest, gives=Prompt),
+    Operation("/v2/prompts/{prompt_id}", delete_prompt, "DELETE"),
+    Operation("/v2/prompts/{prompt_id}/versions", list_versions, gives=PromptVersionPage),
+    Operation(
+        "/v2/prompts/{prompt_id}/versions",
+        create_version,
+        "POST",
+        takes=CreatePromptVersionRequest,
+        gives=PromptVersion,
+    ),
+    Operation("/v2/prompts/{prompt_id}/labels/{label_name}", get_labelled, gives=PromptVersion),
+    Operation("/v2/prompt-versions/{version_id}", get_version, gives=PromptVersion),
+    Operation(
+        "/v2/prompt-versions/{version_id}/labels",
+        set_labels,
+        "PUT",
+        takes=SetPromptVersionLabelsRequest,
+        gives=PromptVersion,
+    ),
+    Operation("/v2/prompt-versions/{version_id}/labels/{label_name}", remove_label, "DELETE"),
 ]

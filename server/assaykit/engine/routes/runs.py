@@ -5,12 +5,12 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
 from assaykit.engine.store import runs, tasks
-from assaykit.wire.runs import RunStatus, TriggerEvaluationRequest, TriggerRunExperimentRequest
+from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
 
 class _ForEvaluation(TriggerEvaluationRequest):
@@ -72,8 +72,15 @@ async def cancel_run(request: Request) -> Response:
 
 
 routes = [
-    Route("/v2/tasks/{task_id}/trigger", trigger, methods=["POST"]),
-    Route("/v2/tasks/{task_id}/runs", list_runs),
-    Route("/v2/task-runs/{run_id}", get_run),
-    Route("/v2/task-runs/{run_id}/cancel", cancel_run, methods=["POST"]),
+    Operation(
+        "/v2/tasks/{task_id}/trigger",
+        trigger,
+        "POST",
+        takes=TriggerEvaluationRequest | TriggerRunExperimentRequest,
+        gives=TaskRun,
+        refuses=(409, 501),
+    ),
+    Operation("/v2/tasks/{task_id}/runs", list_runs, gives=TaskRunPage, query=("status",)),
+    Operation("/v2/task-runs/{run_id}", get_run, gives=TaskRun),
+    Operation("/v2/task-runs/{run_id}/cancel", cancel_run, "POST", gives=TaskRun, status=200, refuses=(400,)),
 ]

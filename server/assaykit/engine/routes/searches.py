@@ -2,14 +2,14 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine
 from assaykit.engine.store import searches
 from assaykit.engine.store.pages import Slice
-from assaykit.wire.datasets import SearchDatasetExamplesRequest
-from assaykit.wire.experiments import SearchExperimentRunsRequest
+from assaykit.wire.datasets import ExamplePage, SearchDatasetExamplesRequest
+from assaykit.wire.experiments import ExperimentRunPage, SearchExperimentRunsRequest
 
 DEFAULT_LIMIT = 50
 
@@ -20,7 +20,7 @@ async def search_examples(request: Request) -> Response:
     target = request.path_params["dataset_id"]
     return answer(
         await engine(request).database.read(
-            searches.search_examples, target, wanted.dataset_version_id, _filter(wanted), _slice(wanted)
+            searches.search_examples, target, wanted.dataset_version_id or None, _filter(wanted), _slice(wanted)
         )
     )
 
@@ -43,6 +43,20 @@ def _slice(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) -
 
 
 routes = [
-    Route("/v2/datasets/{dataset_id}/examples/search", search_examples, methods=["POST"]),
-    Route("/v2/experiments/{experiment_id}/runs/search", search_runs, methods=["POST"]),
+    Operation(
+        "/v2/datasets/{dataset_id}/examples/search",
+        search_examples,
+        "POST",
+        takes=SearchDatasetExamplesRequest,
+        gives=ExamplePage,
+        status=200,
+    ),
+    Operation(
+        "/v2/experiments/{experiment_id}/runs/search",
+        search_runs,
+        "POST",
+        takes=SearchExperimentRunsRequest,
+        gives=ExperimentRunPage,
+        status=200,
+    ),
 ]

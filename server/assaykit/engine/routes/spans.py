@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from assaykit.engine.problems import Malformed
+from assaykit.engine.operations import Operation
+from assaykit.engine.problems import Malformed, listing_undeleted
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.store import spans
-from assaykit.engine.store.times import nanoseconds
+from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.errors import Invalid
-from assaykit.wire.spans import DeleteSpansRequest, ListSpansRequest
+from assaykit.wire.spans import DeleteSpansRequest, DeleteSpansResponse, ListSpansRequest, SpanPage
 
 SPANS_PER_PAGE = 500
 DEFAULT_WINDOW = timedelta(days=7)
@@ -49,7 +49,9 @@ async def delete_spans(request: Request) -> Response:
     wanted = await body(request, DeleteSpansRequest)
     here = engine(request)
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), DELETE_WINDOW)
-    return answer(await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids))
+    with listing_undeleted("span", wanted.span_ids):
+        deleted = await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids)
+    return answer(deleted)
 
 
 def window(
@@ -61,11 +63,11 @@ def window(
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(start)
     if start_ns is None:
-        start_ns = end_ns - int(width.total_seconds()) * 1_000_000_000
+        start_ns = earlier(end_ns, int(width.total_seconds()) * 1_000_000_000)
     return spans.Window(start_ns, end_ns)
 
 
 routes = [
-    Route("/v2/spans", list_spans, methods=["POST"]),
-    Route("/v2/spans", delete_spans, methods=["DELETE"]),
+    Operation("/v2/spans", list_spans, "POST", takes=ListSpansRequest, gives=SpanPage, status=200, most=SPANS_PER_PAGE),
+    Operation("/v2/spans", delete_spans, "DELETE", takes=DeleteSpansRequest, gives=DeleteSpansResponse),
 ]

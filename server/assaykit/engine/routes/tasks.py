@@ -1,17 +1,17 @@
 """REST routes of tasks."""
 
-from typing import cast
+from typing import cast, get_args
 
 from pydantic import field_validator
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import run_configurations, tasks
 from assaykit.errors import Unsupported
-from assaykit.wire.tasks import CreateTaskRequest, UpdateTaskRequest
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 
 def _without_null(entries: object) -> object:
@@ -41,6 +41,8 @@ async def list_tasks(request: Request) -> Response:
     exactly = {key: asked[key] for key in ("project_id", "dataset_id", "type") if asked.get(key)}
     if "type" in exactly:
         exactly["type"] = exactly["type"].upper()
+        if exactly["type"] not in get_args(TaskType):
+            raise Malformed(f"type must be one of {', '.join(get_args(TaskType))}.")
     return answer(
         await engine(request).database.read(
             tasks.page,
@@ -99,9 +101,9 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
 
 
 routes = [
-    Route("/v2/tasks", list_tasks),
-    Route("/v2/tasks", create_task, methods=["POST"]),
-    Route("/v2/tasks/{task_id}", get_task),
-    Route("/v2/tasks/{task_id}", update_task, methods=["PATCH"]),
-    Route("/v2/tasks/{task_id}", delete_task, methods=["DELETE"]),
+    Operation("/v2/tasks", list_tasks, gives=TaskPage, query=(*NAMED, "project_id", "dataset_id", "type")),
+    Operation("/v2/tasks", create_task, "POST", takes=CreateTaskRequest, gives=Task, refuses=(409, 501)),
+    Operation("/v2/tasks/{task_id}", get_task, gives=Task),
+    Operation("/v2/tasks/{task_id}", update_task, "PATCH", takes=UpdateTaskRequest, gives=Task, refuses=(409, 501)),
+    Operation("/v2/tasks/{task_id}", delete_task, "DELETE", refuses=(409,)),
 ]

@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, engine, page
 from assaykit.engine.requests import body as body_of
 from assaykit.engine.routes.spans import window
 from assaykit.engine.store import projects, spaces, spans, traces
 from assaykit.engine.store.pages import Slice
-from assaykit.wire.traces import ListTracesRequest
+from assaykit.wire.traces import ListTracesRequest, TracePage
 
 DEFAULT_TRACES = 25
 TRACES_PER_PAGE = 50
@@ -53,5 +54,7 @@ async def list_traces(request: Request) -> Response:
 
 routes = [
     Route("/v1/traces", ingest, methods=["POST"]),
-    Route("/v2/traces", list_traces, methods=["POST"]),
+    Operation(
+        "/v2/traces", list_traces, "POST", takes=ListTracesRequest, gives=TracePage, status=200, most=TRACES_PER_PAGE
+    ),
 ]

@@ -20,8 +20,9 @@ from assaykit.judge.ladder import LadderModel
 from assaykit.judge.models import Completion, Conversation
 from assaykit.judge.score import judged
 from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.wire.invocation import ToolConfig
 from assaykit.wire.prompts import LlmMessage
-from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvaluationConfig, ToolConfig
+from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvaluationConfig
 from assaykit.wire.runs import RunStatus
 
 
@@ -55,7 +56,9 @@ class _Generation:
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:
-        return await self._database.read(generations.rows, items)
+        experiment = self._provision.experiment
+        version_id = None if experiment is None else experiment.dataset_version_id
+        return await self._database.read(generations.rows, version_id, items)
 
     async def _make(self, job: Job) -> tuple[Made, Result]:
         values = _values(self._config, job.row)
@@ -142,4 +145,4 @@ def _filled(message: LlmMessage, config: LlmGenerationConfig, values: Mapping[st
 def _tools_of(config: LlmGenerationConfig) -> ToolConfig | None:
     """The tools where they stand among the parameters."""
     params = config.invocation_parameters
-    return None if params is None or params.tool_config is None else ToolConfig.model_validate(params.tool_config)
+    return None if params is None else params.tool_config

@@ -1,6 +1,5 @@
 """Datasets, their versions and examples in the store."""
 
-import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_ids
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
@@ -23,6 +22,7 @@ from assaykit.wire.datasets import (
     DatasetVersionWithExampleIds,
     DeleteDatasetExamplesResponse,
     ExamplePage,
+    UpdateDatasetExamplesRequest,
 )
 from assaykit.wire.spans import Annotation
 
@@ -49,12 +49,7 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
             id=dataset_id, space_id=wanted.space_id, name=wanted.name, created_ns=now, updated_ns=now
         )
     )
-    version_id = next_id(connection, "DatasetVersion", clock)
-    connection.execute(
-        dataset_versions.insert().values(
-            id=version_id, dataset_id=dataset_id, name="v1", created_ns=now, updated_ns=now
-        )
-    )
+    version_id = _insert_version(connection, dataset_id, "v1", clock)
     _insert_examples(connection, version_id, wanted.examples, now)
     return get(connection, dataset_id)
 
@@ -72,22 +67,45 @@ def append(
         NotFound: no such dataset or version.
         Invalid: an example is empty or has a system column.
     """
-    dataset = _row(connection, dataset_id)
+    _row(connection, dataset_id)
     version = _version_row(connection, dataset_id, version_id)
     now = clock.now_ns()
     new_ids = _insert_examples(connection, version.id, rows, now)
-    # The SDK caches by id and `updated_at` to the second, so every example write moves it.
-    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
-        connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
-    return DatasetVersionWithExampleIds(
-        id=dataset_id,
-        name=dataset.name,
-        space_id=dataset.space_id,
-        created_at=moment(dataset.created_ns),
-        updated_at=moment(now),
-        dataset_version_id=version.id,
-        example_ids=new_ids,
-    )
+    return _written(_touch(connection, dataset_id, version.id, now), version.id, new_ids)
+
+
+def update_examples(
+    connection: sa.Connection,
+    dataset_id: str,
+    version_id: str | None,
+    wanted: UpdateDatasetExamplesRequest,
+    clock: Clock,
+) -> DatasetVersionWithExampleIds:
+    """Change columns of examples of a version, the newest when none is named; in place, or in a copy of it.
+
+    Examples that the version does not have are passed over; the answer names those that were changed.
+
+    Raises:
+        NotFound: no such dataset or version.
+        Conflict: the dataset has a version of the new one's name.
+        Invalid: an example has a system column, or none at all.
+    """
+    _row(connection, dataset_id)
+    target: str = _version_row(connection, dataset_id, version_id).id
+    changes = {example.id: example.model_extra or {} for example in wanted.examples}
+    _refuse_unfit(list(changes.values()))
+    now = clock.now_ns()
+    if wanted.new_version:
+        target = _copy_version(connection, dataset_id, target, wanted.new_version, clock)
+    c = examples.c
+    query = sa.select(c.id, c.data).where(c.version_id == target, c.id.in_(list(changes)))
+    before = {row.id: row.data for row in connection.execute(query)}
+    changed = [{"key": key, "row": before[key] | columns} for key, columns in changes.items() if key in before]
+    if changed:
+        change = examples.update().where(c.version_id == target, c.id == sa.bindparam("key"))
+        connection.execute(change.values(data=sa.bindparam("row"), updated_ns=now), changed)
+    dataset = _touch(connection, dataset_id, target, now)
+    return _written(dataset, target, [change["key"] for change in changed])
 
 
 def page(
@@ -173,9 +191,12 @@ def delete_examples(
     version = _version_row(connection, _row(connection, dataset_id).id, version_id)
     found = examples.delete().where(examples.c.version_id == version.id, examples.c.id.in_(list(example_ids)))
     deleted = set(connection.execute(found.returning(examples.c.id)).scalars())
-    annotations.forget(connection, dataset_id, "EXAMPLE", list(deleted))
-    for table, key in ((datasets, dataset_id), (dataset_versions, version.id)):
-        connection.execute(table.update().where(table.c.id == key).values(updated_ns=clock.now_ns()))
+    # An example keeps its annotations as long as one version of the dataset has it.
+    versions = sa.select(dataset_versions.c.id).where(dataset_versions.c.dataset_id == dataset_id)
+    kept = sa.select(examples.c.id).where(examples.c.version_id.in_(versions), examples.c.id.in_(list(deleted)))
+    gone = deleted - set(connection.execute(kept).scalars())
+    annotations.forget(connection, dataset_id, "EXAMPLE", list(gone))
+    _touch(connection, dataset_id, version.id, clock.now_ns())
     return DeleteDatasetExamplesResponse(
         completed=True,
         deleted_example_ids=[example_id for example_id in example_ids if example_id in deleted],
@@ -201,13 +222,43 @@ def version_of(connection: sa.Connection, dataset_id: str, version_id: str | Non
     return _version_row(connection, dataset_id, version_id).id
 
 
-def example_columns(connection: sa.Connection, example_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The columns of some examples, by id."""
-    query = sa.select(examples.c.id, examples.c.data).where(examples.c.id.in_(example_ids))
+def example_columns(
+    connection: sa.Connection, version_id: str | None, example_ids: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """The columns of some examples, by id: as that version has them, else as the newest that has them."""
+    c = examples.c
+    query = sa.select(c.id, c.data).where(c.id.in_(example_ids)).order_by(c.version_id == version_id, c.n)
     return {row.id: row.data for row in connection.execute(query)}
 
 
-def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int) -> list[str]:
+def _insert_version(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) -> str:
+    version_id, now = next_id(connection, "DatasetVersion", clock), clock.now_ns()
+    row = {"id": version_id, "dataset_id": dataset_id, "name": name, "created_ns": now, "updated_ns": now}
+    connection.execute(dataset_versions.insert().values(row))
+    return version_id
+
+
+def _copy_version(connection: sa.Connection, dataset_id: str, version_id: str, name: str, clock: Clock) -> str:
+    """A new version with the examples of another, which keep their ids: runs of experiments name examples by them."""
+    c = dataset_versions.c
+    if connection.execute(sa.select(c.id).where(c.dataset_id == dataset_id, c.name == name)).first():
+        raise Conflict(f"This dataset has a version named {name!r} already.", "Choose another name for the new one.")
+    new_id = _insert_version(connection, dataset_id, name, clock)
+    columns = ["id", "created_ns", "version_id", "data", "updated_ns"]
+    taken = [sa.literal(new_id) if column == "version_id" else examples.c[column] for column in columns]
+    source = sa.select(*taken).where(examples.c.version_id == version_id).order_by(examples.c.n)
+    connection.execute(examples.insert().from_select(columns, source))
+    return new_id
+
+
+def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
+    """The dataset as it is now: the SDK caches by id and `updated_at` to the second, so every write moves that."""
+    for table, key in ((datasets, dataset_id), (dataset_versions, version_id)):
+        connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
+    return _row(connection, dataset_id)
+
+
+def _refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
     for position, row in enumerate(rows, start=1):
         if not row:
             raise Invalid(f"Example {position} is empty.", "Give each example at least one field.")
@@ -216,7 +267,11 @@ def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[
                 f"Example {position} has the system field(s) {', '.join(sorted(owned))}.",
                 "Leave them out or rename them; the server gives its own.",
             )
-    new_ids = [str(uuid.uuid4()) for _ in rows]
+
+
+def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int) -> list[str]:
+    _refuse_unfit(rows)
+    new_ids = row_ids(len(rows), now)
     connection.execute(
         examples.insert(),
         [
@@ -242,6 +297,18 @@ def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | N
     if row is None:
         raise NotFound(f"There is no version {version_id!r} of this dataset.", "GET /v2/datasets/{id} lists them.")
     return row
+
+
+def _written(dataset: sa.Row[Any], version_id: str, example_ids: list[str]) -> DatasetVersionWithExampleIds:
+    return DatasetVersionWithExampleIds(
+        id=dataset.id,
+        name=dataset.name,
+        space_id=dataset.space_id,
+        created_at=moment(dataset.created_ns),
+        updated_at=moment(dataset.updated_ns),
+        dataset_version_id=version_id,
+        example_ids=example_ids,
+    )
 
 
 def _dataset(row: sa.Row[Any], versions: list[DatasetVersion] | None) -> Dataset:

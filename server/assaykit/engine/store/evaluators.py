@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from assaykit.wire.evaluators import (
     CreateEvaluatorRequest,
     CreateTemplateVersionRequest,
     CreateVersionRequest,
+    DeleteEvaluatorVersionsResponse,
     Evaluator,
     EvaluatorPage,
     EvaluatorVersion,
@@ -172,14 +174,59 @@ def delete(connection: sa.Connection, evaluator_id: str) -> None:
         Conflict: tasks use it; they are listed.
     """
     row = _row(connection, evaluator_id)
+    if using := _tasks_using(connection, evaluator_id):
+        raise Conflict(f"Evaluator {row.name!r} is used by the task(s) {using}.", "Delete the tasks first.")
+    connection.execute(evaluators.delete().where(evaluators.c.id == evaluator_id))
+
+
+def delete_versions(
+    connection: sa.Connection, evaluator_id: str, version_ids: Sequence[str], clock: Clock
+) -> DeleteEvaluatorVersionsResponse:
+    """Remove versions. A task that was pinned to one of them runs the newest from now on.
+
+    Raises:
+        NotFound: no such evaluator.
+        Conflict: no version would be left; the tasks that use the evaluator are listed.
+    """
+    row = _row(connection, evaluator_id)
+    c = evaluator_versions.c
+    there = set(connection.execute(sa.select(c.id).where(c.evaluator_id == evaluator_id)).scalars())
+    asked = list(dict.fromkeys(version_ids))
+    doomed = [version_id for version_id in asked if version_id in there]
+    if len(doomed) == len(there):
+        using = _tasks_using(connection, evaluator_id)
+        raise Conflict(
+            f"Evaluator {row.name!r} would lose its last version"
+            + (f", and is used by the task(s) {using}." if using else "."),
+            "Keep one, or delete the evaluator as a whole" + (" after its tasks." if using else "."),
+        )
+    if doomed:
+        connection.execute(evaluator_versions.delete().where(c.id.in_(doomed)))
+        _unpin(connection, doomed, clock)
+        change = evaluators.update().where(evaluators.c.id == evaluator_id)
+        connection.execute(change.values(updated_ns=clock.now_ns()))
+    return DeleteEvaluatorVersionsResponse(
+        completed=True,
+        deleted_version_ids=doomed,
+        not_deleted_version_ids=[version_id for version_id in asked if version_id not in there],
+    )
+
+
+def _tasks_using(connection: sa.Connection, evaluator_id: str) -> str:
+    """The names of the tasks that have this evaluator, quoted; empty when there are none."""
     every = connection.execute(sa.select(tasks.c.name, tasks.c.evaluators).order_by(tasks.c.n))
     using = [name for name, entries in every if any(entry["evaluator_id"] == evaluator_id for entry in entries)]
-    if using:
-        raise Conflict(
-            f"Evaluator {row.name!r} is used by the task(s) {', '.join(repr(name) for name in using)}.",
-            "Delete the tasks first.",
-        )
-    connection.execute(evaluators.delete().where(evaluators.c.id == evaluator_id))
+    return ", ".join(repr(name) for name in using)
+
+
+def _unpin(connection: sa.Connection, version_ids: Collection[str], clock: Clock) -> None:
+    for task_id, entries in connection.execute(sa.select(tasks.c.id, tasks.c.evaluators)).fetchall():
+        pinned = [entry for entry in entries if entry.get("evaluator_version_id") in version_ids]
+        for entry in pinned:
+            del entry["evaluator_version_id"]
+        if pinned:
+            change = tasks.update().where(tasks.c.id == task_id)
+            connection.execute(change.values(evaluators=entries, updated_ns=clock.now_ns()))
 
 
 def _row(connection: sa.Connection, evaluator_id: str) -> sa.Row[Any]:
@@ -235,7 +282,8 @@ def _version(row: sa.Row[Any]) -> EvaluatorVersion:
             "created_at": moment(row.created_ns),
             "type": row.type,
             f"{row.type.lower()}_config": row.config,
-        }
+        },
+        extra="ignore",  # an older version of ours stored what this one would refuse
     )
 
 

@@ -1,6 +1,5 @@
 """Experiments and their runs in the store."""
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, datasets, spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_ids
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
 from assaykit.engine.store.times import moment
@@ -84,8 +83,8 @@ def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, d
     """Add runs that the engine made: `{example id: columns}`."""
     now = clock.now_ns()
     made = [
-        {"id": str(uuid.uuid4()), "experiment_id": experiment_id, "example_id": key, "data": data, "created_ns": now}
-        for key, data in rows.items()
+        {"id": run_id, "experiment_id": experiment_id, "example_id": key, "data": data, "created_ns": now}
+        for run_id, (key, data) in zip(row_ids(len(rows), now), rows.items(), strict=True)
     ]
     if made:
         connection.execute(experiment_runs.insert(), made)
@@ -203,7 +202,9 @@ def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str
 def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
-    examples = datasets.example_columns(connection, {row.example_id for row in rows if row.example_id is not None})
+    version = sa.select(experiments.c.dataset_version_id).where(experiments.c.id == experiment_id)
+    asked = {row.example_id for row in rows if row.example_id is not None}
+    examples = datasets.example_columns(connection, connection.execute(version).scalar(), asked)
     full: list[dict[str, Any]] = []
     for row in rows:
         example = examples.get(row.example_id, {})
@@ -229,7 +230,7 @@ def _insert_runs(
                 f"Run {position} has the system field annotations.",
                 "Leave it out or rename it; POST /v2/experiments/{id}/runs/annotate writes annotations.",
             )
-    run_ids = [str(uuid.uuid4()) for _ in runs]
+    run_ids = row_ids(len(runs), now)
     connection.execute(
         experiment_runs.insert(),
         [

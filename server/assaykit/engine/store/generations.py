@@ -99,9 +99,12 @@ def start(connection: sa.Connection, run_id: str, clock: Clock) -> Provision | N
     return Provision(config, items, experiment, column, wanted.tracing_metadata, project_id)
 
 
-def rows(connection: sa.Connection, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
-    """The examples of some items, by id: their columns, which are also at `dataset.<column>`, and their id."""
-    found = datasets.example_columns(connection, {item.target_id for item in items})
+def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
+    """The examples of some items as the version has them, by id.
+
+    A row has the example's columns, which are also at `dataset.<column>`, and its id.
+    """
+    found = datasets.example_columns(connection, version_id, {item.target_id for item in items})
     return {
         key: {"id": key, **{f"dataset.{column}": value for column, value in columns.items()}, **columns}
         for key, columns in found.items()

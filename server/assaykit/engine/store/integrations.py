@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine import credentials
 from assaykit.engine.clock import Clock
+from assaykit.engine.store import spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
@@ -94,9 +95,17 @@ def adopt_environment(connection: sa.Connection, environment: Mapping[str, str],
             )
 
 
-def page(connection: sa.Connection, name: str | None, at: Slice, environment: Mapping[str, str]) -> AiIntegrationPage:
-    """Integrations, newest first."""
-    query = sa.select(integrations)
+def page(
+    connection: sa.Connection,
+    *,
+    space_id: str | None,
+    space_name: str | None,
+    name: str | None,
+    at: Slice,
+    environment: Mapping[str, str],
+) -> AiIntegrationPage:
+    """Integrations, newest first; each serves every space that there is."""
+    query = sa.select(integrations).where(spaces.exists(space_id, space_name))
     if name:
         query = query.where(named_like(integrations.c.name, name))
     rows, pagination = by_arrival(connection, query, integrations.c.n, at)
@@ -248,7 +257,7 @@ def _refuse_unsupported(wanted: CreateAiIntegrationRequest | UpdateAiIntegration
         )
     if wanted.provider_metadata:
         raise Unsupported("The embedded engine has no use for provider_metadata.", "Leave it out.")
-    if any(value is not None for scoping in wanted.scopings or () for value in scoping.values()):
+    if any(scoping.organization_id or scoping.space_id for scoping in wanted.scopings or ()):
         raise Unsupported("The engine's integrations serve every space.", "Leave scopings out.")
 
 

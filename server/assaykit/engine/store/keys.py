@@ -1,4 +1,7 @@
-"""The id of the next thing of a kind."""
+"""The ids of new things and of new rows."""
+
+import secrets
+import uuid
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -6,6 +9,9 @@ from sqlalchemy.dialects.sqlite import insert
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.tables import counters
 from assaykit.wire import ids
+
+_MILLISECOND = 1_000_000
+"""In nanoseconds."""
 
 
 def next_id(connection: sa.Connection, kind: str, clock: Clock) -> str:
@@ -17,3 +23,14 @@ def next_id(connection: sa.Connection, kind: str, clock: Clock) -> str:
         .returning(counters.c.last)
     )
     return ids.encode(kind, connection.execute(bump).scalar_one(), clock.suffix())
+
+
+def row_ids(number: int, now_ns: int) -> list[str]:
+    """UUIDs of examples or runs that arrive together at `now_ns`. Their order as text is the order of arrival.
+
+    AX lists examples by time and then id, and searches runs by id: with such ids both is the order of arrival.
+    """
+    milliseconds, rest = divmod(now_ns, _MILLISECOND)
+    # Version 7 of RFC 9562: milliseconds, their 4096ths, and chance.
+    moment = milliseconds << 80 | 7 << 76 | rest * 4096 // _MILLISECOND << 64 | 2 << 62
+    return [str(uuid.UUID(int=moment | chance)) for chance in sorted(secrets.randbits(62) for _ in range(number))]

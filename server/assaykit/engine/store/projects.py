@@ -1,6 +1,6 @@
 """Projects in the store."""
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -10,8 +10,11 @@ from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, projects, spans
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, NotFound
-from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType
+
+KIND: Final = "APPLICATION"
+"""Every project of the engine is one where an application's spans arrive."""
 
 
 def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock) -> Project:
@@ -34,12 +37,20 @@ def find_or_create(connection: sa.Connection, space_id: str, name: str, clock: C
 
 
 def page(
-    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+    connection: sa.Connection,
+    *,
+    space_id: str | None,
+    space_name: str | None,
+    name: str | None,
+    at: Slice,
+    kind: ProjectType | None = None,
 ) -> ProjectPage:
-    """Projects, newest first."""
+    """Projects, newest first; of one kind when it is given."""
     query = sa.select(projects).where(spaces.within(projects, space_id, space_name))
     if name:
         query = query.where(named_like(projects.c.name, name))
+    if kind is not None:
+        query = query.where(sa.literal(kind) == KIND)
     rows, pagination = by_arrival(connection, query, projects.c.n, at)
     return ProjectPage(projects=[_project(row) for row in rows], pagination=pagination)
 
@@ -61,11 +72,11 @@ def rename(connection: sa.Connection, project_id: str, name: str) -> Project:
 
     Raises:
         NotFound: there is none with this id.
-        Conflict: the space has a project of this name.
+        Invalid: the space has a project of this name. (AX has no 409 for it here.)
     """
     project = get(connection, project_id)
     if name != project.name and _named(connection, project.space_id or "", name) is not None:
-        raise Conflict(f"This space has a project named {name!r} already.", "Choose another name.")
+        raise Invalid(f"This space has a project named {name!r} already.", "Choose another name.")
     connection.execute(projects.update().where(projects.c.id == project_id).values(name=name))
     return get(connection, project_id)
 
@@ -105,5 +116,5 @@ def _project(row: sa.Row[Any]) -> Project:
         name=row.name,
         space_id=row.space_id,
         created_at=moment(row.created_ns),
-        project_type="APPLICATION",
+        project_type=KIND,
     )

@@ -253,7 +253,8 @@ def _version(row: sa.Row[Any], labels: list[str]) -> PromptVersion:
             "commit_message": row.commit_message,
             "created_at": moment(row.created_ns),
             "labels": labels,
-        }
+        },
+        extra="ignore",  # an older version of ours stored what this one would refuse
     )
 
 

@@ -13,7 +13,7 @@ from assaykit.engine.store.pages import Slice, by_arrival
 from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
-from assaykit.engine.store.times import moment, nanoseconds
+from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.errors import Invalid, NotFound
 from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RunOutcome, RunReport
@@ -373,7 +373,7 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
     if start_ns is None:
         start_ns = _seen_up_to(connection, task.id)
         if start_ns is None or start_ns > end_ns:
-            start_ns = end_ns - FIRST_WINDOW_NS
+            start_ns = earlier(end_ns, FIRST_WINDOW_NS)
     return Window(start_ns, end_ns)
 
 

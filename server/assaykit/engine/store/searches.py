@@ -38,7 +38,10 @@ def search_examples(
     if filter_text is None:
         return read(at)
     found, more = _search(read, row_tree(filter_text), at)
-    return ExamplePage(examples=found, pagination=_pagination(connection, examples, found, more=more))
+    version = version_id or datasets.newest_version(connection, dataset_id)
+    place = sa.select(examples.c.n).where(examples.c.version_id == version)
+    last = place.where(examples.c.id == found[-1].id) if more else None
+    return ExamplePage(examples=found, pagination=_pagination(connection, last))
 
 
 def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str | None, at: Slice) -> ExperimentRunPage:
@@ -55,9 +58,8 @@ def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str 
     if filter_text is None:
         return read(at)
     found, more = _search(read, row_tree(filter_text), at)
-    return ExperimentRunPage(
-        experiment_runs=found, pagination=_pagination(connection, experiment_runs, found, more=more)
-    )
+    last = sa.select(experiment_runs.c.n).where(experiment_runs.c.id == found[-1].id) if more else None
+    return ExperimentRunPage(experiment_runs=found, pagination=_pagination(connection, last))
 
 
 def _search(read: Callable[[Slice], Page[Found]], node: Node, at: Slice) -> tuple[list[Found], bool]:
@@ -112,10 +114,8 @@ def _fields(node: Node) -> Iterator[str]:
             yield leaf.field
 
 
-def _pagination(
-    connection: sa.Connection, table: sa.Table, found: list[DatasetExample] | list[ExperimentRun], *, more: bool
-) -> Pagination:
-    if not more:
+def _pagination(connection: sa.Connection, last: sa.Select[int] | None) -> Pagination:
+    """Where the list goes on; `last` selects the place of its last row, when there are more."""
+    if last is None:
         return Pagination()
-    last = connection.execute(sa.select(table.c.n).where(table.c.id == found[-1].id)).scalar_one()
-    return Pagination(has_more=True, next_cursor=encode_cursor(last))
+    return Pagination(has_more=True, next_cursor=encode_cursor(connection.execute(last).scalar_one()))

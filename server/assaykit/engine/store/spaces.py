@@ -55,5 +55,12 @@ def within(table: sa.Table, space_id: str | None, space_name: str | None) -> sa.
     return sa.true()
 
 
+def exists(space_id: str | None, space_name: str | None) -> sa.ColumnElement[bool]:
+    """The condition that there is such a space, for what belongs to all of them; true when none is asked for."""
+    if space_id:
+        return sa.exists().where(spaces.c.id == space_id)
+    return sa.exists().where(named_like(spaces.c.name, space_name)) if space_name else sa.true()
+
+
 def _space(row: sa.Row[Any]) -> Space:
     return Space(id=row.id, name=row.name, created_at=moment(row.created_ns), is_private=False)

@@ -207,14 +207,21 @@ dataset_versions = _noun(
     Index("dataset_versions_of", "dataset_id", "n"),
 )
 
-examples = _noun(
+examples = Table(
     "examples",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("created_ns", Integer, nullable=False),
     Column("version_id", String, ForeignKey("dataset_versions.id", ondelete="CASCADE"), nullable=False),
     Column("data", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    UniqueConstraint("version_id", "id"),
     Index("examples_of", "version_id", "n"),
+    Index("examples_by_id", "id"),
+    sqlite_autoincrement=True,
 )
-"""`data` is the flat row: the user's columns and nothing of ours."""
+"""`data` is the flat row: the user's columns and nothing of ours. An example has its id in every version."""
 
 experiments = _noun(
     "experiments",

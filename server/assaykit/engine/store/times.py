@@ -20,3 +20,8 @@ def nanoseconds(when: datetime | None) -> int | None:
     if when is None:
         return None
     return max(-_FURTHEST, min(_FURTHEST, (when - _EPOCH) // timedelta(microseconds=1) * 1000))
+
+
+def earlier(ns: int, width_ns: int) -> int:
+    """So much before, at the earliest the first moment that the store's integers can hold."""
+    return max(-_FURTHEST, ns - width_ns)
