@@ -98,6 +98,9 @@ BREACHES = {
     "analysis/rows.py": ("import mcp", "Only the server, the tools and the command line know MCP"),
     "names.py": ("import sqlalchemy", "Only the engine knows SQLAlchemy"),
     "plans.py": ("import click", "Only the command line imports what draws on a terminal"),
+    "logs.py": ("import pyarrow", "Only Parquet files and Flight know Arrow"),
+    "guard.py": ("import grpc", "Only the gRPC door knows gRPC"),
+    "settings.py": ("import aiohttp", "Judge calls go through one transport"),
     "windows.py": ("import asyncio", "All concurrency is anyio's"),
     "stray.py": ("import assaykit.errors", "Imports point down"),
 }

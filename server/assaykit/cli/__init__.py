@@ -12,6 +12,11 @@ from assaykit import __version__
 from assaykit.errors import AssayError, explained
 from assaykit.settings import Settings
 
+PORT = click.IntRange(0, 65535)
+
+FLIGHT_PORT, OTLP_PORT = 8815, 4317
+"""What --env means when it is given none: the customary ports of the two."""
+
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
     """Show an error of ours as its sentence and exit with 1; anything else is a crash and shows itself."""
@@ -78,7 +83,7 @@ def main(context: click.Context, **chosen: Any) -> None:
     show_default=True,
     help="http is Streamable HTTP; sse is its older form, for clients that know no other.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=8766, show_default=True, help="0 takes a free one.")
 @choosing
 @click.pass_context
 @told
@@ -96,13 +101,36 @@ def serve(context: click.Context, transport: str, port: int, **chosen: Any) -> N
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--flight-port", type=PORT, help="Serve Arrow Flight too; 0 takes a free port. Off unless given.")
+@click.option("--otlp-port", type=PORT, help="Take OTLP over gRPC too; 0 takes a free port. Off unless given.")
+@click.option(
+    "--env",
+    is_flag=True,
+    help="Print the lines that lead the arize SDK to an engine on these ports, and exit: "
+    'eval "$(assaykit engine --env)". Without --flight-port and --otlp-port they say 8815 and 4317.',
+)
 @told
-def engine(port: int) -> None:
-    """Serve the embedded engine on loopback: REST v2, and OTLP/HTTP at /v1/traces."""
-    from assaykit.cli.engine import serve
+def engine(port: int, flight_port: int | None, otlp_port: int | None, *, env: bool) -> None:
+    """Serve the embedded engine on loopback: REST v2, and OTLP/HTTP at /v1/traces.
 
-    serve(Settings.from_environment(os.environ), port)
+    The bulk calls of the arize SDK go over Arrow Flight, and its experiments send their spans over gRPC. Both need
+    the extra: pip install 'assaykit[sdk]'.
+    """
+    from assaykit.cli.engine import Ports, serve, show_environment
+
+    settings = Settings.from_environment(os.environ)
+    if env:
+        show_environment(
+            settings,
+            Ports(
+                port,
+                FLIGHT_PORT if flight_port is None else flight_port,
+                OTLP_PORT if otlp_port is None else otlp_port,
+            ),
+        )
+    else:
+        serve(settings, Ports(port, flight_port, otlp_port))
 
 
 @main.command()

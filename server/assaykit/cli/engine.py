@@ -1,6 +1,9 @@
-"""Serving the embedded engine over HTTP on loopback."""
+"""Serving the embedded engine on loopback, and the variables that lead the `arize` SDK there."""
 
+import shlex
 import socket
+from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 import anyio
 import click
@@ -10,37 +13,101 @@ from assaykit.cli.listening import HOST, listen
 from assaykit.cli.listening import serve as serve_app
 from assaykit.cli.tokens import minted
 from assaykit.engine import Engine
+from assaykit.engine.extras import require_sdk
+from assaykit.errors import Invalid
 from assaykit.settings import Settings
 
 KEY_FILE = "engine.key"
 
+_ELSEWHERE = ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT", "ARIZE_BASE_DOMAIN", "ARIZE_REGION")
+"""Each of these would win over the addresses of the single doors."""
 
-def serve(settings: Settings, port: int) -> None:
-    """Serve until interrupted. Prints the address and how to send spans to it.
+
+class Ports(NamedTuple):
+    """Where the engine listens. None is not at all, 0 a free one."""
+
+    rest: int
+    flight: int | None = None
+    otlp: int | None = None
+
+
+def serve(settings: Settings, ports: Ports) -> None:
+    """Serve until interrupted. Prints the addresses and how to send spans.
 
     Raises:
-        Unavailable: the port is taken.
+        Unavailable: a port is taken.
+        Unsupported: a port needs the extra `sdk`, which is not installed.
     """
+    if ports.flight is not None:
+        require_sdk("--flight-port")
+    if ports.otlp is not None:
+        require_sdk("--otlp-port")
     key, origin = _engine_key(settings)
     logs.configure(settings.log_level, [key])
-    listener = listen(port)
-    address = f"http://{HOST}:{listener.getsockname()[1]}"
-    click.echo(
-        f"assaykit engine on {address}\n"
-        f"store   {settings.home}\n"
-        f"key     {origin}\n"
-        f"REST    ARIZE_API_SCHEME=http ARIZE_API_HOST={HOST} ARIZE_API_PORT={listener.getsockname()[1]}\n"
-        f"OTLP    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces "
-        'OTEL_EXPORTER_OTLP_TRACES_HEADERS="authorization=Bearer%20<key>"',
-    )
-    anyio.run(_serve, settings, key, listener)
+    anyio.run(_serve, settings, key, origin, ports, listen(ports.rest))
 
 
-async def _serve(settings: Settings, key: str, listener: socket.socket) -> None:
-    async with Engine.open(
-        settings.home, key=key, environment=settings.environment, concurrency=settings.concurrency
-    ) as engine:
+def show_environment(settings: Settings, ports: Ports) -> None:
+    """Print the lines that lead the SDK to an engine on these ports, for a shell to evaluate.
+
+    Raises:
+        Invalid: a port is 0, which nobody can know.
+    """
+    if 0 in ports:
+        raise Invalid("A free port is not known before the engine listens.", "Give --env the ports it listens on.")
+    if settings.engine_key is not None:
+        key = '"$ASSAYKIT_ENGINE_KEY"'
+    else:
+        key = f'"$(cat {shlex.quote(str(minted(settings.home, KEY_FILE)[1]))})"'
+    click.echo(f"unset {' '.join(_ELSEWHERE)}\nexport ARIZE_API_KEY={key}")
+    for line in _variables(ports).values():
+        click.echo(f"export {line}")
+
+
+async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listener: socket.socket) -> None:
+    async with (
+        Engine.open(
+            settings.home, key=key, environment=settings.environment, concurrency=settings.concurrency
+        ) as engine,
+        AsyncExitStack() as doors,
+    ):
+        ports = ports._replace(rest=listener.getsockname()[1])
+        # Either brings half a second of imports: who asks for neither pays for neither.
+        if ports.flight is not None:
+            from assaykit.engine.flight import server
+
+            ports = ports._replace(flight=await doors.enter_async_context(server.serving(engine, key, ports.flight)))
+        if ports.otlp is not None:
+            from assaykit.engine import otlp_grpc
+
+            ports = ports._replace(otlp=await doors.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp)))
+        _tell(settings, origin, ports)
         await serve_app(engine.app, listener, lifespan=False)
+
+
+def _tell(settings: Settings, origin: str, ports: Ports) -> None:
+    address = f"http://{HOST}:{ports.rest}"
+    click.echo(f"assaykit engine on {address}\nstore   {settings.home}\nkey     {origin}")
+    for door, variables in _variables(ports).items():
+        click.echo(f"{door:7} {variables}")
+    click.echo(
+        f"spans   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces "
+        'OTEL_EXPORTER_OTLP_TRACES_HEADERS="authorization=Bearer%20<key>"'
+    )
+
+
+def _variables(ports: Ports) -> dict[str, str]:
+    """The SDK's variables for each door."""
+    doors = {
+        "REST": ("ARIZE_API", "http", ports.rest),
+        "Flight": ("ARIZE_FLIGHT", "grpc+tcp", ports.flight),
+        "OTLP": ("ARIZE_OTLP", "http", ports.otlp),
+    }
+    return {
+        door: f"{name}_SCHEME={scheme} {name}_HOST={HOST} {name}_PORT={port}"
+        for door, (name, scheme, port) in doors.items()
+        if port is not None
+    }
 
 
 def _engine_key(settings: Settings) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """The ASGI app: routes, the key check in front of them, and errors as problem bodies."""
 
-import hmac
 import importlib
 import pkgutil
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assaykit.engine import routes
+from assaykit.engine import access, routes
 from assaykit.engine.problems import TooLarge, explain, problem
 from assaykit.errors import AssayError, Unauthorized
 
@@ -22,8 +21,6 @@ log = structlog.get_logger()
 
 BODY_LIMIT = 16 * 1024 * 1024
 """Largest request body, in bytes."""
-
-_BEARER = b"bearer "
 
 
 def create_app(key: str) -> Starlette:
@@ -55,12 +52,9 @@ class KeyCheck:
         """Answer 401, or pass the request on."""
         if scope["type"] == "http":
             sent = dict(scope["headers"]).get(b"authorization", b"")
-            if sent[: len(_BEARER)].lower() == _BEARER:
-                sent = sent[len(_BEARER) :]
-            if not hmac.compare_digest(sent, self._key):
-                error = Unauthorized(
-                    "The engine's key is missing or wrong.", "Send it as 'Authorization: Bearer <key>'."
-                )
+            try:
+                access.require(sent, self._key)
+            except Unauthorized as error:
                 response = await explain(Request(scope), error)
                 await response(scope, receive, send)
                 return

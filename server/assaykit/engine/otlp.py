@@ -1,6 +1,6 @@
 """OTLP trace export, the pure part: from the bytes of a request to rows for the spans table.
 
-Only the ingest route imports this module, and lazily: it brings protobuf with it.
+Only the doors that spans come through import this module, and lazily: it brings protobuf with it.
 
 Source: OpenTelemetry Protocol 1.x, `ExportTraceServiceRequest`. OTLP's JSON is protobuf's JSON mapping except
 for the ids: hex where protobuf wants base64.
@@ -111,15 +111,20 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
     return Intake([Batch(project, found) for project, found in rows.items()], rejected, reason)
 
 
-def reply(intake: Intake, content_type: str) -> bytes:
-    """The answer to a stored request, in the request's own format; refused spans are a partial success."""
-    response = ExportTraceServiceResponse()
+def response(intake: Intake) -> ExportTraceServiceResponse:
+    """The answer to a stored request; refused spans are a partial success."""
+    told = ExportTraceServiceResponse()
     if intake.rejected:
-        response.partial_success.rejected_spans = intake.rejected
-        response.partial_success.error_message = intake.reason or ""
+        told.partial_success.rejected_spans = intake.rejected
+        told.partial_success.error_message = intake.reason or ""
+    return told
+
+
+def reply(intake: Intake, content_type: str) -> bytes:
+    """The same answer in the request's own format."""
     if content_type.startswith(JSON):
-        return json_format.MessageToJson(response, indent=None).encode()
-    return response.SerializeToString()
+        return json_format.MessageToJson(response(intake), indent=None).encode()
+    return response(intake).SerializeToString()
 
 
 def _inflated(body: bytes, content_encoding: str | None) -> bytes:

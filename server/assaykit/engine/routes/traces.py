@@ -1,25 +1,24 @@
 """Traces: where they arrive (OTLP over HTTP, protobuf and JSON; answered after they are stored) and their list."""
 
 import anyio.to_thread
-import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from assaykit.engine import ingest
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, engine, page
 from assaykit.engine.requests import body as body_of
 from assaykit.engine.routes.spans import window
-from assaykit.engine.store import projects, spaces, spans, traces
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store import traces
 from assaykit.wire.traces import ListTracesRequest, TracePage
 
 DEFAULT_TRACES = 25
 TRACES_PER_PAGE = 50
 
 
-async def ingest(request: Request) -> Response:
+async def export(request: Request) -> Response:
     """`POST /v1/traces`: an OTLP ExportTraceServiceRequest."""
     from assaykit.engine import otlp  # noqa: PLC0415  (protobuf is imported when the first spans arrive)
 
@@ -30,14 +29,7 @@ async def ingest(request: Request) -> Response:
     arrived = await anyio.to_thread.run_sync(
         lambda: otlp.spans(otlp.decode(body, content_type=content_type, content_encoding=encoding))
     )
-
-    def store(connection: sa.Connection) -> None:
-        space = spaces.page(connection, None, Slice(1)).spaces[0]
-        for batch in arrived.batches:
-            project = projects.find_or_create(connection, space.id, batch.project, here.clock)
-            spans.add(connection, project.id, batch.rows)
-
-    await here.database.write(store)
+    await ingest.keep(here, arrived)
     return Response(otlp.reply(arrived, content_type), media_type=content_type.partition(";")[0])
 
 
@@ -53,7 +45,7 @@ async def list_traces(request: Request) -> Response:
 
 
 routes = [
-    Route("/v1/traces", ingest, methods=["POST"]),
+    Route("/v1/traces", export, methods=["POST"]),
     Operation(
         "/v2/traces", list_traces, "POST", takes=ListTracesRequest, gives=TracePage, status=200, most=TRACES_PER_PAGE
     ),

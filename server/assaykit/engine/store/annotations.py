@@ -7,6 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from assaykit.engine.store.freshness import touch_annotated
 from assaykit.engine.store.tables import annotations
 from assaykit.engine.store.times import moment
 from assaykit.wire.spans import Annotation, AnnotatorUser
@@ -67,6 +68,7 @@ def put(
         replaced = {part: statement.excluded[part] for part in (*PARTS, "updated_ns")}
         keys = list(annotations.primary_key)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
+        touch_annotated(connection, level, scope_id, now)
 
 
 def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:

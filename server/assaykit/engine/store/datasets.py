@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, spaces
+from assaykit.engine.store.freshness import touch
 from assaykit.engine.store.keys import next_id, row_ids
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
@@ -35,23 +36,31 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
         Conflict: the space has a dataset of this name.
         Invalid: an example is empty or has a system column.
     """
-    spaces.get(connection, wanted.space_id)
-    taken = sa.select(datasets.c.id).where(datasets.c.space_id == wanted.space_id, datasets.c.name == wanted.name)
+    dataset_id, version_id = begin(connection, wanted.space_id, wanted.name, clock)
+    _insert_examples(connection, version_id, wanted.examples, clock.now_ns())
+    return get(connection, dataset_id)
+
+
+def begin(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> tuple[str, str]:
+    """A new dataset and its first version, which is empty; their ids.
+
+    Raises:
+        NotFound: no such space.
+        Conflict: the space has a dataset of this name.
+    """
+    spaces.get(connection, space_id)
+    taken = sa.select(datasets.c.id).where(datasets.c.space_id == space_id, datasets.c.name == name)
     if connection.execute(taken).first():
         raise Conflict(
-            f"This space has a dataset named {wanted.name!r} already.",
+            f"This space has a dataset named {name!r} already.",
             "Append to it, or choose another name.",
         )
     now = clock.now_ns()
     dataset_id = next_id(connection, "Dataset", clock)
     connection.execute(
-        datasets.insert().values(
-            id=dataset_id, space_id=wanted.space_id, name=wanted.name, created_ns=now, updated_ns=now
-        )
+        datasets.insert().values(id=dataset_id, space_id=space_id, name=name, created_ns=now, updated_ns=now)
     )
-    version_id = _insert_version(connection, dataset_id, "v1", clock)
-    _insert_examples(connection, version_id, wanted.examples, now)
-    return get(connection, dataset_id)
+    return dataset_id, _insert_version(connection, dataset_id, "v1", clock)
 
 
 def append(
@@ -252,9 +261,9 @@ def _copy_version(connection: sa.Connection, dataset_id: str, version_id: str, n
 
 
 def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
-    """The dataset as it is now: the SDK caches by id and `updated_at` to the second, so every write moves that."""
-    for table, key in ((datasets, dataset_id), (dataset_versions, version_id)):
-        connection.execute(table.update().where(table.c.id == key).values(updated_ns=now))
+    """The dataset after a write of its examples."""
+    touch(connection, dataset_versions, [version_id], now)
+    touch(connection, datasets, [dataset_id], now)
     return _row(connection, dataset_id)
 
 

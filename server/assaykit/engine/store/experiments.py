@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, datasets, spaces
+from assaykit.engine.store.freshness import keep_up, touch
 from assaykit.engine.store.keys import next_id, row_ids
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
@@ -88,7 +89,7 @@ def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, d
     ]
     if made:
         connection.execute(experiment_runs.insert(), made)
-        connection.execute(experiments.update().where(experiments.c.id == experiment_id).values(updated_ns=now))
+        keep_up(connection, [experiment_id], now)
 
 
 def append(
@@ -101,12 +102,8 @@ def append(
         Invalid: a run of a dataset's experiment has no `example_id`.
     """
     _row(connection, experiment_id)
-    row = connection.execute(
-        experiments.update()
-        .where(experiments.c.id == experiment_id)
-        .values(updated_ns=clock.now_ns())
-        .returning(experiments)
-    ).one()
+    touch(connection, experiments, [experiment_id], clock.now_ns())
+    row = _row(connection, experiment_id)
     run_ids = _insert_runs(connection, row, runs, clock.now_ns())
     return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store import experiments, spans, tasks
+from assaykit.engine.store.freshness import touch_run
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival
 from assaykit.engine.store.spans import Arrivals, Window
@@ -224,6 +225,7 @@ def finish(connection: sa.Connection, run_id: str, status: RunStatus, reason: st
         .where(task_runs.c.id == run_id, task_runs.c.status.in_(("PENDING", "RUNNING")))
         .values(status=status, finished_ns=clock.now_ns(), failure_reason=reason)
     )
+    touch_run(connection, run_id, clock.now_ns())
     return get(connection, run_id)
 
 

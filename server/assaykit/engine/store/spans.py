@@ -123,6 +123,16 @@ def matching(
             yield tuple(row)
 
 
+def ids(
+    connection: sa.Connection, project_id: str, window: Window, filter_text: str | None
+) -> Iterator[tuple[str, str]]:
+    """The span and trace ids of the spans that a filter takes."""
+    query = sa.select(spans.c.span_id, spans.c.trace_id).where(_chosen(project_id, window, filter_text))
+    with connection.execute(query) as result:
+        for row in result:
+            yield row.span_id, row.trace_id
+
+
 def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
     """Some spans in full, with their verdicts and annotations, by id."""
     query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from assaykit.engine.store.freshness import keep_up
 from assaykit.engine.store.tables import evals
 from assaykit.wire.spans import Evaluation
 
@@ -74,6 +75,11 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     replaced = {column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key}
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced), list(rows)
+    )
+    keep_up(
+        connection,
+        {row["scope_id"] for row in rows if row["level"] == "RUN"},
+        max(row["updated_ns"] for row in rows),
     )
 
 

@@ -1,0 +1,205 @@
+"""Spans as flat columns, and what flat columns say about spans.
+
+A column is called as in filters: `context.span_id`, `attributes.<key>`, `eval.<name>.label`. `attributes.metadata` is
+there besides: the metadata as one JSON text, which the SDK turns into a dict.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+from assaykit.engine.flight.frames import Kind, Row
+from assaykit.engine.store.annotations import PARTS, columns
+from assaykit.engine.store.span_updates import Level, Said
+from assaykit.engine.store.times import nanoseconds
+from assaykit.engine.store.verdicts import VERDICT_FIELDS
+from assaykit.errors import Invalid, quote
+from assaykit.filters.fields import ALIASES
+from assaykit.wire.spans import Span
+
+SPAN_ID: Final = "context.span_id"
+PATCH: Final = "patch_document"
+NOTES: Final = "annotation.notes"
+
+FIXED: Final[dict[str, Kind]] = {
+    "context.span_id": "text",
+    "context.trace_id": "text",
+    "parent_id": "text",
+    "name": "text",
+    "attributes.openinference.span.kind": "text",
+    "status_code": "text",
+    "status_message": "text",
+    "time": "time",
+    "start_time": "int",
+    "end_time": "int",
+    "latency_ms": "float",
+}
+"""The columns that every export has. `time` is the start as a timestamp, by which the SDK sorts; the other two are
+nanoseconds since 1970, which it makes into times."""
+
+_METADATA = "metadata"
+_SHOWN = 10
+_VERDICT = re.compile(r"(eval|trace_eval|session_eval)\.(.+)\.(label|score|explanation)", re.DOTALL)
+_ANNOTATION = re.compile(r"annotation\.(.+)\.(label|score|text|updated_by|updated_at)", re.DOTALL)
+_LEVELS: Final[dict[str, Level]] = {"eval": "SPAN", "trace_eval": "TRACE", "session_eval": "SESSION"}
+
+
+class Patches(NamedTuple):
+    """Changes of metadata by span id, and by span id why one cannot be made."""
+
+    good: dict[str, dict[str, Any]]
+    bad: dict[str, str]
+
+
+def of_span(span: Span, shared: Mapping[str, Any]) -> Row:
+    """A span as a row. `shared` are the columns of verdicts on its trace and session."""
+    start, end = nanoseconds(span.start_time), nanoseconds(span.end_time)
+    row: Row = {
+        "context.span_id": span.context.span_id,
+        "context.trace_id": span.context.trace_id,
+        "parent_id": span.parent_id,
+        "name": span.name,
+        "attributes.openinference.span.kind": span.kind,
+        "status_code": span.status_code,
+        "status_message": span.status_message,
+        "time": start,
+        "start_time": start,
+        "end_time": end,
+        "latency_ms": None if start is None or end is None else (end - start) / 1e6,
+    }
+    row |= {f"attributes.{key}": value for key, value in span.attributes.items() if key != "openinference.span.kind"}
+    if metadata := _metadata(span.attributes):
+        row["attributes.metadata"] = json.dumps(metadata, ensure_ascii=False)
+    if span.events:
+        row["events"] = json.dumps([event.model_dump(mode="json") for event in span.events], ensure_ascii=False)
+    for verdict in span.evaluations:
+        row |= {f"eval.{verdict.name}.{part}": getattr(verdict, part) for part in VERDICT_FIELDS}
+    return {**row, **shared, **columns(span.annotations)}
+
+
+def projected(names: Sequence[str]) -> dict[str, Kind]:
+    """The columns that an export of these names has: they, and the two it cannot do without."""
+    wanted = dict.fromkeys([_column(name) for name in names] + ["time", "start_time"])
+    return {name: FIXED.get(name) for name in wanted}
+
+
+def verdicts(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
+    """What columns `eval|trace_eval|session_eval.<name>.label|score|explanation` say. What is null is not said.
+
+    Raises:
+        Invalid: a column is no such one, a row names no span, or a value has the wrong type.
+    """
+    said: list[Said] = []
+    for row in rows:
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for column, value in row.items():
+            if column == SPAN_ID:
+                continue
+            sort, name, part = _taken_apart(_VERDICT, column, "eval.<name>.label, .score or .explanation")
+            if value is not None:
+                found.setdefault((sort, name), {})[part] = _value(column, part, value)
+        span_id = _span_id(row)
+        said += [Said(span_id, name, parts, _LEVELS[sort]) for (sort, name), parts in found.items()]
+    return said
+
+
+def annotations(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
+    """What columns `annotation.<name>.label|score|text` say, and the notes, which are an annotation named `notes`.
+
+    Who annotated and when is the engine's to say: those columns are passed over.
+
+    Raises:
+        Invalid: a column is no such one, a row names no span, or a value has the wrong type.
+    """
+    said: list[Said] = []
+    for row in rows:
+        found: dict[str, dict[str, Any]] = {}
+        for column, value in row.items():
+            if column == SPAN_ID:
+                continue
+            if column == NOTES:
+                if note := _note(value):
+                    found["notes"] = {"text": note}
+                continue
+            name, part = _taken_apart(_ANNOTATION, column, "annotation.<name>.label, .score or .text")
+            if value is not None and part in PARTS:
+                found.setdefault(name, {})[part] = _value(column, part, value)
+        span_id = _span_id(row)
+        said += [Said(span_id, name, parts) for name, parts in found.items()]
+    return said
+
+
+def patches(rows: Iterable[Mapping[str, Any]]) -> Patches:
+    """What the column `patch_document` says, JSON objects as text.
+
+    Raises:
+        Invalid: that column is not there, another one is, or a row names no span.
+    """
+    found = Patches({}, {})
+    for row in rows:
+        if set(row) != {SPAN_ID, PATCH}:
+            raise Invalid(
+                f"The columns are {', '.join(repr(quote(name, 60)) for name in list(row)[:_SHOWN])}.",
+                f"Send {SPAN_ID} and {PATCH}.",
+            )
+        span_id = _span_id(row)
+        try:
+            patch = json.loads(row[PATCH] or "{}", parse_constant=_refuse)
+        except (TypeError, ValueError, RecursionError):
+            patch = None
+        if isinstance(patch, dict):
+            found.good.setdefault(span_id, {}).update(cast("dict[str, Any]", patch))
+        else:
+            found.bad[span_id] = "parse_failure: the patch is no JSON object."
+    return found
+
+
+def _metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = f"{_METADATA}."
+    return {key.removeprefix(prefix): value for key, value in attributes.items() if key.startswith(prefix)}
+
+
+def _column(name: str) -> str:
+    """The column of an export for the name of a field, as filters take it."""
+    name = ALIASES.get(name, name)
+    return "attributes.openinference.span.kind" if name == "span_kind" else name
+
+
+def _taken_apart(pattern: re.Pattern[str], column: str, there_are: str) -> tuple[str, ...]:
+    found = pattern.fullmatch(column)
+    if found is None:
+        raise Invalid(f"The column {quote(column, 80)!r} is not one that is written here.", f"Send {there_are}.")
+    return found.groups()
+
+
+def _span_id(row: Mapping[str, Any]) -> str:
+    span_id = row.get(SPAN_ID)
+    if not isinstance(span_id, str) or not span_id:
+        raise Invalid(f"A row has no {SPAN_ID}.", "Each row names the span it is about.")
+    return span_id
+
+
+def _value(column: str, part: str, value: Any) -> Any:
+    fits = isinstance(value, int | float) and not isinstance(value, bool) if part == "score" else isinstance(value, str)
+    if not fits:
+        wanted = "a number" if part == "score" else "text"
+        raise Invalid(f"The column {quote(column, 80)!r} holds {type(value).__name__}.", f"Write {wanted} there.")
+    return value
+
+
+def _note(value: Any) -> str | None:
+    """The text of the newest of some notes, each a JSON object with `text`."""
+    if value is None or value == []:
+        return None
+    try:
+        text = json.loads(value[-1])["text"]
+    except (TypeError, ValueError, KeyError, IndexError, RecursionError):
+        text = None
+    if not isinstance(text, str):
+        raise Invalid(f"The column {NOTES!r} holds something else than notes.", "Write lists of JSON objects there.")
+    return text
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,165 @@
+"""Rows as Arrow batches and back. A row is a dict of JSON values; a batch has one type per column.
+
+What one column cannot hold as it is, it holds as text: an object, a list of unlike things, or values of several
+sorts become JSON text, each on its own. Text stays what it is.
+"""
+
+import datetime as dt
+import decimal
+import functools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import pyarrow as pa
+
+from assaykit.errors import Invalid, quote
+
+# pyarrow has no types of its own: this module and `spool` are all that touch it, and hand on plain values.
+arrow = cast("Any", pa)
+
+Row: TypeAlias = dict[str, Any]
+Scalar: TypeAlias = Literal["bool", "int", "float", "text", "time"]
+Kind: TypeAlias = Scalar | tuple[Scalar | None] | None
+"""The type of a column; in a tuple that of a list's items. None is one that holds only nulls so far.
+
+`time` is nanoseconds since 1970, and never found out from values: who writes such a column says so.
+"""
+
+ROWS_PER_BATCH: Final = 500
+_ROWS_PER_SLICE: Final = 1000
+_INT64: Final = 2**63
+_TYPES: Final = {
+    "bool": arrow.bool_(),
+    "int": arrow.int64(),
+    "float": arrow.float64(),
+    "text": arrow.string(),
+    "time": arrow.timestamp("ns", tz="UTC"),
+}
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]], begin: Mapping[str, Kind] | None = None) -> dict[str, Kind]:
+    """The columns of all rows in the order they come up, after those of `begin`, each of a type that holds them all."""
+    kinds: dict[str, Kind] = dict(begin or {})
+    for row in rows:
+        for name, value in row.items():
+            if kinds.get(name, "") not in {"text", "time"}:
+                kinds[name] = _joined(kinds.get(name), _kind(value))
+    return kinds
+
+
+def schema(columns: Mapping[str, Kind]) -> Any:
+    """The Arrow schema. A column that holds nothing is one of text."""
+    return arrow.schema([arrow.field(name, _type(kind)) for name, kind in columns.items()])
+
+
+def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Kind], known: Any) -> Any:
+    """Rows as one batch of the schema `known`; what a row has beyond the columns is left out."""
+    arrays = [
+        arrow.array([_cell(row.get(name), kind) for row in rows], type=_type(kind)) for name, kind in columns.items()
+    ]
+    return arrow.record_batch(arrays, schema=known)
+
+
+def rows_of(batches: Iterable[Any]) -> Iterator[list[Row]]:
+    """The rows of batches that somebody sent, at most a thousand at a time.
+
+    NaN and the infinities become null, times become RFC 3339 text, decimals become text.
+
+    Raises:
+        Invalid: a batch is broken, has a column twice, or holds bytes.
+    """
+    try:
+        for each in batches:
+            # Offsets that point elsewhere would be followed: Arrow trusts them unless it is told not to.
+            each.validate(full=True)
+            names: list[str] = each.schema.names
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise Invalid(f"The column {quote(twice, 60)!r} is there twice.", "Name the columns apart.")
+            for start in range(0, each.num_rows, _ROWS_PER_SLICE):
+                some: list[Row] = each.slice(start, _ROWS_PER_SLICE).to_pylist()
+                yield [{name: _plain(value, name) for name, value in row.items()} for row in some]
+    except (arrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        raise Invalid(
+            f"The Arrow data cannot be read: {quote(str(error), 120)}.", "Send the table again, as Arrow writes it."
+        ) from error
+
+
+def _kind(value: Any) -> Kind:
+    match value:
+        case bool():
+            kind: Kind = "bool"
+        case int():
+            kind = "int" if -_INT64 <= value < _INT64 else "text"
+        case float():
+            kind = "float"
+        case list():
+            kind = _list_kind(cast("list[Any]", value))
+        case _:
+            kind = None if value is None else "text"
+    return kind
+
+
+def _list_kind(items: Sequence[Any]) -> Kind:
+    kinds: list[Kind] = [(cast("Scalar", _kind(item)),) for item in items if item is not None]
+    if any(isinstance(item, list | dict) for item in items):
+        return "text"
+    return functools.reduce(_joined, kinds, (None,))
+
+
+def _joined(one: Kind, other: Kind) -> Kind:
+    """The narrowest kind that holds both."""
+    if one == other or other is None:
+        return one
+    if one is None:
+        return other
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        inner = _joined(one[0], other[0])
+        # Strings and numbers in one list would both have to change.
+        like = None in {one[0], other[0]} or inner == "float"
+        return (cast("Scalar | None", inner),) if like else "text"
+    return "float" if {one, other} == {"int", "float"} else "text"
+
+
+def _type(kind: Kind) -> Any:
+    if isinstance(kind, tuple):
+        return arrow.list_(_TYPES[kind[0] or "text"])
+    return _TYPES[kind or "text"]
+
+
+def _cell(value: Any, kind: Kind) -> Any:
+    if value is None or isinstance(kind, tuple):
+        return value
+    if kind == "float":
+        return float(value)
+    if kind in {"text", None} and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _plain(value: Any, name: str) -> Any:
+    """A value that JSON can carry."""
+    match value:
+        case None | bool() | int() | str():
+            plain = value
+        case float():
+            plain = value if math.isfinite(value) else None
+        case dt.datetime():
+            aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+            plain = aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        case dt.date() | dt.time():
+            plain = value.isoformat()
+        case decimal.Decimal():
+            plain = str(value)
+        case list() | tuple():  # a tuple is an entry of a map
+            plain = [_plain(inner, name) for inner in cast("Sequence[Any]", value)]
+        case dict():
+            plain = {str(key): _plain(inner, name) for key, inner in cast("dict[Any, Any]", value).items()}
+        case _:
+            raise Invalid(
+                f"The column {quote(name, 60)!r} holds {type(value).__name__}, which JSON cannot carry.",
+                "Write text or numbers, or leave the column out.",
+            )
+    return plain

@@ -1,0 +1,106 @@
+"""What is asked for over Flight, written to a spool within one read of the store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.flight import columns
+from assaykit.engine.flight.frames import Row
+from assaykit.engine.flight.spool import Spool
+from assaykit.engine.flight.tickets import Asked, GetDataset, GetExperiment, SpanQuery
+from assaykit.engine.runs.sampling import taken
+from assaykit.engine.store import bulk, spans, verdicts
+from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.span_updates import project_named
+from assaykit.engine.store.spans import Window
+from assaykit.engine.store.times import nanoseconds
+from assaykit.errors import Invalid
+from assaykit.wire.spans import Span
+
+_SPANS_PER_READ = 500
+
+
+def fetch(connection: sa.Connection, asked: Asked, spool: Spool) -> None:
+    """Write what was asked for.
+
+    Raises:
+        NotFound: there is no such thing.
+        Invalid: a filter cannot be read.
+    """
+    match asked:
+        case GetDataset():
+            version = asked.dataset_version or None
+            spool.write(
+                partial(bulk.examples_of, connection, asked.dataset_id, version),
+                {"id": "text", "created_at": "int", "updated_at": "int"},
+            )
+        case GetExperiment():
+            spool.write(
+                partial(bulk.runs_of, connection, asked.experiment_id),
+                {"id": "text", "example_id": "text", "output": "text"},
+            )
+        case SpanQuery():
+            begin = columns.projected(asked.projected_columns) if asked.projected_columns else columns.FIXED
+            spool.write(partial(span_rows, connection, asked), begin, only=bool(asked.projected_columns))
+        case _:
+            raise TypeError(type(asked))
+
+
+def count(connection: sa.Connection, asked: SpanQuery) -> int:
+    """How many spans the query finds.
+
+    Raises:
+        NotFound: no such space or project.
+        Invalid: the filter cannot be read.
+    """
+    project = project_named(connection, asked.space_id, asked.model_id)
+    found = spans.ids(connection, project.id, _window(asked), asked.filter_expression.strip() or None)
+    return sum(asked.sample_rate is None or taken(trace_id, asked.sample_rate) for _, trace_id in found)
+
+
+def span_rows(connection: sa.Connection, asked: SpanQuery) -> Iterator[Row]:
+    """The spans that the query finds as rows, newest first.
+
+    Raises:
+        NotFound: no such space or project.
+        Invalid: the filter cannot be read.
+    """
+    project = project_named(connection, asked.space_id, asked.model_id)
+    filter_text = asked.filter_expression.strip() or None
+    at = Slice(_SPANS_PER_READ)
+    while True:
+        page = spans.page(connection, project.id, _window(asked), filter_text, spans.EVERYTHING, at)
+        found = [
+            span for span in page.spans if asked.sample_rate is None or taken(span.context.trace_id, asked.sample_rate)
+        ]
+        shared = _shared(connection, project.id, found)
+        for span in found:
+            session = str(span.attributes.get("session.id"))
+            yield columns.of_span(span, shared.get(span.context.trace_id, {}) | shared.get(f"session {session}", {}))
+        if not page.pagination.has_more:
+            return
+        at = at._replace(cursor=page.pagination.next_cursor)
+
+
+def _shared(connection: sa.Connection, project_id: str, found: Sequence[Span]) -> dict[str, dict[str, Any]]:
+    """The columns of verdicts on traces and sessions, by trace id and by `session <id>`."""
+    traces = list({span.context.trace_id for span in found})
+    sessions = list({str(span.attributes["session.id"]) for span in found if "session.id" in span.attributes})
+    of_traces = verdicts.flat_columns(connection, project_id, "TRACE", traces)
+    of_sessions = verdicts.flat_columns(connection, project_id, "SESSION", sessions)
+    shared = {key: _prefixed("trace_", of) for key, of in of_traces.items()}
+    return shared | {f"session {key}": _prefixed("session_", of) for key, of in of_sessions.items()}
+
+
+def _prefixed(prefix: str, of: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}{column}": value for column, value in of.items()}
+
+
+def _window(asked: SpanQuery) -> Window:
+    start, end = nanoseconds(asked.start_time), nanoseconds(asked.end_time)
+    if start is None or end is None or start >= end:
+        raise Invalid("The window ends before it begins.", "Give a start_time before the end_time.")
+    # The end itself is not meant; the store's windows hold both ends.
+    return Window(start, end - 1)

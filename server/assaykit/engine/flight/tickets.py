@@ -1,0 +1,171 @@
+"""What a Flight call asks for: commands, tickets and action bodies, which are JSON with names in camelCase.
+
+A message holds one object under the name of what is to be done. Fields that nothing here needs are passed over.
+
+Source: the messages of the `arize` SDK 8.61, as protobuf's JSON mapping writes them.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from assaykit.engine.problems import Malformed
+from assaykit.errors import Unsupported, quote
+from assaykit.wire.bodies import Timestamp
+from assaykit.wire.validation import describe
+
+T = TypeVar("T", bound="Asked")
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+_SEND_AGAIN = "Correct the message and send it again."
+
+
+class Asked(BaseModel):
+    """One request; `space_id` is the space it is about."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    space_id: str = ""
+
+
+class GetDataset(Asked):
+    """The examples of a version, of the newest one unless one is named."""
+
+    dataset_id: str
+    dataset_version: str | None = None
+
+
+class GetExperiment(Asked):
+    """The runs of an experiment."""
+
+    experiment_id: str
+
+
+class SpanQuery(Asked):
+    """Spans of a project, which is named: `[start_time, end_time)`, filtered and sampled by trace."""
+
+    model_id: str
+    environment: str = "TRACING"
+    start_time: Timestamp
+    end_time: Timestamp
+    filter_expression: str = ""
+    projected_columns: list[str] = []
+    stream_chunk_size: int | None = Field(default=None, ge=1)
+    sample_rate: float | None = Field(default=None, gt=0, le=1)
+    similarity_search_params: dict[str, Any] | None = None
+    model_version: str = ""
+    batch_id: str = ""
+
+
+class CreateDataset(Asked):
+    """A new dataset of the rows that follow."""
+
+    dataset_name: Name
+
+
+class CreateExperimentEntry(Asked):
+    """A new experiment whose runs follow in another call."""
+
+    dataset_id: str
+    experiment_name: Annotated[Name, Field(pattern=r'^[^"\\]+$')]
+
+
+class PostExperimentData(Asked):
+    """The runs of an experiment that has none yet."""
+
+    dataset_id: str
+    experiment_name: str
+
+
+class _WriteSpans(Asked):
+    external_model_id: str
+    """The name of a project."""
+
+
+class WriteEvaluations(_WriteSpans):
+    """Verdicts on spans, on their traces and sessions."""
+
+
+class WriteAnnotations(_WriteSpans):
+    """Annotations of spans."""
+
+
+class WriteMetadata(_WriteSpans):
+    """Changes to the metadata of spans."""
+
+
+GETS: Final[Mapping[str, type[Asked]]] = {
+    "getDataset": GetDataset,
+    "getExperiment": GetExperiment,
+    "exportSpans": SpanQuery,
+}
+"""`exportSpans` is our own: what a span query's ticket says."""
+
+PUTS: Final[Mapping[str, type[Asked]]] = {
+    "createDataset": CreateDataset,
+    "postExperimentData": PostExperimentData,
+    "writeSpanEvaluationRequest": WriteEvaluations,
+    "writeSpanAnnotationRequest": WriteAnnotations,
+    "writeSpanAttributesMetadataRequest": WriteMetadata,
+}
+
+ACTIONS: Final[Mapping[str, type[CreateExperimentEntry]]] = {"createExperimentDbEntry": CreateExperimentEntry}
+
+
+def read(raw: bytes, known: Mapping[str, type[T]]) -> T:
+    """The request inside a message that names what is to be done.
+
+    Raises:
+        Malformed: it is no such message, or a field is missing or mistyped.
+        Unsupported: it asks for something else.
+    """
+    told = _object(raw)
+    if len(told) != 1:
+        raise Malformed("The message does not name the one thing to be done.", f"Name one of {', '.join(known)}.")
+    ((name, body),) = told.items()
+    if name not in known:
+        raise Unsupported(f"The engine does not do {quote(name, 60)!r} over Flight.", f"It does {', '.join(known)}.")
+    return _checked(known[name], body)
+
+
+def span_query(raw: bytes) -> SpanQuery:
+    """The query inside a descriptor, which stands there bare.
+
+    Raises:
+        Malformed: a field is missing or mistyped.
+        Unsupported: it asks for what the engine has not: models other than traces, or a search by similarity.
+    """
+    query = _checked(SpanQuery, _object(raw))
+    if query.environment != "TRACING" or query.model_version or query.batch_id:
+        raise Unsupported("Only the spans of a project are exported.", "Ask for the environment TRACING.")
+    if query.similarity_search_params:
+        raise Unsupported("The engine does not search by similarity.", "Leave the similarity search out.")
+    return query
+
+
+def span_ticket(query: SpanQuery) -> bytes:
+    """The ticket that stands for the query."""
+    return json.dumps({"exportSpans": query.model_dump(mode="json", by_alias=True)}).encode()
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(raw)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise Malformed("The message is no JSON object.", _SEND_AGAIN)
+    return cast("dict[str, Any]", told)
+
+
+def _checked(model: type[T], body: Any) -> T:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise Malformed(describe(error), _SEND_AGAIN) from error
+    except OverflowError as error:
+        raise Malformed("A time lies outside the years 1 to 9999.", _SEND_AGAIN) from error

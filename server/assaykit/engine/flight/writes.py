@@ -1,0 +1,109 @@
+"""What is sent over Flight, written within one transaction: all of it, or on the first thing wrong none."""
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.flight import columns, messages
+from assaykit.engine.flight.frames import Row
+from assaykit.engine.flight.messages import Message
+from assaykit.engine.flight.tickets import (
+    Asked,
+    CreateDataset,
+    CreateExperimentEntry,
+    PostExperimentData,
+    WriteAnnotations,
+    WriteEvaluations,
+    WriteMetadata,
+)
+from assaykit.engine.store import bulk, span_updates
+
+_TRACES_OF = "experiment_traces_for_dataset_"
+"""The project that the spans of a dataset's experiments belong to. Source: AX."""
+
+
+def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -> Message:
+    """Make an experiment that is yet to be filled, and say where its spans belong.
+
+    Raises:
+        NotFound: no such dataset.
+        Conflict: the dataset has an experiment of this name with runs.
+    """
+    experiment = bulk.begin_experiment(connection, asked.dataset_id, asked.experiment_name, clock)
+    return messages.ExperimentEntry(
+        experiment_id=experiment.id, dataset_id=asked.dataset_id, trace_model_name=f"{_TRACES_OF}{asked.dataset_id}"
+    )
+
+
+def put(connection: sa.Connection, asked: Asked, parts: Iterator[list[Row]], clock: Clock) -> Message:
+    """Write the rows, and say what became of them.
+
+    Raises:
+        NotFound: no such space, dataset, experiment or project.
+        Conflict: a name or an id is taken.
+        Invalid: the rows are not what such a write takes.
+    """
+    match asked:
+        case CreateDataset():
+            made = bulk.create_dataset(connection, asked.space_id, asked.dataset_name, parts, clock)
+            return messages.DatasetMade(dataset_id=made)
+        case PostExperimentData():
+            filled = bulk.fill_experiment(connection, asked.dataset_id, asked.experiment_name, parts, clock)
+            return messages.ExperimentEntry(experiment_id=filled, dataset_id=asked.dataset_id)
+        case WriteEvaluations():
+            return evaluate(connection, asked.space_id, asked.external_model_id, parts, clock)
+        case WriteAnnotations():
+            return _annotate(connection, asked, parts, clock)
+        case WriteMetadata():
+            return _patch(connection, asked, parts)
+        case _:
+            raise TypeError(type(asked))
+
+
+def evaluate(
+    connection: sa.Connection, space_id: str, project_name: str, parts: Iterator[list[Row]], clock: Clock
+) -> Message:
+    """Write verdicts on spans of a project. `records_updated` counts rows; unmatched are ids that name no span.
+
+    Raises:
+        NotFound: no such space or project.
+        Invalid: a column or a value is not one of a verdict.
+    """
+    project = span_updates.project_named(connection, space_id, project_name)
+    reply = messages.SpansUpdated()
+    for rows in parts:
+        said = columns.verdicts(rows)
+        _tally(reply, rows, said, span_updates.put_verdicts(connection, project.id, said, clock))
+    return reply
+
+
+def _annotate(connection: sa.Connection, asked: WriteAnnotations, parts: Iterator[list[Row]], clock: Clock) -> Message:
+    project = span_updates.project_named(connection, asked.space_id, asked.external_model_id)
+    reply = messages.SpansUpdated()
+    for rows in parts:
+        said = columns.annotations(rows)
+        _tally(reply, rows, said, span_updates.put_annotations(connection, project, said, clock))
+    return reply
+
+
+def _tally(reply: Message, rows: list[Row], said: list[span_updates.Said], known: set[str]) -> None:
+    about = {one.span_id for one in said}
+    reply.records_updated += sum(row[columns.SPAN_ID] in about & known for row in rows)
+    reply.unmatched_ids.extend(sorted(about - known))
+
+
+def _patch(connection: sa.Connection, asked: WriteMetadata, parts: Iterator[list[Row]]) -> Message:
+    project = span_updates.project_named(connection, asked.space_id, asked.external_model_id)
+    reply = messages.MetadataUpdated()
+    for rows in parts:
+        patches = columns.patches(rows)
+        known = span_updates.patch_metadata(connection, project.id, patches.good)
+        missing = dict.fromkeys(patches.good.keys() - known, "No span of the project has this id.")
+        failed = patches.bad | missing
+        reply.spans_processed += len(rows)
+        reply.spans_updated += sum(row[columns.SPAN_ID] not in failed for row in rows)
+        reply.spans_failed += sum(row[columns.SPAN_ID] in failed for row in rows)
+        for span_id, why in sorted(failed.items()):
+            reply.errors.add(span_id=span_id, error_message=why)
+    return reply

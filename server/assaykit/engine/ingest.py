@@ -1,0 +1,24 @@
+"""Storing the spans that arrive, by whichever door."""
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from assaykit.engine.store import projects, spaces, spans
+from assaykit.engine.store.pages import Slice
+
+if TYPE_CHECKING:
+    from assaykit.engine import Engine
+    from assaykit.engine.otlp import Intake
+
+
+async def keep(engine: "Engine", arrived: "Intake") -> None:
+    """Store what a request holds: all of it, or on an exception none. A project is made on first sight."""
+
+    def store(connection: sa.Connection) -> None:
+        space = spaces.page(connection, None, Slice(1)).spaces[0]
+        for batch in arrived.batches:
+            project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
+            spans.add(connection, project.id, batch.rows)
+
+    await engine.database.write(store)

@@ -1,0 +1,36 @@
+"""Spans over OTLP/gRPC: the same ingest as `POST /v1/traces`. Imported only when its port is asked for."""
+
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from assaykit.engine import grpc_server, ingest, otlp
+
+if TYPE_CHECKING:
+    from assaykit.engine import Engine
+
+SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+
+
+def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManager[int]:
+    """Take spans on loopback until the block ends; gives the port.
+
+    Raises:
+        Unavailable: the port is taken.
+    """
+    call = grpc_server.Call("Export", partial(_export, engine), ExportTraceServiceRequest, ExportTraceServiceResponse)
+    wanted = grpc_server.Key(key, "authorization", "Send it as the metadata 'authorization'.")
+    service = grpc_server.Service(SERVICE, [call], otlp.BODY_LIMIT)
+    return grpc_server.serving(service, wanted, port, "--otlp-port")
+
+
+async def _export(engine: "Engine", request: Any) -> ExportTraceServiceResponse:
+    arrived = await anyio.to_thread.run_sync(otlp.spans, request)
+    await ingest.keep(engine, arrived)
+    return otlp.response(arrived)

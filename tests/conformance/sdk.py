@@ -1,0 +1,85 @@
+"""Scripts run by the unmodified `arize` SDK, in an interpreter and with a HOME of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.processes import KEY, environment
+from tests.environments import python_with
+
+REQUIREMENTS = ("arize==8.61.0", "arize-ax-cli==0.39.0")
+
+DEADLINE_S = 180
+_STOP_S = 20
+
+_FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "PYTHON", "OPENAI_", "ANTHROPIC_")
+
+
+def arize_python() -> Path:
+    """The interpreter that has the SDK and the `ax` command line, and nothing of ours."""
+    return python_with(*REQUIREMENTS)
+
+
+def variables_of(home: Path, **more: str) -> dict[str, str]:
+    """What such a process sees: the caller's environment without what would lead elsewhere, with HOME at `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "HOME": str(home), "ARIZE_DIRECTORY": str(home / ".arize"), "PYTHONUTF8": "1", **more}
+
+
+def run_sdk(
+    python: Path, script: str | Path, variables: Mapping[str, str], *arguments: str, fails: bool = False
+) -> dict[str, Any]:
+    """The JSON object that a script prints on its last line. With `fails`, its last line on stderr under `error`.
+
+    `script` is a file or the text itself; `variables` are all of the process's environment (see `variables_of`).
+    """
+    code = script.read_text(encoding="utf-8") if isinstance(script, Path) else script
+    ended = subprocess.run(
+        # Isolated from our own folders: `-P` keeps the working directory off the import path.
+        [str(python), "-P", "-c", code, *arguments],
+        env=dict(variables),
+        cwd=variables["HOME"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+    )
+    if fails:
+        assert ended.returncode != 0, ended.stdout
+        return {"error": ended.stderr.strip().splitlines()[-1], "stderr": ended.stderr}
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+    return json.loads(ended.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def engine_for_sdk(home: Path, log: Path) -> Generator[dict[str, str]]:
+    """An `assaykit engine` process with every door open; the SDK's variables. It must end when asked, in silence."""
+    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            while not (lines and lines[-1].startswith("spans ")):
+                lines.append(process.stdout.readline())
+                assert lines[-1], log.read_text(encoding="utf-8")
+            words = [word for line in lines for word in line.split() if word.startswith("ARIZE_")]
+            yield {"ARIZE_API_KEY": KEY, **dict(word.split("=", 1) for word in words)}
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    assert process.returncode == 0
+    assert log.read_text(encoding="utf-8") == ""

@@ -1,0 +1,118 @@
+"""`assaykit engine` with the doors of the extra `sdk`: what it prints, and how it ends."""
+
+import importlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.e2e.processes import KEY, environment
+
+ENGINE = [sys.executable, "-m", "assaykit", "engine"]
+WITHOUT_GRPC = """
+import sys
+sys.modules["grpc"] = None
+from assaykit.cli import main
+main(["engine", *sys.argv[1:]])
+"""
+
+
+def test_the_engine_ends_within_two_seconds_while_a_client_is_sending(tmp_path: Path) -> None:
+    flight: Any = importlib.import_module("pyarrow.flight")
+    pa: Any = importlib.import_module("pyarrow")
+    command = [*ENGINE, "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+    with subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = [process.stdout.readline() for _ in range(7)]
+        assert [line.split()[0] for line in told] == ["assaykit", "store", "key", "REST", "Flight", "OTLP", "spans"]
+        port = told[4].rpartition("=")[2].strip()
+        client = flight.FlightClient(f"grpc+tcp://127.0.0.1:{port}")
+        options = flight.FlightCallOptions(headers=[(b"auth-token-bin", KEY.encode())])
+        descriptor = flight.FlightDescriptor.for_command(json.dumps({"createDataset": {"datasetName": "x"}}))
+        batch = pa.record_batch({"q": ["x"]})
+        writer, _ = client.do_put(descriptor, batch.schema, options=options)
+        writer.write_batch(batch)
+        # Answering, the engine also listens for signals.
+        assert httpx.get(told[0].split()[-1] + "/v2/spaces", trust_env=False).status_code == 401
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - asked < 2
+        assert process.stderr.read() == ""
+    with pytest.raises(pa.ArrowException):
+        writer.close()
+
+
+@pytest.mark.parametrize("flag", ["--flight-port", "--otlp-port"])
+def test_without_the_extra_a_door_is_refused_in_one_sentence(tmp_path: Path, flag: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GRPC, "--port", "0", flag, "0"],
+        env=environment(tmp_path),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"assaykit: {flag} needs pyarrow and grpcio, which are not installed. pip install 'assaykit[sdk]'\n"
+    )
+
+
+def test_the_lines_for_a_shell_lead_to_the_engine(tmp_path: Path) -> None:
+    home = tmp_path / "a store's home"
+    variables = environment(home, ARIZE_REGION="us-central-1a")
+    del variables["ASSAYKIT_ENGINE_KEY"]
+    line = f'eval "$({" ".join(ENGINE)} --env --otlp-port 4000)"; env'
+    shown = subprocess.run(
+        ["/bin/sh", "-c", line], env=variables, capture_output=True, check=True, encoding="utf-8", timeout=60
+    ).stdout
+    found = dict(part.split("=", 1) for part in shown.splitlines() if part.startswith("ARIZE_"))
+    key = (home / "engine.key").read_text(encoding="utf-8").strip()
+    assert found == {
+        "ARIZE_API_KEY": key,
+        "ARIZE_API_SCHEME": "http",
+        "ARIZE_API_HOST": "127.0.0.1",
+        "ARIZE_API_PORT": "8765",
+        "ARIZE_FLIGHT_SCHEME": "grpc+tcp",
+        "ARIZE_FLIGHT_HOST": "127.0.0.1",
+        "ARIZE_FLIGHT_PORT": "8815",
+        "ARIZE_OTLP_SCHEME": "http",
+        "ARIZE_OTLP_HOST": "127.0.0.1",
+        "ARIZE_OTLP_PORT": "4000",
+    }
+
+
+def test_the_lines_need_ports_that_are_known(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*ENGINE, "--env", "--port", "0"],
+        env=environment(tmp_path),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "A free port is not known before the engine listens." in ended.stderr
+
+
+def test_an_engine_that_is_asked_for_no_door_imports_neither_pyarrow_nor_grpc(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "assaykit", "engine", "--port", "0"]
+    with subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("assaykit engine on")
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in errors.splitlines()}
+    assert "sqlalchemy" in imported
+    assert not imported & {"pyarrow", "grpc"}
