@@ -26,10 +26,14 @@ LATER = (
     "uvicorn.protocols.websockets.auto",
 )
 
+APART = (".migrations.", "flight", "grpc")
+"""Alembic runs the first as files; gRPC does not survive a fork."""
+
 
 def main() -> None:
     """Answer every line until stdin ends."""
-    within = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.") if ".migrations." not in one.name]
+    names = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.")]
+    within = [name for name in names if not any(word in name for word in APART)]
     for module in (*LATER, *within):
         import_module(module)
     outputs: dict[int, int] = {}
