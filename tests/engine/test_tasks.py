@@ -69,7 +69,7 @@ async def test_a_second_task_of_the_same_name_is_a_conflict(door: Door) -> None:
     project, evaluator = await door.send(span(0)), await door.evaluator()
     await door.task(evaluator, "nightly", project_id=project)
     body = task_body(evaluator, "nightly", project_id=project)
-    assert "named 'nightly' already" in await door.refused(409, "POST", "/v2/tasks", json=body)
+    assert "named 'nightly' already" in await door.refused(422, "POST", "/v2/tasks", json=body)
 
 
 async def test_what_a_task_names_must_exist(door: Door) -> None:

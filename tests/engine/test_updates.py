@@ -168,7 +168,7 @@ async def test_a_task_name_is_taken_once(rest: Rest) -> None:
     body = {"name": "second", "type": "CODE_EVALUATION", "project_id": made["project_id"], "evaluators": [entry]}
     await rest.create("/v2/tasks", body)
     path = f"/v2/tasks/{made['id']}"
-    assert "'second'" in await rest.refused(409, "PATCH", path, {"name": "second"})
+    assert "'second'" in await rest.refused(422, "PATCH", path, {"name": "second"})
     assert "'x'" in await rest.refused(404, "PATCH", "/v2/tasks/x", {"name": "y"})
 
 

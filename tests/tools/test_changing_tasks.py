@@ -108,7 +108,7 @@ async def test_a_filter_that_matches_nothing_has_to_be_allowed(ax: Caller, polic
         ({"clear": ["name"]}, "invalid", "clear.0: expected one of 'query_filter'"),
         ({"clear": "query_filter"}, "invalid", "clear: input should be a valid list"),
         ({"name": ""}, "invalid", "name: "),
-        ({"name": "format"}, "conflict", "This space has a task named 'format' already."),
+        ({"name": "format"}, "invalid", "This space has a task named 'format' already."),
         ({"sampling_rate": 2}, "invalid", "sampling_rate: input should be less than or equal to 1"),
         ({"evaluators": []}, "invalid", "evaluators: list should have at least 1 item"),
         ({"evaluators": ["sites"]}, "not_found", "No judge is named 'sites'. Near: 'cites'"),

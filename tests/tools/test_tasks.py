@@ -211,7 +211,7 @@ async def test_a_mapping_that_is_the_same_on_every_row_is_warned_of(ax: Caller, 
 async def test_a_name_is_taken_once(ax: Caller, bot: None, rules: None) -> None:
     await ax.ask("create_task", name="policy", evaluators=["cites"])
     refusal = await ax.refused("create_task", name="policy", evaluators=["json"])
-    assert refusal["code"] == "conflict"
+    assert refusal["code"] == "invalid"
     assert "This space has a task named 'policy' already." in refusal["message"]
     held = (await ax.ask("get_task"))["task"]["evaluators"]
     assert [one["evaluator_name"] for one in held] == ["cites"]

@@ -102,8 +102,8 @@ def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
 
 routes = [
     Operation("/v2/tasks", list_tasks, gives=TaskPage, query=(*NAMED, "project_id", "dataset_id", "type")),
-    Operation("/v2/tasks", create_task, "POST", takes=CreateTaskRequest, gives=Task, refuses=(409, 501)),
+    Operation("/v2/tasks", create_task, "POST", takes=CreateTaskRequest, gives=Task, refuses=(501,)),
     Operation("/v2/tasks/{task_id}", get_task, gives=Task),
-    Operation("/v2/tasks/{task_id}", update_task, "PATCH", takes=UpdateTaskRequest, gives=Task, refuses=(409, 501)),
-    Operation("/v2/tasks/{task_id}", delete_task, "DELETE", refuses=(409,)),
+    Operation("/v2/tasks/{task_id}", update_task, "PATCH", takes=UpdateTaskRequest, gives=Task, refuses=(501,)),
+    Operation("/v2/tasks/{task_id}", delete_task, "DELETE"),
 ]

@@ -15,7 +15,7 @@ from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.wire.evaluators import EvaluatorWithVersion, TemplateConfig
 from assaykit.wire.tasks import (
@@ -34,12 +34,12 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
 
     Raises:
         NotFound: the project, dataset, an experiment or an evaluator does not exist.
-        Conflict: the space has a task of this name.
+        Invalid: the space has a task of this name; the contract has no 409 here.
         Invalid: a filter cannot be read, or an evaluator does not fit the task.
     """
     space_id = _space_of_target(connection, wanted)
     if _named(connection, space_id, wanted.name):
-        raise Conflict(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
+        raise Invalid(f"This space has a task named {wanted.name!r} already.", "Use it, or choose another name.")
     _check_filters(wanted)
     _check_evaluators(connection, wanted)
     now = clock.now_ns()
@@ -111,7 +111,7 @@ def update(
     Raises:
         NotFound: no such task, or an evaluator does not exist.
         Malformed: a field does not belong to a task of this kind.
-        Conflict: the space has a task of this name.
+        Invalid: the space has a task of this name; the contract has no 409 here.
         Invalid: a filter cannot be read, or an evaluator does not fit the task.
     """
     now = get(connection, task_id)
@@ -119,7 +119,7 @@ def update(
     check(changed)
     row = connection.execute(sa.select(tasks.c.space_id).where(tasks.c.id == task_id)).one()
     if changed.name != now.name and _named(connection, row.space_id, changed.name):
-        raise Conflict(f"This space has a task named {changed.name!r} already.", "Choose another name.")
+        raise Invalid(f"This space has a task named {changed.name!r} already.", "Choose another name.")
     _check_filters(changed)
     _check_evaluators(connection, changed)
     moment_ns = clock.now_ns()
