@@ -24,8 +24,6 @@ KNOWN = {
         "POST /v2/experiments",
         "reply: body.run_ids is lost",
     ): "more than the contract says, so that a client need not ask",
-    ("POST /v2/tasks", "reply: the status 409"): "a name that is taken is 409 for every other noun",
-    ("PATCH /v2/tasks/{}", "reply: the status 409"): "a name that is taken is 409 for every other noun",
     ("POST /v2/tasks", "reply: the status 501"): "the engine does not offer it yet, and says so",
     ("PATCH /v2/tasks/{}", "reply: the status 501"): "the engine does not offer it yet, and says so",
 }
