@@ -49,6 +49,8 @@ def test_any_rows_come_back_as_they_were_or_as_json_text(rows: list[frames.Row])
         ([[1, 2.5]], ("float",)),
         ([[2**60, 1]], ("long",)),
         ([[2**60, 2.5]], "text"),
+        ([[2**63]], "text"),
+        ([[[1]]], "text"),
         (["a", 1], "text"),
         ([True, 1], "text"),
         ([2**63], "text"),

@@ -106,10 +106,13 @@ def _kind(value: Any) -> Kind:
 
 
 def _list_kind(items: Sequence[Any]) -> Kind:
-    kinds: list[Kind] = [(cast("Scalar", _kind(item)),) for item in items if item is not None]
-    if any(isinstance(item, list | dict) for item in items):
+    some = [item for item in items if item is not None]
+    kinds = [_kind(item) for item in some]
+    if any(kind == "text" and not isinstance(item, str) for item, kind in zip(some, kinds, strict=True)):
         return "text"
-    return functools.reduce(_joined, kinds, (None,))
+    if any(isinstance(kind, tuple) for kind in kinds):
+        return "text"
+    return functools.reduce(_joined, [(cast("Scalar", kind),) for kind in kinds], cast("Kind", (None,)))
 
 
 def _joined(one: Kind, other: Kind) -> Kind:
