@@ -55,12 +55,14 @@ class Engine:
         clock: Clock | None = None,
         concurrency: int = SLOTS,
         period_s: float | None = None,
+        silent_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
         `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
         how many judge calls may be under way at once to one integration. `period_s` is the time between two looks for
-        what continuous tasks have to score; it has a default.
+        what continuous tasks have to score; it has a default. So has `silent_s`: an engine that has shown no sign of
+        life for so long loses its runs to another one that has the store open.
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
@@ -73,7 +75,7 @@ class Engine:
             await database.write(integrations.adopt_environment, environment, clock)
             async with (
                 aclosing(Models(database, environment, concurrency)) as models,
-                Executor.open(database, clock, models) as executor,
+                Executor.open(database, clock, models, silent_s) as executor,
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
                 app = create_app(key)

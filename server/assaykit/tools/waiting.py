@@ -89,6 +89,8 @@ async def _report(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any
         "skipped": [one.model_dump() for one in report.skipped],
     }
     lines = [f"{run.rows_done} of {report.total} done"] if report.total and not run.is_final else []
+    if report.is_executed is False and not run.is_final:
+        lines.append("The process that executed it has ended; it goes on while an assaykit server or engine is open.")
     lines += [
         f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
         for name, counted in labels.items()

@@ -43,12 +43,16 @@ class RunOutcome(ReplyBody):
 
 
 class RunReport(ReplyBody):
-    """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`."""
+    """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
+
+    `is_executed` is false when the run has ended, and when the process that executed it has.
+    """
 
     labels: dict[str, dict[str, int]] = {}
     total: int | None = None
     errors: list[RunOutcome] = []
     skipped: list[RunOutcome] = []
+    is_executed: bool | None = None
 
 
 Worker = Literal["this", "another", "nobody"]

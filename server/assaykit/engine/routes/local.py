@@ -50,7 +50,9 @@ async def judge_rows(request: Request) -> Response:
 
 async def report_run(request: Request) -> Response:
     """`GET /x/task-runs/{run_id}/report`: a run's outcomes by label and cause. On AX: the run's log page."""
-    return answer(await engine(request).database.read(runs.report, request.path_params["run_id"]))
+    here = engine(request)
+    since = here.executor.silent_since_ns()
+    return answer(await here.database.read(runs.report, request.path_params["run_id"], since))
 
 
 async def show_schedule(request: Request) -> Response:

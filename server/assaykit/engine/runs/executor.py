@@ -1,7 +1,7 @@
 """Executes task runs in the engine's own task group: select, score, record, finish."""
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -13,47 +13,59 @@ from assaykit.engine.models import Models
 from assaykit.engine.runs.endings import ending
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.scoring import Scoring
-from assaykit.engine.runs.selection import select
-from assaykit.engine.store import generations, runs
+from assaykit.engine.runs.selection import resume, select
+from assaykit.engine.store import generations, leases, runs
 from assaykit.engine.store.database import Database
+from assaykit.engine.store.leases import Lease
 from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
 RUNS_AT_ONCE = 4
 """More runs than this wait in PENDING."""
 
-HEARTBEAT_S = 5
-SILENT_S = 30
+SILENT_S = 30.0
 """After this long without a heartbeat the engine that executed a run counts as gone."""
+
+BEATS = 6
+"""Heartbeats in that time."""
 
 log = structlog.get_logger()
 
 
 class Executor:
-    """Owns the runs that this process executes."""
+    """Executes the runs of this process, and those that it takes over from others."""
 
-    def __init__(self, database: Database, clock: Clock, models: Models, group: TaskGroup) -> None:
+    def __init__(
+        self, owner: str, database: Database, clock: Clock, models: Models, group: TaskGroup, silent_s: float
+    ) -> None:
+        self.owner = owner
         self._database = database
         self._clock = clock
         self._models = models
         self._group = group
-        self.owner = secrets.token_hex(8)
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
-        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._scopes: dict[Lease, anyio.CancelScope] = {}
+        self._silent_s = silent_s
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, database: Database, clock: Clock, models: Models) -> AsyncGenerator["Executor"]:
-        """An executor that works until the block ends; runs it leaves unfinished are ended with the reason."""
-        async with anyio.create_task_group() as group:
-            executor = cls(database, clock, models, group)
-            group.start_soon(executor._beat)
-            try:
-                yield executor
-            finally:
-                group.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await database.write(runs.abandon, executor.owner, clock)
+    async def open(
+        cls, database: Database, clock: Clock, models: Models, silent_s: float | None = None
+    ) -> AsyncGenerator["Executor"]:
+        """An executor that works until the block ends; the next one goes on with the runs it leaves unfinished."""
+        owner = secrets.token_hex(8)
+        try:
+            async with anyio.create_task_group() as group:
+                executor = cls(owner, database, clock, models, group, silent_s or SILENT_S)
+                group.start_soon(executor._beat)
+                try:
+                    yield executor
+                finally:
+                    group.cancel_scope.cancel()
+        finally:
+            # Only now: a write that was on its way when the block ended may just have shown a sign of life.
+            with anyio.CancelScope(shield=True):
+                await database.write(leases.release, owner)
 
     async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest) -> TaskRun:
         """Start a run; it is answered in PENDING and goes on in the background. `wanted` is of the task's type.
@@ -70,6 +82,10 @@ class Executor:
         self._group.start_soon(self.execute, run.id)
         return run
 
+    def silent_since_ns(self) -> int:
+        """Who has shown no sign of life since then counts as gone."""
+        return self._clock.now_ns() - int(self._silent_s * 1_000_000_000)
+
     async def cancel(self, run_id: str) -> TaskRun:
         """End a run that is PENDING or RUNNING, here or in another process.
 
@@ -78,67 +94,74 @@ class Executor:
             Malformed: the run has ended already.
         """
         run = await self._database.write(runs.cancel, run_id, self._clock)
-        if scope := self._scopes.get(run_id):
-            scope.cancel()
+        self._stop([lease for lease in self._scopes if lease.run_id == run_id])
         return run
 
     async def _beat(self) -> None:
         while True:
-            now = self._clock.now_ns()
             try:
-                # Only what is still worked on: a run whose end could not be stored falls silent, and is ended later.
-                await self._database.write(runs.beat, list(self._scopes), now)
-                await self._database.write(runs.fail_orphans, now - SILENT_S * 1_000_000_000, self._clock)
+                # Only what is still worked on: a run whose end could not be stored falls silent, and is taken later.
+                self._stop(await self._database.write(leases.renew, list(self._scopes), self._clock.now_ns()))
+                since = self.silent_since_ns()
+                for lease in await self._database.write(leases.take, self.owner, since, self._clock):
+                    log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
+                    self._group.start_soon(self._execute, lease)
             except AssayError as error:
                 log.warning("heartbeat_missed", error=str(error))
-            await anyio.sleep(HEARTBEAT_S)
+            await anyio.sleep(self._silent_s / BEATS)
+
+    def _stop(self, lost: Iterable[Lease]) -> None:
+        for lease in lost:
+            if scope := self._scopes.get(lease):
+                scope.cancel()
 
     async def execute(self, run_id: str) -> None:
-        """Do a run that is PENDING and this executor's own, to its end."""
+        """Do a new run of this executor's own, to its end."""
+        await self._execute(Lease(run_id, self.owner))
+
+    async def _execute(self, lease: Lease) -> None:
         with anyio.CancelScope() as scope:
-            self._scopes[run_id] = scope
+            self._scopes[lease] = scope
             try:
                 async with self._slots:
-                    status, reason = await self._run(run_id)
+                    status, reason = await self._run(lease)
             except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
-                status, reason = "FAILED", _reason(error, run_id)
+                status, reason = "FAILED", _reason(error, lease.run_id)
             finally:
-                del self._scopes[run_id]
-            await self._finish(run_id, status, reason)
+                del self._scopes[lease]
+            await self._finish(lease, status, reason)
 
-    async def _finish(self, run_id: str, status: RunStatus, reason: str | None) -> None:
+    async def _finish(self, lease: Lease, status: RunStatus, reason: str | None) -> None:
+        run_id = lease.run_id
         try:
-            run = await self._database.write(runs.finish, run_id, status, reason, self._clock)
+            run, started = await self._database.write(generations.finish, lease, status, reason, self._clock)
         except NotFound:
             log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
         except AssayError:
             log.exception("run_end_not_stored", run_id=run_id, status=status)
         else:
-            log.info("run_finished", run_id=run_id, status=run.status, scored=run.num_successes)
+            for follower in started:
+                self._group.start_soon(self.execute, follower.id)
+            event = "run_finished" if run.is_final else "run_lost"
+            log.info(event, run_id=run_id, status=run.status, scored=run.num_successes)
 
-    async def _run(self, run_id: str) -> tuple[RunStatus, str | None]:
+    async def _run(self, lease: Lease) -> tuple[RunStatus, str | None]:
+        run_id = lease.run_id
         if await self._database.read(generations.makes_experiment, run_id):
-            return await self._run_experiment(run_id)
-        selection = await self._database.read(select, run_id)
-        if not await self._database.write(runs.start, run_id, selection.items, self._clock):
-            return "CANCELLED", None
-        if not selection.items:
+            return await generate(self._database, self._clock, self._models, lease)
+        selection = await self._database.read(resume, run_id)
+        if selection is None:
+            selection = await self._database.read(select, run_id)
+            if not await self._database.write(runs.start, lease, selection.items, selection.plan, self._clock):
+                return "CANCELLED", None
+        if selection.reason is not None:
             return "CANCELLED", selection.reason
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
-        scoring = Scoring(self._database, self._clock, run_id, selection, models, self._models.rows_at_once)
+        scoring = Scoring(self._database, self._clock, lease, selection, models, self._models.rows_at_once)
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken
         return await self._database.read(ending, run_id)
-
-    async def _run_experiment(self, run_id: str) -> tuple[RunStatus, str | None]:
-        status, reason = await generate(self._database, self._clock, self._models, run_id)
-        if status != "COMPLETED":
-            return status, reason
-        started, fault = await self._database.write(generations.follow_up, run_id, self.owner, self._clock)
-        for run in started:
-            self._group.start_soon(self.execute, run.id)
-        return status, fault or reason
 
 
 def _reason(error: Exception, run_id: str) -> str:

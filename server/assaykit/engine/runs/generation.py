@@ -13,6 +13,7 @@ from assaykit.engine.runs.tracing import Question, Result, Timing
 from assaykit.engine.store import generations
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.generations import Made, Provision
+from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
@@ -26,25 +27,27 @@ from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvalua
 from assaykit.wire.runs import RunStatus
 
 
-async def generate(database: Database, clock: Clock, models: Models, run_id: str) -> tuple[RunStatus, str | None]:
-    """Make the experiment of a run that is PENDING. Returns how the run ends, and why if it is not plain."""
-    provision = await database.write(generations.start, run_id, clock)
+async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
+    """Make the experiment of a run, or the rest of it. Returns how the run ends, and why if it is not plain."""
+    provision = await database.write(generations.start, lease, clock)
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
     model = await models.for_experiment(provision.config)
-    broken = await _Generation(database, clock, run_id, provision, model).run(models.rows_at_once)
+    broken = await _Generation(database, clock, lease, provision, model).run(models.rows_at_once)
     if broken is not None:
         return "FAILED", broken
-    return await database.read(ending, run_id, "answered")
+    return await database.read(ending, lease.run_id, "answered")
 
 
 class _Generation:
     """One run's pass over its examples."""
 
-    def __init__(self, database: Database, clock: Clock, run_id: str, provision: Provision, model: LadderModel) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, lease: Lease, provision: Provision, model: LadderModel
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._run_id = run_id
+        self._lease = lease
         self._provision = provision
         self._config = provision.config
         self._model = model
@@ -116,7 +119,7 @@ class _Generation:
 
     async def _record(self, batch: list[tuple[Made, Result]]) -> bool:
         made = [one for one, _ in batch]
-        if not await self._database.write(generations.record, self._run_id, self._provision, made, self._clock):
+        if not await self._database.write(generations.record, self._lease, self._provision, made, self._clock):
             return False
         for _, result in batch:
             self._refusals.note(result, asked=not isinstance(result, Unscored))

@@ -10,6 +10,7 @@ from assaykit.engine.runs.pool import Job, Pool, Refusals
 from assaykit.engine.runs.selection import Row, Scorer, Selection, rows
 from assaykit.engine.store import runs, verdicts
 from assaykit.engine.store.database import Database
+from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
 from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.models import ChatModel
@@ -31,14 +32,14 @@ class Scoring:
         self,
         database: Database,
         clock: Clock,
-        run_id: str,
+        lease: Lease,
         selection: Selection,
         models: Mapping[str, ChatModel | None],
         rows_at_once: int,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._run_id = run_id
+        self._lease = lease
         self._selection = selection
         self._models = models
         self._at_once = rows_at_once
@@ -51,8 +52,7 @@ class Scoring:
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> dict[str, Row]:
-        targets = list(dict.fromkeys(item.target_id for item in items))
-        return await self._database.read(rows, self._selection, targets)
+        return await self._database.read(rows, self._selection.level, items)
 
     async def _score(self, job: Job) -> Scored:
         scorer = self._scorers[job.item.evaluator_id]
@@ -69,7 +69,7 @@ class Scoring:
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
         now = self._clock.now_ns()
-        if not runs.record(connection, self._run_id, [_outcome(scored) for scored in batch], now):
+        if not runs.record(connection, self._lease, [_outcome(scored) for scored in batch], now):
             return False
         verdicts.put(connection, [row for scored in batch if (row := self._verdict_row(scored, now))])
         return True
@@ -80,14 +80,14 @@ class Scoring:
             return None
         scorer = self._scorers[scored.item.evaluator_id]
         made_by = {
-            "run_id": self._run_id,
+            "run_id": self._lease.run_id,
             "evaluator_version_id": scorer.version_id,
             "model": verdict.model,
             "prompt_tokens": verdict.prompt_tokens,
             "completion_tokens": verdict.completion_tokens,
         }
         return {
-            "scope_id": self._selection.scopes[scored.item.target_id],
+            "scope_id": scored.item.scope_id,
             "level": self._selection.level,
             "target_id": scored.item.target_id,
             "name": scorer.column,

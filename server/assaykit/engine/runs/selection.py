@@ -49,13 +49,25 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The work of a run. `reason` says why there is none; `scopes` maps a target id to where its verdict lives."""
+    """The work of a run. `reason` says why there is none."""
 
     level: verdicts.Level
     scorers: Sequence[Scorer]
     items: Sequence[Item]
-    scopes: Mapping[str, str]
     reason: str | None = None
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What `resume` needs beside the items: the versions that the run began with, and their mappings."""
+        pinned = [
+            TaskEvaluator(
+                evaluator_id=one.evaluator_id,
+                evaluator_version_id=one.version_id,
+                column_mappings=dict(one.column_mappings),
+            ).model_dump(mode="json", exclude_none=True)
+            for one in self.scorers
+        ]
+        return {"level": self.level, "scorers": pinned, "reason": self.reason}
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
@@ -66,6 +78,21 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     if window is not None:
         return _choose("SPAN", _spans(connection, task, window, scorers), scorers, task, request)
     return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
+
+
+def resume(connection: sa.Connection, run_id: str) -> Selection | None:
+    """What is left of a run that another engine began, as it began it; None when it has not begun.
+
+    Raises:
+        NotFound: a version that it began with is gone.
+        Unsupported: an older version of assaykit began it.
+    """
+    found = runs.left(connection, run_id)
+    if found is None:
+        return None
+    plan, items = found
+    scorers = [_scorer(connection, TaskEvaluator.model_validate(one)) for one in plan["scorers"]]
+    return Selection(plan["level"], scorers, items, plan["reason"])
 
 
 def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
@@ -82,14 +109,14 @@ def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> 
         return True
 
 
-def rows(connection: sa.Connection, selection: Selection, target_ids: Sequence[str]) -> dict[str, Row]:
-    """The rows of some targets, by id."""
+def rows(connection: sa.Connection, level: verdicts.Level, items: Sequence[Item]) -> dict[str, Row]:
+    """The rows of some items, by target id."""
     of_scope: dict[str, list[str]] = {}
-    for target in target_ids:
-        of_scope.setdefault(selection.scopes[target], []).append(target)
+    for scope, target in dict.fromkeys((item.scope_id, item.target_id) for item in items):
+        of_scope.setdefault(scope, []).append(target)
     found: dict[str, Row] = {}
     for scope, targets in of_scope.items():
-        if selection.level == "SPAN":
+        if level == "SPAN":
             some = spans.by_ids(connection, scope, targets)
             found |= {target: span_row(span) for target, span in some.items()}
         else:
@@ -158,8 +185,7 @@ def _choose(
     rate = 1.0 if task.sampling_rate is None else task.sampling_rate
     most = request.max_spans or DEFAULT_MAX_SPANS
     items: list[Item] = []
-    scopes: dict[str, str] = {}
-    matched = sampled = allowed = 0
+    chosen = matched = sampled = allowed = 0
     for candidate in candidates:
         matched += 1
         if not taken(candidate.target_id, rate):
@@ -167,17 +193,17 @@ def _choose(
         sampled += 1
         allowed += any(candidate.allowed)
         wanted = [
-            Item(len(scopes), candidate.target_id, scorer.evaluator_id)
+            Item(chosen, candidate.target_id, scorer.evaluator_id, candidate.scope_id)
             for scorer, may, done in zip(scorers, candidate.allowed, candidate.labelled, strict=True)
             if may and (request.override_evaluations or not done)
         ]
         if wanted:
             items.extend(wanted)
-            scopes[candidate.target_id] = candidate.scope_id
-        if len(scopes) == most:
+            chosen += 1
+        if chosen == most:
             break
     reason = None if items else _nothing_to_do(level, matched, sampled, allowed)
-    return Selection(level, scorers, items, scopes, reason)
+    return Selection(level, scorers, items, reason)
 
 
 def _nothing_to_do(level: verdicts.Level, matched: int, sampled: int, allowed: int) -> str:

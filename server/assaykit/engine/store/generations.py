@@ -1,19 +1,20 @@
 """Runs of RUN_EXPERIMENT tasks in the store: triggered, provisioned with an experiment, recorded, followed up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import datasets, experiments, run_configurations, runs, searches, spans, tasks
+from assaykit.engine.store.leases import Lease, is_held
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.runs import Item, Outcome
 from assaykit.engine.store.tables import examples, task_runs
 from assaykit.errors import AssayError, Invalid
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.run_configurations import RUN_CONFIGURATION, TemplateEvaluationConfig
-from assaykit.wire.runs import TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
+from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.tasks import Task
 
 _ROWS_PER_READ = 500
@@ -70,32 +71,56 @@ def makes_experiment(connection: sa.Connection, run_id: str) -> bool:
     return runs.task_of(connection, run_id).type == "RUN_EXPERIMENT"
 
 
-def start(connection: sa.Connection, run_id: str, clock: Clock) -> Provision | None:
-    """PENDING becomes RUNNING, with an experiment and an item for each example; None when it was cancelled before.
+def start(connection: sa.Connection, lease: Lease, clock: Clock) -> Provision | None:
+    """PENDING becomes RUNNING, with an experiment and an item for each example; a run that has started goes on.
+
+    None when it was cancelled before, or the lease is lost.
 
     Raises:
         Conflict: an experiment of this name has been made since.
         Invalid: the configuration names what is gone by now.
     """
+    run_id = lease.run_id
     task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
+    if (begun := runs.left(connection, run_id)) is not None:
+        return _resumed(connection, run_id, wanted, *begun)
     config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
     dataset_id = task.dataset_id or ""
     version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
     chosen = _chosen(connection, dataset_id, version_id, wanted)
     items = [Item(position, example_id, "") for position, example_id in enumerate(chosen)]
-    if not runs.start(connection, run_id, items, clock):
-        return None
-    if not items:
-        return Provision(config, items, reason="No data to run on: no example is chosen. Widen query_filter.")
-    experiment = experiments.provision(connection, dataset_id, version_id, wanted.experiment_name, clock)
-    connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(experiment_id=experiment.id))
     column = run_configurations.COLUMN
     if isinstance(config, TemplateEvaluationConfig):
         column = run_configurations.column_of(connection, config)
+    reason = None if items else "No data to run on: no example is chosen. Widen query_filter."
+    plan = {"config": config.model_dump(mode="json", exclude_none=True), "column": column, "reason": reason}
+    if not runs.start(connection, lease, items, plan, clock):
+        return None
+    if not items:
+        return Provision(config, items, reason=reason)
+    experiment = experiments.provision(connection, dataset_id, version_id, wanted.experiment_name, clock)
+    connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(experiment_id=experiment.id))
     project_id = None
     if wanted.tracing_metadata is not None:
         project_id = experiments.traced(connection, experiment, clock).id
     return Provision(config, items, experiment, column, wanted.tracing_metadata, project_id)
+
+
+def _resumed(
+    connection: sa.Connection,
+    run_id: str,
+    wanted: TriggerRunExperimentRequest,
+    plan: Mapping[str, Any],
+    items: Sequence[Item],
+) -> Provision:
+    """The rest of a run that another engine began, as it began it."""
+    config = run_configurations.runnable(RUN_CONFIGURATION.validate_python(plan["config"]))
+    experiment_id = runs.get(connection, run_id).experiment_id
+    if experiment_id is None:
+        return Provision(config, items, reason=plan["reason"])
+    experiment = experiments.get(connection, experiment_id)
+    project_id = experiment.experiment_traces_project_id
+    return Provision(config, items, experiment, plan["column"], wanted.tracing_metadata, project_id)
 
 
 def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
@@ -110,10 +135,10 @@ def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item
     }
 
 
-def record(connection: sa.Connection, run_id: str, provision: Provision, made: Sequence[Made], clock: Clock) -> bool:
-    """Store outcomes, runs and spans in one go; False when the run is no longer RUNNING, and nothing is stored."""
+def record(connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[Made], clock: Clock) -> bool:
+    """Store outcomes, runs and spans in one go; False when the run has ended or is another's, and nothing is stored."""
     if provision.experiment is None or not runs.record(
-        connection, run_id, [one.outcome for one in made], clock.now_ns()
+        connection, lease, [one.outcome for one in made], clock.now_ns()
     ):
         return False
     columns = {one.outcome.item.target_id: one.columns for one in made if one.columns is not None}
@@ -123,23 +148,24 @@ def record(connection: sa.Connection, run_id: str, provision: Provision, made: S
     return True
 
 
-def follow_up(connection: sa.Connection, run_id: str, owner: str, clock: Clock) -> tuple[list[TaskRun], str | None]:
-    """Runs of the evaluation tasks on the new experiment, in PENDING, and what kept one from starting.
+def finish(
+    connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock
+) -> tuple[TaskRun, list[TaskRun]]:
+    """End a run of either kind; if it has made an experiment, its evaluation tasks start in the same transaction.
 
-    None start when the run is no longer RUNNING.
+    Returns the run and theirs, which are PENDING. A run that has ended or is another's stays as it is, and none start.
     """
-    run = runs.get(connection, run_id)
-    if run.status != "RUNNING" or run.experiment_id is None:
-        return [], None
     started: list[TaskRun] = []
     faults: list[str] = []
-    on_it = TriggerEvaluationRequest(experiment_ids=[run.experiment_id])
-    for task_id in dict.fromkeys(_request(connection, run_id).evaluation_task_ids or ()):
-        try:
-            started.append(runs.trigger(connection, task_id, on_it, owner, clock))
-        except AssayError as error:
-            faults.append(f"Evaluation task {task_id} was not started: {error.message}")
-    return started, " ".join(faults) or None
+    experiment_id = runs.get(connection, lease.run_id).experiment_id
+    if status == "COMPLETED" and experiment_id is not None and is_held(connection, lease):
+        on_it = TriggerEvaluationRequest(experiment_ids=[experiment_id])
+        for task_id in dict.fromkeys(_request(connection, lease.run_id).evaluation_task_ids or ()):
+            try:
+                started.append(runs.trigger(connection, task_id, on_it, lease.owner, clock))
+            except AssayError as error:
+                faults.append(f"Evaluation task {task_id} was not started: {error.message}")
+    return runs.finish(connection, lease, status, " ".join(faults) or reason, clock), started
 
 
 def _request(connection: sa.Connection, run_id: str) -> TriggerRunExperimentRequest:

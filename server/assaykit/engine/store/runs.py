@@ -10,12 +10,13 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.store import experiments, spans, tasks
 from assaykit.engine.store.freshness import touch_run
 from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.leases import ACTIVE, Lease, held
 from assaykit.engine.store.pages import Slice, by_arrival
 from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
-from assaykit.errors import Invalid, NotFound
+from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RunOutcome, RunReport
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
@@ -24,16 +25,6 @@ from assaykit.wire.tasks import Task
 FIRST_WINDOW_NS = 7 * 24 * 3600 * 1_000_000_000
 """How far back a first run looks when no start is given."""
 
-_ABANDONED = (
-    "The process that executed this run ended before it was done. What was scored stays; trigger the task again "
-    "and those rows are skipped."
-)
-
-_ABANDONED_EXPERIMENT = (
-    "The process that executed this run ended before it was done. The experiment keeps the rows that it has; trigger "
-    "the task again under another experiment name."
-)
-_WHY = sa.case((task_runs.c.experiment_id.is_(None), _ABANDONED), else_=_ABANDONED_EXPERIMENT)
 _GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
 
 _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
@@ -46,11 +37,12 @@ ItemState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
 
 
 class Item(NamedTuple):
-    """One row and evaluator of a run. `position` orders rows: the newest is 0."""
+    """One row and evaluator of a run. `position` orders rows: the newest is 0. Its verdict lives at `scope_id`."""
 
     position: int
     target_id: str
     evaluator_id: str
+    scope_id: str = ""
 
 
 class Outcome(NamedTuple):
@@ -174,32 +166,55 @@ def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvalua
     return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(row.request), window
 
 
-def start(connection: sa.Connection, run_id: str, items: Iterable[Item], clock: Clock) -> bool:
-    """PENDING becomes RUNNING and its items are queued; False when it was cancelled before."""
+def start(
+    connection: sa.Connection, lease: Lease, items: Iterable[Item], plan: Mapping[str, Any], clock: Clock
+) -> bool:
+    """PENDING becomes RUNNING and its items are queued; False when it was cancelled before, or the lease is lost.
+
+    `plan` is kept for an engine that may have to go on with the run.
+    """
     moved = connection.execute(
         task_runs.update()
-        .where(task_runs.c.id == run_id, task_runs.c.status == "PENDING")
-        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns())
+        .where(held(lease), task_runs.c.status == "PENDING")
+        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns(), plan=plan)
     )
     if moved.rowcount == 0:
         return False
-    rows = [{"run_id": run_id, "state": "PENDING", **item._asdict()} for item in items]
+    rows = [{"run_id": lease.run_id, "state": "PENDING", **item._asdict()} for item in items]
     if rows:
         connection.execute(run_items.insert(), rows)
     return True
 
 
-def record(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome], now_ns: int) -> bool:
-    """Store outcomes and show a sign of life; False when the run is no longer RUNNING, and nothing is stored."""
-    alive = connection.execute(
-        task_runs.update().where(task_runs.c.id == run_id, task_runs.c.status == "RUNNING").values(heartbeat_ns=now_ns)
-    )
+def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Sequence[Item]] | None:
+    """The plan of a run that has started and its items that are PENDING, in order; None when it has not.
+
+    Raises:
+        Unsupported: it was started by a version that kept no plan.
+    """
+    row = _row(connection, run_id)
+    if row.status == "PENDING":
+        return None
+    if row.plan is None:
+        raise Unsupported(
+            "The process that executed this run ended, and it was of an older version whose runs cannot be taken over.",
+            "What was done stays; trigger the task again.",
+        )
+    c = run_items.c
+    query = sa.select(c.position, c.target_id, c.evaluator_id, c.scope_id)
+    query = query.where(c.run_id == run_id, c.state == "PENDING").order_by(c.position, c.evaluator_id)
+    return row.plan, [Item(*found) for found in connection.execute(query)]
+
+
+def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome], now_ns: int) -> bool:
+    """Store outcomes and show a sign of life; False when the run has ended or is another's, and nothing is stored."""
+    alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, takeovers=0))
     if alive.rowcount == 0:
         return False
     if outcomes:
         connection.execute(
             run_items.update().where(
-                run_items.c.run_id == run_id,
+                run_items.c.run_id == lease.run_id,
                 run_items.c.position == sa.bindparam("at_position"),
                 run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
             ),
@@ -218,14 +233,22 @@ def record(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome], 
     return True
 
 
-def finish(connection: sa.Connection, run_id: str, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:
-    """End a run that has not ended; one that has stays as it is."""
-    connection.execute(
-        task_runs.update()
-        .where(task_runs.c.id == run_id, task_runs.c.status.in_(("PENDING", "RUNNING")))
-        .values(status=status, finished_ns=clock.now_ns(), failure_reason=reason)
-    )
-    touch_run(connection, run_id, clock.now_ns())
+def finish(connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:
+    """End a run; one that has ended or is another's stays as it is."""
+    return _end(connection, lease.run_id, held(lease), status, reason, clock)
+
+
+def _end(
+    connection: sa.Connection,
+    run_id: str,
+    still: sa.ColumnElement[bool],
+    status: RunStatus,
+    reason: str | None,
+    clock: Clock,
+) -> TaskRun:
+    change = {"status": status, "finished_ns": clock.now_ns(), "failure_reason": reason}
+    if connection.execute(task_runs.update().where(task_runs.c.id == run_id, still).values(change)).rowcount:
+        touch_run(connection, run_id, clock.now_ns())
     return get(connection, run_id)
 
 
@@ -237,53 +260,17 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
         Malformed: the run has ended already.
     """
     row = _row(connection, run_id)
-    if row.status not in {"PENDING", "RUNNING"}:
+    if row.status not in ACTIVE:
         raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
     goes_on = "" if row.up_to_n is None else _GOES_ON
-    return finish(connection, run_id, "CANCELLED", f"Cancelled on request; what was scored stays.{goes_on}", clock)
-
-
-def beat(connection: sa.Connection, run_ids: Sequence[str], now_ns: int) -> None:
-    """Show that these runs are alive."""
-    connection.execute(
-        task_runs.update()
-        .where(task_runs.c.id.in_(run_ids), task_runs.c.status.in_(("PENDING", "RUNNING")))
-        .values(heartbeat_ns=now_ns)
-    )
-
-
-def fail_orphans(connection: sa.Connection, silent_since_ns: int, clock: Clock) -> int:
-    """End the runs whose engine has been silent since then: nobody else would. Returns how many."""
-    ended = connection.execute(
-        task_runs.update()
-        .where(task_runs.c.status.in_(("PENDING", "RUNNING")), task_runs.c.heartbeat_ns < silent_since_ns)
-        .values(
-            status="FAILED",
-            finished_ns=clock.now_ns(),
-            failure_reason=_WHY,
-        )
-    )
-    return ended.rowcount
-
-
-def abandon(connection: sa.Connection, owner: str, clock: Clock) -> None:
-    """End the runs of an engine that is stopping."""
-    connection.execute(
-        task_runs.update()
-        .where(task_runs.c.owner == owner, task_runs.c.status.in_(("PENDING", "RUNNING")))
-        .values(status="FAILED", finished_ns=clock.now_ns(), failure_reason=_WHY)
-    )
+    reason = f"Cancelled on request; what was scored stays.{goes_on}"
+    return _end(connection, run_id, task_runs.c.status.in_(ACTIVE), "CANCELLED", reason, clock)
 
 
 def active(connection: sa.Connection) -> int:
     """How many runs have not ended."""
-    query = sa.select(sa.func.count()).where(task_runs.c.status.in_(("PENDING", "RUNNING")))
+    query = sa.select(sa.func.count()).where(task_runs.c.status.in_(ACTIVE))
     return connection.execute(query).scalar_one()
-
-
-def is_abandoned(connection: sa.Connection, run_id: str) -> bool:
-    """Whether the run ended because its engine did."""
-    return _row(connection, run_id).failure_reason == _ABANDONED
 
 
 def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
@@ -314,13 +301,15 @@ def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, M
     return found
 
 
-def report(connection: sa.Connection, run_id: str) -> RunReport:
+def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> RunReport:
     """A run's outcomes by label and by cause, each cause with one example; the commonest causes only.
+
+    A run that has not ended and shows no sign of life after `silent_since_ns` is executed by nobody.
 
     Raises:
         NotFound: no such run.
     """
-    _row(connection, run_id)
+    run = _row(connection, run_id)
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
     scored = sa.select(c.evaluator_id, c.label, sa.func.count())
@@ -333,6 +322,7 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
         total=sum(counts(connection, run_id).values()),
         errors=_causes(connection, run_id, "FAILED"),
         skipped=_causes(connection, run_id, "SKIPPED"),
+        is_executed=run.status in ACTIVE and run.heartbeat_ns > silent_since_ns,
     )
 
 

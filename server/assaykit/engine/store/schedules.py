@@ -1,8 +1,8 @@
 """Schedules of continuous tasks: what is due, which arrivals come next, and how the run over them ended.
 
 A schedule's cursor moves in the transaction that sees how a run ended, and only past what that run is done with. A run
-that died with its engine, or failed for a cause outside its rows, has its spans taken again; those it scored are
-labelled by then and skipped.
+whose engine died goes on in another, and the schedule waits for it. One that failed for a cause outside its rows has
+its spans taken again; those it scored are labelled by then and skipped.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import runs, spans, tasks
+from assaykit.engine.store.leases import ACTIVE
 from assaykit.engine.store.spans import Arrivals
 from assaykit.engine.store.tables import schedules, task_runs
 from assaykit.engine.store.times import moment
@@ -23,8 +24,6 @@ LONGEST_PAUSE_NS = 600 * 1_000_000_000
 
 _MOST_DOUBLINGS = 30
 """Far beyond the longest pause, and small enough for the store's integers."""
-
-_ACTIVE = ("PENDING", "RUNNING")
 
 
 class Step(NamedTuple):
@@ -41,7 +40,7 @@ def due(connection: sa.Connection, clock: Clock) -> Sequence[str]:
     # A time further away than any pause was set by a clock that has been put back since.
     is_time = (c.due_ns <= now) | (c.due_ns > now + LONGEST_PAUSE_NS)
     run = schedules.outerjoin(task_runs, task_runs.c.id == c.run_id)
-    query = sa.select(c.task_id).select_from(run).where(sa.func.coalesce(task_runs.c.status.not_in(_ACTIVE), is_time))
+    query = sa.select(c.task_id).select_from(run).where(sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), is_time))
     return connection.execute(query).scalars().all()
 
 
@@ -108,7 +107,7 @@ def get(connection: sa.Connection, task_id: str, worker: Worker) -> TaskSchedule
     return TaskSchedule(
         is_continuous=True,
         worker=worker,
-        is_running=at_work is not None and at_work.status in _ACTIVE,
+        is_running=at_work is not None and at_work.status in ACTIVE,
         last_run_at=task.last_run_at,
         next_run_at=moment(row.due_ns) if worker != "nobody" else None,
         spans_waiting=spans.count_arrived(connection, task.project_id or "", taken),
@@ -128,8 +127,6 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
     if not runs.leaves_rows(connection, run.id):
         up_to = connection.execute(sa.select(task_runs.c.up_to_n).where(task_runs.c.id == run.id)).scalar_one()
         _set(connection, task_id, run_id=None, cursor_n=up_to, failures=0)
-    elif runs.is_abandoned(connection, run.id):
-        _set(connection, task_id, run_id=None, due_ns=now_ns)
     else:
         failures = row.failures + 1
         due_ns = now_ns + pause_ns(failures, period_ns)

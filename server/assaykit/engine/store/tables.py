@@ -279,10 +279,15 @@ task_runs = _noun(
     Column("experiment_id", String),
     Column("after_n", Integer),
     Column("up_to_n", Integer),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
+    Column("takeovers", Integer, nullable=False, server_default=text("0")),
+    Column("plan", JSON),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did.
+`fence` counts the engines that took it over, `takeovers` those in a row that had died over it with no row done. `plan`
+is what a run that has started goes on with, so that nothing that changes meanwhile changes the run.
 `experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
 and not above `up_to_n`; other runs have neither."""
 
@@ -310,10 +315,12 @@ run_items = Table(
     Column("label", String),
     Column("reason", String),
     Column("detail", String),
+    Column("scope_id", String, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,
 )
 """One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
-`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. In a run that
-makes an experiment the target is an example and `evaluator_id` is empty."""
+`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. `scope_id` is
+where the verdict lives: a project or an experiment. In a run that makes an experiment the target is an example, and
+`evaluator_id` and `scope_id` are empty."""
