@@ -126,9 +126,11 @@ async def opened(
     environment: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     period_s: float | None = None,
+    silent_s: float | None = None,
 ) -> AsyncGenerator[Door]:
     """The door of an engine on the folder `home`, until the block ends."""
-    async with Engine.open(home, key=KEY, environment=environment or {}, clock=clock, period_s=period_s) as engine:
+    how: dict[str, Any] = {"clock": clock, "period_s": period_s, "silent_s": silent_s}
+    async with Engine.open(home, key=KEY, environment=environment or {}, **how) as engine:
         transport = httpx.ASGITransport(engine.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {KEY}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:

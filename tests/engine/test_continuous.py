@@ -1,5 +1,6 @@
 """Continuous tasks: spans are scored as they arrive, each once, whatever becomes of the engines meanwhile."""
 
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 from anyio.abc import TaskGroup, TaskStatus
 from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, opened, span, span_id
-from tests.engine.test_runs import executing, held_model
+from tests.engine.test_runs import held_model
 from tests.scripted_model import ScriptedModel
 
+from assaykit.engine import STORE
 from assaykit.engine.lock import FileLock
 from assaykit.engine.runs.executor import SILENT_S
 from assaykit.engine.runs.sampling import taken
@@ -212,7 +214,7 @@ async def looking_apart(home: Path, group: TaskGroup) -> AsyncGenerator[tuple[Do
         closing.set()
 
 
-async def test_a_run_that_ended_with_its_engine_is_taken_up_again_where_it_was(home: Path) -> None:
+async def test_a_run_whose_engine_stopped_goes_on_in_the_next(home: Path) -> None:
     with held_model(free=1) as (model, held):
         environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}
         async with looking(home, environment=environment) as door:
@@ -224,12 +226,15 @@ async def test_a_run_that_ended_with_its_engine_is_taken_up_again_where_it_was(h
         async with looking(home, environment=environment) as door:
             await until_labelled(door, project, [1, 2, 3])
             await looked(door, task)
+            await door.send(span(4))
+            await until_labelled(door, project, [1, 2, 3, 4])
+            await looked(door, task)
             ended = await runs(door, task)
             assert (await schedule(door, task))["failures"] == 0
-    assert [(run["status"], run["num_successes"]) for run in ended] == [("FAILED", 1), ("COMPLETED", 2)]
+    assert [(run["status"], run["num_successes"]) for run in ended] == [("COMPLETED", 3), ("COMPLETED", 1)]
 
 
-async def test_a_run_whose_process_was_killed_is_taken_up_again(home: Path, clock: HandClock) -> None:
+async def test_a_run_whose_process_was_killed_goes_on_in_the_next(home: Path, clock: HandClock) -> None:
     with held_model() as (model, held):
         environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}
         async with looking(home, environment=environment, clock=clock) as door:
@@ -240,15 +245,17 @@ async def test_a_run_whose_process_was_killed_is_taken_up_again(home: Path, cloc
             (run,) = await until(lambda: runs(door, task), bool)
             await door.until(run["id"], "RUNNING")
         held.let_go()
+        # A process that is killed lets go of nothing.
+        with sqlite3.connect(home / STORE) as killed:
+            killed.execute("UPDATE task_runs SET heartbeat_ns = ?, owner = 'killed'", (clock.now,))
         async with opened(home, clock=clock) as door:
-            # A process that is killed says nothing: the run would still be there.
-            killed = "UPDATE task_runs SET status = 'RUNNING', failure_reason = NULL"
-            await door.engine.database.write(executing(killed))
             assert (await schedule(door, task))["is_running"] is True
         clock.now += (SILENT_S + 1) * SECOND
         async with looking(home, environment=environment, clock=clock) as door:
             await until_labelled(door, project, [1])
-            assert (await runs(door, task))[0]["status"] == "FAILED"
+            await looked(door, task)
+            (run,) = await runs(door, task)
+            assert (run["status"], counts(run)) == ("COMPLETED", (1, 0, 0))
 
 
 async def test_a_paused_task_goes_on_with_what_arrives_after_it_is_resumed(live: Door) -> None:

@@ -355,18 +355,6 @@ async def test_a_cancelled_run_keeps_what_it_has_made(home: Path) -> None:
             assert len(await stage.rows(cancelled)) == 1
 
 
-async def test_an_engine_that_stops_leaves_the_run_failed_with_the_rows_it_made(home: Path) -> None:
-    with held_model(1, capital) as (model, held):
-        async with staged(home, model) as stage:
-            run = await some_made(stage, await stage.task(stage.generation()))
-        held.let_go()
-        async with opened(home, clock=HandClock()) as door:
-            ended = await door.get(f"/v2/task-runs/{run}")
-            assert (ended["status"], counts(ended)) == ("FAILED", (1, 0, 0))
-            assert "The experiment keeps the rows that it has" in ended["failure_reason"]
-            assert len(await door.runs_of(ended["experiment_id"])) == 1
-
-
 async def test_evaluation_tasks_score_the_new_experiment_when_it_is_complete(home: Path) -> None:
     with ScriptedModel(capital) as model:
         async with staged(home, model) as stage:

@@ -14,11 +14,13 @@ from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
-from assaykit.engine.store import runs
 from assaykit.engine.store.tables import evaluator_versions
-from assaykit.wire.runs import TriggerEvaluationRequest
 
 ALWAYS: Body = {"data_start_time": "2000-01-01T00:00:00Z"}
+
+
+def environment(model: ScriptedModel) -> dict[str, str]:
+    return {"OPENAI_API_KEY": "sk-the-right-key", "OPENAI_BASE_URL": model.url}
 
 
 @asynccontextmanager
@@ -26,8 +28,7 @@ async def judging(
     home: Path, model: ScriptedModel, *, outputs: Sequence[str] = ("a refund",) * 3, clock: HandClock | None = None
 ) -> AsyncGenerator[tuple[Door, str, str]]:
     """A door, a project with spans, and a task that has them judged by the model."""
-    environment = {"OPENAI_API_KEY": "sk-the-right-key", "OPENAI_BASE_URL": model.url}
-    async with opened(home, environment, clock or HandClock()) as door:
+    async with opened(home, environment(model), clock or HandClock()) as door:
         project = await door.send(*(span(number, output) for number, output in enumerate(outputs)))
         task = await door.task(await door.judge(), project_id=project, type="TEMPLATE_EVALUATION")
         yield door, project, task
@@ -314,7 +315,7 @@ async def test_a_store_that_fails_while_verdicts_are_written_fails_the_run_and_n
             assert (await door.run(task, **ALWAYS))["status"] == "COMPLETED"
 
 
-async def test_a_run_whose_end_cannot_be_stored_is_ended_by_the_next_engine(home: Path, clock: HandClock) -> None:
+async def test_a_run_whose_end_cannot_be_stored_goes_on_in_the_next_engine(home: Path, clock: HandClock) -> None:
     with held_model() as (model, held):
         async with judging(home, model, clock=clock) as (door, _, task):
             run = (await door.trigger(task))["id"]
@@ -327,45 +328,8 @@ async def test_a_run_whose_end_cannot_be_stored_is_ended_by_the_next_engine(home
             await door.engine.database.write(executing("ALTER TABLE lost RENAME TO task_runs"))
             assert (await door.get(f"/v2/task-runs/{run}"))["status"] == "RUNNING"
             clock.now += (SILENT_S + 1) * SECOND
-            async with opened(home, clock=clock) as other:
-                assert (await other.until(run, "FAILED"))["failure_reason"]
-
-
-async def test_closing_the_engine_ends_its_runs_with_a_reason(home: Path) -> None:
-    with held_model(free=1) as (model, held):
-        async with judging(home, model) as (door, project, task):
-            first = (await door.trigger(task))["id"]
-            await until(door, first, lambda found: found["num_successes"] == 1)
-            many = [first, *[(await door.trigger(task, **ALWAYS))["id"] for _ in range(RUNS_AT_ONCE + 2)]]
-        held.let_go()
-        async with opened(home, clock=HandClock()) as door:
-            ended = [await door.get(f"/v2/task-runs/{run}") for run in many]
-            assert {run["status"] for run in ended} <= {"FAILED", "CANCELLED"}
-            assert counts(ended[0]) == (1, 0, 0)
-            assert "ended before it was done" in ended[0]["failure_reason"]
-            assert await labels(door, project) == ["good"]
-            assert (await door.get("/x/status"))["running"] == 0
-
-
-async def test_a_run_of_an_engine_that_vanished_is_failed_and_a_silent_moment_is_forgiven(
-    home: Path, clock: HandClock
-) -> None:
-    async def abandoned(door: Door, task: str) -> str:
-        wanted = TriggerEvaluationRequest()
-        run = await door.engine.database.write(runs.trigger, task, wanted, "an engine that is gone", clock)
-        return run.id
-
-    async with opened(home, clock=clock) as door:
-        task = await door.task(await door.evaluator(), project_id=await door.send(span(0)))
-        old = await abandoned(door, task)
-        clock.now += SECOND
-        recent = await abandoned(door, task)
-    clock.now += SILENT_S * SECOND
-    async with opened(home, clock=clock) as door:
-        failed = await door.until(old, "FAILED")
-        assert "ended before it was done" in failed["failure_reason"]
-        assert "run_finished_at" in failed
-        assert (await door.get(f"/v2/task-runs/{recent}"))["status"] == "PENDING"
+            async with opened(home, environment(model), clock) as other:
+                assert counts(await other.until(run, "COMPLETED")) == (3, 0, 0)
 
 
 async def test_a_run_can_be_cancelled_from_another_engine_on_the_same_folder(home: Path) -> None:

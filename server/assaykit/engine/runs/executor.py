@@ -23,7 +23,7 @@ from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, Tri
 RUNS_AT_ONCE = 4
 """More runs than this wait in PENDING."""
 
-SILENT_S = 30.0
+SILENT_S = 30
 """After this long without a heartbeat the engine that executed a run counts as gone."""
 
 BEATS = 6
