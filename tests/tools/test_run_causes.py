@@ -181,7 +181,7 @@ async def test_a_refused_key_is_named_by_its_variable_and_the_call_works_with_th
 
 
 async def test_a_model_that_is_none_is_told_and_the_call_works_with_another(settings: Settings, bot: None) -> None:
-    with ScriptedModel(lambda _: "good", models={"right"}) as model:
+    with ScriptedModel(lambda _: "good", models=["right"]) as model:
         async with serving(settings, model.url) as ax:
             judge = {"name": "helpful", "template": TEMPLATE, "choices": {"good": 1, "bad": 0}}
             await ax.ask("create_judge", **judge, model="wrong")

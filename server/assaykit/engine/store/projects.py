@@ -51,7 +51,7 @@ def page(
     if name:
         query = query.where(named_like(projects.c.name, name))
     if kind is not None:
-        query = query.where(kind == _KIND)
+        query = query.where(sa.literal(kind) == _KIND)
     rows, pagination = by_arrival(connection, query, projects.c.n, at)
     return ProjectPage(projects=[_project(row) for row in rows], pagination=pagination)
 
