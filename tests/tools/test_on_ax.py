@@ -177,3 +177,13 @@ async def test_the_rows_of_a_run_are_not_told_and_the_call_that_comes_near_is(ar
     assert "filter='eval.cites.label IS NOT NULL')" in refusal["next"]
     refusal = await arize.refused("get_run", run=run["run"]["id"], rows=True)
     assert refusal["message"] == "Arize AX tells the rows of a run only on the run's log page."
+
+
+async def test_a_column_without_a_value_is_found_out_over_rest(arize: Caller) -> None:
+    await arize.ask("create_task", name="newest", evaluators=["cites"], project="bot")
+    run = await arize.ask("trigger_run", task="newest", window="last 15 minutes", wait=30)
+    assert (run["run"]["num_successes"], run["run"]["num_skipped"]) == (0, 1)
+    assert run["cause"]["code"] == "no_value"
+    assert run["cause"]["message"].startswith(
+        "'cites' reads 'output' from column 'attributes.output.value', which is empty."
+    )

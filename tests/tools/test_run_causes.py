@@ -193,6 +193,49 @@ async def test_a_model_that_is_none_is_told_and_the_call_works_with_another(sett
             assert counts(await play(ax, data, wait=30)) == ("COMPLETED", 3, 0, 0)
 
 
+@pytest.mark.parametrize("number", [3, 40])
+async def test_the_key_is_the_cause_of_a_run_that_was_given_up_too(settings: Settings, number: int) -> None:
+    await send(settings.home, [span(f"s{n}", "x") for n in range(number)])
+    with ScriptedModel(lambda _: "good", key="another") as model:
+        async with serving(settings, model.url) as ax:
+            await ax.ask("create_judge", name="helpful", template=TEMPLATE, choices={"good": 1, "bad": 0})
+            await ax.ask("create_task", name="policy", evaluators=["helpful"])
+            data = await run_of(ax)
+    assert (data["run"]["status"], data["cause"]["code"]) == ("FAILED", "key")
+    assert data["next"]["tool"] == "trigger_backfill"
+
+
+async def test_the_commonest_error_is_the_cause_where_no_other_is_known(settings: Settings, bot: None) -> None:
+    said = ["excellent"]
+    with ScriptedModel(lambda _: said[0]) as model:
+        async with serving(settings, model.url) as ax:
+            await ax.ask("create_judge", name="helpful", template=TEMPLATE, choices={"good": 1, "bad": 0})
+            await ax.ask("create_task", name="policy", evaluators=["helpful"], query_filter=ANSWERED)
+            data = await run_of(ax)
+            assert data["cause"] == {
+                "code": "errors",
+                "message": data["errors"][0]["reason"],
+                "conditions": [],
+                "near": [],
+            }
+            assert "excellent" in data["cause"]["message"]
+            assert "Next: Correct the cause above, then trigger_" in await ax.read("get_run", run=data["run"]["id"])
+            said[0] = "good"
+            assert counts(await play(ax, data, wait=30)) == ("COMPLETED", 3, 0, 0)
+
+
+async def test_a_run_that_somebody_stopped_has_no_other_cause(settings: Settings, bot: None) -> None:
+    with ScriptedModel(lambda _: "good", latency_s=20) as model:
+        async with serving(settings, model.url) as ax:
+            await ax.ask("create_judge", name="helpful", template=TEMPLATE, choices={"good": 1, "bad": 0})
+            await ax.ask("create_task", name="policy", evaluators=["helpful"], query_filter=ANSWERED)
+            run = (await ax.ask("trigger_run", task="policy", window="last 7 days"))["run"]["id"]
+            await ax.ask("cancel_run", run=run)
+            data = await ax.ask("get_run", run=run)
+            assert counts(data) == ("CANCELLED", 0, 0, 0)
+            assert not {"cause", "next"} & data.keys()
+
+
 async def test_experiments_whose_runs_the_filter_refuses_are_told(cites: Caller, files: Path) -> None:
     await cites.ask("create_dataset", name="questions", rows=[{"key": "q1"}, {"key": "q2"}])
     (files / "a.csv").write_text("key,output\nq1,[RET-1]\nq2,no\n", encoding="utf-8")

@@ -40,8 +40,8 @@ def _likeness(column: str, other: str) -> float:
 
     What nearly every column of a span has in its name says nothing.
     """
-    bare = [name.lower().removeprefix(ATTRIBUTES) for name in (column, other)]
-    whole = SequenceMatcher(None, *bare).ratio()
-    mine, theirs = (set(name.split(".")) - {"value"} for name in bare)
-    parts = max((SequenceMatcher(None, one, another).ratio() for one in mine for another in theirs), default=0.0)
+    one, another = (name.lower().removeprefix(ATTRIBUTES) for name in (column, other))
+    whole = SequenceMatcher(None, one, another).ratio()
+    mine, theirs = (set(name.split(".")) - {"value"} for name in (one, another))
+    parts = max((SequenceMatcher(None, my, their).ratio() for my in mine for their in theirs), default=0.0)
     return max(whole, parts)

@@ -19,6 +19,8 @@ from assaykit.wire.local import RunCause, RunReport, RunSelection
 from assaykit.wire.runs import TaskRun
 
 CAUSES_SHOWN = 5
+SHOWN_WHOLE = 10
+"""From so many rows a second on, the digits after the point say nothing."""
 
 Calls = Context[Session]
 
@@ -143,12 +145,13 @@ def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], di
     seconds = max(((run.run_finished_at or now) - run.run_started_at).total_seconds(), 0.001)
     rate = done / seconds
     pace: dict[str, Any] = {"rows_per_second": float(f"{rate:.3g}")}
+    fast = f"{rate:.0f}" if rate >= SHOWN_WHOLE else f"{rate:.2g}"
     if run.is_final:
-        return [f"{done} rows in {seconds:.1f} s, {rate:.3g} a second"], {"pace": pace}
+        return [f"{done} rows in {seconds:.2f} s, {fast} a second"], {"pace": pace}
     if not total:
-        return [f"{done} done, {rate:.3g} rows a second"], {"pace": pace}
+        return [f"{done} done, {fast} rows a second"], {"pace": pace}
     pace["seconds_left"] = round((total - done) / rate, 1)
-    return [f"{done}{known} done, {rate:.3g} rows a second, about {pace['seconds_left']:.0f} s left"], {"pace": pace}
+    return [f"{done}{known} done, {fast} rows a second, about {pace['seconds_left']:.0f} s left"], {"pace": pace}
 
 
 def _selected(counted: RunSelection) -> list[str]:

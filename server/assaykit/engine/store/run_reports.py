@@ -43,11 +43,13 @@ def report(connection: sa.Connection, run_id: str) -> RunReport:
         NotFound: no such run.
     """
     task = runs.task_of(connection, run_id)
+    status = runs.get(connection, run_id).status
     kept = _kept(connection, run_id).get(KEPT, {})
     counted = runs.counts(connection, run_id)
     errors = _causes(connection, run_id, "FAILED")
     cause = None if "cause" not in kept else RunCause.model_validate(kept["cause"])
-    if cause is None and errors and not counted.get("SCORED") and not counted.get("PENDING"):
+    failed = status == "FAILED" and not runs.is_abandoned(connection, run_id)
+    if cause is None and failed and errors and not counted.get("SCORED"):
         cause = RunCause(code=_CODES.get(errors[0].code, "errors"), message=errors[0].reason)
     return RunReport(
         labels=_labels(connection, run_id),
