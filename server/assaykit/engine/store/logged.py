@@ -87,10 +87,9 @@ def _there(connection: sa.Connection, project_id: str, rows: Iterable[Mapping[st
     for row in rows:
         targets.setdefault(row["level"], []).append(row["target_id"])
     return {
-        (level, target, one.name): tuple(getattr(one, part) for part in verdicts.VERDICT_FIELDS)
+        (level, target, name): words
         for level, ids in targets.items()
-        for target, found in verdicts.of(connection, project_id, level, list(dict.fromkeys(ids))).items()
-        for one in found
+        for target, name, words in verdicts.words(connection, project_id, level, list(dict.fromkeys(ids)))
     }
 
 
