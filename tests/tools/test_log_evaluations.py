@@ -4,12 +4,11 @@ import csv
 import importlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller, serving
+from tests.caller import Caller
 from tests.traces import id_of, rest, send, span
 
 from assaykit.settings import Settings
@@ -270,11 +269,3 @@ async def test_what_takes_several_requests_is_written_whole_or_not_at_all(settin
     assert await verdicts(ax, limit=500) == {}
     assert (await ax.ask("log_evaluations", rows=rows))["evaluations"]["new"] == 1500
     assert len(await verdicts(ax, limit=500, filter="eval.tone.label = 'kind'")) == 500
-
-
-async def test_on_arize_ax_the_call_of_its_sdk_is_named(settings: Settings) -> None:
-    async with serving(replace(settings, backend="ax", ax_key="ak-test")) as ax:
-        refusal = await ax.refused("log_evaluations", rows=[GOOD])
-    assert refusal["code"] == "unsupported"
-    assert "Arrow Flight" in refusal["message"]
-    assert "spans.update_evaluations(" in refusal["next"]

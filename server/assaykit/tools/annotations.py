@@ -137,7 +137,7 @@ async def log_evaluations(
     Source: on the engine `POST /x/evaluations`; AX has Flight for it.
     Raises: Invalid, NotFound, Unsupported.
     """
-    if here.api.backend == "ax":
+    if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX has no REST route that writes evaluations to spans; it takes them over Arrow Flight.",
             "Use its SDK: ArizeClient(...).spans.update_evaluations(space_id=..., project_name=..., dataframe=...).",

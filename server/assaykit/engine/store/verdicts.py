@@ -56,7 +56,8 @@ def words(
             evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some)
         )
         for row in connection.execute(query):
-            yield row[0], row[1], tuple(row[2:])
+            target, name, *said = tuple(row)
+            yield target, name, tuple(said)
 
 
 def flat_columns(
