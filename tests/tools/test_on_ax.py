@@ -82,6 +82,13 @@ async def test_a_preview_shows_the_mapping_and_says_that_a_small_run_calls_the_m
     assert told["results"] is None
 
 
+async def test_evaluations_from_elsewhere_are_a_call_of_the_sdk(arize: Caller) -> None:
+    refusal = await arize.refused("log_evaluations", rows=[{"span_id": "x", "eval.tone.label": "kind"}])
+    assert refusal["code"] == "unsupported"
+    assert "it takes them over Arrow Flight" in refusal["message"]
+    assert "spans.update_evaluations(" in refusal["next"]
+
+
 async def test_a_run_is_followed_to_its_end_and_the_page_with_the_causes_is_named(arize: Caller) -> None:
     run = await arize.ask("trigger_backfill", evaluators=["cites"], project="bot", window="last 7 days")
     told = await arize.read("wait_for_run", run=run["run"]["id"])

@@ -1,5 +1,7 @@
 """The engine-only routes under `/x/`. Each says what AX needs instead; `wire.local` has their bodies."""
 
+import json
+from itertools import chain
 from typing import get_args
 
 import anyio
@@ -11,10 +13,12 @@ from starlette.routing import Route
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
-from assaykit.engine.store import evaluators, projects, run_reports, runs, schedules, spans
+from assaykit.engine.store import evaluators, logged, projects, run_reports, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.span_updates import Said
 from assaykit.engine.store.times import earlier, nanoseconds
+from assaykit.engine.store.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, Unsupported
 from assaykit.judge.score import check, score
 from assaykit.judge.verdicts import Verdict
@@ -24,7 +28,15 @@ from assaykit.wire.evaluators import (
     ManagedCodeConfig,
     TemplateConfig,
 )
-from assaykit.wire.local import JudgedRow, JudgedRows, JudgeRowsRequest, RowState, StoreStatus
+from assaykit.wire.local import (
+    JudgedRow,
+    JudgedRows,
+    JudgeRowsRequest,
+    LogEvaluationsRequest,
+    LoggedEvaluations,
+    RowState,
+    StoreStatus,
+)
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
@@ -32,6 +44,9 @@ DEADLINE_S = 45
 
 ROWS_PER_PAGE = 500
 _FOREVER = 2**63 - 1
+
+
+UNMATCHED_SHOWN = 10
 
 
 async def judge_rows(request: Request) -> Response:
@@ -115,6 +130,37 @@ async def show_status(request: Request) -> Response:
     return answer(await here.database.read(read))
 
 
+async def log_evaluations(request: Request) -> Response:
+    """`POST /x/evaluations`: write verdicts computed elsewhere. On AX: `spans.update_evaluations` of its SDK."""
+    wanted = await body(request, LogEvaluationsRequest)
+    here = engine(request)
+    if wanted.more:
+        upload = here.uploads.keep(wanted.upload_id, json.dumps(_said(wanted)).encode())
+        return answer(LoggedEvaluations(upload_id=upload))
+    with here.uploads.taken(wanted.upload_id) as kept:
+        # Checked when they came; the store is not to wait for that once more.
+        earlier = ([Said(*one) for one in json.loads(part)] for part in kept)
+        parts = chain(earlier, [_said(wanted)])
+        found = await here.database.write(
+            logged.log, wanted.project_id, parts, here.clock, skip_unmatched=wanted.skip_unmatched
+        )
+    told = LoggedEvaluations(
+        new=found.new,
+        replaced=found.replaced,
+        unchanged=found.unchanged,
+        unmatched=len(found.unmatched),
+        unmatched_ids=list(found.unmatched[:UNMATCHED_SHOWN]),
+    )
+    return answer(told)
+
+
+def _said(part: LogEvaluationsRequest) -> list[Said]:
+    return [
+        Said(one.key, one.name, {field: getattr(one, field) for field in VERDICT_FIELDS}, one.level, one.by)
+        for one in part.evaluations
+    ]
+
+
 async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig | ManagedCodeConfig:
     if (wanted.evaluator_id is None) == (wanted.version is None):
         raise Malformed("Give exactly one of evaluator_id and version.")
@@ -136,6 +182,7 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
 
 
 routes = [
+    Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
