@@ -232,9 +232,9 @@ async def test_a_bad_cell_is_told_with_its_place_and_nothing_is_written(
         ({"rows": [{"span_id": "x", "label": "a", TONE: "b"}], "name": "tone"}, "both would be of 'tone'", "Leave one"),
         ({"rows": [{"span_id": "x", TONE: " "}]}, "No row of 'rows' holds a verdict in 'eval.tone.label'", "Fill in"),
         ({"rows": [{"trace_id": "x", TONE: "kind"}]}, "a verdict eval.tone and no context.span_id", "about a span"),
-        ({"path": "none.csv"}, "There is no file 'none.csv'", ""),
-        ({"path": "../x.csv"}, "leads upwards", ""),
-        ({"path": "x.xlsx"}, "is not the suffix of a known format", ".csv"),
+        ({"file": "none.csv"}, "There is no file 'none.csv'", ""),
+        ({"file": "../x.csv"}, "leads upwards", ""),
+        ({"file": "x.xlsx"}, "is not the suffix of a known format", ".csv"),
     ],
 )
 async def test_rows_that_cannot_be_read_are_refused_with_what_to_do(
