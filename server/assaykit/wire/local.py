@@ -1,11 +1,13 @@
 """The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import ReplyBody, RequestBody, Timestamp
-from assaykit.wire.evaluators import CreateVersionRequest
+from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.evaluators import CreateVersionRequest, Granularity
+from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
 
 class JudgeRowsRequest(RequestBody):
@@ -35,11 +37,62 @@ class JudgedRows(ReplyBody):
 
 
 class RunOutcome(ReplyBody):
-    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example."""
+    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example.
+
+    `code` is the sort of cause in a word: `no_input`, `auth`, `bad_model`, `off_choice`, ...
+    """
 
     reason: str
     rows: int
     example: str | None = None
+    code: str | None = None
+
+
+class RunSelection(ReplyBody):
+    """How a run came to its rows. The four numbers after `matched` add up to it.
+
+    `matched` passed the task's filter; of these the sample left some out, no evaluator's own filter took some, and
+    some had every verdict already. A run that is capped had its fill at `chosen` and looked at no more.
+    """
+
+    matched: int = 0
+    sampled_out: int = 0
+    filtered_out: int = 0
+    labelled: int = 0
+    chosen: int = 0
+    capped: bool = False
+
+
+Nothing = Literal["no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "key", "model", "errors"]
+"""Why a run scored nothing. The first five are found before a row is scored, the others when all have failed."""
+
+
+class RunCause(ReplyBody):
+    """The first true cause of a run that scored nothing; `message` says it in words, with what the run saw.
+
+    `rows` is how many there were without the task's filter, and `conditions` are those of an AND that match none by
+    themselves. `oldest` and `newest` are when the first and last span of the project started. For `no_value`:
+    `column`, which the evaluator's `variable` is read from, and up to three columns near it that rows have.
+    """
+
+    code: Nothing
+    message: str
+    rows: int | None = None
+    conditions: list[str] = []
+    oldest: Timestamp | None = None
+    newest: Timestamp | None = None
+    variable: str | None = None
+    column: str | None = None
+    near: list[str] = []
+
+
+class RunTokens(ReplyBody):
+    """What a run's verdicts cost. Only those that still stand can be counted; `replaced` are gone since."""
+
+    prompt: int
+    completion: int
+    verdicts: int
+    replaced: int = 0
 
 
 class RunReport(ReplyBody):
@@ -53,6 +106,40 @@ class RunReport(ReplyBody):
     errors: list[RunOutcome] = []
     skipped: list[RunOutcome] = []
     is_executed: bool | None = None
+    selection: RunSelection | None = None
+    cause: RunCause | None = None
+    tokens: RunTokens | None = None
+
+
+RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
+
+
+class RunRow(ReplyBody):
+    """What became of one row and evaluator. The target is a span, an experiment run, or an example to answer.
+
+    `score` is there while the run's own verdict stands; `reason` is why there is none.
+    """
+
+    target_id: str
+    evaluator: str | None = None
+    state: RowState
+    label: str | None = None
+    score: float | None = None
+    reason: str | None = None
+
+
+class RunRowPage(Page[RunRow]):
+    """Every row of a run, newest first. On AX: the run's log page.
+
+    Source: `GET /x/task-runs/{run_id}/rows`; `limit` at most 500, `state` picks the rows of one.
+    """
+
+    run_rows: list[RunRow] = []
+
+    @property
+    def rows(self) -> Sequence[RunRow]:
+        """The rows of this page."""
+        return self.run_rows
 
 
 Worker = Literal["this", "another", "nobody"]
@@ -102,3 +189,67 @@ class IntegrationCheck(ReplyBody):
     model: str
     detail: str
     latency_ms: float
+
+
+class EvaluationInput(RequestBody):
+    """A verdict computed elsewhere. Exactly one id: what the verdict is about, or a span of that trace or session."""
+
+    name: Name
+    level: Granularity = "SPAN"
+    span_id: str | None = None
+    trace_id: str | None = None
+    session_id: str | None = None
+    label: Annotated[str, Field(min_length=1, max_length=LABEL_LIMIT)] | None = None
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    explanation: Annotated[str, Field(max_length=EXPLANATION_LIMIT)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_about_which(self) -> "EvaluationInput":
+        if self.label is None and self.score is None:
+            raise ValueError("a verdict needs a label or a score")
+        if sum(key is not None for key in (self.span_id, self.trace_id, self.session_id)) != 1:
+            raise ValueError("give exactly one of span_id, trace_id and session_id")
+        if self.by not in {"SPAN", self.level}:
+            raise ValueError(f"a {self.by.lower()} is not what a verdict of level {self.level} is about")
+        return self
+
+    @property
+    def by(self) -> Granularity:
+        """What the id is an id of."""
+        return "TRACE" if self.trace_id is not None else "SPAN" if self.session_id is None else "SESSION"
+
+    @property
+    def key(self) -> str:
+        """The one id that there is."""
+        return self.trace_id or self.session_id or self.span_id or ""
+
+
+class LogEvaluationsRequest(RequestBody):
+    """Write verdicts computed elsewhere: all of them, or none. What does not fit into one body comes in several.
+
+    All but the last of those say `more`, and are kept under the `upload_id` that the first answer gives; the last one
+    has everything written at once. `skip_unmatched` leaves out ids that name nothing, where they would refuse all.
+
+    On AX: the `arize` SDK's `client.spans.update_evaluations`, over Arrow Flight. Source: `POST /x/evaluations`.
+    """
+
+    project_id: str
+    evaluations: Annotated[list[EvaluationInput], Field(min_length=1, max_length=1000)]
+    skip_unmatched: bool = False
+    more: bool = False
+    upload_id: str | None = None
+
+
+class LoggedEvaluations(ReplyBody):
+    """What was written: verdicts that are new, that replaced another, and that were there already, word for word.
+
+    `unmatched` counts the ids that were skipped, and `unmatched_ids` are the first of them. With `upload_id`, nothing
+    was written yet.
+    """
+
+    upload_id: str | None = None
+    new: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    unmatched: int = 0
+    unmatched_ids: list[str] = []

@@ -86,7 +86,7 @@ def _annotate(connection: sa.Connection, asked: WriteAnnotations, parts: Iterato
 
 
 def _tally(reply: Message, rows: list[Row], said: list[span_updates.Said], known: set[str]) -> None:
-    about = {one.span_id for one in said}
+    about = {one.key for one in said}
     reply.records_updated += sum(row[columns.SPAN_ID] in about & known for row in rows)
     reply.unmatched_ids.extend(sorted(about - known))
 

@@ -10,10 +10,11 @@ from anyio.abc import TaskGroup
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
+from assaykit.engine.runs import causes
 from assaykit.engine.runs.endings import ending
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.scoring import Scoring
-from assaykit.engine.runs.selection import resume, select
+from assaykit.engine.runs.selection import Selection, resume, select
 from assaykit.engine.store import generations, leases, runs
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.leases import Lease
@@ -149,19 +150,29 @@ class Executor:
         run_id = lease.run_id
         if await self._database.read(generations.makes_experiment, run_id):
             return await generate(self._database, self._clock, self._models, lease)
-        selection = await self._database.read(resume, run_id)
-        if selection is None:
-            selection = await self._database.read(select, run_id)
-            if not await self._database.write(runs.start, lease, selection.items, selection.plan, self._clock):
-                return "CANCELLED", None
-        if selection.reason is not None:
-            return "CANCELLED", selection.reason
+        begun = await self._database.read(resume, run_id)
+        selection, reason = await self._begin(lease) if begun is None else begun
+        if selection is None or reason is not None:
+            return "CANCELLED", reason
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
         scoring = Scoring(self._database, self._clock, lease, selection, models, self._models.rows_at_once)
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken
-        return await self._database.read(ending, run_id)
+        status, reason = await self._database.read(ending, run_id)
+        if status == "COMPLETED" and reason is not None:
+            reason = await self._database.write(causes.unread, lease, selection, reason)
+        return status, reason
+
+    async def _begin(self, lease: Lease) -> tuple[Selection | None, str | None]:
+        """What there is to do, or why there is nothing; neither when the run was cancelled before."""
+        selection = await self._database.read(select, lease.run_id)
+        cause = None
+        if not selection.items:
+            cause = await self._database.read(causes.of_selection, lease.run_id, selection)
+        if not await self._database.write(causes.start, lease, selection, cause, self._clock):
+            return None, None
+        return selection, cause and cause.message
 
 
 def _reason(error: Exception, run_id: str) -> str:

@@ -4,6 +4,7 @@ The order is fixed: window, then filters (the task's AND the evaluator's), then 
 already is dropped, and of the rest the newest are taken up to the cap.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import span_row
 from assaykit.wire.evaluators import ManagedCodeConfig, TemplateConfig
+from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task, TaskEvaluator
 
@@ -49,12 +51,12 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The work of a run. `reason` says why there is none."""
+    """The work of a run, and how it was come to."""
 
     level: verdicts.Level
     scorers: Sequence[Scorer]
     items: Sequence[Item]
-    reason: str | None = None
+    counted: RunSelection
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Selection(NamedTuple):
             ).model_dump(mode="json", exclude_none=True)
             for one in self.scorers
         ]
-        return {"level": self.level, "scorers": pinned, "reason": self.reason}
+        return {"level": self.level, "scorers": pinned}
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
@@ -80,8 +82,8 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
 
 
-def resume(connection: sa.Connection, run_id: str) -> Selection | None:
-    """What is left of a run that another engine began, as it began it; None when it has not begun.
+def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
+    """What is left of a run that another engine began, or why it chose nothing; None when it has not begun.
 
     Raises:
         NotFound: a version that it began with is gone.
@@ -92,7 +94,7 @@ def resume(connection: sa.Connection, run_id: str) -> Selection | None:
         return None
     plan, items = found
     scorers = [_scorer(connection, TaskEvaluator.model_validate(one)) for one in plan["scorers"]]
-    return Selection(plan["level"], scorers, items, plan["reason"])
+    return Selection(plan["level"], scorers, items, RunSelection()), plan["reason"]
 
 
 def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
@@ -185,13 +187,13 @@ def _choose(
     rate = 1.0 if task.sampling_rate is None else task.sampling_rate
     most = request.max_spans or DEFAULT_MAX_SPANS
     items: list[Item] = []
-    chosen = matched = sampled = allowed = 0
+    tally = Counter[str]()
+    chosen = 0
     for candidate in candidates:
-        matched += 1
+        tally["matched"] += 1
         if not taken(candidate.target_id, rate):
+            tally["sampled_out"] += 1
             continue
-        sampled += 1
-        allowed += any(candidate.allowed)
         wanted = [
             Item(chosen, candidate.target_id, scorer.evaluator_id, candidate.scope_id)
             for scorer, may, done in zip(scorers, candidate.allowed, candidate.labelled, strict=True)
@@ -200,22 +202,9 @@ def _choose(
         if wanted:
             items.extend(wanted)
             chosen += 1
+        else:
+            tally["labelled" if any(candidate.allowed) else "filtered_out"] += 1
         if chosen == most:
             break
-    reason = None if items else _nothing_to_do(level, matched, sampled, allowed)
-    return Selection(level, scorers, items, reason)
-
-
-def _nothing_to_do(level: verdicts.Level, matched: int, sampled: int, allowed: int) -> str:
-    if matched == 0 and level == "RUN":
-        return "No data to score: no run of the experiments matches the task's filter. Widen it."
-    if matched == 0:
-        return "No data to score: nothing in the window matches the task's filter. Widen the window or the filter."
-    if sampled == 0:
-        return f"No data to score: the sampling rate takes none of the {matched} matching rows. Raise it."
-    if allowed == 0:
-        return f"No data to score: no evaluator's own filter matches any of the {sampled} rows. Widen it."
-    return (
-        f"All {allowed} matching rows are labelled by these evaluators already. "
-        "Trigger again with override_evaluations=true to score them anew."
-    )
+    counted = RunSelection(chosen=chosen, capped=chosen == most, **tally)
+    return Selection(level, scorers, items, counted)

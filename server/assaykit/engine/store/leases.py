@@ -20,7 +20,7 @@ MOST_TAKEOVERS = 5
 _RELEASED = 0
 """The heartbeat of a run whose engine has let go of it."""
 
-_GIVEN_UP = (
+GIVEN_UP = (
     f"{MOST_TAKEOVERS + 1} processes in a row ended while they executed this run, and none got a row done. What was "
     "done before stays; see the log of the server or engine, then trigger the task again."
 )
@@ -45,6 +45,13 @@ def is_held(connection: sa.Connection, lease: Lease) -> bool:
     return connection.execute(sa.select(task_runs.c.id).where(held(lease))).first() is not None
 
 
+def is_alive(connection: sa.Connection, run_id: str, silent_since_ns: int) -> bool:
+    """Whether the run has not ended and its engine has shown a sign of life after that time."""
+    c = task_runs.c
+    query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.heartbeat_ns > silent_since_ns)
+    return connection.execute(query).first() is not None
+
+
 def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Sequence[Lease]:
     """Show a sign of life for each. Returns those that are gone: the run has ended, or another engine has it."""
     return [
@@ -59,7 +66,7 @@ def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clo
     c = task_runs.c
     is_silent = sa.and_(c.status.in_(ACTIVE), c.heartbeat_ns < silent_since_ns)
     has_died = sa.and_(c.status == "RUNNING", c.heartbeat_ns != _RELEASED)
-    given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": _GIVEN_UP}
+    given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
     connection.execute(task_runs.update().where(is_silent, has_died, c.takeovers >= MOST_TAKEOVERS).values(given_up))
     taken = {
         "owner": owner,
