@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 
+from assaykit import logs
 from assaykit.engine import Engine
 
 
@@ -18,4 +19,5 @@ async def main(home: Path, silent_s: float) -> None:
 
 
 if __name__ == "__main__":
+    logs.configure("error")
     anyio.run(main, Path(sys.argv[1]), float(sys.argv[2]))

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -22,13 +23,15 @@ from assaykit.engine import STORE
 pytestmark = pytest.mark.slow
 
 SILENT_S = 0.5
-LATENCY_S = 0.2
+LATENCY_S = 0.3
+"""How long the model takes for one question after the other while there are kills to come."""
+
 PROCESSES = 2
 ROWS_AT_ONCE = 4
 """What an engine has in work with one call at a time."""
 
 DEADLINE_S = 60
-"""After the last kill; on a busy machine it takes a third of it."""
+"""After the last kill; a deadline, not a wait."""
 
 
 class Size(NamedTuple):
@@ -40,19 +43,25 @@ class Size(NamedTuple):
 
 @pytest.fixture
 def size(*, long: bool) -> Size:
-    return Size(150, 480) if long else Size(12, 30)
+    return Size(100, 480) if long else Size(12, 60)
 
 
 async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_row(
     tmp_path: Path, size: Size, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "home"
-    with ScriptedModel(lambda _: "good", latency_s=LATENCY_S) as model:
+    kills_are_over = threading.Event()
+
+    def answer(_: str) -> str:
+        kills_are_over.wait(LATENCY_S)
+        return "good"
+
+    with ScriptedModel(answer) as model:
         variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}
         async with opened(home, variables) as door:
             project, triggered = await prepared(door, size.rows)
         with closing(sqlite3.connect(home / STORE, isolation_level=None)) as store:
-            kill(home, variables, store, size.kills)
+            kill(home, variables, store, size.kills, kills_are_over)
             takeovers: int = store.execute("SELECT sum(fence) FROM task_runs").fetchone()[0]
         async with opened(home, variables) as door:
             scored, made = [await door.get(f"/v2/task-runs/{run}") for run in triggered]
@@ -84,7 +93,7 @@ async def prepared(door: Door, rows: int) -> tuple[str, list[str]]:
     return project, [first["id"], (await door.trigger(making, experiment_name="v1"))["id"]]
 
 
-def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills: int) -> None:
+def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills: int, over: threading.Event) -> None:
     """Keep engines open and kill one after the other; return when every run has ended."""
     chance = random.Random(7)  # noqa: S311  (no secret: a seed makes the moments similar from run to run)
     with processes(home, variables) as running:
@@ -96,7 +105,8 @@ def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills
             running.remove(victim)
             assert unfinished(store), "the runs were over before the kills: make them longer"
             running.append(started(home, variables))
-        deadline = time.monotonic() + DEADLINE_S + LATENCY_S * unfinished(store)
+        over.set()
+        deadline = time.monotonic() + DEADLINE_S
         while unfinished(store):
             assert time.monotonic() < deadline
             time.sleep(0.1)
