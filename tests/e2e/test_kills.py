@@ -1,7 +1,8 @@
-"""Engine processes are killed at random moments: every run is finished, and each row has exactly one result."""
+"""Engine processes are killed or held up at random moments: every run is finished, and each row has exactly one result."""
 
 import random
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from assaykit.engine import STORE
 pytestmark = pytest.mark.slow
 
 SILENT_S = 0.5
-LATENCY_S = 0.3
+LATENCY_S = 0.12
 """How long the model takes for one question after the other while there are kills to come."""
 
 PROCESSES = 2
@@ -43,7 +44,7 @@ class Size(NamedTuple):
 
 @pytest.fixture
 def size(*, long: bool) -> Size:
-    return Size(100, 480) if long else Size(12, 60)
+    return Size(40, 480) if long else Size(12, 200)
 
 
 async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_row(
@@ -97,8 +98,10 @@ def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills
     """Keep engines open and kill one after the other; return when every run has ended."""
     chance = random.Random(7)  # noqa: S311  (no secret: a seed makes the moments similar from run to run)
     with processes(home, variables) as running:
-        for _ in range(kills):
+        for number in range(kills):
             time.sleep(chance.uniform(0, 3 * SILENT_S))
+            if number % 3 == 0:
+                held_up(chance.choice(running))
             victim = chance.choice(running)
             victim.kill()
             victim.communicate()
@@ -110,6 +113,14 @@ def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills
         while unfinished(store):
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def held_up(process: subprocess.Popen[str]) -> None:
+    """Have a process stand still until another has taken its runs, and then go on as if nothing had been."""
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3 * SILENT_S)
+    process.send_signal(signal.SIGCONT)
+    time.sleep(SILENT_S)
 
 
 def unfinished(store: sqlite3.Connection) -> int:
