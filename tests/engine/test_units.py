@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
-from tests.engine.door import NOW, SECOND, Body, Door, attribute, counts, task_body
+from tests.engine.door import NOW, SECOND, Body, Door, attribute, counts, task_body, version
 
 from assaykit.engine.runs.sampling import taken
 
@@ -279,3 +279,120 @@ async def test_a_query_mapping_reads_the_spans_of_its_filters(door: Door) -> Non
         assert await labels(door, project, f"trace_eval.{name}", trace_of) == {1: "matches"}
     held = (await door.get(f"/v2/tasks/{task}"))["evaluators"]
     assert [one["query_mappings"] for one in held] == [[how] for _, how, _ in cases]
+
+
+async def refused(door: Door, status: int, *entries: Body, **fields: Any) -> str:
+    return await door.refused(status, "POST", "/v2/tasks", json=task_body(None, evaluators=list(entries)) | fields)
+
+
+async def test_filters_and_mappings_that_cannot_be_used_are_refused_by_name(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"))
+    entry: Body = {"evaluator_id": await door.evaluator(data_granularity="TRACE")}
+    cases: list[tuple[Body, str]] = [
+        (lettered(None, A="name = 'x'", B="name = 'y'"), "2 filters, and no expression"),
+        (lettered("A AND D", A="name = 'x'", B="name = 'y'"), "At position 7 of the expression the letter of a filter"),
+        (lettered("A AND", A="name = 'x'"), "At position 6 of the expression a letter, NOT or '(' should follow"),
+        (lettered("A B", A="name = 'x'", B="name = 'y'"), "At position 3 of the expression AND, OR or the end"),
+        (lettered("(A", A="name = 'x'"), "')' should follow, not the end"),
+        (lettered("a", A="name = 'x'"), "At position 1 of the expression the letter of a filter should follow"),
+        (lettered("__import__('os')", A="name = 'x'"), "At position 1 of the expression"),
+        (lettered("(" * 80 + "A" + ")" * 80, A="name = 'x'"), "less than 64 levels"),
+        (lettered("A" + " " * 600, A="name = 'x'"), "512"),
+        (lettered(None, A=" "), "The filter is blank"),
+        (lettered(None, A="name ="), "Filter A: At position 7"),
+        (lettered(None, F="name = 'x'"), "'F' is none of them"),
+        ({"filters": [{"id": "A", "filter": "name = 'x'"}] * 2, "expression": "A"}, "'A' is there more than once"),
+    ]
+    for filters, said in cases:
+        status = 400 if said == "512" else 422
+        detail = await refused(door, status, entry, project_id=project, query_filters=filters)
+        assert said in detail, (filters, detail)
+    for mappings, said in [
+        ([mapping("B")], "names the filter 'B'; there are A"),
+        ([mapping("A"), mapping("A")], "has the variable 'output' 2 times"),
+        ([mapping("A", at=" ")], "has no attribute_path"),
+    ]:
+        one = lettered(None, A="name = 'x'")
+        assert said in await refused(
+            door, 422, entry | {"query_mappings": mappings}, project_id=project, query_filters=one
+        )
+    assert (await door.get("/v2/tasks"))["tasks"] == []
+
+
+async def test_the_two_shapes_of_a_task_do_not_mix(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"))
+    whole, of_span = await door.evaluator("whole", data_granularity="TRACE"), await door.evaluator("of span")
+    filters = lettered(None, A="name = 'x'")
+    entry: Body = {"evaluator_id": whole, "query_mappings": [mapping()]}
+    for fields, changed in [
+        ({"query_filter": "name = 'x'", "query_filters": filters}, entry),
+        ({"query_filter": "name = 'x'"}, entry),
+        ({}, entry | {"column_mappings": {"output": "input"}}),
+        ({"query_filters": filters}, entry | {"query_filter": "name = 'x'"}),
+    ]:
+        assert "do not go together" in await refused(door, 400, changed, project_id=project, **fields)
+    for fields, changed in [
+        ({"query_filters": filters}, {"evaluator_id": of_span}),
+        ({}, entry | {"evaluator_id": of_span}),
+    ]:
+        detail = await refused(door, 422, changed, project_id=project, **fields)
+        assert "'of span' judges spans" in detail
+
+
+async def test_evaluators_that_judge_different_things_are_refused_and_two_tasks_proposed(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"))
+    whole, of_span = await door.evaluator("whole", data_granularity="TRACE"), await door.evaluator("of span")
+    detail = await refused(door, 422, {"evaluator_id": of_span}, {"evaluator_id": whole}, project_id=project)
+    assert "'of span' judges spans, 'whole' judges whole traces." in detail
+    assert "Create two tasks: one with 'of span' and one with 'whole'." in detail
+
+
+async def test_continuous_tasks_and_tasks_on_datasets_judge_spans_and_rows_only(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"))
+    entry: Body = {"evaluator_id": await door.evaluator("whole", data_granularity="SESSION")}
+    detail = await refused(door, 501, entry, project_id=project, is_continuous=True)
+    assert "whether a session is complete is not known then" in detail
+    dataset, examples = await door.dataset([{"q": "1"}])
+    experiment = await door.experiment(dataset, [{"example_id": examples[0], "output": "x"}])
+    detail = await refused(door, 422, entry, dataset_id=dataset, experiment_ids=[experiment])
+    assert "'whole' judges whole sessions, and a dataset has none" in detail
+
+
+async def test_an_evaluator_that_judges_something_else_by_now_fails_the_run(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"))
+    first, second = await door.evaluator("first"), await door.evaluator("second")
+    entries: list[Body] = [{"evaluator_id": first}, {"evaluator_id": second}]
+    task = await door.task("", project_id=project, evaluators=entries)
+    await door.post(f"/v2/evaluators/{second}/versions", version("second", data_granularity="TRACE"))
+    run = await door.run(task, **ALWAYS)
+    assert run["status"] == "FAILED"
+    assert "judge different things: 'first' spans, 'second' traces" in run["failure_reason"]
+
+
+async def test_filters_are_changed_and_cleared(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"), part(2, 2, output__value="x"))
+    evaluator = await door.evaluator(data_granularity="TRACE")
+    task = await door.task(evaluator, project_id=project, query_filters=lettered(None, A="name = 'call 1'"))
+    assert counts(await door.run(task, **ALWAYS)) == (1, 0, 0)
+    changed = await door.http.patch(f"/v2/tasks/{task}", json={"query_filters": None})
+    assert "query_filters" not in changed.json()
+    assert counts(await door.run(task, **ALWAYS)) == (1, 0, 0)
+    assert await labels(door, project, "trace_eval.refunds", trace_of) == {1: "missing", 2: "missing"}
+
+
+async def test_verdicts_on_units_are_found_by_filters_and_in_lists_of_traces(door: Door) -> None:
+    project = await door.send(
+        part(1, 1, session="s", output__value="a refund"), part(2, 2, session="s", output__value="no")
+    )
+    for name, granularity in (("whole", "TRACE"), ("talk", "SESSION")):
+        task = await door.task(await door.evaluator(name, data_granularity=granularity), name, project_id=project)
+        await door.run(task, **ALWAYS)
+    found = await door.spans(project, filter="trace_eval.whole.label = 'contains'", **EVERYTHING)
+    assert [trace_of(row) for row in found] == [1]
+    assert [one["name"] for one in found[0]["evaluations"]] == ["trace_eval.whole", "session_eval.talk"]
+    assert len(await door.spans(project, filter="session_eval.talk.label = 'contains'", **EVERYTHING)) == 2
+    traces = (await door.post("/v2/traces", {"project_id": project, **EVERYTHING}))["traces"]
+    verdicts = {trace["trace_id"][-1]: trace["spans"][0]["evaluations"][0]["label"] for trace in traces}
+    assert verdicts == {"1": "contains", "2": "missing"}
+    shown = await door.spans(project, included_columns=["trace_eval.whole.label"], **EVERYTHING)
+    assert {one["name"] for row in shown for one in row["evaluations"]} == {"trace_eval.whole"}

@@ -1,14 +1,17 @@
 """Whole traces and sessions as rows: what each variable of an evaluator reads from the spans of such a unit.
 
 A variable's text is the values at its path, in time order and joined with commas, at most 100,000 characters. Of a
-session, `conversation` is a JSON array with `{input, output}` of the first root span of each trace.
+session, `conversation` is a JSON array with `{input, output}` of the first root span of each trace, whatever the
+filters say.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
+from assaykit.errors import Invalid
 from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 
 Unit = Literal["TRACE", "SESSION"]
@@ -23,6 +26,31 @@ LETTERS: Final = ("A", "B", "C", "D", "E")
 
 Choice = tuple[str, ...]
 """Filters that a span must all match."""
+
+
+def one_granularity(judged: Mapping[str, Granularity]) -> Granularity:
+    """What the evaluators of a task judge, given for each by its name; spans where there is none.
+
+    Raises:
+        Invalid: they judge different things.
+    """
+    by_level: dict[Granularity, list[str]] = {}
+    for name, level in judged.items():
+        by_level.setdefault(level, []).append(name)
+    if len(by_level) > 1:
+        told = ", ".join(f"{name!r} judges {plural(level)}" for name, level in judged.items())
+        tasks = " and one with ".join(", ".join(map(repr, names)) for names in by_level.values())
+        number = "two" if len(by_level) == 2 else "three"  # noqa: PLR2004  (there are three granularities)
+        raise Invalid(
+            f"The evaluators of a task judge one kind of thing: {told}.", f"Create {number} tasks: one with {tasks}."
+        )
+    levels = list(by_level)
+    return levels[0] if levels else "SPAN"
+
+
+def plural(level: Granularity) -> str:
+    """`spans`, `whole traces` or `whole sessions`."""
+    return "spans" if level == "SPAN" else f"whole {NOUNS[level]}s"
 
 
 class Reading(NamedTuple):
@@ -54,9 +82,14 @@ class Gathering:
     def add(self, row: Row, takes: Callable[[Choice], bool]) -> None:
         """Take in a span's row; `takes` says whether a choice does."""
         for name, wanted in self._readings.items():
-            if self._characters[name] >= TEXT_LIMIT or (wanted.among and not any(map(takes, wanted.among))):
+            if self._characters[name] >= TEXT_LIMIT:
                 continue
-            value = self._turn(name, row) if name in self._talks else as_text(resolve(row, wanted.path))
+            if name in self._talks:
+                value = self._turn(name, row)
+            elif wanted.among and not any(map(takes, wanted.among)):
+                value = None
+            else:
+                value = as_text(resolve(row, wanted.path))
             if value is not None:
                 self._parts[name].append(value[:TEXT_LIMIT])
                 self._characters[name] += len(value) + 1

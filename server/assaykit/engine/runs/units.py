@@ -17,13 +17,18 @@ UNITS_PER_READ = 10
 
 
 def readings(task: Task, entry: TaskEvaluator, filters: Sequence[str], variables: Sequence[str]) -> dict[str, Reading]:
-    """What each variable of an evaluator reads. `filters` are the evaluator's own.
+    """What each variable of an evaluator reads. `filters` are the evaluator's own, which its spans must match.
 
-    With lettered filters and query mappings it is what these say; with one filter and column mappings, the spans that
-    match the task's filter and the evaluator's.
+    With lettered filters and query mappings these name the spans; with one filter and column mappings, they are those
+    that match the task's filter.
     """
     if task.query_filters is not None or entry.query_mappings is not None:
-        return {name: reading(name, task.query_filters, entry.query_mappings) for name in variables}
+        named = {name: reading(name, task.query_filters, entry.query_mappings) for name in variables}
+        own = tuple(filters)
+        return {
+            name: one._replace(among=tuple((*choice, *own) for choice in one.among) or ((own,) if own else ()))
+            for name, one in named.items()
+        }
     choice = tuple(text for text in (task.query_filter, *filters) if text)
     mapped = entry.column_mappings or {}
     return {name: Reading(mapped.get(name, name), (choice,) if choice else ()) for name in variables}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from assaykit.errors import Invalid, Unsupported, quote
 from assaykit.filters.expressions import expression_tree
 from assaykit.filters.fields import span_tree
-from assaykit.judge.units import LETTERS, NOUNS
+from assaykit.judge.units import LETTERS, NOUNS, one_granularity
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import CreateTaskRequest, TaskEvaluatorInput, TaskQueryFilters
 
@@ -18,7 +18,7 @@ def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
         Invalid: they judge different things, a dataset has none of those, or the filters or mappings cannot be used.
         Unsupported: a continuous task of traces or sessions.
     """
-    level = _of_all(judged)
+    level = one_granularity(judged)
     if level == "SPAN":
         if wanted.query_filters is not None or any(entry.query_mappings for entry in wanted.evaluators or ()):
             raise Invalid(
@@ -40,25 +40,6 @@ def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
     letters = _letters(wanted.query_filters)
     for entry in wanted.evaluators or ():
         _check_mappings(entry, letters)
-
-
-def _of_all(judged: Mapping[str, Granularity]) -> Granularity:
-    by_level: dict[Granularity, list[str]] = {}
-    for name, level in judged.items():
-        by_level.setdefault(level, []).append(name)
-    if len(by_level) > 1:
-        told = ", ".join(f"{name!r} judges {_plural(level)}" for name, level in judged.items())
-        tasks = " and one with ".join(", ".join(map(repr, names)) for names in by_level.values())
-        number = "two" if len(by_level) == 2 else "three"  # noqa: PLR2004  (there are three granularities)
-        raise Invalid(
-            f"The evaluators of a task judge one kind of thing: {told}.", f"Create {number} tasks: one with {tasks}."
-        )
-    levels = list(judged.values())
-    return levels[0] if levels else "SPAN"
-
-
-def _plural(level: Granularity) -> str:
-    return "spans" if level == "SPAN" else f"whole {NOUNS[level]}s"
 
 
 def _letters(wanted: TaskQueryFilters | None) -> list[str]:
