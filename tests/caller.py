@@ -8,7 +8,10 @@ from typing import Any
 
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
+from tests.engines import reached
 
+from assaykit.api.client import Api
+from assaykit.backend import connect
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
@@ -59,8 +62,17 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
     if model is not None:
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
         settings = replace(settings, environment={**settings.environment, **keys})
-    async with Client(create_server(settings)) as client:
-        yield Caller(client, settings)
+    with reached(settings) as there:
+        async with Client(create_server(there)) as client:
+            yield Caller(client, there)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[Api]:
+    """The client that a server would use."""
+    with reached(settings) as there:
+        async with connect(there) as api:
+            yield api
 
 
 def text_of(result: CallToolResult) -> str:

@@ -1,11 +1,13 @@
 """What nearly every test starts from: an MCP client over a server on a fresh store."""
 
+import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 from tests.caller import Caller, serving
+from tests.engines import Engines, chosen
 from tests.traces import Span, send, span
 
 from assaykit import logs
@@ -16,7 +18,30 @@ logs.configure("error")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """How the tests reach the backend, and how long they may take."""
+    parser.addoption("--backend", choices=["local", "ax"], default="local", help="ax: engine processes, over HTTP")
+    parser.addoption("--record", metavar="FOLDER", help="with --backend ax: write every call down")
     parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is about the engine in this process says nothing of one that is reached over HTTP."""
+    if config.getoption("--backend") == "ax":
+        kept = [item for item in items if item.get_closest_marker("embedded") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def backend(request: pytest.FixtureRequest) -> Generator[None]:
+    """The backend that `--backend` names; with ax, engine processes of this worker's own."""
+    if request.config.getoption("--backend") == "local":
+        yield
+        return
+    folder = request.config.getoption("--record")
+    record = None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
+    with Engines(record) as engines, chosen(engines):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +85,11 @@ def settings(tmp_path: Path, files: Path) -> Settings:
 
 
 @pytest.fixture
-async def ax(settings: Settings) -> AsyncGenerator[Caller]:
-    """An MCP client in the same process, over the embedded engine."""
+async def ax(settings: Settings, request: pytest.FixtureRequest) -> AsyncGenerator[Caller]:
+    """An MCP client in the same process, over the backend under test."""
+    if "bot" in request.fixturenames:
+        # A process makes the store when it starts, and a store is copied to where there is none.
+        request.getfixturevalue("bot")
     async with serving(settings) as caller:
         yield caller
 

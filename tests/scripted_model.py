@@ -4,20 +4,17 @@ It speaks OpenAI chat completions and Anthropic messages over real HTTP, so that
 """
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
-import anyio.to_thread
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.loopback import Served
 
 Answer = Callable[[str], str | dict[str, Any]]
 """From prompt to verdict: a label, `{"label": ..., "explanation": ...}`, or `{"text": ...}` itself."""
@@ -41,23 +38,6 @@ class Recorded:
     def way(self) -> str:
         """How the verdict was asked for: schema, tool or text."""
         return "schema" if "response_format" in self.body else "tool" if "tools" in self.body else "text"
-
-
-class _Server(uvicorn.Server):
-    """Says when it is up, since one stopped before would leave its socket open; stops when told to."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
-        self.stop = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        await anyio.to_thread.run_sync(self.stop.wait)
 
 
 class ScriptedModel:
@@ -96,14 +76,16 @@ class ScriptedModel:
         self._latency_s = latency_s
         self._finish = finish
         self.requests: list[Recorded] = []
-        self._socket = socket.socket()
-        self._server = _Server(self._config())
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        routes = [
+            Route("/v1/chat/completions", self._completions, methods=["POST"]),
+            Route("/v1/messages", self._messages, methods=["POST"]),
+        ]
+        self._served = Served(Starlette(routes=routes))
 
     @property
     def url(self) -> str:
         """The base URL, for either provider; it ends with `/v1`."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        return f"{self._served.address}/v1"
 
     @property
     def count(self) -> int:
@@ -116,34 +98,13 @@ class ScriptedModel:
         return [request.prompt for request in self.requests]
 
     def __enter__(self) -> Self:
-        self._socket.bind(("127.0.0.1", 0))
-        self._thread.start()
-        assert self._server.up.wait(timeout=10), "the scripted model did not start"
+        self._served.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.stop.set()
-        self._thread.join(timeout=10)
-        self._socket.close()
-        assert not self._thread.is_alive(), "the scripted model did not stop"
-
-    def _config(self) -> uvicorn.Config:
-        routes = [
-            Route("/v1/chat/completions", self._completions, methods=["POST"]),
-            Route("/v1/messages", self._messages, methods=["POST"]),
-        ]
-        return uvicorn.Config(
-            Starlette(routes=routes),
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-        )
+        self._served.__exit__(kind, error, trace)
 
     async def _completions(self, request: Request) -> Response:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -60,11 +60,52 @@ def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
             Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})
 
 
-def test_the_address_of_ax_is_put_together_from_its_variables() -> None:
-    assert Settings.from_environment({}).ax_url == "https://api.arize.com"
-    own = {"ARIZE_API_SCHEME": "http", "ARIZE_API_HOST": "ax.test", "ARIZE_API_PORT": "8080"}
-    assert Settings.from_environment(own).ax_url == "http://ax.test:8080"
-    assert Settings.from_environment({"ARIZE_API_PORT": "0"}).ax_url == "https://api.arize.com"
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({}, "https://api.arize.com"),
+        ({"API_SCHEME": "http", "API_HOST": "ax.test", "API_PORT": "8080"}, "http://ax.test:8080"),
+        ({"API_PORT": "0"}, "https://api.arize.com"),
+        ({"API_HOST": "ax.test:1", "API_PORT": "2"}, "https://ax.test:2"),
+        ({"API_HOST": "ax.test:1/"}, "https://ax.test:1"),
+        ({"API_HOST": "[::1]", "API_PORT": "2"}, "https://[::1]:2"),
+        ({"REGION": "eu-west-1a", "API_HOST": "ax.test"}, "https://api.eu-west-1a.arize.com"),
+        ({"BASE_DOMAIN": "corp.test"}, "https://api.corp.test"),
+        ({"SINGLE_HOST": "one.test", "SINGLE_PORT": "7", "API_HOST": "ax.test"}, "https://one.test:7"),
+        ({"SINGLE_PORT": "7", "API_PORT": "8"}, "https://api.arize.com:8"),
+    ],
+)
+def test_the_address_of_ax_is_put_together_from_the_variables_of_its_sdk(
+    variables: dict[str, str], address: str
+) -> None:
+    environment = {f"ARIZE_{name}": value for name, value in variables.items()}
+    assert Settings.from_environment(environment, backend="ax").ax_url == address
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"REGION": "mars"}, "ARIZE_REGION is 'mars', which is no region of Arize AX."),
+        (
+            {"REGION": "eu-west-1a", "SINGLE_PORT": "7"},
+            "ARIZE_REGION and ARIZE_SINGLE_HOST both say where Arize AX is.",
+        ),
+        ({"SINGLE_HOST": "a", "BASE_DOMAIN": "b"}, "ARIZE_SINGLE_HOST and ARIZE_BASE_DOMAIN both say where"),
+        ({"API_SCHEME": "ftp"}, "ARIZE_API_SCHEME is 'ftp'."),
+        ({"API_HOST": "https://ax.test"}, "The host of Arize AX does not read as one."),
+        ({"API_HOST": "ak-planted-4711@ax.test"}, "The host of Arize AX does not read as one."),
+        ({"API_PORT": "9" * 5000}, "ARIZE_API_PORT is '9999"),
+        ({"API_PORT": "many"}, "ARIZE_API_PORT is 'many', which is no port."),
+        ({"SINGLE_PORT": "65536"}, "ARIZE_SINGLE_PORT is '65536', which is no port."),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_told_with_its_variable(variables: dict[str, str], said: str) -> None:
+    environment = {f"ARIZE_{name}": value for name, value in variables.items()}
+    with pytest.raises(Invalid) as caught:
+        Settings.from_environment(environment, backend="ax")
+    assert caught.value.message.startswith(said)
+    assert len(str(caught.value)) < 200
+    assert Settings.from_environment(environment).ax_url == "https://api.arize.com"
 
 
 def test_files_are_read_from_the_named_folders_first_then_the_hosts_then_the_launch_folder() -> None:

@@ -15,6 +15,7 @@ import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.errors import Unauthorized
+from assaykit.guard import LOCAL_NAMES
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.ax_key}"},
+        # A redirect would take the key to an address that nobody chose.
         follow_redirects=False,
+        # AX is often behind a company's proxy (HTTPS_PROXY, SSL_CERT_FILE). Loopback never is.
+        trust_env=httpx.URL(settings.ax_url).host not in LOCAL_NAMES,
         # The client's deadline is for the whole call; httpx's own five seconds would end a slow answer before it.
         timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
     )

@@ -5,7 +5,8 @@ A key that merely lies in the environment never switches a user to a production 
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -21,6 +22,16 @@ PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_R
 """Where hosts say which folder is the plugin's own: a launch folder that is no place for a user's files."""
 
 DEFAULT_AX_HOST = "api.arize.com"
+
+AX_REGIONS = ("ca-central-1a", "eu-west-1a", "us-central-1a", "us-east-1b")
+"""Source: the `arize` SDK 8.61."""
+
+_AX_PLACES = (("ARIZE_REGION",), ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT"), ("ARIZE_BASE_DOMAIN",))
+"""Three ways of saying where AX is at once; the SDK takes one of them, and each wins over host and port."""
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_PORT = re.compile(r":\d+$")
+_LAST_PORT = 65535
 
 MOST_AT_ONCE = 500
 _DIGITS = 3
@@ -88,7 +99,7 @@ class Settings:
             folders=_folders(environment),
             engine_key=get("ASSAYKIT_ENGINE_KEY"),
             ax_key=get("ARIZE_API_KEY"),
-            ax_url=_ax_url(get("ARIZE_API_SCHEME"), get("ARIZE_API_HOST"), get("ARIZE_API_PORT")),
+            ax_url=_ax_url(get) if chosen == "ax" else cls.ax_url,
             concurrency=_counted("ASSAYKIT_CONCURRENCY", get("ASSAYKIT_CONCURRENCY")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
@@ -125,6 +136,39 @@ def _counted(name: str, text: str | None) -> int:
     return int(number)
 
 
-def _ax_url(scheme: str | None, host: str | None, port: str | None) -> str:
-    address = f"{scheme or 'https'}://{host or DEFAULT_AX_HOST}"
-    return f"{address}:{port}" if port not in {None, "0"} else address
+def _ax_url(get: Callable[[str], str | None]) -> str:
+    """Where AX is, from the SDK's variables and by its rules.
+
+    Raises:
+        Invalid: one makes no sense, or two of them say different things.
+    """
+    said = [name for names in _AX_PLACES for name in names[:1] if any(map(get, names))]
+    if len(said) > 1:
+        raise Invalid(f"{' and '.join(said)} both say where Arize AX is.", "Set one of them.")
+    scheme = (get("ARIZE_API_SCHEME") or "https").lower()
+    if scheme not in {"http", "https"}:
+        raise Invalid(f"ARIZE_API_SCHEME is {scheme!r}.", "Set it to 'https', or to 'http' for loopback.")
+    region = get("ARIZE_REGION")
+    if region is not None and region not in AX_REGIONS:
+        raise Invalid(f"ARIZE_REGION is {region!r}, which is no region of Arize AX.", f"Use {', '.join(AX_REGIONS)}.")
+    host = get("ARIZE_API_HOST") or DEFAULT_AX_HOST
+    if region is not None:
+        host = f"api.{region}.arize.com"
+    elif (domain := get("ARIZE_BASE_DOMAIN")) is not None:
+        host = f"api.{domain}"
+    host = (get("ARIZE_SINGLE_HOST") or host).rstrip("/")
+    if not _HOST.fullmatch(host):
+        # Not repeated: a key that was put before an @ would be shown.
+        raise Invalid(
+            "The host of Arize AX does not read as one.",
+            "Give ARIZE_API_HOST as a bare name like 'api.arize.com', without https://.",
+        )
+    port = _port("ARIZE_API_PORT", get) or _port("ARIZE_SINGLE_PORT", get)
+    return f"{scheme}://{host}" if port is None else f"{scheme}://{_PORT.sub('', host)}:{port}"
+
+
+def _port(name: str, get: Callable[[str], str | None]) -> int | None:
+    text = get(name) or "0"
+    if not text.isdecimal() or len(text) > len(str(_LAST_PORT)) or int(text) > _LAST_PORT:
+        raise Invalid(f"{name} is {text[:40]!r}, which is no port.", "Set it to a number from 1 to 65535.")
+    return int(text) or None

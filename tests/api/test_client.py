@@ -123,13 +123,12 @@ async def test_a_body_that_is_no_problem_is_quoted_on_one_line_and_clipped() -> 
 @pytest.mark.parametrize(
     "reply",
     [
-        httpx.Response(200, text="<html></html>"),
+        httpx.Response(200, text='{"spaces": ['),
         httpx.Response(200, json={"spaces": [{"id": 1}]}),
         httpx.Response(200, json=[]),
         httpx.Response(200),
-        httpx.Response(302, headers={"Location": "https://elsewhere.test/"}),
     ],
-    ids=["html", "mistyped", "a list", "nothing", "a redirect"],
+    ids=["cut off", "mistyped", "a list", "nothing"],
 )
 async def test_a_reply_outside_the_contract_is_told_without_its_content(reply: httpx.Response) -> None:
     asked: list[str] = []
@@ -141,6 +140,29 @@ async def test_a_reply_outside_the_contract_is_told_without_its_content(reply: h
     error = await error_of(answer)
     assert type(error) is ContractBroken
     assert error.message == "Arize AX answered /v2/spaces with a body that is no SpacePage."
+    assert error.next == "This is a fault in assaykit or the backend; please report it."
+    assert asked == ["ax.test"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        (httpx.Response(200, html="<html><body>Sign in</body></html>"), "an HTML page"),
+        (httpx.Response(302, headers={"Location": "https://elsewhere.test/"}), "a redirect, which is not followed"),
+        (httpx.Response(308, headers={"Location": "/v3/spaces"}), "a redirect, which is not followed"),
+    ],
+)
+async def test_an_answer_of_something_that_is_not_the_api_names_the_address(reply: httpx.Response, what: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return reply
+
+    error = await error_of(answer)
+    assert type(error) is ContractBroken
+    assert error.message == f"Arize AX answered /v2/spaces with {what}."
+    assert error.next.startswith("It is looked for at ax.test: check ARIZE_API_HOST")
     assert asked == ["ax.test"]
 
 
@@ -167,14 +189,74 @@ async def test_a_call_ends_at_its_deadline_and_says_if_it_may_be_repeated(method
     assert caught.value.next.startswith(help_)
 
 
-async def test_what_cannot_be_reached_is_told_without_its_address() -> None:
+async def test_what_cannot_be_reached_is_told_with_the_address_that_was_configured() -> None:
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route to 10.0.0.7", request=request)
 
     error = await error_of(unreachable)
     assert type(error) is Unavailable
     assert error.message == "Arize AX could not be reached: ConnectError."
+    assert error.next.startswith("It is looked for at ax.test: check ARIZE_API_HOST (or ARIZE_REGION)")
+    assert "10.0.0.7" not in str(error)
     assert (await error_of(unreachable, "local")).message.startswith("The embedded engine could not")
+
+
+@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Look whether it took effect")])
+async def test_an_answer_that_breaks_off_says_if_the_call_may_be_repeated(method: str, help_: str) -> None:
+    def breaks_off(request: httpx.Request) -> httpx.Response:
+        raise httpx.RemoteProtocolError("peer closed connection", request=request)
+
+    client = api(breaks_off)
+    with pytest.raises(Unavailable) as caught:
+        await (client.get("/v2/spaces", SpacePage) if method == "GET" else client.post("/v2/spaces", SpacePage))
+    assert caught.value.message == f"Arize AX broke off during {method} /v2/spaces: RemoteProtocolError."
+    assert caught.value.next.startswith(help_)
+
+
+STATUS = {"home": "/h", "schema_version": "1", "spans": 0, "projects": 0, "running": 0}
+SPACES: dict[str, object] = {"spaces": [], "pagination": {"has_more": False}}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(404, json={"title": "NotFound", "status": 404}),
+        httpx.Response(404, html="<html></html>"),
+        httpx.Response(403, json={"message": "Missing Authentication Token"}),
+        httpx.Response(200, html="<html></html>"),
+        httpx.Response(200, json={"ok": True}),
+        httpx.Response(302, headers={"Location": "/login"}),
+        httpx.Response(405),
+        httpx.Response(501),
+    ],
+    ids=["404", "404 page", "403", "page", "other", "redirect", "405", "501"],
+)
+async def test_a_backend_that_knows_no_engine_route_is_ax_and_is_asked_once(reply: httpx.Response) -> None:
+    client = api(lambda request: reply if request.url.path == "/x/status" else httpx.Response(200, json=SPACES))
+    assert client.who == "Arize AX"
+    assert await client.has_engine_routes() is False
+    before = client.requests
+    assert await client.has_engine_routes() is False
+    assert (client.requests, client.who) == (before, "Arize AX")
+
+
+async def test_an_engine_behind_the_address_is_found_out_and_named() -> None:
+    client = api(lambda _: httpx.Response(200, json=STATUS))
+    assert await client.has_engine_routes() is True
+    assert client.who == "the engine at ax.test"
+    embedded = api(answering(500), "local")
+    assert await embedded.has_engine_routes() is True
+    assert (embedded.requests, embedded.who) == (0, "the embedded engine")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (429, RateLimited), (503, Unavailable)])
+async def test_a_failure_decides_nothing_about_what_there_is(status: int, kind: type[AssayError]) -> None:
+    answers = [answering(status), answering(status)]
+    client = api(lambda request: answers.pop()(request) if answers else httpx.Response(200, json=STATUS))
+    while answers:
+        with pytest.raises(kind):
+            await client.has_engine_routes()
+    assert await client.has_engine_routes() is True
 
 
 @pytest.mark.parametrize("part", ["../../v2/ai-integrations", "a/b", "a?b=c", "a#b", "%2e%2e", "ä ö", "a\nb", "{id}"])
@@ -193,9 +275,13 @@ async def test_an_id_stays_one_part_of_the_path(part: str) -> None:
     assert url.path == f"/v2/spaces/{part}"
 
 
-async def test_a_name_too_long_for_an_address_is_the_callers_to_mend() -> None:
+async def test_what_is_too_long_is_the_callers_to_mend() -> None:
+    client = api(lambda _: httpx.Response(200, json=SPACES))
     with pytest.raises(Invalid, match="too long for an address"):
-        await api(answering(200)).get("/v2/spaces", SpacePage, name="x" * 100_000)
+        await client.get("/v2/spaces", SpacePage, cursor="x" * 100_000)
+    with pytest.raises(Invalid, match="No name has more than 255 characters"):
+        await client.get("/v2/spaces", SpacePage, name="x" * 256)
+    assert (await client.get("/v2/spaces", SpacePage, name="x" * 255)).spaces == []
 
 
 async def test_a_body_and_a_query_leave_out_what_is_not_given() -> None:

@@ -40,6 +40,9 @@ WITHOUT_GOLDEN = {
     "local.RunReport": ENGINE_ONLY,
     "local.TaskSchedule": ENGINE_ONLY,
     "local.StoreStatus": ENGINE_ONLY,
+    "local.EvaluationInput": ENGINE_ONLY,
+    "local.LogEvaluationsRequest": ENGINE_ONLY,
+    "local.LoggedEvaluations": ENGINE_ONLY,
     "local.CheckIntegrationRequest": ENGINE_ONLY,
     "local.IntegrationCheck": ENGINE_ONLY,
 }

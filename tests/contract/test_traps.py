@@ -4,6 +4,8 @@ The engine is asked over its HTTP door as the clients ask it. Traps of their pro
 """
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -69,6 +71,30 @@ async def examples_of(rest: Rest, dataset: str) -> list[Body]:
 async def project_task(rest: Rest, **more: Any) -> str:
     """A task of one code evaluator on a project with one span."""
     return await rest.door.task(await rest.door.evaluator(), project_id=await rest.door.send(span(1)), **more)
+
+
+async def test_trap_01_an_enum_is_in_the_case_that_the_sdk_knows_and_is_read_in_either(rest: Rest) -> None:
+    project, evaluator = await rest.door.send(span(1)), await rest.door.evaluator()
+    told: dict[str, tuple[str, str]] = {}
+    for version_, typed in (("8.39.0", "code_evaluation"), ("8.40.0", "CODE_EVALUATION"), ("", "Code_Evaluation")):
+        headers = {"sdk-version": version_} if version_ else {}
+        body = task_body(evaluator, name=f"of {version_}", project_id=project, type=typed)
+        made = (await rest.door.http.post("/v2/tasks", json=body, headers=headers)).json()
+        run = (await rest.door.http.post(f"/v2/tasks/{made['id']}/trigger", json={}, headers=headers)).json()
+        told[version_] = made["type"], run["status"]
+    assert told["8.39.0"] == ("code_evaluation", "pending")
+    assert told["8.40.0"] == told[""] == ("CODE_EVALUATION", "PENDING")
+
+
+async def test_trap_02_an_old_sdk_is_sent_no_field_that_it_does_not_know(rest: Rest) -> None:
+    await rest.door.send(span(1))
+    answers = {
+        version_: await rest.door.http.get("/v2/projects", headers={"sdk-version": version_})
+        for version_ in ("8.39.0", "8.61.0")
+    }
+    rows = {version_: answer.json()["projects"][0].keys() for version_, answer in answers.items()}
+    assert rows["8.39.0"] == {"id", "name", "space_id", "created_at"}
+    assert rows["8.61.0"] - rows["8.39.0"] == {"project_type"}
 
 
 async def test_trap_03_no_reply_holds_a_word_that_its_enum_does_not_have(rest: Rest) -> None:
@@ -334,6 +360,21 @@ async def test_trap_18_code_of_a_user_is_kept_and_not_run(rest: Rest, tmp_path: 
     assert (run["status"], counts(run)) == ("FAILED", (0, 0, 0))
     assert "'own' is not a judge or a managed code evaluator" in run["failure_reason"]
     assert not witness.exists()
+
+
+def test_trap_19_rest_flight_and_spans_have_a_port_each_and_no_variable_says_one_for_all(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "assaykit", "engine", "--env", "--flight-port", "9001", "--otlp-port", "9002"],
+        env=processes.environment(tmp_path), capture_output=True, check=True, encoding="utf-8", timeout=60,
+    ).stdout  # fmt: skip
+    exported = [line.split()[1:] for line in told.splitlines() if line.startswith("export ")]
+    said = dict(pair.split("=", 1) for pairs in exported for pair in pairs)
+    ports = [said[f"ARIZE_{door}_PORT"] for door in ("API", "FLIGHT", "OTLP")]
+    assert ports[1:] == ["9001", "9002"]
+    assert len(set(ports)) == 3
+    assert not [name for name in said if name.startswith("ARIZE_SINGLE")]
+    (cleared,) = [line.split()[1:] for line in told.splitlines() if line.startswith("unset ")]
+    assert {"ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT"} <= set(cleared)
 
 
 async def test_trap_22_an_evaluator_in_use_is_not_deleted_and_its_tasks_are_listed(rest: Rest) -> None:

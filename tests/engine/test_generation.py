@@ -417,7 +417,8 @@ async def test_tracing_puts_a_span_of_each_row_into_a_project(home: Path) -> Non
             run = await stage.door.run(task, experiment_name="v1", tracing_metadata=told)
             made = await stage.door.get(f"/v2/experiments/{run['experiment_id']}")
             project = await stage.door.get(f"/v2/projects/{made['experiment_traces_project_id']}")
-            assert project["name"] == "questions experiments"
+            assert project["name"].startswith("experiment_traces_for_dataset_")
+            assert project["project_type"] == "EXPERIMENT"
             spans = {one["context"]["trace_id"]: one for one in await stage.door.spans(project["id"])}
             rows = await stage.rows(run)
             assert {row["result.trace.id"] for row in rows.values()} == spans.keys()

@@ -2,7 +2,8 @@ import pytest
 
 from assaykit.judge.models import Reply
 from assaykit.judge.replies import parse, request, schema
-from assaykit.judge.verdicts import EXPLANATION_LIMIT, Unscored, Verdict
+from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.wire.spans import EXPLANATION_LIMIT
 
 CHOICES = {"Correct": 1.0, "incorrect": 0.0}
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from tests.caller import Caller, serving
 
 from assaykit import __version__
@@ -11,7 +12,7 @@ async def test_a_fresh_installation_has_the_default_space_and_says_what_to_do_fi
     status = await ax.ask("get_status")
     assert status == {
         "version": __version__,
-        "backend": "local",
+        "backend": ax.settings.backend,
         "spaces": ["default"],
         "integrations": [],
         "store": {"schema_version": HEAD, "spans": 0, "projects": 0, "running": 0},
@@ -41,6 +42,7 @@ async def test_an_integration_whose_key_is_gone_says_so(settings: Settings) -> N
         assert "openai (OPEN_AI, no key)" in await ax.read("get_status")
 
 
+@pytest.mark.embedded("with AX chosen the key is used")
 async def test_an_ax_key_that_merely_lies_there_is_mentioned_and_not_used(settings: Settings) -> None:
     async with serving(replace(settings, ax_key="ak-planted-4711")) as ax:
         text = await ax.read("get_status")

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, connected
 from tests.traces import id_of, rest, send, span
 
-from assaykit.backend import connect
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.tools.annotations import annotate
@@ -208,7 +207,7 @@ async def test_a_name_in_another_case_is_another_config(bot: None, ax: Caller, s
 
 async def test_annotating_takes_five_requests_and_two_once_all_is_there(bot: None, settings: Settings) -> None:
     given: dict[str, Any] = {"name": "note", "targets": [id_of("a1")], "text": "x", "project": "bot"}
-    async with connect(settings) as api:
+    async with connected(settings) as api:
         here = session(api, settings)
         counts: list[int] = []
         for _ in range(2):

@@ -8,9 +8,8 @@ import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from pydantic import Field
-from tests.caller import Caller
+from tests.caller import Caller, connected
 
-from assaykit.backend import connect
 from assaykit.errors import NotFound
 from assaykit.session import Session, session
 from assaykit.settings import Settings
@@ -35,7 +34,7 @@ async def finds_nothing(here: Here, title: Annotated[str | None, Field(descripti
 
     Source: nowhere.
     """
-    raise NotFound(f"No thing is named {title!r}.", here.api.backend)
+    raise NotFound(f"No thing is named {title!r}.", here.settings.toolsets[0])
 
 
 @tool("add")
@@ -50,7 +49,7 @@ async def own(settings: Settings) -> AsyncGenerator[Caller]:
 
     @asynccontextmanager
     async def lifespan(_server: MCPServer[Session]) -> AsyncGenerator[Session]:
-        async with connect(settings) as api:
+        async with connected(settings) as api:
             yield session(api, settings)
 
     server = MCPServer("own", tools=[build(one) for one in (breaks, finds_nothing, says)], lifespan=lifespan)
@@ -70,7 +69,7 @@ async def test_an_error_of_ours_is_told_in_its_own_words(own: Caller) -> None:
     assert await own.refused("finds_nothing", title="x") == {
         "code": "not_found",
         "message": "No thing is named 'x'.",
-        "next": "local",
+        "next": "all",
     }
 
 

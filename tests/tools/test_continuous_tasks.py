@@ -12,11 +12,7 @@ from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
 from tests.traces import rest, send, span
 
-from assaykit.backend import connect
-from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.schedules import schedule_of
-from assaykit.wire.tasks import Task
 
 BY_HAND = "trigger_backfill(task='watch')"
 
@@ -147,13 +143,3 @@ async def test_experiments_do_not_arrive_so_a_task_on_them_is_not_continuous(ax:
 async def test_a_preview_of_a_continuous_task_creates_nothing(ax: Caller) -> None:
     assert (await watch(ax, preview=True))["created"] is False
     assert (await ax.ask("list_tasks"))["tasks"] == []
-
-
-async def test_of_ax_it_is_said_that_it_does_not_tell(settings: Settings) -> None:
-    task = Task(id="t", name="watch", type="CODE_EVALUATION", is_continuous=True)
-    async with connect(settings) as api:
-        api.backend = "ax"
-        text, data = await schedule_of(session(api, settings), task)
-        assert api.requests == 0
-    assert text == "Runs continuously: AX has a rolling schedule for it and does not tell when."
-    assert data["schedule"]["worker"] == "Arize AX"

@@ -28,7 +28,7 @@ async def test_rows_become_examples_with_their_columns(ax: Caller, settings: Set
     made = await ax.ask("create_dataset", name="questions", rows=ROWS)
     dataset_id = made["dataset"].pop("id")
     assert made == {
-        "backend": "local",
+        "backend": ax.settings.backend,
         "space": "default",
         "dataset": {"name": "questions"},
         "examples": 2,

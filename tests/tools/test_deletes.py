@@ -1,5 +1,6 @@
 """Deleting: who is asked, what counts as a yes, and that only what was named exactly goes."""
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp_types import INTERNAL_ERROR, ElicitRequestParams, ElicitResult, ErrorData
 from tests.caller import Caller, text_of
+from tests.engines import reached
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -50,8 +52,9 @@ class Person:
 @asynccontextmanager
 async def with_person(settings: Settings, era: Era, person: Person | None) -> AsyncGenerator[Caller]:
     """A caller whose client shows forms to this person; None is a client that shows none."""
-    async with Client(create_server(settings), mode=era, elicitation_callback=person) as client:
-        yield Caller(client, settings)
+    with reached(settings) as there:
+        async with Client(create_server(there), mode=era, elicitation_callback=person) as client:
+            yield Caller(client, there)
 
 
 async def make_task(ax: Caller, name: str = "policy") -> str:
@@ -74,8 +77,10 @@ async def test_a_yes_deletes_and_the_question_says_what_goes(bot: None, settings
         assert told["task"] == {"id": task, "name": "policy"}
         assert not await there(ax, task)
     (question,) = person.asked
-    assert question.startswith(
-        f"Delete the task 'policy' ({task}) from the embedded engine, with its runs; verdicts stay?"
+    assert re.match(
+        rf"Delete the task 'policy' \({task}\) from the (embedded engine|engine at 127.0.0.1:\d+), with its runs; "
+        r"verdicts stay\?",
+        question,
     )
     assert question.endswith("This cannot be undone.")
     assert person.form["required"] == ["yes"]

@@ -64,7 +64,7 @@ async def test_a_variant_is_uploaded_by_key_under_the_name_of_its_file(
     made = await ax.ask("upload_experiment", file="variant-a.csv", key="key", output="answer", evaluators=COLUMNS)
     experiment_id = made["experiment"].pop("id")
     assert made == {
-        "backend": "local",
+        "backend": ax.settings.backend,
         "space": "default",
         "experiment": {"name": "variant-a"},
         "dataset": "questions",

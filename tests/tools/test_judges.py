@@ -37,7 +37,7 @@ async def test_a_code_evaluator_needs_no_model_and_is_listed(ax: Caller) -> None
     made = await ax.ask("create_judge", name="cites", code="MATCHES_REGEX", pattern=r"\[[A-Z]+-\d\]")
     judge_id = made.pop("id")
     assert made == {
-        "backend": "local",
+        "backend": ax.settings.backend,
         "space": "default",
         "judge": "cites",
         "type": "CODE",

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, connected
 from tests.traces import id_of, send, span
 
 from assaykit.api.client import Api
-from assaykit.backend import connect
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.tools.listing import MOST_ROWS, save
@@ -182,7 +181,7 @@ async def test_a_path_that_may_not_be_written_is_refused(filled: Caller, path: s
 
 @pytest.fixture
 async def api(settings: Settings) -> AsyncGenerator[Api]:
-    async with connect(settings) as api:
+    async with connected(settings) as api:
         yield api
 
 

@@ -13,6 +13,7 @@ from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 from tests.caller import Caller, serving, text_of
+from tests.engines import reached
 from tests.scripted_model import ScriptedModel
 
 from assaykit.server import create_server
@@ -234,15 +235,15 @@ async def test_a_person_is_asked_before_a_key_goes_to_a_foreign_address(
         asked.append(params.message)
         return ElicitResult(action=action, content={"yes": True} if action == "accept" else None)
 
-    server = create_server(replace(settings, environment={"GATEWAY_KEY": OTHER}))
-    async with Client(server, mode=era, elicitation_callback=answer) as client:
-        ax = Caller(client, settings)
-        given = {"name": "far", "provider": "CUSTOM", "model_names": ["m"], "key_variable": "GATEWAY_KEY"}
-        told = await ax.ask("create_integration", **given, base_url="https://gateway.example/v1", test=False)
-        assert told["created"] is (action == "accept")
-        assert await names(ax) == (["far"] if action == "accept" else [])
-        local = {**given, "name": "near", "base_url": "http://127.0.0.1:9/v1"}
-        assert (await ax.ask("create_integration", **local, test=False))["created"] is True
+    with reached(replace(settings, environment={"GATEWAY_KEY": OTHER})) as there:
+        async with Client(create_server(there), mode=era, elicitation_callback=answer) as client:
+            ax = Caller(client, there)
+            given = {"name": "far", "provider": "CUSTOM", "model_names": ["m"], "key_variable": "GATEWAY_KEY"}
+            told = await ax.ask("create_integration", **given, base_url="https://gateway.example/v1", test=False)
+            assert told["created"] is (action == "accept")
+            assert await names(ax) == (["far"] if action == "accept" else [])
+            local = {**given, "name": "near", "base_url": "http://127.0.0.1:9/v1"}
+            assert (await ax.ask("create_integration", **local, test=False))["created"] is True
     assert asked == ["Send the key in GATEWAY_KEY to https://gateway.example whenever 'far' is used?"]
 
 

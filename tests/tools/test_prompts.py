@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.caller import Caller, text_of
+from tests.caller import Caller, connected, text_of
 
-from assaykit.backend import connect
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.tools.prompts import get_prompt, label_prompt, save_prompt
@@ -192,7 +191,7 @@ async def test_prompts_are_listed_by_a_part_of_their_name(ax: Caller) -> None:
 
 
 async def test_a_known_prompt_takes_few_requests(settings: Settings) -> None:
-    async with connect(settings) as api:
+    async with connected(settings) as api:
         here = session(api, settings)
         given: dict[str, Any] = {"prompt": "p", "template": "x", "provider": "OPEN_AI"}
         counts: list[int] = []

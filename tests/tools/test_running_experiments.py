@@ -190,9 +190,10 @@ async def test_tracing_makes_spans_that_can_be_searched(bench: Bench) -> None:
     ax = bench.ax
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
     await ax.ask("trigger_run", experiment_name="v1", tracing_metadata={"build": 7}, wait=30)
-    found = await ax.ask("search_spans", project="capitals experiments", filter="metadata.build = 7")
+    (project,) = (await ax.ask("list_projects"))["projects"]
+    found = await ax.ask("search_spans", project=project["name"], filter="metadata.build = '7'")
     assert len(found["spans"]) == 3
-    failed = await ax.ask("search_spans", project="capitals experiments", filter="status_code = 'ERROR'")
+    failed = await ax.ask("search_spans", project=project["name"], filter="status_code = 'ERROR'")
     assert [span["input"] for span in failed["spans"]] == ["Q: Capital of Chad?"]
 
 

@@ -50,7 +50,7 @@ async def test_a_backfill_scores_the_rows_and_tells_counts_labels_and_causes(ax:
     assert done["labels"] == {"cites": {"matches": 2, "no match": 1}}
     assert done["skipped"] == [{"reason": "The row has no value for 'output'.", "rows": 1, "example": id_of("a4")}]
     assert done["errors"] == []
-    assert (done["backend"], done["space"], done["task"]) == ("local", "default", "cites on bot")
+    assert (done["backend"], done["space"], done["task"]) == (ax.settings.backend, "default", "cites on bot")
     assert await labels(ax) == {"a1": "matches", "a2": "no match", "a3": "matches"}
     unlike = await ax.ask("search_spans", filter="eval.cites.label = 'no match'")
     (verdict,) = unlike["spans"][0]["evaluations"]

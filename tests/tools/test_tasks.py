@@ -44,7 +44,7 @@ async def no_task(ax: Caller) -> bool:
 
 async def test_a_task_on_a_project_is_made_with_the_mapping_that_was_found(ax: Caller, bot: None, rules: None) -> None:
     made = await ax.ask("create_task", name="policy", evaluators=["cites", "json"])
-    assert (made["backend"], made["space"], made["created"]) == ("local", "default", True)
+    assert (made["backend"], made["space"], made["created"]) == (ax.settings.backend, "default", True)
     assert made["task"]["type"] == "CODE_EVALUATION"
     cites, json = made["plan"]["evaluators"]
     assert cites == {

@@ -14,7 +14,7 @@ def names(found: dict[str, Any]) -> list[str]:
 async def test_projects_are_listed_with_their_ids(kept: Caller) -> None:
     found = await kept.ask("list_projects")
     assert [one["name"] for one in found["projects"]] == ["bot"]
-    assert (found["backend"], found["space"]) == ("local", "default")
+    assert (found["backend"], found["space"]) == (kept.settings.backend, "default")
     assert names(await kept.ask("search_spans", project=found["projects"][0]["id"], limit=1)) == ["a4"]
 
 

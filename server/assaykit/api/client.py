@@ -9,13 +9,19 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from assaykit.api.statuses import error_for
-from assaykit.errors import ContractBroken, Invalid, Unavailable
+from assaykit.errors import ContractBroken, Invalid, NotFound, Unauthorized, Unavailable, Unsupported
 from assaykit.wire.bodies import ReplyBody
+from assaykit.wire.local import StoreStatus
+from assaykit.wire.spaces import SpacePage
 
 Reply = TypeVar("Reply", bound=ReplyBody)
 
 DEADLINE_S = 60.0
 """Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
+
+
+LONGEST_NAME = 255
+"""Of a name that is looked for. Source: REST v2, every list's `name`."""
 
 
 def path(*parts: str) -> str:
@@ -31,6 +37,38 @@ class Api:
         self.requests = 0
         self._http = http
         self._deadline_s = deadline_s
+        self._engine_routes = True if backend == "local" else None
+
+    @property
+    def who(self) -> str:
+        """Who answers, for messages: AX, the embedded engine, or an engine that was found where AX is looked for."""
+        if self.backend == "local":
+            return "the embedded engine"
+        return f"the engine at {self.address}" if self._engine_routes else "Arize AX"
+
+    @property
+    def address(self) -> str:
+        """The host that is called, with its port where that is not the usual one."""
+        return self._http.base_url.netloc.decode("ascii")
+
+    async def has_engine_routes(self) -> bool:
+        """Whether the routes under `/x/` are there: on the engine, in this process or not. AX has none. Asked once.
+
+        Raises:
+            AssayError: the backend could not say.
+        """
+        if self._engine_routes is None:
+            try:
+                await self.get("/x/status", StoreStatus)
+                self._engine_routes = True
+            except (ContractBroken, Invalid, NotFound, Unsupported):
+                # What a gateway says of a path that it does not know: an error of some kind, a page, a redirect.
+                self._engine_routes = False
+            except Unauthorized:
+                # Some say 403. A key that is wrong altogether tells nothing, and is the error itself.
+                await self.get("/v2/spaces", SpacePage, limit=1)
+                self._engine_routes = False
+        return self._engine_routes
 
     async def get(self, at: str, reply: type[Reply], **query: str | int | None) -> Reply:
         """GET as `reply`; a query value of None is left out.
@@ -87,6 +125,8 @@ class Api:
     ) -> httpx.Response:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
+        if len(str(params.get("name", ""))) > LONGEST_NAME:
+            raise Invalid(f"No name has more than {LONGEST_NAME} characters.", "Give one that is there.")
         content = None if body is None else _written(body, method)
         headers = None if content is None else {"content-type": "application/json"}
         try:
@@ -94,27 +134,50 @@ class Api:
                 response = await self._http.request(method, at, params=params, content=content, headers=headers)
         except TimeoutError:
             raise Unavailable(
-                f"{self._who()} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
+                f"{self._subject} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
         except httpx.InvalidURL as error:
             raise Invalid("A name, id or cursor is too long for an address.", "Give one that is there.") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+            # Nothing was sent yet, so that anything may be tried again.
+            raise Unavailable(
+                f"{self._subject} could not be reached: {type(error).__name__}.", self._where()
+            ) from error
         except httpx.HTTPError as error:
-            raise Unavailable(f"{self._who()} could not be reached: {type(error).__name__}.", _again(method)) from error
+            raise Unavailable(
+                f"{self._subject} broke off during {method} {at}: {type(error).__name__}.", _again(method)
+            ) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
-            raise error_for(response, self._who())
+            raise error_for(response, self._subject)
         return response
 
     def _parsed(self, response: httpx.Response, reply: type[Reply]) -> Reply:
+        at = response.request.url.path
+        if response.is_redirect:
+            raise ContractBroken(
+                f"{self._subject} answered {at} with a redirect, which is not followed.", self._where()
+            )
+        if "html" in response.headers.get("content-type", ""):
+            raise ContractBroken(f"{self._subject} answered {at} with an HTML page.", self._where())
         try:
             return reply.read(response.content)
         except ValidationError as error:
             raise ContractBroken(
-                f"{self._who()} answered {response.request.url.path} with a body that is no {reply.__name__}.",
+                f"{self._subject} answered {at} with a body that is no {reply.__name__}.",
                 "This is a fault in assaykit or the backend; please report it.",
             ) from error
 
-    def _who(self) -> str:
-        return "Arize AX" if self.backend == "ax" else "The embedded engine"
+    @property
+    def _subject(self) -> str:
+        return self.who[0].upper() + self.who[1:]
+
+    def _where(self) -> str:
+        if self.backend == "local":
+            return "Try again; `assaykit doctor` looks at the store."
+        return (
+            f"It is looked for at {self.address}: check ARIZE_API_HOST (or ARIZE_REGION), ARIZE_API_SCHEME and the "
+            "network or proxy, then try again."
+        )
 
 
 def _written(body: BaseModel, method: str) -> str:

@@ -57,7 +57,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _backend(settings: Settings) -> Finding:
-    what = "Arize AX" if settings.backend == "ax" else "embedded engine"
+    what = f"Arize AX at {settings.ax_url.partition('://')[2]}" if settings.backend == "ax" else "embedded engine"
     try:
         spaces = anyio.run(_spaces, settings)
     except (AssayError, BaseExceptionGroup) as raised:

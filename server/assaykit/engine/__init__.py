@@ -15,6 +15,7 @@ from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
 from assaykit.engine.store.database import Database
+from assaykit.engine.uploads import Uploads
 from assaykit.errors import Unavailable
 from assaykit.judge.pacing import SLOTS
 
@@ -34,6 +35,7 @@ class Engine:
         models: Models,
         executor: Executor,
         scheduler: Scheduler,
+        uploads: Uploads,
     ) -> None:
         self.home = home
         self.app = app
@@ -43,6 +45,7 @@ class Engine:
         self.models = models
         self.executor = executor
         self.scheduler = scheduler
+        self.uploads = uploads
 
     @classmethod
     @asynccontextmanager
@@ -77,9 +80,10 @@ class Engine:
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
                 app = create_app(key)
-                engine = cls(home, app, database, clock, environment, models, executor, scheduler)
-                app.state.engine = engine
-                yield engine
+                with Uploads(clock) as uploads:
+                    engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
+                    app.state.engine = engine
+                    yield engine
         finally:
             with anyio.CancelScope(shield=True):
                 await database.close()

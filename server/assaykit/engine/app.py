@@ -14,6 +14,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assaykit.engine import access, routes
+from assaykit.engine.dialects import Dialects
 from assaykit.engine.problems import TooLarge, explain, problem
 from assaykit.errors import AssayError, Unauthorized
 
@@ -27,7 +28,7 @@ def create_app(key: str) -> Starlette:
     """The app; every route wants `key`, as a bearer token or raw. The engine puts itself on `app.state`."""
     app = Starlette(
         routes=list(_discovered()),
-        middleware=[Middleware(KeyCheck, key=key), Middleware(BodyLimit)],
+        middleware=[Middleware(Dialects), Middleware(KeyCheck, key=key), Middleware(BodyLimit)],
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
     # A redirect to the path without the slash would be an answer outside the contract.

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from assaykit.engine import dialects
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.pages import Slice
 from assaykit.errors import quote
@@ -45,6 +46,8 @@ async def body(request: Request, model: type[T]) -> T:
     raw = await request.body()
     try:
         _refuse_no_number(raw)
+        asked = dialects.older()
+        raw = raw if asked is None else dialects.understood(raw)
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
         known = model.model_fields
@@ -66,9 +69,16 @@ def page(request: Request, *, default: int = 50, most: int = 100) -> Slice:
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
-    """The model as a JSON answer. What is None is left out, except where a row's own columns may be null."""
+    """The model as a JSON answer, in the dialect of its reader.
+
+    What is None is left out, except where a row's own columns may be null.
+    """
     keeps_nulls = isinstance(model, ReplyBody) and model.keeps_columns
-    return Response(model.model_dump_json(exclude_none=not keeps_nulls), status_code=status, media_type=JSON)
+    asked = dialects.older()
+    if asked is None:
+        return Response(model.model_dump_json(exclude_none=not keeps_nulls), status_code=status, media_type=JSON)
+    told = dialects.retell(model, model.model_dump(mode="json", exclude_none=not keeps_nulls), asked)
+    return Response(json.dumps(told), status_code=status, media_type=JSON)
 
 
 def created(model: BaseModel) -> Response:

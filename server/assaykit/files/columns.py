@@ -169,22 +169,28 @@ def _cell(kind: str, value: object, line: int, column: str, path: str) -> object
         case "example_id":
             return _example_id(value, line, column, path)
         case "score":
-            return _score(value, line, column, path)
+            return score_of(value, line, column, path)
         case "label":
-            return _label(value, line, column, path)
+            return label_of(value, line, column, path)
         case "output" | "explanation":
-            return _text(value)
+            return text_of(value)
         case _:
             return value
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Text as it is, anything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _label(value: object, line: int, column: str, path: str) -> str:
+def label_of(value: object, line: int, column: str, path: str) -> str:
+    """The label in a cell.
+
+    Raises:
+        Invalid: it is an object or a list.
+    """
     if isinstance(value, str | bool | int | float):
-        return _text(value)
+        return text_of(value)
     kind = "an object" if isinstance(value, dict) else "a list"
     raise Invalid(
         f"Line {line} of {quote(path)!r} holds {kind} as a label in {quote(column)!r}.",
@@ -203,7 +209,12 @@ def _example_id(value: object, line: int, column: str, path: str) -> str:
     )
 
 
-def _score(value: object, line: int, column: str, path: str) -> float | int:
+def score_of(value: object, line: int, column: str, path: str) -> float | int:
+    """The score in a cell; true is 1 and false is 0.
+
+    Raises:
+        Invalid: it is no finite number.
+    """
     number = _number(value)
     if number is None or not math.isfinite(number):
         raise Invalid(

@@ -21,12 +21,13 @@ BUDGET_BYTES = 512 * 1024 * 1024  # of all batches together, unpacked
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
 
 
-def parquet_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterator[Row]:
     """The rows; `line` is the number of the row. Times become ISO 8601 text, decimals become floats.
 
     Raises:
         Unsupported: pyarrow is not installed.
-        Invalid: the file is malformed, unpacks to more than the budget, or holds bytes, NaN or an infinity.
+        Invalid: the file is malformed, unpacks to more than the budget, or holds bytes, an infinity or, unless that
+            is null, NaN.
     """
     arrow, parquet = pyarrow(path)
     try:
@@ -37,7 +38,8 @@ def parquet_rows(file: BinaryIO, path: str) -> Iterator[Row]:
         for batch in _batches(source, path):
             for values in batch.to_pylist():
                 number += 1
-                yield Row(number, {name: _plain(cell, name, number, path) for name, cell in values.items()})
+                plain = {name: _plain(cell, name, number, path, nan_is_null) for name, cell in values.items()}
+                yield Row(number, plain)
     except (arrow.ArrowException, OSError) as error:
         raise Invalid(
             f"{quote(path)!r} is not a Parquet file that can be read: {quote(str(error))}.",
@@ -96,22 +98,22 @@ def _require_countable(schema: Any, path: str) -> None:
             )
 
 
-def _plain(value: object, name: str, number: int, path: str) -> object:
+def _plain(value: object, name: str, number: int, path: str, nan_is_null: bool) -> object:
     """A value JSON can carry."""
     match value:
         case None | bool() | int() | str():
             return value
-        case float() if math.isfinite(value):
-            return value
+        case float() if math.isfinite(value) or (nan_is_null and math.isnan(value)):
+            return None if math.isnan(value) else value
         case decimal.Decimal() if value.is_finite():
             return float(value)
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
         case list():
-            return [_plain(inner, name, number, path) for inner in cast("list[object]", value)]
+            return [_plain(inner, name, number, path, nan_is_null) for inner in cast("list[object]", value)]
         case dict():
             inner = cast("dict[object, object]", value)
-            return {str(key): _plain(cell, name, number, path) for key, cell in inner.items()}
+            return {str(key): _plain(cell, name, number, path, nan_is_null) for key, cell in inner.items()}
         case _:
             shown = repr(value) if isinstance(value, float) else type(value).__name__
             raise Invalid(

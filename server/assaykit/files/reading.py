@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from assaykit.errors import Invalid, quote
 from assaykit.files.folders import Folders, open_inside
@@ -13,11 +13,14 @@ from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many
 from assaykit.files.strict_json import JsonError, parse, parse_rows
 
 _BOM = b"\xef\xbb\xbf"
+_Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
 
 
-def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS) -> Iterator[Row]:
+def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[Row]:
     """The rows of `path`, read as they are asked for; text is UTF-8, with or without a byte order mark.
+
+    `nan_is_null` takes NaN in JSON and Parquet for a missing value, as data frames mean it, instead of refusing it.
 
     A file has at most 100 MiB and 512 columns; a CSV cell at most 1 MiB. `.json` holds an array of objects,
     or an object with such an array under `rows`, `data`, `examples` or `runs`.
@@ -29,13 +32,13 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS) -> Itera
     """
     read = _reader_for(path)
     with open_inside(path, folders) as file:
-        for count, row in enumerate(read(file, path), start=1):
+        for count, row in enumerate(read(file, path, nan_is_null), start=1):
             if count > max_rows:
                 raise too_many_rows(path, max_rows)
             yield row
 
 
-def _reader_for(path: str) -> Callable[[BinaryIO, str], Iterator[Row]]:
+def _reader_for(path: str) -> _Reader:
     suffix = PurePath(path).suffix.lower()
     if suffix in _COMPRESSED:
         raise Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
@@ -70,7 +73,7 @@ def _not_utf8(path: str, line: int, error: UnicodeDecodeError) -> Invalid:
     )
 
 
-def _csv_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[Row]:
     # The limit belongs to the process, not to the reader; 128 KiB is too little for a long answer.
     csv.field_size_limit(MAX_CELL)
     records = _csv_records(_lines(file, path), path)
@@ -122,19 +125,19 @@ def _csv_names(header: list[str], path: str, line: int) -> list[str]:
     return names
 
 
-def _jsonl_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
     for number, line in enumerate(_lines(file, path), start=1):
         if line.strip():
             try:
-                value = parse(line)
+                value = parse(line, nan_is_null=nan_is_null)
             except JsonError as error:
                 raise _not_json(path, number, error) from error
             yield _row(number, value, path)
 
 
-def _json_rows(file: BinaryIO, path: str) -> Iterator[Row]:
+def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
     try:
-        for line, value in parse_rows("".join(_lines(file, path))):
+        for line, value in parse_rows("".join(_lines(file, path)), nan_is_null=nan_is_null):
             yield _row(line, value, path)
     except JsonError as error:
         raise _not_json(path, error.line, error) from error
@@ -159,7 +162,7 @@ def _row(line: int, value: object, path: str) -> Row:
     return Row(line, values)
 
 
-_READERS: dict[str, Callable[[BinaryIO, str], Iterator[Row]]] = {
+_READERS: dict[str, _Reader] = {
     ".csv": _csv_rows,
     ".json": _json_rows,
     ".jsonl": _jsonl_rows,

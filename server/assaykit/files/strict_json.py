@@ -1,7 +1,7 @@
 """JSON read strictly: what the standard library lets pass and others choke on is an error here.
 
-Refused are NaN and the infinities, numbers too large for a float, the same key twice in one object, halves of
-surrogate pairs, and nesting deeper than 64.
+Refused are NaN (unless the caller takes it for null) and the infinities, numbers too large for a float, the same key
+twice in one object, halves of surrogate pairs, and nesting deeper than 64.
 """
 
 import json
@@ -27,25 +27,25 @@ class JsonError(ValueError):
         self.line = line
 
 
-def parse(text: str) -> object:
+def parse(text: str, *, nan_is_null: bool = False) -> object:
     """One JSON value with nothing behind it but white space.
 
     Raises: JsonError.
     """
-    cursor = _Cursor(text)
+    cursor = _Cursor(text, nan_is_null=nan_is_null)
     _, value = cursor.value()
     cursor.require_end()
     return value
 
 
-def parse_rows(text: str) -> Iterator[tuple[int, object]]:
+def parse_rows(text: str, *, nan_is_null: bool = False) -> Iterator[tuple[int, object]]:
     """The elements of an array, or of the array an object holds under one of `ROW_KEYS`, each with its line.
 
     One element at a time, so that an error carries its line and a large file is never one large tree.
 
     Raises: JsonError.
     """
-    cursor = _Cursor(text)
+    cursor = _Cursor(text, nan_is_null=nan_is_null)
     if cursor.sees("["):
         yield from cursor.elements()
     elif cursor.sees("{"):
@@ -58,8 +58,9 @@ def parse_rows(text: str) -> Iterator[tuple[int, object]]:
 class _Cursor:
     """A place in a text; every method moves it behind what it returns."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, nan_is_null: bool) -> None:
         self._text = text
+        self._decoder = _NAN_IS_NULL if nan_is_null else _DECODER
         self._at = 0
         self._line = 1
         self._counted = 0
@@ -75,7 +76,7 @@ class _Cursor:
         """The line a value starts on, and the value."""
         line, start = self._line_here(), self._at
         try:
-            value, self._at = _DECODER.raw_decode(self._text, start)
+            value, self._at = self._decoder.raw_decode(self._text, start)
         except json.JSONDecodeError as error:
             raise JsonError(f"{error.msg} (column {error.colno})", error.lineno) from None
         except RecursionError:
@@ -160,6 +161,10 @@ def _constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON number; use null for a missing value")
 
 
+def _constant_or_null(name: str) -> object:
+    return None if name == "NaN" else _constant(name)
+
+
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
@@ -176,6 +181,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, object_pairs_hook=_object)
+_NAN_IS_NULL = json.JSONDecoder(parse_constant=_constant_or_null, parse_float=_float, object_pairs_hook=_object)
 
 
 def _is_deep(value: object) -> bool:

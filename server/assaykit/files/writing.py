@@ -97,7 +97,16 @@ def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     text = _text(value)
-    return f"'{text}" if text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA) else text
+    return f"'{text}" if _is_formula(text) else text
+
+
+def unguarded(text: str) -> str:
+    """A cell of a table as it was before it got an apostrophe for the sake of spreadsheets."""
+    return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA)
 
 
 def _text(value: Any) -> str:

@@ -13,8 +13,9 @@ from typing import NoReturn
 
 from assaykit.errors import Invalid, quote
 from assaykit.judge import patterns
-from assaykit.judge.verdicts import EXPLANATION_LIMIT, Unscored, Verdict
+from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import ManagedCodeConfig, ManagedEvaluator, StaticParam, StaticParamType
+from assaykit.wire.spans import EXPLANATION_LIMIT
 
 _VARIABLES: dict[ManagedEvaluator, int] = {
     "MATCHES_REGEX": 1,

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from assaykit.errors import quote
 from assaykit.judge.models import Reply
-from assaykit.judge.verdicts import EXPLANATION_LIMIT, LABEL_LIMIT, Reason, Unscored, Verdict
+from assaykit.judge.verdicts import Reason, Unscored, Verdict
+from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
 _CODE_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
 _DECORATION = "\"'`*_“” \t"

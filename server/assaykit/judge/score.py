@@ -8,8 +8,9 @@ from assaykit.errors import Invalid
 from assaykit.judge import managed, replies, templates
 from assaykit.judge.models import ChatModel
 from assaykit.judge.placeholders import Writing
-from assaykit.judge.verdicts import LABEL_LIMIT, Unscored, Verdict
+from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.spans import LABEL_LIMIT
 
 Config = TemplateConfig | ManagedCodeConfig | CustomCodeConfig
 

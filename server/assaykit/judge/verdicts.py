@@ -3,11 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-LABEL_LIMIT = 100
-"""Characters of a label. Source: AX, evaluations on spans."""
-EXPLANATION_LIMIT = 10_000
-"""Characters of an explanation. Source: AX, evaluations on spans."""
-
 Reason = Literal[
     "no_input",  # a variable has no value in this row
     "off_choice",  # the model answered something that is not a choice

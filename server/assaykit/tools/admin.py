@@ -56,6 +56,8 @@ async def get_status(here: Here) -> Reply:
     """
     spaces = [space.name async for space in rows(here.api, "/v2/spaces", SpacePage)]
     models = [one async for one in rows(here.api, "/v2/ai-integrations", AiIntegrationPage)]
+    on_engine = await here.api.has_engine_routes()
+    store = await here.api.get("/x/status", StoreStatus) if on_engine else None
     data: dict[str, Any] = {
         "version": __version__,
         **here.source(),
@@ -64,14 +66,13 @@ async def get_status(here: Here) -> Reply:
             {"name": one.name, "provider": one.provider, "has_api_key": bool(one.has_api_key)} for one in models
         ],
     }
-    lines = [f"assaykit {__version__} on {_backend(here)}", f"Spaces: {', '.join(spaces)}", _models(models)]
-    if here.api.backend == "local":
-        store = await here.api.get("/x/status", StoreStatus)
+    lines = [f"assaykit {__version__} on {here.api.who}", f"Spaces: {', '.join(spaces)}", _models(models)]
+    if store is not None:
         data["store"] = store.model_dump(exclude={"home"})
         lines.append(f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active")
-        if here.settings.ax_key:
-            lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
-        lines.append(_first_step(store))
+    if here.api.backend == "local" and here.settings.ax_key:
+        lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
+    lines.append(_first_step(store))
     return Reply(bullets(lines), data)
 
 
@@ -102,10 +103,6 @@ async def list_spaces(
     return Reply(text, {**here.source(), "spaces": listed, "next_cursor": following})
 
 
-def _backend(here: Here) -> str:
-    return "Arize AX" if here.api.backend == "ax" else "the embedded engine (no account needed)"
-
-
 def _models(models: list[AiIntegration]) -> str:
     if not models:
         return (
@@ -119,8 +116,8 @@ def _models(models: list[AiIntegration]) -> str:
     return f"Judge models: {', '.join(shown)}"
 
 
-def _first_step(store: StoreStatus) -> str:
-    if store.spans == 0:
+def _first_step(store: StoreStatus | None) -> str:
+    if store is not None and store.spans == 0:
         return "Next: start `assaykit engine` and send spans to its /v1/traces, or run `assaykit demo`."
     return "Next: `list_projects`, then `search_spans`."
 
@@ -135,7 +132,7 @@ async def _sure(
     ctx: Context[Session], found: Annotated[Named, Resolve(_found)], kind: DeletableKind, confirm: str | None
 ) -> Sure | Elicit[Sure]:
     what = _DELETABLE[kind]
-    return before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
+    return await before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
 
 
 @tool("delete", default=False)

@@ -1,20 +1,27 @@
-"""Toolset annotations: what people say about spans, runs and examples."""
+"""Toolset annotations: what people say about spans, runs and examples, and verdicts computed elsewhere."""
 
+import functools
 import math
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
+import anyio.to_thread
 from pydantic import Field
 
-from assaykit.api.client import path
-from assaykit.api.pages import rows
-from assaykit.errors import AssayError, Invalid, NotFound
+from assaykit.api import client, pages
+from assaykit.api.batches import batches
+from assaykit.errors import AssayError, Invalid, NotFound, Unsupported
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+from assaykit.files.rows import Row, too_many_rows
+from assaykit.files.writing import unguarded
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, Project, Space, Window
-from assaykit.tools.replies import Reply
+from assaykit.tools.evaluation_rows import Found, verdicts_in
+from assaykit.tools.fields import File, Here, Project, Space, Window
+from assaykit.tools.replies import Reply, one_line
 from assaykit.windows import parse
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
@@ -30,9 +37,14 @@ from assaykit.wire.annotations import (
 from assaykit.wire.bodies import RequestBody
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.experiments import ExperimentRunPage
+from assaykit.wire.local import EvaluationInput, LogEvaluationsRequest, LoggedEvaluations
 
 ROWS_PER_PAGE = 500
 SHOWN = 5
+COLUMNS_SHOWN = 12
+MOST_ROWS = 100_000
+"""Rows whose verdicts are written at once."""
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BOUNDS = 2
 
@@ -92,7 +104,7 @@ async def annotate(
         await here.api.send(place.at, place.body)
     except AssayError as error:
         if new is not None:
-            await here.api.delete(path("v2", "annotation-configs", config.id))
+            await here.api.delete(client.path("v2", "annotation-configs", config.id))
         raise _told(error, place) from error
     what = ", ".join(f"{part} {value!r}" for part, value in _given(label=label, score=score, text=text).items())
     created = f"Created annotation config {name!r} ({_offers(config)}). " if new is not None else ""
@@ -105,6 +117,121 @@ async def annotate(
             **_given(label=label, score=score, text=text),
         },
     )
+
+
+@tool("change", default=False)
+async def log_evaluations(
+    here: Here,
+    path: File | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    project: Project = None,
+    name: Annotated[str | None, Field(description="Evaluator; whose columns label, score, explanation are")] = None,
+    skip_unmatched: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Write labels, scores and explanations computed elsewhere to spans, traces or sessions: all of them, or nothing.
+
+    Columns: context.span_id, context.trace_id or attributes.session.id, and eval.<name>.label, .score, .explanation;
+    trace_eval., session_eval. alike. search_spans(save_to=) writes files to add such columns to.
+
+    Source: on the engine `POST /x/evaluations`; AX has Flight for it.
+    Raises: Invalid, NotFound, Unsupported.
+    """
+    if not await here.api.has_engine_routes():
+        raise Unsupported(
+            "Arize AX has no REST route that writes evaluations to spans; it takes them over Arrow Flight.",
+            "Use its SDK: ArizeClient(...).spans.update_evaluations(space_id=..., project_name=..., dataframe=...).",
+        )
+    if (path is None) == (rows is None):
+        raise Invalid("Evaluations come from exactly one of path and rows.", "Pass one of them.")
+    within = await here.space(space)
+    target = await here.names.project(project, within)
+    folders = Folders(here.settings.folders)
+    look = functools.partial(_looked_through, path, rows or [], name, folders)
+    found = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
+    logged = await _write(here, target, found, skip_unmatched=skip_unmatched)
+    counts = _counts(found)
+    facts = {
+        "project": target.name,
+        "evaluations": {"new": logged.new, "replaced": logged.replaced, "unchanged": logged.unchanged},
+        "evaluators": counts,
+        "unmatched": {"ids": logged.unmatched, "examples": logged.unmatched_ids},
+        "columns": {**{column: f"{by.lower()} id" for by, column in found.ids.items()}, **found.columns},
+        "passed_over": found.passed_over,
+        "rows_without_verdict": found.silent,
+        "repeated": found.repeated,
+    }
+    return Reply(_told_of(found, logged, counts, target), {**here.source(within), **facts})
+
+
+def _looked_through(path: str | None, given: Sequence[dict[str, Any]], name: str | None, folders: Folders) -> Found:
+    if path is None:
+        if len(given) > MOST_ROWS:
+            raise too_many_rows("rows", MOST_ROWS)
+        return verdicts_in([Row(line, values) for line, values in enumerate(given, start=1)], name, "rows")
+    read = list(read_rows(path, folders, max_rows=MOST_ROWS, nan_is_null=True))
+    if path.lower().endswith(".csv"):
+        read = [
+            Row(line, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in values.items()})
+            for line, values in read
+        ]
+    return verdicts_in(read, name, path)
+
+
+async def _write(here: Session, project: Named, found: Found, *, skip_unmatched: bool) -> LoggedEvaluations:
+    """Everything in as many requests as it takes; the engine writes it with the last of them."""
+    inputs = [
+        {"name": one.name, "level": one.level, f"{one.by.lower()}_id": one.key, **one.parts} for one in found.verdicts
+    ]
+    *first, last = batches(inputs)
+    about = {"project_id": project.id, "skip_unmatched": skip_unmatched}
+    upload = None
+    for some in first:
+        body = _request(some, **about, more=True, upload_id=upload)
+        upload = (await here.api.post("/x/evaluations", LoggedEvaluations, body)).upload_id
+    return await here.api.post("/x/evaluations", LoggedEvaluations, _request(last, **about, upload_id=upload))
+
+
+def _request(some: Sequence[dict[str, Any]], **fields: Any) -> LogEvaluationsRequest:
+    return LogEvaluationsRequest(evaluations=[EvaluationInput(**one) for one in some], **fields)
+
+
+def _counts(found: Found) -> dict[str, dict[str, int]]:
+    """By evaluator, how many labels, scores and explanations there are."""
+    counts: dict[str, dict[str, int]] = {}
+    for one in found.verdicts:
+        of_this = counts.setdefault(one.column, {"labels": 0, "scores": 0, "explanations": 0})
+        for part in one.parts:
+            of_this[f"{part}s"] += 1
+    return counts
+
+
+def _told_of(found: Found, logged: LoggedEvaluations, counts: dict[str, dict[str, int]], project: Named) -> str:
+    each = "; ".join(
+        f"{one_line(column, 80)}: " + ", ".join(f"{count} {part}" for part, count in of_this.items() if count)
+        for column, of_this in counts.items()
+    )
+    ids = ", ".join(f"{by.lower()}s by {column}" for by, column in found.ids.items())
+    wrote = (
+        f"Wrote {logged.new + logged.replaced} evaluation(s) to {project.name!r}: {logged.new} new, {logged.replaced} "
+        f"in place of another; {logged.unchanged} were there already. {each}. Read: {ids}."
+    )
+    lines = [wrote]
+    if logged.unmatched:
+        shown = ", ".join(repr(one_line(key, 60)) for key in logged.unmatched_ids[:SHOWN])
+        lines.append(f"Skipped {logged.unmatched} id(s) that the project does not have, such as {shown}.")
+    renamed = [f"{column} as {one_line(meant, 80)}" for column, meant in found.columns.items() if column != meant]
+    if renamed:
+        lines.append(f"Taken: {', '.join(renamed)}.")
+    if found.silent:
+        lines.append(f"{found.silent} row(s) have no verdict.")
+    if found.repeated:
+        lines.append(f"{found.repeated} verdict(s) stand there more than once.")
+    if found.passed_over:
+        some = ", ".join(one_line(column, 60) for column in found.passed_over[:COLUMNS_SHOWN])
+        left = len(found.passed_over) - COLUMNS_SHOWN
+        lines.append(f"Passed over: {some}{f' and {left} more columns' if left > 0 else ''}.")
+    return " ".join(lines)
 
 
 def _given(**parts: Any) -> dict[str, Any]:
@@ -127,14 +254,14 @@ async def _place(
     body = AnnotateRecordsRequest(annotations=records)
     if given == ["experiment"]:
         target = await here.names.experiment(named["experiment"], within)
-        at = path("v2", "experiments", target.id, "runs")
-        there = {run.id async for run in rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)}
+        at = client.path("v2", "experiments", target.id, "runs")
+        there = {run.id async for run in pages.rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)}
         _refuse_missing(wanted, there, f"run of experiment {target.name!r}")
         return Place("run", target, f"{at}/annotate", body)
     if given == ["dataset"]:
         target = await here.names.dataset(named["dataset"], within)
-        at = path("v2", "datasets", target.id, "examples")
-        there = {example.id async for example in rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE)}
+        at = client.path("v2", "datasets", target.id, "examples")
+        there = {example.id async for example in pages.rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE)}
         _refuse_missing(wanted, there, f"example of dataset {target.name!r}")
         return Place("example", target, f"{at}/annotate", body)
     if any(_UUID.fullmatch(target) for target in wanted):
@@ -165,7 +292,7 @@ def _refuse_missing(wanted: Sequence[str], there: set[str], what: str) -> None:
 
 async def _config(here: Session, name: str, within: Named) -> AnnotationConfig | None:
     asked = {"space_id": within.id, "name": name}
-    found = rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, asked)
+    found = pages.rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, asked)
     return next((config for config in [config async for config in found] if config.name == name), None)
 
 

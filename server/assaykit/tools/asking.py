@@ -35,7 +35,7 @@ def can_ask(ctx: Context[Session]) -> bool:
     return declared is not None and (declared.form is not None or declared.url is None)
 
 
-def before_deleting(
+async def before_deleting(
     ctx: Context[Session], noun: str, named: Named, goes_too: str, confirm: str | None
 ) -> Sure | Elicit[Sure]:
     """The question, or consent without one: `confirm` counts only where nobody can be asked.
@@ -43,10 +43,12 @@ def before_deleting(
     Raises:
         Invalid: nobody can be asked, and `confirm` is not the name.
     """
-    where = "Arize AX" if ctx.request_context.lifespan_context.api.backend == "ax" else "the embedded engine"
+    api = ctx.request_context.lifespan_context.api
+    # Only who has been asked is called by the right name.
+    await api.has_engine_routes()
     what = f"the {noun} {named.name!r} ({named.id})"
     if can_ask(ctx):
-        return Elicit(f"Delete {what} from {where}, with {goes_too}? This cannot be undone.", Sure)
+        return Elicit(f"Delete {what} from {api.who}, with {goes_too}? This cannot be undone.", Sure)
     if confirm != named.name:
         raise Invalid(
             f"Deleting {what} takes {goes_too} with it and cannot be undone, so confirm has to be its name.",

@@ -209,7 +209,7 @@ async def _on_sample(
 
 
 async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
-    if here.api.backend == "ax":
+    if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",
             "Preview with call_model=false, then trigger a backfill over a short window.",

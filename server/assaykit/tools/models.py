@@ -57,7 +57,7 @@ async def _wanted(
     test: bool,
 ) -> Wanted:
     environment = here.settings.environment
-    on_ax = here.api.backend == "ax"
+    on_ax = not await here.api.has_engine_routes()
     keys.refuse_keys(name=name, keyring_entry=keyring_entry)
     url = None if base_url is None else keys.checked_url(base_url)
     if key_variable is not None and keyring_entry is not None:
@@ -86,7 +86,7 @@ async def _allowed(
 ) -> Sure | Elicit[Sure]:
     """A person says where a key may go: on AX always, else where it goes to another address than the provider's own."""
     key = wanted.variable or wanted.entry
-    on_ax = here.api.backend == "ax"
+    on_ax = not await here.api.has_engine_routes()
     elsewhere = wanted.base_url is not None and not keys.is_local(wanted.url)
     if key is None or not can_ask(ctx) or not (on_ax or elsewhere):
         return Sure(yes=True)
@@ -145,7 +145,7 @@ async def create_integration(
     body = CreateAiIntegrationRequest(
         name=name,
         provider=provider,
-        api_key=_key(here, wanted),
+        api_key=await _key(here, wanted),
         base_url=wanted.base_url,
         model_names=wanted.model_names,
     )
@@ -155,20 +155,22 @@ async def create_integration(
     told = f"Created integration {made.name!r} ({made.id}). Next: create_judge(integration={made.name!r}, ...)."
     if not test:
         return Reply(f"{told} It was not tested.", {**data, "tested": False})
-    if here.api.backend == "ax":
+    if not await here.api.has_engine_routes():
         return Reply(f"{told} Arize AX offers no test: try it with a task on one span.", {**data, "tested": False})
     checked = await _checked(here, made, wanted)
     told += f" Tested: {checked.model} answered in {checked.latency_ms:.0f} ms."
     return Reply(told, {**data, "tested": True, "model": checked.model, "latency_ms": checked.latency_ms})
 
 
-def _key(here: Session, wanted: Wanted) -> str | None:
-    """What stands for the key on the contract: a reference on the engine, the key itself on AX."""
+async def _key(here: Session, wanted: Wanted) -> str | None:
+    """What stands for the key on the contract: a reference on the engine, wherever that runs, the key itself on AX."""
     if wanted.entry is not None:
         return f"keyring:{wanted.entry}"
     if wanted.variable is None:
         return None
-    return here.settings.environment[wanted.variable] if here.api.backend == "ax" else f"env:{wanted.variable}"
+    if await here.api.has_engine_routes():
+        return f"env:{wanted.variable}"
+    return here.settings.environment[wanted.variable]
 
 
 async def _checked(here: Session, made: AiIntegration, wanted: Wanted) -> IntegrationCheck:

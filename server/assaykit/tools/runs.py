@@ -9,6 +9,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
+from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
 from assaykit.session import Session
@@ -139,7 +140,8 @@ async def trigger_run(
         "example_ids": example_ids,
         "max_examples": max_examples,
         "query_filter": query_filter,
-        "tracing_metadata": tracing_metadata,
+        # The contract takes texts alone.
+        "tracing_metadata": tracing_metadata and {key: as_text(value) or "" for key, value in tracing_metadata.items()},
     }
     asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
     body: TriggerEvaluationRequest | TriggerRunExperimentRequest

@@ -30,7 +30,7 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
     """When a continuous task runs, as a sentence and as data; both are empty for a task that runs when triggered."""
     if not task.is_continuous:
         return "", {}
-    if here.api.backend != "local":
+    if not await here.api.has_engine_routes():
         said = "Runs continuously: AX has a rolling schedule for it and does not tell when."
         return said, {"schedule": {"worker": "Arize AX", "last_run_at": plain(task).get("last_run_at")}}
     found = await here.api.get(path("x", "tasks", task.id, "schedule"), TaskSchedule)

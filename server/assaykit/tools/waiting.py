@@ -52,7 +52,7 @@ async def wait_for(here: Session, ctx: Calls, run: TaskRun, wait_s: float, every
 
 async def _total(here: Session, run: TaskRun) -> int | None:
     """How many rows the run has; None until it has chosen them, and where the backend does not tell."""
-    if here.api.backend != "local":
+    if not await here.api.has_engine_routes():
         return None
     return (await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total or None
 
@@ -70,26 +70,35 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
         lines.append(f"Experiment {one_line(made.name)!r} ({made.id})")
     if run.failure_reason:
         lines.append(f"Reason: {one_line(run.failure_reason, 600)}")
-    if here.api.backend == "local":
-        report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
-        labels = await _labels(here, report)
-        data |= {"labels": labels, "errors": [one.model_dump() for one in report.errors]}
-        data["skipped"] = [one.model_dump() for one in report.skipped]
-        if report.total and not run.is_final:
-            lines.append(f"{run.rows_done} of {report.total} done")
-        lines += [
-            f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
-            for name, counted in labels.items()
-        ]
-        causes = [
-            one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
-            for word, some in (("failed", report.errors), ("skipped", report.skipped))
-            for one in some[:CAUSES_SHOWN]
-        ]
-        if causes:
-            lines.append(fenced(causes))
+    if await here.api.has_engine_routes():
+        said, told = await _report(here, run)
+        data |= told
+        lines += said
+    elif run.num_errors or run.num_skipped:
+        lines.append("Arize AX tells no causes over REST: they are in the run's log, on the task's page.")
     lines.append(_next(run))
     return "Run " + "\n".join(lines), data
+
+
+async def _report(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any]]:
+    report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
+    labels = await _labels(here, report)
+    data: dict[str, Any] = {
+        "labels": labels,
+        "errors": [one.model_dump() for one in report.errors],
+        "skipped": [one.model_dump() for one in report.skipped],
+    }
+    lines = [f"{run.rows_done} of {report.total} done"] if report.total and not run.is_final else []
+    lines += [
+        f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
+        for name, counted in labels.items()
+    ]
+    causes = [
+        one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
+        for word, some in (("failed", report.errors), ("skipped", report.skipped))
+        for one in some[:CAUSES_SHOWN]
+    ]
+    return [*lines, *([fenced(causes)] if causes else [])], data
 
 
 async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:

@@ -1,11 +1,12 @@
 """The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import ReplyBody, RequestBody, Timestamp
-from assaykit.wire.evaluators import CreateVersionRequest
+from assaykit.wire.bodies import Name, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.evaluators import CreateVersionRequest, Granularity
+from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
 
 class JudgeRowsRequest(RequestBody):
@@ -98,3 +99,67 @@ class IntegrationCheck(ReplyBody):
     model: str
     detail: str
     latency_ms: float
+
+
+class EvaluationInput(RequestBody):
+    """A verdict computed elsewhere. Exactly one id: what the verdict is about, or a span of that trace or session."""
+
+    name: Name
+    level: Granularity = "SPAN"
+    span_id: str | None = None
+    trace_id: str | None = None
+    session_id: str | None = None
+    label: Annotated[str, Field(min_length=1, max_length=LABEL_LIMIT)] | None = None
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    explanation: Annotated[str, Field(max_length=EXPLANATION_LIMIT)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_about_which(self) -> "EvaluationInput":
+        if self.label is None and self.score is None:
+            raise ValueError("a verdict needs a label or a score")
+        if sum(key is not None for key in (self.span_id, self.trace_id, self.session_id)) != 1:
+            raise ValueError("give exactly one of span_id, trace_id and session_id")
+        if self.by not in {"SPAN", self.level}:
+            raise ValueError(f"a {self.by.lower()} is not what a verdict of level {self.level} is about")
+        return self
+
+    @property
+    def by(self) -> Granularity:
+        """What the id is an id of."""
+        return "TRACE" if self.trace_id is not None else "SPAN" if self.session_id is None else "SESSION"
+
+    @property
+    def key(self) -> str:
+        """The one id that there is."""
+        return self.trace_id or self.session_id or self.span_id or ""
+
+
+class LogEvaluationsRequest(RequestBody):
+    """Write verdicts computed elsewhere: all of them, or none. What does not fit into one body comes in several.
+
+    All but the last of those say `more`, and are kept under the `upload_id` that the first answer gives; the last one
+    has everything written at once. `skip_unmatched` leaves out ids that name nothing, where they would refuse all.
+
+    On AX: the `arize` SDK's `client.spans.update_evaluations`, over Arrow Flight. Source: `POST /x/evaluations`.
+    """
+
+    project_id: str
+    evaluations: Annotated[list[EvaluationInput], Field(min_length=1, max_length=1000)]
+    skip_unmatched: bool = False
+    more: bool = False
+    upload_id: str | None = None
+
+
+class LoggedEvaluations(ReplyBody):
+    """What was written: verdicts that are new, that replaced another, and that were there already, word for word.
+
+    `unmatched` counts the ids that were skipped, and `unmatched_ids` are the first of them. With `upload_id`, nothing
+    was written yet.
+    """
+
+    upload_id: str | None = None
+    new: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    unmatched: int = 0
+    unmatched_ids: list[str] = []

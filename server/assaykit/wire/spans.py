@@ -13,6 +13,11 @@ SpanKind = Literal[
 ]  # fmt: skip
 SpanStatusCode = Literal["OK", "ERROR", "UNSET"]
 
+LABEL_LIMIT = 100
+"""Characters of a label. Source: AX, evaluations on spans."""
+EXPLANATION_LIMIT = 10_000
+"""Characters of an explanation. Source: AX, evaluations on spans."""
+
 Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=1000)]
 
 

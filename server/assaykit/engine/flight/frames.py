@@ -20,19 +20,22 @@ from assaykit.errors import Invalid, quote
 arrow = cast("Any", pa)
 
 Row: TypeAlias = dict[str, Any]
-Scalar: TypeAlias = Literal["bool", "int", "float", "text", "time"]
+Scalar: TypeAlias = Literal["bool", "int", "long", "float", "text", "time"]
 Kind: TypeAlias = Scalar | tuple[Scalar | None] | None
 """The type of a column; in a tuple that of a list's items. None is one that holds only nulls so far.
 
+`long` is an integer that no double holds exactly, so that it never shares a column with fractions.
 `time` is nanoseconds since 1970, and never found out from values: who writes such a column says so.
 """
 
 ROWS_PER_BATCH: Final = 500
 _ROWS_PER_SLICE: Final = 1000
 _INT64: Final = 2**63
+_EXACT: Final = 2**53
 _TYPES: Final = {
     "bool": arrow.bool_(),
     "int": arrow.int64(),
+    "long": arrow.int64(),
     "float": arrow.float64(),
     "text": arrow.string(),
     "time": arrow.timestamp("ns", tz="UTC"),
@@ -92,7 +95,7 @@ def _kind(value: Any) -> Kind:
         case bool():
             kind: Kind = "bool"
         case int():
-            kind = "int" if -_INT64 <= value < _INT64 else "text"
+            kind = "int" if abs(value) <= _EXACT else "long" if -_INT64 <= value < _INT64 else "text"
         case float():
             kind = "float"
         case list():
@@ -103,10 +106,13 @@ def _kind(value: Any) -> Kind:
 
 
 def _list_kind(items: Sequence[Any]) -> Kind:
-    kinds: list[Kind] = [(cast("Scalar", _kind(item)),) for item in items if item is not None]
-    if any(isinstance(item, list | dict) for item in items):
+    some = [item for item in items if item is not None]
+    kinds = [_kind(item) for item in some]
+    if any(kind == "text" and not isinstance(item, str) for item, kind in zip(some, kinds, strict=True)):
         return "text"
-    return functools.reduce(_joined, kinds, (None,))
+    if any(isinstance(kind, tuple) for kind in kinds):
+        return "text"
+    return functools.reduce(_joined, [(cast("Scalar", kind),) for kind in kinds], cast("Kind", (None,)))
 
 
 def _joined(one: Kind, other: Kind) -> Kind:
@@ -118,8 +124,10 @@ def _joined(one: Kind, other: Kind) -> Kind:
     if isinstance(one, tuple) and isinstance(other, tuple):
         inner = _joined(one[0], other[0])
         # Strings and numbers in one list would both have to change.
-        like = None in {one[0], other[0]} or inner == "float"
+        like = None in {one[0], other[0]} or inner in {"float", "long"}
         return (cast("Scalar | None", inner),) if like else "text"
+    if {one, other} == {"int", "long"}:
+        return "long"
     return "float" if {one, other} == {"int", "float"} else "text"
 
 
@@ -130,8 +138,10 @@ def _type(kind: Kind) -> Any:
 
 
 def _cell(value: Any, kind: Kind) -> Any:
-    if value is None or isinstance(kind, tuple):
+    if value is None:
         return value
+    if isinstance(kind, tuple):
+        return [_cell(item, kind[0]) for item in value] if kind[0] == "float" else value
     if kind == "float":
         return float(value)
     if kind in {"text", None} and not isinstance(value, str):

@@ -17,10 +17,7 @@ from assaykit.engine.flight.tickets import (
     WriteEvaluations,
     WriteMetadata,
 )
-from assaykit.engine.store import bulk, span_updates
-
-_TRACES_OF = "experiment_traces_for_dataset_"
-"""The project that the spans of a dataset's experiments belong to. Source: AX."""
+from assaykit.engine.store import bulk, experiments, span_updates
 
 
 def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -> Message:
@@ -31,8 +28,9 @@ def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -
         Conflict: the dataset has an experiment of this name with runs.
     """
     experiment = bulk.begin_experiment(connection, asked.dataset_id, asked.experiment_name, clock)
+    project = experiments.traced(connection, experiment, clock)
     return messages.ExperimentEntry(
-        experiment_id=experiment.id, dataset_id=asked.dataset_id, trace_model_name=f"{_TRACES_OF}{asked.dataset_id}"
+        experiment_id=experiment.id, dataset_id=asked.dataset_id, trace_model_name=project.name
     )
 
 
@@ -88,7 +86,7 @@ def _annotate(connection: sa.Connection, asked: WriteAnnotations, parts: Iterato
 
 
 def _tally(reply: Message, rows: list[Row], said: list[span_updates.Said], known: set[str]) -> None:
-    about = {one.span_id for one in said}
+    about = {one.key for one in said}
     reply.records_updated += sum(row[columns.SPAN_ID] in about & known for row in rows)
     reply.unmatched_ids.extend(sorted(about - known))
 

@@ -1,5 +1,8 @@
 """The engine-only routes under `/x/`. Each says what AX needs instead; `wire.local` has their bodies."""
 
+import json
+from itertools import chain
+
 import anyio
 import sqlalchemy as sa
 from starlette.requests import Request
@@ -8,9 +11,11 @@ from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine
-from assaykit.engine.store import evaluators, projects, runs, schedules, spans
+from assaykit.engine.store import evaluators, logged, projects, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.span_updates import Said
+from assaykit.engine.store.verdicts import VERDICT_FIELDS
 from assaykit.errors import Unsupported
 from assaykit.judge.score import check, score
 from assaykit.judge.verdicts import Verdict
@@ -20,10 +25,20 @@ from assaykit.wire.evaluators import (
     ManagedCodeConfig,
     TemplateConfig,
 )
-from assaykit.wire.local import JudgedRow, JudgedRows, JudgeRowsRequest, StoreStatus
+from assaykit.wire.local import (
+    JudgedRow,
+    JudgedRows,
+    JudgeRowsRequest,
+    LogEvaluationsRequest,
+    LoggedEvaluations,
+    StoreStatus,
+)
 
 DEADLINE_S = 45
 """Below the client's own deadline, so that the rows that were judged in time are answered."""
+
+
+UNMATCHED_SHOWN = 10
 
 
 async def judge_rows(request: Request) -> Response:
@@ -76,6 +91,37 @@ async def show_status(request: Request) -> Response:
     return answer(await here.database.read(read))
 
 
+async def log_evaluations(request: Request) -> Response:
+    """`POST /x/evaluations`: write verdicts computed elsewhere. On AX: `spans.update_evaluations` of its SDK."""
+    wanted = await body(request, LogEvaluationsRequest)
+    here = engine(request)
+    if wanted.more:
+        upload = here.uploads.keep(wanted.upload_id, json.dumps(_said(wanted)).encode())
+        return answer(LoggedEvaluations(upload_id=upload))
+    with here.uploads.taken(wanted.upload_id) as kept:
+        # Checked when they came; the store is not to wait for that once more.
+        earlier = ([Said(*one) for one in json.loads(part)] for part in kept)
+        parts = chain(earlier, [_said(wanted)])
+        found = await here.database.write(
+            logged.log, wanted.project_id, parts, here.clock, skip_unmatched=wanted.skip_unmatched
+        )
+    told = LoggedEvaluations(
+        new=found.new,
+        replaced=found.replaced,
+        unchanged=found.unchanged,
+        unmatched=len(found.unmatched),
+        unmatched_ids=list(found.unmatched[:UNMATCHED_SHOWN]),
+    )
+    return answer(told)
+
+
+def _said(part: LogEvaluationsRequest) -> list[Said]:
+    return [
+        Said(one.key, one.name, {field: getattr(one, field) for field in VERDICT_FIELDS}, one.level, one.by)
+        for one in part.evaluations
+    ]
+
+
 async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig | ManagedCodeConfig:
     if (wanted.evaluator_id is None) == (wanted.version is None):
         raise Malformed("Give exactly one of evaluator_id and version.")
@@ -97,6 +143,7 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
 
 
 routes = [
+    Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/tasks/{task_id}/schedule", show_schedule),

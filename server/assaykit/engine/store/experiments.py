@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import annotations, datasets, spaces
+from assaykit.engine.store import annotations, datasets, projects, spaces
 from assaykit.engine.store.freshness import keep_up, touch
 from assaykit.engine.store.keys import next_id, row_ids
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
@@ -23,9 +23,12 @@ from assaykit.wire.experiments import (
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
+from assaykit.wire.projects import Project
 from assaykit.wire.spans import Annotation
 
 _ROWS_AT_A_TIME = 500
+_TRACES_OF = "experiment_traces_for_dataset_"
+"""Begins the name of a project of spans of experiments. Source: AX."""
 
 
 def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
@@ -74,10 +77,14 @@ def _insert(connection: sa.Connection, values: Mapping[str, str], clock: Clock) 
     return connection.execute(experiments.insert().values(**values, **made).returning(experiments)).one()
 
 
-def trace_to(connection: sa.Connection, experiment_id: str, project_id: str) -> None:
-    """Remember where the spans of its runs are."""
-    change = experiments.update().where(experiments.c.id == experiment_id)
-    connection.execute(change.values(traces_project_id=project_id))
+def traced(connection: sa.Connection, experiment: Experiment, clock: Clock) -> Project:
+    """The project that the spans of its runs belong to: one for all experiments of a dataset, made on first sight."""
+    dataset_id = experiment.dataset_id or ""
+    space_id = datasets.get(connection, dataset_id).space_id or ""
+    project = projects.find_or_create(connection, space_id, f"{_TRACES_OF}{dataset_id}", clock)
+    change = experiments.update().where(experiments.c.id == experiment.id)
+    connection.execute(change.values(traces_project_id=project.id))
+    return project
 
 
 def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, dict[str, Any]], clock: Clock) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import datasets, experiments, projects, run_configurations, runs, searches, spans, tasks
+from assaykit.engine.store import datasets, experiments, run_configurations, runs, searches, spans, tasks
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.runs import Item, Outcome
 from assaykit.engine.store.tables import examples, task_runs
@@ -17,7 +17,6 @@ from assaykit.wire.runs import TaskRun, TriggerEvaluationRequest, TriggerRunExpe
 from assaykit.wire.tasks import Task
 
 _ROWS_PER_READ = 500
-_NAME_LIMIT = 255
 _IDS_SHOWN = 3
 
 
@@ -95,7 +94,7 @@ def start(connection: sa.Connection, run_id: str, clock: Clock) -> Provision | N
         column = run_configurations.column_of(connection, config)
     project_id = None
     if wanted.tracing_metadata is not None:
-        project_id = _project(connection, experiment, clock)
+        project_id = experiments.traced(connection, experiment, clock).id
     return Provision(config, items, experiment, column, wanted.tracing_metadata, project_id)
 
 
@@ -188,12 +187,3 @@ def _refuse_unfit(task: Task, dataset_id: str) -> None:
             f"Task {task.name!r} {what}, so it cannot score the new one.",
             "evaluation_task_ids are evaluation tasks on the same dataset.",
         )
-
-
-def _project(connection: sa.Connection, experiment: Experiment, clock: Clock) -> str:
-    """The project of the spans: one for all experiments of a dataset, made on first sight."""
-    dataset = datasets.get(connection, experiment.dataset_id or "")
-    name = f"{dataset.name} experiments"[:_NAME_LIMIT]
-    project = projects.find_or_create(connection, dataset.space_id or "", name, clock)
-    experiments.trace_to(connection, experiment.id, project.id)
-    return project.id

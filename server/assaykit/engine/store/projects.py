@@ -1,6 +1,6 @@
 """Projects in the store."""
 
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,13 +8,14 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store import annotations, spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
-from assaykit.engine.store.tables import evals, projects, spans
+from assaykit.engine.store.tables import evals, experiments, projects, spans
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound
 from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType
 
-KIND: Final = "APPLICATION"
-"""Every project of the engine is one where an application's spans arrive."""
+_OF_EXPERIMENTS = sa.exists().where(experiments.c.traces_project_id == projects.c.id)
+_KIND = sa.case((_OF_EXPERIMENTS, "EXPERIMENT"), else_="APPLICATION")
+_WITH_KIND = sa.select(projects, _KIND.label("kind"))
 
 
 def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock) -> Project:
@@ -46,11 +47,11 @@ def page(
     kind: ProjectType | None = None,
 ) -> ProjectPage:
     """Projects, newest first; of one kind when it is given."""
-    query = sa.select(projects).where(spaces.within(projects, space_id, space_name))
+    query = _WITH_KIND.where(spaces.within(projects, space_id, space_name))
     if name:
         query = query.where(named_like(projects.c.name, name))
     if kind is not None:
-        query = query.where(sa.literal(kind) == KIND)
+        query = query.where(sa.literal(kind) == _KIND)
     rows, pagination = by_arrival(connection, query, projects.c.n, at)
     return ProjectPage(projects=[_project(row) for row in rows], pagination=pagination)
 
@@ -61,7 +62,7 @@ def get(connection: sa.Connection, project_id: str) -> Project:
     Raises:
         NotFound: there is none with this id.
     """
-    row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).first()
+    row = connection.execute(_WITH_KIND.where(projects.c.id == project_id)).first()
     if row is None:
         raise NotFound(f"There is no project with the id {project_id!r}.", "GET /v2/projects lists them.")
     return _project(row)
@@ -95,19 +96,15 @@ def delete(connection: sa.Connection, project_id: str) -> None:
 
 
 def _named(connection: sa.Connection, space_id: str, name: str) -> sa.Row[Any] | None:
-    return connection.execute(
-        sa.select(projects).where(projects.c.space_id == space_id, projects.c.name == name)
-    ).first()
+    return connection.execute(_WITH_KIND.where(projects.c.space_id == space_id, projects.c.name == name)).first()
 
 
 def _insert(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
     # AX calls a project a Model inside its ids, and the SDK's examples show it.
-    row = connection.execute(
-        projects.insert()
-        .values(id=next_id(connection, "Model", clock), space_id=space_id, name=name, created_ns=clock.now_ns())
-        .returning(projects)
-    ).one()
-    return _project(row)
+    project_id = next_id(connection, "Model", clock)
+    values = {"id": project_id, "space_id": space_id, "name": name, "created_ns": clock.now_ns()}
+    connection.execute(projects.insert().values(values))
+    return get(connection, project_id)
 
 
 def _project(row: sa.Row[Any]) -> Project:
@@ -116,5 +113,5 @@ def _project(row: sa.Row[Any]) -> Project:
         name=row.name,
         space_id=row.space_id,
         created_at=moment(row.created_ns),
-        project_type=KIND,
+        project_type=row.kind,
     )

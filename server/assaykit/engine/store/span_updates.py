@@ -1,7 +1,7 @@
 """Writing about spans by their id, many at once: verdicts, annotations, metadata. Unknown ids are told, not hidden."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,19 +17,33 @@ from assaykit.wire.projects import Project
 Level = Literal["SPAN", "TRACE", "SESSION"]
 
 _IDS_PER_QUERY = 500
+_COLUMNS: Final[dict[Level, sa.Column[Any]]] = {
+    "SPAN": spans.c.span_id,
+    "TRACE": spans.c.trace_id,
+    "SESSION": spans.c.session_id,
+}
 _METADATA = "metadata"
 
 
 class Said(NamedTuple):
     """What is said about a span under one name: `{label, score, explanation}` or `{label, score, text}`, parts of it.
 
-    A verdict may be about the span's trace or session instead.
+    A verdict may be about the span's trace or session instead. Those may be named by ids of their own: `by` says what
+    `key` is the id of.
     """
 
-    span_id: str
+    key: str
     name: str
     parts: Mapping[str, Any]
     level: Level = "SPAN"
+    by: Level = "SPAN"
+
+
+class Fitted(NamedTuple):
+    """Verdicts as rows of the table, and what they were said about that is not there: `{by: ids}`, in order."""
+
+    rows: list[dict[str, Any]]
+    unknown: dict[Level, list[str]]
 
 
 def project_named(connection: sa.Connection, space_id: str, name: str) -> Project:
@@ -55,23 +69,34 @@ def put_verdicts(connection: sa.Connection, project_id: str, said: Sequence[Said
     Raises:
         Invalid: a verdict is about the session of a span that belongs to none.
     """
-    known = _known(connection, project_id, (one.span_id for one in said))
-    now = clock.now_ns()
-    rows: dict[tuple[Level, str, str], dict[str, Any]] = {}
+    fitted = fit(connection, project_id, said, clock.now_ns())
+    latest = {(row["level"], row["target_id"], row["name"]): row for row in fitted.rows}
+    verdicts.put(connection, list(latest.values()))
+    return {one.key for one in said}.difference(*fitted.unknown.values())
+
+
+def fit(connection: sa.Connection, project_id: str, said: Sequence[Said], now_ns: int) -> Fitted:
+    """The verdicts as rows of the table, in order; nothing is written.
+
+    Raises:
+        Invalid: a verdict is about the session of a span that belongs to none.
+    """
+    known = {by: _known(connection, project_id, [one.key for one in said if one.by == by], by) for by in _COLUMNS}
+    fitted = Fitted([], {})
     for one in said:
-        if one.span_id not in known:
+        if one.key not in known[one.by]:
+            fitted.unknown.setdefault(one.by, []).append(one.key)
             continue
-        target = _target(one, known[one.span_id])
-        rows[one.level, target, one.name] = {
+        row: dict[str, Any] = {
             "scope_id": project_id,
             "level": one.level,
-            "target_id": target,
+            "target_id": _target(one, known[one.by][one.key]),
             "name": one.name,
             "metadata": {},
-            "updated_ns": now,
-        } | {part: one.parts.get(part) for part in verdicts.VERDICT_FIELDS}
-    verdicts.put(connection, list(rows.values()))
-    return set(known)
+            "updated_ns": now_ns,
+        }
+        fitted.rows.append(row | {part: one.parts.get(part) for part in verdicts.VERDICT_FIELDS})
+    return fitted
 
 
 def put_annotations(connection: sa.Connection, project: Project, said: Sequence[Said], clock: Clock) -> set[str]:
@@ -82,14 +107,14 @@ def put_annotations(connection: sa.Connection, project: Project, said: Sequence[
     Raises:
         Invalid: a value is not one that its config offers.
     """
-    known = _known(connection, project.id, (one.span_id for one in said))
+    known = _known(connection, project.id, (one.key for one in said))
     configs = annotation_configs.of_space(connection, project.space_id or "")
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for one in said:
-        if one.span_id in known:
+        if one.key in known:
             given = AnnotationInput(name=one.name, **one.parts)
             fitted = annotation_configs.parts(given, configs) if one.name in configs else one.parts
-            found[one.span_id, one.name] = fitted
+            found[one.key, one.name] = fitted
     annotations.put(connection, project.id, "SPAN", found, clock.now_ns())
     return set(known)
 
@@ -121,23 +146,28 @@ def _in_the_way(old: str, new: str) -> bool:
 
 
 def _target(one: Said, span: sa.Row[Any]) -> str:
-    if one.level == "SPAN":
-        return one.span_id
+    if one.level == one.by:
+        return one.key
     target = span.trace_id if one.level == "TRACE" else span.session_id
     if target is None:
         raise Invalid(
-            f"The span {quote(one.span_id, 60)!r} belongs to no session.",
+            f"The span {quote(one.key, 60)!r} belongs to no session.",
             f"Write eval.{one.name} for it, or leave its session_eval.{one.name} empty.",
         )
     return target
 
 
-def _known(connection: sa.Connection, project_id: str, span_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
-    ids = list(dict.fromkeys(span_ids))
+def _known(
+    connection: sa.Connection, project_id: str, keys: Iterable[str], by: Level = "SPAN"
+) -> dict[str, sa.Row[Any]]:
+    """By id, what is there: of a span also the trace and session that it belongs to."""
+    ids = list(dict.fromkeys(keys))
+    column = _COLUMNS[by]
+    asked = (column, spans.c.trace_id, spans.c.session_id) if by == "SPAN" else (column,)
     known: dict[str, sa.Row[Any]] = {}
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        query = sa.select(spans.c.span_id, spans.c.trace_id, spans.c.session_id).where(
-            spans.c.project_id == project_id, spans.c.span_id.in_(ids[start : start + _IDS_PER_QUERY])
+        query = sa.select(*asked).where(
+            spans.c.project_id == project_id, column.in_(ids[start : start + _IDS_PER_QUERY])
         )
-        known |= {row.span_id: row for row in connection.execute(query)}
+        known |= {row[0]: row for row in connection.execute(query.distinct())}
     return known

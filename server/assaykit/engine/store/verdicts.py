@@ -1,7 +1,7 @@
 """Verdicts: reading them beside their rows, and writing them so that the latest one wins."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -59,6 +59,21 @@ def shared(
         target: [one.model_copy(update={"name": f"{level.lower()}_eval.{one.name}"}) for one in found]
         for target, found in of(connection, scope_id, level, target_ids).items()
     }
+
+
+def words(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """The same verdicts as target id, name, and their fields in order: cheap, where there are many."""
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        columns = [evals.c[column] for column in ("target_id", "name", *VERDICT_FIELDS)]
+        query = sa.select(*columns).where(
+            evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some)
+        )
+        for row in connection.execute(query):
+            target, name, *said = tuple(row)
+            yield target, name, tuple(said)
 
 
 def flat_columns(

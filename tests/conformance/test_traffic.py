@@ -1,0 +1,81 @@
+"""Everything the tools send, and everything the engine answers them, held against the generated models of `arize`."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.environments import python_with
+
+from assaykit.tools import builder
+
+KEPT_AT = "ASSAYKIT_TEST_TRAFFIC"
+"""A variable that names a folder which a run of `pytest tests/tools --backend ax --record FOLDER` has filled."""
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(builder.__file__).parent
+
+KNOWN = {
+    (
+        "POST /v2/experiments",
+        "reply: body.run_ids is lost",
+    ): "more than the contract says, so that a client need not ask",
+    ("POST /v2/tasks", "reply: the status 501"): "the engine does not offer it yet, and says so",
+    ("PATCH /v2/tasks/{}", "reply: the status 501"): "the engine does not offer it yet, and says so",
+}
+"""What differs and may, with the reason: by route, and how the fault begins."""
+
+
+@pytest.fixture(scope="module")
+def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of recorded calls: the one that is kept, or of a run of the tools' tests made here."""
+    kept = os.environ.get(KEPT_AT)
+    if kept is not None:
+        return Path(kept)
+    folder = tmp_path_factory.mktemp("traffic")
+    run = [sys.executable, "-m", "pytest", "tests/tools", "--backend", "ax", "--record", str(folder), "-q"]
+    played = subprocess.run(
+        [*run, "-k", "not hostile"], cwd=ROOT, capture_output=True, check=False, encoding="utf-8", timeout=900
+    )
+    assert played.returncode == 0, played.stdout[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcome(traffic: Path) -> dict[str, Any]:
+    """What the check found."""
+    python = python_with("arize==8.61.0", "arize-ax-cli==0.39.0")
+    check = [str(python), str(Path(__file__).with_name("traffic.py")), str(traffic)]
+    done = subprocess.run(check, capture_output=True, check=False, encoding="utf-8", timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_every_call_of_the_tools_and_every_reply_fits_the_published_models(outcome: dict[str, Any]) -> None:
+    wrong: dict[str, dict[str, int]] = {
+        route: {fault: times for fault, times in faults.items() if not known(route, fault)}
+        for route, faults in outcome["wrong"].items()
+    }
+    found = {route: faults for route, faults in wrong.items() if faults}
+    assert not found, json.dumps({route: [faults, outcome["examples"][route]] for route, faults in found.items()})
+    assert outcome["calls"] > 1000
+
+
+def known(route: str, fault: str) -> bool:
+    return any(route == at and fault.startswith(begins) for at, begins in KNOWN)
+
+
+@pytest.mark.slow
+def test_every_route_that_a_tool_names_as_its_source_was_called(outcome: dict[str, Any]) -> None:
+    named = {
+        f"{method} {re.sub('{.*?}', '{}', at)}"
+        for file in TOOLS.glob("*.py")
+        for method, at in re.findall(r"`([A-Z]+) (/v2/[^`?]+)`", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert named - set(outcome["routes"]) == set()

@@ -1,0 +1,111 @@
+"""What comes back from where AX is looked for, over a real connection: one clear sentence for each."""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.caller import serving
+from tests.loopback import Served
+
+from assaykit.cli.doctor import run as doctor
+from assaykit.settings import Settings
+
+KEY = "ak-planted-4711"
+SPACES = json.dumps({"spaces": [{"id": "U3BhY2U6MTph", "name": "prod"}], "pagination": {"has_more": False}})
+
+
+def answering(status: int, body: str, media: str = "application/json", *, cut: int = 0, **headers: str) -> ASGIApp:
+    """An app with one answer for everything; the last `cut` bytes of its body never come."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        every: Mapping[str, str] = {"content-type": media, "content-length": str(len(body)), **headers}
+        told = [(name.replace("_", "-").encode(), value.encode()) for name, value in every.items()]
+        await send({"type": "http.response.start", "status": status, "headers": told})
+        await send({"type": "http.response.body", "body": body[: len(body) - cut].encode()})
+
+    return app
+
+
+def reaching(settings: Settings, url: str) -> Settings:
+    return replace(settings, backend="ax", ax_key=KEY, ax_url=url)
+
+
+PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
+
+
+@pytest.mark.parametrize(
+    ("app", "code", "message", "following"),
+    [
+        (
+            answering(401, '{"title": "Unauthorized", "status": 401, "detail": "Invalid key."}'),
+            "unauthorized",
+            "Arize AX refused the key: Invalid key.",
+            "Check ARIZE_API_KEY, and that the key may use this space.",
+        ),
+        (answering(200, "<html>hi</html>", "text/html"), "contract_broken", "an HTML page.", "check ARIZE_API_HOST"),
+        (answering(502, "<html>bad</html>", "text/html"), "unavailable", "status 502: an HTML page", "Try again later"),
+        (
+            answering(307, "", location="https://elsewhere.test/v2/spaces"),
+            "contract_broken",
+            "Arize AX answered /v2/spaces with a redirect, which is not followed.",
+            "check ARIZE_API_HOST",
+        ),
+        (answering(429, "{}", retry_after="7"), "rate_limited", "Arize AX asks to slow down.", "Wait 7 s, then"),
+        (answering(500, PROBLEM), "unavailable", "failed with status 500: The database is away.", "Try again later"),
+        (answering(200, SPACES[:-9]), "contract_broken", "with a body that is no SpacePage.", "please report it"),
+        (answering(200, SPACES, cut=9), "unavailable", "Arize AX broke off during GET /v2/spaces", "Try again;"),
+    ],
+    ids=["wrong key", "page", "bad gateway", "redirect", "slow down", "problem", "truncated", "broken off"],
+)
+async def test_every_answer_that_is_no_answer_is_one_clear_sentence(
+    settings: Settings, app: ASGIApp, code: str, message: str, following: str
+) -> None:
+    with Served(app) as served:
+        async with serving(reaching(settings, served.address)) as ax:
+            refusal = await ax.refused("get_status")
+    assert refusal["code"] == code
+    assert message in refusal["message"]
+    assert following in refusal["next"]
+    assert KEY not in json.dumps(refusal)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{closed}", "ax.invalid"])
+async def test_a_host_that_is_not_there_is_named_with_its_variable(settings: Settings, host: str) -> None:
+    with socket.socket() as taken:
+        # Bound and not listening: nobody else gets the port, and nobody answers on it.
+        taken.bind(("127.0.0.1", 0))
+        host = host.format(closed=taken.getsockname()[1])
+        async with serving(reaching(settings, f"http://{host}")) as ax:
+            refusal = await ax.refused("get_status")
+    assert refusal["code"] == "unavailable"
+    assert refusal["message"] == "Arize AX could not be reached: ConnectError."
+    assert refusal["next"].startswith(f"It is looked for at {host}: check ARIZE_API_HOST")
+
+
+async def test_a_companys_proxy_carries_calls_to_ax_and_none_to_loopback(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Served(answering(200, SPACES.replace("prod", "by proxy"))) as proxy, Served(answering(200, SPACES)) as near:
+        monkeypatch.setenv("HTTP_PROXY", proxy.address)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for url, name in (("http://ax.invalid", "by proxy"), (near.address, "prod")):
+            async with serving(reaching(settings, url)) as ax:
+                assert [one["name"] for one in (await ax.ask("list_spaces"))["spaces"]] == [name]
+
+
+def test_the_doctor_looks_at_the_connection_to_ax(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with Served(answering(200, SPACES)) as served:
+        url = served.address
+        assert doctor(reaching(settings, url))
+    host = url.removeprefix("http://")
+    assert f"ok   Arize AX at {host}: answers; 1 space(s)" in capsys.readouterr().out
+    assert not doctor(reaching(settings, url))
+    told = capsys.readouterr().out
+    assert f"FAIL Arize AX at {host}: Arize AX could not be reached: ConnectError." in told
+    assert "check ARIZE_API_HOST" in told
+    assert KEY not in told
+    assert not settings.home.exists()

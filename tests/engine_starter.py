@@ -1,0 +1,87 @@
+"""Starts `assaykit engine` processes: the program is imported once and forked for each, which is soon done.
+
+One JSON object per line on stdin: `{environment, log}` is answered with `{pid, url}`, `{stop: pid}` with `{status}`.
+"""
+
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any, NoReturn
+
+from assaykit import engine
+
+# What an engine imports when it is first needed.
+LATER = (
+    "alembic.command",
+    "alembic.config",
+    "anyio._backends._asyncio",
+    "assaykit.cli.engine",
+    "sqlalchemy.dialects.sqlite",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
+
+APART = (".migrations.", "flight", "grpc")
+"""Alembic runs the first as files; gRPC does not survive a fork."""
+
+
+def main() -> None:
+    """Answer every line until stdin ends."""
+    names = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.")]
+    within = [name for name in names if not any(word in name for word in APART)]
+    for module in (*LATER, *within):
+        import_module(module)
+    outputs: dict[int, int] = {}
+    for line in sys.stdin:
+        asked: dict[str, Any] = json.loads(line)
+        if "stop" in asked:
+            pid: int = asked["stop"]
+            os.kill(pid, signal.SIGTERM)
+            _, status = os.waitpid(pid, 0)
+            os.close(outputs.pop(pid))
+            answer: dict[str, Any] = {"status": os.waitstatus_to_exitcode(status)}
+        else:
+            pid, output = _forked(asked["environment"], asked["log"])
+            outputs[pid] = output
+            said = os.read(output, 1000).decode()
+            answer = {"pid": pid, "url": said.splitlines()[0].split()[-1] if said else ""}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _forked(environment: dict[str, str], log: str) -> tuple[int, int]:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become(environment, log, writing)
+    os.close(writing)
+    return pid, reading
+
+
+def _become(environment: dict[str, str], log: str, writing: int) -> NoReturn:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(writing, 1)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+    os.closerange(3, 256)
+    from assaykit.cli import main as assaykit  # noqa: PLC0415  (it reads the environment that is this fork's)
+
+    status: Any = 1
+    try:
+        assaykit(["engine", "--port", "0"])
+    except SystemExit as end:
+        status = end.code or 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The other way to run the tests of the tools: `--backend ax`, against `assaykit engine` processes over HTTP."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.forwarding import Forwarder
+from tests.loopback import Served
+
+from assaykit.settings import Settings
+
+KEY = "key-of-the-engine"
+
+_STARTER = Path(__file__).with_name("engine_starter.py")
+_FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
+
+
+class Engines:
+    """Starts and stops engine processes. `record` is a file that gets every call as a line."""
+
+    def __init__(self, record: Path | None) -> None:
+        self._record = record
+        self._starter = subprocess.Popen(
+            [sys.executable, "-W", "default", str(_STARTER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._starter:
+            assert self._starter.stdin is not None
+            self._starter.stdin.close()
+            assert self._starter.wait(10) == 0
+
+    @contextmanager
+    def serving(self, settings: Settings) -> Generator[str]:
+        """The address of an engine on the settings' folder and with their environment.
+
+        It must end when asked, without a word on stderr.
+        """
+        log = settings.home.with_name("engine.stderr")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        own = {
+            "HOME": str(settings.home.parent),
+            "ASSAYKIT_HOME": str(settings.home),
+            "ASSAYKIT_ENGINE_KEY": KEY,
+            "ASSAYKIT_CONCURRENCY": str(settings.concurrency),
+        }
+        started = self._ask(environment={**kept, **settings.environment, **own}, log=str(log))
+        assert started["url"], log.read_text(encoding="utf-8")
+        between = nullcontext() if self._record is None else Served(Forwarder(started["url"], record=self._record))
+        try:
+            with between as served:
+                yield started["url"] if served is None else served.address
+        finally:
+            status = self._ask(stop=started["pid"])["status"]
+        # One that nobody asked anything may be told to end before it listens to signals.
+        assert status in {0, -signal.SIGTERM}
+        assert not (said := log.read_text(encoding="utf-8")), said
+
+    def _ask(self, **question: Any) -> dict[str, Any]:
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._starter.stdin.write(json.dumps(question) + "\n")
+        self._starter.stdin.flush()
+        return json.loads(self._starter.stdout.readline())
+
+
+_chosen: list[Engines] = []
+
+
+@contextmanager
+def chosen(engines: Engines) -> Generator[None]:
+    """From here on tests speak to engines of their own process."""
+    _chosen.append(engines)
+    try:
+        yield
+    finally:
+        _chosen.clear()
+
+
+@contextmanager
+def reached(settings: Settings) -> Generator[Settings]:
+    """The settings that reach the backend under test: as they are, or with an engine process behind them."""
+    if not _chosen or settings.backend == "ax":
+        yield settings
+        return
+    with _chosen[0].serving(settings) as url:
+        yield replace(settings, backend="ax", ax_key=KEY, ax_url=url)

@@ -1,0 +1,64 @@
+"""Between a client and an engine: what passes is passed on, and written down or left out as the test wants it."""
+
+import json
+import ssl
+import threading
+from pathlib import Path
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The engine speaks plain HTTP; a context with the system's certificates would cost 20 ms a call."""
+
+_HOP = {"host", "connection", "content-length", "transfer-encoding", "date", "server"}
+
+
+class Forwarder:
+    """An ASGI app that hands every request to the engine at `url`.
+
+    `record` is a file that gets a line of JSON for each call. `like_ax` answers what only the engine has as AX would:
+    there is no such route.
+    """
+
+    def __init__(self, url: str, *, record: Path | None = None, like_ax: bool = False) -> None:
+        self.url = url
+        self._record = record
+        self._like_ax = like_ax
+        self._writing = threading.Lock()
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        self.asked.append(f"{request.method} {request.url.path}")
+        if self._like_ax and request.url.path.startswith("/x/"):
+            body = {"title": "Not Found", "status": 404, "type": "about:blank", "detail": "No such route."}
+            await JSONResponse(body, 404, media_type="application/problem+json")(scope, receive, send)
+            return
+        raw = scope["raw_path"].decode("ascii")
+        query = scope["query_string"].decode("ascii")
+        headers = [(name, value) for name, value in request.headers.items() if name not in _HOP]
+        content = await request.body()
+        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, verify=_NO_TLS) as client:
+            answer = await client.request(
+                request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
+            )
+        if self._record is not None:
+            self._write(self._record, request.method, raw, query, content, answer)
+        kept = {name: value for name, value in answer.headers.items() if name not in _HOP}
+        await Response(answer.content, answer.status_code, kept)(scope, receive, send)
+
+    def _write(self, at: Path, method: str, path: str, query: str, content: bytes, answer: httpx.Response) -> None:
+        line = {
+            "method": method,
+            "path": path,
+            "query": query,
+            "request": content.decode(),
+            "status": answer.status_code,
+            "reply": answer.text,
+        }
+        with self._writing, at.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,146 @@
+"""What needs a route that only the engine has, on a backend without it: what AX needs instead is said.
+
+The backend is an engine process behind a stand-in for AX, which knows the routes of the contract and no others.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.client import ClientRequestContext
+from mcp_types import ElicitRequestParams, ElicitResult
+from tests.caller import Caller
+from tests.conftest import spans_of_bot
+from tests.e2e.processes import KEY, engine, environment
+from tests.forwarding import Forwarder
+from tests.loopback import Served
+from tests.traces import send
+
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+MODEL_KEY = "sk-planted-0123456789abcdef"
+
+
+class StandIn:
+    """Settings that lead to the stand-in, and what it was asked."""
+
+    def __init__(self, settings: Settings, forwarder: Forwarder) -> None:
+        self.settings = settings
+        self.forwarder = forwarder
+
+
+@pytest.fixture(scope="module")
+async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[StandIn]:
+    """A stand-in whose space has the project "bot" and the code evaluator "cites"."""
+    folder = tmp_path_factory.mktemp("ax")
+    home = folder / "home"
+    await send(home, spans_of_bot())
+    with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
+        forwarder = Forwarder(url, like_ax=True)
+        with Served(forwarder) as served:
+            settings = Settings(backend="ax", ax_key=KEY, ax_url=served.address, home=home, toolsets=("all",))
+            async with Client(create_server(settings)) as client:
+                await Caller(client, settings).ask("create_judge", name="cites", code="MATCHES_REGEX", pattern=r"\[")
+            yield StandIn(settings, forwarder)
+
+
+@pytest.fixture
+async def arize(stand_in: StandIn) -> AsyncGenerator[Caller]:
+    """A caller with a session of its own."""
+    stand_in.forwarder.asked.clear()
+    async with Client(create_server(stand_in.settings)) as client:
+        yield Caller(client, stand_in.settings)
+
+
+async def test_the_status_names_ax_and_tells_of_no_store(arize: Caller) -> None:
+    told = await arize.ask("get_status")
+    assert (told["backend"], told["spaces"], "store" in told) == ("ax", ["default"], False)
+    text = await arize.read("get_status")
+    assert " on Arize AX\n" in text
+    assert "Store:" not in text
+    assert "Next: `list_projects`, then `search_spans`." in text
+
+
+async def test_a_session_asks_once_what_there_is(arize: Caller, stand_in: StandIn) -> None:
+    for _ in range(3):
+        await arize.ask("get_status")
+    assert stand_in.forwarder.asked.count("GET /x/status") == 1
+
+
+async def test_a_preview_shows_the_mapping_and_says_that_a_small_run_calls_the_model(arize: Caller) -> None:
+    given: dict[str, Any] = {"judge": "cites", "project": "bot", "filter": "name = 'a1'"}
+    assert await arize.refused("preview_judge", **given) == {
+        "code": "unsupported",
+        "message": "Arize AX calls a judge's model only inside a task run.",
+        "next": "Preview with call_model=false, then trigger a backfill over a short window.",
+    }
+    told = await arize.ask("preview_judge", **given, call_model=False)
+    assert told["column_mappings"] == {"output": "attributes.output.value"}
+    assert told["results"] is None
+
+
+async def test_evaluations_from_elsewhere_are_a_call_of_the_sdk(arize: Caller) -> None:
+    refusal = await arize.refused("log_evaluations", rows=[{"span_id": "x", "eval.tone.label": "kind"}])
+    assert refusal["code"] == "unsupported"
+    assert "it takes them over Arrow Flight" in refusal["message"]
+    assert "spans.update_evaluations(" in refusal["next"]
+
+
+async def test_a_run_is_followed_to_its_end_and_the_page_with_the_causes_is_named(arize: Caller) -> None:
+    run = await arize.ask("trigger_backfill", evaluators=["cites"], project="bot", window="last 7 days")
+    told = await arize.read("wait_for_run", run=run["run"]["id"])
+    assert "3 scored, 0 failed, 1 skipped" in told
+    assert "Arize AX tells no causes over REST: they are in the run's log, on the task's page." in told
+    assert {total for _, total in arize.progress} == {None}
+    data = await arize.ask("get_run", run=run["run"]["id"])
+    assert data.keys() & {"labels", "errors", "skipped"} == set()
+
+
+async def test_of_a_continuous_task_it_is_said_that_ax_does_not_tell_when_it_runs(arize: Caller) -> None:
+    made = await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
+    assert made["schedule"]["worker"] == "Arize AX"
+    text = await arize.read("get_task", task="watch")
+    assert "Runs continuously: AX has a rolling schedule for it and does not tell when." in text
+    await arize.ask("update_task", task="watch", is_continuous=False)
+
+
+async def test_an_integration_is_made_without_a_test_and_its_key_is_sent_itself(stand_in: StandIn) -> None:
+    settings = replace(stand_in.settings, environment={"OPENAI_API_KEY": MODEL_KEY})
+    async with Client(create_server(settings)) as client:
+        arize = Caller(client, settings)
+        refusal = await arize.refused("create_integration", name="g", provider="OPEN_AI")
+        # The engine behind the stand-in says what it was sent: it takes references only.
+        assert refusal["message"] == "api_key does not name where the key is; a key itself is not taken."
+        assert MODEL_KEY not in str(refusal)
+        refusal = await arize.refused("create_integration", name="g", provider="OPEN_AI", keyring_entry="mine")
+        assert refusal["message"] == "On Arize AX the key is read from a variable."
+        told = await arize.ask(
+            "create_integration", name="far", provider="CUSTOM", base_url="https://host/v1", model_names=["m"]
+        )
+        assert told["tested"] is False
+    assert not [one for one in stand_in.forwarder.asked if one.endswith("/check")]
+
+
+async def test_the_question_before_a_delete_names_ax(stand_in: StandIn) -> None:
+    asked: list[str] = []
+
+    async def decline(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        asked.append(params.message)
+        return ElicitResult(action="decline")
+
+    async with Client(create_server(stand_in.settings), elicitation_callback=decline) as client:
+        told = await Caller(client, stand_in.settings).ask("delete_resource", kind="project", name="bot")
+    assert told["deleted"] is False
+    assert " from Arize AX, with its spans, verdicts and tasks?" in asked[0]
+
+
+async def test_the_same_address_with_the_engines_own_routes_is_called_an_engine(stand_in: StandIn) -> None:
+    with Served(Forwarder(stand_in.forwarder.url)) as served:
+        settings = replace(stand_in.settings, ax_url=served.address)
+        async with Client(create_server(settings)) as client:
+            text = await Caller(client, settings).read("get_status")
+    assert f" on the engine at {settings.ax_url.removeprefix('http://')}\n" in text
+    assert "Store: 4 spans" in text
