@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
-from tests.traces import Span, id_of, send, span
+from tests.traces import Span, id_of, rest, send, span
 
 from assaykit.settings import Settings
 
@@ -188,3 +188,29 @@ async def test_what_cannot_be_is_refused_before_anything_is_made(
     assert refusal["message"].startswith(said), refusal
     assert refusal["next"]
     assert len((await ax.ask("list_judges"))["judges"]) == 3
+
+
+async def test_a_task_with_several_filters_is_planned_and_run_but_not_changed(
+    ax: Caller, settings: Settings, talks: None
+) -> None:
+    await ax.ask("create_task", name="whole", evaluators=["refunds"], granularity="trace")
+    held = (await ax.ask("get_task"))["task"]
+    filters = [{"id": "A", "filter": "name LIKE 't%'"}, {"id": "B", "filter": "span_kind = 'TOOL'"}]
+    mapping = {"variable_name": "output", "query_ids": ["A"], "attribute_path": "output.value"}
+    body = {
+        "name": "lettered",
+        "type": "CODE_EVALUATION",
+        "project_id": held["project_id"],
+        "query_filters": {"filters": filters, "expression": "A AND NOT B"},
+        "evaluators": [{"evaluator_id": held["evaluators"][0]["evaluator_id"], "query_mappings": [mapping]}],
+    }
+    async with rest(settings.home) as client:
+        assert (await client.post("/v2/tasks", json=body)).status_code == 201
+    text = await ax.read("get_task", task="lettered")
+    assert "Filter: A AND NOT B, where A: name LIKE 't%'; B: span_kind = 'TOOL'" in text
+    done = await ax.ask("trigger_backfill", task="lettered", wait=20)
+    share = done["plan"]["evaluators"][0]
+    assert (share["rows_matched"], share["column_mappings"]) == (2, {"output": "output.value"})
+    assert done["run"]["num_successes"] == 2
+    refusal = await ax.refused("update_task", task="lettered", query_filter="name = 't1'")
+    assert refusal["message"].startswith("Task 'lettered' has filters of its own for some variables")
