@@ -80,7 +80,7 @@ async def test_an_export_with_columns_added_comes_back_as_verdicts(
         row[SCORE] = 0.25 if row["name"] == "a2" else float("nan")
         row[WHY] = '- it says "=No",' if row["name"] == "a2" else None
     write(files / f"scored{suffix}", rows)
-    told = await ax.ask("log_evaluations", path=f"scored{suffix}")
+    told = await ax.ask("log_evaluations", file=f"scored{suffix}")
     assert told["evaluations"] == {"new": 3, "replaced": 0, "unchanged": 0}
     assert told["evaluators"] == {"eval.tone": {"labels": 3, "scores": 1, "explanations": 1}}
     assert told["columns"]["context.span_id"] == "span id"
@@ -92,7 +92,7 @@ async def test_an_export_with_columns_added_comes_back_as_verdicts(
     assert (await ax.ask("get_trace", trace=id_of("a2")))["nodes"][0]["evaluations"] == [rude]
     # What is exported once more is what is there, to the last apostrophe.
     await ax.ask("search_spans", save_to=f"again{suffix}")
-    again = await ax.ask("log_evaluations", path=f"again{suffix}")
+    again = await ax.ask("log_evaluations", file=f"again{suffix}")
     assert again["evaluations"] == {"new": 0, "replaced": 0, "unchanged": 3}
 
 
@@ -120,7 +120,7 @@ async def test_the_ids_of_a_session_survive_a_spreadsheet(chat: None, ax: Caller
     rows = [row | {"session_eval.happy.label": "yes"} for row in read(files / "spans.csv")]
     assert {row["attributes.session.id"] for row in rows} == {"'-chat 1"}
     write(files / "scored.csv", rows)
-    told = await ax.ask("log_evaluations", path="scored.csv")
+    told = await ax.ask("log_evaluations", file="scored.csv")
     assert (told["evaluations"]["new"], told["repeated"]) == (1, 1)
     assert await names(ax, "session_eval.happy.label = 'yes'") == ["a2", "a1"]
 
@@ -162,7 +162,7 @@ async def test_a_verdict_that_says_the_same_keeps_who_made_it(bot: None, ax: Cal
     await ax.ask("create_task", name="policy", evaluators=["cites"])
     await ax.ask("trigger_backfill", task="policy", window="last 7 days", wait=30)
     await ax.ask("search_spans", save_to="spans.jsonl")
-    await ax.ask("log_evaluations", path="spans.jsonl")
+    await ax.ask("log_evaluations", file="spans.jsonl")
     project = (await ax.ask("list_projects"))["projects"][0]["id"]
     async with rest(settings.home) as client:
         answer = await client.post("/v2/spans", json={"project_id": project})
@@ -222,7 +222,7 @@ async def test_a_bad_cell_is_told_with_its_place_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "said", "following"),
     [
-        ({}, "exactly one of path and rows", "Pass one"),
+        ({}, "exactly one of file and rows", "Pass one"),
         ({"rows": []}, "'rows' holds no rows.", "one row for each span"),
         ({"rows": [{TONE: "kind"}]}, "no column that names a span, a trace or a session", "context.span_id"),
         ({"rows": [{"span_id": "x", "label": "kind"}]}, "has no column eval.<name>.label", "Pass name="),
@@ -232,9 +232,9 @@ async def test_a_bad_cell_is_told_with_its_place_and_nothing_is_written(
         ({"rows": [{"span_id": "x", "label": "a", TONE: "b"}], "name": "tone"}, "both would be of 'tone'", "Leave one"),
         ({"rows": [{"span_id": "x", TONE: " "}]}, "No row of 'rows' holds a verdict in 'eval.tone.label'", "Fill in"),
         ({"rows": [{"trace_id": "x", TONE: "kind"}]}, "a verdict eval.tone and no context.span_id", "about a span"),
-        ({"path": "none.csv"}, "There is no file 'none.csv'", ""),
-        ({"path": "../x.csv"}, "leads upwards", ""),
-        ({"path": "x.xlsx"}, "is not the suffix of a known format", ".csv"),
+        ({"file": "none.csv"}, "There is no file 'none.csv'", ""),
+        ({"file": "../x.csv"}, "leads upwards", ""),
+        ({"file": "x.xlsx"}, "is not the suffix of a known format", ".csv"),
     ],
 )
 async def test_rows_that_cannot_be_read_are_refused_with_what_to_do(
@@ -248,7 +248,7 @@ async def test_rows_that_cannot_be_read_are_refused_with_what_to_do(
 async def test_a_bad_line_of_a_file_is_told_by_its_number(bot: None, ax: Caller, files: Path) -> None:
     ids = [id_of("a1"), id_of("a2")]
     (files / "scores.csv").write_text(f"span_id,{SCORE}\n{ids[0]},nan\n{ids[1]},high\n", encoding="utf-8")
-    refusal = await ax.refused("log_evaluations", path="scores.csv")
+    refusal = await ax.refused("log_evaluations", file="scores.csv")
     assert "Line 3 of 'scores.csv' holds 'high' as a score in 'eval.tone.score'" in refusal["message"]
 
 

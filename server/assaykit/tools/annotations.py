@@ -122,7 +122,7 @@ async def annotate(
 @tool("change", default=False)
 async def log_evaluations(
     here: Here,
-    path: File | None = None,
+    file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
     project: Project = None,
     name: Annotated[str | None, Field(description="Evaluator; whose columns label, score, explanation are")] = None,
@@ -142,12 +142,12 @@ async def log_evaluations(
             "Arize AX has no REST route that writes evaluations to spans; it takes them over Arrow Flight.",
             "Use its SDK: ArizeClient(...).spans.update_evaluations(space_id=..., project_name=..., dataframe=...).",
         )
-    if (path is None) == (rows is None):
-        raise Invalid("Evaluations come from exactly one of path and rows.", "Pass one of them.")
+    if (file is None) == (rows is None):
+        raise Invalid("Evaluations come from exactly one of file and rows.", "Pass one of them.")
     within = await here.space(space)
     target = await here.names.project(project, within)
     folders = Folders(here.settings.folders)
-    look = functools.partial(_looked_through, path, rows or [], name, folders)
+    look = functools.partial(_looked_through, file, rows or [], name, folders)
     found = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
     logged = await _write(here, target, found, skip_unmatched=skip_unmatched)
     counts = _counts(found)
@@ -164,18 +164,18 @@ async def log_evaluations(
     return Reply(_told_of(found, logged, counts, target), {**here.source(within), **facts})
 
 
-def _looked_through(path: str | None, given: Sequence[dict[str, Any]], name: str | None, folders: Folders) -> Found:
-    if path is None:
+def _looked_through(file: str | None, given: Sequence[dict[str, Any]], name: str | None, folders: Folders) -> Found:
+    if file is None:
         if len(given) > MOST_ROWS:
             raise too_many_rows("rows", MOST_ROWS)
         return verdicts_in([Row(line, values) for line, values in enumerate(given, start=1)], name, "rows")
-    read = list(read_rows(path, folders, max_rows=MOST_ROWS, nan_is_null=True))
-    if path.lower().endswith(".csv"):
+    read = list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True))
+    if file.lower().endswith(".csv"):
         read = [
             Row(line, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in values.items()})
             for line, values in read
         ]
-    return verdicts_in(read, name, path)
+    return verdicts_in(read, name, file)
 
 
 async def _write(here: Session, project: Named, found: Found, *, skip_unmatched: bool) -> LoggedEvaluations:

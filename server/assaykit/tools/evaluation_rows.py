@@ -65,35 +65,35 @@ class Found(NamedTuple):
     repeated: int
 
 
-def verdicts_in(rows: Sequence[Row], name: str | None, path: str) -> Found:
-    """The verdicts of the rows of `path`. With `name`, those of this evaluator alone, also in columns `label`, `score`.
+def verdicts_in(rows: Sequence[Row], name: str | None, file: str) -> Found:
+    """The verdicts of the rows of `file`. With `name`, those of this evaluator alone, also in columns `label`, `score`.
 
     Raises:
         Invalid: no column holds ids or verdicts, one is nearly that of a verdict, a cell does not hold what it should,
             a verdict has nothing it is about, or two contradict each other.
     """
     if not rows:
-        raise Invalid(f"{quote(path)!r} holds no rows.", "Give one row for each span, trace or session.")
+        raise Invalid(f"{quote(file)!r} holds no rows.", "Give one row for each span, trace or session.")
     existing = list(dict.fromkeys(column for row in rows for column in row.values))
-    ids = _ids(existing, path)
-    columns = _columns(existing, name, ids, path)
+    ids = _ids(existing, file)
+    columns = _columns(existing, name, ids, file)
     kept: dict[tuple[str, str, str], Given] = {}
     silent = repeated = 0
     for row in rows:
-        found = list(_of_row(row, columns, ids, path))
+        found = list(_of_row(row, columns, ids, file))
         silent += not found
         for one in found:
             before = kept.setdefault((one.column, one.by, one.key), one)
             if before.parts != one.parts:
                 raise Invalid(
-                    f"Lines {before.line} and {one.line} of {quote(path)!r} give {quote(one.key, 60)!r} two different "
+                    f"Lines {before.line} and {one.line} of {quote(file)!r} give {quote(one.key, 60)!r} two different "
                     f"verdicts {quote(one.column, 80)!r}; nothing was written.",
                     "Keep one of the two rows.",
                 )
             repeated += before is not one
     if not kept:
         shown = ", ".join(repr(quote(column, 60)) for column in columns)
-        raise Invalid(f"No row of {quote(path)!r} holds a verdict in {shown}.", "Fill in a label or a score.")
+        raise Invalid(f"No row of {quote(file)!r} holds a verdict in {shown}.", "Fill in a label or a score.")
     used = {*ids.values(), *columns}
     passed_over = [column for column in existing if column not in used]
     return Found(list(kept.values()), ids, _named(columns), passed_over, silent, repeated)
@@ -114,7 +114,7 @@ def _named(columns: _Columns) -> dict[str, str]:
     return {column: f"{_OF_LEVEL[level]}.{name}.{part}" for column, (level, name, part) in columns.items()}
 
 
-def _ids(existing: Sequence[str], path: str) -> dict[Granularity, str]:
+def _ids(existing: Sequence[str], file: str) -> dict[Granularity, str]:
     found: dict[Granularity, str] = {
         level: next(one for one in spellings if one in existing)
         for level, spellings in SPELLINGS.items()
@@ -122,13 +122,13 @@ def _ids(existing: Sequence[str], path: str) -> dict[Granularity, str]:
     }
     if not found:
         raise Invalid(
-            f"{quote(path)!r} has no column that names a span, a trace or a session; it has {_shown(existing)}.",
+            f"{quote(file)!r} has no column that names a span, a trace or a session; it has {_shown(existing)}.",
             f"Name it {', '.join(one[0] for one in SPELLINGS.values())}, as search_spans(save_to=...) does.",
         )
     return found
 
 
-def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity, str], path: str) -> _Columns:
+def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity, str], file: str) -> _Columns:
     """The columns that hold verdicts, and which ones."""
     found: dict[str, tuple[Granularity, str, str]] = {}
     for column in existing:
@@ -137,7 +137,7 @@ def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity
             found[column] = PREFIXES[prefix], evaluator, part
         elif meant := _misspelt(column):
             raise Invalid(
-                f"{quote(path)!r} has a column {quote(column, 80)!r}, which is nearly one of a verdict.",
+                f"{quote(file)!r} has a column {quote(column, 80)!r}, which is nearly one of a verdict.",
                 f"Name it {quote(meant, 80)!r}, or leave it out.",
             )
     plain = [column for column in existing if column in FIELDS]
@@ -145,34 +145,34 @@ def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity
         if not found:
             asked = "Pass name= to say whose label, score and explanation these are" if plain else "Add such columns"
             raise Invalid(
-                f"{quote(path)!r} has no column eval.<name>.label, .score or .explanation; it has {_shown(existing)}.",
+                f"{quote(file)!r} has no column eval.<name>.label, .score or .explanation; it has {_shown(existing)}.",
                 f"{asked}; on traces and sessions: trace_eval.<name>.label, session_eval.<name>.label.",
             )
         return found
     own = {column: one for column, one in found.items() if one[1] == name}
     if own and plain:
         raise Invalid(
-            f"{quote(path)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}: both would be of {quote(name)!r}.",
+            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}: both would be of {quote(name)!r}.",
             "Leave one of them out.",
         )
     if own:
         return own
-    _refuse_nearly_plain(existing, plain, name, path)
+    _refuse_nearly_plain(existing, plain, name, file)
     level: Granularity = next(level for level in SPELLINGS if level in ids)
     return {column: (level, name, column) for column in plain}
 
 
-def _refuse_nearly_plain(existing: Sequence[str], plain: Sequence[str], name: str, path: str) -> None:
+def _refuse_nearly_plain(existing: Sequence[str], plain: Sequence[str], name: str, file: str) -> None:
     for column in existing:
         near = difflib.get_close_matches(column.lower(), FIELDS, n=1, cutoff=_NEAR_FIELD)
         if near and near[0] not in plain:
             raise Invalid(
-                f"{quote(path)!r} has a column {quote(column, 60)!r} and none named {near[0]!r}.",
+                f"{quote(file)!r} has a column {quote(column, 60)!r} and none named {near[0]!r}.",
                 f"Name it {near[0]!r}, or leave it out.",
             )
     if not plain:
         raise Invalid(
-            f"{quote(path)!r} has no verdict of {quote(name)!r}; it has {_shown(existing)}.",
+            f"{quote(file)!r} has no verdict of {quote(name)!r}; it has {_shown(existing)}.",
             f"Name the columns label, score and explanation, or eval.{quote(name)}.label and so on.",
         )
 
@@ -185,33 +185,33 @@ def _misspelt(column: str) -> str | None:
     return f"{prefix[0]}.{'.'.join(middle) or '<name>'}.{field[0]}" if prefix and field else None
 
 
-def _of_row(row: Row, columns: _Columns, ids: Mapping[Granularity, str], path: str) -> Iterator[Given]:
+def _of_row(row: Row, columns: _Columns, ids: Mapping[Granularity, str], file: str) -> Iterator[Given]:
     found: dict[tuple[Granularity, str], dict[str, Any]] = {}
     for column, (level, name, part) in columns.items():
         value = row.values.get(column)
         if not is_missing(value):
-            found.setdefault((level, name), {})[part] = _cell(value, part, row.line, column, path)
+            found.setdefault((level, name), {})[part] = _cell(value, part, row.line, column, file)
     for (level, name), parts in found.items():
         if parts.keys() == {"explanation"}:
             raise Invalid(
-                f"Line {row.line} of {quote(path)!r} explains {quote(name, 60)!r} and has no label and no score of it.",
+                f"Line {row.line} of {quote(file)!r} explains {quote(name, 60)!r} and has no label and no score of it.",
                 "A verdict needs one of them.",
             )
-        by, key = _about(row, level, name, ids, path)
+        by, key = _about(row, level, name, ids, file)
         yield Given(level, name, by, key, parts, row.line)
 
 
-def _cell(value: object, part: str, line: int, column: str, path: str) -> Any:
+def _cell(value: object, part: str, line: int, column: str, file: str) -> Any:
     match part:
         case "score":
-            return score_of(value, line, column, path)
+            return score_of(value, line, column, file)
         case "label":
-            found, limit = label_of(value, line, column, path), LABEL_LIMIT
+            found, limit = label_of(value, line, column, file), LABEL_LIMIT
         case _:
             found, limit = text_of(value), EXPLANATION_LIMIT
     if len(found) > limit:
         raise Invalid(
-            f"Line {line} of {quote(path)!r} holds {len(found):,} characters in {quote(column, 80)!r}; "
+            f"Line {line} of {quote(file)!r} holds {len(found):,} characters in {quote(column, 80)!r}; "
             f"{part}s have at most {limit:,}.",
             "Shorten it." if part != "label" else "A label is a short word; longer text belongs in the explanation.",
         )
@@ -219,7 +219,7 @@ def _cell(value: object, part: str, line: int, column: str, path: str) -> Any:
 
 
 def _about(
-    row: Row, level: Granularity, name: str, ids: Mapping[Granularity, str], path: str
+    row: Row, level: Granularity, name: str, ids: Mapping[Granularity, str], file: str
 ) -> tuple[Granularity, str]:
     """What a verdict is about: the id of its level, else that of a span of the trace or session."""
     for by in dict.fromkeys((level, "SPAN")):
@@ -231,12 +231,12 @@ def _about(
         if isinstance(value, str):
             return by, value.strip()
         raise Invalid(
-            f"Line {row.line} of {quote(path)!r} holds {quote(repr(value), 60)} as an id in {quote(ids[by])!r}.",
+            f"Line {row.line} of {quote(file)!r} holds {quote(repr(value), 60)} as an id in {quote(ids[by])!r}.",
             "An id is text.",
         )
     wanted = [ids.get(by, SPELLINGS[by][0]) for by in dict.fromkeys((level, "SPAN"))]
     raise Invalid(
-        f"Line {row.line} of {quote(path)!r} has a verdict {_OF_LEVEL[level]}.{quote(name, 60)} and no "
+        f"Line {row.line} of {quote(file)!r} has a verdict {_OF_LEVEL[level]}.{quote(name, 60)} and no "
         f"{' or '.join(wanted)}.",
         f"Say what it is about; {_OF_LEVEL[level]}.<name> is about a {level.lower()}.",
     )
