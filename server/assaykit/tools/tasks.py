@@ -94,15 +94,13 @@ async def create_task(
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
-    named_ones = await wanted_evaluators(here, evaluators, column_mappings, space)
-    wanted = await at_granularity(here, within, named_ones, granularity)
+    wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
+    wanted = await at_granularity(here, within, wanted, granularity)
     kind = task_type(type, wanted)
     if dataset is not None or experiments:
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
-        if sampling_rate != 1 or is_continuous:
-            word = "is_continuous" if is_continuous else "sampling_rate"
-            raise Invalid(f"{word} belongs to a task on a project.", "Leave it out.")
+        _refuse_of_project({"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
         refuse_unfit(wanted, is_dataset=True)
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
@@ -395,13 +393,11 @@ async def _plan(here: Session, task: Task, wanted: Sequence[Wanted], query_filte
 
 def _of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:
     """Filter and evaluators together: where traces or sessions are scored, each variable names the filter."""
-    whole = CreateTaskRequest(
-        name=task.name, type=task.type, project_id=task.project_id, query_filter=text, evaluators=list(found)
-    )
-    wanted = lettered(whole, level)
+    about: dict[str, Any] = {"name": task.name, "type": task.type, "project_id": task.project_id}
+    wanted = lettered(CreateTaskRequest(**about, query_filter=text, evaluators=list(found)), level)
     filters = None if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
-    evaluators = _pinned(task, wanted.evaluators or [])
-    return {"query_filter": wanted.query_filter, "query_filters": filters, "evaluators": evaluators}
+    pinned = _pinned(task, wanted.evaluators or [])
+    return {"query_filter": wanted.query_filter, "query_filters": filters, "evaluators": pinned}
 
 
 def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
@@ -447,6 +443,12 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
             f"{', '.join(foreign)}: only tasks that evaluate have that, and this one runs an experiment.",
             f"Leave it out.{later}",
         )
+
+
+def _refuse_of_project(given: Mapping[str, bool]) -> None:
+    """Raises: Invalid: something is given that only a task on a project has."""
+    if foreign := next((name for name, value in given.items() if value), None):
+        raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
 
 
 async def _experiments(
