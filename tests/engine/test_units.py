@@ -396,3 +396,32 @@ async def test_verdicts_on_units_are_found_by_filters_and_in_lists_of_traces(doo
     assert verdicts == {"1": "contains", "2": "missing"}
     shown = await door.spans(project, included_columns=["trace_eval.whole.label"], **EVERYTHING)
     assert {one["name"] for row in shown for one in row["evaluations"]} == {"trace_eval.whole"}
+
+
+async def test_a_run_over_units_that_scored_nothing_says_why(door: Door) -> None:
+    project = await door.send(part(1, 1, output__value="x"), part(2, 2))
+    talk = await door.task(await door.evaluator("talk", data_granularity="SESSION"), "talk", project_id=project)
+    ended = await door.run(talk, **ALWAYS)
+    assert ended["status"] == "CANCELLED"
+    assert "none of the 2 spans in the window has attributes.session.id" in ended["failure_reason"]
+    whole = await door.evaluator("whole", data_granularity="TRACE")
+    filters = lettered("A AND NOT B", A="name = 'call 1'", B="attributes.output.value = 'x'")
+    ended = await door.run(await door.task(whole, "none", project_id=project, query_filters=filters), **ALWAYS)
+    assert "no trace of the 2 spans in the window matches the task's filters" in ended["failure_reason"]
+    entry: Body = {"evaluator_id": whole, "column_mappings": {"output": "nowhere"}}
+    ended = await door.run(await door.task("", "empty", project_id=project, evaluators=[entry]), **ALWAYS)
+    assert (ended["status"], counts(ended)) == ("COMPLETED", (0, 0, 2))
+    assert "reads 'output' from column 'nowhere', which is empty" in ended["failure_reason"]
+
+
+async def test_the_spans_of_a_run_over_units_are_those_of_its_units(door: Door) -> None:
+    project = await door.send(
+        part(1, 1, session="s", output__value="x"),
+        part(2, 2, session="s", output__value="x"),
+        part(3, 3, output__value="x"),
+    )
+    for granularity, expected in (("TRACE", [3]), ("SESSION", [2, 1])):
+        evaluator = await door.evaluator(granularity, data_granularity=granularity)
+        run = await door.run(await door.task(evaluator, granularity, project_id=project), **ALWAYS, max_spans=1)
+        found = await door.post(f"/x/task-runs/{run['id']}/spans", {"project_id": project})
+        assert [trace_of(row) for row in found["spans"]] == expected

@@ -144,3 +144,53 @@ async def test_the_same_address_with_the_engines_own_routes_is_called_an_engine(
             text = await Caller(client, settings).read("get_status")
     assert f" on the engine at {settings.ax_url.removeprefix('http://')}\n" in text
     assert "Store: 4 spans" in text
+
+
+async def test_why_a_run_scored_nothing_is_found_out_over_rest(arize: Caller) -> None:
+    fields = {"evaluators": ["cites"], "project": "bot", "allow_empty": True}
+    await arize.ask("create_task", name="nobody", query_filter="name = 'zz' AND status_code = 'OK'", **fields)
+    run = await arize.ask("trigger_run", task="nobody", window="last 7 days", wait=30)
+    text = await arize.read("get_run", run=run["run"]["id"])
+    assert (
+        "As the project is now: None of the 4 spans in the window matches the task's filter "
+        "\"name = 'zz' AND status_code = 'OK'\". \"name = 'zz'\" matches none by itself."
+    ) in text
+    following = run["next"]
+    assert len((await arize.ask(following["tool"], **following["arguments"]))["spans"]) == 4
+    early = await arize.ask("trigger_run", task="nobody", window="2020-01-01..2020-01-02", wait=30)
+    assert early["cause"]["code"] == "no_rows"
+    assert early["cause"]["newest"][:10] in str(early["next"])
+    await arize.ask("create_task", name="none", **fields, sampling_rate=0)
+    sampled = await arize.ask("trigger_run", task="none", window="last 7 days", wait=30)
+    assert sampled["cause"]["code"] == "sampling"
+
+
+async def test_a_run_over_labelled_rows_is_found_out_over_rest_and_the_call_works(arize: Caller) -> None:
+    only = {"query_filter": "attributes.output.value IS NOT NULL"}
+    await arize.ask("create_task", name="answered", evaluators=["cites"], project="bot", **only)
+    await arize.ask("trigger_run", task="answered", window="last 7 days", wait=30)
+    again = await arize.ask("trigger_run", task="answered", window="last 7 days", wait=30)
+    assert (again["run"]["status"], again["cause"]["code"]) == ("CANCELLED", "labelled")
+    done = await arize.ask(again["next"]["tool"], **again["next"]["arguments"], wait=30)
+    assert done["run"]["num_successes"] == 3
+    assert "pace" in done
+
+
+async def test_the_rows_of_a_run_are_not_told_and_the_call_that_comes_near_is(arize: Caller) -> None:
+    run = await arize.ask("trigger_backfill", evaluators=["cites"], project="bot", window="2026-01-01..2026-01-02")
+    refusal = await arize.refused("search_spans", run=run["run"]["id"])
+    assert refusal["message"] == "Arize AX does not tell over REST which spans a run selected."
+    assert refusal["next"].startswith("What was scored: search_spans(project='bot', window='2026-01-01T00:00:00Z..")
+    assert "filter='eval.cites.label IS NOT NULL')" in refusal["next"]
+    refusal = await arize.refused("get_run", run=run["run"]["id"], rows=True)
+    assert refusal["message"] == "Arize AX tells the rows of a run only on the run's log page."
+
+
+async def test_a_column_without_a_value_is_found_out_over_rest(arize: Caller) -> None:
+    await arize.ask("create_task", name="newest", evaluators=["cites"], project="bot")
+    run = await arize.ask("trigger_run", task="newest", window="last 15 minutes", wait=30)
+    assert (run["run"]["num_successes"], run["run"]["num_skipped"]) == (0, 1)
+    assert run["cause"]["code"] == "no_value"
+    assert run["cause"]["message"].startswith(
+        "'cites' reads 'output' from column 'attributes.output.value', which is empty."
+    )

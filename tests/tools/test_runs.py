@@ -48,7 +48,9 @@ async def test_a_backfill_scores_the_rows_and_tells_counts_labels_and_causes(ax:
     done = await score(ax)
     assert counts(done) == ("COMPLETED", 3, 0, 1)
     assert done["labels"] == {"cites": {"matches": 2, "no match": 1}}
-    assert done["skipped"] == [{"reason": "The row has no value for 'output'.", "rows": 1, "example": id_of("a4")}]
+    assert done["skipped"] == [
+        {"reason": "The row has no value for 'output'.", "rows": 1, "example": id_of("a4"), "code": "no_input"}
+    ]
     assert done["errors"] == []
     assert (done["backend"], done["space"], done["task"]) == (ax.settings.backend, "default", "cites on bot")
     assert await labels(ax) == {"a1": "matches", "a2": "no match", "a3": "matches"}
@@ -128,7 +130,7 @@ async def test_a_run_over_a_window_without_rows_says_so(ax: Caller, cites: None)
     text = await ax.read("trigger_backfill", evaluators=["cites"], window="last 2 minutes", wait=30)
     assert "Warning: there is no span there" in text
     assert "CANCELLED: 0 scored, 0 failed, 0 skipped" in text
-    assert "nothing in the window matches the task's filter. Widen the window" in text
+    assert "no span started in the window" in text
 
 
 async def test_the_newest_rows_are_taken_up_to_the_cap(ax: Caller, cites: None) -> None:

@@ -15,6 +15,7 @@ from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 
 Unit = Literal["TRACE", "SESSION"]
+UNITS: Final = frozenset({"TRACE", "SESSION"})
 
 TEXT_LIMIT = 100_000
 """Characters that one variable of a unit takes at most."""

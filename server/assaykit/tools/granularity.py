@@ -190,6 +190,11 @@ def is_lettered(task: Task) -> bool:
     return task.query_filters is not None or any(entry.query_mappings for entry in task.evaluators or ())
 
 
+def column_of(level: Granularity, name: str) -> str:
+    """What the columns of a verdict begin with in filters, by what was judged."""
+    return f"eval.{name}" if level == "SPAN" else f"{level.lower()}_eval.{name}"
+
+
 def filter_of(task: Task) -> str | None:
     """What the task chooses by, in words."""
     if task.query_filters is None:

@@ -26,6 +26,7 @@ from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, Sa
 from assaykit.tools.granularity import at_granularity, lettered
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets
+from assaykit.tools.run_rows import rows_of
 from assaykit.tools.tasks import one_run, rate_of
 from assaykit.tools.waiting import Calls, run_of, told_of, wait_for
 from assaykit.unit_plans import granularity_of, plan_project
@@ -200,12 +201,22 @@ async def list_runs(
 
 
 @tool("read")
-async def get_run(here: Here, run: str) -> Reply:
-    """Show a run: status, counts, labels given, and why rows failed or were skipped.
+async def get_run(
+    here: Here,
+    run: str,
+    rows: bool = False,
+    state: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
+    """Show a run's counts, pace, cost, causes; or rows.
 
-    Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report`.
-    Raises: NotFound, Invalid.
+    Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report` and `/rows`.
+    Raises: NotFound, Invalid, Unsupported.
     """
+    if rows or state or cursor is not None or save_to is not None:
+        return await rows_of(here, run, state, limit, cursor, save_to)
     text, data = await told_of(here, await run_of(here, run))
     return Reply(text, {**here.source(), **data})
 
@@ -233,9 +244,7 @@ async def wait_for_run(
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:
-    """Wait until a run ends, with progress. After timeout it says "still running": call it again.
-
-    It never stops the run.
+    """Wait until a run ends; "still running" after timeout: call again.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.

@@ -14,9 +14,10 @@ from assaykit.judge.columns import span_row
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Limit, ListLimit, Project, SaveTo, Space, Window
+from assaykit.tools.fields import Here, Limit, ListLimit, Project, SaveTo, Space, Window
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, fenced, one_line
+from assaykit.tools.run_rows import spans_of
 from assaykit.windows import Period, parse
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.projects import ProjectPage
@@ -31,6 +32,7 @@ MOST_OF_TRACE = 1000
 
 SPAN_ID_DIGITS = 16
 DEEPEST_INDENT = 20
+SpanFilter = Annotated[str | None, Field(description="eval.tone.label = 'rude'")]
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -74,39 +76,51 @@ async def list_projects(
 async def search_spans(
     here: Here,
     project: Project = None,
-    filter: Filter = None,  # noqa: A002  (AX's word for it)
+    filter: SpanFilter = None,  # noqa: A002  (AX's word for it)
+    run: str | None = None,
     window: Window = None,
     limit: Limit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
     space: Space = None,
 ) -> Reply:
-    """Find spans, newest first, each with its input, output and verdicts; of the last 7 days without window.
+    """Find spans of run, or the last 7 days, with verdicts, newest first.
 
-    filter reads verdicts too: eval.tone.label = 'rude'.
-
-    Source: REST v2 `POST /v2/spans`.
-    Raises: NotFound, Invalid.
+    Source: REST v2 `POST /v2/spans`; with run, on the engine `POST /x/task-runs/{id}/spans`.
+    Raises: NotFound, Invalid, Unsupported.
     """
     within = await here.space(space)
-    target = await here.names.project(project, within)
+    target, at = await _listed_at(here, within, project, run)
     now = here.now()
-    period = parse(window, now) if window else Period(now - timedelta(days=7), now)
-    asked = ListSpansRequest(project_id=target.id, start_time=period.start, end_time=period.end, filter=filter)
+    period = None if run else Period(now - timedelta(days=7), now)
+    if window:
+        period = parse(window, now)
+    start, end = (None, None) if period is None else period
+    asked = ListSpansRequest(project_id=target.id, start_time=start, end_time=end, filter=filter)
     if save_to is not None:
-        found = rows(here.api, "/v2/spans", SpanPage, body=asked, limit=ROWS_PER_PAGE)
+        found = rows(here.api, at, SpanPage, body=asked, limit=ROWS_PER_PAGE)
         facts = {**here.source(within), "project": target.name}
         return await save(here, save_to, cursor, found, _flat, "spans", facts)
-    page = await here.api.post("/v2/spans", SpanPage, asked, limit=limit, cursor=cursor)
+    page = await here.api.post(at, SpanPage, asked, limit=limit, cursor=cursor)
     following = next_of(page)
     listed = [_as_dict(span) for span in page.spans]
     if not listed:
-        text = f"No span of {target.name!r} from {period} matches. Widen the window, or loosen the filter."
+        of_run = "" if run is None else f" that run {run} selected"
+        when = "" if period is None else f" from {period}"
+        text = f"No span of {target.name!r}{of_run}{when} matches. Widen the window, or loosen the filter."
     else:
         text = f"{len(listed)} span(s) of {target.name!r}, newest first{more(following)}\n" + fenced(
             _line(span) for span in listed
         )
     return Reply(text, {**here.source(within), "project": target.name, "spans": listed, "next_cursor": following})
+
+
+async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
+    """The project whose spans are meant, and the path that lists them."""
+    if run is None:
+        return await here.names.project(project, within), "/v2/spans"
+    named = None if project is None else await here.names.project(project, within)
+    return await spans_of(here, run, named)
 
 
 @tool("read")

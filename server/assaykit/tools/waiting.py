@@ -1,5 +1,6 @@
 """What is told of a run, while it works and when it has ended."""
 
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -9,13 +10,17 @@ from assaykit.api.client import path
 from assaykit.errors import NotFound
 from assaykit.names import Named
 from assaykit.session import Session
+from assaykit.tools.causes import derived, step_after
+from assaykit.tools.listing import plain
 from assaykit.tools.replies import fenced, one_line
 from assaykit.tools.tasks import one_run
 from assaykit.wire.evaluators import EvaluatorWithVersion
-from assaykit.wire.local import RunReport
+from assaykit.wire.local import RunCause, RunReport, RunSelection
 from assaykit.wire.runs import TaskRun
 
 CAUSES_SHOWN = 5
+SHOWN_WHOLE = 10
+"""From so many rows a second on, the digits after the point say nothing."""
 
 Calls = Context[Session]
 
@@ -69,26 +74,48 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
         data["experiment"] = {"id": made.id, "name": made.name}
         lines.append(f"Experiment {one_line(made.name)!r} ({made.id})")
     if run.failure_reason:
-        lines.append(f"Reason: {one_line(run.failure_reason, 600)}")
+        lines.append(f"Reason: {one_line(run.failure_reason, 1200)}")
+    report = RunReport()
     if await here.api.has_engine_routes():
-        said, told = await _report(here, run)
-        data |= told
-        lines += said
-    elif run.num_errors or run.num_skipped:
+        report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
+        said, told = await _report(here, report)
+        cause = report.cause
+    else:
+        said, told, cause = await _derived(here, run)
+    paced, pace = _pace(run, report.total, here.now())
+    data |= {**told, **pace}
+    lines += [*paced, *said]
+    following, call = await _next(here, run, cause)
+    return "Run " + "\n".join([*lines, following]), {**data, **call}
+
+
+async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any], RunCause | None]:
+    """What the contract's own lists tell of a run that scored nothing."""
+    lines: list[str] = []
+    if run.num_errors or run.num_skipped:
         lines.append("Arize AX tells no causes over REST: they are in the run's log, on the task's page.")
-    lines.append(_next(run))
-    return "Run " + "\n".join(lines), data
+    cause = await derived(here, run) if run.is_final and not run.num_successes else None
+    if cause is None:
+        return lines, {}, None
+    return [*lines, f"As the project is now: {one_line(cause.message, 900)}"], {"cause": plain(cause)}, cause
 
 
-async def _report(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any]]:
-    report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
+async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str, Any]]:
     labels = await _labels(here, report)
     data: dict[str, Any] = {
         "labels": labels,
         "errors": [one.model_dump() for one in report.errors],
         "skipped": [one.model_dump() for one in report.skipped],
     }
-    lines = [f"{run.rows_done} of {report.total} done"] if report.total and not run.is_final else []
+    told = {"selection": report.selection, "tokens": report.tokens, "cause": report.cause}
+    data |= {name: plain(body) for name, body in told.items() if body is not None}
+    lines = [] if report.selection is None else _selected(report.selection)
+    if report.tokens is not None:
+        spent = report.tokens
+        gone = f"; of {spent.replaced} that were replaced or deleted since it is not known" if spent.replaced else ""
+        lines.append(
+            f"Tokens: {spent.prompt} prompt, {spent.completion} completion, by {spent.verdicts} verdicts{gone}"
+        )
     lines += [
         f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
         for name, counted in labels.items()
@@ -109,7 +136,47 @@ async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]
     return named
 
 
-def _next(run: TaskRun) -> str:
+def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    """How fast a run is or was, and how long it still takes; `rows` are rows times evaluators, as the counts are."""
+    done = run.rows_done
+    known = f" of {total}" if total else ""
+    if run.run_started_at is None or not done:
+        return ([f"{done}{known} done"] if total and not run.is_final else []), {}
+    seconds = max(((run.run_finished_at or now) - run.run_started_at).total_seconds(), 0.001)
+    rate = done / seconds
+    pace: dict[str, Any] = {"rows_per_second": float(f"{rate:.3g}")}
+    fast = f"{rate:.0f}" if rate >= SHOWN_WHOLE else f"{rate:.2g}"
+    if run.is_final:
+        return [f"{done} rows in {seconds:.2f} s, {fast} a second"], {"pace": pace}
+    if not total:
+        return [f"{done} done, {fast} rows a second"], {"pace": pace}
+    pace["seconds_left"] = round((total - done) / rate, 1)
+    return [f"{done}{known} done, {fast} rows a second, about {pace['seconds_left']:.0f} s left"], {"pace": pace}
+
+
+def _selected(counted: RunSelection) -> list[str]:
+    """Where the rows went that matched and were not taken; nothing where all were."""
+    left = {
+        "left out by the sampling rate": counted.sampled_out,
+        "that no evaluator's own filter takes": counted.filtered_out,
+        "labelled already": counted.labelled,
+    }
+    parts = [f"{number} {what}" for what, number in left.items() if number]
+    if counted.capped:
+        parts.append("older ones not looked at, as the run had its fill")
+    return [f"Of {counted.matched} rows that match, {counted.chosen} chosen; {', '.join(parts)}"] if parts else []
+
+
+async def _next(here: Session, run: TaskRun, cause: RunCause | None) -> tuple[str, dict[str, Any]]:
+    """What to do now, in words and where it is one call as data."""
+    if run.is_final and not run.num_successes and cause is not None:
+        step = await step_after(here, run, cause)
+        if step is not None:
+            return f"Nothing was scored. Next: {step}", {"next": step.as_dict()}
+    return _usual(run), {}
+
+
+def _usual(run: TaskRun) -> str:
     if not run.is_final:
         return f"Still running. Next: wait_for_run(run={run.id!r}) again."
     if not run.num_successes:

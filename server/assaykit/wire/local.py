@@ -1,10 +1,11 @@
 """The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import Name, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.evaluators import CreateVersionRequest, Granularity
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
@@ -36,11 +37,62 @@ class JudgedRows(ReplyBody):
 
 
 class RunOutcome(ReplyBody):
-    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example."""
+    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example.
+
+    `code` is the sort of cause in a word: `no_input`, `auth`, `bad_model`, `off_choice`, ...
+    """
 
     reason: str
     rows: int
     example: str | None = None
+    code: str | None = None
+
+
+class RunSelection(ReplyBody):
+    """How a run came to its rows. The four numbers after `matched` add up to it.
+
+    `matched` passed the task's filter; of these the sample left some out, no evaluator's own filter took some, and
+    some had every verdict already. A run that is capped had its fill at `chosen` and looked at no more.
+    """
+
+    matched: int = 0
+    sampled_out: int = 0
+    filtered_out: int = 0
+    labelled: int = 0
+    chosen: int = 0
+    capped: bool = False
+
+
+Nothing = Literal["no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "key", "model", "errors"]
+"""Why a run scored nothing. The first five are found before a row is scored, the others when all have failed."""
+
+
+class RunCause(ReplyBody):
+    """The first true cause of a run that scored nothing; `message` says it in words, with what the run saw.
+
+    `rows` is how many there were without the task's filter, and `conditions` are those of an AND that match none by
+    themselves. `oldest` and `newest` are when the first and last span of the project started. For `no_value`:
+    `column`, which the evaluator's `variable` is read from, and up to three columns near it that rows have.
+    """
+
+    code: Nothing
+    message: str
+    rows: int | None = None
+    conditions: list[str] = []
+    oldest: Timestamp | None = None
+    newest: Timestamp | None = None
+    variable: str | None = None
+    column: str | None = None
+    near: list[str] = []
+
+
+class RunTokens(ReplyBody):
+    """What a run's verdicts cost. Only those that still stand can be counted; `replaced` are gone since."""
+
+    prompt: int
+    completion: int
+    verdicts: int
+    replaced: int = 0
 
 
 class RunReport(ReplyBody):
@@ -50,6 +102,40 @@ class RunReport(ReplyBody):
     total: int | None = None
     errors: list[RunOutcome] = []
     skipped: list[RunOutcome] = []
+    selection: RunSelection | None = None
+    cause: RunCause | None = None
+    tokens: RunTokens | None = None
+
+
+RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
+
+
+class RunRow(ReplyBody):
+    """What became of one row and evaluator. The target is a span, an experiment run, or an example to answer.
+
+    `score` is there while the run's own verdict stands; `reason` is why there is none.
+    """
+
+    target_id: str
+    evaluator: str | None = None
+    state: RowState
+    label: str | None = None
+    score: float | None = None
+    reason: str | None = None
+
+
+class RunRowPage(Page[RunRow]):
+    """Every row of a run, newest first. On AX: the run's log page.
+
+    Source: `GET /x/task-runs/{run_id}/rows`; `limit` at most 500, `state` picks the rows of one.
+    """
+
+    run_rows: list[RunRow] = []
+
+    @property
+    def rows(self) -> Sequence[RunRow]:
+        """The rows of this page."""
+        return self.run_rows
 
 
 Worker = Literal["this", "another", "nobody"]

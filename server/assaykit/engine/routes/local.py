@@ -2,6 +2,7 @@
 
 import json
 from itertools import chain
+from typing import get_args
 
 import anyio
 import sqlalchemy as sa
@@ -10,13 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
-from assaykit.engine.requests import answer, body, engine
-from assaykit.engine.store import evaluators, logged, projects, runs, schedules, spans
+from assaykit.engine.requests import answer, body, engine, page
+from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
+from assaykit.engine.store import evaluators, logged, projects, run_reports, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.span_updates import Said
+from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.engine.store.verdicts import VERDICT_FIELDS
-from assaykit.errors import Unsupported
+from assaykit.errors import Invalid, Unsupported
 from assaykit.judge.score import check, score
 from assaykit.judge.verdicts import Verdict
 from assaykit.wire.evaluators import (
@@ -31,11 +34,16 @@ from assaykit.wire.local import (
     JudgeRowsRequest,
     LogEvaluationsRequest,
     LoggedEvaluations,
+    RowState,
     StoreStatus,
 )
+from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
 """Below the client's own deadline, so that the rows that were judged in time are answered."""
+
+ROWS_PER_PAGE = 500
+_FOREVER = 2**63 - 1
 
 
 UNMATCHED_SHOWN = 10
@@ -65,7 +73,38 @@ async def judge_rows(request: Request) -> Response:
 
 async def report_run(request: Request) -> Response:
     """`GET /x/task-runs/{run_id}/report`: a run's outcomes by label and cause. On AX: the run's log page."""
-    return answer(await engine(request).database.read(runs.report, request.path_params["run_id"]))
+    return answer(await engine(request).database.read(run_reports.report, request.path_params["run_id"]))
+
+
+async def list_run_rows(request: Request) -> Response:
+    """`GET /x/task-runs/{run_id}/rows`: what became of each row, newest first. On AX: the run's log page."""
+    at = page(request, most=ROWS_PER_PAGE)
+    asked = request.query_params.get("state")
+    state = next((one for one in get_args(RowState) if asked is not None and asked.upper() == one), None)
+    if asked is not None and state is None:
+        raise Malformed(f"state must be {', '.join(get_args(RowState))}, not {asked[:20]!r}.")
+    return answer(await engine(request).database.read(run_reports.page, request.path_params["run_id"], state, at))
+
+
+async def list_run_spans(request: Request) -> Response:
+    """`POST /x/task-runs/{run_id}/spans`: the spans that a run selected. On AX: a filter on its evaluator's label.
+
+    It takes what `POST /v2/spans` takes; without a start or an end they are not bounded there.
+    """
+    wanted = await body(request, ListSpansRequest)
+    at = page(request, most=SPANS_PER_PAGE)
+    bounds = nanoseconds(wanted.start_time), nanoseconds(wanted.end_time)
+    window = spans.Window(
+        earlier(0, _FOREVER) if bounds[0] is None else bounds[0], _FOREVER if bounds[1] is None else bounds[1] + 999
+    )
+
+    def read(connection: sa.Connection, run_id: str) -> SpanPage:
+        task = runs.task_of(connection, run_id)
+        if task.project_id != wanted.project_id:
+            raise Invalid(f"The run reads nothing of project {wanted.project_id!r}.", "Ask for its own project.")
+        return spans.page(connection, wanted.project_id, window, wanted.filter, shape_of(wanted), at, run_id)
+
+    return answer(await engine(request).database.read(read, request.path_params["run_id"]))
 
 
 async def show_schedule(request: Request) -> Response:
@@ -146,6 +185,8 @@ routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/task-runs/{run_id}/report", report_run),
+    Route("/x/task-runs/{run_id}/rows", list_run_rows),
+    Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),
     Route("/x/tasks/{task_id}/schedule", show_schedule),
     Route("/x/status", show_status),
 ]

@@ -21,16 +21,8 @@ DELETE_WINDOW = timedelta(days=2 * 365)
 async def list_spans(request: Request) -> Response:
     """`POST /v2/spans`: one page of spans, newest start first; the last week unless a window is given."""
     wanted = await body(request, ListSpansRequest)
-    if wanted.included_columns and wanted.excluded_columns:
-        raise Invalid("included_columns and excluded_columns exclude each other.", "Give one of them.")
-    if wanted.filter is not None and not wanted.filter.strip():
-        raise Malformed("The filter is blank.", "Leave it out to list every span.")
+    shape = shape_of(wanted)
     here = engine(request)
-    shape = spans.Shape(
-        frozenset(wanted.included_columns) if wanted.included_columns else None,
-        frozenset(wanted.excluded_columns or ()),
-        wanted.truncate_string_length,
-    )
     at = page(request, most=SPANS_PER_PAGE)
     return answer(
         await here.database.read(
@@ -41,6 +33,24 @@ async def list_spans(request: Request) -> Response:
             shape,
             at,
         )
+    )
+
+
+def shape_of(wanted: ListSpansRequest) -> spans.Shape:
+    """Which columns of the spans are answered.
+
+    Raises:
+        Invalid: some are included and some excluded.
+        Malformed: the filter is blank.
+    """
+    if wanted.included_columns and wanted.excluded_columns:
+        raise Invalid("included_columns and excluded_columns exclude each other.", "Give one of them.")
+    if wanted.filter is not None and not wanted.filter.strip():
+        raise Malformed("The filter is blank.", "Leave it out to list every span.")
+    return spans.Shape(
+        frozenset(wanted.included_columns) if wanted.included_columns else None,
+        frozenset(wanted.excluded_columns or ()),
+        wanted.truncate_string_length,
     )
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from assaykit.engine.store import runs
+from assaykit.engine.store import run_reports, runs
 from assaykit.wire.runs import RunStatus
 
 
@@ -11,7 +11,7 @@ def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tupl
     number = runs.counts(connection, run_id)
     if number.get("SCORED"):
         return "COMPLETED", None
-    report = runs.report(connection, run_id)
+    report = run_reports.report(connection, run_id)
     if report.errors:
         return "FAILED", f"No row was {done}. Most common cause: {report.errors[0].reason}"
     first = report.skipped[0].reason if report.skipped else "no reason given"

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
+from assaykit.engine.runs import causes
 from assaykit.engine.runs.endings import ending
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.scoring import Scoring
@@ -120,16 +121,20 @@ class Executor:
         if await self._database.read(generations.makes_experiment, run_id):
             return await self._run_experiment(run_id)
         selection = await self._database.read(select, run_id)
-        if not await self._database.write(runs.start, run_id, selection.items, self._clock):
+        cause = None if selection.items else await self._database.read(causes.of_selection, run_id, selection)
+        if not await self._database.write(causes.start, run_id, selection, cause, self._clock):
             return "CANCELLED", None
-        if not selection.items:
-            return "CANCELLED", selection.reason
+        if cause is not None:
+            return "CANCELLED", cause.message
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
         scoring = Scoring(self._database, self._clock, run_id, selection, models, self._models.rows_at_once)
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken
-        return await self._database.read(ending, run_id)
+        status, reason = await self._database.read(ending, run_id)
+        if status == "COMPLETED" and reason is not None:
+            reason = await self._database.write(causes.unread, run_id, selection, reason)
+        return status, reason
 
     async def _run_experiment(self, run_id: str) -> tuple[RunStatus, str | None]:
         status, reason = await generate(self._database, self._clock, self._models, run_id)

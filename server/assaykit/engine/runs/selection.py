@@ -5,6 +5,7 @@ already is dropped, and of the rest the newest are taken up to the cap. A row is
 where the evaluators judge those, a whole trace or session.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from assaykit.judge.columns import as_text, resolve, span_row
 from assaykit.judge.score import variables
 from assaykit.judge.units import NOUNS, Reading
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task, TaskEvaluator
 
@@ -61,13 +63,13 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The work of a run. `reason` says why there is none; `scopes` maps a target id to where its verdict lives."""
+    """The work of a run, and how it was come to; `scopes` maps a target id to where its verdict lives."""
 
     level: verdicts.Level
     scorers: Sequence[Scorer]
     items: Sequence[Item]
     scopes: Mapping[str, str]
-    reason: str | None = None
+    counted: RunSelection
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
@@ -216,13 +218,12 @@ def _choose(
     most = request.max_spans or DEFAULT_MAX_SPANS
     items: list[Item] = []
     scopes: dict[str, str] = {}
-    matched = sampled = allowed = 0
+    tally = Counter[str]()
     for candidate in candidates:
-        matched += 1
+        tally["matched"] += 1
         if not taken(candidate.target_id, rate):
+            tally["sampled_out"] += 1
             continue
-        sampled += 1
-        allowed += any(candidate.allowed)
         wanted = [
             Item(len(scopes), candidate.target_id, scorer.evaluator_id)
             for scorer, may, done in zip(scorers, candidate.allowed, candidate.labelled, strict=True)
@@ -231,28 +232,9 @@ def _choose(
         if wanted:
             items.extend(wanted)
             scopes[candidate.target_id] = candidate.scope_id
+        else:
+            tally["labelled" if any(candidate.allowed) else "filtered_out"] += 1
         if len(scopes) == most:
             break
-    reason = None if items else _nothing_to_do(level, matched, sampled, allowed)
-    return Selection(level, scorers, items, scopes, reason)
-
-
-def _nothing_to_do(level: verdicts.Level, matched: int, sampled: int, allowed: int) -> str:
-    if matched == 0 and level == "RUN":
-        return "No data to score: no run of the experiments matches the task's filter. Widen it."
-    if matched == 0 and level == "SESSION":
-        return (
-            "No data to score: nothing in the window that matches the task's filters has attributes.session.id. "
-            "Widen the window or the filters, or send spans with session.id."
-        )
-    if matched == 0:
-        return "No data to score: nothing in the window matches the task's filter. Widen the window or the filter."
-    rows = "rows" if level in {"SPAN", "RUN"} else f"{NOUNS[level]}s"
-    if sampled == 0:
-        return f"No data to score: the sampling rate takes none of the {matched} matching {rows}. Raise it."
-    if allowed == 0:
-        return f"No data to score: no evaluator's own filter matches any of the {sampled} {rows}. Widen it."
-    return (
-        f"All {allowed} matching {rows} are labelled by these evaluators already. "
-        "Trigger again with override_evaluations=true to score them anew."
-    )
+    counted = RunSelection(chosen=len(scopes), capped=len(scopes) == most, **tally)
+    return Selection(level, scorers, items, scopes, counted)

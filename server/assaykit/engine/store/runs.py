@@ -1,7 +1,7 @@
 """Task runs and their items in the store. Every count of a run comes from its items."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.errors import Invalid, NotFound
 from assaykit.wire.bodies import RequestBody
-from assaykit.wire.local import RunOutcome, RunReport
+from assaykit.wire.local import RowState
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task
 
@@ -39,10 +39,8 @@ _GOES_ON = " The task goes on with spans that arrive later; only a run that is t
 _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
 """Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
 
-_CAUSES = 50
-"""Causes of one kind in a report: each row may fail in words of its own."""
-
-ItemState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
+KEPT = "report"
+"""Where in a run's stored request its report keeps what only its selection knew; see `run_reports`."""
 
 
 class Item(NamedTuple):
@@ -57,7 +55,7 @@ class Outcome(NamedTuple):
     """What became of an item."""
 
     item: Item
-    state: ItemState
+    state: RowState
     label: str | None = None
     reason: str | None = None
     detail: str | None = None
@@ -171,7 +169,8 @@ def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvalua
         window = Arrivals(row.after_n, row.up_to_n)
     elif row.data_start_ns is not None:
         window = Window(row.data_start_ns, row.data_end_ns)
-    return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(row.request), window
+    asked = {key: value for key, value in row.request.items() if key != KEPT}
+    return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(asked), window
 
 
 def start(connection: sa.Connection, run_id: str, items: Iterable[Item], clock: Clock) -> bool:
@@ -312,44 +311,6 @@ def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, M
     for run_id, state, number in connection.execute(query):
         found[run_id][state] = number
     return found
-
-
-def report(connection: sa.Connection, run_id: str) -> RunReport:
-    """A run's outcomes by label and by cause, each cause with one example; the commonest causes only.
-
-    Raises:
-        NotFound: no such run.
-    """
-    _row(connection, run_id)
-    c = run_items.c
-    labels: dict[str, dict[str, int]] = {}
-    scored = sa.select(c.evaluator_id, c.label, sa.func.count())
-    # Rows without an evaluator are examples that an experiment was run on.
-    scored = scored.where(c.run_id == run_id, c.state == "SCORED", c.evaluator_id != "")
-    for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
-        labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
-    return RunReport(
-        labels=labels,
-        total=sum(counts(connection, run_id).values()),
-        errors=_causes(connection, run_id, "FAILED"),
-        skipped=_causes(connection, run_id, "SKIPPED"),
-    )
-
-
-def _causes(connection: sa.Connection, run_id: str, state: ItemState) -> list[RunOutcome]:
-    c = run_items.c
-    why = sa.func.coalesce(c.detail, c.reason)
-    query = (
-        sa.select(why, sa.func.count(), sa.func.min(c.target_id))
-        .where(c.run_id == run_id, c.state == state)
-        .group_by(why)
-        .order_by(sa.func.count().desc(), why)
-        .limit(_CAUSES)
-    )
-    return [
-        RunOutcome(reason=reason or "no reason given", rows=number, example=example)
-        for reason, number, example in connection.execute(query)
-    ]
 
 
 def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest) -> None:

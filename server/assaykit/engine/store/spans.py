@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from assaykit.engine.store import annotations, projects, verdicts
 from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
 from assaykit.engine.store.span_filters import of_project, where
-from assaykit.engine.store.tables import spans
+from assaykit.engine.store.tables import run_items, spans
 from assaykit.engine.store.times import moment
 from assaykit.filters.fields import span_tree
 from assaykit.wire.bodies import Pagination
@@ -79,8 +79,9 @@ def page(
     filter_text: str | None,
     shape: Shape,
     at: Slice,
+    run_id: str | None = None,
 ) -> SpanPage:
-    """One page of a project's spans with their verdicts, newest start first.
+    """One page of a project's spans with their verdicts, newest start first; with a run those that it selected.
 
     Raises:
         NotFound: no such project.
@@ -88,6 +89,11 @@ def page(
     """
     projects.get(connection, project_id)
     query = sa.select(spans).where(_chosen(project_id, window, filter_text))
+    if run_id is not None:
+        selected = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)
+        # A run over traces or sessions has the ids of these.
+        own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
+        query = query.where(sa.or_(*(column.in_(selected) for column in own)))
     if at.cursor is not None:
         last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
         query = query.where(sa.tuple_(spans.c.start_ns, spans.c.n) < last)
@@ -174,6 +180,21 @@ def delete(connection: sa.Connection, project_id: str, window: Window, span_ids:
 def count(connection: sa.Connection) -> int:
     """How many spans the store holds."""
     return connection.execute(sa.select(sa.func.count()).select_from(spans)).scalar_one()
+
+
+def count_matching(
+    connection: sa.Connection, project_id: str, window: Window | Arrivals, filter_text: str | None = None
+) -> int:
+    """How many spans a filter takes."""
+    query = sa.select(sa.func.count()).select_from(spans).where(_chosen(project_id, window, filter_text))
+    return connection.execute(query).scalar_one()
+
+
+def bounds(connection: sa.Connection, project_id: str) -> Window | None:
+    """When the oldest and the newest span of a project started; None when it has none."""
+    ends = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
+    oldest, newest = connection.execute(ends.where(spans.c.project_id == project_id)).one()
+    return None if oldest is None else Window(oldest, newest)
 
 
 def last(connection: sa.Connection) -> int:

@@ -283,7 +283,8 @@ task_runs = _noun(
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
-"""`request` is the trigger body; `owner` names the engine that executes the run, `heartbeat_ns` when it last did.
+"""`request` is the trigger body, and under `report` what the run's selection found; `owner` names the engine that
+executes the run, `heartbeat_ns` when it last did.
 `experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
 and not above `up_to_n`; other runs have neither."""
 

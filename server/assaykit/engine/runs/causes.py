@@ -1,0 +1,152 @@
+"""Why a run has scored nothing: the first true cause, as it was when the run looked."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.runs.selection import Row, Selection, rows
+from assaykit.engine.runs.units import UNITS_PER_READ
+from assaykit.engine.store import experiments, run_reports, runs, spans
+from assaykit.engine.store.spans import Arrivals, Window
+from assaykit.engine.store.times import moment
+from assaykit.engine.store.verdicts import Level
+from assaykit.errors import quote
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.parse import parse
+from assaykit.filters.text import conditions
+from assaykit.judge.units import NOUNS, UNITS
+from assaykit.judge.unread import unread as find_unread
+from assaykit.judge.unread import unread_units
+from assaykit.wire.bodies import rfc3339
+from assaykit.wire.local import RunCause
+from assaykit.wire.runs import TriggerEvaluationRequest
+from assaykit.wire.tasks import Task
+
+CONDITIONS_TRIED = 8
+SAMPLE = 50
+"""Rows that a mapping is tried on when all were skipped."""
+
+
+def start(connection: sa.Connection, run_id: str, selection: Selection, cause: RunCause | None, clock: Clock) -> bool:
+    """Begin a run with what was selected; False when it was cancelled before."""
+    if not runs.start(connection, run_id, selection.items, clock):
+        return False
+    run_reports.keep(connection, run_id, selection=selection.counted, cause=cause)
+    return True
+
+
+def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -> RunCause:
+    """Why a selection is empty."""
+    counted = selection.counted
+    task, request, window = runs.details(connection, run_id)
+    if counted.matched == 0:
+        if window is None:
+            return _without_runs(connection, task, request)
+        return _without_spans(connection, task, window, selection.level)
+    things = f"{NOUNS[selection.level]}s" if selection.level in UNITS else "rows"
+    sampled = counted.matched - counted.sampled_out
+    if sampled == 0:
+        text = f"No data to score: the sampling rate takes none of the {counted.matched} matching {things}. Raise it."
+        return RunCause(code="sampling", message=text)
+    if counted.labelled == 0:
+        text = f"No data to score: no evaluator's own filter matches any of the {sampled} {things}. Widen it."
+        return RunCause(code="own_filter", message=text)
+    text = (
+        f"All {counted.labelled} matching {things} are labelled by these evaluators already. "
+        "Trigger again with override_evaluations=true to score them anew."
+    )
+    return RunCause(code="labelled", message=text)
+
+
+def unread(connection: sa.Connection, run_id: str, selection: Selection, reason: str) -> str:
+    """Why every row was skipped: `reason`, with the column that has no value and what the rows have instead."""
+    most = UNITS_PER_READ if selection.level in UNITS else SAMPLE
+    targets = list(dict.fromkeys(item.target_id for item in selection.items))[:most]
+    sample: Sequence[Row] = list(rows(connection, selection, targets).values())
+    for scorer in selection.scorers:
+        if selection.level in UNITS:
+            found = unread_units(scorer.readings, [row.get(scorer.evaluator_id, {}) for row in sample])
+        else:
+            found = find_unread(scorer.config, scorer.column_mappings, sample)
+        if found is not None:
+            column = f" {scorer.column!r} reads {found.variable!r} from column {quote(found.column)!r}, which is empty."
+            listed = ", ".join(repr(quote(one)) for one in found.near)
+            message = f"{reason}{column}{f' Near columns that rows have: {listed}.' if listed else ''}"
+            cause = RunCause(
+                code="no_value", message=message, variable=found.variable, column=found.column, near=found.near
+            )
+            run_reports.keep(connection, run_id, cause=cause)
+            return message
+    return reason
+
+
+def _without_spans(connection: sa.Connection, task: Task, window: Window | Arrivals, level: Level) -> RunCause:
+    project = task.project_id or ""
+    number = spans.count_matching(connection, project, window)
+    if number and (task.query_filters is not None or (level == "SESSION" and task.query_filter is None)):
+        return _without_units(task, number, level)
+    if number:
+        return _filtered(
+            task, number, "spans in the window", lambda text: spans.count_matching(connection, project, window, text)
+        )
+    ends = spans.bounds(connection, project)
+    if ends is None:
+        text = "No data to score: the project has no span. Send spans to it, then trigger again."
+        return RunCause(code="no_rows", message=text, rows=0)
+    oldest, newest = moment(ends.start_ns), moment(ends.end_ns)
+    text = (
+        f"No data to score: no span started in the window{_bounds(window)}. The project's spans started from "
+        f"{_seconds(ends.start_ns)} to {_seconds(ends.end_ns)}. Widen the window."
+    )
+    return RunCause(code="no_rows", message=text, rows=0, oldest=oldest, newest=newest)
+
+
+def _without_units(task: Task, number: int, level: Level) -> RunCause:
+    """There are spans in the window, and they make no unit that is meant."""
+    if task.query_filters is None:
+        text = f"No data to score: none of the {number} spans in the window has attributes.session.id."
+        return RunCause(code="no_rows", message=f"{text} Send spans with session.id, or score traces.", rows=number)
+    noun = NOUNS[level]
+    text = f"No data to score: no {noun} of the {number} spans in the window matches the task's filters."
+    return RunCause(code="filter", message=f"{text} Widen them.", rows=number)
+
+
+def _without_runs(connection: sa.Connection, task: Task, request: TriggerEvaluationRequest) -> RunCause:
+    chosen = dict.fromkeys(request.experiment_ids or task.experiment_ids or ())
+    found = [row for one in chosen for row in experiments.full_rows(connection, one)]
+    if not found:
+        text = "No data to score: the experiments have no run. Upload rows to them, or name other experiments."
+        return RunCause(code="no_rows", message=text, rows=0)
+    return _filtered(task, len(found), "runs of the experiments", lambda text: _count(found, text))
+
+
+def _count(found: Iterable[Row], text: str) -> int:
+    tree = row_tree(text)
+    return sum(matches(tree, row.get) for row in found)
+
+
+def _filtered(task: Task, number: int, what: str, count: Callable[[str], int]) -> RunCause:
+    """The task's filter takes none of the rows that are there; a condition may be to blame alone."""
+    text = task.query_filter or ""
+    parts = conditions(parse(text)) if text else []
+    alone = [part for part in parts[:CONDITIONS_TRIED] if count(part) == 0]
+    said = f"No data to score: none of the {number} {what} matches the task's filter {quote(text)!r}."
+    if alone:
+        verb = "matches" if len(alone) == 1 else "match"
+        said += f" {' and '.join(repr(quote(part)) for part in alone)} {verb} none by itself."
+    elif parts and len(parts) <= CONDITIONS_TRIED:
+        said += " Each of its conditions matches some, but no row has all."
+    return RunCause(code="filter", message=f"{said} Widen the filter.", rows=number, conditions=alone)
+
+
+def _bounds(window: Window | Arrivals) -> str:
+    if isinstance(window, Arrivals):
+        return ""
+    return f", {_seconds(window.start_ns)} to {_seconds(window.end_ns)}"
+
+
+def _seconds(ns: int) -> str:
+    found = moment(ns)
+    return "the beginning" if found is None else rfc3339(found.replace(microsecond=0))

@@ -1,0 +1,65 @@
+"""Writing a filter: tree to text. What is written reads as the same tree."""
+
+import re
+from typing import Final
+
+from assaykit.filters.tree import And, Between, Compare, Contains, In, IsNull, Leaf, Like, Node, Not, Or, Value
+
+_BARE: Final = re.compile(r"[^\W\d]\w*(?:-\w+)*(?:\.\w+(?:-\w+)*)*")
+_WORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAINS", "IS", "NULL", "TRUE", "FALSE"})
+
+
+def written(node: Node) -> str:
+    """The filter as text; parts of AND, OR and NOT stand in parentheses unless they are conditions."""
+    match node:
+        case And(items):
+            return " AND ".join(_part(item) for item in items)
+        case Or(items):
+            return " OR ".join(_part(item) for item in items)
+        case Not(IsNull(field)):
+            return f"{_field(field)} IS NOT NULL"
+        case Not(item):
+            return f"NOT {_part(item)}"
+        case _:
+            return f"{_field(node.field)} {_asked(node)}"
+
+
+def _asked(leaf: Leaf) -> str:
+    """What a condition asks of its field."""
+    match leaf:
+        case Compare(_, operator, value):
+            text = f"{operator} {_literal(value)}"
+        case In(_, values):
+            text = f"IN ({', '.join(_literal(value) for value in values)})"
+        case Between(_, low, high):
+            text = f"BETWEEN {_literal(low)} AND {_literal(high)}"
+        case Contains(_, wanted):
+            text = f"CONTAINS {_literal(wanted)}"
+        case Like(_, pattern):
+            text = f"LIKE {_literal(pattern)}"
+        case IsNull():
+            text = "IS NULL"
+    return text
+
+
+def conditions(node: Node) -> list[str]:
+    """The parts of an AND, each as text; none of anything else."""
+    return [written(item) for item in node.items] if isinstance(node, And) else []
+
+
+def _part(node: Node) -> str:
+    return f"({written(node)})" if isinstance(node, (And, Or, Not)) else written(node)
+
+
+def _field(field: str) -> str:
+    if _BARE.fullmatch(field) and field.upper() not in _WORDS:
+        return field
+    return '"' + field.replace('"', '""') + '"'
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value)
