@@ -3,7 +3,7 @@
 A plan counts the rows that each evaluator would score, and resolves every variable's mapping on a sample of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.score import variables
 from assaykit.windows import Period
 from assaykit.wire.datasets import ExamplePage
-from assaykit.wire.evaluators import EvaluatorWithVersion, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
+from assaykit.wire.tasks import TaskQueryFilters
 
 SAMPLE = 50
 """Rows that mappings are tried on."""
@@ -55,6 +56,13 @@ class Wanted:
     evaluator: EvaluatorWithVersion
     query_filter: str | None = None
     column_mappings: Mapping[str, str] | None = None
+    query_ids: Mapping[str, Sequence[str]] | None = None
+    """Of a task with lettered filters: those whose spans each variable reads."""
+
+    @property
+    def granularity(self) -> Granularity:
+        """What it judges."""
+        return self.config.data_granularity or "SPAN"
 
     @property
     def config(self) -> TemplateConfig | ManagedCodeConfig:
@@ -81,11 +89,12 @@ class Variable:
     filled: int
     tried: int
     constant: bool
+    things: str = "rows"
 
     def as_text(self) -> str:
         """`input <- attributes.input.value (50 of 50 rows)`."""
-        note = ", the same value on every row" if self.constant else ""
-        return f"{self.name} <- {self.path} ({self.filled} of {self.tried} rows{note})"
+        note = ", the same value on every one" if self.constant else ""
+        return f"{self.name} <- {self.path} ({self.filled} of {self.tried} {self.things}{note})"
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,11 @@ class Share:
         for variable in self.variables:
             if variable.filled < variable.tried:
                 empty = variable.tried - variable.filled
-                found.append(f"{variable.name}: {empty} of {variable.tried} sampled rows have no {variable.path}")
+                found.append(
+                    f"{variable.name}: {empty} of {variable.tried} sampled {variable.things} have no {variable.path}"
+                )
             if variable.constant:
-                found.append(f"{variable.name}: {variable.path} is the same on every sampled row")
+                found.append(f"{variable.name}: {variable.path} is the same on every sampled {variable.things[:-1]}")
         return found
 
 
@@ -132,13 +143,19 @@ class Share:
 class Plan:
     """What would happen. `existing` says how many rows there are without any filter, up to one sample.
 
-    `unit` is what a row is: a span or an experiment run.
+    `unit` is what a row is: a span, a trace, a session or an experiment run. `remarks` say what else is to be known.
     """
 
     shares: Sequence[Share]
     existing: int
     capped: bool
     unit: str
+    remarks: Sequence[str] = ()
+
+    @property
+    def things(self) -> str:
+        """What rows are called."""
+        return f"{self.unit}s" if self.unit in {"trace", "session"} else "rows"
 
     @property
     def matched(self) -> int:
@@ -154,11 +171,11 @@ class Plan:
         found: list[str] = []
         for share in self.shares:
             done = f", {share.labelled} labelled already" if share.labelled else ""
-            found.append(f"{share.name}: {share.matched} rows match{done}, {share.calls} to score")
+            found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score")
             found += [f"  {variable.as_text()}" for variable in share.variables]
         if self.capped:
-            found.append("More rows match than one run takes (max_spans); the newest are taken.")
-        return found
+            found.append(f"More {self.things} match than one run takes (max_spans); the newest are taken.")
+        return [*found, *self.remarks]
 
 
 @dataclass(frozen=True)
@@ -171,6 +188,8 @@ class SpanQuery:
     sampling_rate: float = 1.0
     max_spans: int = 10_000
     override: bool = False
+    filters: TaskQueryFilters | None = None
+    """Instead of `query_filter`, where a task has lettered ones."""
 
 
 async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
@@ -182,7 +201,7 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
     shares: list[Share] = []
     capped = False
     for one in wanted:
-        text = _both(query.query_filter, one.query_filter, _own_filter(one))
+        text = both(query.query_filter, one.query_filter, own_filter(one))
         counted = await _count(api, query, text, one.config.name)
         sample = [span_row(span) for span in await _sample(api, query, text)]
         done = 0 if query.override else counted.labelled
@@ -194,7 +213,7 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
                 counted.matched,
                 counted.labelled,
                 calls,
-                _try_mappings(one, sample),
+                try_mappings(one, sample),
             )
         )
         capped = capped or counted.capped
@@ -219,7 +238,7 @@ async def plan_experiments(
     every = await experiment_rows(api, dataset_id, experiment_ids)
     shares: list[Share] = []
     for one in wanted:
-        text = _both(query_filter, one.query_filter, _own_filter(one))
+        text = both(query_filter, one.query_filter, own_filter(one))
         tree = None if text is None else row_tree(text)
         taken = every if tree is None else [row for row in every if matches(tree, row.get)]
         labelled = sum(f"eval.{one.config.name}.label" in row for row in taken)
@@ -230,7 +249,7 @@ async def plan_experiments(
                 len(taken),
                 labelled,
                 len(taken) - (0 if override else labelled),
-                _try_mappings(one, taken[:SAMPLE]),
+                try_mappings(one, taken[:SAMPLE]),
             )
         )
     return Plan(shares, len(every), capped=False, unit="experiment run")
@@ -265,13 +284,13 @@ async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Ro
     return [span_row(span) for span in (await _sample(api, query, query.query_filter))[:most]]
 
 
-def mappings_for(wanted: Wanted, sample: Sequence[Row]) -> dict[str, str]:
+def mappings_for(wanted: Wanted, sample: "Sequence[Row] | Sample") -> dict[str, str]:
     """The mapping of each variable as a task would have it.
 
     Raises:
         Invalid: one resolves on no row of the sample.
     """
-    return {variable.name: variable.path for variable in _try_mappings(wanted, sample)}
+    return {variable.name: variable.path for variable in try_mappings(wanted, sample)}
 
 
 @dataclass(frozen=True)
@@ -307,18 +326,39 @@ def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None
     )
 
 
-def _both(*filters: str | None) -> str | None:
+def both(*filters: str | None) -> str | None:
+    """One filter that asks for all of these; None where there are none."""
     # A blank filter is not left out here: the backend refuses it.
     given = [text for text in filters if text is not None]
     return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
 
 
-def _own_filter(wanted: Wanted) -> str | None:
+def own_filter(wanted: Wanted) -> str | None:
+    """The filter that a code evaluator itself has."""
     config = wanted.config
     return config.query_filter if isinstance(config, ManagedCodeConfig) else None
 
 
-def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
+@dataclass(frozen=True)
+class Sample:
+    """Things that mappings are tried on, other than rows: how many, their text by place, variable and path.
+
+    `rows` are the rows that they are made of.
+    """
+
+    size: int
+    read: Callable[[int, str, str], str | None]
+    rows: Sequence[Row]
+    things: str
+
+
+def try_mappings(wanted: Wanted, sample: Sequence[Row] | Sample) -> list[Variable]:
+    """Each variable on a sample, at the path given or found.
+
+    Raises:
+        Invalid: one resolves nowhere, or a mapping names no variable.
+    """
+    tried_on = sample if isinstance(sample, Sample) else _of_rows(sample)
     given = dict(wanted.column_mappings or {})
     names = variables(wanted.config)
     if unknown := sorted(given.keys() - set(names)):
@@ -326,16 +366,20 @@ def _try_mappings(wanted: Wanted, sample: Sequence[Row]) -> list[Variable]:
             f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
             "Correct column_mappings.",
         )
-    tried = [try_path(name, given.get(name) or _usual_path(name, sample), sample) for name in names]
-    if sample and (empty := [variable for variable in tried if variable.filled == 0]):
+    tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
+    if tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
-        there = ", ".join(sorted(columns(sample), key=_is_ours)[:PATHS_SHOWN])
+        there = ", ".join(sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN])
         raise Invalid(
-            f"{wanted.evaluator.name!r} finds no value on any of {len(sample)} rows for {missing}. "
+            f"{wanted.evaluator.name!r} finds no value on any of {tried_on.size} {tried_on.things} for {missing}. "
             f"Paths that exist: {there}.",
             "Map each variable with column_mappings={'variable': 'path'}.",
         )
     return tried
+
+
+def _of_rows(rows: Sequence[Row]) -> Sample:
+    return Sample(len(rows), lambda place, _, at: as_text(resolve(rows[place], at)), rows, "rows")
 
 
 def _is_ours(column: str) -> bool:
@@ -343,15 +387,22 @@ def _is_ours(column: str) -> bool:
     return column in OWN_COLUMNS
 
 
-def _usual_path(name: str, sample: Sequence[Row]) -> str:
+def _usual_path(name: str, sample: Sample) -> str:
+    def is_there(at: str) -> bool:
+        return any(sample.read(place, name, at) is not None for place in range(sample.size))
+
     usual = USUAL_PATHS.get(name)
-    if usual is not None and any(resolve(row, usual) is not None for row in sample):
+    if usual is not None and is_there(usual):
         return usual
-    return name if any(resolve(row, name) is not None for row in sample) else (usual or name)
+    return name if is_there(name) else (usual or name)
 
 
 def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
     """One variable's path on some rows."""
-    values = [value for row in sample if (value := as_text(resolve(row, at))) is not None]
+    return _tried(name, at, _of_rows(sample))
+
+
+def _tried(name: str, at: str, sample: Sample) -> Variable:
+    values = [value for place in range(sample.size) if (value := sample.read(place, name, at)) is not None]
     constant = len(values) > 1 and len(set(values)) == 1
-    return Variable(name, at, len(values), len(sample), constant)
+    return Variable(name, at, len(values), sample.size, constant, sample.things)

@@ -1,4 +1,4 @@
-"""Engine processes are killed or held up at random moments: every run is finished, and each row has exactly one result."""
+"""Engine processes are killed or held up at random moments; runs are finished, and each row has one result."""
 
 import random
 import re

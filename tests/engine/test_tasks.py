@@ -145,33 +145,12 @@ async def test_a_filter_that_cannot_be_read_is_a_422_wherever_it_stands(door: Do
             {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "evaluators": None},
             "upload its outputs",
         ),
-        ({"project_id": "p", "query_filters": {"filters": [{"id": "A", "filter": "x"}]}}, "Use query_filter"),
-        (
-            {
-                "project_id": "p",
-                "evaluators": [
-                    {
-                        "evaluator_id": "e",
-                        "query_mappings": [{"variable_name": "v", "query_ids": ["A"], "attribute_path": "x"}],
-                    }
-                ],
-            },
-            "column_mappings",
-        ),
     ],
 )
 async def test_a_kind_that_is_not_run_yet_is_a_501_that_says_what_to_do_instead(
     door: Door, changes: Body, instead: str
 ) -> None:
     assert instead in await door.refused(501, "POST", "/v2/tasks", json=task_body("e") | changes)
-
-
-@pytest.mark.parametrize("granularity", ["TRACE", "session"])
-async def test_an_evaluator_of_whole_traces_or_sessions_is_a_501(door: Door, granularity: str) -> None:
-    project, evaluator = await door.send(span(0)), await door.evaluator(data_granularity=granularity)
-    body = task_body(evaluator, project_id=project)
-    detail = await door.refused(501, "POST", "/v2/tasks", json=body)
-    assert f"a whole {granularity.lower()}" in detail
 
 
 async def test_the_type_is_taken_in_lower_case_and_answered_in_upper(door: Door) -> None:

@@ -116,22 +116,6 @@ async def test_the_type_follows_the_evaluators(settings: Settings, bot: None) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"granularity": "trace"}, "Scoring at trace granularity is not offered yet."),
-        ({"granularity": "session"}, "Scoring at session granularity is not offered yet."),
-    ],
-)
-async def test_what_is_not_offered_yet_says_what_to_do_instead(
-    kept_rules: Caller, arguments: dict[str, Any], said: str
-) -> None:
-    refusal = await kept_rules.refused("create_task", name="later", evaluators=["cites"], **arguments)
-    assert (refusal["code"], refusal["message"]) == ("unsupported", said)
-    assert refusal["next"]
-    assert await no_task(kept_rules)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
         ({"evaluators": ["site"]}, "No judge is named 'site'. Near: 'cites' ("),
         ({"evaluators": ["cites", "CITES"]}, "Evaluator 'cites' is named twice."),
         ({"evaluators": []}, "evaluators: list should have at least 1 item"),

@@ -33,9 +33,9 @@ def span_row(span: Span) -> dict[str, Any]:
     }
     row |= {ATTRIBUTES + key: value for key, value in span.attributes.items()}
     for verdict in span.evaluations:
-        row[f"eval.{verdict.name}.label"] = verdict.label
-        row[f"eval.{verdict.name}.score"] = verdict.score
-        row[f"eval.{verdict.name}.explanation"] = verdict.explanation
+        row[f"{verdict.column}.label"] = verdict.label
+        row[f"{verdict.column}.score"] = verdict.score
+        row[f"{verdict.column}.explanation"] = verdict.explanation
     for annotation in span.annotations:
         row[f"annotation.{annotation.name}.label"] = annotation.label
         row[f"annotation.{annotation.name}.score"] = annotation.score

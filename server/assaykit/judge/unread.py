@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from assaykit.judge.columns import ATTRIBUTES, Row, as_text, columns, resolve
 from assaykit.judge.score import Config, variables
+from assaykit.judge.units import Reading
 
 NEAR_COLUMNS = 3
 _ALIKE = 0.4
@@ -26,6 +27,14 @@ def unread(config: Config, mappings: Mapping[str, str], rows: Sequence[Row]) -> 
         column = mappings.get(variable, variable)
         if rows and all(as_text(resolve(row, column)) is None for row in rows):
             return Unread(variable, column, near(column, rows))
+    return None
+
+
+def unread_units(readings: Mapping[str, Reading], values: Sequence[Mapping[str, str | None]]) -> Unread | None:
+    """The same of traces or sessions, given what each variable reads and what it has read of each."""
+    for variable, reading in readings.items():
+        if values and all(texts.get(variable) is None for texts in values):
+            return Unread(variable, reading.path, [])
     return None
 
 

@@ -13,6 +13,7 @@ from assaykit.names import Named
 from assaykit.plans import SpanQuery, Wanted, sample_rows
 from assaykit.session import Session
 from assaykit.tools.evaluators import wanted_of
+from assaykit.tools.granularity import is_lettered
 from assaykit.tools.replies import one_line
 from assaykit.windows import Period, parse
 from assaykit.wire.bodies import rfc3339
@@ -125,14 +126,14 @@ def _window(start: datetime, end: datetime) -> str:
 async def derived(here: Session, run: TaskRun) -> RunCause | None:
     """The cause as the contract's own lists tell it now; None where they do not.
 
-    For a run over spans on a backend that gives no reason of its own.
+    For a run over single spans on a backend that gives no reason of its own.
     """
     if run.num_errors or run.num_successes or run.task_id is None:
         return None
     if run.data_start_time is None or run.data_end_time is None:
         return None
     task = await here.api.get(path("v2", "tasks", run.task_id), Task)
-    if task.project_id is None:
+    if task.project_id is None or is_lettered(task):
         return None
     period = Period(run.data_start_time, run.data_end_time)
     if run.num_skipped:

@@ -90,11 +90,14 @@ async def wanted_of(here: Session, task: Task) -> list[Wanted]:
     for entry in task.evaluators or []:
         at = path("v2", "evaluators", entry.evaluator_id)
         evaluator = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
-        found.append(Wanted(evaluator, entry.query_filter, entry.column_mappings))
+        mappings = entry.query_mappings or ()
+        mapped = {one.variable_name: one.attribute_path for one in mappings} or entry.column_mappings
+        ids = {one.variable_name: [name for name in one.query_ids if name is not None] for one in mappings}
+        found.append(Wanted(evaluator, entry.query_filter, mapped, ids))
     return found
 
 
-def entries(wanted: list[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
+def entries(wanted: Sequence[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
     """The evaluators as a task holds them, with the mappings that the plan found."""
     return [
         TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
@@ -121,6 +124,8 @@ def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> 
 
 _WAYS_TO_TRY = {
     "span": "Try the filter with search_spans.",
+    "trace": "Try the filter with search_spans.",
+    "session": "Try the filter with search_spans; spans of a session have attributes.session.id.",
     "experiment run": "A filter of experiments names columns of the runs or, as dataset.<column>, of the examples.",
 }
 

@@ -10,15 +10,19 @@ from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge import templates
 from assaykit.judge.columns import as_text, resolve
+from assaykit.judge.units import NOUNS
 from assaykit.plans import SpanQuery, Wanted, mappings_for, sample_rows
 from assaykit.recipes import Recipe, version_of
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import Filter, Here, Mappings, Project, SaveTo, Space, Window
+from assaykit.tools.granularity import evaluator_named
 from assaykit.tools.listing import plain, save
 from assaykit.tools.replies import Reply, fenced, one_line
+from assaykit.unit_plans import sample_units
 from assaykit.windows import parse
 from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
     CreateEvaluatorRequest,
     CreateTemplateVersionRequest,
     Direction,
@@ -35,6 +39,8 @@ from assaykit.wire.evaluators import (
 from assaykit.wire.local import JudgedRows, JudgeRowsRequest
 
 PREVIEW_ROWS = 10
+
+NewVersion = CreateTemplateVersionRequest | CreateCodeVersionRequest
 
 
 @tool("read")
@@ -121,7 +127,7 @@ async def create_judge(
     )
     version = await version_of(here, recipe, integration=integration, model=model)
     kind = "TEMPLATE" if isinstance(version, CreateTemplateVersionRequest) else "CODE"
-    existing = await _existing(here, name, space)
+    existing = await evaluator_named(here, within, name)
     if existing is not None and not new_version:
         raise Conflict(
             f"Space {within.name!r} has a {existing.type.lower()} evaluator named {existing.name!r} already.",
@@ -133,7 +139,8 @@ async def create_judge(
         judge_id, config, what = made.id, made.version.config, "Created"
     else:
         at = path("v2", "evaluators", existing.id, "versions")
-        added = await here.api.post(at, EvaluatorVersion, version)
+        now = await here.api.get(path("v2", "evaluators", existing.id), EvaluatorWithVersion)
+        added = await here.api.post(at, EvaluatorVersion, _judging_the_same(version, now))
         judge_id, config, what = existing.id, added.config, "Added a version to"
     here.names.forget()
     data = {**here.source(within), "judge": name, "id": judge_id, "type": kind, **_facts(config)}
@@ -166,11 +173,10 @@ async def preview_judge(
     wanted = Wanted(found, column_mappings=column_mappings)
     period = parse(window or "everything", here.now())
     query = SpanQuery(target.id, period, filter)
-    sample = await sample_rows(here.api, query)
-    if not sample:
-        raise NotFound(f"No span of {target.name!r} from {period} matches.", "Widen the window or loosen the filter.")
-    mapping = mappings_for(wanted, sample)
-    values = [{name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:rows]]
+    noun = NOUNS[wanted.granularity]
+    mapping, values = await _on_sample(here, wanted, query, rows)
+    if not values:
+        raise NotFound(f"No {noun} of {target.name!r} from {period} matches.", "Widen the window or loosen the filter.")
     prompt = _prompt(wanted.config, values[0])
     results = await _judged(here, found, values) if call_model else None
     data: dict[str, Any] = {
@@ -185,7 +191,21 @@ async def preview_judge(
     for one in () if results is None else results.results:
         verdict = f"not scored: {one.error}" if one.error else f"{one.label} ({one.score})"
         shown.append(one_line(f"{verdict} {one.explanation or ''}"))
-    return Reply(f"{found.name!r} on {len(values)} span(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
+    return Reply(f"{found.name!r} on {len(values)} {noun}(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
+
+
+async def _on_sample(
+    here: Session, wanted: Wanted, query: SpanQuery, most: int
+) -> tuple[dict[str, str], list[dict[str, str | None]]]:
+    """The mapping as a task would have it, and what the judge reads of the newest spans, traces or sessions."""
+    if wanted.granularity == "SPAN":
+        sample = await sample_rows(here.api, query)
+        mapping = mappings_for(wanted, sample)
+        return mapping, [{name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:most]]
+    units = await sample_units(here.api, query, wanted.granularity, wanted)
+    mapping = mappings_for(wanted, units)
+    places = range(min(most, units.size))
+    return mapping, [{name: units.read(place, name, at) for name, at in mapping.items()} for place in places]
 
 
 async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
@@ -202,10 +222,13 @@ async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorW
     return await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
 
 
-async def _existing(here: Session, name: str, space: str | None) -> Evaluator | None:
-    within = await here.space(space)
-    found = rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id, "name": name})
-    return next((row for row in [row async for row in found] if row.name == name), None)
+def _judging_the_same(version: NewVersion, now: EvaluatorWithVersion) -> NewVersion:
+    """The version with what the evaluator judges now: spans, traces or sessions."""
+    config = now.version.config
+    kept = {"data_granularity": None if config is None else config.data_granularity}
+    if isinstance(version, CreateTemplateVersionRequest):
+        return version.model_copy(update={"template_config": version.template_config.model_copy(update=kept)})
+    return version.model_copy(update={"code_config": version.code_config.model_copy(update=kept)})
 
 
 async def _in_full(here: Session, judge: str, space: str | None, catalogue: list[EvaluatorTemplate]) -> Reply:

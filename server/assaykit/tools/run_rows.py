@@ -12,6 +12,7 @@ from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.causes import window_of, written
 from assaykit.tools.evaluators import wanted_of
+from assaykit.tools.granularity import column_of
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, fenced, one_line
 from assaykit.tools.waiting import run_of
@@ -77,7 +78,9 @@ async def _instead(here: Session, run: TaskRun) -> str:
     if task is None or task.project_id is None:
         return "get_experiment with one of the task's experiments"
     project = await here.api.get(path("v2", "projects", task.project_id), Named)
-    labelled: list[Node] = [Not(IsNull(f"eval.{one.config.name}.label")) for one in await wanted_of(here, task)]
+    every = await wanted_of(here, task)
+    columns = [f"{column_of(one.granularity, one.config.name)}.label" for one in every]
+    labelled: list[Node] = [Not(IsNull(column)) for column in columns]
     arguments: dict[str, Any] = {"project": project.name, "window": window_of(run) or "everything"}
     if labelled:
         arguments["filter"] = filter_text(labelled[0] if len(labelled) == 1 else Or(tuple(labelled)))

@@ -11,7 +11,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
-from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
+from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.evaluators import (
@@ -23,11 +23,13 @@ from assaykit.tools.evaluators import (
     warnings,
 )
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space, Window
+from assaykit.tools.granularity import at_granularity, lettered
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets
 from assaykit.tools.run_rows import rows_of
 from assaykit.tools.tasks import one_run, rate_of
 from assaykit.tools.waiting import Calls, run_of, told_of, wait_for
+from assaykit.unit_plans import granularity_of, plan_project
 from assaykit.windows import Period, between, parse
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
@@ -346,9 +348,15 @@ async def _aim_of_task(here: Session, within: Named, name: str, scope: _Scope, *
     wanted = await wanted_of(here, task)
     if task.project_id is not None:
         query = SpanQuery(
-            task.project_id, scope.period, task.query_filter, rate_of(task), scope.max_spans, scope.override
+            task.project_id,
+            scope.period,
+            task.query_filter,
+            rate_of(task),
+            scope.max_spans,
+            scope.override,
+            task.query_filters,
         )
-        return _Aim(await plan_spans(here.api, query, wanted), about, task)
+        return _Aim(await plan_project(here.api, query, wanted), about, task)
     chosen = task.experiment_ids or []
     plan = await plan_experiments(
         here.api, task.dataset_id or "", chosen, wanted, task.query_filter, override=scope.override
@@ -370,7 +378,7 @@ async def _aim_of_evaluators(
     kind = task_type(None, wanted)
     named = await here.names.project(project, within)
     query = SpanQuery(named.id, scope.period, query_filter, 1.0, scope.max_spans, scope.override)
-    plan = await plan_spans(here.api, query, wanted)
+    plan = await plan_project(here.api, query, await at_granularity(here, within, wanted, None))
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     request = CreateTaskRequest(
         name=f"{' + '.join(one.evaluator.name for one in wanted)} on {named.name}"[:NAME_LIMIT],
@@ -380,7 +388,7 @@ async def _aim_of_evaluators(
         query_filter=query_filter,
         is_continuous=False,
     )
-    return _Aim(plan, f"project {named.name!r}", request)
+    return _Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)))
 
 
 async def _task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
@@ -399,7 +407,9 @@ async def _task_for(here: Session, within: Named, asked: Task | CreateTaskReques
 
 
 def _equals(task: Task, asked: CreateTaskRequest) -> bool:
-    same_rows = task.project_id == asked.project_id and task.query_filter == asked.query_filter
+    same_rows = all(
+        getattr(task, name) == getattr(asked, name) for name in ("project_id", "query_filter", "query_filters")
+    )
     if task.is_continuous or rate_of(task) != 1 or not same_rows:
         return False
     return {_identity(one) for one in task.evaluators or []} == {_identity(one) for one in asked.evaluators or []}
@@ -407,7 +417,8 @@ def _equals(task: Task, asked: CreateTaskRequest) -> bool:
 
 def _identity(one: TaskEvaluator | TaskEvaluatorInput) -> tuple[object, ...]:
     mappings = tuple(sorted((one.column_mappings or {}).items()))
-    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, mappings)
+    lettered_ones = tuple(sorted(each.model_dump_json() for each in one.query_mappings or ()))
+    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, mappings, lettered_ones)
 
 
 def _numbered(base: str) -> Iterator[str]:

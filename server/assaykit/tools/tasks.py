@@ -9,10 +9,10 @@ from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.errors import Invalid, NotFound
 from assaykit.judge.score import variables
 from assaykit.names import TASK, Named
-from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments, plan_spans
+from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
 from assaykit.session import Session
 from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
@@ -28,11 +28,24 @@ from assaykit.tools.evaluators import (
     with_mappings,
 )
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
+from assaykit.tools.granularity import (
+    Asked,
+    at_granularity,
+    copies_told,
+    filter_of,
+    folded,
+    is_lettered,
+    lettered,
+    refuse_unfit,
+    stored,
+)
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.tools.run_configurations import configured, of_task
 from assaykit.tools.schedules import from_now_on, schedule_of
+from assaykit.unit_plans import granularity_of, plan_project
 from assaykit.windows import parse
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskPage, TaskType, UpdateTaskRequest
@@ -59,7 +72,7 @@ async def create_task(
     query_filter: Filter = None,
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
-    granularity: Literal["span", "trace", "session"] = "span",
+    granularity: Asked | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
     preview: bool = False,
@@ -76,39 +89,40 @@ async def create_task(
     if type == "RUN_EXPERIMENT" or run_configuration is not None:
         scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
         rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
-        rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity != "span"}
+        rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
         _refuse_scoring(type, {**scoring, **rows_of, **rest})
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
-    _refuse_later(granularity)
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
+    wanted = await at_granularity(here, within, wanted, granularity)
     kind = task_type(type, wanted)
     if dataset is not None or experiments:
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
-        if sampling_rate != 1 or is_continuous:
-            word = "is_continuous" if is_continuous else "sampling_rate"
-            raise Invalid(f"{word} belongs to a task on a project.", "Leave it out.")
+        _refuse_of_project({"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
+        refuse_unfit(wanted, is_dataset=True)
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
         about = "experiment(s) " + ", ".join(one.name for one in chosen)
     else:
+        refuse_unfit(wanted, is_continuous=is_continuous)
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
-        plan = await plan_spans(here.api, query, wanted)
+        plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     facts = {**here.source(within), "plan": plan.as_dict()}
-    told = [*plan.lines(), *warnings(plan)]
+    told = [*plan.lines(), *copies_told(wanted), *warnings(plan)]
     if preview:
         return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+    wanted = await stored(here, within, wanted)
     body = CreateTaskRequest(
         name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
     )
-    made = await here.api.post("/v2/tasks", Task, body)
+    made = await here.api.post("/v2/tasks", Task, lettered(body, granularity_of(wanted)))
     here.names.forget()
     when, schedule = await schedule_of(here, made)
     when = f"{when} {from_now_on(made)}" if when else f"It runs when triggered: trigger_backfill(task={made.name!r})."
@@ -136,13 +150,14 @@ async def get_task(
     when, schedule = await schedule_of(here, found)
     lines = [
         f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
-        f"Filter: {one_line(found.query_filter or 'none')}; sampling rate {rate_of(found):g}",
+        f"Filter: {one_line(filter_of(found) or 'none')}; sampling rate {rate_of(found):g}",
         when or "Runs when triggered",
     ]
     if found.type == "RUN_EXPERIMENT":
         lines[1:] = [of_task(found)]
     for entry in found.evaluators or []:
-        mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or {}).items())
+        paths = {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
+        mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or paths).items())
         lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
     starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
     lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [f"No runs yet: `{starter}` starts one."]
@@ -236,12 +251,16 @@ async def update_task(
     changes |= dict.fromkeys(clear or [])
     told: list[str] = []
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
-        wanted = await _changed_evaluators(here, found, evaluators, column_mappings, space)
-        text = changes.get("query_filter", found.query_filter)
+        now = folded(found)
+        wanted = await _changed_evaluators(here, now, evaluators, column_mappings, space)
+        refuse_unfit(wanted, is_continuous=bool(found.is_continuous), is_dataset=found.dataset_id is not None)
+        text = changes.get("query_filter", now.query_filter)
         plan = await _plan(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
         refuse_empty(plan, text, allow_empty=allow_empty)
         told = [*plan.lines(), *warnings(plan)]
-        if evaluators is not None or column_mappings is not None:
+        if is_lettered(found) or granularity_of(wanted) != "SPAN":
+            changes |= _of_units(now, text, entries(wanted, plan), granularity_of(wanted))
+        elif evaluators is not None or column_mappings is not None:
             changes["evaluators"] = _pinned(found, entries(wanted, plan))
     if run_configuration is not None:
         tried = await configured(here, within, run_configuration, found.dataset_id or "")
@@ -275,7 +294,8 @@ def _line(task: Task, target: str) -> str:
         return f"- {task.name!r} ({task.type}) on {target}: {of_task(task)}"
     when = "continuously" if task.is_continuous else "when triggered"
     judges = ", ".join(one_line(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
-    taken = f"; filter {one_line(task.query_filter)}" if task.query_filter else ""
+    text = filter_of(task)
+    taken = f"; filter {one_line(text)}" if text else ""
     share = f"; sampling rate {rate_of(task):g}" if rate_of(task) != 1 else ""
     return f"- {task.name!r} ({task.type}) on {target}, {when}: {judges or 'no evaluators'}{taken}{share}"
 
@@ -288,7 +308,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "evaluators": [entry.evaluator_name or entry.evaluator_id for entry in task.evaluators or []],
         "is_continuous": bool(task.is_continuous),
         "sampling_rate": rate_of(task),
-        "query_filter": task.query_filter,
+        "query_filter": filter_of(task),
     }
 
 
@@ -367,8 +387,17 @@ async def _plan(here: Session, task: Task, wanted: Sequence[Wanted], query_filte
     """What an existing task would do with these evaluators, over everything there is."""
     if task.project_id is not None:
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
-        return await plan_spans(here.api, query, wanted)
+        return await plan_project(here.api, query, wanted)
     return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+def _of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:
+    """Filter and evaluators together: where traces or sessions are scored, each variable names the filter."""
+    about: dict[str, Any] = {"name": task.name, "type": task.type, "project_id": task.project_id}
+    wanted = lettered(CreateTaskRequest(**about, query_filter=text, evaluators=list(found)), level)
+    filters = None if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
+    pinned = _pinned(task, wanted.evaluators or [])
+    return {"query_filter": wanted.query_filter, "query_filters": filters, "evaluators": pinned}
 
 
 def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
@@ -416,9 +445,10 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
         )
 
 
-def _refuse_later(granularity: str) -> None:
-    if granularity != "span":
-        raise Unsupported(f"Scoring at {granularity} granularity is not offered yet.", "Use granularity='span'.")
+def _refuse_of_project(given: Mapping[str, bool]) -> None:
+    """Raises: Invalid: something is given that only a task on a project has."""
+    if foreign := next((name for name, value in given.items() if value), None):
+        raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
 
 
 async def _experiments(

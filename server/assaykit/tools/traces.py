@@ -140,7 +140,7 @@ async def get_trace(
     target = await here.names.project(project, within)
     spans, whole = await _spans_of_trace(here, target, trace)
     nodes = in_order(spans)
-    shown = [{"depth": node.depth, "parent_id": node.span.parent_id, **_in_full(node.span)} for node in nodes[:limit]]
+    shown = [{"depth": node.depth, "parent_id": node.span.parent_id, **_in_full(node)} for node in nodes[:limit]]
     trace_id = spans[0].context.trace_id
     count = f"{len(spans)} span(s)" if whole else f"its newest {len(spans)} spans; there are more"
     head = f"Trace {trace_id} of {target.name!r}: {count}"
@@ -218,11 +218,14 @@ def in_order(spans: Sequence[Span]) -> list[Node]:
     return found
 
 
-def _in_full(span: Span) -> dict[str, Any]:
+def _in_full(node: Node) -> dict[str, Any]:
+    """A span in a tree; verdicts on the whole trace or session stand at the top."""
+    span = node.span
     told = {key: value for key, value in _as_dict(span).items() if key != "trace_id"}
     said = [*span.annotations, *span.trace_annotations]
     return {
         **told,
+        "evaluations": [_verdict(one) for one in span.evaluations if node.depth == 0 or not one.is_shared],
         "status_message": _clipped(span.status_message),
         "annotations": [one.model_dump(mode="json", exclude_none=True) for one in said],
     }
@@ -230,7 +233,7 @@ def _in_full(span: Span) -> dict[str, Any]:
 
 def _branch(node: Node) -> Iterator[str]:
     """The lines of one span in the tree."""
-    told = _in_full(node.span)
+    told = _in_full(node)
     indent = "  " * min(node.depth, DEEPEST_INDENT)
     latency = "" if told["latency_ms"] is None else f" {told['latency_ms']:.0f} ms"
     verdicts = ", ".join(_short(verdict) for verdict in told["evaluations"])

@@ -29,13 +29,26 @@ class SpanContext(ReplyBody):
 
 
 class Evaluation(ReplyBody):
-    """One evaluator's verdict. A missing score is not zero: the row was labelled but not scored."""
+    """One evaluator's verdict. A missing score is not zero: the row was labelled but not scored.
+
+    On a span, verdicts on its whole trace or session are named `trace_eval.<name>` and `session_eval.<name>`.
+    """
 
     name: str
     score: float | int | None = None
     label: str | None = None
     explanation: str | None = None
     metadata: dict[str, Any] | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is on the span's whole trace or session."""
+        return self.name.startswith(("trace_eval.", "session_eval."))
+
+    @property
+    def column(self) -> str:
+        """What its columns begin with, as `eval.tone` of `eval.tone.label`."""
+        return self.name if self.is_shared else f"eval.{self.name}"
 
 
 class AnnotatorUser(ReplyBody):

@@ -20,14 +20,20 @@ class TaskQueryFilter(RequestBody):
 
 
 class TaskQueryFilters(RequestBody):
-    """Which units of a trace or session task are taken."""
+    """Which units of a trace or session task are taken: each letter is true of a unit if it has a span that matches.
+
+    `expression` combines the letters with AND, OR, NOT and parentheses; one filter alone needs none.
+    """
 
     filters: list[TaskQueryFilter] = Field(min_length=1, max_length=5)
     expression: str | None = Field(default=None, max_length=512)
 
 
 class TaskQueryMapping(RequestBody):
-    """One variable of a trace or session evaluator."""
+    """One variable of a trace or session evaluator: it reads the path on the spans that match one of these filters.
+
+    Without `query_ids` it reads every span.
+    """
 
     variable_name: str = Field(max_length=256)
     query_ids: list[str | None] = Field(max_length=5)
@@ -44,7 +50,7 @@ class TaskEvaluatorInput(RequestBody):
     evaluator_version_id: str | None = None
     query_filter: str | None = None
     column_mappings: dict[str, str] | None = None
-    query_mappings: list[TaskQueryMapping] | None = None
+    query_mappings: list[TaskQueryMapping] | None = Field(default=None, min_length=1, max_length=50)
 
 
 _OF_EVALUATION = (

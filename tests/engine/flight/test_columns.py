@@ -18,10 +18,10 @@ def test_a_span_becomes_columns_called_as_in_filters() -> None:
         start_time=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         end_time=datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC),
         attributes={"openinference.span.kind": "llm", "input.value": "hi", "metadata.tier": "pro", "metadata.n": 1},
-        evaluations=[Evaluation(name="my judge", label="good")],
+        evaluations=[Evaluation(name="my judge", label="good"), Evaluation(name="trace_eval.whole", label="done")],
         annotations=[Annotation(name="seen", text="yes")],
     )
-    row = columns.of_span(span, {"trace_eval.whole.label": "done"})
+    row = columns.of_span(span)
     assert {name: value for name, value in row.items() if value is not None} == {
         "context.span_id": "a",
         "context.trace_id": "t",

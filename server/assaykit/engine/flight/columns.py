@@ -52,8 +52,8 @@ class Patches(NamedTuple):
     bad: dict[str, str]
 
 
-def of_span(span: Span, shared: Mapping[str, Any]) -> Row:
-    """A span as a row. `shared` are the columns of verdicts on its trace and session."""
+def of_span(span: Span) -> Row:
+    """A span as a row."""
     start, end = nanoseconds(span.start_time), nanoseconds(span.end_time)
     row: Row = {
         "context.span_id": span.context.span_id,
@@ -74,8 +74,9 @@ def of_span(span: Span, shared: Mapping[str, Any]) -> Row:
     if span.events:
         row["events"] = json.dumps([event.model_dump(mode="json") for event in span.events], ensure_ascii=False)
     for verdict in span.evaluations:
-        row |= {f"eval.{verdict.name}.{part}": getattr(verdict, part) for part in VERDICT_FIELDS}
-    return {**row, **shared, **columns(span.annotations)}
+        said = {f"{verdict.column}.{part}": getattr(verdict, part) for part in VERDICT_FIELDS}
+        row |= {key: value for key, value in said.items() if value is not None or not verdict.is_shared}
+    return {**row, **columns(span.annotations)}
 
 
 def projected(names: Sequence[str]) -> dict[str, Kind]:

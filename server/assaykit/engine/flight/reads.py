@@ -1,8 +1,7 @@
 """What is asked for over Flight, written to a spool within one read of the store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,13 +10,12 @@ from assaykit.engine.flight.frames import Row
 from assaykit.engine.flight.spool import Spool
 from assaykit.engine.flight.tickets import Asked, GetDataset, GetExperiment, SpanQuery
 from assaykit.engine.runs.sampling import taken
-from assaykit.engine.store import bulk, spans, verdicts
+from assaykit.engine.store import bulk, spans
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.span_updates import project_named
 from assaykit.engine.store.spans import Window
 from assaykit.engine.store.times import nanoseconds
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Span
 
 _SPANS_PER_READ = 500
 
@@ -75,27 +73,10 @@ def span_rows(connection: sa.Connection, asked: SpanQuery) -> Iterator[Row]:
         found = [
             span for span in page.spans if asked.sample_rate is None or taken(span.context.trace_id, asked.sample_rate)
         ]
-        shared = _shared(connection, project.id, found)
-        for span in found:
-            session = str(span.attributes.get("session.id"))
-            yield columns.of_span(span, shared.get(span.context.trace_id, {}) | shared.get(f"session {session}", {}))
+        yield from map(columns.of_span, found)
         if not page.pagination.has_more:
             return
         at = at._replace(cursor=page.pagination.next_cursor)
-
-
-def _shared(connection: sa.Connection, project_id: str, found: Sequence[Span]) -> dict[str, dict[str, Any]]:
-    """The columns of verdicts on traces and sessions, by trace id and by `session <id>`."""
-    traces = list({span.context.trace_id for span in found})
-    sessions = list({str(span.attributes["session.id"]) for span in found if "session.id" in span.attributes})
-    of_traces = verdicts.flat_columns(connection, project_id, "TRACE", traces)
-    of_sessions = verdicts.flat_columns(connection, project_id, "SESSION", sessions)
-    shared = {key: _prefixed("trace_", of) for key, of in of_traces.items()}
-    return shared | {f"session {key}": _prefixed("session_", of) for key, of in of_sessions.items()}
-
-
-def _prefixed(prefix: str, of: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}{column}": value for column, value in of.items()}
 
 
 def _window(asked: SpanQuery) -> Window:

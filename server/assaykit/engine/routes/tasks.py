@@ -10,7 +10,6 @@ from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store import run_configurations, tasks
-from assaykit.errors import Unsupported
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 
@@ -58,7 +57,7 @@ async def list_tasks(request: Request) -> Response:
 async def create_task(request: Request) -> Response:
     """`POST /v2/tasks`."""
     wanted = await body(request, _CreateTask)
-    _refuse_later_kinds(wanted)
+    _check_shape(wanted)
     here = engine(request)
     return created(await here.database.write(tasks.create, wanted, here.clock))
 
@@ -78,7 +77,7 @@ async def update_task(request: Request) -> Response:
             raise Malformed(f"{name} cannot be null.", "Leave it out to keep it.")
     here = engine(request)
     target = request.path_params["task_id"]
-    return answer(await here.database.write(tasks.update, target, wanted, here.clock, _refuse_later_kinds))
+    return answer(await here.database.write(tasks.update, target, wanted, here.clock, _check_shape))
 
 
 async def delete_task(request: Request) -> Response:
@@ -87,16 +86,28 @@ async def delete_task(request: Request) -> Response:
     return gone()
 
 
-def _refuse_later_kinds(wanted: CreateTaskRequest) -> None:
+def _check_shape(wanted: CreateTaskRequest) -> None:
     for text in (wanted.query_filter, *(entry.query_filter for entry in wanted.evaluators or ())):
         if text is not None and not text.strip():
             raise Malformed("A filter is blank.", "Leave it out to take every row.")
     if wanted.run_configuration is not None:
         run_configurations.runnable(wanted.run_configuration)
-    if wanted.query_filters or any(entry.query_mappings for entry in wanted.evaluators or ()):
-        raise Unsupported(
-            "The embedded engine does not score whole traces or sessions yet.",
-            "Use query_filter and column_mappings to score spans.",
+    _refuse_mixture(wanted)
+
+
+def _refuse_mixture(wanted: CreateTaskRequest) -> None:
+    """A task has one filter and column mappings, or lettered filters and query mappings."""
+    one: dict[str, object] = {"query_filter": wanted.query_filter}
+    several: dict[str, object] = {"query_filters": wanted.query_filters}
+    for entry in wanted.evaluators or ():
+        one["an evaluator's query_filter"] = one.get("an evaluator's query_filter") or entry.query_filter
+        one["column_mappings"] = one.get("column_mappings") or entry.column_mappings
+        several["query_mappings"] = several.get("query_mappings") or entry.query_mappings
+    first, second = (next((name for name, value in of.items() if value), None) for of in (one, several))
+    if first and second:
+        raise Malformed(
+            f"{first} and {second} do not go together.",
+            "Use query_filters with query_mappings for traces and sessions, or query_filter with column_mappings.",
         )
 
 

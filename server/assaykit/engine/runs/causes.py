@@ -6,16 +6,20 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.selection import Row, Selection, rows
+from assaykit.engine.runs.units import UNITS_PER_READ
 from assaykit.engine.store import experiments, run_reports, runs, spans
 from assaykit.engine.store.leases import Lease, is_held
 from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.times import moment
+from assaykit.engine.store.verdicts import Level
 from assaykit.errors import quote
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.parse import parse
 from assaykit.filters.text import conditions
+from assaykit.judge.units import NOUNS, UNITS
 from assaykit.judge.unread import unread as find_unread
+from assaykit.judge.unread import unread_units
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.local import RunCause
 from assaykit.wire.runs import TriggerEvaluationRequest
@@ -42,16 +46,17 @@ def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -
     if counted.matched == 0:
         if window is None:
             return _without_runs(connection, task, request)
-        return _without_spans(connection, task, window)
+        return _without_spans(connection, task, window, selection.level)
+    things = f"{NOUNS[selection.level]}s" if selection.level in UNITS else "rows"
     sampled = counted.matched - counted.sampled_out
     if sampled == 0:
-        text = f"No data to score: the sampling rate takes none of the {counted.matched} matching rows. Raise it."
+        text = f"No data to score: the sampling rate takes none of the {counted.matched} matching {things}. Raise it."
         return RunCause(code="sampling", message=text)
     if counted.labelled == 0:
-        text = f"No data to score: no evaluator's own filter matches any of the {sampled} rows. Widen it."
+        text = f"No data to score: no evaluator's own filter matches any of the {sampled} {things}. Widen it."
         return RunCause(code="own_filter", message=text)
     text = (
-        f"All {counted.labelled} matching rows are labelled by these evaluators already. "
+        f"All {counted.labelled} matching {things} are labelled by these evaluators already. "
         "Trigger again with override_evaluations=true to score them anew."
     )
     return RunCause(code="labelled", message=text)
@@ -62,10 +67,13 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
     if not is_held(connection, lease):
         return reason
     # The selection of a run that was taken over has no more than was left.
-    some = runs.first_items(connection, lease.run_id, SAMPLE)
-    sample: Sequence[Row] = list(rows(connection, selection.level, some).values())
+    some = runs.first_items(connection, lease.run_id, UNITS_PER_READ if selection.level in UNITS else SAMPLE)
+    sample: Sequence[Row] = list(rows(connection, selection, some).values())
     for scorer in selection.scorers:
-        found = find_unread(scorer.config, scorer.column_mappings, sample)
+        if selection.level in UNITS:
+            found = unread_units(scorer.readings, [row.get(scorer.evaluator_id, {}) for row in sample])
+        else:
+            found = find_unread(scorer.config, scorer.column_mappings, sample)
         if found is not None:
             column = f" {scorer.column!r} reads {found.variable!r} from column {quote(found.column)!r}, which is empty."
             listed = ", ".join(repr(quote(one)) for one in found.near)
@@ -78,9 +86,11 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
     return reason
 
 
-def _without_spans(connection: sa.Connection, task: Task, window: Window | Arrivals) -> RunCause:
+def _without_spans(connection: sa.Connection, task: Task, window: Window | Arrivals, level: Level) -> RunCause:
     project = task.project_id or ""
     number = spans.count_matching(connection, project, window)
+    if number and (task.query_filters is not None or (level == "SESSION" and task.query_filter is None)):
+        return _without_units(task, number, level)
     if number:
         return _filtered(
             task, number, "spans in the window", lambda text: spans.count_matching(connection, project, window, text)
@@ -95,6 +105,16 @@ def _without_spans(connection: sa.Connection, task: Task, window: Window | Arriv
         f"{_seconds(ends.start_ns)} to {_seconds(ends.end_ns)}. Widen the window."
     )
     return RunCause(code="no_rows", message=text, rows=0, oldest=oldest, newest=newest)
+
+
+def _without_units(task: Task, number: int, level: Level) -> RunCause:
+    """There are spans in the window, and they make no unit that is meant."""
+    if task.query_filters is None:
+        text = f"No data to score: none of the {number} spans in the window has attributes.session.id."
+        return RunCause(code="no_rows", message=f"{text} Send spans with session.id, or score traces.", rows=number)
+    noun = NOUNS[level]
+    text = f"No data to score: no {noun} of the {number} spans in the window matches the task's filters."
+    return RunCause(code="filter", message=f"{text} Widen them.", rows=number)
 
 
 def _without_runs(connection: sa.Connection, task: Task, request: TriggerEvaluationRequest) -> RunCause:

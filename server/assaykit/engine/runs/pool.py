@@ -58,15 +58,17 @@ class Pool(Generic[R]):
         work: Callable[[Job], Awaitable[R]],
         store: Callable[[list[R]], Awaitable[bool]],
         rows_at_once: int,
+        rows_per_read: int = ROWS_PER_READ,
     ) -> None:
         self._read = read
         self._do = work
         self._store = store
         self._at_once = rows_at_once
+        self._per_read = rows_per_read
 
     async def run(self, items: Sequence[Item]) -> None:
         """Work on everything, or until `store` has enough."""
-        give_jobs, take_jobs = anyio.create_memory_object_stream[Job](ROWS_PER_READ)
+        give_jobs, take_jobs = anyio.create_memory_object_stream[Job](self._per_read)
         give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
         async with anyio.create_task_group() as group:
             group.start_soon(self._feed, items, give_jobs)
@@ -80,8 +82,8 @@ class Pool(Generic[R]):
 
     async def _feed(self, items: Sequence[Item], jobs: MemoryObjectSendStream[Job]) -> None:
         async with jobs:
-            for start in range(0, len(items), ROWS_PER_READ):
-                some = items[start : start + ROWS_PER_READ]
+            for start in range(0, len(items), self._per_read):
+                some = items[start : start + self._per_read]
                 found = await self._read(some)
                 for item in some:
                     await jobs.send(Job(item, found.get(item.target_id, {})))

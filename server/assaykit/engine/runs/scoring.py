@@ -7,14 +7,13 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.pool import Job, Pool, Refusals
-from assaykit.engine.runs.selection import Row, Scorer, Selection, rows
+from assaykit.engine.runs.selection import Row, Selection, rows, rows_per_read, values
 from assaykit.engine.store import runs, verdicts
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
-from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.models import ChatModel
-from assaykit.judge.score import score, variables
+from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
 
 
@@ -48,16 +47,17 @@ class Scoring:
 
     async def run(self) -> str | None:
         """Score everything. Returns why the run was given up, or None when it went through."""
-        await Pool(self._rows, self._score, self._record, self._at_once).run(self._selection.items)
+        at_once = rows_per_read(self._selection)
+        await Pool(self._rows, self._score, self._record, self._at_once, at_once).run(self._selection.items)
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> dict[str, Row]:
-        return await self._database.read(rows, self._selection.level, items)
+        return await self._database.read(rows, self._selection, items)
 
     async def _score(self, job: Job) -> Scored:
         scorer = self._scorers[job.item.evaluator_id]
-        values = {name: _value(job.row, scorer, name) for name in variables(scorer.config)}
-        return Scored(job.item, await score(scorer.config, values, self._models[scorer.evaluator_id]))
+        given = values(self._selection, job.row, scorer)
+        return Scored(job.item, await score(scorer.config, given, self._models[scorer.evaluator_id]))
 
     async def _record(self, batch: list[Scored]) -> bool:
         if not await self._database.write(self._store, batch):
@@ -97,10 +97,6 @@ class Scoring:
             "metadata": {key: value for key, value in made_by.items() if value is not None},
             "updated_ns": now,
         }
-
-
-def _value(row: Row, scorer: Scorer, name: str) -> str | None:
-    return as_text(resolve(row, scorer.column_mappings.get(name, name)))
 
 
 def _outcome(scored: Scored) -> Outcome:

@@ -1,7 +1,8 @@
 """Which rows a run scores, and what each row looks like to its evaluators.
 
 The order is fixed: window, then filters (the task's AND the evaluator's), then the sample, then what is labelled
-already is dropped, and of the rest the newest are taken up to the cap.
+already is dropped, and of the rest the newest are taken up to the cap. A row is a span, a run of an experiment, or,
+where the evaluators judge those, a whole trace or session.
 """
 
 from collections import Counter
@@ -10,14 +11,18 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from assaykit.engine.runs import units
+from assaykit.engine.runs.pool import ROWS_PER_READ
 from assaykit.engine.runs.sampling import taken
 from assaykit.engine.store import evaluators, experiments, runs, spans, tasks, verdicts
 from assaykit.engine.store.runs import Item
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import span_row
-from assaykit.wire.evaluators import ManagedCodeConfig, TemplateConfig
+from assaykit.judge.columns import as_text, resolve, span_row
+from assaykit.judge.score import variables
+from assaykit.judge.units import NOUNS, Reading
+from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task, TaskEvaluator
@@ -34,6 +39,13 @@ class Scorer(NamedTuple):
     config: TemplateConfig | ManagedCodeConfig
     filters: tuple[str, ...]
     column_mappings: Mapping[str, str]
+    readings: Mapping[str, Reading]
+    """What its variables read of a trace or session."""
+
+    @property
+    def granularity(self) -> Granularity:
+        """What it judges."""
+        return self.config.data_granularity or "SPAN"
 
     @property
     def column(self) -> str:
@@ -57,29 +69,37 @@ class Selection(NamedTuple):
     scorers: Sequence[Scorer]
     items: Sequence[Item]
     counted: RunSelection
+    task: Task
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What `resume` needs beside the items: the versions that the run began with, and their mappings."""
+        """What `resume` needs beside the items: the task as it was, with the versions that the run began with."""
         pinned = [
-            TaskEvaluator(
-                evaluator_id=one.evaluator_id,
-                evaluator_version_id=one.version_id,
-                column_mappings=dict(one.column_mappings),
-            ).model_dump(mode="json", exclude_none=True)
-            for one in self.scorers
+            entry.model_copy(update={"evaluator_version_id": scorer.version_id})
+            for entry, scorer in zip(self.task.evaluators or (), self.scorers, strict=True)
         ]
-        return {"level": self.level, "scorers": pinned}
+        task = self.task.model_copy(update={"evaluators": pinned})
+        return {"level": self.level, "task": task.model_dump(mode="json", exclude_none=True)}
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
     """Everything that this run has to do."""
     task, request, window = runs.details(connection, run_id)
-    scorers = [_scorer(connection, entry) for entry in task.evaluators or ()]
+    scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
     _refuse_shared_columns(scorers)
-    if window is not None:
-        return _choose("SPAN", _spans(connection, task, window, scorers), scorers, task, request)
-    return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
+    if window is None:
+        return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
+    level = _granularity(scorers)
+    if level == "SPAN":
+        return _choose(level, _spans(connection, task, window, scorers), scorers, task, request)
+    if isinstance(window, spans.Arrivals):
+        raise Unsupported(
+            f"By now the evaluators judge whole {NOUNS[level]}s, which a continuous task does not.",
+            "Make the task one that is triggered, or pin versions that judge spans.",
+        )
+    asked = [(scorer.column, scorer.filters) for scorer in scorers]
+    found = units.candidates(connection, task, level, window, asked)
+    return _choose(level, _candidates(task.project_id or "", found), scorers, task, request)
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -93,8 +113,9 @@ def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | Non
     if found is None:
         return None
     plan, items = found
-    scorers = [_scorer(connection, TaskEvaluator.model_validate(one)) for one in plan["scorers"]]
-    return Selection(plan["level"], scorers, items, RunSelection()), plan["reason"]
+    task = Task.model_validate(plan["task"])
+    scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
+    return Selection(plan["level"], scorers, items, RunSelection(), task), plan["reason"]
 
 
 def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
@@ -104,26 +125,56 @@ def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> 
     """
     task = tasks.get(connection, task_id)
     try:
-        scorers = [_scorer(connection, entry) for entry in task.evaluators or ()]
+        scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
+        if _granularity(scorers) != "SPAN":
+            return True
         candidates = _spans(connection, task, arrivals, scorers)
         return bool(_choose("SPAN", candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
     except AssayError:
         return True
 
 
-def rows(connection: sa.Connection, level: verdicts.Level, items: Sequence[Item]) -> dict[str, Row]:
+def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item]) -> dict[str, Row]:
     """The rows of some items, by target id."""
     of_scope: dict[str, list[str]] = {}
     for scope, target in dict.fromkeys((item.scope_id, item.target_id) for item in items):
         of_scope.setdefault(scope, []).append(target)
     found: dict[str, Row] = {}
     for scope, targets in of_scope.items():
-        if level == "SPAN":
+        if selection.level in ("TRACE", "SESSION"):
+            wanted = {scorer.evaluator_id: scorer.readings for scorer in selection.scorers}
+            found |= {target: units.texts_of(connection, scope, selection.level, target, wanted) for target in targets}
+        elif selection.level == "SPAN":
             some = spans.by_ids(connection, scope, targets)
             found |= {target: span_row(span) for target, span in some.items()}
         else:
             found |= {row["id"]: row for row in experiments.rows_of(connection, scope, targets)}
     return found
+
+
+def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str | None]:
+    """What an evaluator reads of a row, by variable."""
+    if selection.level in {"TRACE", "SESSION"}:
+        return row.get(scorer.evaluator_id, {})
+    names = variables(scorer.config)
+    return {name: as_text(resolve(row, scorer.column_mappings.get(name, name))) for name in names}
+
+
+def rows_per_read(selection: Selection) -> int:
+    """How many rows are held at once."""
+    return units.UNITS_PER_READ if selection.level in {"TRACE", "SESSION"} else ROWS_PER_READ
+
+
+def _granularity(scorers: Sequence[Scorer]) -> Granularity:
+    """Checked when the task is made, but a newer version may judge something else."""
+    found = {scorer.granularity: scorer.column for scorer in scorers}
+    if len(found) > 1:
+        judged = ", ".join(f"{column!r} {NOUNS[level]}s" for level, column in found.items())
+        raise Invalid(
+            f"By now the evaluators of the task judge different things: {judged}.",
+            "Make a task for each, or pin versions that judge the same.",
+        )
+    return scorers[0].granularity if scorers else "SPAN"
 
 
 def _refuse_shared_columns(scorers: Sequence[Scorer]) -> None:
@@ -136,7 +187,7 @@ def _refuse_shared_columns(scorers: Sequence[Scorer]) -> None:
         )
 
 
-def _scorer(connection: sa.Connection, entry: TaskEvaluator) -> Scorer:
+def _scorer(connection: sa.Connection, task: Task, entry: TaskEvaluator) -> Scorer:
     found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
     config = found.version.config
     if not isinstance(config, (TemplateConfig, ManagedCodeConfig)):
@@ -146,7 +197,8 @@ def _scorer(connection: sa.Connection, entry: TaskEvaluator) -> Scorer:
         )
     own = config.query_filter if isinstance(config, ManagedCodeConfig) else None
     filters = tuple(text for text in (entry.query_filter, own) if text)
-    return Scorer(entry.evaluator_id, found.version.id, config, filters, entry.column_mappings or {})
+    readings = units.readings(task, entry, filters, variables(config))
+    return Scorer(entry.evaluator_id, found.version.id, config, filters, entry.column_mappings or {}, readings)
 
 
 def _spans(
@@ -154,8 +206,12 @@ def _spans(
 ) -> Iterator[Candidate]:
     project_id = task.project_id or ""
     asked = [(scorer.column, scorer.filters) for scorer in scorers]
-    for span_id, *answers in spans.matching(connection, project_id, window, task.query_filter, asked):
-        yield Candidate(project_id, span_id, answers[::2], answers[1::2])
+    yield from _candidates(project_id, spans.matching(connection, project_id, window, task.query_filter, asked))
+
+
+def _candidates(project_id: str, found: Iterable[tuple[Any, ...]]) -> Iterator[Candidate]:
+    for target_id, *answers in found:
+        yield Candidate(project_id, target_id, answers[::2], answers[1::2])
 
 
 def _experiment_runs(
@@ -207,4 +263,4 @@ def _choose(
         if chosen == most:
             break
     counted = RunSelection(chosen=chosen, capped=chosen == most, **tally)
-    return Selection(level, scorers, items, counted)
+    return Selection(level, scorers, items, counted, task)

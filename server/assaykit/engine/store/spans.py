@@ -90,7 +90,10 @@ def page(
     projects.get(connection, project_id)
     query = sa.select(spans).where(_chosen(project_id, window, filter_text))
     if run_id is not None:
-        query = query.where(spans.c.span_id.in_(sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)))
+        selected = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)
+        # A run over traces or sessions has the ids of these.
+        own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
+        query = query.where(sa.or_(*(column.in_(selected) for column in own)))
     if at.cursor is not None:
         last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
         query = query.where(sa.tuple_(spans.c.start_ns, spans.c.n) < last)
@@ -100,7 +103,7 @@ def page(
     if len(rows) > at.limit:
         rows = rows[: at.limit]
         pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
-    return SpanPage(spans=_full(connection, project_id, rows, shape), pagination=pagination)
+    return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
 
 
 def matching(
@@ -139,8 +142,8 @@ def ids(
 def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
     """Some spans in full, with their verdicts and annotations, by id."""
     query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))
-    full = _full(connection, project_id, connection.execute(query).fetchall(), EVERYTHING)
-    return {span.context.span_id: span for span in full}
+    found = full(connection, project_id, connection.execute(query).fetchall(), EVERYTHING)
+    return {span.context.span_id: span for span in found}
 
 
 def of_trace(
@@ -149,7 +152,7 @@ def of_trace(
     """The spans of a trace that started in the window, oldest first, and whether `most` cut them off."""
     query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
     rows = connection.execute(query.order_by(spans.c.start_ns, spans.c.n).limit(most + 1)).fetchall()
-    return _full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
+    return full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
 
 
 def delete(connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]) -> DeleteSpansResponse:
@@ -230,13 +233,25 @@ def _chosen(project_id: str, window: Window | Arrivals, filter_text: str | None)
     return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_arrival)
 
 
-def _full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
+def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
+    """Rows of the table as spans, with the verdicts and annotations on them, their traces and sessions."""
     span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
+    session_ids = list({row.session_id for row in rows if row.session_id})
     found = verdicts.of(connection, project_id, "SPAN", span_ids)
+    of_traces = verdicts.shared(connection, project_id, "TRACE", trace_ids)
+    of_sessions = verdicts.shared(connection, project_id, "SESSION", session_ids)
     own = annotations.of(connection, project_id, "SPAN", span_ids)
     shared = annotations.of(connection, project_id, "TRACE", trace_ids)
     return [
-        _span(row, found.get(row.span_id, []), shape).model_copy(
+        _span(
+            row,
+            [
+                *found.get(row.span_id, []),
+                *of_traces.get(row.trace_id, []),
+                *of_sessions.get(row.session_id, []),
+            ],
+            shape,
+        ).model_copy(
             update={
                 "annotations": _kept("annotation", own.get(row.span_id, []), shape),
                 "trace_annotations": _kept("trace_annotation", shared.get(row.trace_id, []), shape),
@@ -271,14 +286,10 @@ def _span(row: sa.Row[Any], evaluations: list[Evaluation], shape: Shape) -> Span
         evaluations=[
             verdict.model_copy(update={"explanation": shape.cut(verdict.explanation)})
             for verdict in evaluations
-            if _wants_verdict(shape, verdict.name)
+            if any(shape.wants(f"{verdict.column}.{field}") for field in verdicts.VERDICT_FIELDS)
         ],
         events=[_event(event) for event in row.events] if shape.wants("events") else [],
     )
-
-
-def _wants_verdict(shape: Shape, name: str) -> bool:
-    return any(shape.wants(f"eval.{name}.{field}") for field in verdicts.VERDICT_FIELDS)
 
 
 def _event(event: dict[str, Any]) -> SpanEvent:

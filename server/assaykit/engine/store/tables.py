@@ -259,10 +259,11 @@ tasks = _noun(
     Column("last_run_ns", Integer),
     Column("updated_ns", Integer, nullable=False),
     Column("run_configuration", JSON),
+    Column("query_filters", JSON),
     UniqueConstraint("space_id", "name"),
 )
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has none, but a
-`run_configuration`."""
+`run_configuration`. `query_filters` is null but for tasks that choose traces or sessions by lettered filters."""
 
 task_runs = _noun(
     "task_runs",

@@ -9,15 +9,24 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store import datasets, evaluators, experiments, projects, run_configurations, spaces, spans
+from assaykit.engine.store import (
+    datasets,
+    evaluators,
+    experiments,
+    granularity,
+    projects,
+    run_configurations,
+    spaces,
+    spans,
+)
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import Slice, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
-from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.errors import Invalid, NotFound
 from assaykit.filters.fields import row_tree, span_tree
-from assaykit.wire.evaluators import EvaluatorWithVersion, TemplateConfig
+from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, TemplateConfig
 from assaykit.wire.tasks import (
     CreateTaskRequest,
     Task,
@@ -56,6 +65,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
             sampling_rate=wanted.sampling_rate,
             is_continuous=bool(wanted.is_continuous),
             query_filter=wanted.query_filter,
+            query_filters=_lettered(wanted),
             evaluators=[entry.model_dump(mode="json", exclude_none=True) for entry in wanted.evaluators or ()],
             run_configuration=_configuration(connection, wanted),
             created_ns=now,
@@ -128,6 +138,7 @@ def update(
         "sampling_rate": changed.sampling_rate,
         "is_continuous": bool(changed.is_continuous),
         "query_filter": changed.query_filter,
+        "query_filters": _lettered(changed),
         "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
         "run_configuration": _configuration(connection, changed),
         "updated_ns": moment_ns,
@@ -181,6 +192,10 @@ def _configuration(connection: sa.Connection, wanted: CreateTaskRequest) -> Any:
     return wanted.run_configuration.model_dump(mode="json", exclude_none=True)
 
 
+def _lettered(wanted: CreateTaskRequest) -> Any:
+    return sa.null() if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
+
+
 def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
     """Have the task score what arrives from now on."""
     connection.execute(
@@ -218,6 +233,7 @@ def _check_filters(wanted: CreateTaskRequest) -> None:
 def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> None:
     expected = "TEMPLATE" if wanted.type == "TEMPLATE_EVALUATION" else "CODE"
     columns: Counter[str] = Counter()
+    judged: dict[str, Granularity] = {}
     for entry in wanted.evaluators or ():
         found = _evaluator(connection, entry)
         if found.type != expected:
@@ -229,14 +245,10 @@ def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> N
         if config is None:
             continue
         columns[config.name] += 1
-        if wanted.project_id is not None and config.data_granularity in {"TRACE", "SESSION"}:
-            raise Unsupported(
-                f"Evaluator {found.name!r} judges a whole {config.data_granularity.lower()}, "
-                "which the embedded engine does not do yet.",
-                "Use an evaluator whose data_granularity is SPAN.",
-            )
+        judged[found.name] = config.data_granularity or "SPAN"
         if not isinstance(config, TemplateConfig) and config.query_filter is not None:
             _filter_check(wanted)(config.query_filter)
+    granularity.check(wanted, judged)
     ids = Counter(entry.evaluator_id for entry in wanted.evaluators or ())
     if twice := [name for name, times in (*ids.items(), *columns.items()) if times > 1]:
         raise Invalid(
@@ -274,6 +286,7 @@ def _task(row: sa.Row[Any], names: Mapping[str, str]) -> Task:
         sampling_rate=row.sampling_rate,
         is_continuous=row.is_continuous,
         query_filter=row.query_filter,
+        query_filters=row.query_filters,
         evaluators=[
             TaskEvaluator(**entry.model_dump(), evaluator_name=names.get(entry.evaluator_id)) for entry in entries
         ]

@@ -13,6 +13,9 @@ from assaykit.wire.spans import Evaluation
 
 Level = Literal["SPAN", "TRACE", "SESSION", "RUN"]
 
+SharedLevel = Literal["TRACE", "SESSION"]
+"""Levels whose verdicts several spans share."""
+
 VERDICT_FIELDS = ("label", "score", "explanation")
 """What a verdict is made of, as the last part of a column's name."""
 
@@ -43,6 +46,19 @@ def of(
                 )
             )
     return found
+
+
+def shared(
+    connection: sa.Connection, scope_id: str, level: SharedLevel, target_ids: Sequence[str]
+) -> dict[str, list[Evaluation]]:
+    """The verdicts on some traces or sessions, by their ids, as their spans show them.
+
+    They are named `trace_eval.<name>` or `session_eval.<name>`.
+    """
+    return {
+        target: [one.model_copy(update={"name": f"{level.lower()}_eval.{one.name}"}) for one in found]
+        for target, found in of(connection, scope_id, level, target_ids).items()
+    }
 
 
 def words(

@@ -1,0 +1,64 @@
+"""What a run over whole traces or sessions scores: which units, and the texts that evaluators read of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.store import units
+from assaykit.engine.store.spans import Window
+from assaykit.filters.expressions import expression_tree
+from assaykit.judge.columns import span_row
+from assaykit.judge.units import Choice, Gathering, Reading, Unit, reading
+from assaykit.wire.tasks import Task, TaskEvaluator
+
+UNITS_PER_READ = 10
+"""Far fewer than spans: one unit may have several texts of 100,000 characters."""
+
+
+def readings(task: Task, entry: TaskEvaluator, filters: Sequence[str], variables: Sequence[str]) -> dict[str, Reading]:
+    """What each variable of an evaluator reads. `filters` are the evaluator's own, which its spans must match.
+
+    With lettered filters and query mappings these name the spans; with one filter and column mappings, they are those
+    that match the task's filter.
+    """
+    if task.query_filters is not None or entry.query_mappings is not None:
+        named = {name: reading(name, task.query_filters, entry.query_mappings) for name in variables}
+        own = tuple(filters)
+        return {
+            name: one._replace(among=tuple((*choice, *own) for choice in one.among) or ((own,) if own else ()))
+            for name, one in named.items()
+        }
+    choice = tuple(text for text in (task.query_filter, *filters) if text)
+    mapped = entry.column_mappings or {}
+    return {name: Reading(mapped.get(name, name), (choice,) if choice else ()) for name in variables}
+
+
+def candidates(
+    connection: sa.Connection,
+    task: Task,
+    unit: Unit,
+    window: Window,
+    evaluators: Sequence[tuple[str, Sequence[str]]],
+) -> Iterator[tuple[Any, ...]]:
+    """The units in question, as `store.units.matching` has them."""
+    texts = {one.id: one.filter for one in task.query_filters.filters} if task.query_filters else {}
+    wanted = task.query_filters.expression if task.query_filters else None
+    expression = expression_tree(wanted or next(iter(texts)), texts) if texts else None
+    query = units.Query(task.query_filter, texts, expression)
+    return units.matching(connection, task.project_id or "", unit, window, query, evaluators)
+
+
+def texts_of(
+    connection: sa.Connection, project_id: str, unit: Unit, unit_id: str, wanted: Mapping[str, Mapping[str, Reading]]
+) -> dict[str, Mapping[str, str | None]]:
+    """What each evaluator reads of a unit, by evaluator id; `wanted` has the readings of each."""
+    choices: list[Choice] = list(
+        dict.fromkeys(choice for of in wanted.values() for one in of.values() for choice in one.among)
+    )
+    gathered = {evaluator_id: Gathering(unit, of) for evaluator_id, of in wanted.items()}
+    for span, takes in units.spans_of(connection, project_id, unit, unit_id, choices):
+        row = span_row(span)
+        for gathering in gathered.values():
+            gathering.add(row, takes.__getitem__)
+    return {evaluator_id: gathering.values() for evaluator_id, gathering in gathered.items()}
