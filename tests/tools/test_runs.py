@@ -1,11 +1,14 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller, serving
+from tests.caller import Caller, serving, text_of
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, send, span
 
+from assaykit.engine import STORE
 from assaykit.settings import Settings
 
 NO_RUN = "VGFza1J1bjo5OTpmZmZm"
@@ -290,3 +293,12 @@ async def test_a_second_window_on_the_same_data_sees_the_run(ax: Caller, setting
         shown = await other.ask("get_run", run=done["run"]["id"])
         assert shown["run"] == done["run"]
         assert await labels(other) == await labels(ax)
+
+
+async def test_a_run_whose_process_has_ended_says_that_it_goes_on(ax: Caller, cites: None, settings: Settings) -> None:
+    run = (await score(ax, project="bot"))["run"]["id"]
+    with closing(sqlite3.connect(settings.home / STORE, isolation_level=None)) as store:
+        # What a process leaves behind that is killed; long before it is taken over, it is looked at.
+        store.execute("UPDATE task_runs SET status = 'RUNNING', heartbeat_ns = 1")
+    said = text_of(await ax.call("get_run", run=run))
+    assert "The process that executed it has ended; it goes on while an assaykit server or engine is open." in said
