@@ -65,6 +65,7 @@ def test_a_negative_count_is_refused() -> None:
         sign_test(-1, 3)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(ps=st.lists(st.floats(min_value=0, max_value=1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels_and_never_lowers_a_p(ps: list[float]) -> None:

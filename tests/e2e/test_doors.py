@@ -13,6 +13,8 @@ import httpx
 import pytest
 from tests.e2e.processes import KEY, environment
 
+pytestmark = pytest.mark.slow
+
 ENGINE = [sys.executable, "-m", "assaykit", "engine"]
 WITHOUT_GRPC = """
 import sys

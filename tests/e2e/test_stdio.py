@@ -76,6 +76,7 @@ async def test_a_server_ends_when_its_host_is_gone(tmp_path: Path) -> None:
     assert server.stderr() == ""
 
 
+@pytest.mark.slow
 async def test_a_server_ends_when_its_host_is_gone_during_a_wait(tmp_path: Path) -> None:
     with ScriptedModel(lambda _: "good", latency_s=600) as model:
         await send_traces(tmp_path)
@@ -114,6 +115,7 @@ async def start_run(server: Server) -> str:
     return started["run"]["id"]
 
 
+@pytest.mark.slow
 async def test_a_signal_ends_the_server(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         await server.initialize()

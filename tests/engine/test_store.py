@@ -93,11 +93,13 @@ def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     assert files[-1].name.startswith(migrations.HEAD)
 
 
+@pytest.mark.slow
 def test_alembic_is_imported_to_migrate_and_not_for_a_store_that_is_up_to_date(tmp_path: Path) -> None:
     assert said(begun(tmp_path / "home")) == "True"
     assert said(begun(tmp_path / "home")) == "False"
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_on_a_new_folder_all_come_up(tmp_path: Path) -> None:
     together = [begun(tmp_path / "home") for _ in range(2)]
     assert [said(process) for process in together]
