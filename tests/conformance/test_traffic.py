@@ -37,7 +37,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if kept is not None:
         return Path(kept)
     folder = tmp_path_factory.mktemp("traffic")
-    run = [sys.executable, "-m", "pytest", "tests/tools", "--backend", "ax", "--record", str(folder), "-q"]
+    run = [sys.executable, "-m", "pytest", "tests/tools", "--backend", "ax", "--record", str(folder), "-q", "-m", ""]
     played = subprocess.run(
         [*run, "-k", "not hostile"], cwd=ROOT, capture_output=True, check=False, encoding="utf-8", timeout=900
     )

@@ -22,6 +22,8 @@ from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store.schedules import LONGEST_PAUSE_NS, pause_ns
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
 
+pytestmark = pytest.mark.slow
+
 PERIOD_S = 0.05
 
 

@@ -15,6 +15,8 @@ from tests.traces import id_of, send
 from assaykit.settings import Settings
 from assaykit.tools.builder import discover
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {"OPENAI_API_KEY": "sk-planted-0123456789", "ARIZE_API_KEY": "ak-planted-9876543210"}
 INSIDES = re.compile(
     r"Traceback|pydantic|https?://(?!host/|127\.0\.0\.1:(?:<port>|9/))|errors\.|site-packages|assaykit\.db"

@@ -11,6 +11,8 @@ from tests.traces import id_of, send, span
 from assaykit.engine.runs.sampling import taken
 from assaykit.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SPANS = 600
 
 

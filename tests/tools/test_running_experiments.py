@@ -12,6 +12,8 @@ from tests.scripted_model import ScriptedModel
 
 from assaykit.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     {"question": "Capital of Peru?", "answer": "Lima"},
     {"question": "Capital of Japan?", "answer": "Tokyo"},
