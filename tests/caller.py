@@ -8,6 +8,7 @@ from typing import Any
 
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
+from tests import stores
 from tests.engines import reached
 
 from assaykit.api.client import Api
@@ -62,6 +63,8 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
     if model is not None:
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
         settings = replace(settings, environment={**settings.environment, **keys})
+    if settings.backend == "local":
+        stores.begin(settings.home)
     with reached(settings) as there:
         async with Client(create_server(there)) as client:
             yield Caller(client, there)

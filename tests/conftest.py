@@ -5,12 +5,16 @@ import shutil
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
+import anyio
 import pytest
+from tests import stores
 from tests.caller import Caller, serving
+from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
 from tests.traces import Span, send, span
 
 from assaykit import logs
+from assaykit.engine import Engine
 from assaykit.judge.ladder import LEARNT
 from assaykit.settings import Settings
 
@@ -42,6 +46,19 @@ def backend(request: pytest.FixtureRequest) -> Generator[None]:
     record = None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
     with Engines(record) as engines, chosen(engines):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_store(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An empty store for the tests to begin with."""
+
+    async def make(home: Path) -> None:
+        async with Engine.open(home, key="blank", environment={}, clock=HandClock()):
+            pass
+
+    home = tmp_path_factory.mktemp("blank") / "home"
+    anyio.run(make, home)
+    stores.BLANK[:] = [home]
 
 
 @pytest.fixture(scope="session")

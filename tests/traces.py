@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests import stores
 
 from assaykit.engine import Engine
 
@@ -57,6 +58,7 @@ def id_of(name: str) -> str:
 @asynccontextmanager
 async def rest(home: Path) -> AsyncGenerator[httpx.AsyncClient]:
     """A second engine on the folder, as another process would have it, and a client of its routes."""
+    stores.begin(home)
     async with Engine.open(home, key=KEY, environment={}) as engine:
         transport = httpx.ASGITransport(engine.app)
         headers = {"Authorization": f"Bearer {KEY}"}

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import anyio
 import httpx
+from tests import stores
 
 from assaykit.engine import Engine
 from assaykit.engine.clock import Clock
@@ -129,6 +130,7 @@ async def opened(
     silent_s: float | None = None,
 ) -> AsyncGenerator[Door]:
     """The door of an engine on the folder `home`, until the block ends."""
+    stores.begin(home)
     how: dict[str, Any] = {"clock": clock, "period_s": period_s, "silent_s": silent_s}
     async with Engine.open(home, key=KEY, environment=environment or {}, **how) as engine:
         transport = httpx.ASGITransport(engine.app, raise_app_exceptions=False)
