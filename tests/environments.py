@@ -60,6 +60,8 @@ def _build_node_modules(folder: Path, packages: tuple[str, ...]) -> None:
 
 def _install(command: list[str]) -> None:
     installed = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=600)
-    if installed.returncode != 0 and any(words in installed.stderr.lower() for words in _UNREACHABLE):
+    # A machine without a network may leave these tests out; CI may not.
+    offline = "CI" not in os.environ and any(words in installed.stderr.lower() for words in _UNREACHABLE)
+    if installed.returncode != 0 and offline:
         pytest.skip(f"{command[-1]} could not be fetched: the package registry is out of reach")
     assert installed.returncode == 0, installed.stderr

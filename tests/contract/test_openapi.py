@@ -134,8 +134,7 @@ def test_a_body_may_be_left_out_where_every_field_may() -> None:
 def test_a_published_body_fits_the_component_of_its_model(name: str) -> None:
     golden = GOLDENS[name]
     schema = schema_of(golden.model.rpartition(".")[2], golden.direction)
-    if schema is None:
-        pytest.skip("the engine has no route for it")
+    assert schema is not None, "no route takes or gives it"
     body = with_type_in_upper_case(golden.body)
     check: Any = Draft202012Validator(schema)
     more = {f"{field!r} is a required property" for field in ALWAYS_ANSWERED}
