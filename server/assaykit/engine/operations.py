@@ -1,6 +1,7 @@
 """A route that declares what it takes and gives where it stands; `openapi` makes the document out of these."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from types import UnionType
 from typing import Any
 
@@ -21,7 +22,8 @@ class Operation(Route):
     """One route of the contract.
 
     `takes` and `gives` are the bodies: a wire model, or several. Without a `status` a create answers 201, other
-    answers 200, a delete without a body 204, and what else has none 202. `query` names parameters that are text;
+    answers 200, a delete without a body 204, and what else has none 202; one that is only refused here says
+    `status=501`. `query` names parameters that are text;
     `limit` and `cursor` come with `most`, the rows of a page, which a GET that gives a page has anyway.
     `refuses` adds to the statuses that follow from the rest: see `refusals`.
     """
@@ -53,6 +55,8 @@ class Operation(Route):
     def refusals(self) -> list[int]:
         """The statuses of its problem bodies: no key; a bad query; a bad body; something named that is not there."""
         found = {401, *self._refuses}
+        if self.status == HTTPStatus.NOT_IMPLEMENTED:
+            return sorted(found | {self.status})
         if self.query or self.most:
             found.add(400)
         if self.takes is not None:

@@ -1,9 +1,10 @@
 """What AX serves and the engine does not: answered with 501 and what does it instead, never with 404.
 
-A path that neither has stays a 404, so that a misspelt one is not taken for something that AX could do.
+A path that neither has stays a 404, so that a misspelt one is not taken for something that AX could do. A method that
+is missing from a path which the engine serves is an `Operation` beside the others of that path.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -53,10 +54,6 @@ WHOLE = {
 }
 """Every path of a resource, by its first part."""
 
-SPACES = Missing(
-    "more spaces than its own",
-    "Keep work apart by project and dataset, or give a second engine another ASSAYKIT_HOME.",
-)
 MEMBERS = Missing("members of a space", ALONE)
 
 
@@ -67,8 +64,8 @@ def _answering(missing: Missing) -> Callable[[Request], Awaitable[Response]]:
     return refuse
 
 
-def _routes(missing: Missing, *paths: str, methods: Sequence[str] = EVERY_METHOD) -> list[Route]:
-    return [Route(path, _answering(missing), methods=list(methods)) for path in paths]
+def _routes(missing: Missing, *paths: str) -> list[Route]:
+    return [Route(path, _answering(missing), methods=list(EVERY_METHOD)) for path in paths]
 
 
 routes = [
@@ -78,7 +75,5 @@ routes = [
         for route in _routes(missing, f"/v2/{noun}", f"/v2/{noun}/{{rest:path}}")
     ),
     *(route for noun in TAGGED for route in _routes(TAGS, f"/v2/{noun}/{{id}}/tags")),
-    *_routes(SPACES, "/v2/spaces", methods=["POST"]),
-    *_routes(SPACES, "/v2/spaces/{id}", methods=["PATCH", "DELETE"]),
     *_routes(MEMBERS, "/v2/spaces/{id}/users", "/v2/spaces/{id}/users/{user_id}"),
 ]

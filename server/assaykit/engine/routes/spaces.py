@@ -23,7 +23,32 @@ async def get_space(request: Request) -> Response:
     return answer(await engine(request).database.read(spaces.get, request.path_params["space_id"]))
 
 
+async def create_space(_request: Request) -> Response:
+    """`POST /v2/spaces`: not offered, there is one space."""
+    raise _one_space()
+
+
+async def update_space(_request: Request) -> Response:
+    """`PATCH /v2/spaces/{space_id}`: not offered, there is one space."""
+    raise _one_space()
+
+
+async def delete_space(_request: Request) -> Response:
+    """`DELETE /v2/spaces/{space_id}`: not offered, there is one space."""
+    raise _one_space()
+
+
+def _one_space() -> Unsupported:
+    return Unsupported(
+        "The embedded engine does not have more spaces than its own.",
+        "Keep work apart by project and dataset, or give a second engine another ASSAYKIT_HOME.",
+    )
+
+
 routes = [
     Operation("/v2/spaces", list_spaces, gives=SpacePage, query=("name", "org_id"), refuses=(501,)),
+    Operation("/v2/spaces", create_space, "POST", status=501),
     Operation("/v2/spaces/{space_id}", get_space, gives=Space),
+    Operation("/v2/spaces/{space_id}", update_space, "PATCH", status=501),
+    Operation("/v2/spaces/{space_id}", delete_space, "DELETE", status=501),
 ]
