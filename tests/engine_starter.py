@@ -30,12 +30,17 @@ APART = (".migrations.", "flight", "grpc")
 """Alembic runs the first as files; gRPC does not survive a fork."""
 
 
-def main() -> None:
-    """Answer every line until stdin ends."""
+def import_whole_engine() -> None:
+    """All that a fork would otherwise import for itself."""
     names = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.")]
     within = [name for name in names if not any(word in name for word in APART)]
     for module in (*LATER, *within):
         import_module(module)
+
+
+def main() -> None:
+    """Answer every line until stdin ends."""
+    import_whole_engine()
     outputs: dict[int, int] = {}
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)

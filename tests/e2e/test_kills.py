@@ -1,5 +1,6 @@
 """Engine processes are killed or held up at random moments; runs are finished, and each row has one result."""
 
+import os
 import random
 import re
 import signal
@@ -9,13 +10,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pytest
-from tests.engine.door import Door, opened, span
+from tests.engine.door import Body, Door, all_pages, opened, span
 from tests.engine.test_generation import Stage
 from tests.scripted_model import ScriptedModel
 
@@ -23,38 +24,74 @@ from assaykit.engine import STORE
 
 pytestmark = pytest.mark.slow
 
-SILENT_S = 0.5
-LATENCY_S = 0.12
-"""How long the model takes for one question after the other while there are kills to come."""
+SEED = 20261126
+SILENT_S = 0.25
+LONGEST_PAUSE_S = 0.8
+"""Between two kills; the mean is half of it, so that a run mostly gets on before its engine is killed too."""
 
 PROCESSES = 2
 ROWS_AT_ONCE = 4
 """What an engine has in work with one call at a time."""
 
-DEADLINE_S = 60
+ROWS_PER_REQUEST = 5_000
+DEADLINE_S = 1_200
 """After the last kill; a deadline, not a wait."""
 
 
 class Size(NamedTuple):
-    """How many kills, and how many spans and as many examples they hit."""
+    """How many kills and, among them, how often a process is held up; half the items; how long the model takes.
+
+    The model takes its time, for one question after the other, while there are kills to come.
+    """
 
     kills: int
+    holds: int
     rows: int
+    latency_s: float
+
+
+class Outcome(NamedTuple):
+    """What the engines left behind."""
+
+    runs: Sequence[Body]
+    results: Counter[str]
+    """How often each row has a result, in the experiment or on the spans."""
+
+    asked: Counter[str]
+    takeovers: int
 
 
 @pytest.fixture
 def size(*, long: bool) -> Size:
-    return Size(40, 480) if long else Size(12, 200)
+    return Size(1_000, 50, 30_000, 0.01) if long else Size(60, 5, 450, 0.05)
 
 
 async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_row(
     tmp_path: Path, size: Size, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = tmp_path / "home"
-    kills_are_over = threading.Event()
+    found = await outcome(tmp_path / "home", size)
+    assert faults(found, size) == []
+    calls = found.asked.total()
+    repeated = calls - 2 * size.rows
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nseed {SEED}: {size.kills} kills and {size.holds} holds over {2 * size.rows} items, "
+            f"{found.takeovers} takeovers, {repeated} of {calls} calls repeated\n"
+        )
+    assert 0 < repeated <= found.takeovers * ROWS_AT_ONCE
+
+
+async def test_without_the_check_of_the_fence_a_row_gets_two_results(tmp_path: Path) -> None:
+    size = Size(0, 4, 60, 0.05)
+    assert faults(await outcome(tmp_path / "home", size, "unfenced"), size)
+
+
+async def outcome(home: Path, size: Size, *switches: str) -> Outcome:
+    """Have two runs executed by engines that are killed and held up."""
+    over = threading.Event()
 
     def answer(_: str) -> str:
-        kills_are_over.wait(LATENCY_S)
+        over.wait(size.latency_s)
         return "good"
 
     with ScriptedModel(answer) as model:
@@ -62,95 +99,127 @@ async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_ro
         async with opened(home, variables) as door:
             project, triggered = await prepared(door, size.rows)
         with closing(sqlite3.connect(home / STORE, isolation_level=None)) as store:
-            kill(home, variables, store, size.kills, kills_are_over)
+            with Engines(home, variables, switches) as engines:
+                disturb(engines, size, store, over)
             takeovers: int = store.execute("SELECT sum(fence) FROM task_runs").fetchone()[0]
         async with opened(home, variables) as door:
-            scored, made = [await door.get(f"/v2/task-runs/{run}") for run in triggered]
-            rows = await door.all_of(f"/v2/experiments/{made['experiment_id']}/runs", "experiment_runs", 500)
-            spans = await door.spans(project)
-    for run in (scored, made):
-        assert (run["status"], run["num_successes"]) == ("COMPLETED", size.rows), run.get("failure_reason")
-    assert Counter(row["example_id"] for row in rows).most_common(1)[0][1] == 1
-    assert len(rows) == size.rows
-    assert [[one["label"] for one in row["evaluations"]] for row in spans] == [["good"]] * size.rows
-    asked = Counter(re.findall(r"answer \d+\.|Land \d+\.", " ".join(model.prompts)))
-    assert len(asked) == 2 * size.rows
-    repeated = model.count - 2 * size.rows
-    with capsys.disabled():
-        sys.stdout.write(f"\n{size.kills} kills, {takeovers} takeovers, {repeated} of {model.count} calls repeated\n")
-    assert 0 < repeated <= takeovers * ROWS_AT_ONCE
+            runs = [await door.get(f"/v2/task-runs/{run}") for run in triggered]
+            results = await results_of(door, project, runs[1]["experiment_id"])
+        asked = Counter(re.findall(r"answer \d+\.|Land \d+\.", " ".join(model.prompts)))
+    return Outcome(runs, results, asked, takeovers)
+
+
+def faults(found: Outcome, size: Size) -> list[str]:
+    """What is not as it must be."""
+    ends = {(run["status"], run["num_successes"], run.get("failure_reason")) for run in found.runs}
+    wrong = [] if ends == {("COMPLETED", size.rows, None)} else [f"the runs ended {ends}"]
+    twice = [row for row, times in found.results.items() if times > 1]
+    if twice:
+        wrong.append(f"{len(twice)} rows have more than one result, as {twice[0]}")
+    if len(found.results) != 2 * size.rows or len(found.asked) != 2 * size.rows:
+        wrong.append(f"{len(found.results)} rows have a result and {len(found.asked)} were asked for")
+    return wrong
+
+
+async def results_of(door: Door, project: str, experiment: str) -> Counter[str]:
+    """How often each span and each example has a result."""
+
+    async def page(cursor: Mapping[str, str]) -> Body:
+        return await door.post("/v2/spans", {"project_id": project, **cursor}, limit=500)
+
+    found = Counter(
+        row["example_id"] for row in await door.all_of(f"/v2/experiments/{experiment}/runs", "experiment_runs", 500)
+    )
+    for row in await all_pages(page, "spans", 500):
+        found[row["context"]["span_id"]] += sum(one["label"] == "good" for one in row.get("evaluations", ()))
+    return +found
 
 
 async def prepared(door: Door, rows: int) -> tuple[str, list[str]]:
     """A project, and the ids of a run over its spans and of one that makes an experiment, which have just begun."""
     now = door.engine.clock.now_ns()
-    project = await door.send(*(span(n, f"answer {n}.", start_ns=now - n * 1_000_000) for n in range(1, rows + 1)))
+    spans = [span(n, f"answer {n}.", start_ns=now - n * 1_000_000) for n in range(1, rows + 1)]
+    project = ""
+    for start in range(0, rows, ROWS_PER_REQUEST):
+        project = await door.send(*spans[start : start + ROWS_PER_REQUEST])
     task = await door.task(await door.judge(), project_id=project, type="TEMPLATE_EVALUATION")
     dataset, examples = await door.dataset([{"country": f"Land {n}."} for n in range(rows)])
     integration = (await door.get("/v2/ai-integrations"))["ai_integrations"][0]["id"]
     stage = Stage(door, dataset, examples, integration)
     making = await stage.task(stage.generation())
-    first = await door.trigger(task)
+    first = await door.trigger(task, max_spans=rows)
     return project, [first["id"], (await door.trigger(making, experiment_name="v1"))["id"]]
 
 
-def kill(home: Path, variables: dict[str, str], store: sqlite3.Connection, kills: int, over: threading.Event) -> None:
-    """Keep engines open and kill one after the other; return when every run has ended."""
-    chance = random.Random(7)  # noqa: S311  (no secret: a seed makes the moments similar from run to run)
-    with processes(home, variables) as running:
-        for number in range(kills):
-            time.sleep(chance.uniform(0, 3 * SILENT_S))
-            if number % 3 == 0:
-                held_up(chance.choice(running))
-            victim = chance.choice(running)
-            victim.kill()
-            victim.communicate()
-            running.remove(victim)
-            assert unfinished(store), "the runs were over before the kills: make them longer"
-            running.append(started(home, variables))
-        over.set()
-        deadline = time.monotonic() + DEADLINE_S
-        while unfinished(store):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+class Engines:
+    """Engine processes on one folder, forked from one that has imported everything."""
+
+    def __init__(self, home: Path, variables: Mapping[str, str], switches: Sequence[str]) -> None:
+        program = str(Path(__file__).with_name("open_engine.py"))
+        self._starter = subprocess.Popen(
+            [sys.executable, program, str(home), str(SILENT_S), *switches],
+            env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.running: list[int] = []
+
+    def __enter__(self) -> Self:
+        for _ in range(PROCESSES):
+            self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in list(self.running):
+            self.kill(pid)
+        self._starter.communicate()
+
+    def open(self) -> None:
+        """One more."""
+        self.running.append(int(self._ask("open")))
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        self.running.remove(pid)
+        assert self._ask("reap") == "reaped"
+
+    def hold_up(self, pid: int) -> None:
+        """Have one stand still until another has taken its runs, and then go on as if nothing had been."""
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(3 * SILENT_S)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(SILENT_S)
+
+    def _ask(self, word: str) -> str:
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._starter.stdin.write(f"{word}\n")
+        self._starter.stdin.flush()
+        return self._starter.stdout.readline().strip()
 
 
-def held_up(process: subprocess.Popen[str]) -> None:
-    """Have a process stand still until another has taken its runs, and then go on as if nothing had been."""
-    process.send_signal(signal.SIGSTOP)
-    time.sleep(3 * SILENT_S)
-    process.send_signal(signal.SIGCONT)
-    time.sleep(SILENT_S)
+def disturb(engines: Engines, size: Size, store: sqlite3.Connection, over: threading.Event) -> None:
+    """Kill engines and hold them up, start others, and return when every run has ended."""
+    chance = random.Random(SEED)  # noqa: S311  (no secret: a seed makes the moments similar from run to run)
+    steps = ["kill"] * size.kills + ["hold up"] * size.holds
+    chance.shuffle(steps)
+    for step in steps:
+        time.sleep(chance.uniform(0, LONGEST_PAUSE_S))
+        assert unfinished(store), "the runs were over before the kills: make them longer"
+        one = chance.choice(engines.running)
+        if step == "kill":
+            engines.kill(one)
+            engines.open()
+        else:
+            engines.hold_up(one)
+    over.set()
+    deadline = time.monotonic() + DEADLINE_S
+    while unfinished(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def unfinished(store: sqlite3.Connection) -> int:
-    """Rows that are left in runs that have not ended."""
-    query = (
-        "SELECT count(*) FROM task_runs LEFT JOIN run_items ON run_id = id AND state = 'PENDING' "
-        "WHERE status IN ('PENDING', 'RUNNING')"
-    )
-    return store.execute(query).fetchone()[0]
-
-
-@contextmanager
-def processes(home: Path, variables: dict[str, str]) -> Generator[list[subprocess.Popen[str]]]:
-    """The engines; whichever are in the list in the end are killed."""
-    running: list[subprocess.Popen[str]] = []
-    try:
-        running += [started(home, variables) for _ in range(PROCESSES)]
-        yield running
-    finally:
-        for process in running:
-            process.kill()
-            process.communicate()
-
-
-def started(home: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
-    """An engine process that has opened the store."""
-    command = [sys.executable, str(Path(__file__).with_name("open_engine.py")), str(home), str(SILENT_S)]
-    process = subprocess.Popen(
-        command, env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **variables}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "open\n"
-    return process
+    """Runs that have not ended."""
+    return store.execute("SELECT count(*) FROM task_runs WHERE status IN ('PENDING', 'RUNNING')").fetchone()[0]
