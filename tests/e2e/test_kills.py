@@ -33,7 +33,8 @@ PROCESSES = 2
 ROWS_AT_ONCE = 4
 """What an engine has in work with one call at a time."""
 
-ROWS_PER_REQUEST = 5_000
+SPANS_PER_REQUEST = 5_000
+EXAMPLES_PER_REQUEST = 1_000
 DEADLINE_S = 1_200
 """After the last kill; a deadline, not a wait."""
 
@@ -82,7 +83,7 @@ async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_ro
 
 
 async def test_without_the_check_of_the_fence_a_row_gets_two_results(tmp_path: Path) -> None:
-    size = Size(0, 4, 60, 0.05)
+    size = Size(0, 4, 120, 0.05)
     assert faults(await outcome(tmp_path / "home", size, "unfenced"), size)
 
 
@@ -140,10 +141,14 @@ async def prepared(door: Door, rows: int) -> tuple[str, list[str]]:
     now = door.engine.clock.now_ns()
     spans = [span(n, f"answer {n}.", start_ns=now - n * 1_000_000) for n in range(1, rows + 1)]
     project = ""
-    for start in range(0, rows, ROWS_PER_REQUEST):
-        project = await door.send(*spans[start : start + ROWS_PER_REQUEST])
+    for start in range(0, rows, SPANS_PER_REQUEST):
+        project = await door.send(*spans[start : start + SPANS_PER_REQUEST])
     task = await door.task(await door.judge(), project_id=project, type="TEMPLATE_EVALUATION")
-    dataset, examples = await door.dataset([{"country": f"Land {n}."} for n in range(rows)])
+    lands = [{"country": f"Land {n}."} for n in range(rows)]
+    dataset, examples = await door.dataset(lands[:EXAMPLES_PER_REQUEST])
+    for start in range(EXAMPLES_PER_REQUEST, rows, EXAMPLES_PER_REQUEST):
+        more = {"examples": lands[start : start + EXAMPLES_PER_REQUEST]}
+        await door.post(f"/v2/datasets/{dataset}/examples", more)
     integration = (await door.get("/v2/ai-integrations"))["ai_integrations"][0]["id"]
     stage = Stage(door, dataset, examples, integration)
     making = await stage.task(stage.generation())
@@ -207,12 +212,13 @@ def disturb(engines: Engines, size: Size, store: sqlite3.Connection, over: threa
     for step in steps:
         time.sleep(chance.uniform(0, LONGEST_PAUSE_S))
         assert unfinished(store), "the runs were over before the kills: make them longer"
-        one = chance.choice(engines.running)
         if step == "kill":
-            engines.kill(one)
+            engines.kill(chance.choice(engines.running))
             engines.open()
         else:
-            engines.hold_up(one)
+            # The one that has been there longest, and is then the newest: each has its turn, and so one with a run.
+            engines.hold_up(engines.running[0])
+            engines.running.append(engines.running.pop(0))
     over.set()
     deadline = time.monotonic() + DEADLINE_S
     while unfinished(store):
