@@ -34,6 +34,8 @@ WITHOUT_GOLDEN = {
     "bodies.OpenBody": PARENT,
     "bodies.Page": PARENT,
     "local.JudgeRowsRequest": ENGINE_ONLY,
+    "local.RunLimits": ENGINE_ONLY,
+    "local.LimitedTrigger": ENGINE_ONLY,
     "local.JudgedRow": ENGINE_ONLY,
     "local.JudgedRows": ENGINE_ONLY,
     "local.RunOutcome": ENGINE_ONLY,

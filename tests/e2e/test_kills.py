@@ -33,22 +33,27 @@ PROCESSES = 2
 ROWS_AT_ONCE = 4
 """What an engine has in work with one call at a time."""
 
-SPANS_PER_REQUEST = 5_000
-EXAMPLES_PER_REQUEST = 1_000
 DEADLINE_S = 1_200
 """After the last kill; a deadline, not a wait."""
 
 
 class Size(NamedTuple):
-    """How many kills and, among them, how often a process is held up; half the items; how long the model takes.
+    """How many kills and, among them, how often a process is held up; what they hit; how long the model takes.
 
-    The model takes its time, for one question after the other, while there are kills to come.
+    Each of the groups has so many spans and as many examples, and a run over each. The model takes its time, for one
+    question after the other, while there are kills to come.
     """
 
     kills: int
     holds: int
+    groups: int
     rows: int
     latency_s: float
+
+    @property
+    def items(self) -> int:
+        """Rows of all runs."""
+        return 2 * self.groups * self.rows
 
 
 class Outcome(NamedTuple):
@@ -64,7 +69,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def size(*, long: bool) -> Size:
-    return Size(1_000, 50, 30_000, 0.01) if long else Size(60, 5, 450, 0.05)
+    return Size(1_000, 50, 30, 1_000, 0.01) if long else Size(60, 5, 1, 450, 0.05)
 
 
 async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_row(
@@ -73,17 +78,17 @@ async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_ro
     found = await outcome(tmp_path / "home", size)
     assert faults(found, size) == []
     calls = found.asked.total()
-    repeated = calls - 2 * size.rows
+    repeated = calls - size.items
     with capsys.disabled():
         sys.stdout.write(
-            f"\nseed {SEED}: {size.kills} kills and {size.holds} holds over {2 * size.rows} items, "
+            f"\nseed {SEED}: {size.kills} kills and {size.holds} holds over {size.items} items, "
             f"{found.takeovers} takeovers, {repeated} of {calls} calls repeated\n"
         )
     assert 0 < repeated <= found.takeovers * ROWS_AT_ONCE
 
 
 async def test_without_the_check_of_the_fence_a_row_gets_two_results(tmp_path: Path) -> None:
-    size = Size(0, 4, 120, 0.05)
+    size = Size(0, 4, 1, 120, 0.05)
     assert faults(await outcome(tmp_path / "home", size, "unfenced"), size)
 
 
@@ -98,14 +103,16 @@ async def outcome(home: Path, size: Size, *switches: str) -> Outcome:
     with ScriptedModel(answer) as model:
         variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}
         async with opened(home, variables) as door:
-            project, triggered = await prepared(door, size.rows)
+            groups = [await Group.prepared(door, number, size.rows) for number in range(size.groups)]
         with closing(sqlite3.connect(home / STORE, isolation_level=None)) as store:
             with Engines(home, variables, switches) as engines:
                 disturb(engines, size, store, over)
             takeovers: int = store.execute("SELECT sum(fence) FROM task_runs").fetchone()[0]
         async with opened(home, variables) as door:
-            runs = [await door.get(f"/v2/task-runs/{run}") for run in triggered]
-            results = await results_of(door, project, runs[1]["experiment_id"])
+            runs = [await door.get(f"/v2/task-runs/{run}") for group in groups for run in group.runs]
+            results = Counter[str]()
+            for group in groups:
+                results += await group.results(door)
         asked = Counter(re.findall(r"answer \d+\.|Land \d+\.", " ".join(model.prompts)))
     return Outcome(runs, results, asked, takeovers)
 
@@ -117,43 +124,47 @@ def faults(found: Outcome, size: Size) -> list[str]:
     twice = [row for row, times in found.results.items() if times > 1]
     if twice:
         wrong.append(f"{len(twice)} rows have more than one result, as {twice[0]}")
-    if len(found.results) != 2 * size.rows or len(found.asked) != 2 * size.rows:
+    if len(found.results) != size.items or len(found.asked) != size.items:
         wrong.append(f"{len(found.results)} rows have a result and {len(found.asked)} were asked for")
     return wrong
 
 
-async def results_of(door: Door, project: str, experiment: str) -> Counter[str]:
-    """How often each span and each example has a result."""
+class Group(NamedTuple):
+    """A project and a dataset, and a run over each."""
 
-    async def page(cursor: Mapping[str, str]) -> Body:
-        return await door.post("/v2/spans", {"project_id": project, **cursor}, limit=500)
+    project: str
+    runs: Sequence[str]
 
-    found = Counter(
-        row["example_id"] for row in await door.all_of(f"/v2/experiments/{experiment}/runs", "experiment_runs", 500)
-    )
-    for row in await all_pages(page, "spans", 500):
-        found[row["context"]["span_id"]] += sum(one["label"] == "good" for one in row.get("evaluations", ()))
-    return +found
+    @classmethod
+    async def prepared(cls, door: Door, number: int, rows: int) -> "Group":
+        """Their runs have just begun."""
+        now = door.engine.clock.now_ns()
+        places = range(number * rows + 1, (number + 1) * rows + 1)
+        name = f"group {number}"
+        spans = [span(n, f"answer {n}.", start_ns=now - n * 1_000_000) for n in places]
+        project = await door.send(*spans, project=name)
+        judge = await door.judge(f"tone {number}")
+        task = await door.task(judge, f"{name} tone", project_id=project, type="TEMPLATE_EVALUATION")
+        dataset, examples = await door.dataset([{"country": f"Land {n}."} for n in places], name)
+        integration = (await door.get("/v2/ai-integrations"))["ai_integrations"][0]["id"]
+        stage = Stage(door, dataset, examples, integration)
+        making = await stage.task(stage.generation(), name)
+        return cls(
+            project, [(await door.trigger(task))["id"], (await door.trigger(making, experiment_name="v1"))["id"]]
+        )
 
+    async def results(self, door: Door) -> Counter[str]:
+        """How often each span and each example has a result."""
 
-async def prepared(door: Door, rows: int) -> tuple[str, list[str]]:
-    """A project, and the ids of a run over its spans and of one that makes an experiment, which have just begun."""
-    now = door.engine.clock.now_ns()
-    spans = [span(n, f"answer {n}.", start_ns=now - n * 1_000_000) for n in range(1, rows + 1)]
-    project = ""
-    for start in range(0, rows, SPANS_PER_REQUEST):
-        project = await door.send(*spans[start : start + SPANS_PER_REQUEST])
-    task = await door.task(await door.judge(), project_id=project, type="TEMPLATE_EVALUATION")
-    lands = [{"country": f"Land {n}."} for n in range(rows)]
-    dataset, examples = await door.dataset(lands[:EXAMPLES_PER_REQUEST])
-    for start in range(EXAMPLES_PER_REQUEST, rows, EXAMPLES_PER_REQUEST):
-        more = {"examples": lands[start : start + EXAMPLES_PER_REQUEST]}
-        await door.post(f"/v2/datasets/{dataset}/examples", more)
-    integration = (await door.get("/v2/ai-integrations"))["ai_integrations"][0]["id"]
-    stage = Stage(door, dataset, examples, integration)
-    making = await stage.task(stage.generation())
-    first = await door.trigger(task, max_spans=rows)
-    return project, [first["id"], (await door.trigger(making, experiment_name="v1"))["id"]]
+        async def page(cursor: Mapping[str, str]) -> Body:
+            return await door.post("/v2/spans", {"project_id": self.project, **cursor}, limit=500)
+
+        experiment = (await door.get(f"/v2/task-runs/{self.runs[1]}"))["experiment_id"]
+        rows = await door.all_of(f"/v2/experiments/{experiment}/runs", "experiment_runs", 500)
+        found = Counter(row["example_id"] for row in rows)
+        for row in await all_pages(page, "spans", 500):
+            found[row["context"]["span_id"]] += sum(one["label"] == "good" for one in row.get("evaluations", ()))
+        return +found
 
 
 class Engines:
@@ -172,7 +183,7 @@ class Engines:
 
     def __enter__(self) -> Self:
         for _ in range(PROCESSES):
-            self.open()
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,7 +191,7 @@ class Engines:
             self.kill(pid)
         self._starter.communicate()
 
-    def open(self) -> None:
+    def start(self) -> None:
         """One more."""
         self.running.append(int(self._ask("open")))
 
@@ -214,7 +225,7 @@ def disturb(engines: Engines, size: Size, store: sqlite3.Connection, over: threa
         assert unfinished(store), "the runs were over before the kills: make them longer"
         if step == "kill":
             engines.kill(chance.choice(engines.running))
-            engines.open()
+            engines.start()
         else:
             # The one that has been there longest, and is then the newest: each has its turn, and so one with a run.
             engines.hold_up(engines.running[0])

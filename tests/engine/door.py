@@ -178,10 +178,11 @@ def attribute(key: str, value: str) -> Body:
     return {"key": key, "value": {"stringValue": value}}
 
 
-def span(number: int, output: str = "a refund", *, start_ns: int | None = None, **attributes: str) -> Body:
+def span(number: int, output: str | None = None, *, start_ns: int | None = None, **attributes: str) -> Body:
     """Span `number`, which started that many seconds before the hand-set clock's time."""
     start = NOW - number * SECOND if start_ns is None else start_ns
-    values = {"input.value": f"question {number}", "output.value": output} | {
+    said = f"a refund of {number}" if output is None else output
+    values = {"input.value": f"question {number}", "output.value": said} | {
         key.replace("__", "."): value for key, value in attributes.items()
     }
     return {

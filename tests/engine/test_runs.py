@@ -25,7 +25,11 @@ def environment(model: ScriptedModel) -> dict[str, str]:
 
 @asynccontextmanager
 async def judging(
-    home: Path, model: ScriptedModel, *, outputs: Sequence[str] = ("a refund",) * 3, clock: HandClock | None = None
+    home: Path,
+    model: ScriptedModel,
+    *,
+    outputs: Sequence[str] = ("a refund", "some refund", "no refund"),
+    clock: HandClock | None = None,
 ) -> AsyncGenerator[tuple[Door, str, str]]:
     """A door, a project with spans, and a task that has them judged by the model."""
     async with opened(home, environment(model), clock or HandClock()) as door:

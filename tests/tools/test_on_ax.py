@@ -99,6 +99,15 @@ async def test_a_run_is_followed_to_its_end_and_the_page_with_the_causes_is_name
     assert data.keys() & {"labels", "errors", "skipped"} == set()
 
 
+async def test_a_limit_that_ax_does_not_have_is_refused_before_anything_is_triggered(arize: Caller) -> None:
+    await arize.ask("create_task", name="once", evaluators=["cites"], project="bot")
+    for limit in ({"max_rows": 2}, {"max_cost": 0.5}):
+        refusal = await arize.refused("trigger_run", task="once", window="last 7 days", **limit)
+        assert refusal["message"] == f"Arize AX does not stop a run at {next(iter(limit))}."
+        assert "max_spans" in refusal["next"]
+    assert (await arize.ask("list_runs", task="once"))["runs"] == []
+
+
 async def test_of_a_continuous_task_it_is_said_that_ax_does_not_tell_when_it_runs(arize: Caller) -> None:
     made = await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
     assert made["schedule"]["worker"] == "Arize AX"

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
+from assaykit.engine.prices import Prices
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
@@ -77,7 +78,7 @@ class Engine:
             await database.write(spaces.ensure_default, clock)
             await database.write(integrations.adopt_environment, environment, clock)
             async with (
-                aclosing(Models(database, environment, concurrency)) as models,
+                aclosing(Models(database, environment, concurrency, Prices(home))) as models,
                 Executor.open(database, clock, models, silent_s) as executor,
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):

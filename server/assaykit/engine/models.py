@@ -1,11 +1,15 @@
 """From the configuration of a judge or of an experiment to the model it calls."""
 
+import hashlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import anyio.to_thread
+import sqlalchemy as sa
 
 from assaykit.engine import credentials
-from assaykit.engine.store import integrations, run_configurations
+from assaykit.engine.prices import Prices, Rate
+from assaykit.engine.store import evaluators, integrations, run_configurations
 from assaykit.engine.store.database import Database
 from assaykit.judge.calls import Line
 from assaykit.judge.connections import Connections
@@ -14,6 +18,16 @@ from assaykit.judge.models import ChatModel, Endpoint
 from assaykit.judge.pacing import Gate
 from assaykit.judge.providers import chat_model
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.run_configurations import RUN_CONFIGURATION
+from assaykit.wire.tasks import Task
+
+
+class Priced(NamedTuple):
+    """A model, what its tokens cost if that is known, and a digest of all of it that decides on an answer."""
+
+    model: LadderModel
+    rate: Rate | None
+    identity: bytes
 
 
 class Models:
@@ -25,7 +39,8 @@ class Models:
     an engine does to open, and most never call a model.
     """
 
-    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int) -> None:
+    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int, prices: Prices) -> None:
+        self.prices = prices
         self._database = database
         self._environment = environment
         self._concurrency = concurrency
@@ -42,12 +57,13 @@ class Models:
         if self._connections is not None:
             await self._connections.aclose()
 
-    async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> ChatModel | None:
+    async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> Priced | None:
         """The model of a judge; None for a code evaluator, which needs none.
 
         Raises:
             NotFound: the integration that the judge names is gone.
             Unsupported: its key is in a keyring that cannot be read here.
+            Invalid: the user's price list cannot be read.
         """
         if isinstance(config, ManagedCodeConfig):
             return None
@@ -61,12 +77,13 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
-    async def for_experiment(self, config: run_configurations.Runnable) -> LadderModel:
+    async def for_experiment(self, config: run_configurations.Runnable) -> Priced:
         """The model that an experiment is run with.
 
         Raises:
             NotFound: the integration that the configuration names is gone.
-            Invalid: neither the configuration nor the integration names a model.
+            Invalid: neither the configuration nor the integration names a model, or the user's price list cannot be
+                read.
             Unsupported: its key is in a keyring that cannot be read here.
         """
         access = await self._database.read(integrations.access, config.ai_integration_id)
@@ -79,7 +96,32 @@ class Models:
         Raises:
             Unsupported: its key is in a keyring that cannot be read here.
         """
-        return await self._model(access, model, InvocationParams())
+        return (await self._model(access, model, InvocationParams())).model
+
+    async def rates(self, task: Task) -> list[tuple[str, Rate | None]]:
+        """The models that a task asks, and what each costs if that is known.
+
+        Raises:
+            NotFound: an evaluator or integration of the task is gone.
+            Invalid: the user's price list cannot be read, or the run configuration names what is gone.
+        """
+        return await self._database.read(self._rates, task)
+
+    def _rates(self, connection: sa.Connection, task: Task) -> list[tuple[str, Rate | None]]:
+        asked: list[tuple[str, str]] = []
+        if task.run_configuration is not None:
+            config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
+            asked.append((config.ai_integration_id, config.model_name or ""))
+        for entry in task.evaluators or ():
+            judge = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id).version.config
+            if isinstance(judge, TemplateConfig):
+                asked.append((judge.llm_config.ai_integration_id, judge.llm_config.model_name))
+        of_models: list[tuple[str, Rate | None]] = []
+        for integration_id, named in asked:
+            access = integrations.access(connection, integration_id)
+            model = named or next(iter(access.model_names), "")
+            of_models.append((model, self.prices.rate(access.provider, model)))
+        return of_models
 
     async def _model(
         self,
@@ -89,7 +131,7 @@ class Models:
         *,
         function_calling: bool = True,
         structured_output: bool = True,
-    ) -> LadderModel:
+    ) -> Priced:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
         endpoint = Endpoint(
             provider=access.provider,
@@ -106,7 +148,15 @@ class Models:
             connections = await anyio.to_thread.run_sync(_connections)
             self._connections = self._connections or connections
         gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate(self._concurrency))
-        return chat_model(endpoint, Line(self._connections, gate))
+        rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
+        return Priced(chat_model(endpoint, Line(self._connections, gate)), rate, _identity(endpoint))
+
+
+def _identity(endpoint: Endpoint) -> bytes:
+    """Of the model and how it is asked, and of no key."""
+    asked = (endpoint.params.model_dump_json(), endpoint.function_calling, endpoint.structured_output)
+    text = repr((endpoint.provider, endpoint.base_url, endpoint.model, *asked, sorted(endpoint.headers.items())))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _connections() -> Connections:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, Unsupported
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
@@ -31,6 +31,7 @@ from assaykit.tools.tasks import one_run, rate_of
 from assaykit.tools.waiting import Calls, run_of, told_of, wait_for
 from assaykit.unit_plans import granularity_of, plan_project
 from assaykit.windows import Period, between, parse
+from assaykit.wire.local import LimitedTrigger, RunLimits
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
     RunStatus,
@@ -40,6 +41,9 @@ from assaykit.wire.runs import (
     TriggerRunExperimentRequest,
 )
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+
+MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
+MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
@@ -61,6 +65,8 @@ async def trigger_backfill(
     override_evaluations: Annotated[bool, Field(description="Score labelled rows anew")] = False,
     allow_empty: bool = False,
     preview: bool = False,
+    max_rows: MaxRows = None,
+    max_cost: MaxCost = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
@@ -68,8 +74,8 @@ async def trigger_backfill(
 
     All is tried on real rows first. For evaluators an equal task is reused, else created.
 
-    Source: REST v2 `POST /v2/tasks/{id}/trigger`.
-    Raises: Invalid, NotFound.
+    Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
+    Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
     period = parse(window or "last 7 days", here.now())
@@ -94,7 +100,7 @@ async def trigger_backfill(
     if preview:
         return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{told}", facts)
     found, how = await _task_for(here, within, aim.target)
-    run = await here.api.post(path("v2", "tasks", found.id, "trigger"), TaskRun, _request(aim, scope))
+    run = await _triggered(here, found.id, _request(aim, scope), RunLimits(max_rows=max_rows, max_cost=max_cost))
     head = f"Run {run.id} of {how}task {found.name!r} is {run.status}{of_window}.\n{told}"
     facts |= {"task": found.name, "run": run.model_dump(mode="json", exclude_none=True)}
     if not wait:
@@ -121,6 +127,8 @@ async def trigger_run(
     query_filter: str | None = None,
     tracing_metadata: dict[str, Any] | None = None,
     evaluation_tasks: list[str] | None = None,
+    max_rows: MaxRows = None,
+    max_cost: MaxCost = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: Space = None,
 ) -> Reply:
@@ -128,8 +136,8 @@ async def trigger_run(
 
     From experiment_name on: for RUN_EXPERIMENT tasks.
 
-    Source: REST v2 `POST /v2/tasks/{id}/trigger`.
-    Raises: Invalid, NotFound.
+    Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
+    Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
     named = await here.names.task(task, within)
@@ -158,7 +166,7 @@ async def trigger_run(
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
         within_time = await _rows_asked(here, within, found, moments, experiments)
         body = TriggerEvaluationRequest(**within_time, **_given(selected))
-    run = await here.api.post(path("v2", "tasks", found.id, "trigger"), TaskRun, body)
+    run = await _triggered(here, found.id, body, RunLimits(max_rows=max_rows, max_cost=max_cost))
     follows = (
         f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
     )
@@ -252,6 +260,20 @@ async def wait_for_run(
     ended = await wait_for(here, ctx, await run_of(here, run), timeout, poll_interval)
     text, data = await told_of(here, ended)
     return Reply(text, {**here.source(), **data})
+
+
+async def _triggered(
+    here: Session, task_id: str, body: TriggerEvaluationRequest | TriggerRunExperimentRequest, limits: RunLimits
+) -> TaskRun:
+    """Raises: Unsupported: there are limits, and the backend is AX."""
+    given = limits.model_dump(exclude_none=True)
+    if not given:
+        return await here.api.post(path("v2", "tasks", task_id, "trigger"), TaskRun, body)
+    if not await here.api.has_engine_routes():
+        raise Unsupported(
+            f"Arize AX does not stop a run at {' or '.join(given)}.", "Limit it by a window and a smaller max_spans."
+        )
+    return await here.api.post(path("x", "tasks", task_id, "trigger"), TaskRun, LimitedTrigger(trigger=body, **given))
 
 
 def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None:

@@ -15,7 +15,7 @@ from assaykit.tools.listing import plain
 from assaykit.tools.replies import fenced, one_line
 from assaykit.tools.tasks import one_run
 from assaykit.wire.evaluators import EvaluatorWithVersion
-from assaykit.wire.local import RunCause, RunReport, RunSelection
+from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
 
 _NOBODY = "The process that executed it has ended; it goes on while an assaykit server or engine is open."
@@ -114,11 +114,7 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     data |= {name: plain(body) for name, body in told.items() if body is not None}
     lines = [] if report.selection is None else _selected(report.selection)
     if report.tokens is not None:
-        spent = report.tokens
-        gone = f"; of {spent.replaced} that were replaced or deleted since it is not known" if spent.replaced else ""
-        lines.append(
-            f"Tokens: {spent.prompt} prompt, {spent.completion} completion, by {spent.verdicts} verdicts{gone}"
-        )
+        lines += _spent(report.tokens)
     lines += [
         f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
         for name, counted in labels.items()
@@ -129,6 +125,21 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
         for one in some[:CAUSES_SHOWN]
     ]
     return [*lines, *([fenced(causes)] if causes else [])], data
+
+
+def _spent(tokens: RunTokens) -> list[str]:
+    """What the questions took, and what that costs as far as it is known."""
+    lines: list[str] = []
+    if tokens.answers:
+        known = "" if tokens.cost is None else f", ${tokens.cost:.4g} by list prices"
+        if tokens.unpriced:
+            known += f"; the price of {tokens.unpriced} is not known (prices.json in the data folder can tell it)"
+        lines.append(
+            f"Tokens: {tokens.prompt} prompt, {tokens.completion} completion, in {tokens.answers} answers{known}"
+        )
+    if tokens.remembered:
+        lines.append(f"{tokens.remembered} rows asked what was answered before, and cost nothing")
+    return lines
 
 
 async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:

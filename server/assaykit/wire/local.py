@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.evaluators import CreateVersionRequest, Granularity
+from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
 
@@ -34,6 +35,26 @@ class JudgedRows(ReplyBody):
     """The outcomes, in the order asked."""
 
     results: list[JudgedRow] = []
+
+
+class RunLimits(RequestBody):
+    """Where a run stops by itself; what is left is for the next trigger.
+
+    It stops with its newest `max_rows` done, and before it costs more than `max_cost` US dollars by list prices. What
+    is under way by then is finished and counts.
+    """
+
+    max_rows: int | None = Field(default=None, ge=1)
+    max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+class LimitedTrigger(RunLimits):
+    """Trigger a task with limits: they stand beside the body of the trigger.
+
+    On AX: a smaller `max_spans`. Source: `POST /x/tasks/{task_id}/trigger`.
+    """
+
+    trigger: TriggerEvaluationRequest | TriggerRunExperimentRequest
 
 
 class RunOutcome(ReplyBody):
@@ -87,12 +108,18 @@ class RunCause(ReplyBody):
 
 
 class RunTokens(ReplyBody):
-    """What a run's verdicts cost. Only those that still stand can be counted; `replaced` are gone since."""
+    """What a run's questions took, those included that came to nothing.
 
-    prompt: int
-    completion: int
-    verdicts: int
-    replaced: int = 0
+    `answers` told their tokens. `cost` is in US dollars by list prices; None where no price is known, and without the
+    `unpriced` answers where some are not. `remembered` rows were not asked about again and took nothing.
+    """
+
+    prompt: int = 0
+    completion: int = 0
+    answers: int = 0
+    cost: float | None = None
+    unpriced: int = 0
+    remembered: int = 0
 
 
 class RunReport(ReplyBody):

@@ -54,7 +54,8 @@ async def judge_rows(request: Request) -> Response:
     wanted = await body(request, JudgeRowsRequest)
     here = engine(request)
     config = await _config(request, wanted)
-    model = await here.models.for_config(config)
+    priced = await here.models.for_config(config)
+    model = None if priced is None else priced.model
     results: list[JudgedRow] = [JudgedRow(error="The model did not answer in time.")] * len(wanted.rows)
 
     async def one(position: int, values: dict[str, str | None]) -> None:

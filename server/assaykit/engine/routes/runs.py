@@ -5,12 +5,18 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
+from assaykit.engine.models import Models
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
 from assaykit.engine.store import runs, tasks
+from assaykit.engine.store.runs import Limits
+from assaykit.errors import Invalid
+from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest, TriggerRunExperimentRequest
+from assaykit.wire.tasks import Task
 
 
 class _ForEvaluation(TriggerEvaluationRequest):
@@ -31,6 +37,14 @@ class _ForExperiment(TriggerRunExperimentRequest):
         return _refuse_foreign(given, TriggerEvaluationRequest, "evaluation tasks; this one is RUN_EXPERIMENT")
 
 
+class _LimitedEvaluation(RunLimits):
+    trigger: _ForEvaluation
+
+
+class _LimitedExperiment(RunLimits):
+    trigger: _ForExperiment
+
+
 def _refuse_foreign(given: Any, other: type[BaseModel], owners: str) -> Any:
     if isinstance(given, dict):
         foreign = [name for name in other.model_fields if name in given]
@@ -48,6 +62,32 @@ async def trigger(request: Request) -> Response:
     task = await here.database.read(tasks.get, task_id)
     wanted = await body(request, _ForExperiment if task.type == "RUN_EXPERIMENT" else _ForEvaluation)
     return created(await here.executor.trigger(task_id, wanted))
+
+
+async def trigger_limited(request: Request) -> Response:
+    """`POST /x/tasks/{task_id}/trigger`: the same with limits. On AX: a smaller `max_spans`."""
+    here, task_id = engine(request), request.path_params["task_id"]
+    task = await here.database.read(tasks.get, task_id)
+    wanted = await body(request, _LimitedExperiment if task.type == "RUN_EXPERIMENT" else _LimitedEvaluation)
+    if wanted.max_cost is not None:
+        await _refuse_unpriced(here.models, task)
+    limits = Limits(wanted.max_rows, wanted.max_cost)
+    return created(await here.executor.trigger(task_id, wanted.trigger, limits))
+
+
+async def _refuse_unpriced(models: Models, task: Task) -> None:
+    """A limit of cost holds only where every answer has a price.
+
+    Raises:
+        Invalid: the price of a model is not known; it is named.
+    """
+    for model, rate in await models.rates(task):
+        if rate is None:
+            raise Invalid(
+                f"The price of model {model!r} is not known, so max_cost cannot be kept.",
+                f'Write {{"{model}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
+                f"{models.prices.file}; or limit the run by max_rows.",
+            )
 
 
 async def list_runs(request: Request) -> Response:
@@ -81,6 +121,7 @@ routes = [
         refuses=(409, 501),
     ),
     Operation("/v2/tasks/{task_id}/runs", list_runs, gives=TaskRunPage, query=("status",)),
+    Route("/x/tasks/{task_id}/trigger", trigger_limited, methods=["POST"]),
     Operation("/v2/task-runs/{run_id}", get_run, gives=TaskRun),
     Operation("/v2/task-runs/{run_id}/cancel", cancel_run, "POST", gives=TaskRun, status=200, refuses=(400,)),
 ]

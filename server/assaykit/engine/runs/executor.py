@@ -13,11 +13,13 @@ from assaykit.engine.models import Models
 from assaykit.engine.runs import causes
 from assaykit.engine.runs.endings import ending
 from assaykit.engine.runs.generation import generate
+from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
 from assaykit.engine.store import generations, leases, runs
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.leases import Lease
+from assaykit.engine.store.runs import UNLIMITED, Limits
 from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
@@ -68,7 +70,12 @@ class Executor:
             with anyio.CancelScope(shield=True):
                 await database.write(leases.release, owner)
 
-    async def trigger(self, task_id: str, wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest) -> TaskRun:
+    async def trigger(
+        self,
+        task_id: str,
+        wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest,
+        limits: Limits = UNLIMITED,
+    ) -> TaskRun:
         """Start a run; it is answered in PENDING and goes on in the background. `wanted` is of the task's type.
 
         Raises:
@@ -77,9 +84,9 @@ class Executor:
             Invalid: a field does not fit the task's target.
         """
         if isinstance(wanted, TriggerRunExperimentRequest):
-            run = await self._database.write(generations.trigger, task_id, wanted, self.owner, self._clock)
+            run = await self._database.write(generations.trigger, task_id, wanted, self.owner, self._clock, limits)
         else:
-            run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock)
+            run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock, limits)
         self._group.start_soon(self.execute, run.id)
         return run
 
@@ -155,10 +162,23 @@ class Executor:
         if selection is None or reason is not None:
             return "CANCELLED", reason
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
-        scoring = Scoring(self._database, self._clock, lease, selection, models, self._models.rows_at_once)
+        budget = Budget(*await self._database.read(runs.limits, run_id))
+        _, request, _ = await self._database.read(runs.details, run_id)
+        scoring = Scoring(
+            self._database,
+            self._clock,
+            lease,
+            selection,
+            models,
+            self._models.rows_at_once,
+            budget,
+            anew=bool(request.override_evaluations),
+        )
         broken = await scoring.run()
         if broken is not None:
             return "FAILED", broken
+        if await self._database.read(runs.has_rows_left, run_id):
+            return "CANCELLED", budget.stopped()
         status, reason = await self._database.read(ending, run_id)
         if status == "COMPLETED" and reason is not None:
             reason = await self._database.write(causes.unread, lease, selection, reason)

@@ -5,19 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.models import Models
+from assaykit.engine.models import Models, Priced
+from assaykit.engine.prices import Spent, expected, spent
 from assaykit.engine.runs import tracing
 from assaykit.engine.runs.endings import ending
+from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.pool import Job, Pool, Refusals
 from assaykit.engine.runs.tracing import Question, Result, Timing
-from assaykit.engine.store import generations
+from assaykit.engine.store import generations, runs
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.generations import Made, Provision
 from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
-from assaykit.judge.ladder import LadderModel
 from assaykit.judge.models import Completion, Conversation
 from assaykit.judge.score import judged
 from assaykit.judge.verdicts import Unscored, Verdict
@@ -26,16 +27,22 @@ from assaykit.wire.prompts import LlmMessage
 from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvaluationConfig
 from assaykit.wire.runs import RunStatus
 
+PROMPT_CHARACTERS = 1_000
+"""Of a question beside its values, as a rule of thumb."""
+
 
 async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
     """Make the experiment of a run, or the rest of it. Returns how the run ends, and why if it is not plain."""
     provision = await database.write(generations.start, lease, clock)
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
-    model = await models.for_experiment(provision.config)
-    broken = await _Generation(database, clock, lease, provision, model).run(models.rows_at_once)
+    priced = await models.for_experiment(provision.config)
+    budget = Budget(*await database.read(runs.limits, lease.run_id))
+    broken = await _Generation(database, clock, lease, provision, priced, budget).run(models.rows_at_once)
     if broken is not None:
         return "FAILED", broken
+    if await database.read(runs.has_rows_left, lease.run_id):
+        return "CANCELLED", budget.stopped()
     return await database.read(ending, lease.run_id, "answered")
 
 
@@ -43,19 +50,22 @@ class _Generation:
     """One run's pass over its examples."""
 
     def __init__(
-        self, database: Database, clock: Clock, lease: Lease, provision: Provision, model: LadderModel
+        self, database: Database, clock: Clock, lease: Lease, provision: Provision, priced: Priced, budget: Budget
     ) -> None:
         self._database = database
         self._clock = clock
         self._lease = lease
         self._provision = provision
         self._config = provision.config
-        self._model = model
+        self._model = priced.model
+        self._rate = priced.rate
+        self._budget = budget
         self._refusals = Refusals()
 
     async def run(self, rows_at_once: int) -> str | None:
         """Ask for everything. Returns why the run was given up, or None when it went through."""
-        await Pool(self._rows, self._make, self._record, rows_at_once).run(self._provision.items)
+        pool = Pool(self._rows, self._make, self._record, rows_at_once, has_room=self._budget.has_room)
+        await pool.run(self._budget.items(self._provision.items))
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:
@@ -71,9 +81,16 @@ class _Generation:
             return Made(Outcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None), result
         present = {name: text for name, text in values.items() if text is not None}
         start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
-        question, result = await self._ask(present)
+        costs = expected(self._rate, sum(map(len, present.values())) + PROMPT_CHARACTERS)
+        self._budget.begin(costs)
+        paid = None
+        try:
+            question, result = await self._ask(present)
+            paid = spent(self._rate, result.prompt_tokens, result.completion_tokens)
+        finally:
+            self._budget.end(costs, paid)
         timing = Timing(start_ns, start_ns + time.perf_counter_ns() - began)
-        return self._made(job.item, question, result, timing), result
+        return self._made(job.item, question, result, timing, paid), result
 
     async def _ask(self, values: Mapping[str, str]) -> tuple[Question, Result]:
         config = self._config
@@ -87,7 +104,7 @@ class _Generation:
         tools = config.tool_config or _tools_of(config)
         return Question(messages, values), await self._model.complete(Conversation(messages, tools))
 
-    def _made(self, item: Item, question: Question, result: Result, timing: Timing) -> Made:
+    def _made(self, item: Item, question: Question, result: Result, timing: Timing, paid: Spent | None) -> Made:
         columns = {**self._columns(result), "latency": timing.ms, "token_count": tracing.tokens(result)}
         columns["execution_status"] = "FAILED" if isinstance(result, Unscored) else "COMPLETED"
         span = None
@@ -97,9 +114,9 @@ class _Generation:
             columns["result.trace.id"] = span["trace_id"]
             columns["result.trace.timestamp"] = timing.start_ns // 1_000_000
         if isinstance(result, Unscored):
-            return Made(Outcome(item, "FAILED", reason=result.reason, detail=result.detail), columns, span)
+            return Made(Outcome(item, "FAILED", reason=result.reason, detail=result.detail, spent=paid), columns, span)
         label = result.label if isinstance(result, Verdict) else None
-        return Made(Outcome(item, "SCORED", label=label), columns, span)
+        return Made(Outcome(item, "SCORED", label=label, spent=paid), columns, span)
 
     def _columns(self, result: Result) -> dict[str, Any]:
         match result:

@@ -45,11 +45,16 @@ class Refusals:
             self._number = 0
 
 
+async def _always() -> bool:
+    return True
+
+
 class Pool(Generic[R]):
     """One pass over a run's items.
 
     `read` gives the rows of some items by target id, `work` makes a result of one of them and does not raise for what
-    a row or a model does wrong, and `store` keeps a batch and says whether to go on.
+    a row or a model does wrong, and `store` keeps a batch and says whether to go on. Once `has_room` says no, nothing
+    more is begun, and what is under way is finished and stored.
     """
 
     def __init__(
@@ -59,12 +64,14 @@ class Pool(Generic[R]):
         store: Callable[[list[R]], Awaitable[bool]],
         rows_at_once: int,
         rows_per_read: int = ROWS_PER_READ,
+        has_room: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._read = read
         self._do = work
         self._store = store
         self._at_once = rows_at_once
         self._per_read = rows_per_read
+        self._has_room = has_room
 
     async def run(self, items: Sequence[Item]) -> None:
         """Work on everything, or until `store` has enough."""
@@ -86,11 +93,16 @@ class Pool(Generic[R]):
                 some = items[start : start + self._per_read]
                 found = await self._read(some)
                 for item in some:
-                    await jobs.send(Job(item, found.get(item.target_id, {})))
+                    try:
+                        await jobs.send(Job(item, found.get(item.target_id, {})))
+                    except anyio.BrokenResourceError:
+                        return  # nobody takes more
 
     async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
         async with jobs, results:
             async for job in jobs:
+                if not await self._has_room():
+                    return
                 await results.send(await self._do(job))
 
     async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:

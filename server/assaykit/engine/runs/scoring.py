@@ -1,31 +1,42 @@
 """Scores a run's items with a few workers, and records outcomes in batches as they come."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.models import Priced
+from assaykit.engine.prices import Spent, expected, spent
+from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.pool import Job, Pool, Refusals
-from assaykit.engine.runs.selection import Row, Selection, rows, rows_per_read, values
-from assaykit.engine.store import runs, verdicts
+from assaykit.engine.runs.questions import Asked, Question, key_of
+from assaykit.engine.runs.selection import Row, Scorer, Selection, rows, rows_per_read, values
+from assaykit.engine.store import answers, runs, verdicts
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
-from assaykit.judge.models import ChatModel
 from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.wire.evaluators import TemplateConfig
+
+PROMPT_CHARACTERS = 1_000
+"""Of a question beside its values: template, fences, and what is said of the choices."""
 
 
 class Scored(NamedTuple):
-    """One finished item."""
+    """One finished item. `key` is that of a question that was asked now; `remembered` says that none had to be."""
 
     item: Item
     result: Verdict | Unscored
+    key: bytes | None = None
+    spent: Spent | None = None
+    remembered: bool = False
 
 
 class Scoring:
-    """One run's pass over its items."""
+    """One run's pass over its items. `anew` has every judge asked, whatever it has answered before."""
 
     def __init__(
         self,
@@ -33,8 +44,11 @@ class Scoring:
         clock: Clock,
         lease: Lease,
         selection: Selection,
-        models: Mapping[str, ChatModel | None],
+        models: Mapping[str, Priced | None],
         rows_at_once: int,
+        budget: Budget,
+        *,
+        anew: bool,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -42,22 +56,67 @@ class Scoring:
         self._selection = selection
         self._models = models
         self._at_once = rows_at_once
+        self._budget = budget
+        self._anew = anew
+        self._asked = Asked()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._refusals = Refusals()
 
     async def run(self) -> str | None:
-        """Score everything. Returns why the run was given up, or None when it went through."""
+        """Score everything that the budget allows. Returns why the run was given up, or None when it went through."""
         at_once = rows_per_read(self._selection)
-        await Pool(self._rows, self._score, self._record, self._at_once, at_once).run(self._selection.items)
+        pool = Pool(self._questions, self._score, self._record, self._at_once, at_once, self._budget.has_room)
+        await pool.run(self._budget.items(self._selection.items))
         return self._refusals.broken
 
-    async def _rows(self, items: Sequence[Item]) -> dict[str, Row]:
-        return await self._database.read(rows, self._selection, items)
+    async def _questions(self, items: Sequence[Item]) -> dict[str, Row]:
+        """The questions about some items, by target and evaluator."""
+        return await self._database.read(self._read, items)
+
+    def _read(self, connection: sa.Connection, items: Sequence[Item]) -> dict[str, Row]:
+        of_targets = rows(connection, self._selection, items)
+        found: dict[str, dict[str, Question]] = {}
+        for item in items:
+            asked = self._question(of_targets.get(item.target_id, {}), self._scorers[item.evaluator_id])
+            found.setdefault(item.target_id, {})[item.evaluator_id] = asked
+        every = [question for questions in found.values() for question in questions.values()]
+        keys = {question.key for question in every if question.key is not None}
+        if keys and not self._anew and (known := answers.known(connection, keys)):
+            for questions in found.values():
+                for evaluator_id, question in questions.items():
+                    if question.key is not None:
+                        questions[evaluator_id] = question._replace(known=known.get(question.key))
+        return dict(found)
+
+    def _question(self, row: Row, scorer: Scorer) -> Question:
+        given = values(self._selection, row, scorer)
+        priced = self._models[scorer.evaluator_id]
+        if priced is None or not isinstance(scorer.config, TemplateConfig):
+            return Question(given)
+        return Question(given, key_of(priced.identity, scorer.config, given))
 
     async def _score(self, job: Job) -> Scored:
         scorer = self._scorers[job.item.evaluator_id]
-        given = values(self._selection, job.row, scorer)
-        return Scored(job.item, await score(scorer.config, given, self._models[scorer.evaluator_id]))
+        question: Question = job.row[scorer.evaluator_id]
+        if question.known is not None:
+            return Scored(job.item, question.known, remembered=True)
+        priced = self._models[scorer.evaluator_id]
+        model = None if priced is None else priced.model
+        ask = partial(score, scorer.config, question.values, model)
+        if question.key is None or priced is None:
+            return Scored(job.item, await ask())
+        length = sum(len(text or "") for text in question.values.values()) + PROMPT_CHARACTERS
+        costs = expected(priced.rate, length)
+        self._budget.begin(costs)
+        paid = None
+        try:
+            result, is_old = await self._asked.once(question.key, ask)
+            if is_old:
+                return Scored(job.item, result, remembered=True)
+            paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens)
+            return Scored(job.item, result, question.key, paid)
+        finally:
+            self._budget.end(costs, paid)
 
     async def _record(self, batch: list[Scored]) -> bool:
         if not await self._database.write(self._store, batch):
@@ -72,6 +131,8 @@ class Scoring:
         if not runs.record(connection, self._lease, [_outcome(scored) for scored in batch], now):
             return False
         verdicts.put(connection, [row for scored in batch if (row := self._verdict_row(scored, now))])
+        fresh = {one.key: one.result for one in batch if one.key is not None and isinstance(one.result, Verdict)}
+        answers.keep(connection, fresh)
         return True
 
     def _verdict_row(self, scored: Scored, now: int) -> dict[str, Any] | None:
@@ -83,8 +144,8 @@ class Scoring:
             "run_id": self._lease.run_id,
             "evaluator_version_id": scorer.version_id,
             "model": verdict.model,
-            "prompt_tokens": verdict.prompt_tokens,
-            "completion_tokens": verdict.completion_tokens,
+            "prompt_tokens": None if scored.remembered else verdict.prompt_tokens,
+            "completion_tokens": None if scored.remembered else verdict.completion_tokens,
         }
         return {
             "scope_id": scored.item.scope_id,
@@ -100,8 +161,8 @@ class Scoring:
 
 
 def _outcome(scored: Scored) -> Outcome:
-    result = scored.result
+    result, spent_on_it = scored.result, scored.spent
     if isinstance(result, Verdict):
-        return Outcome(scored.item, "SCORED", label=result.label)
+        return Outcome(scored.item, "SCORED", label=result.label, spent=spent_on_it, remembered=scored.remembered)
     state = "SKIPPED" if result.reason == "no_input" else "FAILED"
-    return Outcome(scored.item, state, reason=result.reason, detail=result.detail)
+    return Outcome(scored.item, state, reason=result.reason, detail=result.detail, spent=spent_on_it)

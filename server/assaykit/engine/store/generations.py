@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store import datasets, experiments, run_configurations, runs, searches, spans, tasks
 from assaykit.engine.store.leases import Lease, is_held
 from assaykit.engine.store.pages import Slice
-from assaykit.engine.store.runs import Item, Outcome
+from assaykit.engine.store.runs import UNLIMITED, Item, Limits, Outcome
 from assaykit.engine.store.tables import examples, task_runs
 from assaykit.errors import AssayError, Invalid
 from assaykit.wire.experiments import Experiment
@@ -45,7 +45,12 @@ class Made(NamedTuple):
 
 
 def trigger(
-    connection: sa.Connection, task_id: str, wanted: TriggerRunExperimentRequest, owner: str, clock: Clock
+    connection: sa.Connection,
+    task_id: str,
+    wanted: TriggerRunExperimentRequest,
+    owner: str,
+    clock: Clock,
+    limits: Limits = UNLIMITED,
 ) -> TaskRun:
     """A new run in PENDING, owned by this engine; its experiment is made when it starts.
 
@@ -63,7 +68,7 @@ def trigger(
     _refuse_unknown(connection, version_id, wanted.example_ids or ())
     for follower in wanted.evaluation_task_ids or ():
         _refuse_unfit(tasks.get(connection, follower), dataset_id)
-    return runs.add(connection, task_id, wanted, owner, clock, clock.now_ns())
+    return runs.add(connection, task_id, wanted, owner, clock, clock.now_ns(), limits=limits)
 
 
 def makes_experiment(connection: sa.Connection, run_id: str) -> bool:

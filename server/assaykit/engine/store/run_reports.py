@@ -44,7 +44,6 @@ def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> 
     Raises:
         NotFound: no such run.
     """
-    task = runs.task_of(connection, run_id)
     run = runs.get(connection, run_id)
     kept = _kept(connection, run_id).get(KEPT, {})
     counted = runs.counts(connection, run_id)
@@ -61,7 +60,7 @@ def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> 
         selection=None if "selection" not in kept else RunSelection.model_validate(kept["selection"]),
         cause=cause,
         is_executed=leases.is_alive(connection, run_id, silent_since_ns),
-        tokens=_tokens(connection, task, run_id, counted.get("SCORED", 0)),
+        tokens=_tokens(connection, run_id),
     )
 
 
@@ -162,16 +161,28 @@ def _own(task: Task, run_id: str) -> sa.ColumnElement[bool]:
     return evals.c.scope_id.in_(of_dataset) & (evals.c.level == "RUN") & (run_id == _MADE_BY)
 
 
-def _tokens(connection: sa.Connection, task: Task, run_id: str, scored: int) -> RunTokens | None:
-    """None where no verdict that stands has used any: code evaluators do not, nor may a provider tell."""
-    prompt, completion = (evals.c.metadata[name].as_integer() for name in ("prompt_tokens", "completion_tokens"))
-    targets = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id, run_items.c.state == "SCORED")
-    sums = sa.select(sa.func.count(), sa.func.count(prompt), sa.func.sum(prompt), sa.func.sum(completion))
-    query = sums.where(_own(task, run_id), evals.c.target_id.in_(targets))
-    standing, told, of_prompts, of_replies = connection.execute(query).one()
-    if not told:
+def _tokens(connection: sa.Connection, run_id: str) -> RunTokens | None:
+    """None where no model told any: code evaluators ask none, and a provider may not tell."""
+    c = run_items.c
+    query = sa.select(
+        sa.func.coalesce(sa.func.sum(c.prompt_tokens), 0).label("prompt"),
+        sa.func.coalesce(sa.func.sum(c.completion_tokens), 0).label("completion"),
+        sa.func.count(sa.func.coalesce(c.prompt_tokens, c.completion_tokens)).label("answers"),
+        sa.func.count(c.cost).label("priced"),
+        sa.func.sum(c.cost).label("cost"),
+        sa.func.coalesce(sa.func.sum(sa.cast(c.remembered, sa.Integer)), 0).label("remembered"),
+    )
+    found = connection.execute(query.where(c.run_id == run_id)).one()
+    if not found.answers and not found.remembered:
         return None
-    return RunTokens(prompt=of_prompts, completion=of_replies or 0, verdicts=told, replaced=max(scored - standing, 0))
+    return RunTokens(
+        prompt=found.prompt,
+        completion=found.completion,
+        answers=found.answers,
+        cost=found.cost,
+        unpriced=found.answers - found.priced,
+        remembered=found.remembered,
+    )
 
 
 def _scores(connection: sa.Connection, task: Task, run_id: str, targets: Sequence[str]) -> dict[tuple[str, str], float]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.prices import Spent
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store import experiments, spans, tasks
 from assaykit.engine.store.freshness import touch_run
@@ -30,6 +31,8 @@ _GOES_ON = " The task goes on with spans that arrive later; only a run that is t
 _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
 """Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
 
+_NOTHING = Spent(None, None, None)
+
 KEPT = "report"
 """Where in a run's stored request its report keeps what only its selection knew; see `run_reports`."""
 
@@ -43,6 +46,16 @@ class Item(NamedTuple):
     scope_id: str = ""
 
 
+class Limits(NamedTuple):
+    """Where a run stops by itself: after so many rows, and before it costs more than so many US dollars."""
+
+    max_rows: int | None = None
+    max_cost: float | None = None
+
+
+UNLIMITED = Limits()
+
+
 class Outcome(NamedTuple):
     """What became of an item."""
 
@@ -51,10 +64,17 @@ class Outcome(NamedTuple):
     label: str | None = None
     reason: str | None = None
     detail: str | None = None
+    spent: Spent | None = None
+    remembered: bool = False
 
 
 def trigger(
-    connection: sa.Connection, task_id: str, wanted: TriggerEvaluationRequest, owner: str, clock: Clock
+    connection: sa.Connection,
+    task_id: str,
+    wanted: TriggerEvaluationRequest,
+    owner: str,
+    clock: Clock,
+    limits: Limits = UNLIMITED,
 ) -> TaskRun:
     """A new run in PENDING, owned by this engine.
 
@@ -66,7 +86,7 @@ def trigger(
     _check(connection, task, wanted)
     now = clock.now_ns()
     window = _window(connection, task, wanted, now) if task.project_id is not None else None
-    return add(connection, task_id, wanted, owner, clock, now, window)
+    return add(connection, task_id, wanted, owner, clock, now, window, limits)
 
 
 def add(
@@ -77,9 +97,11 @@ def add(
     clock: Clock,
     now: int,
     window: Window | None = None,
+    limits: Limits = UNLIMITED,
 ) -> TaskRun:
     """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
-    return _run(_new(connection, task_id, wanted, window, owner, clock, created_ns=now), {})
+    made = _new(connection, task_id, wanted, window, owner, clock, created_ns=now, **limits._asdict())
+    return _run(made, {})
 
 
 def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
@@ -99,7 +121,7 @@ def _new(
     clock: Clock,
     *,
     created_ns: int,
-    **places: int,
+    **columns: float | None,
 ) -> sa.Row[Any]:
     connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
     return connection.execute(
@@ -114,7 +136,7 @@ def _new(
             owner=owner,
             heartbeat_ns=created_ns,
             created_ns=created_ns,
-            **places,
+            **columns,
         )
         .returning(task_runs)
     ).one()
@@ -203,6 +225,19 @@ def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Seq
     return row.plan, [Item(*found) for found in connection.execute(query)]
 
 
+def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
+    """A run's limits, and how many US dollars it has spent so far as far as prices are known."""
+    row = _row(connection, run_id)
+    spent = sa.select(sa.func.sum(run_items.c.cost)).where(run_items.c.run_id == run_id)
+    return Limits(row.max_rows, row.max_cost), connection.execute(spent).scalar() or 0.0
+
+
+def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
+    """Whether some of a run's items have no outcome."""
+    query = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id, run_items.c.state == "PENDING").limit(1)
+    return connection.execute(query).first() is not None
+
+
 def first_items(connection: sa.Connection, run_id: str, number: int) -> Sequence[Item]:
     """Some items of a run, whatever became of them."""
     return [Item(*found) for found in connection.execute(_items(run_id).limit(number))]
@@ -234,6 +269,8 @@ def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome],
                     "label": outcome.label,
                     "reason": outcome.reason,
                     "detail": outcome.detail,
+                    "remembered": outcome.remembered,
+                    **(outcome.spent or _NOTHING)._asdict(),
                 }
                 for outcome in outcomes
             ],

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -283,6 +284,8 @@ task_runs = _noun(
     Column("fence", Integer, nullable=False, server_default=text("0")),
     Column("takeovers", Integer, nullable=False, server_default=text("0")),
     Column("plan", JSON),
+    Column("max_rows", Integer),
+    Column("max_cost", Float),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
@@ -291,7 +294,7 @@ executes the run, `heartbeat_ns` when it last did. `fence` counts the engines th
 row that had died over it with no row done. `plan` is what a run that has started goes on with, so that nothing that
 changes meanwhile changes the run.
 `experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
-and not above `up_to_n`; other runs have neither."""
+and not above `up_to_n`; other runs have neither. `max_rows` and `max_cost` (US dollars) end it early."""
 
 schedules = Table(
     "schedules",
@@ -318,6 +321,10 @@ run_items = Table(
     Column("reason", String),
     Column("detail", String),
     Column("scope_id", String, nullable=False, server_default=text("''")),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("cost", Float),
+    Column("remembered", Boolean, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,
@@ -325,4 +332,18 @@ run_items = Table(
 """One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
 `reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. `scope_id` is
 where the verdict lives: a project or an experiment. In a run that makes an experiment the target is an example, and
-`evaluator_id` and `scope_id` are empty."""
+`evaluator_id` and `scope_id` are empty. `cost` is in US dollars, and null where the price is not known. A row that
+is `remembered` took its verdict from `answers` and cost nothing."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("label", String, nullable=False),
+    Column("score", Float),
+    Column("explanation", String),
+    Column("model", String),
+    sqlite_autoincrement=True,
+)
+"""What judges have answered, by the digest of all that decides on the answer. The oldest go first."""

@@ -1,0 +1,33 @@
+"""What judges have answered, so that the same question is not paid for twice."""
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from assaykit.engine.store.tables import answers
+from assaykit.judge.verdicts import Verdict
+
+MOST = 200_000
+"""Answers that are kept; the oldest go first."""
+
+_TOLD = ("label", "score", "explanation", "model")
+
+
+def known(connection: sa.Connection, keys: Iterable[bytes]) -> Mapping[bytes, Verdict]:
+    """The answers to those of the questions that were asked before. They carry no tokens: nothing is paid again."""
+    c = answers.c
+    query = sa.select(c.key, c.label, c.score, c.explanation, c.model).where(c.key.in_(list(keys)))
+    return {key: Verdict(label, score, why, model=model) for key, label, score, why, model in connection.execute(query)}
+
+
+def keep(connection: sa.Connection, fresh: Mapping[bytes, Verdict]) -> None:
+    """Store answers, in the place of older ones to the same questions."""
+    if not fresh:
+        return
+    rows = [{"key": key, **{name: getattr(verdict, name) for name in _TOLD}} for key, verdict in fresh.items()]
+    statement = insert(answers)
+    renewed = {name: statement.excluded[name] for name in _TOLD}
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=renewed), rows)
+    newest = sa.select(sa.func.max(answers.c.n)).scalar_subquery()
+    connection.execute(answers.delete().where(answers.c.n <= newest - MOST))
