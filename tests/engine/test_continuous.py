@@ -128,7 +128,9 @@ async def test_the_filters_of_the_task_and_of_its_evaluators_both_count(live: Do
     project = await live.send(span(0))
     evaluator = await live.evaluator()
     entry = {"evaluator_id": evaluator, "query_filter": "attributes.tag = 'b'"}
-    await continuous(live, project, evaluator, query_filter="attributes.output.value = 'a refund'", evaluators=[entry])
+    await continuous(
+        live, project, evaluator, query_filter="attributes.output.value CONTAINS 'a refund'", evaluators=[entry]
+    )
     await live.send(span(1, tag="a"), span(2, tag="b"), span(3, "nothing", tag="b"))
     await until_labelled(live, project, [2])
 
@@ -377,7 +379,7 @@ async def test_more_than_a_run_takes_goes_on_at_once(home: Path, clock: HandCloc
     with held_lock(home):
         async with looking(home, clock=clock) as door:
             project = await door.send(span(0))
-            task = await continuous(door, project, query_filter="attributes.output.value = 'a refund'")
+            task = await continuous(door, project, query_filter="attributes.output.value CONTAINS 'a refund'")
             await door.engine.database.write(copies, 2 * DEFAULT_MAX_SPANS)
             await door.send(span(1))
             assert (await schedule(door, task))["spans_waiting"] == 2 * DEFAULT_MAX_SPANS + 1

@@ -347,11 +347,8 @@ async def test_evaluators_that_judge_different_things_are_refused_and_two_tasks_
     assert "Create two tasks: one with 'of span' and one with 'whole'." in detail
 
 
-async def test_continuous_tasks_and_tasks_on_datasets_judge_spans_and_rows_only(door: Door) -> None:
-    project = await door.send(part(1, 1, output__value="x"))
+async def test_tasks_on_datasets_judge_rows_only(door: Door) -> None:
     entry: Body = {"evaluator_id": await door.evaluator("whole", data_granularity="SESSION")}
-    detail = await refused(door, 501, entry, project_id=project, is_continuous=True)
-    assert "whether a session is complete is not known then" in detail
     dataset, examples = await door.dataset([{"q": "1"}])
     experiment = await door.experiment(dataset, [{"example_id": examples[0], "output": "x"}])
     detail = await refused(door, 422, entry, dataset_id=dataset, experiment_ids=[experiment])

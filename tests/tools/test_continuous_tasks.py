@@ -68,6 +68,22 @@ async def test_the_answer_says_when_and_how_and_what_it_does_not_do(ax: Caller) 
     assert (row["schedule"]["is_continuous"], row["schedule"]["spans_waiting"]) == (True, 0)
 
 
+async def test_a_task_on_traces_says_what_waits_and_what_is_not_quiet_yet(ax: Caller, settings: Settings) -> None:
+    text = await ax.read("create_task", name="watch", evaluators=["cites"], granularity="trace", is_continuous=True)
+    assert "It scores whole traces that arrive from now on" in text
+    assert f"For whole traces that are there already: {BY_HAND}." in text
+    await send(settings.home, [span("new", "See [RET-2].")])
+    found = await until(ax, lambda found: found["schedule"].get("units_open") == 1)
+    assert (found["schedule"]["unit"], found["schedule"]["units_waiting"], found["schedule"]["quiet_s"]) == (
+        "TRACE",
+        0,
+        60.0,
+    )
+    said = "0 trace(s) waiting, and 1 to which something was added in the last 60 s"
+    assert said in await ax.read("get_task")
+    assert said in await ax.read("list_tasks")
+
+
 async def test_a_task_is_made_continuous_and_stopped_by_an_update(ax: Caller, settings: Settings) -> None:
     await ax.ask("create_task", name="watch", evaluators=["cites"])
     assert "schedule" not in await ax.ask("get_task")

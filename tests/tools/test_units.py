@@ -158,10 +158,6 @@ async def test_a_backfill_of_evaluators_takes_what_they_judge(ax: Caller, talks:
             "'refunds (trace)' judges whole traces, and granularity is session.",
         ),
         (
-            {"evaluators": ["json"], "granularity": "trace", "is_continuous": True},
-            "A continuous task scores spans as they arrive; whether a trace is complete is not known then.",
-        ),
-        (
             {"evaluators": ["json"], "granularity": "session", "dataset": "d", "experiments": ["e"]},
             "'json (session)' judges whole sessions, and a dataset has none.",
         ),

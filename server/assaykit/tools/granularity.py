@@ -9,7 +9,7 @@ from typing import Literal
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Conflict, Invalid, Unsupported
+from assaykit.errors import Conflict, Invalid
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
 from assaykit.plans import Wanted
@@ -101,26 +101,17 @@ def copies_told(wanted: Sequence[Wanted]) -> list[str]:
     ]
 
 
-def refuse_unfit(wanted: Sequence[Wanted], *, is_continuous: bool = False, is_dataset: bool = False) -> None:
-    """Refuse what only tasks on spans can be.
+def refuse_on_dataset(wanted: Sequence[Wanted]) -> None:
+    """Refuse judges of traces and sessions for a dataset.
 
     Raises:
-        Invalid: a dataset has no traces or sessions.
-        Unsupported: a continuous task.
+        Invalid: it has none of those.
     """
     level = granularity_of(wanted)
-    if level == "SPAN":
-        return
-    noun = NOUNS[level]
-    if is_dataset:
+    if level != "SPAN":
         raise Invalid(
-            f"{wanted[0].evaluator.name!r} judges whole {noun}s, and a dataset has none.",
+            f"{wanted[0].evaluator.name!r} judges whole {NOUNS[level]}s, and a dataset has none.",
             "Leave granularity out and name judges of spans, or score a project.",
-        )
-    if is_continuous:
-        raise Unsupported(
-            f"A continuous task scores spans as they arrive; whether a {noun} is complete is not known then.",
-            f"Leave is_continuous out, and call trigger_backfill when the {noun}s are complete.",
         )
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from assaykit.api.client import path
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, IsNull, Node, Not, Or
+from assaykit.judge.units import NOUNS, plural
 from assaykit.session import Session
 from assaykit.tools.listing import plain
 from assaykit.tools.replies import one_line
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.local import TaskSchedule
 from assaykit.wire.tasks import Task
 
@@ -39,11 +41,14 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
     return _sentence(found) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
 
 
-def from_now_on(task: Task) -> str:
-    """What a task that has become continuous will do and what it will not."""
+def what_it_does(task: Task, level: Granularity) -> str:
+    """What a task that has been made, or has become continuous, will do and what it will not."""
+    if not task.is_continuous:
+        return f"It runs when triggered: trigger_backfill(task={task.name!r})."
+    rows = plural(level)
     return (
-        "It scores spans that arrive from now on, while a server or `assaykit engine` is open, and catches up on what "
-        f"arrived in between. For spans that are there already: trigger_backfill(task={task.name!r})."
+        f"It scores {rows} that arrive from now on, while a server or `assaykit engine` is open, and catches up on "
+        f"what arrived in between. For {rows} that are there already: trigger_backfill(task={task.name!r})."
     )
 
 
@@ -66,16 +71,23 @@ def _sentence(found: TaskSchedule) -> str:
     now = "running now, " if found.is_running else ""
     upcoming = "" if found.next_run_at is None else f"next at about {_time(found.next_run_at)}, "
     last = "none yet" if found.last_run_at is None else _time(found.last_run_at)
-    said = (
-        f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, "
-        f"{found.spans_waiting or 0} new span(s) waiting"
-    )
+    said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}"
     if not found.failures:
         return f"{said}."
     keys = ", which reads keys from its own environment" if found.worker == "another" else ""
     return (
         f"{said}. {found.failures} run(s) in a row failed, so it waits longer each time, at most 10 minutes, and takes "
         f"the same spans again{keys}. Cause: {one_line(found.last_failure or 'not told', 600)}"
+    )
+
+
+def _waiting(found: TaskSchedule) -> str:
+    if found.unit is None:
+        return f"{found.spans_waiting or 0} new span(s) waiting"
+    noun = NOUNS[found.unit]
+    return (
+        f"{found.units_waiting or 0} {noun}(s) waiting, and {found.units_open or 0} to which something was added in "
+        f"the last {found.quiet_s or 0:.0f} s"
     )
 
 

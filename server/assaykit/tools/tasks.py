@@ -1,6 +1,6 @@
 """Toolset tasks: which rows are scored, by which evaluators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -10,14 +10,12 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
-from assaykit.judge.score import variables
 from assaykit.names import TASK, Named
-from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
+from assaykit.plans import SpanQuery, plan_experiments
 from assaykit.session import Session
 from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.tools.builder import tool
 from assaykit.tools.evaluators import (
-    EvaluatorChoice,
     Evaluators,
     entries,
     refuse_empty,
@@ -25,7 +23,6 @@ from assaykit.tools.evaluators import (
     wanted_evaluators,
     wanted_of,
     warnings,
-    with_mappings,
 )
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
 from assaykit.tools.granularity import (
@@ -36,19 +33,19 @@ from assaykit.tools.granularity import (
     folded,
     is_lettered,
     lettered,
-    refuse_unfit,
+    refuse_on_dataset,
     stored,
 )
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, one_line
 from assaykit.tools.run_configurations import configured, of_task
-from assaykit.tools.schedules import from_now_on, schedule_of
+from assaykit.tools.schedules import schedule_of, what_it_does
+from assaykit.tools.task_changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
 from assaykit.unit_plans import granularity_of, plan_project
 from assaykit.windows import parse
-from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, TaskPage, TaskType, UpdateTaskRequest
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 LAST_RUNS = 3
 
@@ -101,13 +98,12 @@ async def create_task(
         if project is not None:
             raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
         _refuse_of_project({"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
-        refuse_unfit(wanted, is_dataset=True)
+        refuse_on_dataset(wanted)
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
         about = "experiment(s) " + ", ".join(one.name for one in chosen)
     else:
-        refuse_unfit(wanted, is_continuous=is_continuous)
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
         plan = await plan_project(here.api, query, wanted)
@@ -125,9 +121,9 @@ async def create_task(
     made = await here.api.post("/v2/tasks", Task, lettered(body, granularity_of(wanted)))
     here.names.forget()
     when, schedule = await schedule_of(here, made)
-    when = f"{when} {from_now_on(made)}" if when else f"It runs when triggered: trigger_backfill(task={made.name!r})."
+    what = f"{when} {what_it_does(made, granularity_of(wanted))}".strip()
     return Reply(
-        f"Created task {made.name!r} ({made.id}) on {about}. {when}\n{bullets(told)}",
+        f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets(told)}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
     )
 
@@ -245,23 +241,24 @@ async def update_task(
     of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
     every = {"name": name, **of_project, **rows_of, "run_configuration": run_configuration}
     given = {key: value for key, value in every.items() if value is not None}
-    _refuse_change(found, given, clear or [])
+    refuse_change(found, given, clear or [])
     plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
     changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
     changes |= dict.fromkeys(clear or [])
     told: list[str] = []
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
         now = folded(found)
-        wanted = await _changed_evaluators(here, now, evaluators, column_mappings, space)
-        refuse_unfit(wanted, is_continuous=bool(found.is_continuous), is_dataset=found.dataset_id is not None)
+        wanted = await changed_evaluators(here, now, evaluators, column_mappings, space)
+        if found.dataset_id is not None:
+            refuse_on_dataset(wanted)
         text = changes.get("query_filter", now.query_filter)
-        plan = await _plan(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
+        plan = await plan_of(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
         refuse_empty(plan, text, allow_empty=allow_empty)
         told = [*plan.lines(), *warnings(plan)]
         if is_lettered(found) or granularity_of(wanted) != "SPAN":
-            changes |= _of_units(now, text, entries(wanted, plan), granularity_of(wanted))
+            changes |= of_units(now, text, entries(wanted, plan), granularity_of(wanted))
         elif evaluators is not None or column_mappings is not None:
-            changes["evaluators"] = _pinned(found, entries(wanted, plan))
+            changes["evaluators"] = pinned(found, entries(wanted, plan))
     if run_configuration is not None:
         tried = await configured(here, within, run_configuration, found.dataset_id or "")
         told, changes["run_configuration"] = tried.lines(), tried.config
@@ -270,7 +267,8 @@ async def update_task(
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
     when, schedule = await schedule_of(here, made)
     if when:
-        told.append(when if found.is_continuous else f"{when} {from_now_on(made)}")
+        level = granularity_of(await wanted_of(here, made))
+        told.append(when if found.is_continuous else f"{when} {what_it_does(made, level)}")
     return Reply(
         f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
         {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
@@ -328,87 +326,6 @@ async def _target(here: Session, within: Named, task: Task) -> str:
         return f"dataset {(await here.names.dataset(task.dataset_id, within)).name!r}"
     except NotFound:
         return "something that was deleted"
-
-
-def _refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]) -> None:
-    """Raises: Invalid: nothing is given, a field is given and cleared, or does not belong to such a task."""
-    if not given and not clear:
-        raise Invalid("Nothing to change was given.", "Pass what shall change, or clear.")
-    if both := sorted(given.keys() & set(clear)):
-        raise Invalid(f"{both[0]} is given and cleared.", "Do one of the two.")
-    asked = [*given, *clear]
-    of_experiments = {"name", "run_configuration"}
-    if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field not in of_experiments]):
-        raise Invalid(
-            f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
-            "Leave it out.",
-        )
-    if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
-        raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
-    # That a task on a dataset is not continuous may be said.
-    of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
-    if task.project_id is None and (foreign := [word for word in of_project if word in given]):
-        raise Invalid(
-            f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
-            "Leave it out.",
-        )
-
-
-async def _changed_evaluators(
-    here: Session,
-    task: Task,
-    evaluators: Sequence[EvaluatorChoice] | None,
-    column_mappings: dict[str, str] | None,
-    space: str | None,
-) -> list[Wanted]:
-    """The evaluators a task will have; one that stays keeps what is not given anew, and its version."""
-    present = {one.evaluator.id: one for one in await wanted_of(here, task)}
-    if evaluators is None:
-        asked = [Wanted(one.evaluator) for one in present.values()]
-    else:
-        asked = await wanted_evaluators(here, evaluators, None, space)
-    fitting = "TEMPLATE" if task.type == "TEMPLATE_EVALUATION" else "CODE"
-    if foreign := [one.evaluator.name for one in asked if one.evaluator.type != fitting]:
-        what = "LLM judges" if fitting == "TEMPLATE" else "code evaluators"
-        raise Invalid(
-            f"Task {task.name!r} has only {what}, and {foreign[0]!r} is none.", "Create a task of its own for it."
-        )
-    found: list[Wanted] = []
-    for one in with_mappings(asked, column_mappings):
-        old = present.get(one.evaluator.id, one)
-        names = variables(old.config)
-        kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
-        mapped = {**kept, **(one.column_mappings or {})}
-        found.append(Wanted(old.evaluator, one.query_filter or old.query_filter, mapped))
-    return found
-
-
-async def _plan(here: Session, task: Task, wanted: Sequence[Wanted], query_filter: str | None, rate: float) -> Plan:
-    """What an existing task would do with these evaluators, over everything there is."""
-    if task.project_id is not None:
-        query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
-        return await plan_project(here.api, query, wanted)
-    return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
-
-
-def _of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:
-    """Filter and evaluators together: where traces or sessions are scored, each variable names the filter."""
-    about: dict[str, Any] = {"name": task.name, "type": task.type, "project_id": task.project_id}
-    wanted = lettered(CreateTaskRequest(**about, query_filter=text, evaluators=list(found)), level)
-    filters = None if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
-    pinned = _pinned(task, wanted.evaluators or [])
-    return {"query_filter": wanted.query_filter, "query_filters": filters, "evaluators": pinned}
-
-
-def _pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
-    """The entries with the versions that the task pins already; what has no value is left out, as null clears."""
-    pins = {entry.evaluator_id: entry.evaluator_version_id for entry in task.evaluators or []}
-    return [
-        {"evaluator_version_id": pins[one.evaluator_id], **one.model_dump(exclude_none=True)}
-        if pins.get(one.evaluator_id)
-        else one.model_dump(exclude_none=True)
-        for one in found
-    ]
 
 
 async def _create_experiment_task(

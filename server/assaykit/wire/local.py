@@ -176,8 +176,10 @@ Worker = Literal["this", "another", "nobody"]
 class TaskSchedule(ReplyBody):
     """When a continuous task looks for new spans, and how many have arrived that it has not taken yet.
 
-    `failures` counts failed runs in a row; each one doubles the pause. On AX: nothing to ask, it has a schedule of its
-    own. Source: `GET /x/tasks/{task_id}/schedule`.
+    `failures` counts failed runs in a row; each one doubles the pause. A task of traces or sessions takes a `unit` once
+    nothing has been added to it for `quiet_s` seconds: `units_waiting` are quiet, `units_open` are not yet.
+
+    On AX: nothing to ask, it has a schedule of its own. Source: `GET /x/tasks/{task_id}/schedule`.
     """
 
     is_continuous: bool
@@ -185,7 +187,11 @@ class TaskSchedule(ReplyBody):
     is_running: bool = False
     last_run_at: Timestamp | None = None
     next_run_at: Timestamp | None = None
+    unit: Granularity | None = None
     spans_waiting: int | None = None
+    units_waiting: int | None = None
+    units_open: int | None = None
+    quiet_s: float | None = None
     failures: int = 0
     last_failure: str | None = None
 

@@ -113,7 +113,9 @@ async def list_run_spans(request: Request) -> Response:
 async def show_schedule(request: Request) -> Response:
     """`GET /x/tasks/{task_id}/schedule`: when a continuous task runs, and who runs it. On AX: nothing to ask."""
     here = engine(request)
-    return answer(await here.database.read(schedules.get, request.path_params["task_id"], here.scheduler.worker))
+    task_id = request.path_params["task_id"]
+    found = await here.database.read(schedules.get, task_id, here.scheduler.worker, here.clock)
+    return answer(found)
 
 
 async def show_status(request: Request) -> Response:

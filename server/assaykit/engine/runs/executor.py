@@ -158,6 +158,8 @@ class Executor:
         if await self._database.read(generations.makes_experiment, run_id):
             return await generate(self._database, self._clock, self._models, lease)
         begun = await self._database.read(resume, run_id)
+        if begun is not None:
+            await self._database.write(leases.try_again, lease)
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason

@@ -21,7 +21,7 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import as_text, resolve, span_row
 from assaykit.judge.score import variables
-from assaykit.judge.units import NOUNS, Reading
+from assaykit.judge.units import NOUNS, Reading, Unit
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
@@ -92,14 +92,7 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     level = _granularity(scorers)
     if level == "SPAN":
         return _choose(level, _spans(connection, task, window, scorers), scorers, task, request)
-    if isinstance(window, spans.Arrivals):
-        raise Unsupported(
-            f"By now the evaluators judge whole {NOUNS[level]}s, which a continuous task does not.",
-            "Make the task one that is triggered, or pin versions that judge spans.",
-        )
-    asked = [(scorer.column, scorer.filters) for scorer in scorers]
-    found = units.candidates(connection, task, level, window, asked)
-    return _choose(level, _candidates(task.project_id or "", found), scorers, task, request)
+    return _choose(level, _units(connection, task, level, window, scorers), scorers, task, request)
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -126,10 +119,12 @@ def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> 
     task = tasks.get(connection, task_id)
     try:
         scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
-        if _granularity(scorers) != "SPAN":
-            return True
-        candidates = _spans(connection, task, arrivals, scorers)
-        return bool(_choose("SPAN", candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
+        level = _granularity(scorers)
+        if level == "SPAN":
+            candidates = _spans(connection, task, arrivals, scorers)
+        else:
+            candidates = _units(connection, task, level, arrivals, scorers)
+        return bool(_choose(level, candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
     except AssayError:
         return True
 
@@ -207,6 +202,17 @@ def _spans(
     project_id = task.project_id or ""
     asked = [(scorer.column, scorer.filters) for scorer in scorers]
     yield from _candidates(project_id, spans.matching(connection, project_id, window, task.query_filter, asked))
+
+
+def _units(
+    connection: sa.Connection,
+    task: Task,
+    unit: Unit,
+    window: spans.Window | spans.Arrivals,
+    scorers: Sequence[Scorer],
+) -> Iterator[Candidate]:
+    asked = [(scorer.column, scorer.filters) for scorer in scorers]
+    yield from _candidates(task.project_id or "", units.candidates(connection, task, unit, window, asked))
 
 
 def _candidates(project_id: str, found: Iterable[tuple[Any, ...]]) -> Iterator[Candidate]:

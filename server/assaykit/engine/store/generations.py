@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import datasets, experiments, run_configurations, runs, searches, spans, tasks
-from assaykit.engine.store.leases import Lease, is_held
+from assaykit.engine.store.leases import Lease, is_held, try_again
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.runs import UNLIMITED, Item, Limits, Outcome
 from assaykit.engine.store.tables import examples, task_runs
@@ -88,6 +88,7 @@ def start(connection: sa.Connection, lease: Lease, clock: Clock) -> Provision | 
     run_id = lease.run_id
     task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
     if (begun := runs.left(connection, run_id)) is not None:
+        try_again(connection, lease)
         return _resumed(connection, run_id, wanted, *begun)
     config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
     dataset_id = task.dataset_id or ""

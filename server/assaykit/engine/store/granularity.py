@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from assaykit.errors import Invalid, Unsupported, quote
+from assaykit.errors import Invalid, quote
 from assaykit.filters.expressions import expression_tree
 from assaykit.filters.fields import span_tree
 from assaykit.judge.units import LETTERS, NOUNS, one_granularity
@@ -16,7 +16,6 @@ def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
 
     Raises:
         Invalid: they judge different things, a dataset has none of those, or the filters or mappings cannot be used.
-        Unsupported: a continuous task of traces or sessions.
     """
     level = one_granularity(judged)
     if level == "SPAN":
@@ -31,11 +30,6 @@ def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
         raise Invalid(
             f"Evaluator {next(iter(judged))!r} judges whole {NOUNS[level]}s, and a dataset has none.",
             "Use an evaluator whose data_granularity is SPAN.",
-        )
-    if wanted.is_continuous:
-        raise Unsupported(
-            f"A continuous task scores spans as they arrive; whether a {NOUNS[level]} is complete is not known then.",
-            f"Leave is_continuous out, and trigger the task when the {NOUNS[level]}s are complete.",
         )
     letters = _letters(wanted.query_filters)
     for entry in wanted.evaluators or ():

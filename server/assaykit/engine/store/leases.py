@@ -14,14 +14,15 @@ from assaykit.engine.store.tables import task_runs
 
 ACTIVE = ("PENDING", "RUNNING")
 
-MOST_TAKEOVERS = 5
-"""A run is given up when so many engines in a row fell silent over it without a row done: it may be what ends them."""
+MOST_TRIES = 6
+"""A run is given up when so many engines in a row died while they were at it and got no row done: it may be what ends
+them."""
 
 _RELEASED = 0
 """The heartbeat of a run whose engine has let go of it."""
 
 GIVEN_UP = (
-    f"{MOST_TAKEOVERS + 1} processes in a row ended while they executed this run, and none got a row done. What was "
+    f"{MOST_TRIES} processes in a row ended while they executed this run, and none got a row done. What was "
     "done before stays; see the log of the server or engine, then trigger the task again."
 )
 
@@ -65,21 +66,20 @@ def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clo
     """Take over every run that nobody has shown a sign of life for since then."""
     c = task_runs.c
     is_silent = sa.and_(c.status.in_(ACTIVE), c.heartbeat_ns < silent_since_ns)
-    has_died = sa.and_(c.status == "RUNNING", c.heartbeat_ns != _RELEASED)
     given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
-    connection.execute(task_runs.update().where(is_silent, has_died, c.takeovers >= MOST_TAKEOVERS).values(given_up))
-    taken = {
-        "owner": owner,
-        "fence": c.fence + 1,
-        "heartbeat_ns": clock.now_ns(),
-        "takeovers": c.takeovers + sa.case((has_died, 1), else_=0),
-    }
+    connection.execute(task_runs.update().where(is_silent, c.tries >= MOST_TRIES).values(given_up))
+    taken = {"owner": owner, "fence": c.fence + 1, "heartbeat_ns": clock.now_ns()}
     rows = connection.execute(task_runs.update().where(is_silent).values(taken).returning(c.id, c.fence))
     return [Lease(run_id, owner, fence) for run_id, fence in rows]
+
+
+def try_again(connection: sa.Connection, lease: Lease) -> None:
+    """Note that the engine sets about a run that another began. It may have had many more, which wait for a place."""
+    connection.execute(task_runs.update().where(held(lease)).values(tries=task_runs.c.tries + 1))
 
 
 def release(connection: sa.Connection, owner: str) -> None:
     """Let go of every run of an engine that is stopping: the next one need not wait."""
     c = task_runs.c
     mine = sa.and_(c.owner == owner, c.status.in_(ACTIVE))
-    connection.execute(task_runs.update().where(mine).values(owner=None, heartbeat_ns=_RELEASED))
+    connection.execute(task_runs.update().where(mine).values(owner=None, heartbeat_ns=_RELEASED, tries=0))

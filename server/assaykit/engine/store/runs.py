@@ -197,7 +197,7 @@ def start(
     moved = connection.execute(
         task_runs.update()
         .where(held(lease), task_runs.c.status == "PENDING")
-        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns(), plan=plan)
+        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns(), plan=plan, tries=1)
     )
     if moved.rowcount == 0:
         return False
@@ -251,7 +251,7 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
 
 def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome], now_ns: int) -> bool:
     """Store outcomes and show a sign of life; False when the run has ended or is another's, and nothing is stored."""
-    alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, takeovers=0))
+    alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, tries=0))
     if alive.rowcount == 0:
         return False
     if outcomes:

@@ -5,29 +5,40 @@ whose engine died goes on in another, and the schedule waits for it. One that fa
 its spans taken again; those it scored are labelled by then and skipped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store import runs, spans, tasks
+from assaykit.engine.store import runs, spans, tasks, units
 from assaykit.engine.store.leases import ACTIVE
 from assaykit.engine.store.spans import Arrivals
 from assaykit.engine.store.tables import schedules, task_runs
 from assaykit.engine.store.times import moment
+from assaykit.judge.units import Unit
 from assaykit.wire.local import TaskSchedule, Worker
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
+from assaykit.wire.tasks import Task
 
 LONGEST_PAUSE_NS = 600 * 1_000_000_000
 """Between two tries of a task whose runs fail."""
+
+Mark = tuple[int, int]
+"""A time, and the end of the ingest sequence then."""
+
+QUIET_NS: Mapping[Unit, int] = {"TRACE": 60 * 1_000_000_000, "SESSION": 600 * 1_000_000_000}
+"""A trace or session to which nothing was added for so long is taken to be complete."""
 
 _MOST_DOUBLINGS = 30
 """Far beyond the longest pause, and small enough for the store's integers."""
 
 
 class Step(NamedTuple):
-    """The spans that a task takes next; `is_full` when more of them may wait behind these."""
+    """The arrivals that a task takes next; `is_full` when more may wait behind these.
+
+    For a task of traces or sessions they are where the last span of each arrived.
+    """
 
     arrivals: Arrivals
     is_full: bool
@@ -55,9 +66,16 @@ def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock)
     row = _settled(connection, task_id, period_ns, now)
     if row is None or row.run_id is not None or now < row.due_ns <= now + LONGEST_PAUSE_NS:
         return None
-    project_id = tasks.get(connection, task_id).project_id or ""
+    task = tasks.get(connection, task_id)
+    project_id, level = task.project_id or "", tasks.level(connection, task)
     last = spans.last(connection)
-    found = spans.arrived(connection, project_id, row.cursor_n, DEFAULT_MAX_SPANS)
+    if level == "SPAN":
+        found = spans.arrived(connection, project_id, row.cursor_n, DEFAULT_MAX_SPANS)
+    else:
+        marks = _marked(row.marks, last, now)
+        _set(connection, task_id, marks=_still_needed(marks, now - QUIET_NS[level]))
+        last = _horizon(marks, now - QUIET_NS[level])
+        found = units.ended(connection, project_id, level, Arrivals(row.cursor_n, last), DEFAULT_MAX_SPANS)
     if not found:
         _set(connection, task_id, cursor_n=max(last, row.cursor_n), due_ns=now + period_ns)
         return None
@@ -84,12 +102,29 @@ def take(
     return run_id
 
 
+def _marked(marks: Sequence[Mark] | None, last: int, now_ns: int) -> list[Mark]:
+    """The marks with how far the sequence is now. A clock that was put back makes none of them lie ahead."""
+    kept: list[Mark] = [(min(ns, now_ns), n) for ns, n in marks or ()]
+    return kept if kept and kept[-1][1] == last else [*kept, (now_ns, last)]
+
+
+def _horizon(marks: Sequence[Mark], before_ns: int) -> int:
+    """How far the sequence had come by then: what is at most there, and has got nothing since, is quiet."""
+    return max((n for ns, n in marks if ns <= before_ns), default=0)
+
+
+def _still_needed(marks: Sequence[Mark], before_ns: int) -> list[Mark]:
+    """Of the marks up to then the last one says all."""
+    past = [mark for mark in marks if mark[0] <= before_ns]
+    return [*past[-1:], *marks[len(past) :]]
+
+
 def pause_ns(failures: int, period_ns: int) -> int:
     """How long to wait after so many failures in a row: the period, doubled with each, and never for too long."""
     return min(period_ns << min(failures, _MOST_DOUBLINGS), LONGEST_PAUSE_NS)
 
 
-def get(connection: sa.Connection, task_id: str, worker: Worker) -> TaskSchedule:
+def get(connection: sa.Connection, task_id: str, worker: Worker, clock: Clock) -> TaskSchedule:
     """When a task is looked at next, how much waits for it, and who does it.
 
     Raises:
@@ -110,10 +145,28 @@ def get(connection: sa.Connection, task_id: str, worker: Worker) -> TaskSchedule
         is_running=at_work is not None and at_work.status in ACTIVE,
         last_run_at=task.last_run_at,
         next_run_at=moment(row.due_ns) if worker != "nobody" else None,
-        spans_waiting=spans.count_arrived(connection, task.project_id or "", taken),
         failures=row.failures,
         last_failure=last.failure_reason if last is not None and row.failures else None,
+        **_waiting(connection, task, row, taken, clock.now_ns()),
     )
+
+
+def _waiting(
+    connection: sa.Connection,
+    task: Task,
+    row: sa.Row[Any],
+    taken: int,
+    now_ns: int,
+) -> dict[str, Any]:
+    project_id, level = task.project_id or "", tasks.level(connection, task)
+    if level == "SPAN":
+        return {"spans_waiting": spans.count_arrived(connection, project_id, taken)}
+    last = spans.last(connection)
+    horizon = _horizon(_marked(row.marks, last, now_ns), now_ns - QUIET_NS[level])
+    every = units.count_ended(connection, project_id, level, Arrivals(taken, last))
+    quiet = units.count_ended(connection, project_id, level, Arrivals(taken, horizon))
+    seconds = QUIET_NS[level] / 1_000_000_000
+    return {"unit": level, "units_waiting": quiet, "units_open": every - quiet, "quiet_s": seconds}
 
 
 def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: int) -> sa.Row[Any] | None:

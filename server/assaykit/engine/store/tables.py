@@ -282,7 +282,7 @@ task_runs = _noun(
     Column("after_n", Integer),
     Column("up_to_n", Integer),
     Column("fence", Integer, nullable=False, server_default=text("0")),
-    Column("takeovers", Integer, nullable=False, server_default=text("0")),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("plan", JSON),
     Column("max_rows", Integer),
     Column("max_cost", Float),
@@ -290,8 +290,8 @@ task_runs = _noun(
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body, and under `report` what the run's selection found; `owner` names the engine that
-executes the run, `heartbeat_ns` when it last did. `fence` counts the engines that took it over, `takeovers` those in a
-row that had died over it with no row done. `plan` is what a run that has started goes on with, so that nothing that
+executes the run, `heartbeat_ns` when it last did. `fence` counts the engines that took it over, `tries` those that have
+set about it since a row of it was done. `plan` is what a run that has started goes on with, so that nothing that
 changes meanwhile changes the run.
 `experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
 and not above `up_to_n`; other runs have neither. `max_rows` and `max_cost` (US dollars) end it early."""
@@ -304,10 +304,12 @@ schedules = Table(
     Column("run_id", String),
     Column("failures", Integer, nullable=False),
     Column("due_ns", Integer, nullable=False),
+    Column("marks", JSON),
 )
 """One row for each continuous task. Spans up to `cursor_n` are done with; `run_id` is the run that is at work on the
 next ones, or the last one while nobody has seen how it ended. `failures` counts failed runs in a row, and `due_ns` is
-when the task is looked at next."""
+when the task is looked at next. `marks` are pairs of a time and the end that the ingest sequence had then, the oldest
+first."""
 
 run_items = Table(
     "run_items",

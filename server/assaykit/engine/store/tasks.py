@@ -230,6 +230,18 @@ def _check_filters(wanted: CreateTaskRequest) -> None:
             check(text)
 
 
+def level(connection: sa.Connection, task: Task) -> Granularity:
+    """What its evaluators judge by now: spans where that cannot be told, since a run will say why."""
+    for entry in task.evaluators or ():
+        try:
+            found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
+        except NotFound:
+            continue
+        if found.version.config is not None:
+            return found.version.config.data_granularity or "SPAN"
+    return "SPAN"
+
+
 def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> None:
     expected = "TEMPLATE" if wanted.type == "TEMPLATE_EVALUATION" else "CODE"
     columns: Counter[str] = Counter()

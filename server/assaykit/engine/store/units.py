@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.store import spans, verdicts
 from assaykit.engine.store.span_filters import of_project, where
-from assaykit.engine.store.spans import Window
+from assaykit.engine.store.spans import Arrivals, Window
 from assaykit.engine.store.tables import spans as span_table
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, Compare, Node, Not, Or
@@ -34,17 +34,20 @@ def matching(
     connection: sa.Connection,
     project_id: str,
     unit: Unit,
-    window: Window,
+    window: Window | Arrivals,
     query: Query,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
-    """The units that a query takes, those with the newest span first.
+    """The units that a query takes, those with the newest span first; for arrivals, of those that ended there.
 
     `evaluators` are columns with further filters. A row is the unit's id and then, for each of them, whether its
     filters take one of those spans and whether the unit has its verdict.
     """
     key = _KEYS[unit]
-    in_window = of_project(project_id) & span_table.c.start_ns.between(*window)
+    if isinstance(window, Arrivals):
+        in_window = of_project(project_id) & key.in_(sa.select(_last_places(project_id, unit, window).c.id))
+    else:
+        in_window = of_project(project_id) & span_table.c.start_ns.between(*window)
     taken = sa.true() if query.filter_text is None else where(span_tree(query.filter_text), project_id)
     parts = [
         sa.func.max(sa.case((_all(filters, project_id), 1), else_=0)).label(f"c{number}")
@@ -70,6 +73,26 @@ def matching(
     with connection.execute(listed.order_by(found.c.newest.desc(), found.c.last.desc())) as result:
         for row in result:
             yield (row[0], *map(bool, row[1:]))
+
+
+def ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals, most: int) -> Sequence[int]:
+    """Where the last span of each unit arrived that ended among the arrivals; in order, and at most that many."""
+    found = _last_places(project_id, unit, arrivals)
+    return connection.execute(sa.select(found.c.last).order_by(found.c.last).limit(most)).scalars().all()
+
+
+def count_ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals) -> int:
+    """How many units have had their last span among the arrivals."""
+    found = _last_places(project_id, unit, arrivals)
+    return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+
+
+def _last_places(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery:
+    """Units by where their last span arrived: to those that ended among the arrivals, nothing has come since."""
+    key, last = _KEYS[unit], sa.func.max(span_table.c.n)
+    query = sa.select(key.label("id"), last.label("last")).group_by(key)
+    query = query.where(of_project(project_id, by_arrival=True), span_table.c.n > arrivals.after, key != "")
+    return query.having(last <= arrivals.up_to).subquery("ended")
 
 
 def spans_of(

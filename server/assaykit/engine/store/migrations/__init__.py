@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from assaykit.errors import Unavailable
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()
