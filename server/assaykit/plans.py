@@ -174,7 +174,7 @@ class Plan:
             found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score")
             found += [f"  {variable.as_text()}" for variable in share.variables]
         if self.capped:
-            found.append(f"More {self.things} match than one run takes (max_spans); the newest are taken.")
+            found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several.")
         return [*found, *self.remarks]
 
 

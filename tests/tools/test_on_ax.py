@@ -108,6 +108,13 @@ async def test_a_limit_that_ax_does_not_have_is_refused_before_anything_is_trigg
     assert (await arize.ask("list_runs", task="once"))["runs"] == []
 
 
+async def test_a_backfill_says_how_far_back_ax_takes_evaluations(arize: Caller) -> None:
+    await arize.ask("create_task", name="old", evaluators=["cites"], project="bot")
+    said = "Arize AX takes evaluations of spans of the last 14 days only; older ones stay without."
+    assert said in await arize.read("trigger_backfill", task="old", window="last 20 days", preview=True)
+    assert said not in await arize.read("trigger_backfill", task="old", window="last 7 days", preview=True)
+
+
 async def test_of_a_continuous_task_it_is_said_that_ax_does_not_tell_when_it_runs(arize: Caller) -> None:
     made = await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
     assert made["schedule"]["worker"] == "Arize AX"

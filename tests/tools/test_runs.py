@@ -136,12 +136,6 @@ async def test_a_run_over_a_window_without_rows_says_so(ax: Caller, cites: None)
     assert "no span started in the window" in text
 
 
-async def test_the_newest_rows_are_taken_up_to_the_cap(ax: Caller, cites: None) -> None:
-    done = await score(ax, query_filter=ANSWERED, max_spans=2)
-    assert done["plan"]["capped_at_max_spans"] is True
-    assert await labels(ax) == {"a3": "matches", "a2": "no match"}
-
-
 async def test_the_window_decides_which_rows_are_scored(ax: Caller, settings: Settings, cites: None) -> None:
     await send(settings.home, [span("old", "[RET-1]", minutes_ago=60 * 24 * 9)])
     assert "old" not in await labels_after(ax)

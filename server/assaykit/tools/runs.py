@@ -1,37 +1,31 @@
 """Toolset runs: one pass of a task over its rows, from trigger to outcome."""
 
-from collections.abc import Iterator, Mapping
-from itertools import count
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid, Unsupported
+from assaykit.errors import Invalid
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
-from assaykit.plans import Plan, SpanQuery, Wanted, plan_experiments
 from assaykit.session import Session
+from assaykit.tools.aims import Scope, aim_of_evaluators, aim_of_task, task_for
 from assaykit.tools.builder import tool
 from assaykit.tools.evaluators import (
-    entries,
-    refuse_empty,
-    task_type,
     wanted_evaluators,
-    wanted_of,
     warnings,
 )
 from assaykit.tools.fields import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space, Window
-from assaykit.tools.granularity import at_granularity, lettered
 from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.parts import coverage, parts_of, remarks, requests, triggered, under_way
 from assaykit.tools.replies import Reply, bullets
 from assaykit.tools.run_rows import rows_of
-from assaykit.tools.tasks import one_run, rate_of
-from assaykit.tools.waiting import Calls, run_of, told_of, wait_for
-from assaykit.unit_plans import granularity_of, plan_project
+from assaykit.tools.tasks import one_run
+from assaykit.tools.waiting import Calls, ids_of, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.windows import Period, between, parse
-from assaykit.wire.local import LimitedTrigger, RunLimits
+from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
     RunStatus,
@@ -40,15 +34,14 @@ from assaykit.wire.runs import (
     TriggerEvaluationRequest,
     TriggerRunExperimentRequest,
 )
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+from assaykit.wire.tasks import Task
 
+Runs = Annotated[str | list[str], Field(description="Id or ids")]
 MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
 MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
-NAME_LIMIT = 240
-"""Characters of a name we make up: a number may follow within the contract's 255."""
 
 
 @tool("add")
@@ -79,34 +72,44 @@ async def trigger_backfill(
     """
     within = await here.space(space)
     period = parse(window or "last 7 days", here.now())
-    scope = _Scope(period, max_spans, override=override_evaluations)
+    scope = Scope(period, max_spans, override=override_evaluations)
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
             raise Invalid(
                 "A task brings its own project, evaluators, filter and mappings.",
                 "Give task alone, or project and evaluators without task.",
             )
-        aim = await _aim_of_task(here, within, task, scope, windowed=window is not None)
+        aim = await aim_of_task(here, within, task, scope, windowed=window is not None)
     else:
         if not evaluators:
             raise Invalid("Nothing says what to score with.", "Pass task, or project and evaluators.")
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
-        aim = await _aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
-    facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict()}
+        aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    parts = await parts_of(here, aim, scope, limits)
+    facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict(), **coverage(parts)}
     if aim.reads_spans:
         facts["window"] = str(period)
-    told = bullets([*aim.plan.lines(), *warnings(aim.plan)])
+    told = bullets([*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)])
     of_window = f", {period}" if aim.reads_spans else ""
     if preview:
         return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{told}", facts)
-    found, how = await _task_for(here, within, aim.target)
-    run = await _triggered(here, found.id, _request(aim, scope), RunLimits(max_rows=max_rows, max_cost=max_cost))
-    head = f"Run {run.id} of {how}task {found.name!r} is {run.status}{of_window}.\n{told}"
-    facts |= {"task": found.name, "run": run.model_dump(mode="json", exclude_none=True)}
+    found, how = await task_for(here, within, aim.target)
+    facts["task"] = found.name
+    runs = await under_way(here, found, scope)
+    if runs:
+        head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
+    else:
+        runs = [await triggered(here, found.id, body, limits) for body in requests(aim, scope, parts)]
+        of_task = f"of {how}task {found.name!r}"
+        one = len(runs) == 1
+        told_runs = f"Run {runs[0].id} {of_task} is" if one else f"{len(runs)} runs {of_task} are"
+        head = f"{told_runs} {runs[0].status}{of_window}."
+    facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
     if not wait:
-        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
-    text, data = await told_of(here, await wait_for(here, ctx, run, wait))
-    return Reply(f"{head}\n{text}", {**facts, **data})
+        return Reply(f"{head}\n{told}\nNext: wait_for_run(run={ids_of(runs)!r}).", facts)
+    text, data = await told_of_all(here, await wait_for(here, ctx, runs, wait))
+    return Reply(f"{head}\n{told}\n{text}", {**facts, **data})
 
 
 @tool("add")
@@ -166,7 +169,7 @@ async def trigger_run(
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
         within_time = await _rows_asked(here, within, found, moments, experiments)
         body = TriggerEvaluationRequest(**within_time, **_given(selected))
-    run = await _triggered(here, found.id, body, RunLimits(max_rows=max_rows, max_cost=max_cost))
+    run = await triggered(here, found.id, body, RunLimits(max_rows=max_rows, max_cost=max_cost))
     follows = (
         f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
     )
@@ -174,7 +177,7 @@ async def trigger_run(
     facts = {**here.source(within), "task": found.name, "run": plain(run)}
     if not wait:
         return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
-    text, data = await told_of(here, await wait_for(here, ctx, run, wait))
+    text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
     return Reply(f"{head}\n{text}", {**facts, **data})
 
 
@@ -230,17 +233,22 @@ async def get_run(
 
 
 @tool("change")
-async def cancel_run(here: Here, run: str) -> Reply:
-    """Stop a run that is pending or running. What it has scored stays.
+async def cancel_run(here: Here, run: Runs) -> Reply:
+    """Stop a run that is pending or running, or several. What was scored stays.
 
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
     Raises: NotFound, Invalid.
     """
-    asked = await run_of(here, run)
-    found = await here.api.post(path("v2", "task-runs", asked.id, "cancel"), TaskRun)
+    asked = await runs_of(here, run)
+    # Of several, those that have ended meanwhile are no reason to leave the others at work.
+    active = [one for one in asked if not one.is_final] if len(asked) > 1 else asked
+    if not active:
+        raise Invalid("All of these runs have ended already.", "Trigger the task again if needed.")
+    found = [await here.api.post(path("v2", "task-runs", one.id, "cancel"), TaskRun) for one in active]
+    said = "\n".join(f"Run {one_run(one)}." for one in found)
     return Reply(
-        f"Run {one_run(found)}. What was scored stays; trigger again to score the rest.",
-        {**here.source(), "run": found.model_dump(mode="json", exclude_none=True)},
+        f"{said} What was scored stays; trigger again to score the rest.",
+        {**here.source(), "run": plain(found[0]), "runs": [plain(one) for one in found]},
     )
 
 
@@ -248,32 +256,18 @@ async def cancel_run(here: Here, run: str) -> Reply:
 async def wait_for_run(
     here: Here,
     ctx: Calls,
-    run: str,
+    run: Runs,
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:
-    """Wait until a run ends; "still running" after timeout: call again.
+    """Wait until a run ends, or several; "still running" after timeout: call again.
 
     Source: REST v2 `GET /v2/task-runs/{id}`.
     Raises: NotFound, Invalid.
     """
-    ended = await wait_for(here, ctx, await run_of(here, run), timeout, poll_interval)
-    text, data = await told_of(here, ended)
+    ended = await wait_for(here, ctx, await runs_of(here, run), timeout, poll_interval)
+    text, data = await told_of_all(here, ended)
     return Reply(text, {**here.source(), **data})
-
-
-async def _triggered(
-    here: Session, task_id: str, body: TriggerEvaluationRequest | TriggerRunExperimentRequest, limits: RunLimits
-) -> TaskRun:
-    """Raises: Unsupported: there are limits, and the backend is AX."""
-    given = limits.model_dump(exclude_none=True)
-    if not given:
-        return await here.api.post(path("v2", "tasks", task_id, "trigger"), TaskRun, body)
-    if not await here.api.has_engine_routes():
-        raise Unsupported(
-            f"Arize AX does not stop a run at {' or '.join(given)}.", "Limit it by a window and a smaller max_spans."
-        )
-    return await here.api.post(path("x", "tasks", task_id, "trigger"), TaskRun, LimitedTrigger(trigger=body, **given))
 
 
 def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None:
@@ -335,124 +329,3 @@ def _one_of_several(run: TaskRun) -> str:
 def _over(run: TaskRun) -> str:
     start, end = run.data_start_time, run.data_end_time
     return "" if start is None or end is None else f", over {Period(start, end)}"
-
-
-class _Scope(NamedTuple):
-    """What of the matching rows is meant."""
-
-    period: Period
-    max_spans: int
-    override: bool
-
-
-class _Aim(NamedTuple):
-    """What a backfill is about; `target` is a task, or the request for one that may have to be made."""
-
-    plan: Plan
-    about: str
-    target: Task | CreateTaskRequest
-
-    @property
-    def reads_spans(self) -> bool:
-        """Whether it has a window; else it reads experiments."""
-        return self.target.project_id is not None
-
-
-async def _aim_of_task(here: Session, within: Named, name: str, scope: _Scope, *, windowed: bool) -> _Aim:
-    """Raises: NotFound, Invalid: a window is given for a task that reads experiments."""
-    named = await here.names.task(name, within)
-    task = await here.api.get(path("v2", "tasks", named.id), Task)
-    if task.type == "RUN_EXPERIMENT":
-        raise Invalid(f"Task {task.name!r} makes experiments and scores nothing.", "Call `trigger_run` with it.")
-    if windowed and task.project_id is None:
-        raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
-    about = f"task {task.name!r}"
-    wanted = await wanted_of(here, task)
-    if task.project_id is not None:
-        query = SpanQuery(
-            task.project_id,
-            scope.period,
-            task.query_filter,
-            rate_of(task),
-            scope.max_spans,
-            scope.override,
-            task.query_filters,
-        )
-        return _Aim(await plan_project(here.api, query, wanted), about, task)
-    chosen = task.experiment_ids or []
-    plan = await plan_experiments(
-        here.api, task.dataset_id or "", chosen, wanted, task.query_filter, override=scope.override
-    )
-    return _Aim(plan, about, task)
-
-
-async def _aim_of_evaluators(
-    here: Session,
-    within: Named,
-    project: str | None,
-    wanted: list[Wanted],
-    query_filter: str | None,
-    scope: _Scope,
-    *,
-    allow_empty: bool,
-) -> _Aim:
-    """Raises: NotFound, Ambiguous, Invalid: the evaluators do not fit together, or the filter matches nothing."""
-    kind = task_type(None, wanted)
-    named = await here.names.project(project, within)
-    query = SpanQuery(named.id, scope.period, query_filter, 1.0, scope.max_spans, scope.override)
-    plan = await plan_project(here.api, query, await at_granularity(here, within, wanted, None))
-    refuse_empty(plan, query_filter, allow_empty=allow_empty)
-    request = CreateTaskRequest(
-        name=f"{' + '.join(one.evaluator.name for one in wanted)} on {named.name}"[:NAME_LIMIT],
-        type=kind,
-        project_id=named.id,
-        evaluators=entries(wanted, plan),
-        query_filter=query_filter,
-        is_continuous=False,
-    )
-    return _Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)))
-
-
-async def _task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
-    """The task itself, or one that equals the request, or a new one; and which of the two, in words."""
-    if isinstance(asked, Task):
-        return asked, ""
-    taken: set[str] = set()
-    async for task in rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id}):
-        taken.add(task.name)
-        if _equals(task, asked):
-            return task, "the existing "
-    name = next(name for name in _numbered(asked.name) if name not in taken)
-    made = await here.api.post("/v2/tasks", Task, asked.model_copy(update={"name": name}))
-    here.names.forget()
-    return made, "the new "
-
-
-def _equals(task: Task, asked: CreateTaskRequest) -> bool:
-    same_rows = all(
-        getattr(task, name) == getattr(asked, name) for name in ("project_id", "query_filter", "query_filters")
-    )
-    if task.is_continuous or rate_of(task) != 1 or not same_rows:
-        return False
-    return {_identity(one) for one in task.evaluators or []} == {_identity(one) for one in asked.evaluators or []}
-
-
-def _identity(one: TaskEvaluator | TaskEvaluatorInput) -> tuple[object, ...]:
-    mappings = tuple(sorted((one.column_mappings or {}).items()))
-    lettered_ones = tuple(sorted(each.model_dump_json() for each in one.query_mappings or ()))
-    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, mappings, lettered_ones)
-
-
-def _numbered(base: str) -> Iterator[str]:
-    yield base
-    for number in count(2):
-        yield f"{base} {number}"
-
-
-def _request(aim: _Aim, scope: _Scope) -> TriggerEvaluationRequest:
-    return TriggerEvaluationRequest(
-        data_start_time=scope.period.start if aim.reads_spans else None,
-        data_end_time=scope.period.end if aim.reads_spans else None,
-        max_spans=scope.max_spans,
-        override_evaluations=scope.override,
-    )

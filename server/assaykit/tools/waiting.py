@@ -1,5 +1,6 @@
 """What is told of a run, while it works and when it has ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from assaykit.api.client import path
-from assaykit.errors import NotFound
+from assaykit.errors import Invalid, NotFound
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.causes import derived, step_after
@@ -39,28 +40,73 @@ async def run_of(here: Session, wanted: str) -> TaskRun:
         raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
 
 
-async def wait_for(here: Session, ctx: Calls, run: TaskRun, wait_s: float, every_s: float = 1.0) -> TaskRun:
-    """The run when it has ended, or as it is after `wait_s` seconds; progress is reported on the way."""
-    at = path("v2", "task-runs", run.id)
+async def runs_of(here: Session, wanted: str | Sequence[str]) -> list[TaskRun]:
+    """The runs of these ids.
+
+    Raises:
+        NotFound: there is none of one id.
+        Invalid: one is no id of a run, or none is given.
+    """
+    ids = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
+    if not ids:
+        raise Invalid("No run is named.", "Give the id of a run, or several.")
+    return [await run_of(here, one) for one in ids]
+
+
+async def wait_for(
+    here: Session, ctx: Calls, runs: Sequence[TaskRun], wait_s: float, every_s: float = 1.0
+) -> list[TaskRun]:
+    """The runs when all have ended, or as they are after `wait_s` seconds; progress is reported on the way."""
+    found = list(runs)
     total = None
     with anyio.move_on_after(wait_s):
         # The first looks come quickly: a short run should not cost a whole interval.
         pause = min(0.05, every_s)
-        while not run.is_final:
-            total = total or await _total(here, run)
-            await ctx.report_progress(run.rows_done, total, f"{run.rows_done} rows done")
+        while not all(run.is_final for run in found):
+            total = total or await _total(here, found)
+            done = sum(run.rows_done for run in found)
+            await ctx.report_progress(done, total, f"{done} rows done")
             await anyio.sleep(pause)
             pause = min(pause * 1.5, every_s)
-            run = await here.api.get(at, TaskRun)
-    await ctx.report_progress(run.rows_done, total, f"{run.status}: {run.rows_done} rows done")
-    return run
+            for place, run in enumerate(found):
+                if not run.is_final:
+                    found[place] = await here.api.get(path("v2", "task-runs", run.id), TaskRun)
+    done = sum(run.rows_done for run in found)
+    await ctx.report_progress(done, total, f"{', '.join(sorted({run.status for run in found}))}: {done} rows done")
+    return found
 
 
-async def _total(here: Session, run: TaskRun) -> int | None:
-    """How many rows the run has; None until it has chosen them, and where the backend does not tell."""
+def ids_of(runs: Sequence[TaskRun]) -> str | list[str]:
+    """How a call names them: the id of one, or a list."""
+    return runs[0].id if len(runs) == 1 else [run.id for run in runs]
+
+
+async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict[str, Any]]:
+    """One run with all that is known of it; several with a line each and their sum."""
+    if len(runs) == 1:
+        return await told_of(here, runs[0])
+    is_going_on = not all(run.is_final for run in runs)
+    data = {"runs": [plain(run) for run in runs], "still_running": is_going_on}
+    names = ("num_successes", "num_errors", "num_skipped")
+    scored, failed, skipped = (sum(getattr(run, name) or 0 for run in runs) for name in names)
+    lines = [f"Run {one_run(run)}" for run in runs]
+    lines.append(f"Together {scored} scored, {failed} failed, {skipped} skipped")
+    going = [run for run in runs if not run.is_final]
+    if going:
+        lines.append(f"Still running. Next: wait_for_run(run={ids_of(going)!r}) again.")
+    elif lost := next((run for run in runs if run.num_errors or run.status != "COMPLETED"), None):
+        lines.append(f"Next: get_run(run={lost.id!r}) tells why; the same backfill again scores what is left.")
+    else:
+        lines.append("Next: search_spans shows the verdicts.")
+    return "\n".join(lines), {**data, "scored": scored, "failed": failed, "skipped": skipped}
+
+
+async def _total(here: Session, runs: Sequence[TaskRun]) -> int | None:
+    """How many rows the runs have; None until each has chosen them, and where the backend does not tell."""
     if not await here.api.has_engine_routes():
         return None
-    return (await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total or None
+    totals = [(await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total for run in runs]
+    return sum(total or 0 for total in totals) if all(totals) else None
 
 
 async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
