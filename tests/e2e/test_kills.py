@@ -157,7 +157,7 @@ class Group(NamedTuple):
         """How often each span and each example has a result."""
 
         async def page(cursor: Mapping[str, str]) -> Body:
-            return await door.post("/v2/spans", {"project_id": self.project, **cursor}, limit=500)
+            return await door.post("/v2/spans", {"project_id": self.project}, limit=500, **cursor)
 
         experiment = (await door.get(f"/v2/task-runs/{self.runs[1]}"))["experiment_id"]
         rows = await door.all_of(f"/v2/experiments/{experiment}/runs", "experiment_runs", 500)

@@ -49,6 +49,7 @@ class Executor:
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._scopes: dict[Lease, anyio.CancelScope] = {}
         self._silent_s = silent_s
+        self._silent_ns = int(silent_s * 1_000_000_000)
 
     @classmethod
     @asynccontextmanager
@@ -92,7 +93,7 @@ class Executor:
 
     def silent_since_ns(self) -> int:
         """Who has shown no sign of life since then counts as gone."""
-        return self._clock.now_ns() - int(self._silent_s * 1_000_000_000)
+        return self._clock.now_ns() - self._silent_ns
 
     async def cancel(self, run_id: str) -> TaskRun:
         """End a run that is PENDING or RUNNING, here or in another process.
@@ -108,9 +109,11 @@ class Executor:
     async def _beat(self) -> None:
         while True:
             try:
+                # One reading of the clock: if it jumped in between, runs of this engine would look silent.
+                now = self._clock.now_ns()
+                since = now - self._silent_ns
                 # Only what is still worked on: a run whose end could not be stored falls silent, and is taken later.
-                self._stop(await self._database.write(leases.renew, list(self._scopes), self._clock.now_ns()))
-                since = self.silent_since_ns()
+                self._stop(await self._database.write(leases.renew, list(self._scopes), now))
                 for lease in await self._database.write(leases.take, self.owner, since, self._clock):
                     log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
                     self._group.start_soon(self._execute, lease)
