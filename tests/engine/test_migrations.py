@@ -1,8 +1,11 @@
 """A store of an older schema is brought up to date with all its rows."""
 
+import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -10,6 +13,7 @@ from tests.engine.rest import opened
 
 from assaykit.engine import STORE
 from assaykit.engine.store import migrations
+from assaykit.errors import Unavailable
 
 ROWS = {
     "spaces": {"n": 1, "id": "sp", "created_ns": 1, "name": "default"},
@@ -92,3 +96,35 @@ async def test_examples_of_an_older_store_keep_their_places_and_may_get_further_
         assert [row["q"] for row in before["examples"]] == [1, 2]
     with sqlite3.connect(tmp_path / STORE) as connection:
         assert [n for (n,) in connection.execute("SELECT n FROM examples ORDER BY n")] == [7, 8, 9, 10]
+
+
+def copies(folder: Path) -> list[Path]:
+    return list(folder.glob(f"{STORE}.*schema*"))
+
+
+def no_room(_: Path) -> SimpleNamespace:
+    return SimpleNamespace(total=10, used=9, free=1)
+
+
+async def test_a_store_is_copied_before_it_is_changed_and_one_copy_stays(tmp_path: Path) -> None:
+    old_store(tmp_path / STORE)
+    shutil.copy(tmp_path / STORE, tmp_path / f"{STORE}.schema-0000")
+    async with opened(tmp_path):
+        pass
+    async with opened(tmp_path):
+        pass
+    (copy,) = copies(tmp_path)
+    assert (copy.name, copy.stat().st_mode & 0o777) == (f"{STORE}.schema-0001", 0o600)
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT label FROM evals").fetchone() == ("good",)
+
+
+async def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old_store(tmp_path / STORE)
+    monkeypatch.setattr(shutil, "disk_usage", no_room)
+    with pytest.raises(Unavailable, match=r"takes \d+ MB with a copy of it as it is, and 0 MB are free"):
+        async with opened(tmp_path):
+            pass
+    with sqlite3.connect(tmp_path / STORE) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)

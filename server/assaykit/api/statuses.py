@@ -46,7 +46,7 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
     if kind is None:
         return Unavailable(
             f"{who} failed with status {response.status_code}: {detail}",
-            "Try again later; look at its status first.",
+            following or "Try again later; look at its status first.",
         )
     if kind is Unauthorized:
         return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)

@@ -75,8 +75,8 @@ class Engine:
         make_private(home)
         database = await Database.open(home / STORE)
         try:
-            await database.write(spaces.ensure_default, clock)
-            await database.write(integrations.adopt_environment, environment, clock)
+            await database.settle(spaces.ensure_default, clock)
+            await database.settle(integrations.adopt_environment, environment, clock)
             async with (
                 aclosing(Models(database, environment, concurrency, Prices(home))) as models,
                 Executor.open(database, clock, models, silent_s) as executor,

@@ -60,7 +60,7 @@ async def update_config(request: Request) -> Response:
 
 async def delete_config(request: Request) -> Response:
     """`DELETE /v2/annotation-configs/{config_id}`."""
-    await engine(request).database.write(annotation_configs.delete, request.path_params["config_id"])
+    await engine(request).database.settle(annotation_configs.delete, request.path_params["config_id"])
     return gone()
 
 

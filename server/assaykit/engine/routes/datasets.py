@@ -61,7 +61,7 @@ async def rename_dataset(request: Request) -> Response:
 
 async def delete_dataset(request: Request) -> Response:
     """`DELETE /v2/datasets/{dataset_id}`."""
-    await engine(request).database.write(datasets.delete, request.path_params["dataset_id"])
+    await engine(request).database.settle(datasets.delete, request.path_params["dataset_id"])
     return gone()
 
 
@@ -105,7 +105,7 @@ async def delete_examples(request: Request) -> Response:
     here = engine(request)
     target = request.path_params["dataset_id"]
     with listing_undeleted("example", wanted.example_ids):
-        deleted = await here.database.write(
+        deleted = await here.database.settle(
             datasets.delete_examples, target, wanted.dataset_version_id, wanted.example_ids, here.clock
         )
     return answer(deleted)

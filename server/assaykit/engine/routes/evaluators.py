@@ -92,7 +92,7 @@ async def delete_versions(request: Request) -> Response:
     wanted = await body(request, DeleteEvaluatorVersionsRequest)
     here = engine(request)
     target = request.path_params["evaluator_id"]
-    return answer(await here.database.write(evaluators.delete_versions, target, wanted.version_ids, here.clock))
+    return answer(await here.database.settle(evaluators.delete_versions, target, wanted.version_ids, here.clock))
 
 
 async def get_version(request: Request) -> Response:
@@ -102,7 +102,7 @@ async def get_version(request: Request) -> Response:
 
 async def delete_evaluator(request: Request) -> Response:
     """`DELETE /v2/evaluators/{evaluator_id}`."""
-    await engine(request).database.write(evaluators.delete, request.path_params["evaluator_id"])
+    await engine(request).database.settle(evaluators.delete, request.path_params["evaluator_id"])
     return gone()
 
 

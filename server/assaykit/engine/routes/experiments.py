@@ -51,7 +51,7 @@ async def get_experiment(request: Request) -> Response:
 
 async def delete_experiment(request: Request) -> Response:
     """`DELETE /v2/experiments/{experiment_id}`."""
-    await engine(request).database.write(experiments.delete, request.path_params["experiment_id"])
+    await engine(request).database.settle(experiments.delete, request.path_params["experiment_id"])
     return gone()
 
 

@@ -63,7 +63,7 @@ async def update_integration(request: Request) -> Response:
 
 async def delete_integration(request: Request) -> Response:
     """`DELETE /v2/ai-integrations/{integration_id}`."""
-    await engine(request).database.write(integrations.delete, request.path_params["integration_id"])
+    await engine(request).database.settle(integrations.delete, request.path_params["integration_id"])
     return gone()
 
 

@@ -51,7 +51,7 @@ async def rename_project(request: Request) -> Response:
 
 async def delete_project(request: Request) -> Response:
     """`DELETE /v2/projects/{project_id}`."""
-    await engine(request).database.write(projects.delete, request.path_params["project_id"])
+    await engine(request).database.settle(projects.delete, request.path_params["project_id"])
     return gone()
 
 

@@ -63,7 +63,7 @@ async def update_prompt(request: Request) -> Response:
 
 async def delete_prompt(request: Request) -> Response:
     """`DELETE /v2/prompts/{prompt_id}`."""
-    await engine(request).database.write(prompts.delete, request.path_params["prompt_id"])
+    await engine(request).database.settle(prompts.delete, request.path_params["prompt_id"])
     return gone()
 
 

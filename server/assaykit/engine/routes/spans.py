@@ -60,7 +60,7 @@ async def delete_spans(request: Request) -> Response:
     here = engine(request)
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), DELETE_WINDOW)
     with listing_undeleted("span", wanted.span_ids):
-        deleted = await here.database.write(spans.delete, wanted.project_id, within, wanted.span_ids)
+        deleted = await here.database.settle(spans.delete, wanted.project_id, within, wanted.span_ids)
     return answer(deleted)
 
 

@@ -82,7 +82,7 @@ async def update_task(request: Request) -> Response:
 
 async def delete_task(request: Request) -> Response:
     """`DELETE /v2/tasks/{task_id}`."""
-    await engine(request).database.write(tasks.delete, request.path_params["task_id"])
+    await engine(request).database.settle(tasks.delete, request.path_params["task_id"])
     return gone()
 
 

@@ -69,7 +69,7 @@ class Executor:
         finally:
             # Only now: a write that was on its way when the block ended may just have shown a sign of life.
             with anyio.CancelScope(shield=True):
-                await database.write(leases.release, owner)
+                await database.settle(leases.release, owner)
 
     async def trigger(
         self,
@@ -102,7 +102,7 @@ class Executor:
             NotFound: no such run.
             Malformed: the run has ended already.
         """
-        run = await self._database.write(runs.cancel, run_id, self._clock)
+        run = await self._database.settle(runs.cancel, run_id, self._clock)
         self._stop([lease for lease in self._scopes if lease.run_id == run_id])
         return run
 
@@ -113,8 +113,8 @@ class Executor:
                 now = self._clock.now_ns()
                 since = now - self._silent_ns
                 # Only what is still worked on: a run whose end could not be stored falls silent, and is taken later.
-                self._stop(await self._database.write(leases.renew, list(self._scopes), now))
-                for lease in await self._database.write(leases.take, self.owner, since, self._clock):
+                self._stop(await self._database.settle(leases.renew, list(self._scopes), now))
+                for lease in await self._database.settle(leases.take, self.owner, since, self._clock):
                     log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
                     self._group.start_soon(self._execute, lease)
             except AssayError as error:
@@ -145,7 +145,7 @@ class Executor:
     async def _finish(self, lease: Lease, status: RunStatus, reason: str | None) -> None:
         run_id = lease.run_id
         try:
-            run, started = await self._database.write(generations.finish, lease, status, reason, self._clock)
+            run, started = await self._database.settle(generations.finish, lease, status, reason, self._clock)
         except NotFound:
             log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
         except AssayError:
@@ -162,7 +162,7 @@ class Executor:
             return await generate(self._database, self._clock, self._models, lease)
         begun = await self._database.read(resume, run_id)
         if begun is not None:
-            await self._database.write(leases.try_again, lease)
+            await self._database.settle(leases.try_again, lease)
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason

@@ -90,7 +90,7 @@ class Scheduler:
             return
         self.worker = "this" if held else "another"
         if self.worker == "this" and before != "this":
-            await self._database.write(schedules.retry, self._clock)
+            await self._database.settle(schedules.retry, self._clock)
 
     async def _look(self) -> None:
         for task_id in await self._database.read(schedules.due, self._clock):

@@ -6,6 +6,7 @@ other for milliseconds instead of failing with "database is locked".
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 3
+ROOM = 64 * 1024 * 1024
+"""Bytes that stay free on the disk: a store that fills it can neither be written nor tidied up."""
+
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -61,7 +65,15 @@ class Database:
         )
 
     async def write(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work(connection, ...)` returns; all of it is stored, or on an exception none."""
+        """What `work(connection, ...)` returns; all of it is stored, or on an exception none.
+
+        Raises:
+            Unavailable: the disk is nearly full, or the file cannot be written.
+        """
+        return await anyio.to_thread.run_sync(partial(self._with_room, work, *args, **kwargs), limiter=self._writer)
+
+    async def settle(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what ends something, lets go of it or deletes it, which a disk that is nearly full allows."""
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer
         )
@@ -69,6 +81,15 @@ class Database:
     async def close(self) -> None:
         """Fold the write-ahead log back in and close every connection."""
         await anyio.to_thread.run_sync(self._close, limiter=self._writer)
+
+    def _with_room(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        free = shutil.disk_usage(self.path.parent).free
+        if free < ROOM:
+            raise Unavailable(
+                f"The disk is nearly full: {free // 2**20} MB are left, and {ROOM // 2**20} MB must stay free.",
+                "Free some space, or set ASSAYKIT_HOME to a folder on another disk; what is stored is safe.",
+            )
+        return self._within("BEGIN IMMEDIATE", work, *args, **kwargs)
 
     def _within(self, begin: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with (

@@ -3,12 +3,18 @@
 Alembic is imported only when the stored version is not `HEAD`: a start on an up-to-date file does not pay for it.
 """
 
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 
 from assaykit.errors import Unavailable
+
+log = structlog.get_logger()
 
 HEAD = "0009"
 """The newest revision under `versions/`."""
@@ -39,7 +45,35 @@ def bring_up_to_date(engine: sa.Engine) -> None:
             f"The store is at schema {version}, which this version of assaykit (schema {HEAD}) cannot read.",
             "Update assaykit, or set ASSAYKIT_HOME to another folder.",
         )
+    if version is not None:
+        _back_up(engine, version)
     _migrate(engine)
+
+
+def _back_up(engine: sa.Engine, version: str) -> None:
+    """A copy of the file as it is, beside it; the one of the migration before goes.
+
+    Raises:
+        Unavailable: there is no room for it.
+    """
+    file = Path(engine.url.database or "")
+    needed, free = 2 * file.stat().st_size, shutil.disk_usage(file.parent).free
+    if free < needed:
+        raise Unavailable(
+            f"The store has to be brought to a newer schema, which takes {needed // 2**20} MB with a copy of it as it "
+            f"is, and {free // 2**20} MB are free.",
+            "Free some space and start again; nothing was changed.",
+        )
+    copy = file.with_name(f"{file.name}.schema-{version}")
+    partly = copy.with_suffix(".part")
+    with closing(sqlite3.connect(file)) as store, closing(sqlite3.connect(partly)) as to:
+        store.backup(to)
+    partly.chmod(0o600)
+    partly.replace(copy)
+    for old in file.parent.glob(f"{file.name}.schema-*"):
+        if old != copy:
+            old.unlink()
+    log.warning("store_backed_up", copy=copy.name, schema=version, becomes=HEAD)
 
 
 def _migrate(engine: sa.Engine) -> None:
