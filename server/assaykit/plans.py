@@ -10,10 +10,12 @@ from typing import Any
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
-from assaykit.filters.fields import row_tree
+from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
+from assaykit.filters.tree import Node
 from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.score import variables
+from assaykit.judge.unread import ATTRIBUTES, near
 from assaykit.windows import Period
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
@@ -151,6 +153,8 @@ class Plan:
     capped: bool
     unit: str
     remarks: Sequence[str] = ()
+    absent: Sequence[str] = ()
+    """Of filters that match nothing: what they ask for and no row has, as sentences."""
 
     @property
     def things(self) -> str:
@@ -217,8 +221,22 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
             )
         )
         capped = capped or counted.capped
-    existing = len(await _sample(api, query, None)) if any(share.matched == 0 for share in shares) else SAMPLE
-    return Plan(shares, existing, capped, "span")
+    if all(share.matched for share in shares):
+        return Plan(shares, SAMPLE, capped, "span")
+    there = [span_row(span) for span in await _sample(api, query, None)]
+    asked = (both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted)
+    absent = [sentence for text in asked if text is not None for sentence in _absent(span_tree(text), there)]
+    return Plan(shares, len(there), capped, "span", absent=list(dict.fromkeys(absent)))
+
+
+def _absent(tree: Node, rows: Sequence[Row]) -> list[str]:
+    """What is to be known of attributes that a filter asks for and no row has."""
+    asked: dict[str, None] = {}
+    # What is unknown stays unknown, so that every field is asked for.
+    matches(tree, asked.setdefault)
+    missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
+    alike = {name: ", ".join(near(name, rows)) for name in missing}
+    return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
 
 
 async def plan_experiments(

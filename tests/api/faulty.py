@@ -38,6 +38,10 @@ class Peer:
         """Bytes as they are."""
         await self._stream.send(data)
 
+    async def close(self) -> None:
+        """Go away."""
+        await self._stream.aclose()
+
     async def stall(self) -> None:
         """Nothing, until the client goes away."""
         while True:

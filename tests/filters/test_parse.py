@@ -114,7 +114,7 @@ def test_not_binds_closer_than_and_which_binds_closer_than_or() -> None:
 def test_what_is_not_in_the_language_is_refused_at_its_place(text: str, position: int, said: str) -> None:
     with pytest.raises(Invalid) as refusal:
         parse(text)
-    assert refusal.value.message.startswith(f"At position {position} ")
+    assert refusal.value.message.startswith(f"At column {position} ")
     assert said in refusal.value.message
     assert refusal.value.next
 

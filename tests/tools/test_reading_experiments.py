@@ -118,7 +118,7 @@ async def test_an_experiment_without_any_verdict_is_shown_too(ax: Caller, files:
     ("arguments", "code", "said"),
     [
         ({"filter": "help.label = 'x'"}, "invalid", "No row has a column 'help.label'; there are key, tier, "),
-        ({"filter": "output <"}, "invalid", "At position"),
+        ({"filter": "output <"}, "invalid", "At column"),
         ({"filter": " "}, "invalid", "The filter is blank."),
         ({"cursor": "abc"}, "invalid", "'abc' is not a cursor that this list gave."),
         ({"cursor": "-1"}, "invalid", "'-1' is not a cursor that this list gave."),

@@ -118,7 +118,7 @@ async def test_one_of_several_projects_must_be_named(ax: Caller, settings: Setti
     ("arguments", "said"),
     [
         ({"filter": "nme = 'a1'"}, "Spans have no field 'nme'."),
-        ({"filter": "latency_ms <"}, "At position 13 of the filter"),
+        ({"filter": "latency_ms <"}, "At column 13 of the filter"),
         ({"filter": " "}, "The filter is blank."),
         ({"cursor": "abc"}, "The cursor is not one that this list gave."),
         ({"window": "a while ago"}, "The window 'a while ago' is not understood."),

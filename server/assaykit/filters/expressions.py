@@ -59,7 +59,7 @@ class _Reader:
         shown = repr(quote(self.token, 60)) if self.token else "the end"
         known = ", ".join(sorted(self._letters))
         raise Invalid(
-            f"At position {self._tokens[self._next][1] + 1} of the expression {wanted} should follow, not {shown}.",
+            f"At column {self._tokens[self._next][1] + 1} of the expression {wanted} should follow, not {shown}.",
             f"The filters are {known}. Write for example: A AND NOT B.",
         )
 

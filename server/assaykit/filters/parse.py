@@ -95,8 +95,8 @@ def parse(text: str) -> Node:
             "Split it, or use IN or LIKE.",
         )
     if found := _UNSENDABLE.search(text):
-        raise Invalid(f"At position {found.start() + 1} the filter has a character no text can hold.", "Remove it.")
-    reader = _Reader(_tokens(text))
+        raise Invalid(f"At column {found.start() + 1} the filter has a character no text can hold.", "Remove it.")
+    reader = _Reader(text)
     node = reader.filter(0)
     if reader.token.kind != "end":
         reader.refuse("AND, OR or the end")
@@ -120,7 +120,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _refuse_character(text: str, at: int) -> NoReturn:
-    where = f"At position {at + 1}"
+    where = f"At column {at + 1}"
     if text[at] in "'\"":
         raise Invalid(f"{where} a quote opens and never closes.", "Close it; a quote inside is written twice.")
     if word := re.compile(r"[\w.-]*\w").match(text, at):
@@ -131,11 +131,16 @@ def _refuse_character(text: str, at: int) -> NoReturn:
     raise Invalid(f"{where} {text[at]!r} has no meaning in a filter.", f"{EXAMPLE}.")
 
 
+CARET_CONTEXT = 30
+"""Characters of the filter that an error shows before its caret, and after it."""
+
+
 class _Reader:
     """The tokens and how far they are read."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, text: str) -> None:
+        self._whole = text
+        self._tokens = _tokens(text)
         self._next = 0
         self._literals = 0
 
@@ -145,11 +150,13 @@ class _Reader:
 
     def refuse(self, wanted: str, advice: str = f"{EXAMPLE}.") -> NoReturn:
         """Stop at the current token, saying what should have stood there."""
-        place = f"At position {self.token.at + 1} of the filter"
-        raise Invalid(f"{place} {wanted} should follow, not {self.token.shown}.", advice)
+        at = self.token.at
+        before, after = self._whole[max(at - CARET_CONTEXT, 0) : at], self._whole[at : at + CARET_CONTEXT]
+        said = f"At column {at + 1} of the filter {wanted} should follow, not {self.token.shown}"
+        raise Invalid(f"{said}: {quote(f'{before}^{after}', 4 * CARET_CONTEXT)}", advice)
 
     def _exceed(self, limit: str, advice: str) -> NoReturn:
-        raise Invalid(f"At position {self.token.at + 1} the filter goes beyond {limit}.", advice)
+        raise Invalid(f"At column {self.token.at + 1} the filter goes beyond {limit}.", advice)
 
     def _took(self, text: str) -> bool:
         """Step over a word or mark if it stands here."""

@@ -117,7 +117,7 @@ def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> 
         if share.matched == 0:
             what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
             raise Invalid(
-                f"No existing {plan.unit} matches {what}, though there are some without it.",
+                " ".join([f"No existing {plan.unit} matches {what}, though there are some without it.", *plan.absent]),
                 f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for those to come.",
             )
 
