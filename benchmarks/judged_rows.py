@@ -81,7 +81,9 @@ async def seed(http: httpx.AsyncClient, rows: int) -> None:
 
 
 def span(number: int) -> Json:
-    values = {"openinference.span.kind": "LLM", "input.value": f"question {number}", "output.value": TEXT}
+    # Each another question: the same one is asked once.
+    said = f"{number:06} {TEXT}"
+    values = {"openinference.span.kind": "LLM", "input.value": f"question {number}", "output.value": said}
     return {
         "traceId": f"{number:032x}",
         "spanId": f"{number:016x}",
