@@ -77,15 +77,17 @@ class Pool(Generic[R]):
         """Work on everything, or until `store` has enough."""
         give_jobs, take_jobs = anyio.create_memory_object_stream[Job](self._per_read)
         give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._feed, items, give_jobs)
-            for _ in range(self._at_once):
-                group.start_soon(self._work, take_jobs.clone(), give_results.clone())
-            take_jobs.close()
-            give_results.close()
-            await self._record(take_results)
-            # Only a run that was ended elsewhere, or given up, gets here with work left.
-            group.cancel_scope.cancel()
+        # Closed when all are gone: a worker that has a result is stopped by the cancel, and not by a closed stream.
+        with take_results:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._feed, items, give_jobs)
+                for _ in range(self._at_once):
+                    group.start_soon(self._work, take_jobs.clone(), give_results.clone())
+                take_jobs.close()
+                give_results.close()
+                await self._record(take_results)
+                # Only a run that was ended elsewhere, or given up, gets here with work left.
+                group.cancel_scope.cancel()
 
     async def _feed(self, items: Sequence[Item], jobs: MemoryObjectSendStream[Job]) -> None:
         async with jobs:
@@ -106,10 +108,9 @@ class Pool(Generic[R]):
                 await results.send(await self._do(job))
 
     async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
-        async with results:
-            async for first in results:
-                batch = [first]
-                while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
-                    batch.append(results.receive_nowait())
-                if not await self._store(batch):
-                    return
+        async for first in results:
+            batch = [first]
+            while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
+                batch.append(results.receive_nowait())
+            if not await self._store(batch):
+                return

@@ -1,0 +1,53 @@
+"""Items worked on by a few workers: what ends them early, and what becomes of the work under way."""
+
+from collections.abc import Mapping, Sequence
+
+import anyio
+
+from assaykit.engine.runs.pool import OUTCOMES_PER_WRITE, Job, Pool
+from assaykit.engine.store.runs import Item
+from assaykit.judge.columns import Row
+
+ITEMS = [Item(number, f"{number}", "judge") for number in range(5 * OUTCOMES_PER_WRITE)]
+
+
+async def read(_: Sequence[Item]) -> Mapping[str, Row]:
+    return {}
+
+
+async def work(job: Job) -> int:
+    return job.item.position
+
+
+async def test_a_run_that_is_ended_elsewhere_stops_however_many_results_are_on_their_way() -> None:
+    stored: list[int] = []
+
+    async def store(batch: list[int]) -> bool:
+        # Meanwhile the other workers have filled what lies between, and wait with a result each.
+        for _ in range(100):
+            await anyio.sleep(0)
+        stored.extend(batch)
+        return False
+
+    await Pool(read, work, store, rows_at_once=50).run(ITEMS)
+    assert 0 < len(stored) < len(ITEMS)
+
+
+async def test_without_room_nothing_is_begun_and_what_is_under_way_is_stored() -> None:
+    begun: list[int] = []
+    stored: list[int] = []
+
+    async def note(job: Job) -> int:
+        begun.append(job.item.position)
+        await anyio.sleep(0)
+        return job.item.position
+
+    async def store(batch: list[int]) -> bool:
+        stored.extend(batch)
+        return True
+
+    async def has_room() -> bool:
+        return len(begun) < 7
+
+    await Pool(read, note, store, rows_at_once=3, has_room=has_room).run(ITEMS)
+    assert sorted(stored) == sorted(begun) == list(range(7))
