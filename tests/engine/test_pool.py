@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-import anyio
+import anyio.lowlevel
 
 from assaykit.engine.runs.pool import OUTCOMES_PER_WRITE, Job, Pool
 from assaykit.engine.store.runs import Item
@@ -24,8 +24,8 @@ async def test_a_run_that_is_ended_elsewhere_stops_however_many_results_are_on_t
 
     async def store(batch: list[int]) -> bool:
         # Meanwhile the other workers have filled what lies between, and wait with a result each.
-        for _ in range(100):
-            await anyio.sleep(0)
+        for _ in range(3_000):
+            await anyio.lowlevel.checkpoint()
         stored.extend(batch)
         return False
 
@@ -39,7 +39,7 @@ async def test_without_room_nothing_is_begun_and_what_is_under_way_is_stored() -
 
     async def note(job: Job) -> int:
         begun.append(job.item.position)
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return job.item.position
 
     async def store(batch: list[int]) -> bool:
