@@ -55,6 +55,12 @@ def test_a_backend_that_is_none_is_named_with_its_variable() -> None:
 def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
     assert Settings.from_environment({}).concurrency == Settings().concurrency == SLOTS
     assert Settings.from_environment({"ASSAYKIT_CONCURRENCY": "50"}).concurrency == 50
+    assert Settings.from_environment({"ASSAYKIT_CALLS_PER_MINUTE": "300"}).calls_a_second == 5
+    for wrong in ("0", "many", "1.5", "1000000"):
+        with pytest.raises(
+            Invalid, match=r"ASSAYKIT_CALLS_PER_MINUTE is .*, which is no whole number from 1 to 999999"
+        ):
+            Settings.from_environment({"ASSAYKIT_CALLS_PER_MINUTE": wrong})
     for wrong in ("0", "501", "many", "-3", "1.5", "9" * 5000):
         with pytest.raises(Invalid, match=r"ASSAYKIT_CONCURRENCY is .*, which is no whole number from 1 to 500"):
             Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})

@@ -94,6 +94,7 @@ class _EngineTransport(httpx.AsyncBaseTransport):
             key=self._key,
             environment=settings.environment,
             concurrency=settings.concurrency,
+            calls_a_second=settings.calls_a_second,
             period_s=settings.period_s,
         ) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))

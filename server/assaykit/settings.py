@@ -35,6 +35,7 @@ _LAST_PORT = 65535
 
 MOST_AT_ONCE = 500
 _DIGITS = 3
+_DIGITS_OF_RATE = 6
 
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -43,7 +44,8 @@ _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 class Settings:
     """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
 
-    `concurrency` is how many judge calls may be under way at once to one integration; the engine's business.
+    `concurrency` is how many judge calls may be under way at once to one integration, and `calls_a_second` how many may
+    go out to it, None where that is not known; the engine's business.
     `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
     when the engine knows that space, since it may have been set for AX.
     """
@@ -58,6 +60,7 @@ class Settings:
     ax_url: str = f"https://{DEFAULT_AX_HOST}"
     log_level: str = "warning"
     concurrency: int = 16
+    calls_a_second: float | None = None
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     read_only: bool = False
@@ -101,6 +104,7 @@ class Settings:
             ax_key=get("ARIZE_API_KEY"),
             ax_url=_ax_url(get) if chosen == "ax" else cls.ax_url,
             concurrency=_counted("ASSAYKIT_CONCURRENCY", get("ASSAYKIT_CONCURRENCY")),
+            calls_a_second=_rate("ASSAYKIT_CALLS_PER_MINUTE", get("ASSAYKIT_CALLS_PER_MINUTE")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
             tools=_listed(tools or get("ASSAYKIT_TOOLS")),
@@ -134,6 +138,14 @@ def _counted(name: str, text: str | None) -> int:
     if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MOST_AT_ONCE):
         raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
     return int(number)
+
+
+def _rate(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not (text.isdecimal() and len(text) <= _DIGITS_OF_RATE and int(text) > 0):
+        raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to 999999.", "Set it to 500, or unset it.")
+    return int(text) / 60
 
 
 def _ax_url(get: Callable[[str], str | None]) -> str:

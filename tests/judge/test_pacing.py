@@ -166,3 +166,31 @@ async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_slot() -> None
     with anyio.fail_after(1):
         async with gate.slot():
             pass
+
+
+def test_a_rate_that_is_known_holds_from_the_first_call_and_is_not_outgrown() -> None:
+    pace = Pace(10.0)
+    went: list[float] = []
+    now = 0.0
+    for _ in range(200):
+        now = pace.due(now)
+        pace.left(now)
+        went.append(now)
+        pace.answered(now, now + 0.01, refused=False)
+    assert went[-1] == pytest.approx(19.9, abs=0.2)
+    assert pace.rate == 10.0
+    assert max(sum(moment <= one < moment + 1 for one in went) for moment in went) <= 11
+
+
+async def test_the_engine_keeps_to_the_rate_that_it_is_told() -> None:
+    gate = Gate(50, 100.0)
+    began = anyio.current_time()
+    async with anyio.create_task_group() as group:
+
+        async def call() -> None:
+            async with gate.slot():
+                pass
+
+        for _ in range(30):
+            group.start_soon(call)
+    assert anyio.current_time() - began >= 0.2

@@ -67,7 +67,11 @@ def show_environment(settings: Settings, ports: Ports) -> None:
 async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listener: socket.socket) -> None:
     async with (
         Engine.open(
-            settings.home, key=key, environment=settings.environment, concurrency=settings.concurrency
+            settings.home,
+            key=key,
+            environment=settings.environment,
+            concurrency=settings.concurrency,
+            calls_a_second=settings.calls_a_second,
         ) as engine,
         AsyncExitStack() as doors,
     ):

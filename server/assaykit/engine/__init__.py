@@ -58,14 +58,16 @@ class Engine:
         environment: Mapping[str, str],
         clock: Clock | None = None,
         concurrency: int = SLOTS,
+        calls_a_second: float | None = None,
         period_s: float | None = None,
         silent_s: float | None = None,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
         `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
-        how many judge calls may be under way at once to one integration. `period_s` is the time between two looks for
-        what continuous tasks have to score; it has a default. So has `silent_s`: an engine that has shown no sign of
+        how many judge calls may be under way at once to one integration, and `calls_a_second` how many may go out to it
+        where that is known. `period_s` is the time between two looks for what continuous tasks have to score; it has a
+        default. So has `silent_s`: an engine that has shown no sign of
         life for so long loses its runs to another one that has the store open.
 
         Raises:
@@ -78,7 +80,7 @@ class Engine:
             await database.settle(spaces.ensure_default, clock)
             await database.settle(integrations.adopt_environment, environment, clock)
             async with (
-                aclosing(Models(database, environment, concurrency, Prices(home))) as models,
+                aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
                 Executor.open(database, clock, models, silent_s) as executor,
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):

@@ -39,11 +39,19 @@ class Models:
     an engine does to open, and most never call a model.
     """
 
-    def __init__(self, database: Database, environment: Mapping[str, str], concurrency: int, prices: Prices) -> None:
+    def __init__(
+        self,
+        database: Database,
+        environment: Mapping[str, str],
+        concurrency: int,
+        calls_a_second: float | None,
+        prices: Prices,
+    ) -> None:
         self.prices = prices
         self._database = database
         self._environment = environment
         self._concurrency = concurrency
+        self._most = calls_a_second
         self._connections: Connections | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
 
@@ -147,7 +155,8 @@ class Models:
         if self._connections is None:
             connections = await anyio.to_thread.run_sync(_connections)
             self._connections = self._connections or connections
-        gate = self._gates.setdefault((access.provider, access.base_url, access.secret_ref), Gate(self._concurrency))
+        place = (access.provider, access.base_url, access.secret_ref)
+        gate = self._gates.setdefault(place, Gate(self._concurrency, self._most))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
         return Priced(chat_model(endpoint, Line(self._connections, gate)), rate, _identity(endpoint))
 

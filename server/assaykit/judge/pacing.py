@@ -1,10 +1,11 @@
 """How fast one provider is asked: a few calls at once, and no faster than it takes them.
 
-Nothing is held back until the provider refuses. One refusal in ten is chance and costs only the row that waits; when
-more are refused there is a ceiling. Then calls go out evenly, at the rate that was measured, which
+Unless a rate is given, nothing is held back until the provider refuses. One refusal in ten is chance and costs only the
+row that waits; when more are refused there is a ceiling. Then calls go out evenly, at the rate that was measured, which
 grows while nothing is refused and falls back to what was clean before when something is.
 """
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -26,10 +27,14 @@ _FIRST_STEP, _SMALL_STEP, _LARGEST_STEP, _STEPS_GROW = 0.5, 0.03, 0.5, 1.5
 
 
 class Pace:
-    """When the next call may go out. Times are seconds of any one clock; `rate` is calls a second, None unlimited."""
+    """When the next call may go out. Times are seconds of any one clock; `rate` is calls a second, None unlimited.
 
-    def __init__(self) -> None:
-        self.rate: float | None = None
+    `most` is a rate that is known from the start: calls go out at that rate at most, and at a lower one that is learnt.
+    """
+
+    def __init__(self, most: float | None = None) -> None:
+        self.rate = most
+        self._most = math.inf if most is None else most
         self._next = self._paused_until = 0.0
         self._since: float | None = None
         self._taken = self._refused = 0
@@ -84,7 +89,7 @@ class Pace:
         used = self._taken >= 0.8 * rate * passed
         if used and not self._refused:
             self._clean = max(self._clean, 0.98 * rate)
-            self.rate = rate * (1 + self._step)
+            self.rate = min(rate * (1 + self._step), self._most)
             self._step = min(self._step * _STEPS_GROW, _LARGEST_STEP)
 
     def _begin(self, now: float) -> None:
@@ -94,8 +99,8 @@ class Pace:
 class Gate:
     """The one way out to an integration, shared by every run and preview of a process."""
 
-    def __init__(self, slots: int = SLOTS) -> None:
-        self.pace = Pace()
+    def __init__(self, slots: int = SLOTS, most: float | None = None) -> None:
+        self.pace = Pace(most)
         self._slots = anyio.Semaphore(slots)
         self._head = anyio.Lock()
 
