@@ -35,6 +35,7 @@ WITHOUT_GOLDEN = {
     "bodies.Page": PARENT,
     "local.JudgeRowsRequest": ENGINE_ONLY,
     "local.RunLimits": ENGINE_ONLY,
+    "local.StoreCheck": ENGINE_ONLY,
     "local.LimitedTrigger": ENGINE_ONLY,
     "local.JudgedRow": ENGINE_ONLY,
     "local.JudgedRows": ENGINE_ONLY,

@@ -13,6 +13,7 @@ from assaykit.backend import connect
 from assaykit.errors import AssayError, explained
 from assaykit.logs import SECRET_VARIABLES
 from assaykit.settings import Settings
+from assaykit.wire.local import StoreCheck
 from assaykit.wire.spaces import SpacePage
 
 OLDEST_SQLITE = (3, 35, 0)
@@ -50,7 +51,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     )
     yield _backend(settings)
     if settings.backend == "local":
-        yield Finding("store", well=True, found=str(settings.home))
+        yield _store(settings)
     yield Finding("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
     present = [name for name in SECRET_VARIABLES if settings.environment.get(name)]
     yield Finding("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
@@ -66,6 +67,30 @@ def _backend(settings: Settings) -> Finding:
             raise
         return Finding(what, well=False, found=errors[0].message, remedy=errors[0].next)
     return Finding(what, well=True, found=f"answers; {len(spaces.spaces)} space(s)")
+
+
+def _store(settings: Settings) -> Finding:
+    where = str(settings.home)
+    try:
+        found = anyio.run(_checked, settings)
+    except (AssayError, BaseExceptionGroup) as raised:
+        errors = explained(raised)
+        if not errors:
+            raise
+        return Finding("store", well=False, found=f"{where}: {errors[0].message}", remedy=errors[0].next)
+    if found.damaged:
+        return Finding(
+            "store",
+            well=False,
+            found=f"{where}: {found.damaged} damaged, as {'; '.join(found.examples)}",
+            remedy="Score those rows anew with override_evaluations; where the file itself is damaged, restore a copy.",
+        )
+    return Finding("store", well=True, found=f"{where}, {found.verdicts} verdict(s) as they were written")
+
+
+async def _checked(settings: Settings) -> StoreCheck:
+    async with connect(settings) as api:
+        return await api.get("/x/check", StoreCheck)
 
 
 async def _spaces(settings: Settings) -> SpacePage:

@@ -206,6 +206,17 @@ class StoreStatus(ReplyBody):
     running: int
 
 
+class StoreCheck(ReplyBody):
+    """Whether the store's file is sound: how many verdicts were held against their checksums, and what is damaged.
+
+    On AX: nothing to ask. Source: `GET /x/check`.
+    """
+
+    verdicts: int
+    damaged: int
+    examples: list[str] = []
+
+
 class CheckIntegrationRequest(RequestBody):
     """Ask a model one tiny question; the integration's first model unless one is named.
 

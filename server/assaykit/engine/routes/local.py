@@ -13,7 +13,7 @@ from starlette.routing import Route
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
-from assaykit.engine.store import evaluators, logged, projects, run_reports, runs, schedules, spans
+from assaykit.engine.store import checks, evaluators, logged, projects, run_reports, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.span_updates import Said
@@ -135,6 +135,11 @@ async def show_status(request: Request) -> Response:
     return answer(await here.database.read(read))
 
 
+async def check_store(request: Request) -> Response:
+    """`GET /x/check`: look at every page and every verdict of the store. On AX there is nothing to ask."""
+    return answer(await engine(request).database.read(checks.check))
+
+
 async def log_evaluations(request: Request) -> Response:
     """`POST /x/evaluations`: write verdicts computed elsewhere. On AX: `spans.update_evaluations` of its SDK."""
     wanted = await body(request, LogEvaluationsRequest)
@@ -194,4 +199,5 @@ routes = [
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),
     Route("/x/tasks/{task_id}/schedule", show_schedule),
     Route("/x/status", show_status),
+    Route("/x/check", check_store),
 ]

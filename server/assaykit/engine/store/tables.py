@@ -90,11 +90,12 @@ evals = Table(
     Column("explanation", String),
     Column("metadata", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    Column("checksum", Integer),
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
-"""Verdicts, the latest one wins. `scope_id` is a project (level SPAN, TRACE or SESSION; `target_id` a span, trace
-or session id) or an experiment (level RUN; `target_id` an experiment run id)."""
+"""Verdicts, the latest one wins; `checksum` is of what it says. `scope_id` is a project (level SPAN, TRACE or SESSION;
+`target_id` a span, trace or session id) or an experiment (level RUN; `target_id` an experiment run id)."""
 
 annotations = Table(
     "annotations",

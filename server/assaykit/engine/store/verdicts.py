@@ -7,6 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from assaykit.engine.store.checks import checksum
 from assaykit.engine.store.freshness import keep_up
 from assaykit.engine.store.tables import evals
 from assaykit.wire.spans import Evaluation
@@ -105,7 +106,8 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     statement = insert(evals)
     replaced = {column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key}
     connection.execute(
-        statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced), list(rows)
+        statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced),
+        [{**row, "checksum": checksum(row)} for row in rows],
     )
     keep_up(
         connection,
