@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
@@ -23,7 +23,7 @@ from assaykit.tools.parts import coverage, parts_of, remarks, requests, triggere
 from assaykit.tools.replies import Reply, bullets
 from assaykit.tools.run_rows import rows_of
 from assaykit.tools.tasks import one_run
-from assaykit.tools.waiting import Calls, ids_of, run_of, runs_of, told_of, told_of_all, wait_for
+from assaykit.tools.waiting import Calls, ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.windows import Period, between, parse
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import (
@@ -36,7 +36,7 @@ from assaykit.wire.runs import (
 )
 from assaykit.wire.tasks import Task
 
-Runs = Annotated[str | list[str], Field(description="Id or ids")]
+Runs = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
 MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
 MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 

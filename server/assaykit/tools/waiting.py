@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from assaykit.api.client import path
-from assaykit.errors import Invalid, NotFound
+from assaykit.errors import NotFound
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.causes import derived, step_after
@@ -40,16 +40,19 @@ async def run_of(here: Session, wanted: str) -> TaskRun:
         raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
 
 
-async def runs_of(here: Session, wanted: str | Sequence[str]) -> list[TaskRun]:
-    """The runs of these ids.
+def joined(given: object) -> object:
+    """Ids that come as a list, which some models send, as the text that the schema asks for."""
+    return ",".join(map(str, cast("list[object]", given))) if isinstance(given, list) else given
+
+
+async def runs_of(here: Session, wanted: str) -> list[TaskRun]:
+    """The runs of these ids, which have commas between them.
 
     Raises:
         NotFound: there is none of one id.
-        Invalid: one is no id of a run, or none is given.
+        Invalid: one is no id of a run.
     """
-    ids = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
-    if not ids:
-        raise Invalid("No run is named.", "Give the id of a run, or several.")
+    ids = dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip()) or [wanted]
     return [await run_of(here, one) for one in ids]
 
 
@@ -76,9 +79,9 @@ async def wait_for(
     return found
 
 
-def ids_of(runs: Sequence[TaskRun]) -> str | list[str]:
-    """How a call names them: the id of one, or a list."""
-    return runs[0].id if len(runs) == 1 else [run.id for run in runs]
+def ids_of(runs: Sequence[TaskRun]) -> str:
+    """How a call names them."""
+    return ",".join(run.id for run in runs)
 
 
 async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict[str, Any]]:
