@@ -28,6 +28,12 @@ class _Server(uvicorn.Server):
         await anyio.to_thread.run_sync(self.stop.wait)
 
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A connection that is only kept open is waited for in steps of a tenth of a second: no request, no wait.
+        self.force_exit = not self.server_state.tasks
+        await super().shutdown(sockets)
+
+
 class Served:
     """Serves an app until the block ends; a request that is still on its way is given a second."""
 
