@@ -27,7 +27,6 @@ class _Server(uvicorn.Server):
         await self.on_tick(0)
         await anyio.to_thread.run_sync(self.stop.wait)
 
-
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A connection that is only kept open is waited for in steps of a tenth of a second: no request, no wait.
         self.force_exit = not self.server_state.tasks
