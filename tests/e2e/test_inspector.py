@@ -19,7 +19,7 @@ from assaykit import __version__
 pytestmark = pytest.mark.slow
 
 INSPECTOR = "@modelcontextprotocol/inspector@0.15.0"
-DEADLINE_S = 100
+DEADLINE_S = 300
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENOTCACHED")
 
 

@@ -92,7 +92,7 @@ async def told_when(ax: Caller, name: str, **arguments: Any) -> None:
 
 async def until_scored(ax: Caller, task: str, number: int) -> None:
     """Wait until the runs of a task that nobody triggered have scored so many."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while sum(run["num_successes"] for run in (await ax.ask("get_task", task=task))["last_runs"]) < number:
             pass
 
@@ -115,7 +115,7 @@ async def test_trigger_a_backfill_eval_run_on_my_project_for_the_last_7_days(use
     await user.ask("create_task", name="quality", evaluators=["correctness"], query_filter="span_kind = 'LLM'")
     (task,) = (await user.ask("list_tasks", project=PROJECT))["tasks"]
     begun = await user.ask("trigger_backfill", task=task["name"], window="last 7 days")
-    ended = await user.ask("wait_for_run", run=begun["run"]["id"], timeout=30, poll_interval=0.1)
+    ended = await user.ask("wait_for_run", run=begun["run"]["id"], timeout=60, poll_interval=0.1)
     assert (ended["run"]["status"], ended["run"]["num_successes"]) == ("COMPLETED", 3)
     assert await labels(user, "correctness") == expected(FRESH, "correct", "incorrect")
 

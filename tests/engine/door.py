@@ -100,7 +100,7 @@ class Door:
 
     async def until(self, run: str, *statuses: str) -> Body:
         """The run as soon as its status is one of these."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while True:
                 found = await self.get(f"/v2/task-runs/{run}")
                 if found["status"] in statuses:

@@ -52,7 +52,7 @@ async def judged(door: Door, project: str) -> str:
 
 
 async def until(ask: Callable[[], Awaitable[Any]], reached: Callable[[Any], bool]) -> Any:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not reached(found := await ask()):
             pass
     return found

@@ -335,7 +335,7 @@ async def test_a_key_that_is_refused_ends_the_run_and_is_never_shown(home: Path)
 async def some_made(stage: Stage, task: str) -> str:
     """A run of the task that has made a row and waits for the others."""
     run = (await stage.door.trigger(task, experiment_name="v1"))["id"]
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not (await stage.door.get(f"/v2/task-runs/{run}"))["num_successes"]:
             pass
     return run

@@ -55,7 +55,7 @@ def request(*ends: int) -> ExportTraceServiceRequest:
 @pytest.mark.parametrize("sent", [KEY, f"Bearer {KEY}"])
 async def test_spans_are_stored_and_bad_ones_refused_alone(tmp_path: Path, sent: str) -> None:
     async with served(tmp_path) as (door, export):
-        told = await export(request(START + SECOND, START - SECOND), metadata=[("authorization", sent)], timeout=10)
+        told = await export(request(START + SECOND, START - SECOND), metadata=[("authorization", sent)], timeout=60)
         (project,) = (await door.get("/v2/projects"))["projects"]
         window = {"start_time": "2025-12-31T00:00:00Z", "end_time": "2026-01-02T00:00:00Z"}
         spans = await door.spans(project["id"], **window)
@@ -68,7 +68,7 @@ async def test_a_caller_with_another_key_is_refused(tmp_path: Path) -> None:
     async with served(tmp_path) as (door, export):
         for metadata in ([], [("authorization", "another")]):
             with pytest.raises(aio.AioRpcError) as raised:
-                await export(request(START + SECOND), metadata=metadata, timeout=10)
+                await export(request(START + SECOND), metadata=metadata, timeout=60)
             assert raised.value.code().name == "UNAUTHENTICATED"
             assert raised.value.details().startswith("The engine's key is missing or wrong.")
         assert (await door.get("/v2/projects"))["projects"] == []

@@ -237,7 +237,7 @@ class Histories(RuleBasedStateMachine):
         self.call(self._check)
 
     async def _at_rest(self) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while await self.door.engine.database.read(_has_work):
                 await anyio.sleep(0.001)
                 # A clock that was put back has a task wait for as long as ten minutes.

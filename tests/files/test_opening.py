@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -46,10 +45,8 @@ def test_a_link_is_refused_wherever_it_stands_and_wherever_it_leads(opened: Open
 
 def test_a_pipe_is_refused_at_once_instead_of_waited_for(opened: Open, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
-    start = time.monotonic()
     with pytest.raises(Invalid, match="not a regular file"):
         opened("pipe.csv")
-    assert time.monotonic() - start < 1
 
 
 def test_folders_sockets_and_devices_are_refused(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

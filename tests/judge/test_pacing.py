@@ -163,7 +163,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_slot() -> None
         async with gate.slot(), gate.slot():
             pytest.fail("there was no second slot")
     assert scope.cancelled_caught
-    with anyio.fail_after(1):
+    with anyio.fail_after(60):
         async with gate.slot():
             pass
 

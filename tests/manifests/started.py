@@ -18,7 +18,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 MANIFESTS = (".claude-plugin/plugin.json", "mcp.json", ".cursor-plugin/plugin.json")
-DEADLINE_S = 120
+DEADLINE_S = 300
 FOLDER = re.compile(r"\$\{\w*PLUGIN_(ROOT|DATA)\}")
 
 

@@ -115,7 +115,7 @@ async def test_the_runs_are_cancelled_as_a_set(settings: Settings) -> None:
     async with held(settings) as (ax, model, answers):
         first = await ax.ask("trigger_backfill", task="policy", max_spans=2)
         ids = [run["id"] for run in first["runs"]]
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not model.count:
                 await runs_of(ax)
         cancelled = await ax.ask("cancel_run", run=ids)

@@ -31,7 +31,7 @@ async def watch(ax: Caller, **arguments: Any) -> dict[str, Any]:
 
 async def until(ax: Caller, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What `get_task` shows, as soon as it shows that."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not reached(found := await ax.ask("get_task", task="watch")):
             pass
     return found

@@ -67,7 +67,7 @@ async def test_a_run_is_waited_for_and_shown(ax: Caller, cites: None) -> None:
     started = await ax.ask("trigger_backfill", evaluators=["cites"])
     assert started["run"]["status"] == "PENDING"
     run = started["run"]["id"]
-    ended = await ax.ask("wait_for_run", run=run, timeout=30, poll_interval=0.1)
+    ended = await ax.ask("wait_for_run", run=run, timeout=60, poll_interval=0.1)
     assert counts(ended) == ("COMPLETED", 3, 0, 1)
     assert ax.progress[-1][0] == 4
     shown = await ax.ask("get_run", run=run)

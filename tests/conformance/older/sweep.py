@@ -197,7 +197,7 @@ def runs(task: str) -> None:
     now = datetime.now(UTC)
     run = client.tasks.trigger_run(task=task, data_start_time=now - timedelta(hours=2), data_end_time=now)
     assert run.status == "pending"
-    ended = client.tasks.wait_for_run(run_id=run.id, poll_interval=0.1, timeout=30)
+    ended = client.tasks.wait_for_run(run_id=run.id, poll_interval=0.1, timeout=60)
     assert (ended.status, ended.num_successes) == (RunStatus.COMPLETED, len(spans)), ended
     assert client.tasks.get_run(run_id=run.id) == ended
     listed = client.tasks.list_runs(task=task, status="completed").task_runs

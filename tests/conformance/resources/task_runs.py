@@ -44,11 +44,11 @@ def life(calls: Ledger, given: Given) -> None:
         override_evaluations=False,
     )
     calls.check("it begins as PENDING", begun.status == RunStatus.PENDING)
-    ended = calls.call(client.tasks.wait_for_run, run_id=begun.id, poll_interval=0.1, timeout=20)
+    ended = calls.call(client.tasks.wait_for_run, run_id=begun.id, poll_interval=0.1, timeout=60)
     calls.check("it scored three", (ended.status, ended.num_successes) == (RunStatus.COMPLETED, 3))
     calls.check("get says the same", calls.call(client.tasks.get_run, run_id=begun.id) == ended)
     rest = calls.call(client.tasks.trigger_run, task="run", space=SPACE, data_start_time=now - timedelta(hours=1))
-    ended = calls.call(client.tasks.wait_for_run, run_id=rest.id, poll_interval=0.1, timeout=20)
+    ended = calls.call(client.tasks.wait_for_run, run_id=rest.id, poll_interval=0.1, timeout=60)
     calls.check("the next scored what was left", ended.num_successes == 1)
     spans = calls.call(client.spans.list, project=given["project"], space=SPACE).spans
     calls.check(

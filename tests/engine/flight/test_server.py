@@ -130,7 +130,7 @@ async def test_an_open_put_does_not_hold_the_engine_up(tmp_path: Path) -> None:
         writer.write_batch(batch)
         return writer
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with served(tmp_path) as (_, caller):
             writer = await anyio.to_thread.run_sync(begin, caller)
     with pytest.raises(pa.ArrowException):
