@@ -35,7 +35,7 @@ PARTS: Final = 4
 """Tests that the histories are divided among, so that several workers have some."""
 
 SILENT_S: Final = 0.3
-PERIOD_S: Final = 0.005
+PERIOD_S: Final = 0.02
 SPAN_OF_TIME: Final = 100
 """Spans start within so many seconds, and windows lie within them."""
 

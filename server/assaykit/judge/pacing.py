@@ -101,8 +101,8 @@ class Gate:
 
     def __init__(self, slots: int = SLOTS, most: float | None = None) -> None:
         self.pace = Pace(most)
-        self._slots = anyio.Semaphore(slots)
-        self._head = anyio.Lock()
+        self._slots = anyio.Semaphore(slots, fast_acquire=True)
+        self._head = anyio.Lock(fast_acquire=True)
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:

@@ -9,6 +9,7 @@ Whatever else has braces is left as it stands: JSON, and in F_STRING `{{name}}`.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Literal
 
 from assaykit.errors import Invalid
@@ -28,10 +29,15 @@ _SECTION = re.compile(r"\{\{\{|\{\{\s*[#^/>!&=][^{}\n]{0,40}")
 
 def names(text: str, written: InputVariableFormat) -> list[str]:
     """The names of the placeholders, each once, in order of appearance."""
+    return list(_names(text, written))
+
+
+@lru_cache(maxsize=64)  # a run asks for those of one template several times a row
+def _names(text: str, written: InputVariableFormat) -> tuple[str, ...]:
     pattern = _WRITINGS.get(written)
     if pattern is None:
-        return []
-    return list(dict.fromkeys(hit["name"] for hit in pattern.finditer(text) if hit["name"]))
+        return ()
+    return tuple(dict.fromkeys(hit["name"] for hit in pattern.finditer(text) if hit["name"]))
 
 
 def filled(text: str, written: InputVariableFormat, value: Callable[[str], str]) -> str:

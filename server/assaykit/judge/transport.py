@@ -44,7 +44,8 @@ class Transport:
         session = self._session = self._session or self._opened()
         address = _address(url)
         try:
-            async with session.post(address, headers=headers, data=body, allow_redirects=False) as answer:
+            trusted = self._trusted() if address.scheme == "https" else True
+            async with session.post(address, headers=headers, data=body, ssl=trusted, allow_redirects=False) as answer:
                 return Answer(answer.status, answer.headers, _inflated(answer, await _whole(answer)))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _meaning(error) from error
@@ -54,11 +55,15 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _trusted(self) -> ssl.SSLContext:
         # Of the environment only a company's certificates count: SSL_CERT_FILE and SSL_CERT_DIR, as OpenSSL has them.
-        context = self._certificates or ssl.create_default_context()
+        # Reading them takes longer than a judge on the same machine takes to answer.
+        self._certificates = self._certificates or ssl.create_default_context()
+        return self._certificates
+
+    def _opened(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_IDLE_S),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             headers={"accept-encoding": ", ".join(_ENCODINGS), "content-type": "application/json"},
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -12,6 +12,9 @@ from assaykit.judge.verdicts import Unscored
 
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
+GATHER_S = 0.1
+"""How long a result may wait for others to be stored with: one at a time, storing costs more than asking."""
+GATHER_STEP_S = 0.01
 GIVE_UP_AFTER = 5
 """Refusals of the key or the model in a row that end a run: the rest would be refused too."""
 
@@ -109,8 +112,18 @@ class Pool(Generic[R]):
 
     async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
         async for first in results:
+            await _gathered(results)
             batch = [first]
             while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
                 batch.append(results.receive_nowait())
             if not await self._store(batch):
                 return
+
+
+async def _gathered(results: MemoryObjectReceiveStream[R]) -> None:
+    """Wait until there is a batch, nobody is left to add to one, or the first has waited long enough."""
+    for _ in range(round(GATHER_S / GATHER_STEP_S)):
+        state = results.statistics()
+        if state.current_buffer_used >= OUTCOMES_PER_WRITE - 1 or not state.open_send_streams:
+            return
+        await anyio.sleep(GATHER_STEP_S)

@@ -13,6 +13,10 @@ MOST = 200_000
 
 _TOLD = ("label", "score", "explanation", "model")
 
+_INSERT = insert(answers)
+_KEEP = _INSERT.on_conflict_do_update(index_elements=["key"], set_={name: _INSERT.excluded[name] for name in _TOLD})
+_TRIM = answers.delete().where(answers.c.n <= sa.select(sa.func.max(answers.c.n)).scalar_subquery() - MOST)
+
 
 def known(connection: sa.Connection, keys: Iterable[bytes]) -> Mapping[bytes, Verdict]:
     """The answers to those of the questions that were asked before. They carry no tokens: nothing is paid again."""
@@ -26,8 +30,5 @@ def keep(connection: sa.Connection, fresh: Mapping[bytes, Verdict]) -> None:
     if not fresh:
         return
     rows = [{"key": key, **{name: getattr(verdict, name) for name in _TOLD}} for key, verdict in fresh.items()]
-    statement = insert(answers)
-    renewed = {name: statement.excluded[name] for name in _TOLD}
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=renewed), rows)
-    newest = sa.select(sa.func.max(answers.c.n)).scalar_subquery()
-    connection.execute(answers.delete().where(answers.c.n <= newest - MOST))
+    connection.execute(_KEEP, rows)
+    connection.execute(_TRIM)

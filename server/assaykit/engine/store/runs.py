@@ -33,6 +33,12 @@ _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout"
 
 _NOTHING = Spent(None, None, None)
 
+_RECORD = run_items.update().where(
+    run_items.c.run_id == sa.bindparam("of_run"),
+    run_items.c.position == sa.bindparam("at_position"),
+    run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
+)
+
 KEPT = "report"
 """Where in a run's stored request its report keeps what only its selection knew; see `run_reports`."""
 
@@ -256,13 +262,10 @@ def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome],
         return False
     if outcomes:
         connection.execute(
-            run_items.update().where(
-                run_items.c.run_id == lease.run_id,
-                run_items.c.position == sa.bindparam("at_position"),
-                run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
-            ),
+            _RECORD,
             [
                 {
+                    "of_run": lease.run_id,
                     "at_position": outcome.item.position,
                     "of_evaluator": outcome.item.evaluator_id,
                     "state": outcome.state,

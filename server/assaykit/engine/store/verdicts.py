@@ -23,6 +23,12 @@ VERDICT_FIELDS = ("label", "score", "explanation")
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
+_INSERT = insert(evals)
+_PUT = _INSERT.on_conflict_do_update(
+    index_elements=list(evals.primary_key),
+    set_={column.name: _INSERT.excluded[column.name] for column in evals.columns if not column.primary_key},
+)
+
 
 def of(
     connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
@@ -103,17 +109,9 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write verdicts (rows of the table); one that is there already for its target and name is replaced."""
     if not rows:
         return
-    statement = insert(evals)
-    replaced = {column.name: statement.excluded[column.name] for column in evals.columns if not column.primary_key}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(evals.primary_key), set_=replaced),
-        [{**row, "checksum": checksum(row)} for row in rows],
-    )
-    keep_up(
-        connection,
-        {row["scope_id"] for row in rows if row["level"] == "RUN"},
-        max(row["updated_ns"] for row in rows),
-    )
+    connection.execute(_PUT, [{**row, "checksum": checksum(row)} for row in rows])
+    if experiment_ids := {row["scope_id"] for row in rows if row["level"] == "RUN"}:
+        keep_up(connection, experiment_ids, max(row["updated_ns"] for row in rows))
 
 
 def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:
