@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from time import monotonic
 from typing import Any, cast
 
 import anyio
@@ -104,7 +105,7 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
             outcome, headers = await _once(line.connections, endpoint, request)
         wait_s = None if headers is None else _wait_s(before + 1, headers)
         refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
-        line.gate.pace.answered(began, anyio.current_time(), refused=refused, wait_s=wait_s or 0)
+        line.gate.pace.answered(began, monotonic(), refused=refused, wait_s=wait_s or 0)
     return outcome, wait_s
 
 

@@ -8,6 +8,7 @@ grows while nothing is refused and falls back to what was clean before when some
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import anyio
 
@@ -110,7 +111,7 @@ class Gate:
         async with self._head:
             await self._admitted()
         try:
-            began = anyio.current_time()
+            began = monotonic()
             self.pace.left(began)
             yield began
         finally:
@@ -120,11 +121,11 @@ class Gate:
         while True:
             await self._until_due()
             await self._slots.acquire()
-            if self.pace.due(anyio.current_time()) <= anyio.current_time():
+            if self.pace.due(now := monotonic()) <= now:
                 return
             self._slots.release()  # the provider asked for a pause in the meantime
 
     async def _until_due(self) -> None:
         # Looked at again after each sleep: an answer that came meanwhile may have put the moment off.
-        while (wait_s := self.pace.due(anyio.current_time()) - anyio.current_time()) > 0:  # noqa: ASYNC110
+        while (wait_s := self.pace.due(now := monotonic()) - now) > 0:  # noqa: ASYNC110
             await anyio.sleep(wait_s)

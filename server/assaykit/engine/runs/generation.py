@@ -64,7 +64,8 @@ class _Generation:
 
     async def run(self, rows_at_once: int) -> str | None:
         """Ask for everything. Returns why the run was given up, or None when it went through."""
-        pool = Pool(self._rows, self._make, self._record, rows_at_once, has_room=self._budget.has_room)
+        enough, has_room = self._refusals.enough, self._budget.has_room
+        pool = Pool(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
         await pool.run(self._budget.items(self._provision.items))
         return self._refusals.broken
 
@@ -73,12 +74,12 @@ class _Generation:
         version_id = None if experiment is None else experiment.dataset_version_id
         return await self._database.read(generations.rows, version_id, items)
 
-    async def _make(self, job: Job) -> tuple[Made, Result]:
+    async def _make(self, job: Job) -> Made:
         values = _values(self._config, job.row)
         if absent := [name for name, text in values.items() if text is None]:
             listed = ", ".join(repr(name) for name in absent)
             result = Unscored("no_input", f"The example has no value for {listed}.")
-            return Made(Outcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None), result
+            return Made(Outcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None)
         present = {name: text for name, text in values.items() if text is not None}
         start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
         costs = expected(self._rate, sum(map(len, present.values())) + PROMPT_CHARACTERS)
@@ -90,7 +91,8 @@ class _Generation:
         finally:
             self._budget.end(costs, paid)
         timing = Timing(start_ns, start_ns + time.perf_counter_ns() - began)
-        return self._made(job.item, question, result, timing, paid), result
+        self._refusals.note(result, asked=not isinstance(result, Unscored))
+        return self._made(job.item, question, result, timing, paid)
 
     async def _ask(self, values: Mapping[str, str]) -> tuple[Question, Result]:
         config = self._config
@@ -134,12 +136,9 @@ class _Generation:
     def _has_choices(self) -> bool:
         return isinstance(self._config, TemplateEvaluationConfig) and bool(self._config.classification_choices)
 
-    async def _record(self, batch: list[tuple[Made, Result]]) -> bool:
-        made = [one for one, _ in batch]
-        if not await self._database.write(generations.record, self._lease, self._provision, made, self._clock):
+    async def _record(self, batch: list[Made]) -> bool:
+        if not await self._database.write(generations.record, self._lease, self._provision, batch, self._clock):
             return False
-        for _, result in batch:
-            self._refusals.note(result, asked=not isinstance(result, Unscored))
         return self._refusals.broken is None
 
 

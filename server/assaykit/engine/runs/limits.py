@@ -19,7 +19,7 @@ class Budget:
         self._last = 0.0
         self._expected = 0.0
         self._paid = 0.0
-        self._change = anyio.Event()
+        self._change: anyio.Event | None = None
         self._is_full = False
 
     def items(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -36,6 +36,7 @@ class Budget:
             if not self._under_way:
                 self._is_full = True
                 return False
+            self._change = self._change or anyio.Event()
             await self._change.wait()
         return True
 
@@ -62,8 +63,9 @@ class Budget:
             self._spent += spent.cost
             self._paid += spent.cost
             self._expected += expected
-        self._change.set()
-        self._change = anyio.Event()
+        if self._change is not None:
+            self._change.set()
+            self._change = None
 
     def stopped(self) -> str:
         """Why a run has stopped that has rows left."""

@@ -37,6 +37,8 @@ class Refusals:
         self._number = 0
         self.broken: str | None = None
         """Why the run is to be given up; None while it is not."""
+        self.enough = anyio.Event()
+        """Set when it is to be given up."""
 
     def note(self, result: object, *, asked: bool) -> None:
         """Take in one result; `asked` says that a model answered."""
@@ -44,6 +46,7 @@ class Refusals:
             self._number += 1
             if self._number >= GIVE_UP_AFTER:
                 self.broken = f"Given up after {self._number} refusals in a row: {result.detail}"
+                self.enough.set()
         elif asked:
             self._number = 0
 
@@ -57,7 +60,7 @@ class Pool(Generic[R]):
 
     `read` gives the rows of some items by target id, `work` makes a result of one of them and does not raise for what
     a row or a model does wrong, and `store` keeps a batch and says whether to go on. Once `has_room` says no, nothing
-    more is begun, and what is under way is finished and stored.
+    more is begun, and what is under way is finished and stored. From `enough` on, no result waits for others.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Pool(Generic[R]):
         work: Callable[[Job], Awaitable[R]],
         store: Callable[[list[R]], Awaitable[bool]],
         rows_at_once: int,
+        enough: anyio.Event,
         rows_per_read: int = ROWS_PER_READ,
         has_room: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
@@ -73,6 +77,7 @@ class Pool(Generic[R]):
         self._do = work
         self._store = store
         self._at_once = rows_at_once
+        self._enough = enough
         self._per_read = rows_per_read
         self._has_room = has_room
 
@@ -99,31 +104,50 @@ class Pool(Generic[R]):
                 found = await self._read(some)
                 for item in some:
                     try:
-                        await jobs.send(Job(item, found.get(item.target_id, {})))
+                        await _put(jobs, Job(item, found.get(item.target_id, {})))
                     except anyio.BrokenResourceError:
                         return  # nobody takes more
 
     async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
         async with jobs, results:
-            async for job in jobs:
+            while (job := await _taken(jobs)) is not None:
                 if not await self._has_room():
                     return
-                await results.send(await self._do(job))
+                await _put(results, await self._do(job))
 
     async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
         async for first in results:
-            await _gathered(results)
+            await self._gathered(results)
             batch = [first]
             while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
                 batch.append(results.receive_nowait())
             if not await self._store(batch):
                 return
 
+    async def _gathered(self, results: MemoryObjectReceiveStream[R]) -> None:
+        """Wait until there is a batch, nobody is left to add to one, or the first has waited long enough."""
+        for _ in range(round(GATHER_S / GATHER_STEP_S)):
+            state = results.statistics()
+            is_full = state.current_buffer_used >= OUTCOMES_PER_WRITE - 1
+            if is_full or not state.open_send_streams or self._enough.is_set():
+                return
+            with anyio.move_on_after(GATHER_STEP_S):
+                await self._enough.wait()
 
-async def _gathered(results: MemoryObjectReceiveStream[R]) -> None:
-    """Wait until there is a batch, nobody is left to add to one, or the first has waited long enough."""
-    for _ in range(round(GATHER_S / GATHER_STEP_S)):
-        state = results.statistics()
-        if state.current_buffer_used >= OUTCOMES_PER_WRITE - 1 or not state.open_send_streams:
-            return
-        await anyio.sleep(GATHER_STEP_S)
+
+async def _put(stream: MemoryObjectSendStream[R], one: R) -> None:
+    """Send, and wait only where there is something to wait for: the ways through the scheduler cost more than a row."""
+    try:
+        stream.send_nowait(one)
+    except anyio.WouldBlock:
+        await stream.send(one)
+
+
+async def _taken(stream: MemoryObjectReceiveStream[R]) -> R | None:
+    """The same for what comes in; None once nothing more does."""
+    try:
+        return stream.receive_nowait()
+    except anyio.WouldBlock:
+        return await anext(stream, None)
+    except anyio.EndOfStream:
+        return None

@@ -41,23 +41,25 @@ class Asked:
     """What one run is asking and has asked: rows with the same question are answered by one call."""
 
     def __init__(self) -> None:
-        self._asking: dict[bytes, anyio.Event] = {}
+        self._asking: dict[bytes, list[anyio.Event]] = {}
         self._answers: OrderedDict[bytes, Verdict] = OrderedDict()
 
     async def once(
         self, key: bytes, ask: Callable[[], Awaitable[Verdict | Unscored]]
     ) -> tuple[Verdict | Unscored, bool]:
         """The answer, and whether it was there already. One that came to nothing is no answer for the next row."""
-        while key in self._asking:
-            await self._asking[key].wait()
+        while (others := self._asking.get(key)) is not None:
+            others.append(over := anyio.Event())
+            await over.wait()
         if (known := self._answers.get(key)) is not None:
             return known, True
-        over = self._asking[key] = anyio.Event()
+        waiting = self._asking[key] = []
         try:
             found = await ask()
         finally:
             del self._asking[key]
-            over.set()
+            for over in waiting:
+                over.set()
         if isinstance(found, Verdict):
             self._answers[key] = found
             if len(self._answers) > RECENT:

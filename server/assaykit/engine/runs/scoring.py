@@ -65,7 +65,8 @@ class Scoring:
     async def run(self) -> str | None:
         """Score everything that the budget allows. Returns why the run was given up, or None when it went through."""
         at_once = rows_per_read(self._selection)
-        pool = Pool(self._questions, self._score, self._record, self._at_once, at_once, self._budget.has_room)
+        enough, has_room = self._refusals.enough, self._budget.has_room
+        pool = Pool(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
         await pool.run(self._budget.items(self._selection.items))
         return self._refusals.broken
 
@@ -104,7 +105,7 @@ class Scoring:
         model = None if priced is None else priced.model
         ask = partial(score, scorer.config, question.values, model)
         if question.key is None or priced is None:
-            return Scored(job.item, await ask())
+            return self._heard(Scored(job.item, await ask()))
         length = sum(len(text or "") for text in question.values.values()) + PROMPT_CHARACTERS
         costs = expected(priced.rate, length)
         self._budget.begin(costs)
@@ -114,16 +115,18 @@ class Scoring:
             if is_old:
                 return Scored(job.item, result, remembered=True)
             paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens)
-            return Scored(job.item, result, question.key, paid)
+            return self._heard(Scored(job.item, result, question.key, paid))
         finally:
             self._budget.end(costs, paid)
+
+    def _heard(self, scored: Scored) -> Scored:
+        result = scored.result
+        self._refusals.note(result, asked=isinstance(result, Verdict) and result.model is not None)
+        return scored
 
     async def _record(self, batch: list[Scored]) -> bool:
         if not await self._database.write(self._store, batch):
             return False
-        for scored in batch:
-            result = scored.result
-            self._refusals.note(result, asked=isinstance(result, Verdict) and result.model is not None)
         return self._refusals.broken is None
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
