@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 from tests import stores
 from tests.caller import Caller, serving
@@ -19,6 +20,10 @@ from assaykit.judge.ladder import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

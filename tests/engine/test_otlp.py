@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -24,7 +24,6 @@ from assaykit.errors import Invalid
 from assaykit.wire.spans import SpanEvent
 
 START = 1_750_000_000_000_000_000
-UNHURRIED = settings(deadline=None)  # a busy machine is no fault of the code
 TRACE, SPAN, PARENT = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
 
 
@@ -415,7 +414,6 @@ def read_or_refuse(body: bytes, content_type: str, content_encoding: str | None 
         json.dumps(batch.rows, allow_nan=False, ensure_ascii=False).encode()
 
 
-@UNHURRIED
 @given(st.binary(max_size=400), st.sampled_from([None, "gzip"]), st.sampled_from([otlp.PROTOBUF, otlp.JSON]))
 def test_arbitrary_bytes_are_read_or_invalid(body: bytes, encoding: str | None, media: str) -> None:
     read_or_refuse(body, media, encoding)
@@ -424,7 +422,6 @@ def test_arbitrary_bytes_are_read_or_invalid(body: bytes, encoding: str | None, 
 WHOLE = encode_spans([traced({"metadata": '{"a": {"b": 1}}', "gen_ai.prompt.0.content": "x", "n": [1.5]})])
 
 
-@UNHURRIED
 @given(st.data())
 def test_a_request_with_damaged_bytes_is_read_or_invalid(data: st.DataObject) -> None:
     body = bytearray(WHOLE.SerializeToString())
@@ -465,7 +462,6 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@UNHURRIED
 @given(TREES, st.integers(0, 3))
 def test_json_of_the_wrong_shape_is_read_or_invalid(tree: Any, depth: int) -> None:
     told = tree
@@ -474,7 +470,6 @@ def test_json_of_the_wrong_shape_is_read_or_invalid(tree: Any, depth: int) -> No
     read_or_refuse(json.dumps(told).encode(), otlp.JSON)
 
 
-@UNHURRIED
 @given(TREES, st.sampled_from([*FIELDS, *LISTS]), st.sampled_from(VALUES))
 def test_a_json_span_with_one_wrong_field_is_read_or_invalid(tree: Any, field: str, value: str) -> None:
     odd = {"key": "k", "timeUnixNano": 1, "value": {value: tree}, "attributes": tree, "traceId": tree}
@@ -483,7 +478,6 @@ def test_a_json_span_with_one_wrong_field_is_read_or_invalid(tree: Any, field: s
     read_or_refuse(json.dumps(told).encode(), otlp.JSON)
 
 
-@UNHURRIED
 @given(TREES)
 def test_attributes_of_any_shape_are_stored_as_json(tree: Any) -> None:
     value = json.dumps(tree)

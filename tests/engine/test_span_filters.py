@@ -197,7 +197,7 @@ nodes = st.recursive(leaves, joined, max_leaves=6)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(nodes, min_size=5, max_size=5))
 def test_a_filter_selects_in_sqlite_what_it_matches_in_memory(stored: Stored, filters: list[Node]) -> None:
     for node in filters:

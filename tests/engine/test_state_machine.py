@@ -299,7 +299,6 @@ def test_no_history_breaks_an_invariant(*, part: int, long: bool) -> None:
     how = settings(
         max_examples=examples // PARTS,
         stateful_step_count=steps,
-        deadline=None,
         database=None,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much),
         # Shrinking takes minutes; the history that failed is printed whole.

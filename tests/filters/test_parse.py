@@ -221,7 +221,7 @@ def joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.builds(Not, inner) | st.builds(And, several) | st.builds(Or, several)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.recursive(leaves, joined, max_leaves=6))
 def test_a_tree_written_down_is_read_back_the_same(node: Node) -> None:
     assert parse(written(node)) == node
@@ -232,7 +232,7 @@ fragments = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(fragments | st.text(max_size=2), max_size=12).map("".join))
 def test_any_text_is_a_tree_or_a_refusal(text: str) -> None:
     try:

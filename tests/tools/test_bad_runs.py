@@ -57,13 +57,14 @@ def verdict() -> bytes:
         (html, "not a JSON object: <html>"),
         (nothing, "closed before an answer"),
         (half_a_body, "the answer ends before it is whole"),
-        (a_drip, "0.3 s"),
+        (a_drip, "1 s"),
     ],
 )
 async def test_a_row_that_the_provider_fails_on_fails_alone_and_says_why(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Peer], Awaitable[None]], said: str
 ) -> None:
-    monkeypatch.setattr(models, "Line", partial(calls.Line, deadline_s=0.3))
+    deadline_s = 1 if fault is a_drip else calls.DEADLINE_S
+    monkeypatch.setattr(models, "Line", partial(calls.Line, deadline_s=deadline_s))
     monkeypatch.setattr(calls, "FIRST_WAIT_S", 0.01)
 
     async def behave(peer: Peer) -> None:

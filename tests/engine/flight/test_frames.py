@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assaykit.engine.flight import frames
@@ -25,7 +25,6 @@ def back(rows: list[frames.Row]) -> tuple[dict[str, frames.Kind], list[frames.Ro
     return columns, [row for some in frames.rows_of([batch]) for row in some]
 
 
-@settings(deadline=None)  # the first batch of a process takes its time
 @given(ROWS)
 def test_any_rows_come_back_as_they_were_or_as_json_text(rows: list[frames.Row]) -> None:
     columns, found = back(rows)
