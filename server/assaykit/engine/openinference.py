@@ -57,6 +57,8 @@ def kind_of(attributes: Mapping[str, Any]) -> str:
 
 def flattened(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Objects as dotted keys; lists and empty objects as they are. A key sent flat wins over a nested one."""
+    if not any(isinstance(value, dict) for value in raw.values()):
+        return {prefix + key: value for key, value in raw.items()}
     flat: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     # A stack, not recursion: JSON text may be nested deeper than Python's own stack.

@@ -47,6 +47,8 @@ def shape_of(wanted: ListSpansRequest) -> spans.Shape:
         raise Invalid("included_columns and excluded_columns exclude each other.", "Give one of them.")
     if wanted.filter is not None and not wanted.filter.strip():
         raise Malformed("The filter is blank.", "Leave it out to list every span.")
+    if not (wanted.included_columns or wanted.excluded_columns or wanted.truncate_string_length):
+        return spans.EVERYTHING
     return spans.Shape(
         frozenset(wanted.included_columns) if wanted.included_columns else None,
         frozenset(wanted.excluded_columns or ()),
