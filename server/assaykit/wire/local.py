@@ -1,7 +1,7 @@
 """The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -297,3 +297,9 @@ class LoggedEvaluations(ReplyBody):
     unchanged: int = 0
     unmatched: int = 0
     unmatched_ids: list[str] = []
+
+
+class OtlpExport(RequestBody):
+    """Spans as OTLP's JSON has them. Source: `POST /v1/traces`, ExportTraceServiceRequest."""
+
+    resourceSpans: list[dict[str, Any]]  # noqa: N815  (the name on the wire)

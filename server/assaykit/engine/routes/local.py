@@ -13,7 +13,7 @@ from starlette.routing import Route
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
-from assaykit.engine.store import checks, evaluators, logged, projects, run_reports, runs, schedules, spans
+from assaykit.engine.store import checks, evaluators, experiments, logged, projects, run_reports, runs, schedules, spans
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
 from assaykit.engine.store.span_updates import Said
@@ -191,9 +191,17 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
     return config
 
 
+async def trace_experiment(request: Request) -> Response:
+    """`POST /x/experiments/{experiment_id}/traces`: the project that spans of its runs go to; made on first sight."""
+    here = engine(request)
+    found = await here.database.read(experiments.get, request.path_params["experiment_id"])
+    return answer(await here.database.write(experiments.traced, found, here.clock))
+
+
 routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
+    Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),

@@ -1,0 +1,70 @@
+# pyright: basic
+"""One example of a dataset as task functions and evaluators see it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+INPUTS = ("input", "attributes.input.value")
+OUTPUTS = ("expected", "reference", "output", "attributes.output.value")
+METADATA = ("metadata", "attributes.metadata")
+_SYSTEM = frozenset({"id", "created_at", "updated_at"})
+
+
+class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by attribute
+    """A row of the dataset. Its parts are there by key and by attribute: `id`, `input`, `output`, `metadata`.
+
+    What the row has no column for is the row itself without its system columns, so that `input["question"]` finds the
+    column "question" of a dataset that has no column "input".
+    """
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        super().__init__(columns)
+        rest = {key: value for key, value in columns.items() if key not in _SYSTEM}
+        self.id = columns.get("id", "")
+        self.input = part(columns, INPUTS, rest)
+        self.output = part(columns, OUTPUTS, rest)
+        self.metadata = part(columns, METADATA, rest)
+        for name in ("input", "output", "metadata"):
+            self.setdefault(name, getattr(self, name))
+
+    @property
+    def expected(self) -> Any:
+        """The same as `output`."""
+        return self.output
+
+    @property
+    def reference(self) -> Any:
+        """The same as `output`."""
+        return self.output
+
+
+def part(columns: dict[str, Any], names: tuple[str, ...], otherwise: Any = None) -> Any:
+    """The first of these columns that the row has."""
+    for name in names:
+        if columns.get(name) is not None:
+            return columns[name]
+    return otherwise
+
+
+def has_input(columns: dict[str, Any]) -> bool:
+    """Whether the row says which of its columns is the input."""
+    return part(columns, INPUTS) is not None
+
+
+def as_mapping(value: Any, key: str) -> Any:
+    """The value as Phoenix has it, always a mapping: JSON text is read, and anything else stands under a key."""
+    if isinstance(value, str):
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+        value = read if isinstance(read, dict) else {key: value}
+    return value if isinstance(value, dict) else {key: value}
+
+
+def fresh(value: Any) -> Any:
+    """A copy that nobody else sees: what one call does to its arguments is no business of the next."""
+    return copy.deepcopy(value)

@@ -1,0 +1,91 @@
+# pyright: basic
+"""Functions and evaluators out of a user's file, and a user's errors as few lines."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FRAMES_SHOWN = 4
+_HERE = str(Path(__file__).parent)
+
+
+class NotThere(Exception):
+    """The file has no such function."""
+
+
+def module(path: str) -> ModuleType:
+    """The file, by its whole path, as a module, imported once, with its own folder on the import path."""
+    name = Path(path).stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == path:
+        return known
+    folder = str(Path(path).parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotThere(f"{Path(path).name} is no Python file")
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+def member(path: str, name: str) -> Any:
+    """What the file calls `name`.
+
+    Raises:
+        NotThere: nothing, or nothing that can be called.
+    """
+    here = module(path)
+    found: Any = here
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is None or not (callable(found) or hasattr(found, "evaluate") or hasattr(found, "async_evaluate")):
+        there = [
+            key for key, value in vars(here).items()
+            if callable(value) and not key.startswith("_") and getattr(value, "__module__", None) == here.__name__
+        ]  # fmt: skip
+        names = ", ".join(there[:8]) or "none"
+        raise NotThere(f"{Path(path).name} has no function {name!r}; it has {names}")
+    return found
+
+
+def evaluator(found: Any, name: str) -> tuple[str, Any]:
+    """An evaluator's name and the function to call: a function, or a class or object with `evaluate`."""
+    if inspect.isclass(found):
+        found = found()
+    own = getattr(found, "async_evaluate", None)
+    plain = getattr(found, "evaluate", None)
+    if own is None and plain is None:
+        return str(getattr(found, "__name__", name)), found
+    # A base class has an `async_evaluate` that only calls `evaluate`, or refuses: the user's own one counts.
+    written = {key for kind in type(found).__mro__[:-1] if kind.__module__ in _own_modules(found) for key in vars(kind)}
+    chosen = own if own is not None and ("async_evaluate" in written or plain is None) else plain
+    called = getattr(found, "name", None) or getattr(found, "_name", None)
+    return str(called if isinstance(called, str) and called else type(found).__name__), chosen
+
+
+def _own_modules(found: Any) -> set[str]:
+    return {kind.__module__ for kind in type(found).__mro__ if not kind.__module__.startswith(("arize.", "phoenix."))}
+
+
+def shortened(error: BaseException) -> str:
+    """The error with the last lines of its traceback that are the user's."""
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not _is_ours(one.filename)]
+    lines = [f"  {Path(one.filename).name}:{one.lineno} in {one.name}: {one.line}"
+             for one in frames[-FRAMES_SHOWN:]]  # fmt: skip
+    if isinstance(error, SyntaxError):
+        lines.append("  {}:{}: {}".format(Path(error.filename or "?").name, error.lineno, (error.text or "").strip()))
+    said = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    return "\n".join([said[:2000], *lines])
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(("<frozen", _HERE))

@@ -1,0 +1,113 @@
+# pyright: basic
+"""What goes over the pipes: a line of JSON for what to do, one for each row, and one back for each.
+
+    in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans", "timeout_s"}
+    out   {"ready": {"task", "bound", "is_async", "evaluators": [{"name", "bound"}]}} or {"failed": why}
+    in    {"row": 7, "example": {...}}
+    out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...]}
+
+Async tasks are called side by side, the others one after the other. When the other end is gone, so is this process.
+What the user's code prints goes to stderr, and it finds nothing to read on stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from . import loading, rows, tracing
+from .binding import Unbindable
+
+
+class Pipe:
+    """The two ends that are the protocol's alone."""
+
+    def __init__(self) -> None:
+        self.incoming: BinaryIO = os.fdopen(os.dup(0), "rb")
+        self._outgoing: BinaryIO = os.fdopen(os.dup(1), "wb")
+        self._lock = threading.Lock()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        line = json.dumps(message).encode("ascii") + b"\n"
+        with self._lock:
+            self._outgoing.write(line)
+            self._outgoing.flush()
+
+
+def main() -> None:
+    """Serve one run until the other end is closed."""
+    pipe = Pipe()
+    asked = json.loads(pipe.incoming.readline() or b"null")
+    if asked is None:
+        return
+    try:
+        work = rows.Rows(asked)
+    except (loading.NotThere, Unbindable, tracing.NoSdk) as error:
+        pipe.tell({"failed": str(error)})
+        return
+    except BaseException as error:  # noqa: BLE001  (a file may end the process as it is imported)
+        pipe.tell({"failed": loading.shortened(error)})
+        return
+    evaluators = [{"name": one.name, "bound": one.bindings} for one in work.evaluators]
+    task = {"task": work.task.name, "bound": work.task.bindings, "is_async": work.task.is_async}
+    pipe.tell({"ready": {**task, "evaluators": evaluators}})
+    if work.task.is_async:
+        asyncio.run(_side_by_side(pipe, work, asked["timeout_s"]))
+    else:
+        _one_by_one(pipe, work)
+
+
+def _listen(pipe: Pipe, take: Callable[[dict[str, Any]], object]) -> None:
+    def listen() -> None:
+        for line in pipe.incoming:
+            take(json.loads(line))
+        # Whatever the process is in the middle of: nobody waits for it.
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+
+
+def _one_by_one(pipe: Pipe, work: rows.Rows) -> None:
+    waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    _listen(pipe, waiting.put)
+    while True:
+        message = waiting.get()
+        told: dict[str, Any] = {"row": message["row"]}
+        work.run_alone(message["example"], told)
+        pipe.tell(told)
+
+
+async def _side_by_side(pipe: Pipe, work: rows.Rows, timeout_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    _listen(pipe, lambda message: loop.call_soon_threadsafe(waiting.put_nowait, message))
+    under_way = set()
+    while True:
+        row = loop.create_task(_row(pipe, work, await waiting.get(), timeout_s))
+        under_way.add(row)
+        row.add_done_callback(under_way.discard)
+
+
+async def _row(pipe: Pipe, work: rows.Rows, message: dict[str, Any], timeout_s: float) -> None:
+    told: dict[str, Any] = {"row": message["row"]}
+    try:
+        await asyncio.wait_for(work.run(message["example"], told), timeout_s)
+    except asyncio.TimeoutError:
+        late = f"took longer than {timeout_s:g} s"
+        if "output" not in told:
+            told["error"] = late
+        else:
+            judged = {one["name"] for one in told["evaluations"]}
+            told["evaluations"] += [{"name": one.name, "error": late} for one in work.evaluators
+                                    if one.name not in judged]  # fmt: skip
+    pipe.tell(told)

@@ -1,0 +1,143 @@
+# pyright: basic
+"""One row: the task is called with an example, and each evaluator with what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import binding, loading, verdicts
+from .examples import Example
+from .plain import NotJson, plain
+from .tracing import Joined, Open, Plain
+
+OUTPUT_LIMIT = 1_000_000
+"""Characters of an output as JSON."""
+
+Row = dict[str, Any]
+
+
+class Function(NamedTuple):
+    """Something of the user's to call, and what its parameters get."""
+
+    name: str
+    call: Callable[..., Any]
+    bindings: binding.Bound
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calling it gives a coroutine."""
+        called = self.call
+        while isinstance(called, functools.partial):
+            called = called.func
+        of_class = getattr(type(called), "__call__", None)  # noqa: B004  (asked whether it is async, not whether it is)
+        return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(of_class)
+
+
+class Rows:
+    """What is done to each row."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        """Load what was asked for.
+
+        Raises:
+            NotThere, Unbindable, NoSdk: it cannot be done; and whatever the user's file raises.
+        """
+        self._style = asked["binding"]
+        self._loop = asyncio.new_event_loop()
+        self._metadata = asked["metadata"]
+        # Before the file is imported, so that what instruments itself at import finds it.
+        self._tracer = Joined() if asked["joins_spans"] else Plain()
+        found = loading.member(asked["task"]["file"], asked["task"]["name"])
+        self.task = self._function(asked["task"]["name"], found, judges=False)
+        self.evaluators: list[Function] = []
+        for one in asked["evaluators"]:
+            name, judge = loading.evaluator(loading.member(one["file"], one["name"]), one["name"])
+            self.evaluators.append(self._function(name, judge, judges=True))
+
+    def _function(self, name: str, found: Any, *, judges: bool) -> Function:
+        try:
+            return Function(name, found, binding.bound(found, self._style, judges=judges))
+        except binding.Unbindable as error:
+            raise binding.Unbindable(f"{name}: {error}") from None
+
+    def run_alone(self, columns: dict[str, Any], told: Row) -> None:
+        """The same for a task that is not async: nothing is waited for, so the first step is the last."""
+        try:
+            self.run(columns, told).send(None)
+        except StopIteration:
+            return
+
+    async def run(self, columns: dict[str, Any], told: Row) -> None:
+        """Fill `told` with output or error, evaluations and spans; what is done when a deadline comes stays in it."""
+        told.update(evaluations=[], spans=[])
+        example = Example(columns)
+        about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
+        with self._tracer.span("Task: " + self.task.name, "CHAIN") as span:
+            given = binding.giver(example, self._style, self._metadata, judges=False)
+            span.attributes = {"input.value": _text(example.input), "metadata": about}
+            try:
+                output = _bounded(plain(await self._called(self.task, given)))
+                span.attributes["output.value"] = _text(output)
+                told["output"] = output
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
+                told["error"] = span.error = _why(error)
+            except BaseException:
+                span.error = "cut short"
+                raise
+        self._keep(told, span)
+        if "error" in told:
+            return
+        given = binding.giver(example, self._style, self._metadata, told["output"], judges=True)
+        for one in self.evaluators:
+            await self._judge(one, given, about, told)
+
+    async def _judge(self, one: Function, given: Callable[[str], Any], about: str, told: Row) -> None:
+        with self._tracer.span("Evaluation: " + one.name, "EVALUATOR") as span:
+            span.attributes = {"input.value": _text(told["output"]), "metadata": about}
+            try:
+                verdict = plain(verdicts.verdict(await self._called(one, given)), "the verdict")
+                span.attributes["output.value"] = _text(verdict)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
+                span.error = _why(error)
+                verdict = {"error": span.error}
+            except BaseException:
+                span.error = "cut short"
+                raise
+            told["evaluations"].append({"name": one.name, **verdict})
+        self._keep(told, span)
+
+    async def _called(self, one: Function, given: Callable[[str], Any]) -> Any:
+        call = functools.partial(binding.call, one.call, one.bindings, given)
+        if not self.task.is_async:
+            # No event loop runs around a plain function: it may run one of its own.
+            found = call()
+            return self._loop.run_until_complete(found) if inspect.isawaitable(found) else found
+        # Beside an async task other rows go on, which a plain function would hold up.
+        found = call() if one.is_async else await asyncio.to_thread(call)
+        return await found if inspect.isawaitable(found) else found
+
+    def _keep(self, told: Row, span: Open) -> None:
+        told["spans"].extend(span.spans)
+
+
+def _bounded(output: Any) -> Any:
+    if len(_text(output)) > OUTPUT_LIMIT:
+        raise NotJson(f"output has more than {OUTPUT_LIMIT} characters")
+    return output
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, (NotJson, verdicts.Unreadable)):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"SystemExit: the function ended the process ({error})"
+    return loading.shortened(error)

@@ -1,0 +1,118 @@
+# pyright: basic
+"""One span for each call of the task and of an evaluator; with OpenTelemetry the user's own spans join them.
+
+A span goes out as a dict: trace_id, span_id and parent_id in hex, name, start_ns, end_ns, status, message, attributes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Span = dict[str, Any]
+KIND = "openinference.span.kind"
+
+
+class NoSdk(Exception):
+    """The interpreter has no OpenTelemetry SDK."""
+
+
+class Open:
+    """A span that has not ended; what is set on it goes out with it."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
+        self.error: str | None = None
+        self.spans: list[Span] = []
+        """This one and those below it, once it has ended."""
+
+
+class Plain:
+    """Spans that stand alone."""
+
+    @contextmanager
+    def span(self, name: str, kind: str) -> Iterator[Open]:
+        """A span for as long as the block lasts; it begins a trace."""
+        opened = Open()
+        start_ns, began = time.time_ns(), time.perf_counter_ns()
+        try:
+            yield opened
+        finally:
+            opened.spans = [
+                {
+                    "trace_id": os.urandom(16).hex(),
+                    "span_id": os.urandom(8).hex(),
+                    "parent_id": None,
+                    "name": name,
+                    "start_ns": start_ns,
+                    "end_ns": start_ns + time.perf_counter_ns() - began,
+                    "status": "OK" if opened.error is None else "ERROR",
+                    "message": opened.error,
+                    "attributes": {KIND: kind, **opened.attributes},
+                }
+            ]
+
+
+class Joined:
+    """Spans of a tracer provider that is the process's own, set before the user's file is imported."""
+
+    def __init__(self) -> None:
+        """Raises: NoSdk."""
+        try:
+            # The user's own, where there are any.
+            from opentelemetry import trace  # noqa: PLC0415
+            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+            from opentelemetry.sdk.trace.export import (  # noqa: PLC0415
+                SimpleSpanProcessor,
+                SpanExporter,
+                SpanExportResult,
+            )
+        except ImportError as error:
+            raise NoSdk("set_global_tracer_provider needs opentelemetry-sdk in that interpreter") from error
+        ended: dict[int, list[Span]] = {}
+        self._ended = ended
+
+        class Collector(SpanExporter):
+            def export(self, spans: Any) -> Any:
+                for span in spans:
+                    ended.setdefault(span.context.trace_id, []).append(_told(span))
+                return SpanExportResult.SUCCESS
+
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(Collector()))
+        trace.set_tracer_provider(provider)
+        self._tracer = trace.get_tracer("assaykit")
+        self._status = trace.Status
+        self._codes = trace.StatusCode
+
+    @contextmanager
+    def span(self, name: str, kind: str) -> Iterator[Open]:
+        """A span for as long as the block lasts, under which the spans of the block come."""
+        opened = Open()
+        with self._tracer.start_as_current_span(name) as span:
+            try:
+                yield opened
+            finally:
+                span.set_attributes({KIND: kind, **opened.attributes})
+                failed = opened.error is not None
+                span.set_status(self._status(self._codes.ERROR if failed else self._codes.OK, opened.error))
+        opened.spans = self._ended.pop(span.get_span_context().trace_id, [])
+
+
+def _told(span: Any) -> Span:
+    parent = span.parent
+    return {
+        "trace_id": f"{span.context.trace_id:032x}",
+        "span_id": f"{span.context.span_id:016x}",
+        "parent_id": None if parent is None else f"{parent.span_id:016x}",
+        "name": span.name,
+        "start_ns": span.start_time,
+        "end_ns": span.end_time,
+        "status": span.status.status_code.name,
+        "message": span.status.description,
+        "attributes": {key: list(value) if isinstance(value, tuple) else value
+                       for key, value in (span.attributes or {}).items()},
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+# pyright: basic
+"""What evaluators return, known by its shape: from `arize.experiments`, from Phoenix, or from nothing."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+FIELDS = ("label", "score", "explanation")
+_TRIPLE = 3
+
+
+class Unreadable(Exception):
+    """What came back is no verdict."""
+
+
+def verdict(found: Any) -> dict[str, Any]:
+    """A verdict's label, score, explanation and metadata, as far as it has them.
+
+    A bool is 1 or 0 with the label True or False, a number a score, a text a label; two values are a score and why,
+    three a score, a label and why. A list counts by its first verdict, as Phoenix's evaluators return lists.
+
+    Raises:
+        Unreadable: it is none of these, or has neither label nor score.
+    """
+    if isinstance(found, list) and found and not isinstance(found[0], (int, float, str)):
+        return verdict(found[0])
+    if isinstance(found, bool) or type(found).__name__ == "bool_":
+        return {"score": float(bool(found)), "label": str(bool(found))}
+    if isinstance(found, numbers.Number):
+        return {"score": _score(found)}
+    if isinstance(found, str):
+        return _scored({"label": found})
+    if isinstance(found, tuple):
+        return _of_tuple(found)
+    if isinstance(found, dict):
+        fields = {name: found.get(name) for name in (*FIELDS, "metadata")}
+    else:
+        fields = {name: getattr(found, name, None) for name in (*FIELDS, "metadata")}
+    return _scored(fields)
+
+
+def _of_tuple(found: tuple[Any, ...]) -> dict[str, Any]:
+    if len(found) == _TRIPLE:
+        return _scored(dict(zip(("score", "label", "explanation"), found)))
+    if len(found) != _TRIPLE - 1:
+        raise Unreadable("a tuple is (score, explanation) or (score, label, explanation)")
+    first, why = found
+    return _scored({**verdict(first), "explanation": why})
+
+
+def _scored(fields: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for name in ("label", "explanation"):
+        if fields.get(name) not in (None, ""):
+            told[name] = str(fields[name])
+    if fields.get("score") is not None:
+        told["score"] = _score(fields["score"])
+    if "label" not in told and "score" not in told:
+        raise Unreadable("it has neither a label nor a score")
+    if isinstance(fields.get("metadata"), dict) and fields["metadata"]:
+        told["metadata"] = fields["metadata"]
+    return told
+
+
+def _score(value: Any) -> float:
+    try:
+        score = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Unreadable(f"the score {value!r} is no number") from error
+    if not math.isfinite(score):
+        raise Unreadable(f"the score is {score!r}; leave it out where there is none")
+    return score

@@ -1,0 +1,100 @@
+"""The results of a run on disk as they come, so that one that was killed goes on where it stopped.
+
+A file of JSON lines: what was asked for, then a line for each result. The last line may be torn; it counts as not
+written, and its row is done again.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from assaykit.errors import Conflict, Unavailable
+from assaykit.filelock import FileLock
+from assaykit.runner.results import Call, Result, from_json
+
+FOLDER = "experiments"
+
+
+class Journal:
+    """The journal of the experiment `name` on a dataset. One call at a time has it open.
+
+    `asked` is what decides on the results; a journal that was begun with something else is not gone on with.
+    """
+
+    def __init__(self, home: Path, dataset_id: str, name: str) -> None:
+        digest = hashlib.sha256(json.dumps([dataset_id, name]).encode()).hexdigest()[:24]
+        self._path = home / FOLDER / f"{digest}.jsonl"
+        self._lock = FileLock(self._path.with_suffix(".lock"))
+        self._name = name
+        self._file: BinaryIO | None = None
+        self.asked: dict[str, Any] = {}
+        self.results: dict[Call, Result] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held = self._lock.try_take()
+        except OSError as error:
+            raise Unavailable(
+                f"The journal of the run could not be opened: {error.strerror}.", "Look at the data folder."
+            ) from error
+        if not held:
+            raise Conflict(
+                f"The experiment {self._name!r} is being run by another call.", "Wait for it, or pass another name."
+            )
+        self._read()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._lock.release()
+
+    def _read(self) -> None:
+        if not self._path.exists():
+            return
+        first, *rest = self._path.read_bytes().split(b"\n")
+        whole = rest[:-1]  # what stands after the last end of a line is torn
+        if not rest:
+            return
+        self.asked = json.loads(first)
+        for line in whole:
+            result = from_json(json.loads(line))
+            self.results[result.call] = result
+        kept = sum(len(line) + 1 for line in (first, *whole))
+        with self._path.open("r+b") as file:
+            file.truncate(kept)
+
+    def begin(self, asked: dict[str, Any]) -> None:
+        """Begin anew, forgetting what was there."""
+        self.asked, self.results = asked, {}
+        self._path.unlink(missing_ok=True)
+        self._write(asked)
+
+    def keep(self, result: Result) -> None:
+        """Add one result; it is there when this returns, however the process ends."""
+        self.results[result.call] = result
+        self._write(result.as_json())
+
+    def forget(self) -> None:
+        """Remove the journal: the results are elsewhere."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._path.unlink(missing_ok=True)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        try:
+            if self._file is None:
+                self._file = self._path.open("ab")
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise Unavailable(
+                f"A result could not be written to the journal: {error.strerror}.",
+                "Free some space; call again, and what was written is not done again.",
+            ) from error

@@ -1,0 +1,141 @@
+"""One process of the user's interpreter, with a line of JSON for each row going in and coming out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from assaykit.errors import Invalid, quote
+
+START_S = 300.0
+"""Until the user's file is imported, and all that it imports."""
+
+LONGEST_LINE = 64 * 1024 * 1024
+_TAIL = 4_000
+_SHOWN = 600
+
+_BEGIN = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from assaykit_worker.loop import main; sys.path.pop(0); main()"
+)
+_HERE = Path(__file__).parent
+
+
+class Ended(Exception):
+    """The process is gone; the text says how."""
+
+
+class Worker:
+    """A process that has imported the user's file. `ready` is what it found there."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        # All three are pipes.
+        self._input = cast("ByteSendStream", process.stdin)
+        self._errors = cast("ByteReceiveStream", process.stderr)
+        self._lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
+        self._said = b""
+        self.ready: dict[str, Any] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, python: Path, asked: Mapping[str, Any], folder: Path, environment: Mapping[str, str]
+    ) -> AsyncGenerator["Worker"]:
+        """A process until the block ends; then it and all that it has started are killed.
+
+        Raises:
+            Invalid: it could not be started, or the user's file could not be imported; the reason is the user's.
+        """
+        command = [str(python), "-c", _BEGIN, str(_HERE)]
+        try:
+            process = await anyio.open_process(
+                command, cwd=folder, env=environment, stdin=subprocess.PIPE, start_new_session=True
+            )
+        except OSError as error:
+            raise Invalid(f"{python} could not be started: {error.strerror}.", "Give another python.") from error
+        worker = cls(process)
+        async with anyio.create_task_group() as group:
+            group.start_soon(worker._drain)
+            try:
+                await worker._begin(asked)
+                yield worker
+            finally:
+                _kill(process)
+                group.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await process.aclose()
+
+    async def _begin(self, asked: Mapping[str, Any]) -> None:
+        told: dict[str, Any] = {"failed": f"it was not imported within {START_S:g} s"}
+        with anyio.move_on_after(START_S):
+            try:
+                await self.send(asked)
+                told = await self.receive()
+            except Ended as error:
+                told = {"failed": str(error)}
+        if "ready" not in told:
+            raise Invalid(f"The task could not be made ready. {told['failed']}", "Correct the file, then call again.")
+        self.ready = told["ready"]
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Hand over one message.
+
+        Raises:
+            Ended: the process is gone.
+        """
+        try:
+            await self._input.send(json.dumps(message).encode() + b"\n")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            raise Ended(await self._how()) from None
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message.
+
+        Raises:
+            Ended: the process is gone, or what it sent is none of ours.
+        """
+        try:
+            return json.loads(await self._lines.receive_until(b"\n", LONGEST_LINE))
+        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            raise Ended(await self._how()) from None
+        except (ValueError, anyio.DelimiterNotFound):
+            raise Ended("the process wrote something of its own to the pipe of the results") from None
+
+    async def _how(self) -> str:
+        code: int | None = None
+        with anyio.move_on_after(5):
+            code = await self._process.wait()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+            how = f"the process was killed by {name}"
+            how += " (out of memory, perhaps)" if -code == getattr(signal, "SIGKILL", None) else ""
+        else:
+            how = f"the process ended with code {code}"
+        with anyio.move_on_after(1):
+            await anyio.sleep(0.02)  # what it said last may still be on its way
+        last = quote(self._said.decode("utf-8", "replace")[-_SHOWN:], _SHOWN)
+        return f"{how}; its last words: {last}" if last.strip() else how
+
+    async def _drain(self) -> None:
+        """Read what the user's code prints, whatever there is of it, and keep the end."""
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            while True:
+                self._said = (self._said + await self._errors.receive())[-_TAIL:]
+
+
+def _kill(process: Process) -> None:
+    """The process and those it has started, which are in its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)

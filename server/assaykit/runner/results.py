@@ -1,0 +1,78 @@
+"""What became of one call of the task, as it is journalled and as it is written to the backend."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+JsonObject = dict[str, Any]
+
+
+class Call(NamedTuple):
+    """One example and the how-manieth time it is taken, from 1."""
+
+    example_id: str
+    repetition: int = 1
+
+
+class Result(NamedTuple):
+    """An output or an error, the verdicts on it, and the spans of it all."""
+
+    call: Call
+    output: Any = None
+    error: str | None = None
+    evaluations: Sequence[JsonObject] = ()
+    spans: Sequence[JsonObject] = ()
+
+    @property
+    def latency_ms(self) -> float | None:
+        """How long the task took, without its evaluators; None where it was cut short."""
+        if not self.spans or self.spans[0].get("end_ns") is None:
+            return None
+        # The task's own span is the last of its trace to end.
+        trace = [span for span in self.spans if span["trace_id"] == self.spans[0]["trace_id"]]
+        own = next((span for span in trace if span["parent_id"] is None), trace[0])
+        return (own["end_ns"] - own["start_ns"]) / 1e6
+
+    def as_json(self) -> JsonObject:
+        """The result as the journal has it."""
+        told = {**self._asdict(), **self.call._asdict()}
+        del told["call"]
+        return told
+
+
+def from_json(told: JsonObject) -> Result:
+    """A result of the journal."""
+    call = Call(told["example_id"], told["repetition"])
+    return Result(call, told["output"], told["error"], told["evaluations"], told["spans"])
+
+
+def columns(result: Result, metadata: Mapping[str, Any], repetitions: int) -> JsonObject:
+    """The result as a run of an experiment. A verdict that failed has an explanation and neither label nor score."""
+    found: JsonObject = {"example_id": result.call.example_id, "output": text(result.output)}
+    if result.error is not None:
+        found["error"] = result.error
+    found["execution_status"] = "COMPLETED" if result.error is None else "FAILED"
+    if (latency := result.latency_ms) is not None:
+        found["latency"] = round(latency, 3)
+    if repetitions > 1:
+        found["repetition"] = result.call.repetition
+    if result.spans:
+        found["result.trace.id"] = result.spans[0]["trace_id"]
+        found["result.trace.timestamp"] = result.spans[0]["start_ns"] // 1_000_000
+    for verdict in result.evaluations:
+        name = verdict["name"]
+        for field in ("label", "score", "explanation"):
+            if verdict.get(field) is not None:
+                found[f"eval.{name}.{field}"] = verdict[field]
+        if "error" in verdict:
+            found[f"eval.{name}.explanation"] = f"failed: {verdict['error']}"
+        for key, value in verdict.get("metadata", {}).items():
+            found[f"eval.{name}.metadata.{key}"] = text(value)
+    return found | {f"metadata.{key}": value for key, value in metadata.items()}
+
+
+def text(value: Any) -> str:
+    """An output as the backend keeps it: text as it is, nothing as no text, the rest as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,222 @@
+"""Toolset running: a task function of the user's over the examples of a dataset, in the user's own interpreter."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from assaykit import experiment_runs as runs
+from assaykit.errors import Invalid
+from assaykit.experiment_runs import Binding, Plan, Ran, Report
+from assaykit.files.folders import Folders
+from assaykit.names import Named
+from assaykit.runner.crew import Row
+from assaykit.runner.journal import Journal
+from assaykit.runner.results import Call, Result, columns, text
+from assaykit.session import Session
+from assaykit.tools.builder import tool
+from assaykit.tools.fields import Here, Space
+from assaykit.tools.replies import Reply, bullets, fenced, one_line
+from assaykit.wire.experiments import ExperimentRun, ExperimentRunInput
+
+ROWS_SHOWN = 5
+ERRORS_SHOWN = 3
+LONGEST_S = 3600
+
+TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
+Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct'")]
+Calls = Context[Session]
+
+
+@tool("add")
+async def run_experiment(
+    here: Here,
+    ctx: Calls,
+    task: TaskFunction,
+    dataset: str | None = None,
+    name: Annotated[str | None, Field(description="Else of task")] = None,
+    evaluators: Evaluators = None,
+    concurrency: Annotated[int, Field(ge=1, le=runs.MOST_AT_ONCE)] = 10,
+    timeout: Annotated[float, Field(gt=0, le=LONGEST_S, description="Seconds")] = 120,  # noqa: ASYNC109
+    repetitions: Annotated[int, Field(ge=1, le=100)] = 1,
+    dry_run: bool = False,
+    dry_run_count: Annotated[int, Field(ge=1)] = 10,
+    exit_on_error: bool = False,
+    metadata: Annotated[dict[str, str] | None, Field(description="{model: x}")] = None,
+    binding: Binding = "auto",
+    python: Annotated[str | None, Field(description="Else .venv")] = None,
+    set_global_tracer_provider: bool = False,
+    restart: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Run a function of a Python file over a dataset, judge the outputs, record an experiment.
+
+    Killed or cancelled, the same call goes on where it stopped. A dry run records nothing.
+
+    Source: REST v2 `POST /v2/experiments`; `arize.experiments`, `phoenix.client.experiments`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    target = await here.names.dataset(dataset, within)
+    folders = Folders(here.settings.folders)
+    of_task = runs.function(task, folders)
+    judges = [runs.function(one, folders) for one in evaluators or ()]
+    title = name or of_task.name
+    plan = Plan(
+        of_task, judges, runs.python_for(of_task, python, folders), binding, concurrency, timeout, repetitions,
+        exit_on_error, set_global_tracer_provider, metadata or {},
+    )  # fmt: skip
+    examples = await runs.examples_of(here.api, target)
+    if not examples:
+        raise Invalid(f"Dataset {target.name!r} has no examples.", "add_examples puts some into it.")
+    if dry_run:
+        calls = runs.calls_of(examples[:dry_run_count], repetitions)
+        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx))
+        return _told(here, within, plan, ran, {"dry_run": True}, "Dry run, nothing was recorded.")
+    return await _recorded(here, ctx, within, target, title, plan, runs.calls_of(examples, repetitions), restart)
+
+
+async def _recorded(
+    here: Session, ctx: Calls, within: Named, target: Named, title: str, plan: Plan, calls: list[Row], restart: bool
+) -> Reply:
+    with Journal(here.settings.home, target.id, title) as journal:
+        if not journal.asked and await runs.named(here.api, target, title) is not None:
+            raise runs.taken(target, title)
+        runs.resume(journal, plan, target, title, restart=restart)
+        ran = await runs.execute(plan, calls, journal, here.settings, _reporter(ctx))
+        if ran.stopped_by is not None:
+            journal.forget()
+            raise Invalid(
+                f"Stopped at the first error, on example {ran.stopped_by.call.example_id}: {ran.stopped_by.error}",
+                "Nothing was recorded. Correct the function, or leave out exit_on_error.",
+            )
+        made = await runs.write(here.api, target, title, ran.results, plan)
+        runs.remember(here.settings.home, made.id, plan)
+        journal.forget()
+    here.names.forget()
+    resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
+    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
+    head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}"
+    return _told(here, within, plan, ran, facts, head)
+
+
+@tool("add")
+async def retry_experiment(
+    here: Here,
+    ctx: Calls,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    task: Annotated[str | None, Field(description="Else that of the run")] = None,
+    evaluators: Evaluators = None,
+    python: str | None = None,
+    space: Space = None,
+) -> Reply:
+    """Run the failed rows of an experiment again, as further runs of it; the failed ones stay visible.
+
+    Source: REST v2 `POST /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    target = await here.names.dataset(dataset, within)
+    named = await here.names.experiment(experiment, within, target.id)
+    plan = _again(here, named, task, evaluators, python)
+    calls = _failed(await runs.runs_of(here.api, named.id))
+    if not calls:
+        return Reply(f"No row of {named.name!r} has failed.", {**here.source(within), "retried": 0})
+    examples = await runs.examples_of(here.api, target)
+    rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
+    with Journal(here.settings.home, named.id, "retry") as journal:
+        runs.resume(journal, plan, target, named.name, restart=False)
+        ran = await runs.execute(plan, rows, journal, here.settings, _reporter(ctx))
+        made = await runs.one(here.api, named.id)
+        for start in range(0, len(ran.results), runs.ROWS_PER_PAGE):
+            some = ran.results[start : start + runs.ROWS_PER_PAGE]
+            told = [columns(one, plan.metadata, plan.repetitions) for one in some]
+            await runs.add(here.api, made, [ExperimentRunInput.model_validate(one) for one in told])
+        await runs.send_spans(here.api, made, ran.results)
+        journal.forget()
+    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
+    return _told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.")
+
+
+def _again(here: Session, named: Named, task: str | None, evaluators: Sequence[str] | None, python: str | None) -> Plan:
+    """How the experiment was run, with what is said otherwise."""
+    folders = Folders(here.settings.folders)
+    plan = before = runs.recalled(here.settings.home, named.id)
+    if task is not None:
+        of_task = runs.function(task, folders)
+        plan = (before or Plan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
+    if plan is None:
+        raise Invalid(
+            f"How {named.name!r} was run is not known here.", "Pass task='task.py:answer' and the evaluators."
+        )
+    if evaluators is not None:
+        plan = plan._replace(evaluators=[runs.function(one, folders) for one in evaluators])
+    if python is not None:
+        plan = plan._replace(python=runs.python_for(plan.task, python, folders))
+    return plan
+
+
+def _failed(found: Sequence[ExperimentRun]) -> set[Call]:
+    """The calls of which no run came to an output."""
+    ended: dict[Call, bool] = {}
+    for run in found:
+        call = Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
+        ended[call] = ended.get(call, False) or not run.error
+    return {call for call, is_good in ended.items() if not is_good}
+
+
+def _reporter(ctx: Calls) -> Report:
+    async def report(done: int, total: int, words: str) -> None:
+        await ctx.report_progress(done, total, words)
+
+    return report
+
+
+def _told(here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str) -> Reply:
+    """What came of a run, in text and as data."""
+    errors = [one for one in ran.results if one.error is not None]
+    scores = _summary(ran.results)
+    lines = [f"{len(ran.results)} rows: {len(ran.results) - len(errors)} with an output, {len(errors)} failed"]
+    lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
+    if bound := ran.ready.get("bound"):
+        lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
+    lines.append(f"Interpreter: {plan.python}")
+    shown = [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in ran.results if one.error is None]
+    failed = [f"{one.call.example_id} failed: {one_line(one.error or '', 600)}" for one in errors[:ERRORS_SHOWN]]
+    following = "retry_experiment runs the failed rows again" if errors else "compare_experiments"
+    step = "" if "dry_run" in facts else f"\nNext: {following}."
+    data = {
+        **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,
+        "bound": ran.ready.get("bound"), "python": str(plan.python),
+        "errors": [{"example_id": one.call.example_id, "error": one.error} for one in errors[:ERRORS_SHOWN]],
+    }  # fmt: skip
+    if "dry_run" in facts:
+        data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]
+    return Reply(f"{head}\n{bullets(lines)}\n{fenced([*failed, *shown[:ROWS_SHOWN]])}{step}", data)
+
+
+def _summary(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+    """Of each evaluator: how many verdicts, the mean score, the labels, and how often it failed."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
+        verdicts = [one for result in results for one in result.evaluations if one["name"] == name]
+        scores = [one["score"] for one in verdicts if one.get("score") is not None]
+        labels = Counter(one["label"] for one in verdicts if one.get("label") is not None)
+        found[name] = {
+            "scored": len(scores),
+            "mean": sum(scores) / len(scores) if scores else None,
+            "labels": dict(labels.most_common()),
+            "failed": sum("error" in one for one in verdicts),
+            "first_error": next((one["error"] for one in verdicts if "error" in one), None),
+        }
+    return found
+
+
+def _line(counts: Mapping[str, Any]) -> str:
+    mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
+    labels = "".join(f", {one_line(label, 40)} {number}" for label, number in counts["labels"].items())
+    failed = f", {counts['failed']} failed: {one_line(counts['first_error'], 160)}" if counts["failed"] else ""
+    return f"{counts['scored']} scored{mean}{labels}{failed}"

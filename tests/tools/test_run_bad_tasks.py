@@ -1,0 +1,169 @@
+"""Files and functions that cannot be run, or not to the end: one row or one call fails, and says why."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.caller import Caller
+from tests.tools.test_run_experiment import Write, bare_python, questions, run, write
+
+__all__ = ["bare_python", "questions", "write"]
+
+pytestmark = pytest.mark.usefixtures("questions")
+
+
+async def refusal(ax: Caller, python: Path, task: str, **more: Any) -> str:
+    found = await ax.refused("run_experiment", task=task, dataset="questions", python=str(python), **more)
+    assert "Traceback" not in found["message"]
+    return found["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import not_there\ndef answer(input): return input\n", ["No module named 'not_there'", "task.py:1"]),
+        ("def answer(input)\n    return input\n", ["SyntaxError", "task.py:1"]),
+        ("raise SystemExit(3)\n", ["SystemExit: 3"]),
+        ("import os\nos._exit(3)\n", ["the process ended with code 3"]),
+        ("import os, sys\nprint('last words', flush=True)\nos.kill(os.getpid(), 9)\n", ["SIGKILL", "last words"]),
+        ("def other(input): return input\n", ["has no function 'answer'; it has other"]),
+        ("answer = 3\n", ["has no function 'answer'"]),
+        ("def answer(): return 1\n", ["answer: it takes no parameter"]),
+        ("def answer(input, surprise): return 1\n", ["'surprise' stands for nothing", "dataset_row, input"]),
+    ],
+)
+async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
+    ax: Caller, write: Write, bare_python: Path, text: str, said: list[str]
+) -> None:
+    write("task.py", text)
+    message = await refusal(ax, bare_python, "task.py:answer")
+    assert all(words in message for words in said), message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return {'a': [1, {2, 3}]}", "output['a'][1] is a set, which is no JSON"),
+        ("return float('nan')", "output is nan, which JSON cannot say"),
+        ("return {1: 2}", "output has the key 1, which is no text"),
+        ("x = []; x.append(x); return x", "is nested deeper than 100 levels"),
+        ("return 'x' * 1_000_001", "output has more than 1000000 characters"),
+        ("return (x for x in 'abc')", "output is a generator"),
+        ("raise SystemExit('enough')", "SystemExit: the function ended the process (enough)"),
+        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("import os; os._exit(7)", "the process ended with code 7"),
+        ("while True: pass", "took longer than 1 s"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_one_bad_row_costs_that_row(
+    ax: Caller, write: Write, bare_python: Path, kind: str, body: str, said: str
+) -> None:
+    lines = "\n        ".join(body.split("; "))
+    write("task.py", f"{kind} answer(input):\n    if input == 'When?':\n        {lines}\n    return input\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, timeout=1 if "while" in body else 60)
+    outputs = {one["output"] for one in data["outputs"] if one["error"] is None}
+    assert (data["failed"], outputs) == (1, {"Where?", "Why?"})
+    assert said in data["errors"][0]["error"]
+
+
+async def test_fifty_megabytes_that_are_printed_do_no_harm(ax: Caller, write: Write, bare_python: Path) -> None:
+    write(
+        "task.py",
+        """
+        import os, sys
+
+        def answer(input):
+            for _ in range(50):
+                print("x" * 1_000_000)
+            os.write(1, b"{\\"row\\": 1}\\n")
+            return input
+        """,
+    )
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, concurrency=1)
+    assert (data["rows"], data["failed"]) == (3, 0)
+
+
+async def test_what_a_late_row_has_started_is_gone_with_it(
+    ax: Caller, files: Path, write: Write, bare_python: Path
+) -> None:
+    write(
+        "task.py",
+        """
+        import pathlib, subprocess, sys, time
+
+        def answer(input):
+            if input == "When?":
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+                pathlib.Path("child.pid").write_text(str(child.pid))
+                time.sleep(600)
+            return input
+        """,
+    )
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, timeout=2)
+    assert data["failed"] == 1
+    child = int((files / "child.pid").read_text(encoding="utf-8"))
+    deadline = time.monotonic() + 20
+    while is_running(child) and time.monotonic() < deadline:  # noqa: ASYNC110  (nobody tells)
+        await anyio.sleep(0.01)
+    assert not is_running(child)
+
+
+def is_running(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    try:
+        return stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_evaluators_that_fail_leave_the_row_unscored(ax: Caller, write: Write, bare_python: Path) -> None:
+    write(
+        "task.py",
+        """
+        def answer(input):
+            return input
+
+        def broken(output):
+            raise KeyError("gone")
+
+        def speechless(output):
+            return None
+
+        def endless(output):
+            return float("inf")
+        """,
+    )
+    judges = ["task.py:broken", "task.py:speechless", "task.py:endless"]
+    data = await run(ax, bare_python, "task.py:answer", evaluators=judges)
+    assert data["failed"] == 0
+    told = {name: (one["scored"], one["failed"], one["first_error"]) for name, one in data["evaluators"].items()}
+    assert told["broken"][:2] == told["speechless"][:2] == told["endless"][:2] == (0, 3)
+    assert "KeyError: 'gone'" in told["broken"][2]
+    assert "neither a label nor a score" in told["speechless"][2]
+    assert "the score is inf" in told["endless"][2]
+
+
+async def test_only_files_of_the_folders_are_run(ax: Caller, files: Path, tmp_path: Path, bare_python: Path) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text("def answer(input): return input\n", encoding="utf-8")
+    (files / "link.py").symlink_to(outside)
+    assert "lies outside" in await refusal(ax, bare_python, f"{outside}:answer")
+    assert "link" in await refusal(ax, bare_python, "link.py:answer")
+    assert "no file 'gone.py'" in await refusal(ax, bare_python, "gone.py:answer")
+    assert "no function of a file" in await refusal(ax, bare_python, "task.txt:answer")
+    assert "no function of a file" in await refusal(ax, bare_python, "answer")
+
+
+async def test_only_a_python_is_an_interpreter(ax: Caller, files: Path, write: Write) -> None:
+    write("task.py", "def answer(input): return input\n")
+    for wanted in ("/bin/sh", "python-of-nobody", str(files / "python3")):
+        assert "is no Python interpreter" in await refusal(ax, Path(wanted), "task.py:answer")
+
+
+async def test_the_environment_is_the_users_without_our_secrets(ax: Caller, write: Write, bare_python: Path) -> None:
+    write("task.py", "import os\ndef answer(input): return sorted(k for k in os.environ if 'ASSAYKIT' in k)\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1)
+    assert data["outputs"][0]["output"] == []

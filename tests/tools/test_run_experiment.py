@@ -1,0 +1,252 @@
+"""A function of a file run over a dataset, in an interpreter that has none of our packages."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.caller import Caller
+from tests.tools.test_experiments import runs_of
+
+from assaykit.settings import Settings
+
+QUESTIONS = [
+    {"question": "Where?", "answer": "There", "attributes.input.value": "Where?", "attributes.output.value": "There"},
+    {"question": "When?", "answer": "Now", "attributes.input.value": "When?", "attributes.output.value": "Now"},
+    {"question": "Why?", "answer": "So", "attributes.input.value": "Why?", "attributes.output.value": "So"},
+]
+
+Write = Callable[[str, str], None]
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with the standard library alone."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    without = subprocess.run([str(python), "-c", "import assaykit"], capture_output=True, check=False)
+    assert without.returncode != 0
+    return python
+
+
+@pytest.fixture
+def write(files: Path) -> Write:
+    def written(name: str, text: str) -> None:
+        (files / name).write_text(textwrap.dedent(text), encoding="utf-8")
+
+    return written
+
+
+@pytest.fixture
+async def questions(ax: Caller) -> str:
+    """A dataset with the columns of both sources; its id."""
+    return (await ax.ask("create_dataset", name="questions", rows=QUESTIONS))["dataset"]["id"]
+
+
+async def run(ax: Caller, python: Path, task: str, **more: Any) -> dict[str, Any]:
+    return await ax.ask("run_experiment", task=task, dataset="questions", python=str(python), **more)
+
+
+@pytest.mark.usefixtures("questions")
+async def test_a_function_is_run_over_every_example_and_judged(
+    ax: Caller, settings: Settings, write: Write, bare_python: Path
+) -> None:
+    write(
+        "task.py",
+        """
+        def echo(dataset_row) -> str:
+            print("not a message of the protocol")
+            return dataset_row.get("attributes.input.value", "")
+
+        def correct(output, dataset_row):
+            return (1.0 if output == "Where?" else 0.0, "as it is")
+
+        def has_output(output):
+            return "present" if output else "missing"
+        """,
+    )
+    data = await run(
+        ax, bare_python, "task.py:echo", evaluators=["task.py:correct", "task.py:has_output"], name="baseline",
+        metadata={"model": "m-1"},
+    )  # fmt: skip
+    assert (data["rows"], data["failed"], data["experiment"]["name"]) == (3, 0, "baseline")
+    assert data["bound"] == {"dataset_row": "dataset_row"}
+    assert data["evaluators"]["correct"]["mean"] == pytest.approx(1 / 3)
+    assert data["evaluators"]["has_output"]["labels"] == {"present": 3}
+    runs = await runs_of(settings, data["experiment"]["id"])
+    assert [run["output"] for run in runs] == ["Where?", "When?", "Why?"] or len(runs) == 3
+    assert {run["output"]: run["eval.correct.score"] for run in runs} == {"Where?": 1.0, "When?": 0.0, "Why?": 0.0}
+    assert {run["eval.correct.explanation"] for run in runs} == {"as it is"}
+    assert {run["eval.has_output.label"] for run in runs} == {"present"}
+    assert {run["metadata.model"] for run in runs} == {"m-1"}
+    assert ax.progress[-1] == (3, 3)
+
+
+@pytest.mark.usefixtures("questions")
+@pytest.mark.parametrize(
+    ("signature", "body", "bound"),
+    [
+        ("dataset_row", "dataset_row.get('question')", {"dataset_row": "dataset_row"}),
+        ("input", "input['question'] if isinstance(input, dict) else input", {"input": "input"}),
+        ("x", "x", {"x": "input or dataset_row"}),
+        ("input, expected", "[input, expected] and input", {"input": "input", "expected": "expected"}),
+        ("input, reference", "input", {"input": "input", "reference": "reference"}),
+        ("example", "example.input", {"example": "example"}),
+        ("example, metadata", "example['question']", {"example": "example", "metadata": "metadata"}),
+        ("input, output, metadata, dataset_row", "input", None),
+        ("input, *, scale=2", "input", {"input": "input"}),
+        ("input, **kwargs", "kwargs['dataset_row']['question']", None),
+    ],
+)
+async def test_parameters_are_bound_by_their_names(
+    ax: Caller, write: Write, bare_python: Path, signature: str, body: str, bound: dict[str, str] | None
+) -> None:
+    write("task.py", f"def answer({signature}):\n    return {body}\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1)
+    assert bound is None or data["bound"] == bound
+    assert [one["output"] for one in data["outputs"]] == ["Where?"]
+
+
+@pytest.mark.usefixtures("questions")
+async def test_phoenix_binds_a_mapping_to_whatever_the_one_parameter_is_called(
+    ax: Caller, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(dataset_row):\n    return dataset_row['input']\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1, binding="phoenix")
+    assert data["bound"] == {"dataset_row": "input"}
+    assert data["outputs"][0]["output"] == "Where?"
+
+
+@pytest.mark.usefixtures("questions")
+async def test_a_dry_run_takes_the_first_examples_and_records_nothing(
+    ax: Caller, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(input):\n    return input\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=2)
+    assert (data["rows"], "experiment" in data) == (2, False)
+    assert (await ax.ask("list_experiments", dataset="questions"))["experiments"] == []
+
+
+@pytest.mark.usefixtures("questions")
+async def test_async_tasks_run_side_by_side_and_classes_judge_them(
+    ax: Caller, settings: Settings, write: Write, bare_python: Path
+) -> None:
+    write(
+        "task.py",
+        """
+        import asyncio
+
+        arrived = 0
+        everybody = asyncio.Event()
+
+        async def answer(input):
+            global arrived
+            arrived += 1
+            if arrived == 3:
+                everybody.set()
+            await everybody.wait()
+            return {"said": input}
+
+        class Evaluator:
+            def evaluate(self, **kwargs):
+                raise NotImplementedError
+
+            async def async_evaluate(self, **kwargs):
+                return self.evaluate(**kwargs)
+
+        class Matches(Evaluator):
+            name = "matches_expected"
+
+            def evaluate(self, output, dataset_row, **kwargs):
+                return {"score": 1, "label": "match", "metadata": {"length": len(output["said"])}}
+
+        class Slowly(Evaluator):
+            async def async_evaluate(self, *, output, **kwargs):
+                await asyncio.sleep(0)
+                return True
+        """,
+    )
+    data = await run(
+        ax, bare_python, "task.py:answer", evaluators=["task.py:Matches", "task.py:Slowly"], concurrency=3, timeout=60
+    )
+    assert data["evaluators"]["matches_expected"]["labels"] == {"match": 3}
+    assert data["evaluators"]["Slowly"]["mean"] == 1.0
+    runs = await runs_of(settings, data["experiment"]["id"])
+    assert {run["output"] for run in runs} == {json.dumps({"said": one["question"]}) for one in QUESTIONS}
+    assert {run["eval.matches_expected.metadata.length"] for run in runs} == {"6", "5", "4"}
+
+
+@pytest.mark.usefixtures("questions")
+async def test_a_row_that_fails_fails_alone_and_is_run_again_alone(
+    ax: Caller, settings: Settings, files: Path, write: Write, bare_python: Path
+) -> None:
+    write(
+        "task.py",
+        """
+        import pathlib
+
+        def answer(input):
+            with open("calls.txt", "a") as file:
+                file.write(input + "\\n")
+            if input == "When?" and not pathlib.Path("mended").exists():
+                raise RuntimeError("the clock has stopped")
+            return input
+        """,
+    )
+    data = await run(ax, bare_python, "task.py:answer")
+    assert (data["rows"], data["failed"]) == (3, 1)
+    assert "RuntimeError: the clock has stopped" in data["errors"][0]["error"]
+    assert "task.py:8 in answer" in data["errors"][0]["error"]
+    (files / "mended").touch()
+    again = await ax.ask("retry_experiment", experiment="answer", dataset="questions")
+    assert (again["retried"], again["failed"]) == (1, 0)
+    runs = await runs_of(settings, data["experiment"]["id"])
+    assert [run.get("error") is None for run in runs].count(False) == 1
+    assert len(runs) == 4
+    calls = (files / "calls.txt").read_text(encoding="utf-8").split()
+    assert sorted(calls) == ["When?", "When?", "Where?", "Why?"]
+    none = await ax.ask("retry_experiment", experiment="answer", dataset="questions")
+    assert none["retried"] == 0
+
+
+@pytest.mark.usefixtures("questions")
+async def test_an_early_end_is_for_who_asks_for_it(ax: Caller, write: Write, bare_python: Path) -> None:
+    write("task.py", "def answer(input):\n    raise ValueError('no')\n")
+    refusal = await ax.refused(
+        "run_experiment", task="task.py:answer", dataset="questions", python=str(bare_python), exit_on_error=True
+    )
+    assert "Stopped at the first error" in refusal["message"]
+    assert "ValueError: no" in refusal["message"]
+    assert (await ax.ask("list_experiments", dataset="questions"))["experiments"] == []
+
+
+@pytest.mark.usefixtures("questions")
+async def test_repetitions_are_runs_of_their_own(
+    ax: Caller, settings: Settings, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(input):\n    return input\n")
+    data = await run(ax, bare_python, "task.py:answer", repetitions=2, concurrency=2)
+    runs = await runs_of(settings, data["experiment"]["id"])
+    assert sorted((run["output"], run["repetition"]) for run in runs) == sorted(
+        (one["question"], number) for one in QUESTIONS for number in (1, 2)
+    )
+    refusal = await ax.refused("run_experiment", task="task.py:answer", dataset="questions")
+    assert "has an experiment named 'answer' already" in refusal["message"]
+
+
+@pytest.mark.usefixtures("questions")
+async def test_each_call_leaves_a_span_in_the_project_of_the_experiment(
+    ax: Caller, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(input):\n    return input\n\ndef short(output):\n    return len(output) < 6\n")
+    await run(ax, bare_python, "task.py:answer", evaluators=["task.py:short"])
+    projects = [one["name"] for one in (await ax.ask("list_projects"))["projects"]]
+    (project,) = [one for one in projects if one.startswith("experiment_traces")]
+    spans = (await ax.ask("search_spans", project=project, limit=50))["spans"]
+    assert sorted(one["name"] for one in spans) == ["Evaluation: short"] * 3 + ["Task: answer"] * 3
+    assert {one["output"] for one in spans if one["name"] == "Task: answer"} == {one["question"] for one in QUESTIONS}
