@@ -1,4 +1,4 @@
-"""The command line: `assaykit` serves over stdio; `engine`, `demo` and `doctor` are commands of their own."""
+"""The command line: `assaykit` serves over stdio; `engine`, `run`, `demo`, `doctor` are commands of their own."""
 
 import os
 import sys
@@ -141,6 +141,35 @@ def demo(home: str | None) -> None:
     from assaykit.cli.demo import run
 
     run(home)
+
+
+@main.command()
+@click.argument("task", metavar="TASK.PY:FUNCTION")
+@click.option("--dataset", required=True, help="Name or id.")
+@click.option("--name", help="Of the experiment. The function's unless given.")
+@click.option(
+    "--evaluator", "evaluators", multiple=True, metavar="FILE.PY:NAME", help="A function or class; repeatable."
+)
+@click.option("--concurrency", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that a row may take.")
+@click.option("--repetitions", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--dry-run", is_flag=True, help="Take the first ten examples and record nothing.")
+@click.option("--exit-on-error", is_flag=True, help="Stop at the first row that fails, and record nothing.")
+@click.option("--restart", is_flag=True, help="Do rows again that an earlier call has done.")
+@click.option("--python", help="The interpreter. That of the project's .venv unless given.")
+@click.option("--space", help="Name or id.")
+@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@told
+def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> None:
+    """Run a function over a dataset and record an experiment.
+
+    Killed, the same command goes on where it stopped. Exits with 1 when a row has failed.
+    """
+    from assaykit.cli import running
+
+    settings = Settings.from_environment(os.environ, backend=backend)
+    if not running.run(settings, {**arguments, "evaluators": list(evaluators) or None}):
+        raise SystemExit(1)
 
 
 @main.command()

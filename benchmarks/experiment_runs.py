@@ -1,0 +1,71 @@
+"""How fast a function is run over a dataset: the tool run_experiment, beside the ideal of rows x latency / concurrency.
+
+    python benchmarks/experiment_runs.py --rows 500 --latency-ms 50 --concurrency 10
+
+The function sleeps, and is run as a plain one and as an async one. Everything else is real: the store, the worker
+processes, the journal, the upload.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+TASK = """
+import asyncio, time
+
+def plain(input):
+    time.sleep({seconds})
+    return input
+
+async def asynchronous(input):
+    await asyncio.sleep({seconds})
+    return input
+
+def same(output, input):
+    return output == input
+"""
+ROWS_A_CALL = 1000
+
+
+async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    told = await client.call_tool(tool, arguments, read_timeout_seconds=600)
+    assert not told.is_error, told.content
+    return told.structured_content or {}
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--latency-ms", type=float, default=50)
+    parser.add_argument("--concurrency", type=int, default=10)
+    given = parser.parse_args()
+    ideal = given.rows * given.latency_ms / 1000 / given.concurrency
+    print(f"{given.rows} rows, {given.latency_ms:g} ms, {given.concurrency} at once: ideal {ideal:.2f} s")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "task.py").write_text(TASK.format(seconds=given.latency_ms / 1000), encoding="utf-8")
+        rows = [{"input": f"question {number}"} for number in range(given.rows)]
+        settings = Settings(home=folder / "home", folders=(folder,))
+        async with Client(create_server(settings)) as client:
+            await ask(client, "create_dataset", name="bench", rows=rows[:ROWS_A_CALL])
+            for kind in ("plain", "asynchronous"):
+                began = time.perf_counter()
+                told = await ask(
+                    client, "run_experiment", task=f"task.py:{kind}", dataset="bench", evaluators=["task.py:same"],
+                    concurrency=given.concurrency,
+                )  # fmt: skip
+                took = time.perf_counter() - began
+                assert (told["rows"], told["failed"]) == (given.rows, 0)
+                print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told")
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,77 @@
+"""`assaykit run`: the tool run_experiment at a terminal, with a bar."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
+
+from assaykit.errors import AssayError
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+
+class Bar:
+    """Rows that are done, on stderr, from the first report on."""
+
+    def __init__(self) -> None:
+        self._done = 0.0
+        self._bar: Any = None
+
+    async def report(self, done: float, total: float | None, _: str | None) -> None:
+        """Take in one report of progress."""
+        if self._bar is None:
+            self._bar = click.progressbar(length=int(total or 0), label="rows", show_pos=True, file=_stderr())
+            self._bar.__enter__()
+        self._bar.update(int(done - self._done))
+        self._done = done
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+
+
+def run(settings: Settings, arguments: dict[str, Any]) -> bool:
+    """Run an experiment and print what came of it; whether every row has an output.
+
+    Raises:
+        AssayError: the tool refused.
+    """
+    # Who types a path means its file, wherever it lies.
+    named = [arguments["task"], *(arguments["evaluators"] or ())]
+    folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if ":" in one]
+    settings = replace(settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])), toolsets=("all",))
+    for at, one in enumerate(named):
+        file, _, name = one.rpartition(":")
+        named[at] = f"{Path(file).absolute()}:{name}" if file else one
+    arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
+    told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
+    text = "\n".join(block.text for block in told.content if isinstance(block, TextContent))
+    if told.is_error:
+        raise refused(text)
+    click.echo(text)
+    return not (told.structured_content or {})["failed"]
+
+
+async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:
+    bar = Bar()
+    try:
+        async with Client(create_server(settings)) as client:
+            return await client.call_tool("run_experiment", arguments, progress_callback=bar.report)
+    finally:
+        bar.close()
+
+
+def refused(text: str) -> AssayError:
+    """A tool's refusal as the error that it was."""
+    said = json.loads(text)
+    return AssayError(said["message"], said["next"])
+
+
+def _stderr() -> Any:
+    return click.get_text_stream("stderr")

@@ -1,0 +1,51 @@
+"""`assaykit run` as a user types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.caller import serving
+from tests.e2e.processes import environment
+
+from assaykit.settings import Settings
+
+TASK = """
+def answer(dataset_row):
+    if dataset_row["question"] == "Why?":
+        raise ValueError("because")
+    return dataset_row["question"]
+
+def short(output):
+    return len(output) < 6
+"""
+
+
+async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    # A folder that is not among those whose files may be used: who types a path means it.
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "task.py").write_text(TASK, encoding="utf-8")
+    async with serving(settings) as ax:
+        await ax.ask("create_dataset", name="q", rows=[{"question": "When?"}, {"question": "Whereto?"}])
+        await ax.ask("create_dataset", name="why", rows=[{"question": "Why?"}])
+    good = run(
+        settings, tmp_path, str(folder / "task.py:answer"), "--dataset", "q", "--evaluator", f"{folder}/task.py:short"
+    )
+    assert good.returncode == 0, good.stderr
+    assert "2 rows: 2 with an output, 0 failed" in good.stdout
+    assert "short: 2 scored, mean 0.5" in good.stdout
+    assert "rows" in good.stderr
+    bad = run(settings, tmp_path, "elsewhere/task.py:answer", "--dataset", "why")
+    assert bad.returncode == 1
+    assert "ValueError: because" in bad.stdout
+    refused = run(settings, tmp_path, "elsewhere/task.py:gone", "--dataset", "q", "--name", "x")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "task.py has no function 'gone'; it has answer, short" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def run(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "assaykit", "run", *words],
+        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
+    )  # fmt: skip
