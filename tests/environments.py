@@ -7,12 +7,39 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
 """A variable that names the folder the environments are kept in."""
+
+ARIZE = ("arize==8.61.0", "arize-ax-cli==0.39.0")
+"""The SDK and the `ax` command line."""
+
+JUDGES = (
+    ARIZE[0],
+    "arize-phoenix-evals==3.9.4",
+    "openai==3.52.0",
+    "openinference-instrumentation-openai==0.1.66",
+    "pandas<3",
+)
+"""What the page on experiments imports."""
+
+OLDER_ARIZE = (
+    "arize==8.39.*",
+    "openai==2.*",
+    "nest_asyncio==1.6.*",
+    "openinference-instrumentation-openai<1",
+    "arize-phoenix-evals==2.*",
+)
+"""The SDK as it was when the pages were written, and what they import besides."""
+
+OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
+
+OLDER_MCP = ("langchain-mcp-adapters>=0.3,<0.4",)
+"""A client of the SDK's first generation."""
 
 _HERE = Path(__file__).resolve().parents[1] / ".environments"
 _UNREACHABLE = (
@@ -65,3 +92,10 @@ def _install(command: list[str]) -> None:
     if installed.returncode != 0 and offline:
         pytest.skip(f"{command[-1]} could not be fetched: the package registry is out of reach")
     assert installed.returncode == 0, installed.stderr
+
+
+if __name__ == "__main__":
+    # Two at a time; a test that needs one which is not there yet waits for it.
+    with ThreadPoolExecutor(2) as builders:
+        for needed in (ARIZE, JUDGES, OPENAPI, OLDER_ARIZE, OLDER_MCP):
+            builders.submit(python_with, *needed)

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.processes import KEY, environment
-from tests.environments import python_with
-
-REQUIREMENTS = ("arize==8.61.0", "arize-ax-cli==0.39.0")
+from tests.environments import ARIZE, python_with
 
 DEADLINE_S = 180
 _STOP_S = 20
@@ -25,7 +23,7 @@ _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "PYTHON", "OPENAI_", "ANTHROPIC_")
 
 def arize_python() -> Path:
     """The interpreter that has the SDK and the `ax` command line, and nothing of ours."""
-    return python_with(*REQUIREMENTS)
+    return python_with(*ARIZE)
 
 
 def variables_of(home: Path, **more: str) -> dict[str, str]:

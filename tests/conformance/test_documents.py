@@ -6,21 +6,11 @@ A page is a script that holds a table from snippet to calls; a snippet that make
 import pytest
 from tests.caller import serving
 from tests.conformance.clients import HERE, Note, Place, play
-from tests.conformance.sdk import REQUIREMENTS
-from tests.environments import python_with
+from tests.environments import JUDGES, python_with
 
 from assaykit.settings import Settings
 
 pytestmark = pytest.mark.slow
-
-JUDGES = (
-    REQUIREMENTS[0],
-    "arize-phoenix-evals==3.9.4",
-    "openai==3.52.0",
-    "openinference-instrumentation-openai==0.1.66",
-    "pandas<3",
-)
-"""What the pages that judge in the user's own process import."""
 
 
 @pytest.mark.parametrize("page", ["tasks_page", "run_experiment_page"])

@@ -11,20 +11,11 @@ import pytest
 from tests.conformance.pages import EXPERIMENTS, TASKS, Page
 from tests.conformance.sdk import engine_for_sdk, run_sdk, variables_of
 from tests.e2e.processes import KEY
-from tests.environments import python_with
+from tests.environments import OLDER_ARIZE, python_with
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, span
 
 pytestmark = pytest.mark.slow
-
-REQUIREMENTS = (
-    "arize==8.39.*",
-    "openai==2.*",
-    "nest_asyncio==1.6.*",
-    "openinference-instrumentation-openai<1",
-    "arize-phoenix-evals==2.*",
-)
-"""The SDK, and what the documents import besides."""
 
 HERE = Path(__file__).parent / "older"
 GENERATION = HERE.parents[1] / "engine" / "generations" / "8.39.json"
@@ -54,7 +45,7 @@ class Older:
 
     def run(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script prints, that must come to its end."""
-        return run_sdk(python_with(*REQUIREMENTS), HERE / script, self._variables, *arguments)
+        return run_sdk(python_with(*OLDER_ARIZE), HERE / script, self._variables, *arguments)
 
     def perform(self, page: Page) -> dict[str, Any]:
         """What a document's blocks leave behind."""

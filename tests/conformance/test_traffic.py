@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.environments import python_with
+from tests.environments import ARIZE, python_with
 
 from assaykit.tools import builder
 
@@ -48,7 +48,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outcome(traffic: Path) -> dict[str, Any]:
     """What the check found."""
-    python = python_with("arize==8.61.0", "arize-ax-cli==0.39.0")
+    python = python_with(*ARIZE)
     check = [str(python), str(Path(__file__).with_name("traffic.py")), str(traffic)]
     done = subprocess.run(check, capture_output=True, check=False, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr

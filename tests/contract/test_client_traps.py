@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.e2e.processes import KEY, engine, environment
-from tests.environments import python_with
+from tests.environments import ARIZE, python_with
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ enabled = false
 @pytest.fixture(scope="module")
 def ax() -> Path:
     """The command line client of AX, as its users install it."""
-    return python_with("arize==8.61.0", "arize-ax-cli==0.39.0").with_name("ax")
+    return python_with(*ARIZE).with_name("ax")
 
 
 @pytest.fixture

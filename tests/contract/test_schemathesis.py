@@ -15,11 +15,10 @@ from tests.contract.prepared import prepare
 from tests.contract.test_openapi import DOCUMENT
 from tests.contract.words import configuration
 from tests.e2e.processes import KEY, engine, environment
-from tests.environments import python_with
+from tests.environments import OPENAPI, python_with
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 SEED = 20261120
 SHORT, LONG = 500, 5000
 """Cases at least."""
@@ -28,7 +27,7 @@ SHORT, LONG = 500, 5000
 async def test_the_document_is_openapi(tmp_path: Path) -> None:
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(DOCUMENT), encoding="utf-8")
-    validated = await anyio.run_process([str(python_with(*PACKAGES)), "-m", "openapi_spec_validator", str(file)])
+    validated = await anyio.run_process([str(python_with(*OPENAPI)), "-m", "openapi_spec_validator", str(file)])
     assert validated.stdout.decode().strip() == f"{file}: OK"
 
 
@@ -39,7 +38,7 @@ async def test_no_request_breaks_the_engine_or_gets_an_answer_outside_the_docume
     size = ["--phases=coverage,fuzzing,stateful", "-n20"] if long else ["--phases=fuzzing", "-n7"]
     # Schemathesis begins with invalid HTTP, which is a warning. A crash is an error, and so the log must be empty.
     with engine(environment(tmp_path / "home", ASSAYKIT_LOG="error"), tmp_path / "log") as address:
-        program = str(python_with(*PACKAGES).with_name("schemathesis"))
+        program = str(python_with(*OPENAPI).with_name("schemathesis"))
         key = f"Authorization: Bearer {KEY}"
         done = await anyio.run_process(
             [program, "--config-file", str(file), "run", f"{address}/openapi.json", "--no-color", "-H", key, *size],

@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestParams, ElicitResult
 from tests.caller import Caller
 from tests.e2e.listeners import Listener, Transport, listening, listening_addresses
-from tests.environments import python_with
+from tests.environments import OLDER_MCP, python_with
 
 from assaykit import __version__
 from assaykit.settings import Settings
@@ -226,13 +226,11 @@ async def main():
 print(json.dumps(anyio.run(main)))
 """
 
-OLDER = "langchain-mcp-adapters>=0.3,<0.4"
-
 
 @pytest.fixture
 def older_python() -> Path:
     """A Python with a client of the older SDK, which cannot share our environment."""
-    return python_with(OLDER)
+    return python_with(*OLDER_MCP)
 
 
 def test_a_client_of_the_older_sdk_lists_and_calls_the_tools(

@@ -1,6 +1,7 @@
 """`assaykit run`: the tool run_experiment at a terminal, with a bar."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ class Bar:
         self._done = 0.0
         self._bar: Any = None
 
-    async def report(self, done: float, total: float | None, _: str | None) -> None:
+    async def report(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002
         """Take in one report of progress."""
         if self._bar is None:
-            self._bar = click.progressbar(length=int(total or 0), label="rows", show_pos=True, file=_stderr())
+            self._bar = click.progressbar(length=int(total or 0), label="rows", show_pos=True, file=sys.stderr)
             self._bar.__enter__()
-        self._bar.update(int(done - self._done))
-        self._done = done
+        self._bar.update(int(progress - self._done))
+        self._done = progress
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -71,7 +72,3 @@ def refused(text: str) -> AssayError:
     """A tool's refusal as the error that it was."""
     said = json.loads(text)
     return AssayError(said["message"], said["next"])
-
-
-def _stderr() -> Any:
-    return click.get_text_stream("stderr")

@@ -102,7 +102,7 @@ async def _recorded(
     return _told(here, within, plan, ran, facts, head)
 
 
-@tool("add")
+@tool("add", default=False)
 async def retry_experiment(
     here: Here,
     ctx: Calls,
