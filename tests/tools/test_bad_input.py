@@ -141,6 +141,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "save_prompt": {"prompt": "greeting", "template": "Say {word}."},
     "label_prompt": {"labels": ["live"]},
+    "run_experiment": {"task": "task.py:answer", "dataset": "questions", "dry_run": True},
+    "retry_experiment": {"experiment": "w", "dataset": "questions", "task": "task.py:answer"},
     "delete_resource": {"kind": "annotation_config", "name": "gone", "confirm": "gone"},
     "delete_task": {"task": "gone", "confirm": "gone"},
 }
@@ -153,6 +155,7 @@ async def test_null_for_every_optional_argument_means_not_given(ax: Caller, sett
     await ax.ask("create_dataset", name="questions", rows=[{"key": "q1"}])
     for name in ("v", "w"):
         (settings.folders[0] / f"{name}.csv").write_text("key,output,eval.e.score\nq1,x,1\n", encoding="utf-8")
+    (settings.folders[0] / "task.py").write_text("def answer(input): return 'x'\n", encoding="utf-8")
     await ax.ask("upload_experiment", file="w.csv", dataset="questions", key="key")
     task = await ax.ask("create_task", name="first", evaluators=["cites"])
     await ax.ask("create_task", name="gone", evaluators=["cites"])
