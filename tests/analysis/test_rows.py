@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assaykit.analysis.rows import outcomes
+from assaykit.analysis.rows import counting, outcomes
 from assaykit.errors import Invalid
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.spans import Evaluation
@@ -89,3 +89,20 @@ def test_an_error_is_kept_and_an_empty_one_is_none() -> None:
 def test_runs_without_an_example_id_are_counted_and_refused() -> None:
     with pytest.raises(Invalid, match="2 of 3 runs have no example_id"):
         outcomes([_run(), _run(example_id=None), _run(example_id="")])
+
+
+def test_a_row_that_failed_and_was_run_again_counts_once() -> None:
+    rows = outcomes(
+        [
+            _run(example_id="a", error="no", repetition=1),
+            _run(example_id="a", error="no", repetition=2),
+            _run(example_id="b", output="well", latency=12.5),
+            _run(example_id="b", error="later"),
+            _run(example_id="a", output="now", repetition=1),
+        ]
+    )
+    kept = counting(rows)
+    assert [(row.example_id, row.repetition, row.error) for row in kept] == [
+        ("a", "2", "no"), ("b", "", None), ("b", "", "later"), ("a", "1", None),
+    ]  # fmt: skip
+    assert [row.latency_ms for row in kept] == [None, 12.5, None, None]

@@ -28,6 +28,21 @@ class Outcome(NamedTuple):
     output: str | None
     error: str | None
     evaluations: Mapping[str, Evaluation]
+    repetition: str = ""
+    latency_ms: float | None = None
+
+
+def counting(rows: Iterable[Outcome]) -> list[Outcome]:
+    """The rows, in order, without those that failed and were run again with more luck later."""
+    good: set[tuple[str, str]] = set()
+    kept: list[Outcome] = []
+    for row in reversed(list(rows)):
+        call = (row.example_id, row.repetition)
+        if row.error is None:
+            good.add(call)
+        if row.error is None or call not in good:
+            kept.append(row)
+    return kept[::-1]
 
 
 def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
@@ -66,7 +81,13 @@ def outcome(run: ExperimentRun) -> Outcome:
         output=run.output,
         error=run.error or None,
         evaluations={name: _evaluation(name, fields, example_id) for name, fields in found.items()},
+        repetition=str((run.model_extra or {}).get("repetition", "")),
+        latency_ms=_number((run.model_extra or {}).get("latency")),
     )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _place(column: str) -> tuple[str, str] | None:

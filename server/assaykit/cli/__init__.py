@@ -1,9 +1,10 @@
-"""The command line: `assaykit` serves over stdio; `engine`, `run`, `demo`, `doctor` are commands of their own."""
+"""The command line: `assaykit` serves over stdio; the others are commands of their own."""
 
 import os
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,8 +19,8 @@ FLIGHT_PORT, OTLP_PORT = 8815, 4317
 """What --env means when it is given none: the customary ports of the two."""
 
 
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show an error of ours as its sentence and exit with 1; anything else is a crash and shows itself."""
+def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
+    """Show an error of ours as its sentence and exit with `code`; anything else is a crash and shows itself."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -31,7 +32,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             for error in errors:
                 click.echo(f"assaykit: {error}", err=True)
-            raise SystemExit(1) from None
+            raise SystemExit(code) from None
 
     return run
 
@@ -170,6 +171,38 @@ def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> N
     settings = Settings.from_environment(os.environ, backend=backend)
     if not running.run(settings, {**arguments, "evaluators": list(evaluators) or None}):
         raise SystemExit(1)
+
+
+@main.command()
+@click.option("--baseline", required=True, metavar="EXPERIMENT", help="Name or id of what is out already.")
+@click.option("--candidate", required=True, metavar="EXPERIMENT", help="Name or id of what is to go out.")
+@click.option("--dataset", help="Name or id, where two have an experiment of that name.")
+@click.option("--rule", "rules", required=True, multiple=True, metavar="RULE", help="See above; repeatable.")
+@click.option("--direction", "directions", multiple=True, metavar="NAME=MAXIMIZE|MINIMIZE", help="Of an evaluator.")
+@click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="The label to count.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write the rulings as JUnit XML.")
+@click.option("--markdown", type=click.Path(dir_okay=False), help="Add them to this file as a table.")
+@click.option("--space", help="Name or id.")
+@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@partial(told, code=2)
+def gate(backend: str | None, **given: Any) -> None:
+    """Decide by rules whether a candidate may go out.
+
+    A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
+    evaluator. It is decided by the interval of the difference. Exits with 0 when all have passed, with 1 when one has
+    failed, with 3 when the examples are too few to say, and with 2 when nothing could be compared.
+    """
+    from assaykit.cli import gating
+    from assaykit.comparisons import Asked
+
+    asked = Asked(
+        [given["candidate"]], given["baseline"], given["dataset"],
+        directions=gating.pairs(given["directions"], "--direction"),
+        positive=gating.pairs(given["positives"], "--positive"),
+    )  # fmt: skip
+    files = gating.Files(*(None if given[name] is None else Path(given[name]) for name in ("junit", "markdown")))
+    settings = Settings.from_environment(os.environ, backend=backend)
+    raise SystemExit(gating.run(settings, asked, given["space"], given["rules"], files))
 
 
 @main.command()

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
-from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import Outcome, outcome, outcomes
+from assaykit.analysis.rows import outcome
 from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.comparisons import Asked, compared, directions_of, runs_of
 from assaykit.errors import AssayError, Conflict, Invalid, NotFound
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, ExperimentRows, experiment_rows
 from assaykit.files.folders import Folders
@@ -28,14 +28,13 @@ from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.outcomes import counts_of, flat, line, summary, taken, told
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire.datasets import DatasetExample, ExamplePage
-from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
+from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
     ExperimentPage,
     ExperimentRun,
     ExperimentRunInput,
-    ExperimentRunPage,
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
 )
@@ -134,27 +133,8 @@ async def compare_experiments(
     Raises: Invalid, NotFound, Ambiguous.
     """
     within = await here.space(space)
-    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
-    named = [await here.names.experiment(one, within, dataset_id) for one in experiments]
-    if baseline is not None:
-        first = await here.names.experiment(baseline, within, dataset_id)
-        named = [first, *(one for one in named if one.id != first.id)]
-    named = list({one.id: one for one in named}.values())
-    if len(named) < 2:  # noqa: PLR2004
-        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
-    await _require_one_dataset(here, named)
-    variants = [Variant(one.name, outcomes(await _runs(here, one))) for one in named]
-    known = await _directions(here, within, [row for variant in variants for row in variant.outcomes])
-    comparison = await anyio.to_thread.run_sync(
-        lambda: compare(
-            variants[0],
-            variants[1:],
-            directions={**known, **(directions or {})},
-            positive=positive or {},
-            evaluators=evaluators,
-        ),
-        abandon_on_cancel=True,
-    )
+    asked = Asked(experiments, baseline, dataset, evaluators, directions or {}, positive or {})
+    comparison = await compared(here, within, asked)
     facts = comparison.as_dict()
     return Reply(fenced([comparison_text(comparison)]), {**here.source(within), "comparison": facts})
 
@@ -220,10 +200,10 @@ async def get_experiment(
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     named = await here.names.experiment(experiment, within, dataset_id)
     start = _offset(cursor)
-    runs = await _runs(here, named)
+    runs = await runs_of(here, named)
     kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
     read = [outcome(run) for run in kept]
-    directions = await _directions(here, within, read) if failures_first else {}
+    directions = await directions_of(here, within, read) if failures_first else {}
     order = worst_first(read, directions) if failures_first else range(len(read))
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
@@ -347,33 +327,3 @@ async def _create(here: Session, dataset: Named, title: str, found: ExperimentRo
 
 def _inputs(rows_of_file: Sequence[dict[str, object]]) -> list[ExperimentRunInput]:
     return [ExperimentRunInput.model_validate(row) for row in rows_of_file]
-
-
-async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:
-    found = [await here.api.get(path("v2", "experiments", one.id), Experiment) for one in named]
-    if len({one.dataset_id for one in found}) > 1:
-        raise Invalid(
-            "The experiments belong to different datasets, so their examples cannot be paired.",
-            "Compare experiments of one dataset.",
-        )
-
-
-async def _runs(here: Session, experiment: Named) -> list[ExperimentRun]:
-    at = path("v2", "experiments", experiment.id, "runs")
-    return [run async for run in rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
-
-
-async def _directions(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:
-    """The directions of evaluators that are judges of this space: a judge says which way is better."""
-    seen = {name for row in read for name in row.evaluations}
-    found: dict[str, Direction] = {}
-    if not seen:
-        return found
-    async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id}):
-        if judge.name not in seen:
-            continue
-        whole = await here.api.get(path("v2", "evaluators", judge.id), EvaluatorWithVersion)
-        config = whole.version.config
-        if isinstance(config, TemplateConfig) and config.name in seen:
-            found[config.name] = config.direction
-    return found

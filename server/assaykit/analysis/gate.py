@@ -1,0 +1,105 @@
+"""Rules that a candidate has to meet beside a baseline, decided by the interval of the difference, not its middle.
+
+    correctness: not worse by more than 2 points    even the bad end of the interval lies within the margin
+    correctness: better                             even the bad end of the interval lies above none
+    tone: not shown worse                           the good end of the interval does not lie below none
+
+A margin in points is of a rate in percent; without the word it is in the unit of the score.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from assaykit.analysis.findings import Finding
+from assaykit.analysis.rows import short
+from assaykit.errors import Invalid
+
+Want = Literal["within", "better", "not shown worse"]
+Outcome = Literal["passed", "failed", "undecided"]
+
+_RULE = re.compile(
+    r"\s*(?P<evaluator>.+?)\s*:\s*"
+    r"(?:(?P<within>not worse by more than\s+(?P<margin>\d+(?:\.\d+)?)\s*(?P<points>points?|%)?)"
+    r"|(?P<better>better)|(?P<shown>not shown worse))\s*",
+    re.IGNORECASE,
+)
+_FORMS = "'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse'"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `margin` is in the unit of the figure, a rate from 0 to 1."""
+
+    text: str
+    evaluator: str
+    want: Want
+    margin: float = 0.0
+    in_points: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What came of a rule, and why in one sentence."""
+
+    rule: Rule
+    outcome: Outcome
+    why: str
+
+
+def read(text: str) -> Rule:
+    """A rule.
+
+    Raises:
+        Invalid: it is none.
+    """
+    found = _RULE.fullmatch(text)
+    if found is None:
+        raise Invalid(f"{short(text)!r} is no rule.", f"Write {_FORMS}.")
+    if found["within"] is None:
+        return Rule(text, found["evaluator"], "better" if found["better"] else "not shown worse")
+    points = found["points"] is not None
+    return Rule(text, found["evaluator"], "within", float(found["margin"]) / (100 if points else 1), points)
+
+
+def decide(rule: Rule, finding: Finding) -> Ruling:
+    """What the finding says of the rule.
+
+    Raises:
+        Invalid: it cannot be said, since nobody knows which way is better, or the margin is of another kind.
+    """
+    name = short(rule.evaluator)
+    if finding.direction == "NONE" or finding.difference is None:
+        raise Invalid(f"Which way {name!r} is better is not known.", "Pass --direction NAME=MAXIMIZE, or --positive.")
+    if rule.in_points and finding.kind == "numeric":
+        raise Invalid(f"{name!r} is a score and no rate, so it has no points.", "Give the margin without 'points'.")
+    if rule.want == "within" and not rule.in_points and finding.kind == "binary":
+        raise Invalid(f"{name!r} is a rate, so its margin is in points.", f"Write '{rule.text} points'.")
+    low, high = _gain(finding)
+    floor = -rule.margin if rule.want == "within" else 0.0
+    if rule.want == "not shown worse":
+        outcome: Outcome = "failed" if high < 0 else "passed"
+    elif low > floor or (rule.want == "within" and low == floor):
+        outcome = "passed"
+    else:
+        outcome = "failed" if high < floor or (rule.want == "better" and high <= floor) else "undecided"
+    return Ruling(rule, outcome, _why(outcome, finding))
+
+
+def _gain(finding: Finding) -> tuple[float, float]:
+    """The interval of the gain: of the difference, turned round where less is better."""
+    middle = finding.difference or 0.0
+    ends = (middle, middle) if finding.interval is None else (finding.interval.low, finding.interval.high)
+    return ends if finding.direction == "MAXIMIZE" else (-ends[1], -ends[0])
+
+
+def _why(outcome: Outcome, finding: Finding) -> str:
+    if outcome == "undecided":
+        return f"{finding.sentence} The {finding.n} pairs are too few to say: the interval reaches across the limit."
+    return finding.sentence
+
+
+def overall(rulings: list[Ruling]) -> Outcome:
+    """What came of all rules together: one that failed counts for more than one that could not be decided."""
+    outcomes = {one.outcome for one in rulings}
+    return "failed" if "failed" in outcomes else "undecided" if "undecided" in outcomes else "passed"

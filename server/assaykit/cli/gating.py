@@ -1,0 +1,74 @@
+"""`assaykit gate`: an exit code for whether a candidate may go out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio
+import click
+
+from assaykit.analysis.findings import Comparison
+from assaykit.analysis.gate import Outcome, Rule, Ruling, decide, overall, read
+from assaykit.backend import connect
+from assaykit.comparisons import Asked, compared
+from assaykit.errors import Invalid
+from assaykit.report.gate import junit, markdown
+from assaykit.session import session
+from assaykit.settings import Settings
+
+EXIT_CODES: dict[Outcome, int] = {"passed": 0, "failed": 1, "undecided": 3}
+"""2 is the shell's word for a command that was typed wrongly."""
+
+_COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow"}
+
+
+class Files(NamedTuple):
+    """Where the rulings are written, beside the terminal."""
+
+    junit: Path | None
+    markdown: Path | None
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, Any]:
+    """`NAME=VALUE` as a mapping.
+
+    Raises:
+        Invalid: one is not of this form.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name or not value:
+            raise Invalid(f"{text!r} is no NAME=VALUE.", f"Write {option} correctness=MAXIMIZE, say.")
+        found[name] = value
+    return found
+
+
+def run(settings: Settings, asked: Asked, space: str | None, rules: Sequence[str], files: Files) -> int:
+    """Print what came of each rule; the exit code of all of them.
+
+    Raises:
+        AssayError: a rule is none, or the experiments cannot be compared.
+    """
+    read_rules = [read(text) for text in rules]
+    names = tuple(dict.fromkeys(rule.evaluator for rule in read_rules))
+    found = anyio.run(_compared, settings, asked._replace(evaluators=names), space)
+    rulings = [_ruling(rule, found) for rule in read_rules]
+    for one in rulings:
+        click.echo(f"{click.style(one.outcome.upper(), fg=_COLOURS[one.outcome])} {one.rule.text}\n  {one.why}")
+    if files.junit is not None:
+        files.junit.write_text(junit(rulings, found.baseline, found.challengers[0]), encoding="utf-8")
+    if files.markdown is not None:
+        with files.markdown.open("a", encoding="utf-8") as file:
+            file.write(markdown(rulings, found.baseline, found.challengers[0]))
+    return EXIT_CODES[overall(rulings)]
+
+
+def _ruling(rule: Rule, found: Comparison) -> Ruling:
+    return decide(rule, next(one for one in found.findings if one.evaluator == rule.evaluator))
+
+
+async def _compared(settings: Settings, asked: Asked, space: str | None) -> Comparison:
+    async with connect(settings) as api:
+        here = session(api, settings)
+        return await compared(here, await here.space(space), asked)

@@ -1,0 +1,88 @@
+"""Rules and what they say of a finding."""
+
+import pytest
+
+from assaykit.analysis import gate
+from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.findings import Finding
+from assaykit.analysis.rows import Outcome
+from assaykit.errors import Invalid
+from assaykit.wire.evaluators import Direction
+from assaykit.wire.spans import Evaluation
+
+
+def variant(name: str, scores: list[float]) -> Variant:
+    return Variant(
+        name,
+        [
+            Outcome(f"e{place}", "x", None, {"correctness": Evaluation(name="correctness", score=score)})
+            for place, score in enumerate(scores)
+        ],
+    )
+
+
+def finding(before: list[float], after: list[float], direction: Direction = "MAXIMIZE") -> Finding:
+    found = compare(variant("a", before), [variant("b", after)], directions={"correctness": direction})
+    return found.findings[0]
+
+
+HALF = [1.0, 0.0] * 100
+WORSE = [0.0, 0.0] * 30 + [1.0, 0.0] * 70
+BETTER = [1.0, 1.0] * 30 + [1.0, 0.0] * 70
+MOVED = [0.0, 1.0] + [1.0, 0.0] * 99
+"""One example broke and another was fixed."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "after", "direction", "outcome"),
+    [
+        ("correctness: not worse by more than 2 points", MOVED, "MAXIMIZE", "passed"),
+        ("correctness: not worse by more than 0 points", MOVED, "MAXIMIZE", "undecided"),
+        ("correctness: not worse by more than 0 points", HALF, "MAXIMIZE", "passed"),
+        ("correctness: not worse by more than 2%", WORSE, "MAXIMIZE", "failed"),
+        ("correctness: NOT worse by more than 14.5 points", WORSE, "MAXIMIZE", "undecided"),
+        ("correctness: not worse by more than 30 points", WORSE, "MAXIMIZE", "passed"),
+        ("correctness: not worse by more than 2 points", WORSE, "MINIMIZE", "passed"),
+        ("correctness: not worse by more than 2 points", BETTER, "MINIMIZE", "failed"),
+        ("correctness: better", BETTER, "MAXIMIZE", "passed"),
+        ("correctness: better", WORSE, "MAXIMIZE", "failed"),
+        ("correctness: better", HALF, "MAXIMIZE", "failed"),
+        ("correctness: better", MOVED, "MAXIMIZE", "undecided"),
+        ("correctness: not shown worse", MOVED, "MAXIMIZE", "passed"),
+        ("correctness: not shown worse", WORSE, "MAXIMIZE", "failed"),
+    ],
+)
+def test_a_rule_is_decided_by_the_interval(rule: str, after: list[float], direction: Direction, outcome: str) -> None:
+    ruling = gate.decide(gate.read(rule), finding(HALF, after, direction))
+    assert ruling.outcome == outcome
+    assert ("too few" in ruling.why) == (outcome == "undecided")
+
+
+def test_a_margin_has_the_unit_of_its_figure() -> None:
+    scores = finding([3.0, 4.0, 5.0] * 20, [3.5, 4.5, 5.0] * 20)
+    assert gate.decide(gate.read("correctness: not worse by more than 0.2"), scores).outcome == "passed"
+    with pytest.raises(Invalid, match="has no points"):
+        gate.decide(gate.read("correctness: not worse by more than 2 points"), scores)
+    with pytest.raises(Invalid, match="its margin is in points"):
+        gate.decide(gate.read("correctness: not worse by more than 0.2"), finding(HALF, MOVED))
+    with pytest.raises(Invalid, match="Which way"):
+        gate.decide(gate.read("correctness: better"), finding(HALF, BETTER, "NONE"))
+
+
+@pytest.mark.parametrize("text", ["", "correctness", "correctness: good", ": better", "x: not worse by more than two"])
+def test_what_is_no_rule_is_told_the_forms(text: str) -> None:
+    with pytest.raises(Invalid, match="is no rule") as refused:
+        gate.read(text)
+    assert "NAME: better" in refused.value.next
+
+
+def test_a_name_may_hold_a_colon() -> None:
+    assert gate.read("tone: formal: better").evaluator == "tone: formal"
+
+
+def test_one_failure_counts_for_more_than_one_doubt() -> None:
+    rule = gate.read("x: better")
+    passed, failed, undecided = (gate.Ruling(rule, one, "") for one in ("passed", "failed", "undecided"))
+    assert gate.overall([passed, passed]) == "passed"
+    assert gate.overall([passed, undecided]) == "undecided"
+    assert gate.overall([undecided, failed, passed]) == "failed"

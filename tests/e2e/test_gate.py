@@ -1,0 +1,64 @@
+"""`assaykit gate` as a CI job runs it."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from tests.caller import serving
+from tests.e2e.processes import environment
+
+from assaykit.settings import Settings
+
+ROWS = 60
+
+
+def write(file: Path, good: int) -> None:
+    with file.open("w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["key", "output", "eval.<correct>.score"])
+        rows.writerows([f"q{number}", "x", int(number < good)] for number in range(ROWS))
+
+
+def gate(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "assaykit", "gate", "--baseline", "old", *words],
+        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
+    )  # fmt: skip
+
+
+async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
+    settings: Settings, files: Path, tmp_path: Path
+) -> None:
+    for name, good in {"old": 40, "same": 40, "broken": 20}.items():
+        write(files / f"{name}.csv", good)
+    async with serving(settings) as ax:
+        await ax.ask("create_dataset", name="q", rows=[{"key": f"q{number}"} for number in range(ROWS)])
+        for name in ("old", "same", "broken"):
+            await ax.ask("upload_experiment", file=f"{name}.csv", dataset="q", key="key")
+    within = "<correct>: not worse by more than 2 points"
+    passed = gate(settings, tmp_path, "--candidate", "same", "--rule", within)
+    assert (passed.returncode, passed.stdout.split("\n")[0]) == (0, f"PASSED {within}"), passed.stderr
+    written = ["--junit", "gate.xml", "--markdown", "gate.md"]
+    failed = gate(
+        settings, tmp_path, "--candidate", "broken", "--rule", within, "--rule", "<correct>: better", *written
+    )
+    assert failed.returncode == 1, failed.stderr
+    suite = ET.parse(tmp_path / "gate.xml").getroot()  # noqa: S314  (what was written just now)
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+    assert [case.get("name") for case in suite] == [within, "<correct>: better"]
+    assert "worse" in (suite[0][0].get("message") or "")
+    table = (tmp_path / "gate.md").read_text(encoding="utf-8")
+    assert table.count("\n| ❌ failed | ") == 2
+    assert "<correct>" not in table
+    for words, said in (
+        (["--candidate", "gone", "--rule", within], "No experiment is named"),
+        (["--candidate", "same", "--rule", "nonsense"], "is no rule"),
+        (["--candidate", "same", "--rule", "other: better"], "no experiment has an evaluator"),
+        (["--candidate", "same", "--rule", within, "--direction", "x"], "is no NAME=VALUE"),
+    ):
+        refused = gate(settings, tmp_path, *words)
+        assert refused.returncode == 2
+        assert said.lower() in refused.stderr.lower(), refused.stderr
+        assert "Traceback" not in refused.stderr
