@@ -267,3 +267,17 @@ async def test_an_experiment_of_the_same_name_is_told_apart_by_its_dataset(
     assert refusal["message"].startswith("2 experiments are named 'v': ")
     answer = await ax.ask("compare_experiments", experiments=["v", "w"], dataset="questions")
     assert answer["comparison"]["findings"][0]["n"] == 2
+
+
+async def test_a_comparison_is_written_as_a_page_that_is_there_once(ax: Caller, files: Path) -> None:
+    await ax.ask("create_dataset", name="many", rows=[{"key": f"q{number}"} for number in range(1, 9)])
+    await upload(ax, files, "first", [0] * 8)
+    await upload(ax, files, "second", [1] * 8)
+    both = {"experiments": ["first", "second"], "dataset": "many"}
+    assert "end in a format" in (await ax.refused("compare_experiments", **both, save_to="page.csv"))["message"]
+    data = await ax.ask("compare_experiments", **both, save_to="page.html")
+    page = (files / "page.html").read_text(encoding="utf-8")
+    assert data["saved"] == str(files / "page.html")
+    assert page.startswith("<!doctype html>")
+    assert "8 fixed" in page
+    assert "already" in (await ax.refused("compare_experiments", **both, save_to="page.html"))["message"]

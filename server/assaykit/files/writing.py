@@ -36,19 +36,19 @@ class Place(NamedTuple):
         return self.folder.joinpath(*self.parts)
 
 
-def free_place(path: str, folders: Folders) -> Place:
+def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> Place:
     """Where `path` would be written: in the first folder that has its parent. Nothing is created yet.
+
+    Without other suffixes those of rows may be written.
 
     Raises:
         Invalid: the suffix is not known, there is such a file already, or the path is not allowed.
         NotFound: no folder has the parent.
         Unsupported: Parquet without pyarrow.
     """
-    suffix = PurePath(path).suffix.lower()
-    if suffix not in _WRITERS:
-        raise Invalid(
-            f"{quote(path)!r} does not end in a format that can be written.", f"Use one of {', '.join(_WRITERS)}."
-        )
+    suffix, known = PurePath(path).suffix.lower(), suffixes or list(_WRITERS)
+    if suffix not in known:
+        raise Invalid(f"{quote(path)!r} does not end in a format that can be written.", f"Use {_either(known)}.")
     if suffix == ".parquet":
         pyarrow(path)
     for folder, parts in places_of(path, folders):
@@ -71,9 +71,25 @@ def write_rows(place: Place, rows: Sequence[Row]) -> None:
         NotFound: its folder is gone.
     """
     write = _WRITERS[place.path.suffix.lower()]
+    _write(place, lambda file: write(file, rows))
+
+
+def write_text(place: Place, text: str) -> None:
+    """The text as a new file at `place`: all of it, or none.
+
+    Raises: as `write_rows`.
+    """
+    _write(place, lambda file: file.write(text.encode("utf-8", "replace")))
+
+
+def _either(known: Sequence[str]) -> str:
+    return known[0] if len(known) == 1 else f"one of {', '.join(known)}"
+
+
+def _write(place: Place, write: Callable[[BinaryIO], object]) -> None:
     try:
         with creating_below(place.folder, place.parts) as file:
-            write(file, rows)
+            write(file)
     except FileNotFoundError as error:
         raise NotFound(f"The folder of {quote(str(place.path))!r} is gone.", "Create it, then try again.") from error
 

@@ -18,13 +18,15 @@ from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, Experime
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import Row
+from assaykit.files.writing import write_text
 from assaykit.names import Named
 from assaykit.plans import example_columns
+from assaykit.report.html import comparison_html
 from assaykit.report.text import comparison_text
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import File, Here, Limit, ListLimit, SaveTo, Space
-from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.listing import more, next_of, page_place, plain, save
 from assaykit.tools.outcomes import counts_of, flat, line, summary, taken, told
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire.datasets import DatasetExample, ExamplePage
@@ -123,6 +125,7 @@ async def compare_experiments(
     evaluators: list[str] | None = None,
     directions: dict[str, Direction] | None = None,
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
+    save_to: Annotated[str | None, Field(description="report.html")] = None,
     space: Space = None,
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
@@ -134,9 +137,16 @@ async def compare_experiments(
     """
     within = await here.space(space)
     asked = Asked(experiments, baseline, dataset, evaluators, directions or {}, positive or {})
+    # Looked at first: a refusal should come before the work.
+    place = None if save_to is None else await page_place(here, save_to)
     comparison = await compared(here, within, asked)
-    facts = comparison.as_dict()
-    return Reply(fenced([comparison_text(comparison)]), {**here.source(within), "comparison": facts})
+    data = {**here.source(within), "comparison": comparison.as_dict()}
+    text = fenced([comparison_text(comparison)])
+    if place is not None:
+        await anyio.to_thread.run_sync(write_text, place, comparison_html(comparison))
+        text += f"\nWrote the report to {place.path}, for a browser."
+        data["saved"] = str(place.path)
+    return Reply(text, data)
 
 
 @tool("read")

@@ -8,7 +8,7 @@ import anyio.to_thread
 
 from assaykit.errors import Invalid, Unsupported
 from assaykit.files.folders import Folders
-from assaykit.files.writing import columns_of, free_place, write_rows
+from assaykit.files.writing import Place, columns_of, free_place, write_rows
 from assaykit.session import Session
 from assaykit.tools.replies import Reply, one_line
 from assaykit.wire.bodies import Page
@@ -70,6 +70,18 @@ async def save(
     if cut:
         text += f" There are more: a file ends after {MOST_ROWS} rows. Narrow the list to get the rest."
     return Reply(text, {**facts, "saved": saved})
+
+
+async def page_place(here: Session, save_to: str) -> Place:
+    """Where a page for people is written.
+
+    Raises:
+        Invalid: it is no .html, there is such a file already, or the path is not allowed.
+        Unsupported: the server is read-only.
+    """
+    if here.settings.read_only:
+        raise Unsupported("This server is read-only, so no file is written.", "Leave save_to out.")
+    return await anyio.to_thread.run_sync(free_place, save_to, Folders(here.settings.folders), (".html",))
 
 
 async def _taken(

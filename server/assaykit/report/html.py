@@ -1,0 +1,153 @@
+"""A comparison as one HTML page for people. It asks nobody for anything: styles and charts stand in it."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from assaykit.analysis.findings import Change, Comparison, Finding, Verdict
+from assaykit.analysis.sentences import detectable, p_value, percent, signed
+from assaykit.report.charts import intervals
+
+EXAMPLES_SHOWN = 50
+"""Changed examples of one finding, each way."""
+
+OUTPUT_LIMIT = 4_000
+"""Characters of an output."""
+
+_MARKS: dict[Verdict, str] = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "different": "◆ different",
+    "no difference shown": "● no difference shown",
+    "not tested": "○ not tested",
+}
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2128; --soft: #57606a; --page: #fff; --line: #d0d7de; --panel: #f6f8fa;
+        --better: #1a7f37; --worse: #cf222e; --other: #0969da; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --soft: #9198a1; --page: #0d1117; --line: #3d444d; --panel: #151b23;
+          --better: #3fb950; --worse: #f85149; --other: #4493f8; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
+       max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p.note { color: var(--soft); }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; vertical-align: top;
+        border-bottom: 1px solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.better { color: var(--better); } .worse { color: var(--worse); } .different { color: var(--other); }
+svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font: 13px/1.45 ui-monospace, monospace; }
+details { border: 1px solid var(--line); border-radius: 6px; padding: .5rem .8rem; margin: .6rem 0;
+          background: var(--panel); }
+summary { cursor: pointer; font-weight: 600; }
+"""
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The page: what was found in words, a chart, the figures, and the examples that changed, side by side.
+
+    Names, ids and outputs are foreign text and are escaped wherever they stand.
+    """
+    title = f"{', '.join(comparison.challengers)} against {comparison.baseline}"
+    findings = comparison.findings
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        *(_sentence(one) for one in findings),
+        *(
+            f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
+            for one in comparison.skipped
+        ),
+        *_charts(findings),
+        _table([one for one in findings if one.kind != "categorical"]),
+        *(part for one in findings for part in _details(one)),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _sentence(finding: Finding) -> str:
+    notes = "".join(f'<p class="note">{escape(caution)}</p>' for caution in finding.cautions)
+    return f"<p>{_mark(finding)} {escape(finding.sentence)}</p>{notes}"
+
+
+def _mark(finding: Finding) -> str:
+    return f'<strong class="{finding.verdict.split()[0]}">{_MARKS[finding.verdict]}</strong>'
+
+
+def _charts(findings: Sequence[Finding]) -> Iterator[str]:
+    """One chart for the rates and one for the scores, whose units differ."""
+    for kind, unit in (("binary", "points"), ("numeric", "score")):
+        some = [one for one in findings if one.kind == kind and one.difference is not None]
+        if some:
+            yield f"<h2>Difference in {unit}, with its 95 % interval</h2>{intervals(some)}"
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    heads = ("Evaluator", "Challenger", "Verdict", "Value", "Baseline", "Difference", "p, Holm", "Pairs", "Detectable")
+    rows = "\n".join(_row(one) for one in findings)
+    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+    return f"<h2>Figures</h2><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
+
+
+def _row(finding: Finding) -> str:
+    interval = finding.interval
+    spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
+    numbers = (
+        _value(finding, finding.challenger_value),
+        _value(finding, finding.baseline_value),
+        signed(finding, finding.difference or 0.0) + spread,
+        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        str(finding.n),
+        detectable(finding),
+    )
+    cells = "".join(f'<td class="number">{escape(one)}</td>' for one in numbers)
+    names = f"<td>{escape(finding.evaluator)}</td><td>{escape(finding.challenger)}</td>"
+    return f"<tr>{names}<td>{_mark(finding)}</td>{cells}</tr>"
+
+
+def _value(finding: Finding, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
+
+
+def _details(finding: Finding) -> Iterator[str]:
+    """The examples that changed, each way."""
+    if finding.fixed is None or finding.broken is None:
+        ways = {"higher": finding.rose, "lower": finding.fell}
+    else:
+        ways = {"broken": finding.broken, "fixed": finding.fixed}
+    if not any(ways.values()):
+        return
+    yield f"<h2>{escape(finding.evaluator)}: what changed in {escape(finding.challenger)}</h2>"
+    for way, changes in ways.items():
+        shown = changes[:EXAMPLES_SHOWN]
+        left = f", {len(shown)} of them shown" if len(shown) < len(changes) else ""
+        rows = "\n".join(_example(one) for one in shown)
+        heads = "".join(
+            f'<th scope="col">{escape(one)}</th>' for one in ("Example", finding.baseline, finding.challenger)
+        )
+        yield (
+            f"<details{' open' if way in {'broken', 'lower'} else ''}><summary>{len(changes)} {way}{left}</summary>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
+        )
+
+
+def _example(change: Change) -> str:
+    sides = (
+        (change.baseline_value, change.baseline_output),
+        (change.challenger_value, change.challenger_output),
+    )
+    cells = "".join(f"<td>{value:.3g}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
+    return f"<tr><td><pre>{escape(change.example_id)}</pre></td>{cells}</tr>"
+
+
+def _cut(output: str | None) -> str:
+    if not output:
+        return "(no output)"
+    return output if len(output) <= OUTPUT_LIMIT else f"{output[:OUTPUT_LIMIT]} … ({len(output)} characters)"
