@@ -250,3 +250,43 @@ async def test_each_call_leaves_a_span_in_the_project_of_the_experiment(
     spans = (await ax.ask("search_spans", project=project, limit=50))["spans"]
     assert sorted(one["name"] for one in spans) == ["Evaluation: short"] * 3 + ["Task: answer"] * 3
     assert {one["output"] for one in spans if one["name"] == "Task: answer"} == {one["question"] for one in QUESTIONS}
+
+
+@pytest.mark.usefixtures("questions")
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_spans_of_the_users_own_join_those_of_the_run(
+    ax: Caller, write: Write, bare_python: Path, kind: str
+) -> None:
+    write(
+        "task.py",
+        f"""
+        from opentelemetry import trace
+
+        # As an instrumentor does it, while the file is imported.
+        tracer = trace.get_tracer(__name__)
+
+        {kind} answer(input):
+            with tracer.start_as_current_span("look_up") as span:
+                span.set_attribute("dataset.question", input)
+                return input
+        """,
+    )
+    without = await ax.refused(
+        "run_experiment",
+        task="task.py:answer",
+        dataset="questions",
+        python=str(bare_python),
+        set_global_tracer_provider=True,
+    )
+    assert "needs opentelemetry-sdk in that interpreter" in without["message"]
+    await run(ax, Path(sys.executable), "task.py:answer", set_global_tracer_provider=True)
+    projects = [one["name"] for one in (await ax.ask("list_projects"))["projects"]]
+    (project,) = [one for one in projects if one.startswith("experiment_traces")]
+    spans = (await ax.ask("search_spans", project=project, limit=50))["spans"]
+    calls = {one["trace_id"]: one for one in spans if one["name"] == "Task: answer"}
+    looked_up = [one for one in spans if one["name"] == "look_up"]
+    assert len(calls) == len(looked_up) == 3
+    for one in looked_up:
+        trace = await ax.ask("get_trace", trace=one["trace_id"], project=project)
+        assert "look_up" in json.dumps(trace)
+        assert one["trace_id"] in calls
