@@ -56,12 +56,15 @@ class Rows:
         self.task = self._function(asked["task"]["name"], found, judges=False)
         self.evaluators: list[Function] = []
         for one in asked["evaluators"]:
-            name, judge = loading.evaluator(loading.member(one["file"], one["name"]), one["name"])
-            self.evaluators.append(self._function(name, judge, judges=True))
+            found = loading.member(one["file"], one["name"])
+            name, judge = loading.evaluator(found, one["name"])
+            if any(name == other.name for other in self.evaluators):
+                raise binding.Unbindable(f"two evaluators are named {name!r}; rename one, as each has its own column")
+            self.evaluators.append(self._function(name, judge, judges=True, takes_all=judge is not found))
 
-    def _function(self, name: str, found: Any, *, judges: bool) -> Function:
+    def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> Function:
         try:
-            return Function(name, found, binding.bound(found, self._style, judges=judges))
+            return Function(name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all))
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
 
@@ -78,7 +81,7 @@ class Rows:
         example = Example(columns)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
         with self._tracer.span("Task: " + self.task.name, "CHAIN") as span:
-            given = binding.giver(example, self._style, self._metadata, judges=False)
+            given = binding.Given(example, self._style, self._metadata)
             span.attributes = {"input.value": _text(example.input), "metadata": about}
             try:
                 output = _bounded(plain(await self._called(self.task, given)))
@@ -92,7 +95,7 @@ class Rows:
         self._keep(told, span)
         if "error" in told:
             return
-        given = binding.giver(example, self._style, self._metadata, told["output"], judges=True)
+        given = given.judged(told["output"], told["spans"][0]["trace_id"] if told["spans"] else None)
         for one in self.evaluators:
             await self._judge(one, given, about, told)
 
@@ -100,7 +103,7 @@ class Rows:
         with self._tracer.span("Evaluation: " + one.name, "EVALUATOR") as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
             try:
-                verdict = plain(verdicts.verdict(await self._called(one, given)), "the verdict")
+                verdict = plain(verdicts.verdict(await self._called(one, given), self._style), "the verdict")
                 span.attributes["output.value"] = _text(verdict)
             except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
                 span.error = _why(error)
