@@ -88,6 +88,7 @@ class Joined:
         trace.set_tracer_provider(provider)
         self._tracer = trace.get_tracer("assaykit")
         self._nowhere = Context
+        self._use_span = trace.use_span
         self._status = trace.Status
         self._codes = trace.StatusCode
 
@@ -95,16 +96,21 @@ class Joined:
     def span(self, name: str, kind: str) -> Iterator[Open]:
         """A span for as long as the block lasts, under which the spans of the block come."""
         opened = Open()
-        with self._tracer.start_as_current_span(name, context=self._nowhere()) as span:
-            trace_id = span.get_span_context().trace_id
-            self._open.add(trace_id)
-            try:
+        span = self._tracer.start_span(name, context=self._nowhere())
+        trace_id = span.get_span_context().trace_id
+        self._open.add(trace_id)
+        try:
+            with self._use_span(span, record_exception=False, set_status_on_exception=False):
                 yield opened
-            finally:
-                span.set_attributes({KIND: kind, **opened.attributes})
-                failed = opened.error is not None
-                span.set_status(self._status(self._codes.ERROR if failed else self._codes.OK, opened.error))
-        self._open.discard(trace_id)
+        finally:
+            span.set_attributes({KIND: kind, **opened.attributes})
+            failed = opened.error is not None
+            span.set_status(self._status(self._codes.ERROR if failed else self._codes.OK, opened.error))
+            span.end()
+            self._open.discard(trace_id)
+            self._gather(opened, trace_id)
+
+    def _gather(self, opened: Open, trace_id: int) -> None:
         opened.spans = self._ended.pop(trace_id, [])
         # Spans of a thread of the user's that knows nothing of this one are traces of their own.
         for other in [each for each in list(self._ended) if each not in self._open]:
