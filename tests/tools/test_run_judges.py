@@ -114,9 +114,9 @@ async def test_a_call_that_is_cancelled_is_gone_on_with(
     reported: list[str | None] = []
     async with anyio.create_task_group() as group:
 
-        async def noted(done: float, total: float | None, words: str | None) -> None:
-            reported.append(words)
-            if done == 2:
+        async def noted(progress: float, total: float | None, message: str | None) -> None:
+            reported.append(message)
+            if progress == 2:
                 group.cancel_scope.cancel()
 
         group.start_soon(
@@ -127,7 +127,7 @@ async def test_a_call_that_is_cancelled_is_gone_on_with(
     (files / "go").touch()
     # The cancelled call lets go of its journal a moment after the client has let go of it.
     with anyio.fail_after(30):
-        while (result := await ax.call("run_experiment", **arguments)).is_error:
+        while (result := await ax.call("run_experiment", **arguments)).is_error:  # noqa: ASYNC110  (nobody tells)
             await anyio.sleep(0.05)
     assert result.structured_content is not None
     assert (result.structured_content["resumed"], result.structured_content["rows"]) == (2, 3)
