@@ -36,6 +36,9 @@ OLDER_ARIZE = (
 )
 """The SDK as it was when the pages were written, and what they import besides."""
 
+BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-evals==3.9.4", "pandas<3")
+"""What `run_experiment` is to replace, and whose evaluators it takes."""
+
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 
 OLDER_MCP = ("langchain-mcp-adapters>=0.3,<0.4",)
@@ -97,5 +100,5 @@ def _install(command: list[str]) -> None:
 if __name__ == "__main__":
     # Two at a time; a test that needs one which is not there yet waits for it.
     with ThreadPoolExecutor(2) as builders:
-        for needed in (ARIZE, JUDGES, OPENAPI, OLDER_ARIZE, OLDER_MCP):
+        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP):
             builders.submit(python_with, *needed)

@@ -87,6 +87,10 @@ class ScriptedModel:
         """The base URL, for either provider; it ends with `/v1`."""
         return f"{self._served.address}/v1"
 
+    def answers(self, answer: Answer) -> None:
+        """From here on it answers otherwise."""
+        self._answer = answer
+
     @property
     def count(self) -> int:
         """How many requests have come in."""

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import anyio
+
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
@@ -68,6 +70,8 @@ class Plan(NamedTuple):
     exit_on_error: bool = False
     joins_spans: bool = False
     metadata: Mapping[str, str] = {}
+    judges: Sequence[str] = ()
+    """Ids of judges of the backend, which are asked once the runs are there."""
 
     def asked(self, dataset_id: str) -> dict[str, Any]:
         """What decides on the results, as a journal has it: a file that was changed is another one."""
@@ -78,6 +82,7 @@ class Plan(NamedTuple):
             "binding": self.binding,
             "repetitions": self.repetitions,
             "metadata": dict(self.metadata),
+            "judges": list(self.judges),
         }
 
 
@@ -88,6 +93,14 @@ class Ran(NamedTuple):
     ready: Mapping[str, Any]
     resumed: int
     stopped_by: Result | None
+
+
+def functions(texts: Sequence[str], folders: Folders) -> list[Function]:
+    """Those of the texts that name functions of files, and no judges.
+
+    Raises: as `function`.
+    """
+    return [function(one, folders) for one in texts if is_function(one)]
 
 
 def function(text: str, folders: Folders) -> Function:
@@ -105,7 +118,7 @@ def function(text: str, folders: Folders) -> Function:
 
 def is_function(text: str) -> bool:
     """Whether a file is meant, and no judge."""
-    return ".py:" in text
+    return ".py:" in text or text.endswith(".py")
 
 
 def python_for(task: Function, wanted: str | None, folders: Folders) -> Path:
@@ -130,8 +143,15 @@ def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[Row]:
     return [Row(Call(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
 
 
-async def execute(plan: Plan, calls: Sequence[Row], journal: Journal | None, settings: Settings, report: Report) -> Ran:
-    """Make the calls that the journal has no result of.
+async def execute(
+    plan: Plan,
+    calls: Sequence[Row],
+    journal: Journal | None,
+    settings: Settings,
+    report: Report,
+    taken: Sequence[str] = (),
+) -> Ran:
+    """Make the calls that the journal has no result of. No evaluator may have a name that is `taken`.
 
     Raises:
         Invalid: the user's file cannot be used; the reason is its own.
@@ -148,7 +168,8 @@ async def execute(plan: Plan, calls: Sequence[Row], journal: Journal | None, set
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
             crew.stop()
-        await report(len(done), len(calls), f"{len(done)} of {len(calls)} rows done")
+        took = anyio.current_time() - (crew.ready_at or 0)
+        await report(len(done), len(calls), pace(len(done), len(calls), resumed, took))
 
     asked = {
         "task": plan.task.sent,
@@ -157,6 +178,7 @@ async def execute(plan: Plan, calls: Sequence[Row], journal: Journal | None, set
         "metadata": dict(plan.metadata),
         "joins_spans": plan.joins_spans,
         "timeout_s": plan.timeout_s,
+        "taken": list(taken),
     }
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
     crew = Crew(start, keep, plan.concurrency, plan.timeout_s)
@@ -164,6 +186,13 @@ async def execute(plan: Plan, calls: Sequence[Row], journal: Journal | None, set
         await crew.run(left)
     found = [done[row.call] for row in calls if row.call in done]
     return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None)
+
+
+def pace(done: int, total: int, resumed: int, took_s: float) -> str:
+    """How many rows are done, how fast that goes, and how long the others take at that rate."""
+    rate = (done - resumed) / max(took_s, 0.001)
+    left = f", about {(total - done) / rate:.0f} s left" if rate and done < total else ""
+    return f"{done} of {total} rows done, {rate:.3g} a second{left}"
 
 
 def resume(journal: Journal, plan: Plan, dataset: Named, name: str, *, restart: bool) -> None:
@@ -206,6 +235,16 @@ async def write(api: Api, dataset: Named, name: str, results: Sequence[Result], 
     return made
 
 
+async def extend(
+    api: Api, experiment: Experiment, results: Sequence[Result], plan: Plan, written: set[str | None]
+) -> None:
+    """Further runs of an experiment with their spans; those in a trace that is `written` are there already."""
+    new = [one for one in results if not (one.spans and one.spans[0]["trace_id"] in written)]
+    for some in batches([columns(one, plan.metadata, plan.repetitions) for one in new]):
+        await add(api, experiment, [ExperimentRunInput.model_validate(row) for row in some])
+    await send_spans(api, experiment, results)
+
+
 async def add(api: Api, experiment: Experiment, inputs: list[ExperimentRunInput]) -> None:
     """More runs of an experiment."""
     body = InsertExperimentRunsRequest(experiment_runs=inputs)
@@ -234,12 +273,16 @@ async def _found(api: Api, dataset: Named, name: str, results: Sequence[Result])
     there = await named(api, dataset, name)
     if there is None:
         return None, set()
-    traces = {one.spans[0]["trace_id"] if one.spans else None: one.call for one in results}
     runs = await runs_of(api, there.id)
-    ours = {(run.model_extra or {}).get("result.trace.id") for run in runs}
-    if not ours <= traces.keys():
+    ours = {one.spans[0]["trace_id"] for one in results if one.spans}
+    if not traces_of(runs) <= ours:
         raise taken(dataset, name)
     return there, {Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1))) for run in runs}
+
+
+def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
+    """The traces of some runs, by which one that was written is known again."""
+    return {(run.model_extra or {}).get("result.trace.id") for run in found}
 
 
 def taken(dataset: Named, name: str) -> Conflict:

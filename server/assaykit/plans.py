@@ -4,7 +4,7 @@ A plan counts the rows that each evaluator would score, and resolves every varia
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assaykit.api.client import Api, path
@@ -267,10 +267,18 @@ async def plan_experiments(
                 len(taken),
                 labelled,
                 len(taken) - (0 if override else labelled),
-                try_mappings(one, taken[:SAMPLE]),
+                try_mappings(reads_run(one), taken[:SAMPLE]),
             )
         )
     return Plan(shares, len(every), capped=False, unit="experiment run")
+
+
+def reads_run(wanted: Wanted) -> Wanted:
+    """An evaluator of experiments: `output` is what the run came to, whatever is recorded in the example."""
+    mapped = dict(wanted.column_mappings or {})
+    if "output" in variables(wanted.config):
+        mapped.setdefault("output", "output")
+    return replace(wanted, column_mappings=mapped)
 
 
 async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:

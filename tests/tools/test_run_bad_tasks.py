@@ -1,13 +1,16 @@
 """Files and functions that cannot be run, or not to the end: one row or one call fails, and says why."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, serving
 from tests.tools.test_run_experiment import Write, bare_python, questions, run, write
+
+from assaykit.settings import Settings
 
 __all__ = ["bare_python", "questions", "write"]
 
@@ -163,7 +166,24 @@ async def test_only_a_python_is_an_interpreter(ax: Caller, files: Path, write: W
         assert "is no Python interpreter" in await refusal(ax, Path(wanted), "task.py:answer")
 
 
-async def test_the_environment_is_the_users_without_our_secrets(ax: Caller, write: Write, bare_python: Path) -> None:
-    write("task.py", "import os\ndef answer(input): return sorted(k for k in os.environ if 'ASSAYKIT' in k)\n")
-    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1)
-    assert data["outputs"][0]["output"] == []
+async def test_the_environment_is_the_users_without_our_secrets(
+    settings: Settings, files: Path, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "import os\ndef answer(input): return dict(os.environ)\n")
+    users = {"OPENAI_API_KEY": "sk-1", "ARIZE_API_KEY": "ak-1", "PATH": "/bin"}
+    ours = {"ASSAYKIT_ENGINE_KEY": "secret", "ASSAYKIT_HOME": "/x", "ASSAYKIT_LOG": "info"}
+    async with serving(replace(settings, environment={**users, **ours})) as ax:
+        data = await run(ax, bare_python, "task.py:answer", dry_run=True)
+    seen = data["outputs"][0]["output"]
+    assert users.items() <= seen.items()
+    assert not [name for name, value in seen.items() if "ASSAYKIT" in name or "secret" in value]
+
+
+async def test_evaluators_of_one_name_are_refused_before_a_row_is_run(
+    ax: Caller, files: Path, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(input):\n    open('called', 'w')\n\ndef good(output): return 1\n")
+    write("other.py", "def good(output): return 0\n")
+    said = await refusal(ax, bare_python, "task.py:answer", evaluators=["task.py:good", "other.py:good"])
+    assert "two evaluators are named 'good'" in said
+    assert not (files / "called").exists()

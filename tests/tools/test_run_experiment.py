@@ -100,7 +100,7 @@ async def test_a_function_is_run_over_every_example_and_judged(
         ("example, metadata", "example['question']", {"example": "example", "metadata": "metadata"}),
         ("input, output, metadata, dataset_row", "input", None),
         ("input, *, scale=2", "input", {"input": "input"}),
-        ("input, **kwargs", "kwargs['dataset_row']['question']", None),
+        ("input, **kwargs", "input if not kwargs else kwargs", {"input": "input"}),
     ],
 )
 async def test_parameters_are_bound_by_their_names(
@@ -120,6 +120,9 @@ async def test_phoenix_binds_a_mapping_to_whatever_the_one_parameter_is_called(
     data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1, binding="phoenix")
     assert data["bound"] == {"dataset_row": "input"}
     assert data["outputs"][0]["output"] == "Where?"
+    write("task.py", "def answer(example):\n    return example.input\n")
+    data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=1, binding="phoenix")
+    assert (data["bound"], data["outputs"][0]["output"]) == ({"example": "example"}, "Where?")
 
 
 @pytest.mark.usefixtures("questions")

@@ -5,6 +5,7 @@ process that dies, or is killed because a row is late, costs the row that was in
 it was is not known: each is done again, alone, and the one that does it again is the one.
 """
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +17,7 @@ from anyio.abc import TaskGroup
 from assaykit.errors import Invalid, explained
 from assaykit.runner.processes import Ended, Worker
 from assaykit.runner.results import Call, Result
+from assaykit.runner.spans import cut_short
 
 GRACE_S = 1.0
 """What an async task may take beyond its deadline to end itself; then its process is killed."""
@@ -31,6 +33,14 @@ class Row(NamedTuple):
 
     call: Call
     columns: Mapping[str, Any]
+
+
+class Begun(NamedTuple):
+    """A row that a process has, when it is late, and when it began in nanoseconds since 1970."""
+
+    row: Row
+    due: float
+    start_ns: int
 
 
 class Crew:
@@ -50,6 +60,7 @@ class Crew:
         self._is_stopped = False
         self.ready: dict[str, Any] = {}
         """What the first process found in the user's file."""
+        self.ready_at: float | None = None
 
     def stop(self) -> None:
         """Begin no further row, and let go of those under way."""
@@ -78,7 +89,7 @@ class Crew:
 
     async def _first(self, group: TaskGroup) -> None:
         async with self._start() as worker:
-            self.ready = worker.ready
+            self.ready, self.ready_at = worker.ready, anyio.current_time()
             together = self._concurrency if self.ready["is_async"] else 1
             if together == 1:
                 for _ in range(min(self._concurrency, len(self._waiting)) - 1):
@@ -93,26 +104,25 @@ class Crew:
 
     async def _work(self, worker: Worker, together: int) -> None:
         """Give the process rows until there is none, or it is of no more use."""
-        under_way: dict[int, tuple[Row, float]] = {}
+        under_way: dict[int, Begun] = {}
         number = 0
         try:
             while self._waiting or under_way:
                 while self._waiting and len(under_way) < together:
                     number += 1
                     row = self._waiting.popleft()
-                    under_way[number] = row, anyio.current_time() + self._timeout_s
+                    under_way[number] = Begun(row, anyio.current_time() + self._timeout_s, time.time_ns())
                     await worker.send({"row": number, "example": dict(row.columns)})
-                told = await self._next(worker, min(due for _, due in under_way.values()), together)
+                told = await self._next(worker, min(one.due for one in under_way.values()), together)
                 if told is None:
-                    await self._blame([row for row, _ in under_way.values()], self._late())
+                    await self._blame(list(under_way.values()), self._late())
                     return
-                row, _ = under_way.pop(told["row"])
-                await self._done(_result(row.call, told))
+                await self._done(_result(under_way.pop(told["row"]).row.call, told))
                 self._idle_ends = 0
         except Ended as error:
             if not under_way:
                 self._ended_idle(str(error))
-            await self._blame([row for row, _ in under_way.values()], str(error))
+            await self._blame(list(under_way.values()), str(error))
 
     async def _next(self, worker: Worker, due: float, together: int) -> dict[str, Any] | None:
         """What comes next; None when a row is late."""
@@ -120,11 +130,14 @@ class Crew:
             return await worker.receive()
         return None
 
-    async def _blame(self, rows: list[Row], why: str) -> None:
-        if len(rows) == 1:
-            await self._done(Result(rows[0].call, error=why))
+    async def _blame(self, begun: list[Begun], why: str) -> None:
+        if len(begun) == 1:
+            row, _, start_ns = begun[0]
+            name = f"Task: {self.ready['task']}"
+            span = cut_short(name, start_ns, time.time_ns(), row.call.example_id, why)
+            await self._done(Result(row.call, error=why, spans=[span]))
         else:
-            self._suspects.extend(rows)
+            self._suspects.extend(one.row for one in begun)
 
     async def _done(self, result: Result) -> None:
         # Kept whatever happens meanwhile: what was answered is not asked again.

@@ -25,7 +25,7 @@ class Result(NamedTuple):
 
     @property
     def latency_ms(self) -> float | None:
-        """How long the task took, without its evaluators; None where it was cut short."""
+        """How long the task took, or until it was cut short, without its evaluators; None where it has no span."""
         if not self.spans or self.spans[0].get("end_ns") is None:
             return None
         # The task's own span is the last of its trace to end.

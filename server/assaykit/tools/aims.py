@@ -122,9 +122,12 @@ async def task_for(here: Session, within: Named, asked: Task | CreateTaskRequest
 
 def _equals(task: Task, asked: CreateTaskRequest) -> bool:
     same_rows = all(
-        getattr(task, name) == getattr(asked, name) for name in ("project_id", "query_filter", "query_filters")
+        getattr(task, name) == getattr(asked, name)
+        for name in ("project_id", "dataset_id", "query_filter", "query_filters")
     )
     if task.is_continuous or rate_of(task) != 1 or not same_rows:
+        return False
+    if set(task.experiment_ids or ()) != set(asked.experiment_ids or ()):
         return False
     return {_identity(one) for one in task.evaluators or []} == {_identity(one) for one in asked.evaluators or []}
 

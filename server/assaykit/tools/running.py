@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from mcp.server.mcpserver import Context
 from pydantic import Field
@@ -12,21 +12,23 @@ from assaykit.errors import Invalid
 from assaykit.experiment_runs import Binding, Plan, Ran, Report
 from assaykit.files.folders import Folders
 from assaykit.names import Named
+from assaykit.plans import Wanted
 from assaykit.runner.crew import Row
 from assaykit.runner.journal import Journal
-from assaykit.runner.results import Call, Result, columns, text
+from assaykit.runner.results import Call, Result, text
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import Here, Space
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
-from assaykit.wire.experiments import ExperimentRun, ExperimentRunInput
+from assaykit.tools.run_judges import NOTHING_SAID, Judged, columns_of, judged, judges_of, wanted_judges
+from assaykit.wire.experiments import Experiment, ExperimentRun
 
 ROWS_SHOWN = 5
 ERRORS_SHOWN = 3
 LONGEST_S = 3600
 
 TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
-Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct'")]
+Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct', or a judge")]
 Calls = Context[Session]
 
 
@@ -62,30 +64,41 @@ async def run_experiment(
     target = await here.names.dataset(dataset, within)
     folders = Folders(here.settings.folders)
     of_task = runs.function(task, folders)
-    judges = [runs.function(one, folders) for one in evaluators or ()]
-    title = name or of_task.name
-    plan = Plan(
-        of_task, judges, runs.python_for(of_task, python, folders), binding, concurrency, timeout, repetitions,
-        exit_on_error, set_global_tracer_provider, metadata or {},
-    )  # fmt: skip
     examples = await runs.examples_of(here.api, target)
     if not examples:
-        raise Invalid(f"Dataset {target.name!r} has no examples.", "add_examples puts some into it.")
+        raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
+    judges = await wanted_judges(here, judges_of(evaluators), examples, space)
+    plan = Plan(
+        of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
+        concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
+        [one.evaluator.id for one in judges],
+    )  # fmt: skip
     if dry_run:
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
-        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx))
-        return _told(here, within, plan, ran, {"dry_run": True}, "Dry run, nothing was recorded.")
-    return await _recorded(here, ctx, within, target, title, plan, runs.calls_of(examples, repetitions), restart)
+        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
+        told = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
+        return _told(here, within, plan, ran, {"dry_run": True}, told)
+    goal = Goal(within, target, name or of_task.name, judges)
+    return await _recorded(here, ctx, goal, plan, runs.calls_of(examples, repetitions), restart)
 
 
-async def _recorded(
-    here: Session, ctx: Calls, within: Named, target: Named, title: str, plan: Plan, calls: list[Row], restart: bool
-) -> Reply:
+class Goal(NamedTuple):
+    """Where a run is recorded, and who judges it there."""
+
+    within: Named
+    dataset: Named
+    name: str
+    judges: Sequence[Wanted]
+
+
+async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: list[Row], restart: bool) -> Reply:
+    within, target, title, judges = goal
+    report = _reporter(ctx, len(calls) * len(judges))
     with Journal(here.settings.home, target.id, title) as journal:
         if not journal.asked and await runs.named(here.api, target, title) is not None:
             raise runs.taken(target, title)
         runs.resume(journal, plan, target, title, restart=restart)
-        ran = await runs.execute(plan, calls, journal, here.settings, _reporter(ctx))
+        ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
             journal.forget()
             raise Invalid(
@@ -94,12 +107,24 @@ async def _recorded(
             )
         made = await runs.write(here.api, target, title, ran.results, plan)
         runs.remember(here.settings.home, made.id, plan)
+        here.names.forget()
+        said = await _asked(here, within, made, judges, report, len(calls))
         journal.forget()
-    here.names.forget()
     resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
     head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}"
-    return _told(here, within, plan, ran, facts, head)
+    return _told(here, within, plan, ran, facts, head, said)
+
+
+async def _asked(
+    here: Session, within: Named, made: Experiment, judges: Sequence[Wanted], report: Report, done: int
+) -> Judged:
+    """What the judges say of the runs that are there."""
+
+    async def progress(judged: int) -> None:
+        await report(done + judged, done, f"{judged} of {done * len(judges)} verdicts of judges")
+
+    return await judged(here, within, made, judges, progress) if judges else Judged([], [])
 
 
 @tool("add", default=False)
@@ -119,29 +144,34 @@ async def retry_experiment(
     Raises: Invalid, NotFound, Conflict.
     """
     within = await here.space(space)
-    target = await here.names.dataset(dataset, within)
-    named = await here.names.experiment(experiment, within, target.id)
-    plan = _again(here, named, task, evaluators, python)
-    calls = _failed(await runs.runs_of(here.api, named.id))
-    if not calls:
-        return Reply(f"No row of {named.name!r} has failed.", {**here.source(within), "retried": 0})
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    made = await runs.one(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
+    target = await here.names.dataset(made.dataset_id, within)
     examples = await runs.examples_of(here.api, target)
+    plan = _again(here, made, task, evaluators, python)
+    judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
+    plan = plan._replace(judges=[one.evaluator.id for one in judges])
+    found = await runs.runs_of(here.api, made.id)
+    calls = _failed(found)
+    if not calls:
+        return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})
+    plan = plan._replace(repetitions=max(plan.repetitions, *(call.repetition for call in calls)))
     rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
-    with Journal(here.settings.home, named.id, "retry") as journal:
-        runs.resume(journal, plan, target, named.name, restart=False)
-        ran = await runs.execute(plan, rows, journal, here.settings, _reporter(ctx))
-        made = await runs.one(here.api, named.id)
-        for start in range(0, len(ran.results), runs.ROWS_PER_PAGE):
-            some = ran.results[start : start + runs.ROWS_PER_PAGE]
-            told = [columns(one, plan.metadata, plan.repetitions) for one in some]
-            await runs.add(here.api, made, [ExperimentRunInput.model_validate(one) for one in told])
-        await runs.send_spans(here.api, made, ran.results)
+    report = _reporter(ctx, len(rows) * len(judges))
+    with Journal(here.settings.home, made.id, "retry") as journal:
+        # What an earlier retry came to counts for as long as nothing was changed since.
+        runs.resume(journal, plan, target, made.name, restart=journal.asked != plan.asked(target.id))
+        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
+        await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
+        said = await _asked(here, within, made, judges, report, len(rows))
         journal.forget()
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
-    return _told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.")
+    return _told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.", said)
 
 
-def _again(here: Session, named: Named, task: str | None, evaluators: Sequence[str] | None, python: str | None) -> Plan:
+def _again(
+    here: Session, named: Experiment, task: str | None, evaluators: Sequence[str] | None, python: str | None
+) -> Plan:
     """How the experiment was run, with what is said otherwise."""
     folders = Folders(here.settings.folders)
     plan = before = runs.recalled(here.settings.home, named.id)
@@ -153,7 +183,7 @@ def _again(here: Session, named: Named, task: str | None, evaluators: Sequence[s
             f"How {named.name!r} was run is not known here.", "Pass task='task.py:answer' and the evaluators."
         )
     if evaluators is not None:
-        plan = plan._replace(evaluators=[runs.function(one, folders) for one in evaluators])
+        plan = plan._replace(evaluators=runs.functions(evaluators, folders))
     if python is not None:
         plan = plan._replace(python=runs.python_for(plan.task, python, folders))
     return plan
@@ -168,14 +198,18 @@ def _failed(found: Sequence[ExperimentRun]) -> set[Call]:
     return {call for call, is_good in ended.items() if not is_good}
 
 
-def _reporter(ctx: Calls) -> Report:
+def _reporter(ctx: Calls, verdicts: int = 0) -> Report:
+    """Progress in rows, with the verdicts of judges that come after them."""
+
     async def report(done: int, total: int, words: str) -> None:
-        await ctx.report_progress(done, total, words)
+        await ctx.report_progress(done, total + verdicts, words)
 
     return report
 
 
-def _told(here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str) -> Reply:
+def _told(
+    here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str, said: Judged = NOTHING_SAID
+) -> Reply:
     """What came of a run, in text and as data."""
     errors = [one for one in ran.results if one.error is not None]
     scores = _summary(ran.results)
@@ -184,6 +218,7 @@ def _told(here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
     lines.append(f"Interpreter: {plan.python}")
+    lines += said.lines
     shown = [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in ran.results if one.error is None]
     failed = [f"{one.call.example_id} failed: {one_line(one.error or '', 600)}" for one in errors[:ERRORS_SHOWN]]
     following = "retry_experiment runs the failed rows again" if errors else "compare_experiments"
@@ -191,6 +226,7 @@ def _told(here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str
     data = {
         **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,
         "bound": ran.ready.get("bound"), "python": str(plan.python),
+        "judge_runs": said.data,
         "errors": [{"example_id": one.call.example_id, "error": one.error} for one in errors[:ERRORS_SHOWN]],
     }  # fmt: skip
     if "dry_run" in facts:

@@ -27,6 +27,8 @@ class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by at
         self.input = part(columns, INPUTS, rest)
         self.output = part(columns, OUTPUTS, rest)
         self.metadata = part(columns, METADATA, rest)
+        self.has_metadata = part(columns, METADATA) is not None
+        self.has_input = part(columns, INPUTS) is not None
         for name in ("input", "output", "metadata"):
             self.setdefault(name, getattr(self, name))
 
@@ -47,11 +49,6 @@ def part(columns: dict[str, Any], names: tuple[str, ...], otherwise: Any = None)
         if columns.get(name) is not None:
             return columns[name]
     return otherwise
-
-
-def has_input(columns: dict[str, Any]) -> bool:
-    """Whether the row says which of its columns is the input."""
-    return part(columns, INPUTS) is not None
 
 
 def as_mapping(value: Any, key: str) -> Any:

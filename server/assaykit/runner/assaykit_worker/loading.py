@@ -58,22 +58,20 @@ def member(path: str, name: str) -> Any:
 
 
 def evaluator(found: Any, name: str) -> tuple[str, Any]:
-    """An evaluator's name and the function to call: a function, or a class or object with `evaluate`."""
+    """An evaluator's name and the function to call: a function, or a class or object with `evaluate`.
+
+    The class that comes first in its ancestry with either method decides: what a base class does in the other one is
+    to call this one, or to refuse. Of two in one class the async one counts.
+    """
     if inspect.isclass(found):
         found = found()
-    own = getattr(found, "async_evaluate", None)
-    plain = getattr(found, "evaluate", None)
-    if own is None and plain is None:
+    if not (hasattr(found, "evaluate") or hasattr(found, "async_evaluate")):
         return str(getattr(found, "__name__", name)), found
-    # A base class has an `async_evaluate` that only calls `evaluate`, or refuses: the user's own one counts.
-    written = {key for kind in type(found).__mro__[:-1] if kind.__module__ in _own_modules(found) for key in vars(kind)}
-    chosen = own if own is not None and ("async_evaluate" in written or plain is None) else plain
+    methods = ("async_evaluate", "evaluate")
+    own = next((vars(kind) for kind in type(found).__mro__ if any(each in vars(kind) for each in methods)), {})
+    chosen = next((each for each in methods if each in own), "evaluate")
     called = getattr(found, "name", None) or getattr(found, "_name", None)
-    return str(called if isinstance(called, str) and called else type(found).__name__), chosen
-
-
-def _own_modules(found: Any) -> set[str]:
-    return {kind.__module__ for kind in type(found).__mro__ if not kind.__module__.startswith(("arize.", "phoenix."))}
+    return str(called if isinstance(called, str) and called else type(found).__name__), getattr(found, chosen)
 
 
 def shortened(error: BaseException) -> str:

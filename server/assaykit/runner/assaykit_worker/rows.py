@@ -7,7 +7,8 @@ import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from . import binding, loading, verdicts
@@ -56,12 +57,17 @@ class Rows:
         self.task = self._function(asked["task"]["name"], found, judges=False)
         self.evaluators: list[Function] = []
         for one in asked["evaluators"]:
-            name, judge = loading.evaluator(loading.member(one["file"], one["name"]), one["name"])
-            self.evaluators.append(self._function(name, judge, judges=True))
+            found = loading.member(one["file"], one["name"])
+            name, judge = loading.evaluator(found, one["name"])
+            if name in asked["taken"]:
+                raise binding.Unbindable(f"an evaluator and a judge are both named {name!r}; rename the evaluator")
+            if any(name == other.name for other in self.evaluators):
+                raise binding.Unbindable(f"two evaluators are named {name!r}; rename one, as each has its own column")
+            self.evaluators.append(self._function(name, judge, judges=True, takes_all=judge is not found))
 
-    def _function(self, name: str, found: Any, *, judges: bool) -> Function:
+    def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> Function:
         try:
-            return Function(name, found, binding.bound(found, self._style, judges=judges))
+            return Function(name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all))
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
 
@@ -77,8 +83,8 @@ class Rows:
         told.update(evaluations=[], spans=[])
         example = Example(columns)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
-        with self._tracer.span("Task: " + self.task.name, "CHAIN") as span:
-            given = binding.giver(example, self._style, self._metadata, judges=False)
+        given = binding.Given(example, self._style, self._metadata)
+        with self._kept("Task: " + self.task.name, "CHAIN", told) as span:
             span.attributes = {"input.value": _text(example.input), "metadata": about}
             try:
                 output = _bounded(plain(await self._called(self.task, given)))
@@ -89,18 +95,17 @@ class Rows:
             except BaseException:
                 span.error = "cut short"
                 raise
-        self._keep(told, span)
         if "error" in told:
             return
-        given = binding.giver(example, self._style, self._metadata, told["output"], judges=True)
+        given = given.judged(told["output"], told["spans"][0]["trace_id"] if told["spans"] else None)
         for one in self.evaluators:
             await self._judge(one, given, about, told)
 
     async def _judge(self, one: Function, given: Callable[[str], Any], about: str, told: Row) -> None:
-        with self._tracer.span("Evaluation: " + one.name, "EVALUATOR") as span:
+        with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
             try:
-                verdict = plain(verdicts.verdict(await self._called(one, given)), "the verdict")
+                verdict = plain(verdicts.verdict(await self._called(one, given), self._style), "the verdict")
                 span.attributes["output.value"] = _text(verdict)
             except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
                 span.error = _why(error)
@@ -109,7 +114,13 @@ class Rows:
                 span.error = "cut short"
                 raise
             told["evaluations"].append({"name": one.name, **verdict})
-        self._keep(told, span)
+
+    @contextmanager
+    def _kept(self, name: str, kind: str, told: Row) -> Iterator[Open]:
+        """A span that is among the row's when it has ended, however that is."""
+        with ExitStack() as after, self._tracer.span(name, kind) as span:
+            after.callback(lambda: told["spans"].extend(span.spans))
+            yield span
 
     async def _called(self, one: Function, given: Callable[[str], Any]) -> Any:
         call = functools.partial(binding.call, one.call, one.bindings, given)
@@ -120,9 +131,6 @@ class Rows:
         # Beside an async task other rows go on, which a plain function would hold up.
         found = call() if one.is_async else await asyncio.to_thread(call)
         return await found if inspect.isawaitable(found) else found
-
-    def _keep(self, told: Row, span: Open) -> None:
-        told["spans"].extend(span.spans)
 
 
 def _bounded(output: Any) -> Any:

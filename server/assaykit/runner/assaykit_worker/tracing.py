@@ -64,6 +64,7 @@ class Joined:
         try:
             # The user's own, where there are any.
             from opentelemetry import trace  # noqa: PLC0415
+            from opentelemetry.context import Context  # noqa: PLC0415
             from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
             from opentelemetry.sdk.trace.export import (  # noqa: PLC0415
                 SimpleSpanProcessor,
@@ -74,6 +75,7 @@ class Joined:
             raise NoSdk("set_global_tracer_provider needs opentelemetry-sdk in that interpreter") from error
         ended: dict[int, list[Span]] = {}
         self._ended = ended
+        self._open: set[int] = set()
 
         class Collector(SpanExporter):
             def export(self, spans: Any) -> Any:
@@ -85,6 +87,8 @@ class Joined:
         provider.add_span_processor(SimpleSpanProcessor(Collector()))
         trace.set_tracer_provider(provider)
         self._tracer = trace.get_tracer("assaykit")
+        self._nowhere = Context
+        self._use_span = trace.use_span
         self._status = trace.Status
         self._codes = trace.StatusCode
 
@@ -92,14 +96,25 @@ class Joined:
     def span(self, name: str, kind: str) -> Iterator[Open]:
         """A span for as long as the block lasts, under which the spans of the block come."""
         opened = Open()
-        with self._tracer.start_as_current_span(name) as span:
-            try:
+        span = self._tracer.start_span(name, context=self._nowhere())
+        trace_id = span.get_span_context().trace_id
+        self._open.add(trace_id)
+        try:
+            with self._use_span(span, record_exception=False, set_status_on_exception=False):
                 yield opened
-            finally:
-                span.set_attributes({KIND: kind, **opened.attributes})
-                failed = opened.error is not None
-                span.set_status(self._status(self._codes.ERROR if failed else self._codes.OK, opened.error))
-        opened.spans = self._ended.pop(span.get_span_context().trace_id, [])
+        finally:
+            span.set_attributes({KIND: kind, **opened.attributes})
+            failed = opened.error is not None
+            span.set_status(self._status(self._codes.ERROR if failed else self._codes.OK, opened.error))
+            span.end()
+            self._open.discard(trace_id)
+            self._gather(opened, trace_id)
+
+    def _gather(self, opened: Open, trace_id: int) -> None:
+        opened.spans = self._ended.pop(trace_id, [])
+        # Spans of a thread of the user's that knows nothing of this one are traces of their own.
+        for other in [each for each in list(self._ended) if each not in self._open]:
+            opened.spans += self._ended.pop(other, [])
 
 
 def _told(span: Any) -> Span:

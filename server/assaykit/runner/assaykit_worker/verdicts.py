@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIELDS = ("label", "score", "explanation")
@@ -15,39 +16,42 @@ class Unreadable(Exception):
     """What came back is no verdict."""
 
 
-def verdict(found: Any) -> dict[str, Any]:
+def verdict(found: Any, style: str = "auto") -> dict[str, Any]:
     """A verdict's label, score, explanation and metadata, as far as it has them.
 
-    A bool is 1 or 0 with the label True or False, a number a score, a text a label; two values are a score and why,
-    three a score, a label and why. A list counts by its first verdict, as Phoenix's evaluators return lists.
+    A bool is 1 or 0 with the label True or False, a number a score, a text a label. Two values are a score and why, in
+    the style `phoenix` a score and a label; three a score, a label and why. A list of anything else counts by its
+    first verdict, as Phoenix's evaluators return lists.
 
     Raises:
         Unreadable: it is none of these, or has neither label nor score.
     """
-    if isinstance(found, list) and found and not isinstance(found[0], (int, float, str)):
-        return verdict(found[0])
+    if isinstance(found, (tuple, list)):
+        if found and not isinstance(found[0], (numbers.Number, str, type(None))):
+            return verdict(found[0], style)
+        return _of_values(found, style)
     if isinstance(found, bool) or type(found).__name__ == "bool_":
         return {"score": float(bool(found)), "label": str(bool(found))}
-    if isinstance(found, numbers.Number):
+    if isinstance(found, numbers.Number) or hasattr(found, "__float__"):
         return {"score": _score(found)}
     if isinstance(found, str):
         return _scored({"label": found})
-    if isinstance(found, tuple):
-        return _of_tuple(found)
-    if isinstance(found, dict):
+    if isinstance(found, Mapping):
         fields = {name: found.get(name) for name in (*FIELDS, "metadata")}
     else:
         fields = {name: getattr(found, name, None) for name in (*FIELDS, "metadata")}
     return _scored(fields)
 
 
-def _of_tuple(found: tuple[Any, ...]) -> dict[str, Any]:
+def _of_values(found: Sequence[Any], style: str) -> dict[str, Any]:
     if len(found) == _TRIPLE:
         return _scored(dict(zip(("score", "label", "explanation"), found)))
     if len(found) != _TRIPLE - 1:
         raise Unreadable("a tuple is (score, explanation) or (score, label, explanation)")
-    first, why = found
-    return _scored({**verdict(first), "explanation": why})
+    first, second = found
+    if style == "phoenix":
+        return _scored({"score": first, "label": second})
+    return _scored({**({} if first is None else verdict(first)), "explanation": second})
 
 
 def _scored(fields: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +63,8 @@ def _scored(fields: dict[str, Any]) -> dict[str, Any]:
         told["score"] = _score(fields["score"])
     if "label" not in told and "score" not in told:
         raise Unreadable("it has neither a label nor a score")
-    if isinstance(fields.get("metadata"), dict) and fields["metadata"]:
-        told["metadata"] = fields["metadata"]
+    if isinstance(fields.get("metadata"), Mapping) and fields["metadata"]:
+        told["metadata"] = dict(fields["metadata"])
     return told
 
 
