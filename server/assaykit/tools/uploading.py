@@ -132,6 +132,7 @@ class Results:
         taken = self._of_dataset or []
         known: dict[str, tuple[int, int]] = {}
         lacking = set(taken)
+        row = Row(0, {})
         for row, flat in self.found:
             lacking -= row.values.keys()
             if lacking and self.file.lower().endswith((".csv", ".parquet")):
@@ -150,12 +151,13 @@ class Results:
                 self.examples += 1
                 yield Pair(example, run)
         if lacking:
-            raise self._no_column(lacking, taken)
+            raise self._no_column(lacking, list(row.values))
 
     def _refuse_unfit(self, example: Mapping[str, Any], line: int) -> None:
         if not example:
+            columns = ", ".join(repr(one_line(one, 60)) for one in (self._of_dataset or [])[:COLUMNS_SHOWN])
             raise Invalid(
-                f"Line {line} of {self.file!r} has nothing in the columns of the new dataset.",
+                f"Line {line} of {self.file!r} has nothing in {columns}, of which the new dataset is made.",
                 "Name columns that every row fills, or leave the row out.",
             )
         if owned := sorted(SYSTEM_COLUMNS & example.keys()):
