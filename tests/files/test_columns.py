@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import pytest
 
@@ -11,14 +12,22 @@ from assaykit.files.columns import (
     ExperimentColumns,
     ExperimentRows,
     Filled,
-    experiment_rows,
 )
 from assaykit.files.rows import Row
 
 
-def mapped(*values: Mapping[str, object], columns: ExperimentColumns | None = None) -> ExperimentRows:
+class Mapped(NamedTuple):
+    rows: list[dict[str, object]]
+    evaluators: dict[str, Filled]
+
+
+def mapped(*values: Mapping[str, object], columns: ExperimentColumns | None = None) -> Mapped:
     rows = [Row(line, dict(value)) for line, value in enumerate(values, start=2)]
-    return experiment_rows(rows, columns or ExperimentColumns(), "runs.csv")
+    found = ExperimentRows(rows, columns or ExperimentColumns(), "runs.csv")
+    told = list(found)
+    assert [row for row, _ in told] == rows
+    assert found.count == len(rows)
+    return Mapped([row for _, row in told], found.evaluators)
 
 
 def refusal(*values: Mapping[str, object], columns: ExperimentColumns | None = None) -> str:
@@ -72,9 +81,20 @@ def test_columns_with_wire_names_need_no_mapping() -> None:
     assert result.evaluators == {"my.judge": Filled(0, 1), "tone": Filled(1, 0)}
 
 
-def test_repeated_example_ids_are_allowed_and_counted() -> None:
+def test_repeated_example_ids_are_runs_of_their_own() -> None:
     result = mapped(*({"example_id": key, "output": "x"} for key in ("a", "b", "a")))
-    assert (len(result.rows), result.examples) == (3, 2)
+    assert [row["example_id"] for row in result.rows] == ["a", "b", "a"]
+
+
+def test_a_row_that_lacks_a_column_is_no_row_of_another_table() -> None:
+    """A row of JSON lines has the columns that it has."""
+    rows = [Row(1, {"example_id": "a"}), Row(2, {"output": "x", "example_id": "b", "eval.tone.label": "kind"})]
+    found = ExperimentRows(rows, ExperimentColumns(), "runs.jsonl")
+    with pytest.raises(Invalid, match=r"1 of 2 rows of 'runs\.jsonl' have no output in 'output': line 1\."):
+        list(found)
+    assert found.evaluators == {"tone": Filled(1, 0)}
+    with pytest.raises(Invalid, match=r"has no column 'output' for 'output'; it has 'example_id'\."):
+        list(ExperimentRows(rows[:1], ExperimentColumns(), "runs.jsonl"))
 
 
 def test_an_output_that_is_no_text_becomes_compact_json() -> None:

@@ -68,9 +68,12 @@ async def test_a_variant_is_uploaded_by_key_under_the_name_of_its_file(
         "space": "default",
         "experiment": {"name": "variant-a"},
         "dataset": "questions",
+        "examples_created": 0,
         "runs": 2,
         "examples_covered": 2,
         "examples_without_run": 0,
+        "examples_with_several_runs": 0,
+        "skipped": {"rows": 0, "examples": []},
         "evaluators": ["helpful"],
     }
     first, second = await runs_of(settings, experiment_id)
@@ -118,20 +121,25 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
     ("text", "arguments", "said"),
     [
         (CSV, {"key": "key"}, "'v.csv' has no column 'output' for 'output'; it has 'key', 'answer'"),
-        (CSV, {"key": "kee", "output": "answer"}, "The dataset has no column 'kee'; it has key, question."),
-        (CSV, {"key": "question", "output": "answer"}, "'v.csv' has no column 'question'; it has key, answer"),
+        (CSV, {"key": "kee", "output": "answer"}, "'v.csv' has no column 'kee'"),
+        (CSV, {"key": "verdict", "output": "answer"}, "The dataset has no column 'verdict'; it has key, question."),
+        (
+            CSV,
+            {"key": "question", "output": "answer"},
+            "'v.csv' has no column 'question' for 'example_id'; it has 'key', 'answer'",
+        ),
         (CSV, {"output": "answer"}, "'v.csv' has no column 'example_id'"),
         (
             CSV,
             {"output": "answer", "example_id": "key"},
-            "2 of 2 values of 'key' are of no example of dataset 'questions': 'q1', 'q2'; nothing was written.",
+            "2 of 2 rows of 'v.csv' are of no example of dataset 'questions', with 'example_id' 'q1', 'q2'; nothing",
         ),
         (
             "key,output\nq1,x\nq7,y\n",
             {"key": "key"},
-            "1 of 2 values of 'key' are of no example of dataset 'questions': 'q7'; nothing was written.",
+            "1 of 2 rows of 'v.csv' are of no example of dataset 'questions', with 'key' 'q7'; nothing was",
         ),
-        ("key,output\nq1,x\n,y\n", {"key": "key"}, "1 of 2 rows of 'v.csv' have no 'key', the first on line 3."),
+        ("key,output\nq1,x\n,y\n", {"key": "key"}, "1 of 2 rows of 'v.csv' have no key in 'key': line 3."),
         ("key,output\nq1,x\nq2\n", {"key": "key"}, "Line 3 of 'v.csv' has 1 cells"),
         ("key,output\nq1,x\nq2,\n", {"key": "key"}, "1 of 2 rows of 'v.csv' have no output in 'output': line 3."),
         (
@@ -142,7 +150,7 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
         (CSV, {"key": "key", "output": "answer", "evaluators": {"e": {}}}, "neither a label nor a score column"),
         (CSV, {"key": "key", "output": "answer", "evaluators": {"e": {"lable": "x"}}}, "evaluators.e.lable: unknown"),
         (CSV, {"key": "key", "output": "answer", "evaluators": {"e": {"label": "x"}}}, "has no column 'x'"),
-        (CSV, {"key": "key", "output": "answer", "name": 'a"b'}, "name: string should match pattern"),
+        (CSV, {"key": "key", "output": "answer", "name": 'a"b'}, "The name 'a\"b' has a double quote or a backslash."),
         (CSV, {"kee": "key"}, "kee: unknown name, did you mean 'key'?"),
         (CSV, {"dataset": "answers"}, "No dataset is named 'answers'."),
     ],

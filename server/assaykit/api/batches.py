@@ -1,26 +1,40 @@
 """Rows in requests of a size that a backend takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from assaykit.wire.datasets import ROWS_PER_REQUEST
 
-CHARACTERS_PER_REQUEST = 4_000_000
-"""A character is at most four bytes of UTF-8, and a body may have 16 MiB."""
+CHARACTERS_PER_REQUEST = 2_500_000
+"""A character is at most six bytes of JSON, and a body may have 16 MiB."""
 
-Row = TypeVar("Row", bound=Mapping[str, Any])
+PLAIN = 12
+"""Characters that a number, true or false is taken for."""
+
+Row = TypeVar("Row")
 
 
-def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """The rows in order, at most 1,000 and 4 million characters at a time; a longer row goes alone."""
+def characters(row: Mapping[str, Any]) -> int:
+    """About how many characters a row has as JSON."""
+    return sum(
+        len(name) + (len(value) if isinstance(value, str) else _length(value)) + 6 for name, value in row.items()
+    )
+
+
+def _length(value: Any) -> int:
+    return PLAIN if value is None or isinstance(value, bool | int | float) else len(repr(value))
+
+
+def batches(rows: Iterable[Row], size: Callable[[Row], int] = characters) -> Iterator[list[Row]]:
+    """The rows in order, at most 1,000 and 2.5 million characters at a time; a longer row goes alone."""
     batch: list[Row] = []
-    size = 0
+    total = 0
     for row in rows:
-        length = len(repr(row))
-        if batch and (len(batch) == ROWS_PER_REQUEST or size + length > CHARACTERS_PER_REQUEST):
+        length = size(row)
+        if batch and (len(batch) == ROWS_PER_REQUEST or total + length > CHARACTERS_PER_REQUEST):
             yield batch
-            batch, size = [], 0
+            batch, total = [], 0
         batch.append(row)
-        size += length
+        total += length
     if batch:
         yield batch

@@ -85,6 +85,11 @@ class Uploads:
             file.seek(0)
             yield iter(file)
 
+    def give_up(self, key: str) -> None:
+        """Forget an upload; one that is gone already stays so."""
+        if key in self._open:
+            self._drop(key)
+
     def _found(self, key: str) -> _Upload:
         if key not in self._open:
             raise NotFound(

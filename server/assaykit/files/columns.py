@@ -9,14 +9,16 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from assaykit.errors import Invalid, quote
 from assaykit.files.rows import Row
 
 LISTED = 5  # lines named in an error
 COLUMNS_LISTED = 30
+SHAPES_KEPT = 1000  # of rows with other columns than those before
 FIELDS = ("label", "score", "explanation")
 
 _WIRE_COLUMN = re.compile(r"eval\.(?P<name>.+?)\.(?P<field>label|score|explanation|metadata\..+)")
@@ -37,14 +39,19 @@ class EvaluatorColumns:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentColumns:
-    """The columns of a result file. Those already named `eval.<name>.<field>` need no entry."""
+    """The columns of a result file. Those already named `eval.<name>.<field>` need no entry.
 
-    example_id: str = "example_id"
+    `example_id` is None where each row is an example of its own. With `is_key` it is a column that file and dataset
+    share instead, whose values are taken as they are.
+    """
+
+    example_id: str | None = "example_id"
     output: str = "output"
+    is_key: bool = False
     evaluators: Mapping[str, EvaluatorColumns] = field(default_factory=dict[str, EvaluatorColumns])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Filled:
     """How many rows one evaluator labelled and scored."""
 
@@ -52,59 +59,139 @@ class Filled:
     scored: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class ExperimentRows:
-    """The rows to upload and what they hold.
+    """The rows of the file `path` in the shape of the wire, one at a time, each beside what it was in the file.
 
-    `examples` counts distinct example ids: fewer than rows means repetitions, which are allowed.
+    `count` and `evaluators` say what the rows hold, once they have all been taken. Repeated example ids are let pass:
+    a repetition is a run of its own.
     """
 
-    rows: list[dict[str, object]]
-    examples: int
-    evaluators: dict[str, Filled]
+    def __init__(self, rows: Iterable[Row], columns: ExperimentColumns, path: str) -> None:
+        self.count = 0
+        self.evaluators: dict[str, Filled] = {}
+        self._rows = rows
+        self._columns = columns
+        self._path = path
+        self._mapped = _mapped(columns)
+        self._known: dict[str, None] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._needed = ["output"] if columns.example_id is None else ["example_id", "output"]
+        self._empty: dict[str, list[int]] = {wire: [] for wire in self._needed}
+
+    def __iter__(self) -> Iterator[tuple[Row, dict[str, object]]]:
+        """The rows; a row that lacks its example id or output is passed over until the end tells of all of them.
+
+        Raises:
+            Invalid: a cell does not hold what it should; a column would meet another of its new name. At the end: a
+                mapped column is missing; rows lack their example id or their output; a mapped evaluator has no
+                result; there are no rows.
+        """
+        is_table = self._path.lower().endswith((".csv", ".parquet"))
+        needed, empty = self._needed, self._empty
+        for row in self._rows:
+            self.count += 1
+            shape = self._shapes.get(tuple(row.values)) or self._new_shape(row.values)
+            if is_table and self.count == 1:
+                self._require_columns()
+            flat = shape.flat(row, self._path)
+            if all(wire in flat for wire in needed):
+                yield row, flat
+            else:
+                for wire in needed:
+                    if wire not in flat:
+                        empty[wire].append(row.line)
+        self._finish()
+
+    def _new_shape(self, row: Mapping[str, object]) -> "_Shape":
+        """What is to be done with rows of these columns; looked up again for each of them."""
+        for wire, column in self._mapped.items():
+            if wire != column and wire in row:
+                raise Invalid(
+                    f"{quote(self._path)!r} has a column {quote(wire)!r}, and {quote(column)!r} is mapped to it too.",
+                    f"Rename one of the two, or map {quote(wire)!r} itself.",
+                )
+        self._known |= dict.fromkeys(row)
+        readers = _READERS | ({"example_id": _text} if self._columns.is_key else {})
+        shape = _Shape(self._mapped, row, readers, self.evaluators)
+        if len(self._shapes) < SHAPES_KEPT:
+            self._shapes[tuple(row)] = shape
+        return shape
+
+    def _require_columns(self) -> None:
+        for wire, column in self._mapped.items():
+            if column not in self._known:
+                raise _missing(wire, column, list(self._known), self._path)
+
+    def _finish(self) -> None:
+        if not self.count:
+            raise Invalid(f"{quote(self._path)!r} holds no rows.", "Give a file with one row per result.")
+        self._require_columns()
+        for wire, empty in self._empty.items():
+            if empty:
+                meaning = "key" if wire == "example_id" and self._columns.is_key else wire.replace("_", " ")
+                first = ", ".join(str(line) for line in empty[:LISTED]) + (", ..." if len(empty) > LISTED else "")
+                raise Invalid(
+                    f"{len(empty):,} of {self.count:,} rows of {quote(self._path)!r} have no {meaning} in "
+                    f"{quote(self._mapped[wire])!r}: line {first}.",
+                    f"Give every row its {meaning}, or leave these rows out.",
+                )
+        for name in self._columns.evaluators:
+            if self.evaluators.get(name, Filled()) == Filled():
+                raise Invalid(
+                    f"No row of {quote(self._path)!r} holds a label or a score of evaluator {quote(name)!r}.",
+                    "Map the columns that hold its results, or leave the evaluator out.",
+                )
 
 
-def experiment_rows(rows: Iterable[Row], columns: ExperimentColumns, path: str) -> ExperimentRows:
-    """The rows of the file `path` in the shape of the wire.
+class _Shape:
+    """How rows with the same columns become rows of the wire; it counts what evaluators say in `found`."""
 
-    Raises:
-        Invalid: a mapped column is missing or would meet another of its new name; a row lacks its example id
-            or its output; a score is no number; a mapped evaluator has no result; there are no rows.
-    """
-    read = list(rows)
-    if not read:
-        raise Invalid(f"{quote(path)!r} holds no rows.", "Give a file with one row per result.")
-    existing = list(dict.fromkeys(name for row in read for name in row.values))
-    places = _places(columns, existing, path)
-    _require_filled(read, columns.example_id, "example id", path)
-    _require_filled(read, columns.output, "output", path)
-    targets = [(wire, column, _kind(wire)) for wire, column in places.items()]
-    mapped = set(places.values())
-    flat = [_flat(row, targets, mapped, path) for row in read]
-    found = _found(flat, places)
-    for name in columns.evaluators:
-        if found[name] == Filled():
-            raise Invalid(
-                f"No row of {quote(path)!r} holds a label or a score of evaluator {quote(name)!r}.",
-                "Map the columns that hold its results, or leave the evaluator out.",
-            )
-    return ExperimentRows(flat, len({row["example_id"] for row in flat}), found)
+    def __init__(
+        self,
+        mapped: Mapping[str, str],
+        row: Mapping[str, object],
+        readers: Mapping[str, "_Reader"],
+        found: dict[str, Filled],
+    ) -> None:
+        wires: dict[str, str] = {**mapped, **{one: one for one in row if _WIRE_COLUMN.fullmatch(one)}}
+        self._cells = [(wire, column, readers.get(_kind(wire))) for wire, column in wires.items() if column in row]
+        taken = set(wires.values())
+        self._rest = [column for column in row if column not in taken]
+        self._counts: list[tuple[str, str, Filled]] = []
+        for wire in wires:
+            if match := _WIRE_COLUMN.fullmatch(wire):
+                counted = found.setdefault(match["name"], Filled())
+                if match["field"] in {"label", "score"}:
+                    self._counts.append((wire, match["field"], counted))
+
+    def flat(self, row: Row, path: str) -> dict[str, object]:
+        """One row without what is missing."""
+        line, values = row
+        flat: dict[str, object] = {}
+        for wire, column, read in self._cells:
+            value = values[column]
+            if value is not None:
+                flat[wire] = value if read is None else read(value, line, column, path)
+        for column in self._rest:
+            value = values[column]
+            if value is not None:
+                flat[column] = value
+        for wire, kind, counted in self._counts:
+            if wire in flat:
+                if kind == "label":
+                    counted.labelled += 1
+                else:
+                    counted.scored += 1
+        return flat
 
 
-def _places(columns: ExperimentColumns, existing: Sequence[str], path: str) -> dict[str, str]:
-    """Wire name -> column of the file, for every column that is mapped or already carries a wire name."""
-    places = {"example_id": columns.example_id, "output": columns.output}
+def _mapped(columns: ExperimentColumns) -> dict[str, str]:
+    """Wire name -> column of the file, for every column that is mapped."""
+    places = {} if columns.example_id is None else {"example_id": columns.example_id}
+    places["output"] = columns.output
     for name, evaluator in columns.evaluators.items():
         places.update(_evaluator_places(name, evaluator))
-    for wire, column in places.items():
-        if column not in existing:
-            raise _missing(wire, column, existing, path)
-        if wire != column and wire in existing:
-            raise Invalid(
-                f"{quote(path)!r} has a column {quote(wire)!r}, and {quote(column)!r} is mapped to it too.",
-                f"Rename one of the two, or map {quote(wire)!r} itself.",
-            )
-    return places | {column: column for column in existing if _WIRE_COLUMN.fullmatch(column)}
+    return places
 
 
 def _evaluator_places(name: str, columns: EvaluatorColumns) -> Iterator[tuple[str, str]]:
@@ -137,45 +224,10 @@ def _missing(wire: str, column: str, existing: Sequence[str], path: str) -> Inva
     )
 
 
-def _require_filled(rows: Sequence[Row], column: str, meaning: str, path: str) -> None:
-    empty = [row.line for row in rows if row.values.get(column) is None]
-    if empty:
-        first = ", ".join(str(line) for line in empty[:LISTED]) + (", ..." if len(empty) > LISTED else "")
-        raise Invalid(
-            f"{len(empty):,} of {len(rows):,} rows of {quote(path)!r} have no {meaning} in {quote(column)!r}:"
-            f" line {first}.",
-            f"Give every row its {meaning}, or leave these rows out.",
-        )
-
-
 def _kind(wire: str) -> str:
     """`example_id`, `output`, `label`, `score`, `explanation` or `metadata.<key>`."""
     match = _WIRE_COLUMN.fullmatch(wire)
     return match["field"] if match else wire
-
-
-def _flat(row: Row, targets: list[tuple[str, str, str]], mapped: set[str], path: str) -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for wire, column, kind in targets:
-        value = row.values.get(column)
-        if value is not None:
-            flat[wire] = _cell(kind, value, row.line, column, path)
-    rest = {name: value for name, value in row.values.items() if name not in mapped and value is not None}
-    return flat | rest
-
-
-def _cell(kind: str, value: object, line: int, column: str, path: str) -> object:
-    match kind:
-        case "example_id":
-            return _example_id(value, line, column, path)
-        case "score":
-            return score_of(value, line, column, path)
-        case "label":
-            return label_of(value, line, column, path)
-        case "output" | "explanation":
-            return text_of(value)
-        case _:
-            return value
 
 
 def text_of(value: object) -> str:
@@ -233,20 +285,24 @@ def _number(value: object) -> float | int | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if text.lower() in _BOOLS:
-        return _BOOLS[text.lower()]
     # float() alone would take '1_000', 'nan' and 'infinity' as well.
     if not _NUMBER.fullmatch(text):
-        return None
+        return _BOOLS.get(text.lower())
     digits = text.lstrip("+-")
     return int(text) if digits.isdigit() and len(digits) <= _EXACT_DIGITS else float(text)
 
 
-def _found(rows: Sequence[Mapping[str, object]], places: Iterable[str]) -> dict[str, Filled]:
-    matches = [match for wire in places if (match := _WIRE_COLUMN.fullmatch(wire))]
-    names = list(dict.fromkeys(match["name"] for match in matches))
-    return {name: Filled(_filled(rows, name, "label"), _filled(rows, name, "score")) for name in names}
+def _text(value: object, _line: int, _column: str, _path: str) -> str:
+    return value if isinstance(value, str) else text_of(value)
 
 
-def _filled(rows: Iterable[Mapping[str, object]], name: str, kind: str) -> int:
-    return sum(f"eval.{name}.{kind}" in row for row in rows)
+_Reader: TypeAlias = Callable[[object, int, str, str], object]
+
+_READERS: dict[str, _Reader] = {
+    "example_id": _example_id,
+    "score": score_of,
+    "label": label_of,
+    "output": _text,
+    "explanation": _text,
+}
+"""How a cell of each kind is read; one of another kind is taken as it is."""

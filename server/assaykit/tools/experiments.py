@@ -9,15 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
 from assaykit.analysis.rows import outcome
-from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.comparisons import Asked, compared, directions_of, runs_of
-from assaykit.errors import AssayError, Conflict, Invalid, NotFound
-from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, ExperimentRows, experiment_rows
+from assaykit.errors import Invalid, NotFound
+from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
-from assaykit.files.reading import read_rows
-from assaykit.files.rows import Row
 from assaykit.files.writing import write_text
 from assaykit.names import Named
 from assaykit.plans import example_columns
@@ -29,20 +26,16 @@ from assaykit.tools.fields import File, Here, Limit, ListLimit, SaveTo, Space
 from assaykit.tools.listing import more, next_of, page_place, plain, save
 from assaykit.tools.outcomes import counts_of, flat, line, summary, taken, told
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
-from assaykit.wire.datasets import DatasetExample, ExamplePage
+from assaykit.tools.uploading import Place, Results, facts_of, refuse_taken, told_of, upload
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
-    CreateExperimentRequest,
     Experiment,
     ExperimentPage,
     ExperimentRun,
-    ExperimentRunInput,
-    ExperimentWithRunIds,
-    InsertExperimentRunsRequest,
 )
 
 ROWS_PER_PAGE = 500
-IDS_SHOWN = 5
+EXAMPLE_ID = "example_id"
 
 
 class Columns(BaseModel):
@@ -53,6 +46,7 @@ class Columns(BaseModel):
     label: str | None = None
     score: str | None = None
     explanation: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 @tool("add")
@@ -62,57 +56,42 @@ async def upload_experiment(
     dataset: str | None = None,
     name: Annotated[str | None, Field(description="Else the file's stem")] = None,
     output: str = "output",
-    example_id: str = "example_id",
+    example_id: str = EXAMPLE_ID,
     key: Annotated[str | None, Field(description="Column of both to match by, not ids")] = None,
     evaluators: Annotated[dict[str, Columns] | None, Field(description="{evaluator: its columns}")] = None,
+    new_dataset: Annotated[list[str] | None, Field(description="Make the dataset too, of these columns")] = None,
+    repetitions: Annotated[bool, Field(description="Examples may have several rows")] = False,
+    skip_unmatched: bool = False,
     space: Space = None,
 ) -> Reply:
     """Upload a variant's results as an experiment on a dataset, with the scores you have.
 
     Columns named eval.<name>.label or .score are taken as they are. All of it is written, or nothing.
 
-    Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`.
+    Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
     """
     within = await here.space(space)
-    target = await here.names.dataset(dataset, within)
     title = name or PurePath(file).stem
-    await _refuse_taken(here, target, title)
-    examples = [one async for one in rows(here.api, _examples_of(target), ExamplePage, limit=ROWS_PER_PAGE)]
-    folders = Folders(here.settings.folders)
-    read = await anyio.to_thread.run_sync(lambda: list(read_rows(file, folders)), abandon_on_cancel=True)
-    if key is not None:
-        read = _matched_by(key, read, examples, file)
-    mapped = {
-        evaluator: EvaluatorColumns(label=one.label, score=one.score, explanation=one.explanation)
-        for evaluator, one in (evaluators or {}).items()
-    }
-    columns = ExperimentColumns("example_id" if key else example_id, output, mapped)
-    found = experiment_rows(read, columns, file)
-    _refuse_unmatched(found, examples, target, key or example_id)
-    made = await _create(here, target, title, found)
-    missing = len(examples) - found.examples
-    scored = "; ".join(
-        f"{one_line(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
-        for evaluator, filled in found.evaluators.items()
-    )
-    text = (
-        f"Uploaded experiment {made.name!r} ({made.id}) on {target.name!r}: {len(found.rows)} runs over "
-        f"{found.examples} of {len(examples)} examples. Evaluators: {scored or 'none'}."
-    )
-    if missing:
-        text += f" {missing} example(s) have no run."
+    if set(title) & {'"', "\\"}:
+        raise Invalid(f"The name {title!r} has a double quote or a backslash.", "Pass another name.")
+    mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
+    columns = ExperimentColumns(key or example_id, output, key is not None, mapped)
+    results = Results(file, Folders(here.settings.folders), columns, key, new_dataset)
+    if new_dataset is None:
+        target = await here.names.dataset(dataset, within)
+        await refuse_taken(here, target, title)
+        place = Place(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
+    else:
+        if dataset is None or not new_dataset:
+            raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
+        if key is None and example_id == EXAMPLE_ID:
+            await anyio.to_thread.run_sync(results.look_for_ids)
+        place = Place(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
+    told = await upload(here, place, results)
     return Reply(
-        text + " Next: `compare_experiments`.",
-        {
-            **here.source(within),
-            "experiment": {"id": made.id, "name": made.name},
-            "dataset": target.name,
-            "runs": len(found.rows),
-            "examples_covered": found.examples,
-            "examples_without_run": missing,
-            "evaluators": list(found.evaluators),
-        },
+        told_of(told, place, results) + " Next: `compare_experiments`.",
+        {**here.source(within), **facts_of(told, place, results)},
     )
 
 
@@ -253,87 +232,3 @@ async def _dataset_name(here: Session, within: Named, experiment: Experiment) ->
         return None if experiment.dataset_id is None else (await here.names.dataset(experiment.dataset_id, within)).name
     except NotFound:
         return experiment.dataset_id
-
-
-def _examples_of(dataset: Named) -> str:
-    return path("v2", "datasets", dataset.id, "examples")
-
-
-async def _refuse_taken(here: Session, dataset: Named, title: str) -> None:
-    every = rows(here.api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset.id, "name": title})
-    if any(one.name == title for one in [one async for one in every]):
-        raise Conflict(
-            f"Dataset {dataset.name!r} has an experiment named {title!r} already; nothing was written.",
-            "Pass another name.",
-        )
-
-
-def _matched_by(key: str, read: Sequence[Row], examples: Sequence[DatasetExample], file: str) -> list[Row]:
-    """The file's rows with the example id that their key stands for.
-
-    Raises:
-        Invalid: the key is missing, or is not unique in the dataset.
-    """
-    ids: dict[str, str] = {}
-    for example in examples:
-        value = (example.model_extra or {}).get(key)
-        if value is None:
-            continue
-        if str(value) in ids:
-            raise Invalid(
-                f"The dataset has {one_line(value, 60)!r} in {key!r} more than once, so it is no key.",
-                "Match by example_id, or by a column with a value of its own in each example.",
-            )
-        ids[str(value)] = example.id
-    if not ids:
-        known = sorted({column for example in examples[:1] for column in example.model_extra or {}})
-        raise Invalid(f"The dataset has no column {key!r}; it has {', '.join(known)}.", "Use one of these as key.")
-    if read and not any(key in row.values for row in read):
-        raise Invalid(
-            f"{file!r} has no column {key!r}; it has {', '.join(read[0].values)}.",
-            "Use a column of both as key.",
-        )
-    if empty := [row.line for row in read if row.values.get(key) is None]:
-        raise Invalid(
-            f"{len(empty)} of {len(read)} rows of {file!r} have no {key!r}, the first on line {empty[0]}.",
-            "Give every row its key, or leave these rows out.",
-        )
-    return [
-        Row(row.line, {**row.values, "example_id": ids.get(str(row.values.get(key)), row.values.get(key))})
-        for row in read
-    ]
-
-
-def _refuse_unmatched(found: ExperimentRows, examples: Sequence[DatasetExample], dataset: Named, what: str) -> None:
-    known = {example.id for example in examples}
-    unmatched = list(dict.fromkeys(str(row["example_id"]) for row in found.rows if row["example_id"] not in known))
-    if unmatched:
-        shown = ", ".join(repr(one_line(one, 60)) for one in unmatched[:IDS_SHOWN])
-        more = f" and {len(unmatched) - IDS_SHOWN} more" if len(unmatched) > IDS_SHOWN else ""
-        raise Invalid(
-            f"{len(unmatched)} of {found.examples} values of {what!r} are of no example of dataset {dataset.name!r}: "
-            f"{shown}{more}; nothing was written.",
-            "Use the ids of the dataset's examples, or pass key= with a column that file and dataset share.",
-        )
-
-
-async def _create(here: Session, dataset: Named, title: str, found: ExperimentRows) -> Experiment:
-    """The experiment with all its runs, or none of it."""
-    first, *rest = batches(found.rows)
-    body = CreateExperimentRequest(name=title, dataset_id=dataset.id, experiment_runs=_inputs(first))
-    made = await here.api.post("/v2/experiments", ExperimentWithRunIds, body)
-    here.names.forget()
-    at = path("v2", "experiments", made.id)
-    try:
-        for some in rest:
-            more = InsertExperimentRunsRequest(experiment_runs=_inputs(some))
-            await here.api.post(f"{at}/runs", ExperimentWithRunIds, more)
-    except AssayError:
-        # A part of the results would be compared as if it were all of them.
-        await here.api.delete(at)
-        raise
-    return made
-
-
-def _inputs(rows_of_file: Sequence[dict[str, object]]) -> list[ExperimentRunInput]:
-    return [ExperimentRunInput.model_validate(row) for row in rows_of_file]

@@ -9,6 +9,9 @@ from assaykit.wire.bodies import Name, OpenBody, Page, ReplyBody, RequestBody, T
 from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.spans import Annotation
 
+EXPERIMENT_NAME = r'^[^"\\]+$'
+"""What an experiment may be called."""
+
 
 class Experiment(ReplyBody):
     """One experiment. Source: `GET /v2/experiments/{experiment_id}`."""
@@ -77,7 +80,7 @@ Runs = Annotated[list[ExperimentRunInput], Field(min_length=1, max_length=ROWS_P
 class CreateExperimentRequest(RequestBody):
     """Exactly one of `dataset_id` and `space_id`. Source: `POST /v2/experiments`; 1 to 1,000 runs."""
 
-    name: Annotated[Name, Field(pattern=r'^[^"\\]+$')]
+    name: Annotated[Name, Field(pattern=EXPERIMENT_NAME)]
     dataset_id: str | None = None
     space_id: str | None = None
     experiment_runs: Runs

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.evaluators import CreateVersionRequest, Granularity
+from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
@@ -303,3 +305,80 @@ class OtlpExport(RequestBody):
     """Spans as OTLP's JSON has them. Source: `POST /v1/traces`, ExportTraceServiceRequest."""
 
     resourceSpans: list[dict[str, Any]]  # noqa: N815  (the name on the wire)
+
+
+class NewDataset(RequestBody):
+    """A dataset that an upload makes."""
+
+    name: Name
+    space_id: str
+
+
+class UploadRequest(RequestBody):
+    """Examples for a dataset, runs of a new experiment on it, or both: all of it is written, or nothing.
+
+    What does not fit into one body comes in several, as for `LogEvaluationsRequest`; what is asked for stands in the
+    last of them. Examples go to the newest version of a dataset, to a copy of it named `new_version`, or to a new
+    dataset. A run's `example_id` is the id of an example, or with `key` what the example has in that column; a run
+    without one belongs to the example that came at its place in the same body. Rows that fit no example, and rows of
+    an example that has one already, refuse everything unless they are to be skipped, or to count as repetitions.
+
+    On AX: `POST /v2/datasets` and `POST /v2/experiments` with at most 1,000 rows each, then appending, which is not
+    all or nothing. Source: `POST /x/uploads`.
+    """
+
+    dataset_id: str | None = None
+    new_dataset: NewDataset | None = None
+    new_version: Name | None = None
+    examples: Annotated[list[dict[str, Any]], Field(max_length=ROWS_PER_REQUEST)] = []
+    experiment: Annotated[Name, Field(pattern=EXPERIMENT_NAME)] | None = None
+    runs: Annotated[list[ExperimentRunInput], Field(max_length=ROWS_PER_REQUEST)] = []
+    key: str | None = None
+    skip_unmatched: bool = False
+    repetitions: bool = False
+    more: bool = False
+    upload_id: str | None = None
+
+    @model_validator(mode="after")
+    def _says_where_to(self) -> "UploadRequest":
+        if (self.dataset_id is None) == (self.new_dataset is None):
+            raise ValueError("give exactly one of dataset_id and new_dataset")
+        if self.new_dataset is not None and self.new_version is not None:
+            raise ValueError("a new dataset has no other version")
+        if self.runs and self.experiment is None:
+            raise ValueError("runs need the name of their experiment")
+        return self
+
+
+class Matches(ReplyBody):
+    """How the rows of an upload fit the examples of its dataset; the lists hold the first few of what they are about.
+
+    `covered` examples of `examples` have a run. `unmatched` rows fit none, and `repeated` examples have several. With a
+    key: `ambiguous` of its values are of several examples, and `columns` are there where no example has that column.
+    """
+
+    examples: int = 0
+    covered: int = 0
+    unmatched: int = 0
+    unmatched_ids: list[str] = []
+    repeated: int = 0
+    repeated_ids: list[str] = []
+    ambiguous: int = 0
+    ambiguous_ids: list[str] = []
+    columns: list[str] | None = None
+
+
+class Uploaded(ReplyBody):
+    """What was written: `runs`, and how many `examples` were added. With `upload_id`, nothing was written yet.
+
+    Without `is_written`, nothing was written at all, because of what `matches` tells.
+    """
+
+    upload_id: str | None = None
+    is_written: bool = False
+    dataset_id: str | None = None
+    dataset_version_id: str | None = None
+    experiment_id: str | None = None
+    examples: int = 0
+    runs: int = 0
+    matches: Matches | None = None

@@ -80,7 +80,7 @@ def append(
     version = _version_row(connection, dataset_id, version_id)
     now = clock.now_ns()
     new_ids = _insert_examples(connection, version.id, rows, now)
-    return _written(_touch(connection, dataset_id, version.id, now), version.id, new_ids)
+    return _written(touch_examples(connection, dataset_id, version.id, now), version.id, new_ids)
 
 
 def update_examples(
@@ -102,10 +102,10 @@ def update_examples(
     _row(connection, dataset_id)
     target: str = _version_row(connection, dataset_id, version_id).id
     changes = {example.id: example.model_extra or {} for example in wanted.examples}
-    _refuse_unfit(list(changes.values()))
+    refuse_unfit(list(changes.values()))
     now = clock.now_ns()
     if wanted.new_version:
-        target = _copy_version(connection, dataset_id, target, wanted.new_version, clock)
+        target = copy_version(connection, dataset_id, target, wanted.new_version, clock)
     c = examples.c
     query = sa.select(c.id, c.data).where(c.version_id == target, c.id.in_(list(changes)))
     before = {row.id: row.data for row in connection.execute(query)}
@@ -113,7 +113,7 @@ def update_examples(
     if changed:
         change = examples.update().where(c.version_id == target, c.id == sa.bindparam("key"))
         connection.execute(change.values(data=sa.bindparam("row"), updated_ns=now), changed)
-    dataset = _touch(connection, dataset_id, target, now)
+    dataset = touch_examples(connection, dataset_id, target, now)
     return _written(dataset, target, [change["key"] for change in changed])
 
 
@@ -205,7 +205,7 @@ def delete_examples(
     kept = sa.select(examples.c.id).where(examples.c.version_id.in_(versions), examples.c.id.in_(list(deleted)))
     gone = deleted - set(connection.execute(kept).scalars())
     annotations.forget(connection, dataset_id, "EXAMPLE", list(gone))
-    _touch(connection, dataset_id, version.id, clock.now_ns())
+    touch_examples(connection, dataset_id, version.id, clock.now_ns())
     return DeleteDatasetExamplesResponse(
         completed=True,
         deleted_example_ids=[example_id for example_id in example_ids if example_id in deleted],
@@ -247,8 +247,12 @@ def _insert_version(connection: sa.Connection, dataset_id: str, name: str, clock
     return version_id
 
 
-def _copy_version(connection: sa.Connection, dataset_id: str, version_id: str, name: str, clock: Clock) -> str:
-    """A new version with the examples of another, which keep their ids: runs of experiments name examples by them."""
+def copy_version(connection: sa.Connection, dataset_id: str, version_id: str, name: str, clock: Clock) -> str:
+    """A new version with the examples of another, which keep their ids: runs of experiments name examples by them.
+
+    Raises:
+        Conflict: the dataset has a version of this name.
+    """
     c = dataset_versions.c
     if connection.execute(sa.select(c.id).where(c.dataset_id == dataset_id, c.name == name)).first():
         raise Conflict(f"This dataset has a version named {name!r} already.", "Choose another name for the new one.")
@@ -260,14 +264,15 @@ def _copy_version(connection: sa.Connection, dataset_id: str, version_id: str, n
     return new_id
 
 
-def _touch(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
+def touch_examples(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
     """The dataset after a write of its examples."""
     touch(connection, dataset_versions, [version_id], now)
     touch(connection, datasets, [dataset_id], now)
     return _row(connection, dataset_id)
 
 
-def _refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
+def refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
+    """Raises: Invalid: an example is empty or has a system column."""
     for position, row in enumerate(rows, start=1):
         if not row:
             raise Invalid(f"Example {position} is empty.", "Give each example at least one field.")
@@ -279,7 +284,7 @@ def _refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[dict[str, Any]], now: int) -> list[str]:
-    _refuse_unfit(rows)
+    refuse_unfit(rows)
     new_ids = row_ids(len(rows), now)
     connection.execute(
         examples.insert(),
