@@ -9,14 +9,12 @@ from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.rows import Outcome, counting, outcomes
 from assaykit.api.client import path
+from assaykit.api.experiments import experiment_of, runs_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
-from assaykit.wire.experiments import Experiment, ExperimentRun, ExperimentRunPage
-
-ROWS_PER_PAGE = 500
 
 
 class Asked(NamedTuple):
@@ -46,7 +44,7 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
     if len(named) < 2:  # noqa: PLR2004
         raise Invalid("A comparison needs two different experiments.", "Name a second one.")
     await _require_one_dataset(here, named)
-    variants = [Variant(one.name, counting(outcomes(await runs_of(here, one)))) for one in named]
+    variants = [Variant(one.name, counting(outcomes(await runs_of(here.api, one.id)))) for one in named]
     known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
     return await anyio.to_thread.run_sync(
         lambda: compare(
@@ -61,18 +59,12 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
 
 
 async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:
-    found = [await here.api.get(path("v2", "experiments", one.id), Experiment) for one in named]
+    found = [await experiment_of(here.api, one.id) for one in named]
     if len({one.dataset_id for one in found}) > 1:
         raise Invalid(
             "The experiments belong to different datasets, so their examples cannot be paired.",
             "Compare experiments of one dataset.",
         )
-
-
-async def runs_of(here: Session, experiment: Named) -> list[ExperimentRun]:
-    """Every run of an experiment."""
-    at = path("v2", "experiments", experiment.id, "runs")
-    return [run async for run in rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
 
 
 async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:

@@ -11,7 +11,7 @@ import anyio
 
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
-from assaykit.api.pages import rows
+from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import Conflict, Invalid, quote
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
@@ -22,14 +22,12 @@ from assaykit.runner.processes import Worker
 from assaykit.runner.results import Call, Result, columns
 from assaykit.runner.spans import otlp
 from assaykit.settings import Settings
-from assaykit.wire.datasets import DatasetExample, ExamplePage
+from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
-    ExperimentPage,
     ExperimentRun,
     ExperimentRunInput,
-    ExperimentRunPage,
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
 )
@@ -38,7 +36,6 @@ from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
-ROWS_PER_PAGE = 500
 
 Binding = Literal["auto", "ax", "phoenix"]
 Report = Callable[[int, int, str], Awaitable[None]]
@@ -129,12 +126,6 @@ def python_for(task: Function, wanted: str | None, folders: Folders) -> Path:
     """
     above = [folder.resolve() for folder in folders.allowed if task.file.resolve().is_relative_to(folder.resolve())]
     return interpreter(wanted, task.file.resolve(), above[0] if above else task.file.parent)
-
-
-async def examples_of(api: Api, dataset: Named) -> list[DatasetExample]:
-    """Every example of a dataset, in order."""
-    at = path("v2", "datasets", dataset.id, "examples")
-    return [one async for one in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)]
 
 
 def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[Row]:
@@ -251,46 +242,21 @@ async def add(api: Api, experiment: Experiment, inputs: list[ExperimentRunInput]
     await api.post(path("v2", "experiments", experiment.id, "runs"), ExperimentWithRunIds, body)
 
 
-async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
-    """Every run of an experiment."""
-    at = path("v2", "experiments", experiment_id, "runs")
-    return [run async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
-
-
-async def one(api: Api, experiment_id: str) -> Experiment:
-    """An experiment by its id."""
-    return await api.get(path("v2", "experiments", experiment_id), Experiment)
-
-
-async def named(api: Api, dataset: Named, name: str) -> Experiment | None:
-    """The dataset's experiment of exactly this name."""
-    every = rows(api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset.id, "name": name})
-    return next((there for there in [each async for each in every] if there.name == name), None)
-
-
 async def _found(api: Api, dataset: Named, name: str, results: Sequence[Result]) -> tuple[Experiment | None, set[Call]]:
     """What an earlier try has written, before it was killed."""
-    there = await named(api, dataset, name)
+    there = await named(api, dataset.id, name)
     if there is None:
         return None, set()
     runs = await runs_of(api, there.id)
     ours = {one.spans[0]["trace_id"] for one in results if one.spans}
     if not traces_of(runs) <= ours:
-        raise taken(dataset, name)
+        raise taken(dataset.name, name)
     return there, {Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1))) for run in runs}
 
 
 def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
     """The traces of some runs, by which one that was written is known again."""
     return {(run.model_extra or {}).get("result.trace.id") for run in found}
-
-
-def taken(dataset: Named, name: str) -> Conflict:
-    """That a dataset has an experiment of this name."""
-    return Conflict(
-        f"Dataset {dataset.name!r} has an experiment named {name!r} already; nothing was written.",
-        "Pass another name; retry_experiment does failed rows of one again.",
-    )
 
 
 async def send_spans(api: Api, experiment: Experiment, results: Sequence[Result]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assaykit.api.client import Api, path
+from assaykit.api.client import Api
+from assaykit.api.experiments import examples_of, runs_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.filters.fields import row_tree, span_tree
@@ -17,9 +18,8 @@ from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.score import variables
 from assaykit.judge.unread import ATTRIBUTES, near
 from assaykit.windows import Period
-from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
-from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
+from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 from assaykit.wire.tasks import TaskQueryFilters
 
@@ -286,16 +286,14 @@ async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[st
     examples = await example_columns(api, dataset_id)
     found: list[Row] = []
     for experiment_id in experiment_ids:
-        at = path("v2", "experiments", experiment_id, "runs")
-        runs = rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)
-        found += [run_row(run, examples.get(run.example_id or "", {})) async for run in runs]
+        runs = await runs_of(api, experiment_id)
+        found += [run_row(run, examples.get(run.example_id or "", {})) for run in runs]
     return found
 
 
 async def example_columns(api: Api, dataset_id: str) -> dict[str, Row]:
     """The columns of every example of a dataset, by its id."""
-    at = path("v2", "datasets", dataset_id, "examples")
-    return {example.id: example.model_extra or {} async for example in rows(api, at, ExamplePage, limit=ROWS_PER_PAGE)}
+    return {example.id: example.model_extra or {} async for example in examples_of(api, dataset_id)}
 
 
 def run_row(run: ExperimentRun, example: Row) -> Row:

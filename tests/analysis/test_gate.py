@@ -38,7 +38,9 @@ MOVED = [0.0, 1.0] + [1.0, 0.0] * 99
     [
         ("correctness: not worse by more than 2 points", MOVED, "MAXIMIZE", "passed"),
         ("correctness: not worse by more than 0 points", MOVED, "MAXIMIZE", "undecided"),
-        ("correctness: not worse by more than 0 points", HALF, "MAXIMIZE", "passed"),
+        ("correctness: not worse by more than 0 points", HALF, "MAXIMIZE", "undecided"),
+        ("correctness: not worse by more than 2 points", HALF, "MAXIMIZE", "passed"),
+        ("correctness: not worse by more than 1.8 points", HALF, "MAXIMIZE", "undecided"),
         ("correctness: not worse by more than 2%", WORSE, "MAXIMIZE", "failed"),
         ("correctness: NOT worse by more than 14.5 points", WORSE, "MAXIMIZE", "undecided"),
         ("correctness: not worse by more than 30 points", WORSE, "MAXIMIZE", "passed"),
@@ -46,7 +48,7 @@ MOVED = [0.0, 1.0] + [1.0, 0.0] * 99
         ("correctness: not worse by more than 2 points", BETTER, "MINIMIZE", "failed"),
         ("correctness: better", BETTER, "MAXIMIZE", "passed"),
         ("correctness: better", WORSE, "MAXIMIZE", "failed"),
-        ("correctness: better", HALF, "MAXIMIZE", "failed"),
+        ("correctness: better", HALF, "MAXIMIZE", "undecided"),
         ("correctness: better", MOVED, "MAXIMIZE", "undecided"),
         ("correctness: not shown worse", MOVED, "MAXIMIZE", "passed"),
         ("correctness: not shown worse", WORSE, "MAXIMIZE", "failed"),
@@ -56,6 +58,30 @@ def test_a_rule_is_decided_by_the_interval(rule: str, after: list[float], direct
     ruling = gate.decide(gate.read(rule), finding(HALF, after, direction))
     assert ruling.outcome == outcome
     assert ("too few" in ruling.why) == (outcome == "undecided")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rule", "outcome"),
+    [
+        (19, "better", "undecided"),
+        (20, "better", "passed"),
+        (19, "not worse by more than 50 points", "undecided"),
+        (20, "not worse by more than 2 points", "passed"),
+    ],
+)
+def test_few_pairs_decide_nothing_however_much_alike_they_are(pairs: int, rule: str, outcome: str) -> None:
+    found = finding([0.0] * pairs, [1.0] * pairs)
+    assert found.interval is None
+    assert gate.decide(gate.read(f"correctness: {rule}"), found).outcome == outcome
+
+
+@pytest.mark.parametrize("pairs", [20, 60, 182])
+def test_that_nothing_differs_shows_no_more_than_the_number_of_pairs_allows(pairs: int) -> None:
+    found = finding([1.0] * pairs, [1.0] * pairs)
+    room = 100 * (1 - 0.025 ** (1 / pairs))
+    wide, narrow = (gate.read(f"correctness: not worse by more than {room + off:.4f} points") for off in (0.01, -0.01))
+    assert gate.decide(wide, found).outcome == "passed"
+    assert gate.decide(narrow, found).outcome == "undecided"
 
 
 def test_a_margin_has_the_unit_of_its_figure() -> None:

@@ -2,28 +2,27 @@
 
 import csv
 import importlib
-from pathlib import Path
 
-import pytest
 from tests.analysis.variants import approx
+from tests.e2e.real_data import DATA, needs_real_data
 
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.rows import Outcome
 from assaykit.report.text import LIMIT, comparison_text
 from assaykit.wire.spans import Evaluation
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "refusals"
+FOLDER = DATA / "refusals"
 LABELS = ("final_label", "gpt4_label")
 FULL = "1_full_compliance"
 
 contingency = importlib.import_module("statsmodels.stats.contingency_tables")
 multitest = importlib.import_module("statsmodels.stats.multitest")
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the refusals data lie outside the project")
+pytestmark = needs_real_data
 
 
 def _rows(file: str) -> list[dict[str, str]]:
-    with (DATA / file).open(encoding="utf-8", newline="") as lines:
+    with (FOLDER / file).open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 

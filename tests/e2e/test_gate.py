@@ -11,7 +11,7 @@ from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
 
-ROWS = 60
+ROWS = 200
 
 
 def write(file: Path, good: int) -> None:

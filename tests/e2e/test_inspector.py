@@ -1,6 +1,7 @@
 """A client that is not ours and not in Python: the MCP Inspector, over stdio."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,9 @@ def inspect(folder: Path, *arguments: str) -> dict[str, Any]:
         encoding="utf-8",
         timeout=DEADLINE_S,
     )
-    if ended.returncode != 0 and any(code in ended.stderr for code in OFFLINE):
+    # A machine without a network may leave these tests out; CI may not.
+    offline = "CI" not in os.environ and any(code in ended.stderr for code in OFFLINE)
+    if ended.returncode != 0 and offline:
         pytest.skip("the Inspector could not be fetched: there is no network")
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)

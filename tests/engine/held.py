@@ -21,7 +21,7 @@ class Held:
     def answer(self, prompt: str) -> str:
         self._free -= 1
         if self._free < 0:
-            self._gate.wait(10)
+            self._gate.wait(120)
         return self._answer(prompt)
 
 

@@ -80,7 +80,7 @@ async def held(settings: Settings) -> AsyncGenerator[tuple[Caller, ScriptedModel
     answers = threading.Event()
 
     def answer(_: str) -> str:
-        answers.wait(20)
+        answers.wait(120)
         return "good"
 
     await send(settings.home, [span(f"s{number}", f"Answer {number}.", minutes_ago=10 + number) for number in range(6)])

@@ -7,12 +7,14 @@
 A margin in points is of a rate in percent; without the word it is in the unit of the score.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.rows import short
+from assaykit.analysis.sentences import FEW_PAIRS
 from assaykit.errors import Invalid
 
 Want = Literal["within", "better", "not shown worse"]
@@ -24,6 +26,9 @@ _RULE = re.compile(
     r"|(?P<better>better)|(?P<shown>not shown worse))\s*",
     re.IGNORECASE,
 )
+_TAIL = 0.025
+"""What a 95 % interval leaves out at either end."""
+
 _FORMS = "'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse'"
 
 
@@ -88,14 +93,34 @@ def decide(rule: Rule, finding: Finding) -> Ruling:
 
 def _gain(finding: Finding) -> tuple[float, float]:
     """The interval of the gain: of the difference, turned round where less is better."""
+    low, high = _ends(finding)
+    return (low, high) if finding.direction == "MAXIMIZE" else (-high, -low)
+
+
+def _ends(finding: Finding) -> tuple[float, float]:
+    """The interval of the difference, everything where the pairs tell none.
+
+    Rates that differ alike in all of n pairs still leave room: with 97.5 % confidence no more than b = 1 - 0.025^(1/n)
+    of all examples would not do so.
+    """
+    if finding.n < FEW_PAIRS:
+        return -math.inf, math.inf
+    if finding.interval is not None:
+        return finding.interval.low, finding.interval.high
     middle = finding.difference or 0.0
-    ends = (middle, middle) if finding.interval is None else (finding.interval.low, finding.interval.high)
-    return ends if finding.direction == "MAXIMIZE" else (-ends[1], -ends[0])
+    if finding.kind == "numeric":
+        return middle, middle
+    room = 1 - _TAIL ** (1 / finding.n)
+    # From a tie an example can go either way; from a whole point it can fall to a loss of one, and go no further.
+    if middle == 0:
+        return -room, room
+    back = middle * (1 - 2 * room)
+    return min(middle, back), max(middle, back)
 
 
 def _why(outcome: Outcome, finding: Finding) -> str:
     if outcome == "undecided":
-        return f"{finding.sentence} The {finding.n} pairs are too few to say: the interval reaches across the limit."
+        return f"{finding.sentence} The {finding.n} pairs are too few to say."
     return finding.sentence
 
 

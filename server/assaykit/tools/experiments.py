@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
 from assaykit.analysis.rows import outcome
+from assaykit.api import experiments as stored
 from assaykit.api.client import path
+from assaykit.api.experiments import runs_of
 from assaykit.api.pages import rows
-from assaykit.comparisons import Asked, compared, directions_of, runs_of
+from assaykit.comparisons import Asked, compared, directions_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
@@ -26,7 +28,7 @@ from assaykit.tools.fields import File, Here, Limit, ListLimit, SaveTo, Space
 from assaykit.tools.listing import more, next_of, page_place, plain, save
 from assaykit.tools.outcomes import counts_of, flat, line, summary, taken, told
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
-from assaykit.tools.uploading import Place, Results, facts_of, refuse_taken, told_of, upload
+from assaykit.tools.uploading import Place, Results, facts_of, told_of, upload
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
     Experiment,
@@ -80,7 +82,8 @@ async def upload_experiment(
     results = Results(file, Folders(here.settings.folders), columns, key, new_dataset)
     if new_dataset is None:
         target = await here.names.dataset(dataset, within)
-        await refuse_taken(here, target, title)
+        if await stored.named(here.api, target.id, title) is not None:
+            raise stored.taken(target.name, title)
         place = Place(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
     else:
         if dataset is None or not new_dataset:
@@ -189,7 +192,7 @@ async def get_experiment(
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     named = await here.names.experiment(experiment, within, dataset_id)
     start = _offset(cursor)
-    runs = await runs_of(here, named)
+    runs = await runs_of(here.api, named.id)
     kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
     read = [outcome(run) for run in kept]
     directions = await directions_of(here, within, read) if failures_first else {}

@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from assaykit import experiment_runs as runs
+from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
 from assaykit.experiment_runs import Binding, Plan, Ran, Report
 from assaykit.files.folders import Folders
@@ -64,7 +65,7 @@ async def run_experiment(
     target = await here.names.dataset(dataset, within)
     folders = Folders(here.settings.folders)
     of_task = runs.function(task, folders)
-    examples = await runs.examples_of(here.api, target)
+    examples = [one async for one in stored.examples_of(here.api, target.id)]
     if not examples:
         raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
     judges = await wanted_judges(here, judges_of(evaluators), examples, space)
@@ -95,8 +96,8 @@ async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: li
     within, target, title, judges = goal
     report = _reporter(ctx, len(calls) * len(judges))
     with Journal(here.settings.home, target.id, title) as journal:
-        if not journal.asked and await runs.named(here.api, target, title) is not None:
-            raise runs.taken(target, title)
+        if not journal.asked and await stored.named(here.api, target.id, title) is not None:
+            raise stored.taken(target.name, title)
         runs.resume(journal, plan, target, title, restart=restart)
         ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
@@ -145,13 +146,13 @@ async def retry_experiment(
     """
     within = await here.space(space)
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
-    made = await runs.one(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
+    made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
     target = await here.names.dataset(made.dataset_id, within)
-    examples = await runs.examples_of(here.api, target)
+    examples = [one async for one in stored.examples_of(here.api, target.id)]
     plan = _again(here, made, task, evaluators, python)
     judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
     plan = plan._replace(judges=[one.evaluator.id for one in judges])
-    found = await runs.runs_of(here.api, made.id)
+    found = await stored.runs_of(here.api, made.id)
     calls = _failed(found)
     if not calls:
         return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})

@@ -14,14 +14,13 @@ import anyio.to_thread
 
 from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
-from assaykit.api.pages import rows
-from assaykit.errors import Conflict, Invalid
+from assaykit.api.experiments import examples_of
+from assaykit.errors import Invalid
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import Row
 from assaykit.matching import Matching, is_refused, text_of
-from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.replies import one_line
 from assaykit.wire.datasets import (
@@ -29,12 +28,10 @@ from assaykit.wire.datasets import (
     CreateDatasetRequest,
     Dataset,
     DatasetVersionWithExampleIds,
-    ExamplePage,
     InsertDatasetExamplesRequest,
 )
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
-    ExperimentPage,
     ExperimentRunInput,
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
@@ -184,16 +181,6 @@ def _characters(pair: Pair) -> int:
     return run + (0 if pair.example is None else characters(pair.example))
 
 
-async def refuse_taken(here: Session, dataset: Named, title: str) -> None:
-    """Raises: Conflict: the dataset has an experiment of this name."""
-    every = rows(here.api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset.id, "name": title})
-    if any(one.name == title for one in [one async for one in every]):
-        raise Conflict(
-            f"Dataset {dataset.name!r} has an experiment named {title!r} already; nothing was written.",
-            "Pass another name.",
-        )
-
-
 async def upload(here: Session, place: Place, results: Results) -> Uploaded:
     """Write the results: all of them, or nothing.
 
@@ -289,8 +276,7 @@ async def _known(here: Session, place: Place, dataset_id: str | None) -> tuple[M
     """The examples that are there, and their ids in order."""
     matching, ids = Matching(place.key), list[str]()
     if dataset_id is not None:
-        at = path("v2", "datasets", dataset_id, "examples")
-        async for example in rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE):
+        async for example in examples_of(here.api, dataset_id):
             matching.add(example.id, example.model_extra or {})
             ids.append(example.id)
     return matching, ids

@@ -1,0 +1,45 @@
+"""Experiments, their runs, and the examples of their datasets: read whole."""
+
+from collections.abc import AsyncGenerator
+
+from assaykit.api.client import Api, path
+from assaykit.api.pages import rows
+from assaykit.errors import Conflict
+from assaykit.wire.datasets import DatasetExample, ExamplePage
+from assaykit.wire.experiments import Experiment, ExperimentPage, ExperimentRun, ExperimentRunPage
+
+ROWS_PER_PAGE = 500
+
+
+async def experiment_of(api: Api, experiment_id: str) -> Experiment:
+    """An experiment by its id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return await api.get(path("v2", "experiments", experiment_id), Experiment)
+
+
+async def named(api: Api, dataset_id: str, name: str) -> Experiment | None:
+    """The dataset's experiment of exactly this name."""
+    every = rows(api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset_id, "name": name})
+    return next((one for one in [one async for one in every] if one.name == name), None)
+
+
+def taken(dataset_name: str, name: str) -> Conflict:
+    """That a dataset has an experiment of this name."""
+    return Conflict(
+        f"Dataset {dataset_name!r} has an experiment named {name!r} already; nothing was written.",
+        "Pass another name; retry_experiment does failed rows of one again.",
+    )
+
+
+async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
+    """Every run of an experiment, in order."""
+    at = path("v2", "experiments", experiment_id, "runs")
+    return [run async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
+
+
+def examples_of(api: Api, dataset_id: str) -> AsyncGenerator[DatasetExample]:
+    """Every example of a dataset, in order, as they come."""
+    return rows(api, path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=ROWS_PER_PAGE)
