@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,8 +19,9 @@ from assaykit.runner.crew import Crew, Row
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal
 from assaykit.runner.processes import Worker
+from assaykit.runner.progress import Progress, Report
 from assaykit.runner.results import Call, Result, columns
-from assaykit.runner.spans import otlp
+from assaykit.runner.spans import PROTOBUF, otlp
 from assaykit.settings import Settings
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import (
@@ -31,15 +32,12 @@ from assaykit.wire.experiments import (
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
 )
-from assaykit.wire.local import OtlpExport
 from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
 
 Binding = Literal["auto", "ax", "phoenix"]
-Report = Callable[[int, int, str], Awaitable[None]]
-"""Told how many rows are done, of how many, and in words."""
 
 
 class Function(NamedTuple):
@@ -152,15 +150,16 @@ async def execute(
     left = [row for row in calls if row.call not in done]
     stopped_by: list[Result] = []
 
+    progress = Progress(report, len(calls), resumed)
+
     async def keep(result: Result) -> None:
         done[result.call] = result
+        progress.done = len(done)
         if journal is not None:
             journal.keep(result)
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
             crew.stop()
-        took = anyio.current_time() - (crew.ready_at or 0)
-        await report(len(done), len(calls), pace(len(done), len(calls), resumed, took))
 
     asked = {
         "task": plan.task.sent,
@@ -169,21 +168,31 @@ async def execute(
         "metadata": dict(plan.metadata),
         "joins_spans": plan.joins_spans,
         "timeout_s": plan.timeout_s,
+        "together": plan.concurrency,
         "taken": list(taken),
     }
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
-    crew = Crew(start, keep, plan.concurrency, plan.timeout_s)
+    crew = Crew(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
+    failed: Invalid | None = None
     if left:
-        await crew.run(left)
+        async with anyio.create_task_group() as group:
+            group.start_soon(progress.keep_telling)
+            failed = await _outcome(crew, left)
+            group.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+    await progress.tell()
     found = [done[row.call] for row in calls if row.call in done]
     return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None)
 
 
-def pace(done: int, total: int, resumed: int, took_s: float) -> str:
-    """How many rows are done, how fast that goes, and how long the others take at that rate."""
-    rate = (done - resumed) / max(took_s, 0.001)
-    left = f", about {(total - done) / rate:.0f} s left" if rate and done < total else ""
-    return f"{done} of {total} rows done, {rate:.3g} a second{left}"
+async def _outcome(crew: Crew, left: Sequence[Row]) -> Invalid | None:
+    """Why the rows could not be done; raised in here it would come out in a group."""
+    try:
+        await crew.run(left)
+    except Invalid as error:
+        return error
+    return None
 
 
 def resume(journal: Journal, plan: Plan, dataset: Named, name: str, *, restart: bool) -> None:
@@ -267,7 +276,7 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[Result]
     project = await api.post(path("x", "experiments", experiment.id, "traces"), Project)
     for start in range(0, len(spans), SPANS_PER_REQUEST):
         some = spans[start : start + SPANS_PER_REQUEST]
-        await api.send("/v1/traces", OtlpExport(resourceSpans=otlp(some, project.name)))
+        await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
 
 
 def remember(home: Path, experiment_id: str, plan: Plan) -> None:

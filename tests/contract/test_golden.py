@@ -53,7 +53,6 @@ WITHOUT_GOLDEN = {
     "local.LoggedEvaluations": ENGINE_ONLY,
     "local.CheckIntegrationRequest": ENGINE_ONLY,
     "local.IntegrationCheck": ENGINE_ONLY,
-    "local.OtlpExport": "OTLP's own body, of which the engine's tests have real ones",
     "local.NewDataset": ENGINE_ONLY,
     "local.UploadRequest": ENGINE_ONLY,
     "local.Matches": ENGINE_ONLY,

@@ -28,12 +28,22 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
     async with serving(settings) as ax:
         await ax.ask("create_dataset", name="q", rows=[{"question": "When?"}, {"question": "Whereto?"}])
         await ax.ask("create_dataset", name="why", rows=[{"question": "Why?"}])
+        await ax.ask("create_judge", name="where to", code="CONTAINS_ANY_KEYWORD", keywords=["Where"])
     good = run(
-        settings, tmp_path, str(folder / "task.py:answer"), "--dataset", "q", "--evaluator", f"{folder}/task.py:short"
+        settings,
+        tmp_path,
+        str(folder / "task.py:answer"),
+        "--dataset",
+        "q",
+        "--evaluator",
+        f"{folder}/task.py:short",
+        "--evaluator",
+        "where to",
     )
     assert good.returncode == 0, good.stderr
     assert "2 rows: 2 with an output, 0 failed" in good.stdout
     assert "short: 2 scored, mean 0.5" in good.stdout
+    assert "2 scored, 0 failed" in good.stdout
     assert "rows" in good.stderr
     bad = run(settings, tmp_path, "elsewhere/task.py:answer", "--dataset", "why")
     assert bad.returncode == 1

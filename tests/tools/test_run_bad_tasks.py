@@ -54,6 +54,8 @@ async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
         ("x = []; x.append(x); return x", "is nested deeper than 100 levels"),
         ("return 'x' * 1_000_001", "output has more than 1000000 characters"),
         ("return (x for x in 'abc')", "output is a generator"),
+        (r"return ['a\ud800']", r"output[0] has half a character at 1: '\ud800'"),
+        (r"raise ValueError('\ud800')", "ValueError: ?"),
         ("raise SystemExit('enough')", "SystemExit: the function ended the process (enough)"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL"),
         ("import os; os._exit(7)", "the process ended with code 7"),

@@ -20,6 +20,10 @@ DEADLINE_S = 60.0
 """Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
 
 
+Written = tuple[bytes, str]
+"""A body that is written already, with its content type."""
+
+_JSON = "application/json"
 LONGEST_NAME = 255
 """Of a name that is looked for. Source: REST v2, every list's `name`."""
 
@@ -96,6 +100,14 @@ class Api:
         """
         await self._send("POST", at, body, {})
 
+    async def send_bytes(self, at: str, content: bytes, kind: str) -> None:
+        """POST a body that is no JSON, of the content type `kind`, to a route whose answer tells nothing.
+
+        Raises:
+            AssayError: as `api.statuses` maps the status.
+        """
+        await self._send("POST", at, (content, kind), {})
+
     async def put(self, at: str, reply: type[Reply], body: BaseModel) -> Reply:
         """PUT `body`, answered as `reply`.
 
@@ -121,14 +133,14 @@ class Api:
         return self._parsed(await self._send("PATCH", at, body, {}), reply)
 
     async def _send(
-        self, method: str, at: str, body: BaseModel | None, query: Mapping[str, str | int | None]
+        self, method: str, at: str, body: BaseModel | Written | None, query: Mapping[str, str | int | None]
     ) -> httpx.Response:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
         if len(str(params.get("name", ""))) > LONGEST_NAME:
             raise Invalid(f"No name has more than {LONGEST_NAME} characters.", "Give one that is there.")
-        content = None if body is None else _written(body, method)
-        headers = None if content is None else {"content-type": "application/json"}
+        content, kind = _written(body, method)
+        headers = None if content is None else {"content-type": kind}
         try:
             with anyio.fail_after(self._deadline_s):
                 response = await self._http.request(method, at, params=params, content=content, headers=headers)
@@ -180,8 +192,15 @@ class Api:
         )
 
 
-def _written(body: BaseModel, method: str) -> str:
-    return body.model_dump_json(exclude_unset=True) if method == "PATCH" else body.model_dump_json(exclude_none=True)
+def _written(body: BaseModel | Written | None, method: str) -> tuple[bytes | str | None, str]:
+    """A body as it is sent, and its content type."""
+    if isinstance(body, tuple):
+        return body
+    if body is None:
+        return None, _JSON
+    if method == "PATCH":
+        return body.model_dump_json(exclude_unset=True), _JSON
+    return body.model_dump_json(exclude_none=True), _JSON
 
 
 def _again(method: str) -> str:

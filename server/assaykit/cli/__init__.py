@@ -148,9 +148,7 @@ def demo(home: str | None) -> None:
 @click.argument("task", metavar="TASK.PY:FUNCTION")
 @click.option("--dataset", required=True, help="Name or id.")
 @click.option("--name", help="Of the experiment. The function's unless given.")
-@click.option(
-    "--evaluator", "evaluators", multiple=True, metavar="FILE.PY:NAME", help="A function or class; repeatable."
-)
+@click.option("--evaluator", "evaluators", multiple=True, metavar="FILE.PY:NAME|JUDGE", help="Repeatable.")
 @click.option("--concurrency", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that a row may take.")
 @click.option("--repetitions", type=click.IntRange(1, 100), default=1, show_default=True)

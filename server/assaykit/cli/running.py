@@ -12,6 +12,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from assaykit.errors import AssayError
+from assaykit.experiment_runs import is_function
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
@@ -45,11 +46,11 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
     """
     # Who types a path means its file, wherever it lies.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
-    folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if ":" in one]
+    folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if is_function(one)]
     settings = replace(settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])), toolsets=("all",))
     for at, one in enumerate(named):
         file, _, name = one.rpartition(":")
-        named[at] = f"{Path(file).absolute()}:{name}" if file else one
+        named[at] = f"{Path(file).absolute()}:{name}" if is_function(one) else one
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
     told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
     text = "\n".join(block.text for block in told.content if isinstance(block, TextContent))

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from itertools import count
 from typing import Any, NamedTuple
 
 import anyio
@@ -21,6 +22,12 @@ from assaykit.runner.spans import cut_short
 
 GRACE_S = 1.0
 """What an async task may take beyond its deadline to end itself; then its process is killed."""
+
+FAST_S = 0.25
+"""What takes less on the average is handed out ahead."""
+
+_REMEMBERED = 8
+"""The average is over about so many rows."""
 
 _IDLE_ENDS = 3
 """So often a process may end before it was given a row."""
@@ -36,31 +43,69 @@ class Row(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A row that a process has, when it is late, and when it began in nanoseconds since 1970."""
+    """A row that a process is at: when it began, by our clock and in nanoseconds since 1970."""
 
     row: Row
-    due: float
+    at: float
     start_ns: int
 
 
+class Hands:
+    """What one process has: rows that it is at, and behind them rows that it begins as soon as one of these ends."""
+
+    def __init__(self, together: int) -> None:
+        self.together = together
+        self.begun: dict[int, Begun] = {}
+        self.behind: deque[tuple[int, Row]] = deque()
+
+    def __len__(self) -> int:
+        return len(self.begun) + len(self.behind)
+
+    def take(self, number: int, row: Row) -> None:
+        """One more row."""
+        self.behind.append((number, row))
+        self._begin()
+
+    def give_back(self, number: int) -> Begun:
+        """One row less: it has ended."""
+        ended = self.begun.pop(number)
+        self._begin()
+        return ended
+
+    def _begin(self) -> None:
+        while self.behind and len(self.begun) < self.together:
+            number, row = self.behind.popleft()
+            self.begun[number] = Begun(row, anyio.current_time(), time.time_ns())
+
+
 class Crew:
-    """Does rows until there is none left, or until `stop`. `keep` is awaited with each result, one at a time."""
+    """Does rows until there is none left, or until `stop`.
+
+    `keep` is awaited with each result, one at a time; `on_ready` is called when the user's file is imported.
+    """
 
     def __init__(
-        self, start: Start, keep: Callable[[Result], Awaitable[None]], concurrency: int, timeout_s: float
+        self,
+        start: Start,
+        keep: Callable[[Result], Awaitable[None]],
+        concurrency: int,
+        timeout_s: float,
+        on_ready: Callable[[], None],
     ) -> None:
         self._start = start
         self._keep = keep
         self._concurrency = concurrency
         self._timeout_s = timeout_s
+        self._on_ready = on_ready
         self._waiting: deque[Row] = deque()
         self._suspects: deque[Row] = deque()
         self._keeping = anyio.Lock()
         self._idle_ends = 0
+        self._numbers = count(1)
+        self._usual_s = 2 * FAST_S
         self._is_stopped = False
         self.ready: dict[str, Any] = {}
         """What the first process found in the user's file."""
-        self.ready_at: float | None = None
 
     def stop(self) -> None:
         """Begin no further row, and let go of those under way."""
@@ -89,48 +134,71 @@ class Crew:
 
     async def _first(self, group: TaskGroup) -> None:
         async with self._start() as worker:
-            self.ready, self.ready_at = worker.ready, anyio.current_time()
+            self.ready = worker.ready
+            self._on_ready()
             together = self._concurrency if self.ready["is_async"] else 1
             if together == 1:
                 for _ in range(min(self._concurrency, len(self._waiting)) - 1):
                     group.start_soon(self._serve, 1)
-            await self._work(worker, together)
+            await self._work(worker, Hands(together))
         await self._serve(together)
 
     async def _serve(self, together: int) -> None:
         while self._waiting and not self._is_stopped:
             async with self._start() as worker:
-                await self._work(worker, together)
+                await self._work(worker, Hands(together))
 
-    async def _work(self, worker: Worker, together: int) -> None:
+    async def _work(self, worker: Worker, hands: Hands) -> None:
         """Give the process rows until there is none, or it is of no more use."""
-        under_way: dict[int, Begun] = {}
-        number = 0
         try:
-            while self._waiting or under_way:
-                while self._waiting and len(under_way) < together:
-                    number += 1
-                    row = self._waiting.popleft()
-                    under_way[number] = Begun(row, anyio.current_time() + self._timeout_s, time.time_ns())
-                    await worker.send({"row": number, "example": dict(row.columns)})
-                told = await self._next(worker, min(one.due for one in under_way.values()), together)
+            await self._fill(worker, hands)
+            while hands.begun:
+                told = await self._next(worker, hands)
                 if told is None:
-                    await self._blame(list(under_way.values()), self._late())
+                    await self._blame(hands, self._late())
                     return
-                await self._done(_result(under_way.pop(told["row"]).row.call, told))
+                ended = hands.give_back(told["row"])
                 self._idle_ends = 0
+                self._usual_s += (anyio.current_time() - ended.at - self._usual_s) / _REMEMBERED
+                try:
+                    # The next row first, so that the process does not wait while this one is written down.
+                    await self._fill(worker, hands)
+                finally:
+                    await self._done(_result(ended.row.call, told))
         except Ended as error:
-            if not under_way:
+            if not hands.begun:
                 self._ended_idle(str(error))
-            await self._blame(list(under_way.values()), str(error))
+            await self._blame(hands, str(error))
 
-    async def _next(self, worker: Worker, due: float, together: int) -> dict[str, Any] | None:
+    async def _fill(self, worker: Worker, hands: Hands) -> None:
+        """Hand out rows until the process has as many as it may have.
+
+        Of rows that take next to no time it gets some before it has ended others; a slow row has none behind it that
+        another process could do meanwhile.
+        """
+        while self._waiting:
+            is_ahead = self._usual_s < FAST_S and len(self._waiting) > self._concurrency
+            if len(hands) >= hands.together * (2 if is_ahead else 1):
+                return
+            row, number = self._waiting.popleft(), next(self._numbers)
+            try:
+                await worker.send({"row": number, "example": dict(row.columns)})
+            except Ended:
+                # It never had it.
+                self._waiting.appendleft(row)
+                raise
+            hands.take(number, row)
+
+    async def _next(self, worker: Worker, hands: Hands) -> dict[str, Any] | None:
         """What comes next; None when a row is late."""
-        with anyio.move_on_at(due + (GRACE_S if together > 1 else 0)):
+        due = min(one.at for one in hands.begun.values()) + self._timeout_s
+        with anyio.move_on_at(due + (GRACE_S if hands.together > 1 else 0)):
             return await worker.receive()
         return None
 
-    async def _blame(self, begun: list[Begun], why: str) -> None:
+    async def _blame(self, hands: Hands, why: str) -> None:
+        self._waiting.extendleft(row for _, row in reversed(hands.behind))
+        begun = list(hands.begun.values())
         if len(begun) == 1:
             row, _, start_ns = begun[0]
             name = f"Task: {self.ready['task']}"

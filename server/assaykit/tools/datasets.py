@@ -60,7 +60,7 @@ async def create_dataset(
     count = len(examples)
     return Reply(
         f"Created dataset {made.name!r} ({made.id}) with {count} example(s); columns: {shown}. "
-        f"Next: run_experiment(dataset={made.name!r}, task='file.py:function'), or upload_experiment with a variant's results.",
+        f"Next: run_experiment(dataset={made.name!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
             "dataset": {"id": made.id, "name": made.name},

@@ -10,12 +10,13 @@ from pydantic import Field
 from assaykit import experiment_runs as runs
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
-from assaykit.experiment_runs import Binding, Plan, Ran, Report
+from assaykit.experiment_runs import Binding, Plan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.plans import Wanted
 from assaykit.runner.crew import Row
 from assaykit.runner.journal import Journal
+from assaykit.runner.progress import Report
 from assaykit.runner.results import Call, Result, text
 from assaykit.session import Session
 from assaykit.tools.builder import tool

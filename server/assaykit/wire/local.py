@@ -301,12 +301,6 @@ class LoggedEvaluations(ReplyBody):
     unmatched_ids: list[str] = []
 
 
-class OtlpExport(RequestBody):
-    """Spans as OTLP's JSON has them. Source: `POST /v1/traces`, ExportTraceServiceRequest."""
-
-    resourceSpans: list[dict[str, Any]]  # noqa: N815  (the name on the wire)
-
-
 class NewDataset(RequestBody):
     """A dataset that an upload makes."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .plain import readable
+
 FRAMES_SHOWN = 4
-_HERE = str(Path(__file__).parent)
+_HERE = os.path.dirname(__file__)
 
 
 class NotThere(Exception):
@@ -21,16 +23,16 @@ class NotThere(Exception):
 
 def module(path: str) -> ModuleType:
     """The file, by its whole path, as a module, imported once, with its own folder on the import path."""
-    name = Path(path).stem
+    name = os.path.splitext(os.path.basename(path))[0]
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == path:
         return known
-    folder = str(Path(path).parent)
+    folder = os.path.dirname(path)
     if folder not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise NotThere(f"{Path(path).name} is no Python file")
+        raise NotThere(f"{os.path.basename(path)} is no Python file")
     made = importlib.util.module_from_spec(spec)
     sys.modules[name] = made
     spec.loader.exec_module(made)
@@ -53,7 +55,7 @@ def member(path: str, name: str) -> Any:
             if callable(value) and not key.startswith("_") and getattr(value, "__module__", None) == here.__name__
         ]  # fmt: skip
         names = ", ".join(there[:8]) or "none"
-        raise NotThere(f"{Path(path).name} has no function {name!r}; it has {names}")
+        raise NotThere(f"{os.path.basename(path)} has no function {name!r}; it has {names}")
     return found
 
 
@@ -77,12 +79,14 @@ def evaluator(found: Any, name: str) -> tuple[str, Any]:
 def shortened(error: BaseException) -> str:
     """The error with the last lines of its traceback that are the user's."""
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not _is_ours(one.filename)]
-    lines = [f"  {Path(one.filename).name}:{one.lineno} in {one.name}: {one.line}"
+    lines = [f"  {os.path.basename(one.filename)}:{one.lineno} in {one.name}: {one.line}"
              for one in frames[-FRAMES_SHOWN:]]  # fmt: skip
     if isinstance(error, SyntaxError):
-        lines.append("  {}:{}: {}".format(Path(error.filename or "?").name, error.lineno, (error.text or "").strip()))
+        lines.append(
+            "  {}:{}: {}".format(os.path.basename(error.filename or "?"), error.lineno, (error.text or "").strip())
+        )
     said = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-    return "\n".join([said[:2000], *lines])
+    return readable("\n".join([said[:2000], *lines]))
 
 
 def _is_ours(filename: str) -> bool:

@@ -1,18 +1,18 @@
 # pyright: basic
 """What goes over the pipes: a line of JSON for what to do, one for each row, and one back for each.
 
-    in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans", "timeout_s"}
+    in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
+           "timeout_s", "together", "taken": [names]}
     out   {"ready": {"task", "bound", "is_async", "evaluators": [{"name", "bound"}]}} or {"failed": why}
     in    {"row": 7, "example": {...}}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...]}
 
-Async tasks are called side by side, the others one after the other. When the other end is gone, so is this process.
-What the user's code prints goes to stderr, and it finds nothing to read on stdin.
+Async tasks are called side by side, so many together, the others one after the other. When the other end is gone, so is
+this process. What the user's code prints goes to stderr, and it finds nothing to read on stdin.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import queue
@@ -62,7 +62,9 @@ def main() -> None:
     task = {"task": work.task.name, "bound": work.task.bindings, "is_async": work.task.is_async}
     pipe.tell({"ready": {**task, "evaluators": evaluators}})
     if work.task.is_async:
-        asyncio.run(_side_by_side(pipe, work, asked["timeout_s"]))
+        import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
+
+        asyncio.run(_side_by_side(pipe, work, asked["together"], asked["timeout_s"]))
     else:
         _one_by_one(pipe, work)
 
@@ -87,18 +89,30 @@ def _one_by_one(pipe: Pipe, work: rows.Rows) -> None:
         pipe.tell(told)
 
 
-async def _side_by_side(pipe: Pipe, work: rows.Rows, timeout_s: float) -> None:
+async def _side_by_side(pipe: Pipe, work: rows.Rows, together: int, timeout_s: float) -> None:
+    import asyncio  # noqa: PLC0415  (as above)
+
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     _listen(pipe, lambda message: loop.call_soon_threadsafe(waiting.put_nowait, message))
     under_way = set()
+    places = asyncio.Semaphore(together)
+
+    def ended(row: asyncio.Task[None]) -> None:
+        under_way.discard(row)
+        places.release()
+
     while True:
-        row = loop.create_task(_row(pipe, work, await waiting.get(), timeout_s))
+        message = await waiting.get()
+        await places.acquire()
+        row = loop.create_task(_row(pipe, work, message, timeout_s))
         under_way.add(row)
-        row.add_done_callback(under_way.discard)
+        row.add_done_callback(ended)
 
 
 async def _row(pipe: Pipe, work: rows.Rows, message: dict[str, Any], timeout_s: float) -> None:
+    import asyncio  # noqa: PLC0415  (as above)
+
     told: dict[str, Any] = {"row": message["row"]}
     try:
         await asyncio.wait_for(work.run(message["example"], told), timeout_s)

@@ -21,7 +21,9 @@ def plain(value: Any, path: str = "output", depth: int = 0) -> Any:
     """
     if depth > DEEPEST:
         raise NotJson(f"{path[:200]} is nested deeper than {DEEPEST} levels")
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, str):
+        return _whole(value, path)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -30,7 +32,7 @@ def plain(value: Any, path: str = "output", depth: int = 0) -> Any:
     if isinstance(value, dict):
         if strange := [key for key in value if not isinstance(key, str)]:
             raise NotJson(f"{path} has the key {strange[0]!r:.60}, which is no text")
-        return {key: plain(value[key], f"{path}[{key!r}]", depth + 1) for key in value}
+        return {_whole(key, path): plain(value[key], f"{path}[{key!r}]", depth + 1) for key in value}
     if isinstance(value, (list, tuple)):
         return [plain(item, f"{path}[{number}]", depth + 1) for number, item in enumerate(value)]
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
@@ -38,3 +40,16 @@ def plain(value: Any, path: str = "output", depth: int = 0) -> Any:
     raise NotJson(
         f"{path} is a {type(value).__name__}, which is no JSON; return dicts, lists, text, numbers, bools or None"
     )
+
+
+def _whole(text: str, path: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NotJson(f"{path} has half a character at {error.start}: {text[error.start]!a}") from None
+    return text
+
+
+def readable(text: str) -> str:
+    """A text with a mark where it has half a character."""
+    return text.encode("utf-8", "replace").decode()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import json
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 from . import binding, loading, verdicts
 from .examples import Example
-from .plain import NotJson, plain
+from .plain import NotJson, plain, readable
 from .tracing import Joined, Open, Plain
 
 OUTPUT_LIMIT = 1_000_000
@@ -49,7 +48,7 @@ class Rows:
             NotThere, Unbindable, NoSdk: it cannot be done; and whatever the user's file raises.
         """
         self._style = asked["binding"]
-        self._loop = asyncio.new_event_loop()
+        self._loop: Any = None
         self._metadata = asked["metadata"]
         # Before the file is imported, so that what instruments itself at import finds it.
         self._tracer = Joined() if asked["joins_spans"] else Plain()
@@ -115,6 +114,13 @@ class Rows:
                 raise
             told["evaluations"].append({"name": one.name, **verdict})
 
+    def _waited_for(self, found: Any) -> Any:
+        """What an async evaluator of a plain task comes to."""
+        import asyncio  # noqa: PLC0415  (as above)
+
+        self._loop = self._loop or asyncio.new_event_loop()
+        return self._loop.run_until_complete(found)
+
     @contextmanager
     def _kept(self, name: str, kind: str, told: Row) -> Iterator[Open]:
         """A span that is among the row's when it has ended, however that is."""
@@ -127,7 +133,9 @@ class Rows:
         if not self.task.is_async:
             # No event loop runs around a plain function: it may run one of its own.
             found = call()
-            return self._loop.run_until_complete(found) if inspect.isawaitable(found) else found
+            return self._waited_for(found) if inspect.isawaitable(found) else found
+        import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
+
         # Beside an async task other rows go on, which a plain function would hold up.
         found = call() if one.is_async else await asyncio.to_thread(call)
         return await found if inspect.isawaitable(found) else found
@@ -145,7 +153,7 @@ def _text(value: Any) -> str:
 
 def _why(error: BaseException) -> str:
     if isinstance(error, (NotJson, verdicts.Unreadable)):
-        return str(error)
+        return readable(str(error))
     if isinstance(error, SystemExit):
-        return f"SystemExit: the function ended the process ({error})"
+        return readable(f"SystemExit: the function ended the process ({error})")
     return loading.shortened(error)
