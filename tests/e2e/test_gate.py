@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
 from tests.caller import serving
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
+
+pytestmark = pytest.mark.slow
 
 ROWS = 200
 

@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.caller import serving
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
+
+pytestmark = pytest.mark.slow
 
 TASK = """
 def answer(dataset_row):

@@ -14,7 +14,7 @@ from assaykit.settings import Settings
 
 __all__ = ["bare_python", "questions", "write"]
 
-pytestmark = pytest.mark.usefixtures("questions")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("questions")]
 
 
 async def refusal(ax: Caller, python: Path, task: str, **more: Any) -> str:
@@ -173,7 +173,7 @@ async def test_the_environment_is_the_users_without_our_secrets(
 ) -> None:
     write("task.py", "import os\ndef answer(input): return dict(os.environ)\n")
     users = {"OPENAI_API_KEY": "sk-1", "ARIZE_API_KEY": "ak-1", "PATH": "/bin"}
-    ours = {"ASSAYKIT_ENGINE_KEY": "secret", "ASSAYKIT_HOME": "/x", "ASSAYKIT_LOG": "info"}
+    ours = {"ASSAYKIT_ENGINE_KEY": "secret", "ASSAYKIT_HOME": "/x", "ASSAYKIT_LOG": "error"}
     async with serving(replace(settings, environment={**users, **ours})) as ax:
         data = await run(ax, bare_python, "task.py:answer", dry_run=True)
     seen = data["outputs"][0]["output"]
