@@ -215,7 +215,9 @@ def _told(
     """What came of a run, in text and as data."""
     errors = [one for one in ran.results if one.error is not None]
     scores = _summary(ran.results)
-    lines = [f"{len(ran.results)} rows: {len(ran.results) - len(errors)} with an output, {len(errors)} failed"]
+    lines = [
+        f"{len(ran.results)} row{'s' * (len(ran.results) != 1)}: {len(ran.results) - len(errors)} with an output, {len(errors)} failed"
+    ]
     lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
@@ -223,7 +225,9 @@ def _told(
     lines += said.lines
     shown = [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in ran.results if one.error is None]
     failed = [f"{one.call.example_id} failed: {one_line(one.error or '', 600)}" for one in errors[:ERRORS_SHOWN]]
-    following = "retry_experiment runs the failed rows again" if errors else "compare_experiments"
+    following = (
+        "once the cause is mended, retry_experiment runs the failed rows again" if errors else "compare_experiments"
+    )
     step = "" if "dry_run" in facts else f"\nNext: {following}."
     data = {
         **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,

@@ -359,7 +359,7 @@ def told_of(told: Uploaded, place: Place, results: Results) -> str:
     made = f"Created dataset {place.name!r} with {told.examples} example(s). " if place.dataset_id is None else ""
     text = (
         f"{made}Uploaded experiment {place.experiment!r} ({told.experiment_id}) on {place.name!r}: {told.runs} runs "
-        f"over {matches.covered} of {matches.examples} examples. Evaluators: {scored or 'none'}."
+        f"over {matches.covered} of {matches.examples} examples. Evaluators in the file: {scored or 'none'}."
     )
     if without := matches.examples - matches.covered:
         text += f" {without} example(s) have no run."
