@@ -225,9 +225,7 @@ def _told(
     lines += said.lines
     shown = [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in ran.results if one.error is None]
     failed = [f"{one.call.example_id} failed: {one_line(one.error or '', 600)}" for one in errors[:ERRORS_SHOWN]]
-    following = (
-        "once the cause is mended, retry_experiment runs the failed rows again" if errors else "compare_experiments"
-    )
+    following = "mend the cause, then retry_experiment" if errors else "compare_experiments"
     step = "" if "dry_run" in facts else f"\nNext: {following}."
     data = {
         **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,
