@@ -215,9 +215,8 @@ def _told(
     """What came of a run, in text and as data."""
     errors = [one for one in ran.results if one.error is not None]
     scores = _summary(ran.results)
-    lines = [
-        f"{len(ran.results)} row{'s' * (len(ran.results) != 1)}: {len(ran.results) - len(errors)} with an output, {len(errors)} failed"
-    ]
+    number = len(ran.results)
+    lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
     lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
