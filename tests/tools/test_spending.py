@@ -27,11 +27,11 @@ def priced(settings: Settings, prices: Any = PRICES) -> None:
 
 @asynccontextmanager
 async def judging(
-    settings: Settings, spans: list[Span], answer: Callable[[str], str] = lambda _: "good"
+    settings: Settings, spans: list[Span], answer: Callable[[str], str] = lambda _: "good", **provider: Any
 ) -> AsyncGenerator[tuple[Caller, ScriptedModel]]:
     """A task "policy" of a judge over some spans, and the model that is asked."""
     await send(settings.home, spans)
-    with ScriptedModel(answer) as model:
+    with ScriptedModel(answer, **provider) as model:
         async with serving(settings, model.url) as ax:
             await ax.ask(
                 "create_judge",
@@ -214,3 +214,10 @@ async def test_a_code_evaluator_costs_nothing_and_nothing_is_said_of_it(settings
         await ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="Answer")
         data = await ax.ask("create_task", name="c", evaluators=["short"], preview=True)
         assert "expected" not in data["plan"]["evaluators"][0]
+
+
+async def test_a_provider_that_tells_its_limit_is_asked_no_faster_and_refuses_nothing(settings: Settings) -> None:
+    async with judging(settings, answers(80), limit=1800, burst=40) as (ax, model):
+        data = await run_of(ax)
+        assert counts(data) == ("COMPLETED", 80, 0, 0)
+        assert (model.count, model.refused) == (80, 0)

@@ -1,16 +1,19 @@
 """How fast one provider is asked: a few calls at once, and no faster than it takes them.
 
-Unless a rate is given, nothing is held back until the provider refuses. One refusal in ten is chance and costs only the
+Unless a rate is given, nothing is held back until the provider refuses, or says in its answers that little is left of
+what it allows: then calls go out as fast as that grows back. One refusal in ten is chance and costs only the
 row that waits; when more are refused there is a ceiling. Then calls go out evenly, at the rate that was measured, which
 grows while nothing is refused and falls back to what was clean before when something is.
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 
 import anyio
+
+from assaykit.judge.allowance import allowance
 
 SLOTS = 16
 """Calls under way at once, to one integration."""
@@ -26,6 +29,9 @@ _CATCH_UP_S = 0.05
 """A call that went out late may be followed sooner; a sleep is never exact."""
 _FIRST_STEP, _SMALL_STEP, _LARGEST_STEP, _STEPS_GROW = 0.5, 0.03, 0.5, 1.5
 
+_WEIGHT = 0.1
+"""Of a question in the usual length of one."""
+
 
 class Pace:
     """When the next call may go out. Times are seconds of any one clock; `rate` is calls a second, None unlimited.
@@ -35,7 +41,7 @@ class Pace:
 
     def __init__(self, most: float | None = None) -> None:
         self.rate = most
-        self._most = math.inf if most is None else most
+        self._most = self._given = math.inf if most is None else most
         self._next = self._paused_until = 0.0
         self._since: float | None = None
         self._taken = self._refused = 0
@@ -53,6 +59,15 @@ class Pace:
             self._since = now
         if self.rate is not None:
             self._next = max(self._next, now - _CATCH_UP_S) + 1 / self.rate
+
+    def told(self, rate: float, now: float, *, few: bool) -> None:
+        """The provider says that it takes `rate` calls a second, and whether `few` are left of those it takes now."""
+        self._most = min(self._given, rate)
+        if not few:
+            return
+        if self.rate is None:
+            self._begin(now)
+        self.rate = self._most if self.rate is None else min(self.rate, self._most)
 
     def answered(self, started: float, now: float, *, refused: bool, wait_s: float = 1.0) -> None:
         """What became of a call that went out at `started`; a refusal asked for a wait of `wait_s`."""
@@ -102,6 +117,9 @@ class Gate:
 
     def __init__(self, slots: int = SLOTS, most: float | None = None) -> None:
         self.pace = Pace(most)
+        # Those under way, and as many that go out before their answers tell how few are left.
+        self._few = 2 * slots
+        self._length = 0.0
         self._slots = anyio.Semaphore(slots, fast_acquire=True)
         self._head = anyio.Lock(fast_acquire=True)
 
@@ -116,6 +134,13 @@ class Gate:
             yield began
         finally:
             self._slots.release()
+
+    def told(self, headers: Mapping[str, str], length: int) -> None:
+        """What came with an answer to a question of `length` bytes."""
+        self._length += _WEIGHT * (length - self._length) if self._length else length
+        allowed = allowance(headers, self._length)
+        if allowed is not None:
+            self.pace.told(allowed.rate, monotonic(), few=allowed.left <= self._few)
 
     async def _admitted(self) -> None:
         while True:
