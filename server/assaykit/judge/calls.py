@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, cast
 
 import anyio
+from pydantic_core import PydanticSerializationError, to_json
 
 from assaykit.errors import quote
 from assaykit.judge import connections
@@ -111,7 +112,7 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
 
 async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
-    body = json.dumps(request.body).encode()
+    body = _written(request.body)
     try:
         response = await line.connections.post(request.url, request.headers, body)
     except BadAddress as error:
@@ -122,6 +123,13 @@ async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[Answe
         return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
     line.gate.told(response.headers, len(body))
     return _read(response, endpoint)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:
+        return json.dumps(body).encode()  # half a character in a template, which JSON can say
 
 
 def _read(response: connections.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
