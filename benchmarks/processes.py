@@ -68,8 +68,8 @@ def phoenix(python: Path, folder: Path) -> Iterator[str]:
             at = f"http://127.0.0.1:{port}"
             until = time.monotonic() + START_S
             while not _answers(f"{at}/healthz"):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
+                assert process.poll() is None, log.read_text(encoding="utf-8")
+                assert time.monotonic() < until, log.read_text(encoding="utf-8")
                 time.sleep(0.2)
             yield at
         finally:

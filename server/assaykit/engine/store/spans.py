@@ -22,7 +22,7 @@ _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
 _GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE})
 _COLUMNS = (*_SET_HERE, *_GIVEN)
-_given = itemgetter(*_GIVEN)
+_given: "itemgetter[Any]" = itemgetter(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 # Written out, as a span takes half the time when nothing of it is bound by name.
 _ADD = (
