@@ -1,9 +1,9 @@
 """Spans in the store: written as they arrive, listed newest first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
 _GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE})
 _COLUMNS = (*_SET_HERE, *_GIVEN)
-_given: "itemgetter[Any]" = itemgetter(*_GIVEN)
+_given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 # Written out, as a span takes half the time when nothing of it is bound by name.
 _ADD = (
