@@ -1,5 +1,6 @@
 """A result file, row by row: CSV, JSON, JSON lines or Parquet, told apart by the suffix."""
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
@@ -11,6 +12,12 @@ from assaykit.files.opening import MAX_BYTES
 from assaykit.files.parquet import parquet_rows
 from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many_rows
 from assaykit.files.strict_json import JsonError, parse, parse_rows
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one line."""
+
+CHUNK = 256 * 1024
+"""Bytes of JSON that are read at once."""
 
 _BOM = b"\xef\xbb\xbf"
 _Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
@@ -53,22 +60,56 @@ def _reader_for(path: str) -> _Reader:
 def _lines(file: BinaryIO, path: str) -> Iterator[str]:
     """The lines with their ends, decoded one by one so that a wrong byte can be placed."""
     read = 0
-    for number, raw in enumerate(file, start=1):
-        # The size was checked when the file was opened; somebody may still be writing it.
+    for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
         read += len(raw)
-        if read > MAX_BYTES:
-            raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
+        _refuse_grown(read, path)
+        if len(raw) > MAX_LINE:
+            raise Invalid(
+                f"Line {number} of {quote(path)!r} is longer than {MAX_LINE // 1024 // 1024} MiB.",
+                "Write one row per line, and leave out the large columns.",
+            )
         line = raw.removeprefix(_BOM) if number == 1 else raw
         try:
             yield line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise _not_utf8(path, number, error) from error
+            raise _not_utf8(path, number, line[error.start], error.start + 1) from error
 
 
-def _not_utf8(path: str, line: int, error: UnicodeDecodeError) -> Invalid:
-    place = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1} of the line"
+def _chunks(file: BinaryIO, path: str) -> Iterator[str]:
+    """The text in pieces of about 256 KiB, wherever its lines end."""
+    read, line, column = 0, 1, 0
+    rest = b""
+    while True:
+        more = file.read(CHUNK)
+        read += len(more)
+        _refuse_grown(read, path)
+        raw = rest + (more.removeprefix(_BOM) if read == len(more) else more)
+        try:
+            text, used = codecs.utf_8_decode(raw, "strict", not more)
+        except UnicodeDecodeError as error:
+            before = raw[: error.start]
+            newline = before.rfind(b"\n")
+            place = error.start - newline if newline >= 0 else column + error.start + 1
+            raise _not_utf8(path, line + before.count(b"\n"), raw[error.start], place) from error
+        if text:
+            yield text
+        if not more:
+            return
+        newline = raw.rfind(b"\n", 0, used)
+        column = used - newline - 1 if newline >= 0 else column + used
+        line += raw.count(b"\n", 0, used)
+        rest = raw[used:]
+
+
+def _refuse_grown(read: int, path: str) -> None:
+    # The size was checked when the file was opened; somebody may still be writing it.
+    if read > MAX_BYTES:
+        raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
+
+
+def _not_utf8(path: str, line: int, byte: int, position: int) -> Invalid:
     return Invalid(
-        f"Line {line} of {quote(path)!r} is not UTF-8: {place}.",
+        f"Line {line} of {quote(path)!r} is not UTF-8: byte 0x{byte:02x} at position {position} of the line.",
         "Save the file as UTF-8.",
     )
 
@@ -137,7 +178,7 @@ def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
 
 def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
     try:
-        for line, value in parse_rows("".join(_lines(file, path)), nan_is_null=nan_is_null):
+        for line, value in parse_rows(_chunks(file, path), nan_is_null=nan_is_null):
             yield _row(line, value, path)
     except JsonError as error:
         raise _not_json(path, error.line, error) from error
