@@ -51,6 +51,8 @@ def found(chunks: Sequence[str]) -> tuple[list[tuple[int, object]], tuple[str, i
 
 @given(texts() | st.sampled_from(MALFORMED), st.integers(1, 7))
 @example('[\n{"a": 12}\n]', 1)
+@example('{"count": 0.5, "rows": []}', 1)
+@example('[{"a": 1e9999}]', 3)
 def test_a_text_in_pieces_reads_as_the_whole_does_errors_with_their_place_included(text: str, size: int) -> None:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     assert found(pieces) == found([text])

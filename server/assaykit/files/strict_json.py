@@ -82,7 +82,7 @@ class _Cursor:
 
     def value(self) -> tuple[int, object]:
         """The line a value starts on, and the value."""
-        line = self._line_here()
+        line, told = self._line_here(), ""
         while True:
             start = self._at
             try:
@@ -96,9 +96,14 @@ class _Cursor:
             except RecursionError:
                 raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
             except ValueError as error:
+                # The number that it names may have more digits to come.
+                if str(error) != told and self._read_on(line):
+                    told = str(error)
+                    continue
                 raise JsonError(str(error), line) from None
-            # A number at the end may have more digits to come.
-            if end < len(self._text) or self._text[start] in '{["' or not self._read_on(line):
+            # A number so near to the end may go on: of 1.5, cut behind its point, 1 is read.
+            is_closed = self._text[start] in '{["' or end < len(self._text) - _LONGEST_WORD
+            if is_closed or not self._read_on(line):
                 break
         self._at = end
         self._require_sound(value, start, line)
