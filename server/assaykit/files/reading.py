@@ -22,6 +22,8 @@ CHUNK = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ")
+"""How what gzip, zstd, zip (so a workbook too) and xz have made begins, whatever it is called."""
 
 
 def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[Row]:
@@ -39,6 +41,9 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
     """
     read = _reader_for(path)
     with open_inside(path, folders) as file:
+        if file.read(max(map(len, _PACKED))).startswith(_PACKED):
+            raise _packed(path)
+        file.seek(0)
         for count, row in enumerate(read(file, path, nan_is_null), start=1):
             if count > max_rows:
                 raise too_many_rows(path, max_rows)
@@ -48,13 +53,17 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
 def _reader_for(path: str) -> _Reader:
     suffix = PurePath(path).suffix.lower()
     if suffix in _COMPRESSED:
-        raise Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
+        raise _packed(path)
     if suffix not in _READERS:
         raise Invalid(
             f"{quote(path)!r} cannot be read: {quote(suffix)!r} is not the suffix of a known format.",
             f"Give a file that ends in one of {', '.join(_READERS)}.",
         )
     return _READERS[suffix]
+
+
+def _packed(path: str) -> Invalid:
+    return Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
 
 
 def _lines(file: BinaryIO, path: str) -> Iterator[str]:
