@@ -16,10 +16,11 @@ from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.tools.admin import list_spaces
 from assaykit.tools.builder import Definition
-from assaykit.tools.datasets import append_examples, create, create_dataset, get_dataset, list_datasets
+from assaykit.tools.datasets import append_examples, create_dataset, get_dataset, list_datasets
 from assaykit.tools.evaluators import EvaluatorChoice
 from assaykit.tools.experiments import get_experiment, list_experiments, upload_experiment
 from assaykit.tools.judges import create_judge
+from assaykit.tools.making import create
 from assaykit.tools.runs import list_runs, trigger_run
 from assaykit.tools.tasks import create_task, get_task, list_tasks, update_task
 from assaykit.tools.traces import get_trace, list_projects

@@ -14,6 +14,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.names import Named
 from assaykit.session import Session
+from assaykit.sources import by_source, source_ids
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 
 
@@ -32,7 +33,7 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
     """Every experiment against the baseline, which is the first unless one is named.
 
     Raises:
-        Invalid: there are not two, they are of different datasets, or nothing about them can be compared.
+        Invalid: there are not two, their datasets share no example, or nothing about them can be compared.
         NotFound, Ambiguous: a name does not stand for one experiment.
     """
     dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
@@ -43,8 +44,12 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
     named = list({one.id: one for one in named}.values())
     if len(named) < 2:  # noqa: PLR2004
         raise Invalid("A comparison needs two different experiments.", "Name a second one.")
-    await _require_one_dataset(here, named)
-    variants = [Variant(one.name, counting(outcomes(await runs_of(here.api, one.id)))) for one in named]
+    datasets = [(await experiment_of(here.api, one.id)).dataset_id for one in named]
+    sources = await source_ids(here.api, datasets)
+    variants = [
+        Variant(one.name, by_source(counting(outcomes(await runs_of(here.api, one.id))), ids))
+        for one, ids in zip(named, sources, strict=True)
+    ]
     known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
     return await anyio.to_thread.run_sync(
         lambda: compare(
@@ -56,15 +61,6 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
         ),
         abandon_on_cancel=True,
     )
-
-
-async def _require_one_dataset(here: Session, named: Sequence[Named]) -> None:
-    found = [await experiment_of(here.api, one.id) for one in named]
-    if len({one.dataset_id for one in found}) > 1:
-        raise Invalid(
-            "The experiments belong to different datasets, so their examples cannot be paired.",
-            "Compare experiments of one dataset.",
-        )
 
 
 async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:

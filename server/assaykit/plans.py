@@ -13,7 +13,6 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import Node
 from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.prices import Estimate
 from assaykit.judge.score import variables
@@ -232,15 +231,18 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
         return Plan(shares, SAMPLE, capped, "span")
     there = [span_row(span) for span in await _sample(api, query, None)]
     asked = (both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted)
-    absent = [sentence for text in asked if text is not None for sentence in _absent(span_tree(text), there)]
-    return Plan(shares, len(there), capped, "span", absent=list(dict.fromkeys(absent)))
+    missing = [sentence for text in asked if text is not None for sentence in absent(text, there)]
+    return Plan(shares, len(there), capped, "span", absent=list(dict.fromkeys(missing)))
 
 
-def _absent(tree: Node, rows: Sequence[Row]) -> list[str]:
+def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
     """What is to be known of attributes that a filter asks for and no row has."""
     asked: dict[str, None] = {}
-    # What is unknown stays unknown, so that every field is asked for.
-    matches(tree, asked.setdefault)
+    try:
+        # What is unknown stays unknown, so that every field is asked for.
+        matches(span_tree(filter_text), asked.setdefault)
+    except Invalid:
+        return []  # the backend's language may have what ours has not
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
     alike = {name: ", ".join(near(name, rows)) for name in missing}
     return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]

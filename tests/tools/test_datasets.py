@@ -91,8 +91,8 @@ async def test_a_file_with_a_bad_row_names_the_line_and_nothing_is_made(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ({}, "invalid", "A dataset comes from exactly one of file and rows."),
-        ({"file": "a.csv", "rows": ROWS}, "invalid", "exactly one of file and rows"),
+        ({}, "invalid", "A dataset comes from exactly one of file, rows, dataset, and the spans"),
+        ({"file": "a.csv", "rows": ROWS}, "invalid", "exactly one of file, rows, dataset"),
         ({"rows": []}, "invalid", "There is no row, so there is no example."),
         ({"rows": [{"a": 1}, {}]}, "invalid", "Row 2 is empty."),
         ({"rows": [{"id": 1}]}, "invalid", "The column(s) id belong to the server."),

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from tests.caller import Caller
 
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+
 ROWS = [{"key": f"q{n}", "question": f"Where is {n}?"} for n in range(1, 13)]
 
 
@@ -57,6 +60,37 @@ async def test_the_file_of_a_dataset_leads_back_to_an_experiment(ax: Caller, fil
     (files / "loud.json").write_text(json.dumps(results), encoding="utf-8")
     made = await ax.ask("upload_experiment", file="loud.json", example_id="id")
     assert (made["runs"], made["examples_without_run"]) == (12, 0)
+
+
+MIXED: list[dict[str, Any]] = [
+    {"key": f"q{n}", "n": n, "fits": n % 2 == 0, "tags": ["a", {"b": n}], "odd": "=1+1" if n else None}
+    for n in range(1201)
+]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+async def test_every_format_holds_every_example_of_the_version_that_is_named(
+    ax: Caller, files: Path, suffix: str
+) -> None:
+    await ax.ask("create_dataset", name="mixed", rows=MIXED)
+    (version,) = (await ax.ask("get_dataset"))["versions"]
+    saved = await ax.ask("get_dataset", version=version["name"], save_to=f"mixed.{suffix}")
+    columns = ["id", "key", "n", "fits", "tags", "odd"]
+    assert (saved["saved"]["rows"], saved["saved"]["cut"], saved["saved"]["columns"]) == (1201, False, columns)
+    read = [row.values for row in read_rows(f"mixed.{suffix}", Folders((files,)))]
+    assert len({row.pop("id") for row in read}) == 1201
+    if suffix == "csv":
+        # Text is all that it has; a cell that a spreadsheet would run has an apostrophe.
+        expected = [
+            {"key": row["key"], "n": str(row["n"]), "fits": str(row["fits"]).lower(), "tags": json.dumps(row["tags"])}
+            | {"odd": row["odd"] and "'=1+1"}
+            for row in MIXED
+        ]
+    elif suffix == "parquet":
+        expected = [{**row, "tags": json.dumps(row["tags"])} for row in MIXED]
+    else:
+        expected = MIXED
+    assert read == expected
 
 
 async def test_a_long_cell_is_clipped_and_says_so(ax: Caller) -> None:

@@ -200,3 +200,19 @@ async def test_more_rows_than_one_upload_takes_are_refused_before_anything_is_wr
     refusal = await ax.refused("upload_experiment", file="v.csv", key="key")
     assert refusal["message"] == "'v.csv' has more than 100,000 rows."
     await nothing(ax)
+
+
+async def test_a_dataset_of_many_rows_is_made_whole_or_not_at_all(here: Caller) -> None:
+    rows: list[Row] = [{"key": f"q{n}", "kind": n % 2} for n in range(2500)]
+    write(here, [*rows[:2400], {"id": "own"}, *rows[2400:]])
+    for _ in range(10):
+        refusal = await here.refused("create_dataset", name="many", file="v.jsonl")
+        assert refusal["message"] == "The column(s) id belong to the server."
+    assert (await here.ask("list_datasets"))["datasets"] == []
+    write(here, rows)
+    assert (await here.ask("create_dataset", name="many", file="v.jsonl"))["examples"] == 2500
+    refusal = await here.refused("create_dataset", name="many", dataset="many")
+    assert refusal["code"] == "conflict"
+    assert (await here.ask("create_dataset", name="some", dataset="many", size=1500))["examples"] == 1500
+    found = (await here.ask("get_dataset", dataset="some", limit=500))["examples"]
+    assert [one["key"] for one in found] == sorted((one["key"] for one in found), key=lambda key: int(key[1:]))

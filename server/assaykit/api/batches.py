@@ -16,9 +16,10 @@ Row = TypeVar("Row")
 
 def characters(row: Mapping[str, Any]) -> int:
     """About how many characters a row has as JSON."""
-    return sum(
-        len(name) + (len(value) if isinstance(value, str) else _length(value)) + 6 for name, value in row.items()
-    )
+    total = 0
+    for name, value in row.items():
+        total += len(name) + 6 + (len(value) if isinstance(value, str) else _length(value))
+    return total
 
 
 def _length(value: Any) -> int:

@@ -23,8 +23,11 @@ T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
-_MAYBE_NO_NUMBER = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{200}")
-"""Cheap, and in nearly no body: the few that have it are read once more. The largest number has 309 digits."""
+_MAYBE_NO_NUMBER = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3,}(?:[\s,}\]]|$)|[0-9]{200}")
+"""Cheap, and in nearly no body: the few that have it are read once more. The largest number has 309 digits.
+
+What follows an exponent tells it from the many ids that have `9e123` somewhere.
+"""
 
 _SHOWN = 40
 _DIGITS = 10

@@ -1,7 +1,8 @@
 """Parquet files, batch by batch, with pyarrow from the extra `parquet`.
 
 What a Parquet file says about its own size is not to be trusted: a few hundred bytes can stand for hundreds
-of megabytes of repeated text. So the bytes are counted as they are unpacked, and reading stops at a budget.
+of megabytes of repeated text. So the bytes are counted as they are unpacked, and reading stops at a budget. What the
+footer admits to is held against the same limits first, since one value is unpacked as a whole.
 """
 
 import datetime as dt
@@ -34,6 +35,7 @@ def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterat
         source = parquet.ParquetFile(file, thrift_string_size_limit=16 * 1024 * 1024)
         require_width(len(source.schema_arrow.names), path, 1)
         _require_countable(source.schema_arrow, path)
+        _require_small(source.metadata, path)
         number = 0
         for batch in _batches(source, path):
             for values in batch.to_pylist():
@@ -68,12 +70,36 @@ def _batches(source: Any, path: str) -> Iterator[Any]:
         size = sum(_unpacked_bytes(column) for column in batch.columns)
         spent += size
         if size > BATCH_BYTES or spent > BUDGET_BYTES:
-            raise Invalid(
-                f"{quote(path)!r} unpacks to more than {BUDGET_BYTES // 1024 // 1024} MiB, or to more than"
-                f" {BATCH_BYTES // 1024 // 1024} MiB within {BATCH_ROWS} rows.",
-                "Leave out the large columns, or split the file.",
-            )
+            raise _too_large(path)
         yield batch
+
+
+def _require_small(metadata: Any, path: str) -> None:
+    """Raises: Invalid: by what the footer says of its row groups, some 256 rows or a group are beyond the limits."""
+    rows = size = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        of_group = sum(_cost(group.column(place), group.num_rows) for place in range(group.num_columns))
+        # A batch may take its rows from several groups.
+        rows, size = rows + group.num_rows, size + of_group
+        if of_group > BUDGET_BYTES or size > BATCH_BYTES * max(1, -(-rows // BATCH_ROWS)):
+            raise _too_large(path)
+        if rows >= BATCH_ROWS:
+            rows = size = 0
+
+
+def _cost(chunk: Any, rows: int) -> int:
+    """Bytes of a column of a row group; the values of lists are counted, since few bytes may stand for many of them."""
+    in_lists = chunk.num_values * 8 if chunk.num_values > rows else 0
+    return max(chunk.total_uncompressed_size, in_lists)
+
+
+def _too_large(path: str) -> Invalid:
+    return Invalid(
+        f"{quote(path)!r} unpacks to more than {BUDGET_BYTES // 1024 // 1024} MiB, or to more than"
+        f" {BATCH_BYTES // 1024 // 1024} MiB within {BATCH_ROWS} rows.",
+        "Leave out the large columns, or split the file.",
+    )
 
 
 def _unpacked_bytes(column: Any) -> int:

@@ -1,5 +1,6 @@
 """A result file, row by row: CSV, JSON, JSON lines or Parquet, told apart by the suffix."""
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
@@ -12,9 +13,17 @@ from assaykit.files.parquet import parquet_rows
 from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many_rows
 from assaykit.files.strict_json import JsonError, parse, parse_rows
 
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one line."""
+
+CHUNK = 256 * 1024
+"""Bytes of JSON that are read at once."""
+
 _BOM = b"\xef\xbb\xbf"
 _Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ")
+"""How what gzip, zstd, zip (so a workbook too) and xz have made begins, whatever it is called."""
 
 
 def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[Row]:
@@ -32,6 +41,9 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
     """
     read = _reader_for(path)
     with open_inside(path, folders) as file:
+        if file.read(max(map(len, _PACKED))).startswith(_PACKED):
+            raise _packed(path)
+        file.seek(0)
         for count, row in enumerate(read(file, path, nan_is_null), start=1):
             if count > max_rows:
                 raise too_many_rows(path, max_rows)
@@ -41,7 +53,7 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
 def _reader_for(path: str) -> _Reader:
     suffix = PurePath(path).suffix.lower()
     if suffix in _COMPRESSED:
-        raise Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
+        raise _packed(path)
     if suffix not in _READERS:
         raise Invalid(
             f"{quote(path)!r} cannot be read: {quote(suffix)!r} is not the suffix of a known format.",
@@ -50,25 +62,63 @@ def _reader_for(path: str) -> _Reader:
     return _READERS[suffix]
 
 
+def _packed(path: str) -> Invalid:
+    return Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
+
+
 def _lines(file: BinaryIO, path: str) -> Iterator[str]:
     """The lines with their ends, decoded one by one so that a wrong byte can be placed."""
     read = 0
-    for number, raw in enumerate(file, start=1):
-        # The size was checked when the file was opened; somebody may still be writing it.
+    for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
         read += len(raw)
-        if read > MAX_BYTES:
-            raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
+        _refuse_grown(read, path)
+        if len(raw) > MAX_LINE:
+            raise Invalid(
+                f"Line {number} of {quote(path)!r} is longer than {MAX_LINE // 1024 // 1024} MiB.",
+                "Write one row per line, and leave out the large columns.",
+            )
         line = raw.removeprefix(_BOM) if number == 1 else raw
         try:
             yield line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise _not_utf8(path, number, error) from error
+            raise _not_utf8(path, number, line[error.start], error.start + 1) from error
 
 
-def _not_utf8(path: str, line: int, error: UnicodeDecodeError) -> Invalid:
-    place = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1} of the line"
+def _chunks(file: BinaryIO, path: str) -> Iterator[str]:
+    """The text in pieces of about 256 KiB, wherever its lines end."""
+    read, line, column = 0, 1, 0
+    rest = b""
+    while True:
+        more = file.read(CHUNK)
+        read += len(more)
+        _refuse_grown(read, path)
+        raw = rest + (more.removeprefix(_BOM) if read == len(more) else more)
+        try:
+            text, used = codecs.utf_8_decode(raw, "strict", not more)
+        except UnicodeDecodeError as error:
+            before = raw[: error.start]
+            newline = before.rfind(b"\n")
+            place = error.start - newline if newline >= 0 else column + error.start + 1
+            raise _not_utf8(path, line + before.count(b"\n"), raw[error.start], place) from error
+        if text:
+            yield text
+        if not more:
+            return
+        newline = raw.rfind(b"\n", 0, used)
+        column = used - newline - 1 if newline >= 0 else column + used
+        line += raw.count(b"\n", 0, used)
+        rest = raw[used:]
+
+
+def _refuse_grown(read: int, path: str) -> None:
+    # The size was checked when the file was opened; somebody may still be writing it.
+    if read > MAX_BYTES:
+        raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
+
+
+def _not_utf8(path: str, line: int, byte: int, position: int) -> Invalid:
     return Invalid(
-        f"Line {line} of {quote(path)!r} is not UTF-8: {place}.",
+        f"Line {line} of {quote(path)!r} is not UTF-8: byte 0x{byte:02x} at position {position} of the line.",
         "Save the file as UTF-8.",
     )
 
@@ -137,7 +187,7 @@ def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
 
 def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
     try:
-        for line, value in parse_rows("".join(_lines(file, path)), nan_is_null=nan_is_null):
+        for line, value in parse_rows(_chunks(file, path), nan_is_null=nan_is_null):
             yield _row(line, value, path)
     except JsonError as error:
         raise _not_json(path, error.line, error) from error

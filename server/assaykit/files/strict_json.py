@@ -8,14 +8,19 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 MAX_DEPTH = 64
+MAX_VALUE = 16 * 1024 * 1024
+"""Characters of one row, or of any other value beside the rows. No backend takes a longer one."""
+
 ROW_KEYS = ("rows", "data", "examples", "runs")
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONGEST_WORD = 16
+"""An error so near to the end may be there because a word, number or escape was cut off."""
 
 
 class JsonError(ValueError):
@@ -32,20 +37,21 @@ def parse(text: str, *, nan_is_null: bool = False) -> object:
 
     Raises: JsonError.
     """
-    cursor = _Cursor(text, nan_is_null=nan_is_null)
+    cursor = _Cursor((text,), nan_is_null=nan_is_null)
     _, value = cursor.value()
     cursor.require_end()
     return value
 
 
-def parse_rows(text: str, *, nan_is_null: bool = False) -> Iterator[tuple[int, object]]:
+def parse_rows(chunks: Iterable[str], *, nan_is_null: bool = False) -> Iterator[tuple[int, object]]:
     """The elements of an array, or of the array an object holds under one of `ROW_KEYS`, each with its line.
 
-    One element at a time, so that an error carries its line and a large file is never one large tree.
+    `chunks` are a text in pieces, however it is cut. One element at a time is taken from them, so that an error carries
+    its line, and a large file is never in memory as a whole.
 
     Raises: JsonError.
     """
-    cursor = _Cursor(text, nan_is_null=nan_is_null)
+    cursor = _Cursor(chunks, nan_is_null=nan_is_null)
     if cursor.sees("["):
         yield from cursor.elements()
     elif cursor.sees("{"):
@@ -56,14 +62,16 @@ def parse_rows(text: str, *, nan_is_null: bool = False) -> Iterator[tuple[int, o
 
 
 class _Cursor:
-    """A place in a text; every method moves it behind what it returns."""
+    """A place in a text; every method moves it behind what it returns. What lies behind it is forgotten."""
 
-    def __init__(self, text: str, *, nan_is_null: bool) -> None:
-        self._text = text
+    def __init__(self, chunks: Iterable[str], *, nan_is_null: bool) -> None:
+        self._chunks = iter(chunks)
         self._decoder = _NAN_IS_NULL if nan_is_null else _DECODER
+        self._text = ""
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._column = 0
         self._skip_space()
 
     def sees(self, mark: str) -> bool:
@@ -74,18 +82,58 @@ class _Cursor:
 
     def value(self) -> tuple[int, object]:
         """The line a value starts on, and the value."""
-        line, start = self._line_here(), self._at
-        try:
-            value, self._at = self._decoder.raw_decode(self._text, start)
-        except json.JSONDecodeError as error:
-            raise JsonError(f"{error.msg} (column {error.colno})", error.lineno) from None
-        except RecursionError:
-            raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
-        except ValueError as error:
-            raise JsonError(str(error), line) from None
+        line, told = self._line_here(), ""
+        while True:
+            start = self._at
+            try:
+                value, end = self._decoder.raw_decode(self._text, start)
+            except json.JSONDecodeError as error:
+                if self._may_go_on(error) and self._read_on(line):
+                    continue
+                raise JsonError(
+                    f"{error.msg} (column {self._column_of(error.pos)})", self._line_of(error.pos)
+                ) from None
+            except RecursionError:
+                raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
+            except ValueError as error:
+                # The number that it names may have more digits to come.
+                if str(error) != told and self._read_on(line):
+                    told = str(error)
+                    continue
+                raise JsonError(str(error), line) from None
+            # A number so near to the end may go on: of 1.5, cut behind its point, 1 is read.
+            is_closed = self._text[start] in '{["' or end < len(self._text) - _LONGEST_WORD
+            if is_closed or not self._read_on(line):
+                break
+        self._at = end
         self._require_sound(value, start, line)
         self._skip_space()
         return line, value
+
+    def _may_go_on(self, error: json.JSONDecodeError) -> bool:
+        """Whether it may be an error only because the text ends here."""
+        return error.pos >= len(self._text) - _LONGEST_WORD or error.msg.startswith("Unterminated string")
+
+    def _read_on(self, line: int) -> bool:
+        """Have at least twice as much text from here on, so that a long value is not tried often; False at the end."""
+        wanted = 2 * (len(self._text) - self._at)
+        if wanted > 2 * MAX_VALUE:
+            raise JsonError(f"a row of more than {MAX_VALUE:,} characters", line)
+        is_more = self._take_chunk()
+        while is_more and len(self._text) - self._at < wanted and self._take_chunk():
+            pass
+        return is_more
+
+    def _take_chunk(self) -> bool:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        self._line_here()
+        newline = self._text.rfind("\n", 0, self._at)
+        self._column = self._at - newline - 1 if newline >= 0 else self._column + self._at
+        self._text = self._text[self._at :] + chunk
+        self._at = self._counted = 0
+        return True
 
     def _require_sound(self, value: object, start: int, line: int) -> None:
         # What the text cannot hold needs no look into the value: most rows are flat and without escapes.
@@ -147,14 +195,24 @@ class _Cursor:
             raise self.bad(f"expected {mark!r}")
 
     def _skip_space(self) -> None:
-        match = _SPACE.match(self._text, self._at)
-        self._at = match.end() if match else self._at
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text) or not self._take_chunk():
+                return
 
     def _line_here(self) -> int:
         # Counted on from the last count: counting from the start for every row would be quadratic.
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
         return self._line
+
+    def _line_of(self, place: int) -> int:
+        return self._line_here() + self._text.count("\n", self._at, place)
+
+    def _column_of(self, place: int) -> int:
+        newline = self._text.rfind("\n", 0, place)
+        return place - newline if newline >= 0 else self._column + place + 1
 
 
 def _constant(name: str) -> object:

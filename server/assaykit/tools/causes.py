@@ -142,12 +142,12 @@ async def derived(here: Session, run: TaskRun) -> RunCause | None:
 
 
 async def _unselected(here: Session, task: Task, project_id: str, period: Period) -> RunCause | None:
-    there = await _page(here, project_id, period)
+    there = await page_of(here, project_id, period)
     if not there.spans:
         return await _no_rows(here, project_id)
     wanted = await wanted_of(here, task)
     columns = [f"eval.{name}.label" for name in _columns(wanted)]
-    found = await _page(here, project_id, period, task.query_filter, columns)
+    found = await page_of(here, project_id, period, task.query_filter, columns)
     if not found.spans:
         return await _filtered(here, task, project_id, period, there)
     if task.sampling_rate == 0:
@@ -160,7 +160,7 @@ async def _unselected(here: Session, task: Task, project_id: str, period: Period
 
 
 async def _no_rows(here: Session, project_id: str) -> RunCause:
-    newest = await _page(here, project_id, parse("everything", here.now()), limit=1)
+    newest = await page_of(here, project_id, parse("everything", here.now()), limit=1)
     if not newest.spans:
         return RunCause(code="no_rows", message="The project has no span.", rows=0)
     started = newest.spans[0].start_time
@@ -169,19 +169,34 @@ async def _no_rows(here: Session, project_id: str) -> RunCause:
 
 
 async def _filtered(here: Session, task: Task, project_id: str, period: Period, there: SpanPage) -> RunCause:
+    text = task.query_filter or ""
+    alone = await matching_none(here, project_id, period, text)
+    said = f"None of the {counted(there)} spans in the window matches the task's filter {one_line(text)!r}."
+    return RunCause(code="filter", message=said + told_of_none(alone), rows=len(there.spans), conditions=alone)
+
+
+async def matching_none(here: Session, project_id: str, period: Period, text: str) -> list[str]:
+    """The conditions of an AND that no span in the window meets by itself, among the first eight."""
     try:
-        parts = conditions(parse_filter(task.query_filter or ""))
+        parts = conditions(parse_filter(text))
     except Invalid:
-        parts = []  # the backend's language may have what ours has not
-    alone = [
-        part for part in parts[:CONDITIONS_TRIED] if not (await _page(here, project_id, period, part, limit=1)).spans
+        return []  # the backend's language may have what ours has not
+    return [
+        part for part in parts[:CONDITIONS_TRIED] if not (await page_of(here, project_id, period, part, limit=1)).spans
     ]
-    number = f"{len(there.spans)}{' or more' if there.pagination.has_more else ''}"
-    said = f"None of the {number} spans in the window matches the task's filter {one_line(task.query_filter)!r}."
-    if alone:
-        verb = "matches" if len(alone) == 1 else "match"
-        said += f" {' and '.join(repr(one_line(part)) for part in alone)} {verb} none by itself."
-    return RunCause(code="filter", message=said, rows=len(there.spans), conditions=alone)
+
+
+def told_of_none(alone: Sequence[str]) -> str:
+    """The same in words; nothing where there are none."""
+    if not alone:
+        return ""
+    verb = "matches" if len(alone) == 1 else "match"
+    return f" {' and '.join(repr(one_line(part)) for part in alone)} {verb} none by itself."
+
+
+def counted(there: SpanPage) -> str:
+    """How many spans there are, as far as one page tells."""
+    return f"{len(there.spans)}{' or more' if there.pagination.has_more else ''}"
 
 
 async def _unread(here: Session, query: SpanQuery, task: Task) -> RunCause | None:
@@ -203,7 +218,7 @@ def _columns(wanted: Sequence[Wanted]) -> list[str]:
     return [one.config.name for one in wanted]
 
 
-async def _page(
+async def page_of(
     here: Session,
     project_id: str,
     period: Period,
@@ -211,6 +226,7 @@ async def _page(
     columns: Sequence[str] = (),
     limit: int = LOOKED_AT,
 ) -> SpanPage:
+    """The newest spans of a window, with their ids and these columns."""
     body = ListSpansRequest(
         project_id=project_id,
         start_time=period.start,

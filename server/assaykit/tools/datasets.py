@@ -1,25 +1,25 @@
 """Toolset datasets: the examples that variants are tried on."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
 
 import anyio.to_thread
+from pydantic import Field
 
+from assaykit.analysis.sampling import Method
 from assaykit.api import pages
 from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid, NotFound
-from assaykit.files.folders import Folders
-from assaykit.files.reading import read_rows
-from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.fields import File, Here, Limit, ListLimit, SaveTo, Space
+from assaykit.tools.drawing import Wish, draw, facts_of, refuse_odd, refuse_unusable, told_of
+from assaykit.tools.examples import Asked, reader, source
+from assaykit.tools.fields import File, Here, Limit, ListLimit, Project, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
+from assaykit.tools.making import create
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire.datasets import (
-    SYSTEM_COLUMNS,
-    CreateDatasetRequest,
     Dataset,
     DatasetExample,
     DatasetPage,
@@ -43,29 +43,39 @@ async def create_dataset(
     name: str,
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
+    dataset: str | None = None,
+    project: Project = None,
+    filter: str | None = None,  # noqa: A002  (AX's word for it)
+    window: str | None = None,
+    unique: Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")] = None,
+    sample: Method | None = None,
+    size: int | None = None,
+    by: Annotated[str | None, Field(description="Strata")] = None,
+    seed: int = 0,
     space: Space = None,
 ) -> Reply:
-    """Create a dataset from a file or from rows: one example per row; all of it, or nothing.
+    """Create a dataset from a file, rows, spans (last 7 days) or a dataset; of all or a sample. All of it, or nothing.
 
-    Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`.
-    Raises: Invalid, Conflict.
+    Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
+    Raises: Invalid, Conflict, NotFound, Ambiguous.
     """
+    wish = Wish(unique, sample, size, by, seed)
+    refuse_odd(wish)
     within = await here.space(space)
-    if (file is None) == (rows is None):
-        raise Invalid("A dataset comes from exactly one of file and rows.", "Pass one of them.")
-    examples = await _given(here, file, rows)
-    made = await create(here, name, within.id, examples)
-    columns = _columns(examples)
-    shown = _shown(columns)
-    count = len(examples)
+    asked = Asked(file, rows, dataset, project, filter, window)
+    async with source(here, within, asked) as found:
+        drawn = await anyio.to_thread.run_sync(draw, found, wish, abandon_on_cancel=True)
+        made = await create(here, name, within.id, drawn.rows())
     return Reply(
-        f"Created dataset {made.name!r} ({made.id}) with {count} example(s); columns: {shown}. "
-        f"Next: run_experiment(dataset={made.name!r}, task='file.py:function'), or upload_experiment for results.",
+        f"Created dataset {name!r} ({made.id}) with {made.examples} example(s){found.told}; "
+        f"columns: {_shown(made.columns)}.{told_of(drawn)} "
+        f"Next: run_experiment(dataset={name!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
-            "dataset": {"id": made.id, "name": made.name},
-            "examples": count,
-            "columns": columns,
+            "dataset": {"id": made.id, "name": name},
+            "examples": made.examples,
+            "columns": made.columns,
+            **facts_of(drawn),
         },
     )
 
@@ -163,7 +173,7 @@ async def append_examples(
     if (file is None) == (rows is None):
         raise Invalid("Examples come from exactly one of file and rows.", "Pass one of them.")
     named = await here.names.dataset(dataset, within)
-    examples = await _given(here, file, rows)
+    examples = await anyio.to_thread.run_sync(_read, reader(here, file, rows), abandon_on_cancel=True)
     at = path("v2", "datasets", named.id, "examples")
     before = await here.api.get(at, ExamplePage, limit=1)
     ids: list[str] = []
@@ -184,59 +194,19 @@ async def append_examples(
     return Reply(text, {**here.source(within), **data})
 
 
-async def create(here: Session, name: str, space_id: str, examples: Sequence[dict[str, Any]]) -> Dataset:
-    """A dataset of any size: created with the first rows, then appended to; removed again when that fails.
-
-    Raises:
-        Conflict: the space has a dataset of this name.
-    """
-    first, *rest = batches(examples)
-    body = CreateDatasetRequest(name=name, space_id=space_id, examples=first)
-    made = await here.api.post("/v2/datasets", Dataset, body)
-    here.names.forget()
-    at = path("v2", "datasets", made.id)
-    try:
-        for some in rest:
-            more = InsertDatasetExamplesRequest(examples=some)
-            await here.api.post(f"{at}/examples", DatasetVersionWithExampleIds, more)
-    except AssayError:
-        # Half a dataset would be mistaken for the whole one.
-        await here.api.delete(at)
-        raise
-    return made
-
-
-async def _given(here: Session, file: str | None, rows: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """The rows given or those of the file.
+def _read(rows: Callable[[], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows, each of which can be an example.
 
     Raises:
         Invalid: there is none, or one cannot be an example.
     """
-    examples = await _from_file(here, file) if file is not None else rows or []
-    _refuse_unusable(examples)
-    return examples
-
-
-async def _from_file(here: Session, file: str) -> list[dict[str, Any]]:
-    folders = Folders(here.settings.folders)
-    return await anyio.to_thread.run_sync(_rows, file, folders, abandon_on_cancel=True)
-
-
-def _rows(file: str, folders: Folders) -> list[dict[str, Any]]:
-    return [dict(row.values) for row in read_rows(file, folders)]
-
-
-def _refuse_unusable(examples: Sequence[dict[str, Any]]) -> None:
+    examples: list[dict[str, Any]] = []
+    for position, row in enumerate(rows(), start=1):
+        refuse_unusable(row, position)
+        examples.append(row)
     if not examples:
         raise Invalid("There is no row, so there is no example.", "Give at least one row.")
-    for position, example in enumerate(examples, start=1):
-        if not example:
-            raise Invalid(f"Row {position} is empty.", "Give each example at least one column.")
-        if owned := sorted(SYSTEM_COLUMNS & example.keys()):
-            raise Invalid(
-                f"The column(s) {', '.join(owned)} belong to the server.",
-                "Rename them, for instance id to key; the server gives ids of its own.",
-            )
+    return examples
 
 
 def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:

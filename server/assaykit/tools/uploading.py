@@ -5,16 +5,16 @@ request writes, the file is read once to see that all of it fits, and once more 
 """
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import anyio
-import anyio.to_thread
 
 from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
+from assaykit.api.staging import GIVE_UP_S, Body, ahead, staged
 from assaykit.errors import Invalid
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
@@ -22,6 +22,7 @@ from assaykit.files.reading import read_rows
 from assaykit.files.rows import Row
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
+from assaykit.sources import SOURCE_EXAMPLE
 from assaykit.tools.replies import one_line
 from assaykit.wire.datasets import (
     SYSTEM_COLUMNS,
@@ -36,18 +37,14 @@ from assaykit.wire.experiments import (
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
 )
-from assaykit.wire.local import Matches, NewDataset, Uploaded, UploadRequest
+from assaykit.wire.local import Matches, NewDataset, Uploaded
 
 MOST_ROWS = 100_000
 """Rows of one upload."""
 
-SOURCE_ID = "source_example_id"
-"""The column in which an example keeps the id that it had where it comes from."""
-
 ROWS_PER_PAGE = 500
 SHOWN = 5
 COLUMNS_SHOWN = 20
-GIVE_UP_S = 5.0
 
 
 class Place(NamedTuple):
@@ -107,7 +104,7 @@ class Results:
         if there is not None and column not in there.values:
             self._columns = replace(self._columns, example_id=None)
         else:
-            self.key = SOURCE_ID
+            self.key = SOURCE_EXAMPLE
 
     def parts(self) -> Generator[Part]:
         """The rows, each brought to the wire, some at a time."""
@@ -136,8 +133,8 @@ class Results:
                 raise self._no_column(lacking, list(row.values))
             example = {column: row.values[column] for column in taken if row.values.get(column) is not None}
             name = flat.get("example_id")
-            if name is not None and self.key == SOURCE_ID:
-                example[SOURCE_ID] = name
+            if name is not None and self.key == SOURCE_EXAMPLE:
+                example[SOURCE_EXAMPLE] = name
             self._refuse_unfit(example, row.line)
             run = ExperimentRunInput.model_validate(
                 {column: value for column, value in flat.items() if column not in taken}
@@ -207,32 +204,14 @@ async def _at_once(here: Session, place: Place, results: Results) -> Uploaded:
         "skip_unmatched": place.skip_unmatched,
         "repetitions": place.repetitions,
     }
-    upload_id: str | None = None
-    told = Uploaded()
-    try:
-        async for part, is_last in _each(results):
+    return await staged(here.api, asked, _bodies(results))
+
+
+async def _bodies(results: Results) -> AsyncGenerator[Body]:
+    async with aclosing(ahead(results.parts())) as parts:
+        async for part, is_last in parts:
             examples = [pair.example for pair in part if pair.example is not None]
-            body = UploadRequest(
-                **asked, examples=examples, runs=[pair.run for pair in part], more=not is_last, upload_id=upload_id
-            )
-            told = await here.api.post("/x/uploads", Uploaded, body)
-            upload_id = told.upload_id
-    except BaseException:
-        if upload_id is not None:
-            with anyio.move_on_after(GIVE_UP_S, shield=True):
-                await here.api.delete(path("x", "uploads", upload_id))
-        raise
-    return told
-
-
-async def _each(results: Results) -> AsyncGenerator[tuple[Part, bool]]:
-    """The parts, read in a thread, and of each whether it is the last one."""
-    with closing(results.parts()) as parts:
-        part = await anyio.to_thread.run_sync(next, parts, None)
-        while part is not None:
-            following = await anyio.to_thread.run_sync(next, parts, None)
-            yield part, following is None
-            part = following
+            yield Body(examples, [pair.run for pair in part], is_last)
 
 
 async def _in_steps(here: Session, place: Place, results: Results) -> Uploaded:
@@ -261,7 +240,7 @@ async def _looked_at(here: Session, place: Place, results: Results) -> Matches:
     """How the whole file fits the dataset, or itself where the dataset is new; the file has been read to its end."""
     matching, _ = await _known(here, place, place.dataset_id)
     number = 0
-    async for part, _ in _each(results):
+    async for part, _ in ahead(results.parts()):
         for pair in part:
             of_its_own = None
             if pair.example is not None:
@@ -285,7 +264,7 @@ async def _known(here: Session, place: Place, dataset_id: str | None) -> tuple[M
 async def _new_dataset(here: Session, place: Place, results: Results) -> str:
     dataset_id = ""
     try:
-        async for part, _ in _each(results):
+        async for part, _ in ahead(results.parts()):
             examples = [pair.example for pair in part if pair.example is not None]
             if examples and not dataset_id:
                 body = CreateDatasetRequest(name=place.name, space_id=place.space_id, examples=examples)
@@ -307,7 +286,7 @@ async def _sent(here: Session, place: Place, dataset_id: str, results: Results) 
     following = iter(ids)
     experiment_id, sent = "", 0
     try:
-        async for part, _ in _each(results):
+        async for part, _ in ahead(results.parts()):
             runs: list[ExperimentRunInput] = []
             for pair in part:
                 of_its_own = None if pair.example is None else next(following, None)

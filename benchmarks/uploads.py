@@ -1,0 +1,194 @@
+"""How fast a result file comes in: the tool upload_experiment, beside plain readers and bare sqlite3 in the same run.
+
+    python benchmarks/uploads.py --rows 100000
+
+For each format: the tool in the process of the engine, on a store with the dataset that the rows belong to; then a
+floor that reads the same file with the plain library and writes its rows with executemany in one transaction, into
+tables with the keys and indexes of ours. Peak memory is that of a process that does nothing but the one upload.
+`create_dataset` from the same file is timed too.
+"""
+
+import argparse
+import csv
+import json
+import random
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mcp import Client
+
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+FORMATS = ("csv", "json", "jsonl", "parquet")
+TEXT = "the parcel that you asked about is on its way and a refund of the whole price follows within ten days"
+SEED = 20261127
+LABELS = ("correct", "incorrect")
+
+Row = dict[str, Any]
+
+
+async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    told = await client.call_tool(tool, arguments, read_timeout_seconds=600)
+    assert not told.is_error, told.content
+    return told.structured_content or {}
+
+
+def text(chance: random.Random, words: int) -> str:
+    return " ".join(chance.choices(TEXT.split(), k=words))
+
+
+def results(ids: Sequence[str]) -> list[Row]:
+    """A row for each example: an output of some 180 characters, a verdict with its explanation, and a cost."""
+    chance = random.Random(SEED)  # noqa: S311  (no secret)
+    return [
+        {
+            "example_id": one,
+            "output": text(chance, 35),
+            "eval.correctness.label": LABELS[(wrong := chance.randrange(5) == 0)],
+            "eval.correctness.score": int(not wrong),
+            "eval.correctness.explanation": text(chance, 15),
+            "cost": round(chance.random() / 100, 6),
+        }
+        for one in ids
+    ]
+
+
+def write(folder: Path, rows: Sequence[Row]) -> None:
+    """The same rows in every format, each as its plain library writes it."""
+    with (folder / "v.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (folder / "v.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "v.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(list(rows)), folder / "v.parquet")
+
+
+def read(path: Path) -> Iterable[Row]:
+    """The rows as the plain library reads them."""
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    if path.suffix == ".json":
+        return json.loads(path.read_text(encoding="utf-8"))
+    return _lines(path)
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
+
+
+def floor(path: Path, store: Path) -> float:
+    """Seconds to read the file and write its rows with bare sqlite3."""
+    began = time.perf_counter()
+    with closing(sqlite3.connect(store, isolation_level=None)) as bare:
+        bare.execute("PRAGMA journal_mode=WAL")
+        bare.execute("PRAGMA synchronous=NORMAL")
+        bare.execute(
+            "CREATE TABLE runs (n INTEGER PRIMARY KEY, id TEXT UNIQUE, created INTEGER, experiment TEXT,"
+            " example TEXT, data TEXT)"
+        )
+        bare.execute("CREATE INDEX by_experiment ON runs (experiment, n)")
+        now = time.time_ns()
+        rows = ((str(uuid.uuid4()), now, "experiment", row.pop("example_id"), json.dumps(row)) for row in read(path))
+        bare.execute("BEGIN IMMEDIATE")
+        bare.executemany("INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?)", rows)
+        bare.execute("COMMIT")
+    return time.perf_counter() - began
+
+
+async def prepare(folder: Path, count: int) -> None:
+    """A store with a dataset, and the files."""
+    (folder / "q.jsonl").write_text(
+        "".join(json.dumps({"question": f"Where is parcel {n}?", "kind": n % 7}) + "\n" for n in range(count)),
+        encoding="utf-8",
+    )
+    async with Client(create_server(Settings(home=folder / "home", folders=(folder,)))) as client:
+        await ask(client, "create_dataset", name="questions", file="q.jsonl")
+        await ask(client, "get_dataset", dataset="questions", save_to="ids.jsonl")
+    ids = [json.loads(line)["id"] for line in (folder / "ids.jsonl").open(encoding="utf-8")]
+    write(folder, results(ids))
+
+
+async def once(folder: Path, home: Path, kind: str, count: int, name: str = "v") -> float:
+    """Seconds of one upload by the tool."""
+    async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
+        await ask(client, "list_datasets")
+        began = time.perf_counter()
+        told = await ask(client, "upload_experiment", file=f"v.{kind}", dataset="questions", name=name)
+        took = time.perf_counter() - began
+        assert told["runs"] == told["examples_covered"] == count
+    return took
+
+
+async def made(folder: Path, home: Path, kind: str, count: int, name: str) -> float:
+    """Seconds of one `create_dataset` from the file."""
+    async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
+        await ask(client, "list_datasets")
+        began = time.perf_counter()
+        told = await ask(client, "create_dataset", file=f"v.{kind}", name=name)
+        assert told["examples"] == count
+        return time.perf_counter() - began
+
+
+def peak_kib() -> int:
+    """The most memory that this process has had. What getrusage tells begins with the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def memory(folder: Path, kind: str, count: int) -> float:
+    """MiB at the peak of a process of its own."""
+    command = [sys.executable, __file__, "--rows", str(count), "--alone", kind, str(folder)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--formats", nargs="*", default=FORMATS, choices=FORMATS)
+    parser.add_argument("--alone", nargs=2, metavar=("FORMAT", "FOLDER"), help="one upload; prints peak memory in KiB")
+    given = parser.parse_args()
+    if given.alone:
+        folder = Path(given.alone[1])
+        anyio.run(once, folder, folder / "home", given.alone[0], given.rows, f"alone {given.alone[0]}")
+        print(peak_kib())
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        anyio.run(prepare, folder, given.rows)
+        for kind in given.formats:
+            size = (folder / f"v.{kind}").stat().st_size / 2**20
+            taken: dict[str, list[float]] = {"upload": [], "dataset": [], "floor": []}
+            for turn in range(given.times):
+                shutil.copytree(folder / "home", folder / "copy")
+                taken["upload"].append(anyio.run(once, folder, folder / "copy", kind, given.rows))
+                taken["dataset"].append(anyio.run(made, folder, folder / "copy", kind, given.rows, kind))
+                shutil.rmtree(folder / "copy")
+                taken["floor"].append(floor(folder / f"v.{kind}", folder / f"{kind} {turn}.db"))
+            upload, dataset, least = (statistics.median(taken[one]) for one in ("upload", "dataset", "floor"))
+            peak = memory(folder, kind, given.rows)
+            print(
+                f"{kind:8} {size:5.1f} MiB: upload {upload:.2f} s, floor {least:.2f} s, {upload / least:.2f} x;"
+                f" create_dataset {dataset:.2f} s, {dataset / least:.2f} x; peak {peak:.0f} MiB",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

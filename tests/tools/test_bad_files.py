@@ -1,0 +1,224 @@
+"""Files that are broken, hostile or elsewhere, through every tool that reads results or examples of one.
+
+The reason is told in a sentence, with the line where there is one; nothing is written, and memory stays small.
+"""
+
+import gzip
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.caller import Caller
+
+CALLS: dict[str, dict[str, Any]] = {
+    "create_dataset": {"name": "new"},
+    "upload_experiment": {"dataset": "questions", "key": "key", "name": "new"},
+    "upload_experiment with a new dataset": {"dataset": "new", "key": "key", "new_dataset": ["key"]},
+    "append_examples": {"dataset": "questions"},
+}
+"""What each needs beside the file."""
+
+
+@pytest.fixture(scope="module")
+async def there(kept: Caller) -> Caller:
+    """A caller with the dataset that results belong to."""
+    await kept.ask("create_dataset", name="questions", rows=[{"key": f"q{n}"} for n in range(5)])
+    return kept
+
+
+async def refused(there: Caller, call: str, file: str) -> dict[str, str]:
+    """The refusal; what is there is what was there before."""
+    refusal = await there.refused(call.split(maxsplit=1)[0], file=file, **CALLS[call])
+    assert [one["name"] for one in (await there.ask("list_datasets"))["datasets"]] == ["questions"]
+    assert (await there.ask("list_experiments"))["experiments"] == []
+    assert len((await there.ask("get_dataset", limit=500))["examples"]) == 5
+    return refusal
+
+
+GOOD = [{"key": f"q{n % 5}", "output": "größer"} for n in range(3000)]
+CSV = "key,output\n" + "".join(f"{row['key']},{row['output']}\n" for row in GOOD)
+JSONL = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in GOOD)
+JSON = "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in GOOD) + "\n]"
+
+
+def struck(text: str, line: int, byte: bytes) -> bytes:
+    """The text with the `ß` of that line as these bytes."""
+    lines = text.encode().split(b"\n")
+    assert lines[line - 1].count("ß".encode()) == 1
+    lines[line - 1] = lines[line - 1].replace("ß".encode(), byte)
+    return b"\n".join(lines)
+
+
+LATIN = "is not UTF-8: byte 0xdf at position"
+BROKEN: dict[str, tuple[str, bytes, str]] = {
+    "latin-1 in CSV": ("a.csv", struck(CSV, 2500, b"\xdf"), f"Line 2500 of 'a.csv' {LATIN} 8 of the line."),
+    "latin-1 in JSON lines": ("a.jsonl", struck(JSONL, 2500, b"\xdf"), f"Line 2500 of 'a.jsonl' {LATIN} 30"),
+    "latin-1 in JSON": ("a.json", struck(JSON, 2500, b"\xdf"), f"Line 2500 of 'a.json' {LATIN} 30"),
+    "UTF-16": ("a.csv", CSV.encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff at position 1"),
+    "a row with a cell too many": (
+        "a.csv",
+        CSV.encode() + b"q1,x,y\n",
+        "Line 3002 of 'a.csv' has 3 cells, but the header has 2.",
+    ),
+    "a quote that is never closed": (
+        "a.csv",
+        struck(CSV, 2500, b'",\n"').replace(b'",\n"', b'\nq1,"'),
+        "The record from line 2501 of 'a.csv' is not CSV:",
+    ),
+    "a row that is cut off": (
+        "a.jsonl",
+        JSONL.encode()[:-5],
+        "Line 3000 of 'a.jsonl' is not JSON that can be read: Unterminated string",
+    ),
+    "a key twice": (
+        "a.json",
+        struck(JSON, 2500, b'", "key": "'),
+        "Line 2500 of 'a.json' is not JSON that can be read: the key 'key' stands twice in one object.",
+    ),
+    "no number": ("a.json", struck(JSON, 2500, b'", "n": NaN, "m": "'), "Line 2500 of 'a.json' is not JSON"),
+    "a gzip bomb": ("a.csv.gz", gzip.compress(bytes(50_000_000)), "'a.csv.gz' is compressed;"),
+    "a gzip bomb by another name": ("a.csv", gzip.compress(bytes(50_000_000)), "'a.csv' is compressed;"),
+    "a workbook by another name": ("a.json", b"PK\x03\x04" + bytes(100), "'a.json' is compressed;"),
+    "a Parquet file that is none": ("a.parquet", b"PAR1" + bytes(100), "'a.parquet' is not a Parquet file"),
+    "one endless line": ("a.jsonl", b'{"key": "q1", "output": "' + b"x" * 17_000_000, "Line 1 of 'a.jsonl' is longer"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_a_broken_file_is_told_where_and_why_and_nothing_is_written(
+    there: Caller, call: str, broken: str
+) -> None:
+    name, content, said = BROKEN[broken]
+    (there.settings.folders[0] / name).write_bytes(content)
+    refusal = await refused(there, call, name)
+    assert refusal["code"] == "invalid"
+    assert refusal["message"].startswith(said), refusal
+    assert refusal["next"]
+
+
+@pytest.fixture(scope="module")
+def outside(there: Caller, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good file where none may be read."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "v.csv").write_text("key,output\nq1,secret\n", encoding="utf-8")
+    inside = there.settings.folders[0]
+    (inside / "link.csv").symlink_to(folder / "v.csv")
+    (inside / "linked").symlink_to(folder)
+    (inside / ".hidden.csv").write_text("key,output\nq1,secret\n", encoding="utf-8")
+    os.mkfifo(inside / "pipe.csv")
+    return folder
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("file", "said", "following"),
+    [
+        ("{outside}/v.csv", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
+        ("link.csv", "is a link, or leads through one.", "copy it into the folder"),
+        ("linked/v.csv", "is a link, or leads through one.", "copy it into the folder"),
+        ("{inside}/../v.csv", "leads upwards with '..'.", "without '..'"),
+        (".hidden.csv", "is a hidden name or one that keeps secrets.", "Use a plain name."),
+        ("pipe.csv", "is not a regular file.", "Copy its content into a plain file."),
+    ],
+)
+async def test_a_file_that_may_not_be_read_is_refused_with_the_next_step(
+    there: Caller, outside: Path, call: str, file: str, said: str, following: str
+) -> None:
+    name = file.format(outside=outside, inside=there.settings.folders[0])
+    refusal = await refused(there, call, name)
+    assert said in refusal["message"]
+    assert following in refusal["next"]
+    assert "secret" not in json.dumps(refusal).replace("keeps secrets", "")
+
+
+def repeated(arrow: Any) -> dict[str, Any]:
+    """6 kB that stand for 9 GB: one long text, ninety thousand times."""
+    texts = arrow.DictionaryArray.from_arrays(arrow.array([0] * 90_000, arrow.int32()), arrow.array(["x" * 100_000]))
+    return {"key": ["q1"] * 90_000, "output": texts}
+
+
+def one_value(arrow: Any) -> dict[str, Any]:
+    """A few kilobytes that stand for one text of 200 MB."""
+    return {"key": arrow.array(["q1"]), "output": arrow.array(["x" * 200_000_000])}
+
+
+def one_list(arrow: Any) -> dict[str, Any]:
+    """A kilobyte that stands for thirty million numbers in one row."""
+    zeros = arrow.repeat(arrow.scalar(0, arrow.int8()), 30_000_000)
+    return {"key": ["q1"], "output": arrow.ListArray.from_arrays(arrow.array([0, len(zeros)], arrow.int32()), zeros)}
+
+
+def many_groups(arrow: Any) -> dict[str, Any]:
+    """Row groups of one row, each of which is small enough, and of which a batch would take all."""
+    return {"key": arrow.array(["q1"] * 40), "output": arrow.array(["x" * 10_000_000] * 40)}
+
+
+BOMBS: list[Callable[[Any], dict[str, Any]]] = [repeated, one_value, one_list, many_groups]
+
+ALONE = """
+import json, sys
+from pathlib import Path
+import anyio
+from mcp import Client
+from assaykit.server import create_server
+from assaykit.settings import Settings
+
+async def main(home, folder, tool, given):
+    settings = Settings(home=Path(home), folders=(Path(folder),))
+    async with Client(create_server(settings)) as client:
+        await client.call_tool("create_dataset", {"name": "questions", "rows": [{"key": "q1"}]})
+        told = await client.call_tool(tool, json.loads(given), read_timeout_seconds=600)
+        listed = await client.call_tool("list_datasets", {})
+        experiments = await client.call_tool("list_experiments", {})
+    status = Path("/proc/self/status").read_text().splitlines()
+    peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+    there = len(listed.structured_content["datasets"]) + len(experiments.structured_content["experiments"])
+    print(json.dumps({"said": told.content[0].text, "peak": int(peak) // 1024, "there": there}))
+
+anyio.run(main, *sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's peak memory is read from /proc")
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("call", ["create_dataset", "upload_experiment"])
+def test_a_parquet_bomb_is_refused_within_little_memory(
+    tmp_path: Path, call: str, bomb: Callable[[Any], dict[str, Any]]
+) -> None:
+    arrow: Any = importlib.import_module("pyarrow")
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    groups = {"row_group_size": 1} if bomb is many_groups else {}
+    place = tmp_path / "bomb.parquet"
+    parquet.write_table(
+        arrow.table(bomb(arrow)),
+        place,
+        compression="zstd",
+        use_dictionary=bomb not in {one_value, many_groups},
+        **groups,
+    )
+    assert place.stat().st_size < 100_000
+    given = json.dumps({"file": "bomb.parquet", **CALLS[call]})
+    ran = subprocess.run(
+        [sys.executable, "-c", ALONE, str(tmp_path / "home"), str(tmp_path), call, given],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    told = json.loads(ran.stdout)
+    assert json.loads(told["said"])["message"] == (
+        "'bomb.parquet' unpacks to more than 512 MiB, or to more than 64 MiB within 256 rows."
+    )
+    assert told["there"] == 1
+    # An empty server has 110 MiB, and a batch may have 64.
+    assert told["peak"] < 400
