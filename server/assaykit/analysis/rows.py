@@ -1,5 +1,6 @@
 """Rows of an experiment as a comparison needs them: one outcome per run, its verdicts by evaluator."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -26,6 +27,15 @@ _NAME_LIMIT = 60
 def short(name: str) -> str:
     """A name from outside as our sentences carry it: one line, clipped."""
     return quote(name, _NAME_LIMIT)
+
+
+def text_of(value: Any) -> str:
+    """A cell as the text by which it is told apart from others: 1 and 1.0 are one, true is no number."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 class Outcome(NamedTuple):

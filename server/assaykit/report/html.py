@@ -13,6 +13,8 @@ EXAMPLES_SHOWN = 50
 OUTPUT_LIMIT = 4_000
 """Characters of an output."""
 
+_OPEN = {"broken", "worse", "lower"}
+
 _MARKS: dict[Verdict, str] = {
     "better": "▲ better",
     "worse": "▼ worse",
@@ -117,23 +119,19 @@ def _value(finding: Finding, value: float | None) -> str:
 
 
 def _details(finding: Finding) -> Iterator[str]:
-    """The examples that changed, each way."""
-    if finding.fixed is None or finding.broken is None:
-        ways = {"higher": finding.rose, "lower": finding.fell}
-    else:
-        ways = {"broken": finding.broken, "fixed": finding.fixed}
+    """The examples that changed, each way, and some that did not."""
+    ways = finding.ways
     if not any(ways.values()):
         return
     yield f"<h2>{escape(finding.evaluator)}: what changed in {escape(finding.challenger)}</h2>"
-    for way, changes in ways.items():
+    heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in ("Example", finding.baseline, finding.challenger))
+    counts = {**{way: len(changes) for way, changes in ways.items()}, "unchanged": finding.ties}
+    for way, changes in {**ways, "unchanged": finding.same}.items():
         shown = changes[:EXAMPLES_SHOWN]
-        left = f", {len(shown)} of them shown" if len(shown) < len(changes) else ""
+        left = f", {len(shown)} of them shown" if len(shown) < counts[way] else ""
         rows = "\n".join(_example(one) for one in shown)
-        heads = "".join(
-            f'<th scope="col">{escape(one)}</th>' for one in ("Example", finding.baseline, finding.challenger)
-        )
         yield (
-            f"<details{' open' if way in {'broken', 'lower'} else ''}><summary>{len(changes)} {way}{left}</summary>"
+            f"<details{' open' if way in _OPEN else ''}><summary>{counts[way]} {way}{left}</summary>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
         )
 

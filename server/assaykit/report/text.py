@@ -103,13 +103,7 @@ def _value(finding: Finding, value: float | None) -> str:
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
     """One block for each example told: its id and input, then both outputs."""
-    if finding.fixed is None or finding.broken is None:
-        ways = {"higher": finding.rose, "lower": finding.fell}
-    elif finding.kind == "binary":
-        ways = {"fixed": finding.fixed, "broken": finding.broken}
-    else:
-        ways = {"better": finding.fixed, "worse": finding.broken}
-    for way, changes in ways.items():
+    for way, changes in reversed(finding.ways.items()):
         told = changes[:_EXAMPLES_TOLD]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"
