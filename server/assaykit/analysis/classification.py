@@ -15,8 +15,6 @@ from typing import Any
 from assaykit.analysis.statistics import Interval, wilson
 
 LEVEL = 0.95
-MOST_CLASSES = 50
-"""More different labels are texts, not classes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ def short(name: str) -> str:
     return quote(name, _NAME_LIMIT)
 
 
-def text_of(value: Any) -> str:
-    """A cell as the text by which it is told apart from others: 1 and 1.0 are one, true is no number."""
-    if isinstance(value, str):
-        return value.strip()
+def cell(value: Any) -> str | None:
+    """A cell as the text by which it is told apart from others, None where it is empty: 1 and 1.0 are one."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip() or None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

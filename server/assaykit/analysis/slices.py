@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.findings import Finding, Verdict
-from assaykit.analysis.rows import short, text_of
+from assaykit.analysis.rows import cell, short
 from assaykit.analysis.statistics import Interval, holm
 from assaykit.analysis.verdicts import tested, verdict
 from assaykit.errors import Invalid
@@ -73,7 +73,7 @@ def column(name: str, examples: Examples) -> Column:
     Raises:
         Invalid: no example has it, or it has more than `MOST_VALUES` different values.
     """
-    values = {key: text_of(row[name]) for key, row in examples.items() if row.get(name) is not None}
+    values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
     if not values:
         there = dict.fromkeys(each for row in examples.values() for each in row)
         raise Invalid(f"The dataset has no column {short(name)!r}; it has {_listed(there)}.", "Slice by one of these.")
@@ -90,7 +90,7 @@ def column(name: str, examples: Examples) -> Column:
 
 
 def _few(name: str, examples: Examples) -> bool:
-    values = {text_of(row[name]) for row in examples.values() if row.get(name) is not None}
+    values = {text for row in examples.values() if (text := cell(row.get(name)))}
     return 1 < len(values) <= MOST_VALUES
 
 
