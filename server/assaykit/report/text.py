@@ -110,7 +110,7 @@ def _value(finding: Finding, value: float | None) -> str:
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
     """One block for each example told: its id and input, then both outputs."""
-    for way, changes in reversed(finding.ways.items()):
+    for way, changes in finding.ways.items():
         told = changes[:_EXAMPLES_TOLD]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"

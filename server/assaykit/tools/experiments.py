@@ -128,9 +128,10 @@ async def compare_experiments(
     place = None if save_to is None else await page_place(here, save_to)
     found = await compared(here, within, asked)
     data = {**here.source(within), "comparison": found.as_dict()}
-    text = fenced([comparison_text(found.comparison, details=found.details)])
+    text = fenced([comparison_text(found.comparison, examples=found.questions, details=found.details)])
     if place is not None:
-        await anyio.to_thread.run_sync(write_text, place, comparison_html(found.comparison, found.details))
+        page = comparison_html(found.comparison, found.details, found.questions)
+        await anyio.to_thread.run_sync(write_text, place, page)
         text += f"\nWrote the report to {place.path}, for a browser."
         data["saved"] = str(place.path)
     return Reply(text, data)
