@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,10 +22,12 @@ T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
-_MAYBE_NO_NUMBER = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3,}(?:[\s,}\]]|$)|[0-9]{200}")
-"""Cheap, and in nearly no body: the few that have it are read once more. The largest number has 309 digits.
+_KINDS = bytes.maketrans(b"123456789E \t\r\n}]", b"000000000e,,,,,,")
+_MAYBE_NO_NUMBER = (b"0" * 200, *(b"0e" + b"0" * digits + b"," for digits in range(3, 9)), b"0e" + b"0" * 9)
+"""What a body with a number beyond the largest holds once its digits are all 0 and what ends a number is a comma.
 
-What follows an exponent tells it from the many ids that have `9e123` somewhere.
+The largest number has 309 digits. To look for these takes a hundredth of the time that a pattern does, and what follows
+an exponent tells it from the many ids that have `9e123` somewhere. The few bodies that hold one are read once more.
 """
 
 _SHOWN = 40
@@ -99,7 +100,8 @@ def _refuse_no_number(raw: bytes) -> None:
 
     The same is true of what only becomes infinite when it is read, as 1e400 does.
     """
-    if _MAYBE_NO_NUMBER.search(raw):
+    kinds = raw.translate(_KINDS, b"+") + b","
+    if b"NaN" in raw or b"Infinity" in raw or any(mark in kinds for mark in _MAYBE_NO_NUMBER):
         try:
             json.loads(raw, parse_constant=_no_json, parse_float=_finite, parse_int=_finite)
         except (ValueError, RecursionError):

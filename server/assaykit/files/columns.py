@@ -25,6 +25,7 @@ _WIRE_COLUMN = re.compile(r"eval\.(?P<name>.+?)\.(?P<field>label|score|explanati
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EXACT_DIGITS = 15  # a whole number of so many digits is the same as a float
 _BOOLS = {"true": 1, "false": 0}
+_NUMBER_TYPES = (bool, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +88,17 @@ class ExperimentRows:
                 result; there are no rows.
         """
         is_table = self._path.lower().endswith((".csv", ".parquet"))
-        needed, empty = self._needed, self._empty
+        needed, empty = set(self._needed), self._empty
         for row in self._rows:
             self.count += 1
             shape = self._shapes.get(tuple(row.values)) or self._new_shape(row.values)
             if is_table and self.count == 1:
                 self._require_columns()
             flat = shape.flat(row, self._path)
-            if all(wire in flat for wire in needed):
+            if needed <= flat.keys():
                 yield row, flat
             else:
-                for wire in needed:
+                for wire in self._needed:
                     if wire not in flat:
                         empty[wire].append(row.line)
         self._finish()
@@ -241,7 +242,9 @@ def label_of(value: object, line: int, column: str, path: str) -> str:
     Raises:
         Invalid: it is an object or a list.
     """
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, _NUMBER_TYPES):
         return text_of(value)
     kind = "an object" if isinstance(value, dict) else "a list"
     raise Invalid(
@@ -280,7 +283,7 @@ def score_of(value: object, line: int, column: str, path: str) -> float | int:
 def _number(value: object) -> float | int | None:
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int | float):
+    if isinstance(value, _NUMBER_TYPES):
         return value
     if not isinstance(value, str):
         return None

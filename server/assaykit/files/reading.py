@@ -135,7 +135,10 @@ def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[Row]:
                 f"Line {line} of {quote(path)!r} has {len(cells)} cells, but the header has {len(names)}.",
                 "Put cells that hold a comma or a line break in double quotes.",
             )
-        yield Row(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
+        if "" in cells:
+            yield Row(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
+        else:
+            yield Row(line, dict(zip(names, cells, strict=True)))
 
 
 def _csv_records(lines: Iterator[str], path: str) -> Iterator[tuple[int, list[str]]]:

@@ -73,7 +73,7 @@ def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[Part
         experiment = experiments.provision(connection, dataset_id, version_id, wanted.experiment, clock)
     matching = Matching(wanted.key)
     if experiment is not None and wanted.new_dataset is None:
-        _add(matching, _there(connection, version_id))
+        _add(matching, _there(connection, version_id, with_data=matching.key is not None))
     added = runs = 0
     for number, part in enumerate(parts):
         ids = row_ids(len(part.examples), now + number * _APART_NS)
@@ -121,10 +121,11 @@ def _place(connection: sa.Connection, wanted: UploadRequest, clock: Clock) -> tu
     return dataset_id, version_id
 
 
-def _there(connection: sa.Connection, version_id: str) -> Sequence[sa.Row[Any]]:
-    """The examples of a version, as pairs of id and JSON text."""
-    found = connection.exec_driver_sql("SELECT id, data FROM examples WHERE version_id = ? ORDER BY n", (version_id,))
-    return found.fetchall()
+def _there(connection: sa.Connection, version_id: str, *, with_data: bool) -> Sequence[sa.Row[Any]]:
+    """The examples of a version, as pairs of id and JSON text, or of id and nothing."""
+    data = "data" if with_data else "''"
+    query = f"SELECT id, {data} FROM examples WHERE version_id = ? ORDER BY n"  # noqa: S608  (one of two texts)
+    return connection.exec_driver_sql(query, (version_id,)).fetchall()
 
 
 def _add(matching: Matching, examples: Iterable[Sequence[str]]) -> None:
