@@ -1,6 +1,6 @@
-"""Three real models on 250 prompts, labelled by two people and two machines: uploaded, compared, and held to the oracles.
+"""Three real models on 250 prompts, labelled by two people and two machines: uploaded, and compared by the tool.
 
-Through the tools; the figures are those of scipy, statsmodels and scikit-learn.
+The figures are those of scipy, statsmodels and scikit-learn.
 """
 
 import importlib
