@@ -20,10 +20,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import pyarrow as pa
@@ -92,9 +92,22 @@ def _lines(path: Path) -> Iterator[Row]:
         yield from csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
 
 
-def floor(path: Path, store: Path) -> float:
-    """Seconds to read the file and write its rows with bare sqlite3."""
-    began = time.perf_counter()
+class Took(NamedTuple):
+    """Seconds by the clock, and of this process's CPU."""
+
+    wall: float
+    cpu: float
+
+
+@contextmanager
+def timed(into: list[Took]) -> Generator[None]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    into.append(Took(time.perf_counter() - wall, time.process_time() - cpu))
+
+
+def floor(path: Path, store: Path) -> None:
+    """Read the file and write its rows with bare sqlite3."""
     with closing(sqlite3.connect(store, isolation_level=None)) as bare:
         bare.execute("PRAGMA journal_mode=WAL")
         bare.execute("PRAGMA synchronous=NORMAL")
@@ -108,7 +121,6 @@ def floor(path: Path, store: Path) -> float:
         bare.execute("BEGIN IMMEDIATE")
         bare.executemany("INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?)", rows)
         bare.execute("COMMIT")
-    return time.perf_counter() - began
 
 
 async def prepare(folder: Path, count: int) -> None:
@@ -124,25 +136,22 @@ async def prepare(folder: Path, count: int) -> None:
     write(folder, results(ids))
 
 
-async def once(folder: Path, home: Path, kind: str, count: int, name: str = "v") -> float:
-    """Seconds of one upload by the tool."""
+async def once(folder: Path, home: Path, kind: str, count: int, took: list[Took], name: str = "v") -> None:
+    """One upload by the tool."""
     async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
         await ask(client, "list_datasets")
-        began = time.perf_counter()
-        told = await ask(client, "upload_experiment", file=f"v.{kind}", dataset="questions", name=name)
-        took = time.perf_counter() - began
+        with timed(took):
+            told = await ask(client, "upload_experiment", file=f"v.{kind}", dataset="questions", name=name)
         assert told["runs"] == told["examples_covered"] == count
-    return took
 
 
-async def made(folder: Path, home: Path, kind: str, count: int, name: str) -> float:
-    """Seconds of one `create_dataset` from the file."""
+async def made(folder: Path, home: Path, kind: str, count: int, took: list[Took]) -> None:
+    """One `create_dataset` from the file."""
     async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
         await ask(client, "list_datasets")
-        began = time.perf_counter()
-        told = await ask(client, "create_dataset", file=f"v.{kind}", name=name)
+        with timed(took):
+            told = await ask(client, "create_dataset", file=f"v.{kind}", name=kind)
         assert told["examples"] == count
-        return time.perf_counter() - began
 
 
 def peak_kib() -> int:
@@ -157,6 +166,33 @@ def memory(folder: Path, kind: str, count: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 
 
+def measured(folder: Path, kind: str, count: int, times: int) -> str:
+    """What is to be told of a format: medians of a few turns, and ratios to the floor of the same turns."""
+    upload, dataset, least = list[Took](), list[Took](), list[Took]()
+    for turn in range(times):
+        shutil.copytree(folder / "home", folder / "copy")
+        anyio.run(once, folder, folder / "copy", kind, count, upload)
+        anyio.run(made, folder, folder / "copy", kind, count, dataset)
+        shutil.rmtree(folder / "copy")
+        with timed(least):
+            floor(folder / f"v.{kind}", folder / f"{kind} {turn}.db")
+
+    def told(took: list[Took]) -> str:
+        wall, cpu = (statistics.median(one) for one in zip(*took, strict=True))
+        walls, cpus = (
+            statistics.median(one / bare for one, bare in zip(*pair, strict=True))
+            for pair in zip(zip(*took, strict=True), zip(*least, strict=True), strict=True)
+        )
+        return f"{wall:.2f} s ({walls:.2f} x), CPU {cpu:.2f} s ({cpus:.2f} x)"
+
+    bare = statistics.median(one.wall for one in least)
+    size = (folder / f"v.{kind}").stat().st_size / 2**20
+    return (
+        f"{kind:8} {size:5.1f} MiB, floor {bare:.2f} s; upload {told(upload)}; create_dataset {told(dataset)};"
+        f" peak {memory(folder, kind, count):.0f} MiB"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=100_000)
@@ -166,28 +202,13 @@ def main() -> None:
     given = parser.parse_args()
     if given.alone:
         folder = Path(given.alone[1])
-        anyio.run(once, folder, folder / "home", given.alone[0], given.rows, f"alone {given.alone[0]}")
+        anyio.run(once, folder, folder / "home", given.alone[0], given.rows, [], f"alone {given.alone[0]}")
         print(peak_kib())
         return
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        anyio.run(prepare, folder, given.rows)
+        anyio.run(prepare, Path(place), given.rows)
         for kind in given.formats:
-            size = (folder / f"v.{kind}").stat().st_size / 2**20
-            taken: dict[str, list[float]] = {"upload": [], "dataset": [], "floor": []}
-            for turn in range(given.times):
-                shutil.copytree(folder / "home", folder / "copy")
-                taken["upload"].append(anyio.run(once, folder, folder / "copy", kind, given.rows))
-                taken["dataset"].append(anyio.run(made, folder, folder / "copy", kind, given.rows, kind))
-                shutil.rmtree(folder / "copy")
-                taken["floor"].append(floor(folder / f"v.{kind}", folder / f"{kind} {turn}.db"))
-            upload, dataset, least = (statistics.median(taken[one]) for one in ("upload", "dataset", "floor"))
-            peak = memory(folder, kind, given.rows)
-            print(
-                f"{kind:8} {size:5.1f} MiB: upload {upload:.2f} s, floor {least:.2f} s, {upload / least:.2f} x;"
-                f" create_dataset {dataset:.2f} s, {dataset / least:.2f} x; peak {peak:.0f} MiB",
-                flush=True,
-            )
+            print(measured(Path(place), kind, given.rows, given.times), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,11 +24,11 @@ JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
 _KINDS = bytes.maketrans(b"123456789E \t\r\n}]", b"000000000e,,,,,,")
-_MAYBE_NO_NUMBER = (b"0" * 200, *(b"0e" + b"0" * digits + b"," for digits in range(3, 9)), b"0e" + b"0" * 9)
+_LONG, _HIGH = b"0" * 200, re.compile(rb"0e000+,")
 """What a body with a number beyond the largest holds once its digits are all 0 and what ends a number is a comma.
 
-The largest number has 309 digits. To look for these takes a hundredth of the time that a pattern does, and what follows
-an exponent tells it from the many ids that have `9e123` somewhere. The few bodies that hold one are read once more.
+The largest number has 309 digits. To look for these takes a tenth of the time that one pattern over the body does, and
+what follows an exponent tells it from the many ids that have `9e123` somewhere. A body that holds one is read once more.
 """
 
 _SHOWN = 40
@@ -101,7 +102,7 @@ def _refuse_no_number(raw: bytes) -> None:
     The same is true of what only becomes infinite when it is read, as 1e400 does.
     """
     kinds = raw.translate(_KINDS, b"+") + b","
-    if b"NaN" in raw or b"Infinity" in raw or any(mark in kinds for mark in _MAYBE_NO_NUMBER):
+    if b"NaN" in raw or b"Infinity" in raw or _LONG in kinds or _HIGH.search(kinds):
         try:
             json.loads(raw, parse_constant=_no_json, parse_float=_finite, parse_int=_finite)
         except (ValueError, RecursionError):

@@ -4,6 +4,7 @@ Refused are NaN (unless the caller takes it for null) and the infinities, number
 twice in one object, halves of surrogate pairs, and nesting deeper than 64.
 """
 
+import contextlib
 import json
 import math
 import re
@@ -17,7 +18,8 @@ MAX_VALUE = 16 * 1024 * 1024
 
 ROW_KEYS = ("rows", "data", "examples", "runs")
 
-_SPACE = re.compile(r"[ \t\r\n]*")
+_WHITE = " \t\r\n"
+_SPACE = re.compile(f"[{_WHITE}]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_WORD = 16
 """An error so near to the end may be there because a word, number or escape was cut off."""
@@ -37,6 +39,13 @@ def parse(text: str, *, nan_is_null: bool = False) -> object:
 
     Raises: JsonError.
     """
+    body = text.strip(_WHITE)
+    if "\\u" not in body and body.count("[") + body.count("{") <= MAX_DEPTH:
+        with contextlib.suppress(ValueError, RecursionError):
+            value, end = (_NAN_IS_NULL if nan_is_null else _DECODER).raw_decode(body)
+            if end == len(body):
+                return value
+    # Not plain, or wrong: it is looked at again, which tells what and where.
     cursor = _Cursor((text,), nan_is_null=nan_is_null)
     _, value = cursor.value()
     cursor.require_end()
