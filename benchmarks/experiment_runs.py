@@ -3,7 +3,8 @@
     python benchmarks/experiment_runs.py --rows 500 --latency-ms 50 --concurrency 10
 
 The function sleeps, and is run as a plain one and as an async one. Everything else is real: the store, the worker
-processes, the journal, the upload.
+processes, the journal, the upload. `--others PYTHON` is an interpreter with `arize` and `arize-phoenix`, whose own
+runners then run the same function beside ours: `arize` against our engine, Phoenix against its server.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Any
 
 import anyio
 from mcp import Client
+from processes import engine, phoenix, script
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -46,6 +48,7 @@ async def main() -> None:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--others", type=Path)
     given = parser.parse_args()
     ideal = given.rows * given.latency_ms / 1000 / given.concurrency
     print(f"{given.rows} rows, {given.latency_ms:g} ms, {given.concurrency} at once: ideal {ideal:.2f} s")
@@ -65,6 +68,25 @@ async def main() -> None:
                 took = time.perf_counter() - began
                 assert (told["rows"], told["failed"]) == (given.rows, 0)
                 print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told")
+    if given.others is not None:
+        beside(given, ideal)
+
+
+def beside(given: argparse.Namespace, ideal: float) -> None:
+    """The same by the runners of others."""
+    what = (given.rows, given.latency_ms / 1000, given.concurrency)
+    with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "home") as doors:
+        for kind in ("plain", "async"):
+            own = {**doors, "ARIZE_DIRECTORY": folder}
+            told("arize", kind, ideal, script(given.others, "arize_experiments.py", *what, kind, **own))
+    with tempfile.TemporaryDirectory() as folder, phoenix(given.others, Path(folder)) as at:
+        for kind in ("plain", "async"):
+            told("Phoenix", kind, ideal, script(given.others, "phoenix_experiments.py", at, *what, kind))
+
+
+def told(whose: str, kind: str, ideal: float, figures: list[float]) -> None:
+    took, rows = figures
+    print(f"{whose} {kind}: {rows:.0f} rows, {took:.2f} s, {ideal / took:.2f} of ideal")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python benchmarks/judged_rows.py --rows 1000 --latency-ms 50 --concurrency 50
 
 The model is another process. Everything else is real: the store, the run, the judge, the transport. `ideal` is
-rows x latency / concurrency, or the ceiling's own time; `floor` is aiohttp alone making the same calls.
+rows x latency / concurrency, or the ceiling's own time; `floor` is aiohttp alone making the same calls. `--others
+PYTHON` is an interpreter with `arize-phoenix-evals` and `openai`, which then judges as many rows beside ours.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 import aiohttp
 import anyio
 import httpx
+from processes import script
 
 from assaykit.engine import Engine
 
@@ -71,18 +73,18 @@ async def floor(url: str, rows: int, concurrency: int) -> tuple[float, float]:
     return after[0] - wall, after[1] - cpu
 
 
-async def seed(http: httpx.AsyncClient, rows: int) -> None:
-    """So many spans in project "bench"."""
+async def seed(http: httpx.AsyncClient, rows: int, project: str = "bench") -> None:
+    """So many spans in a project."""
     for first in range(0, rows, SPANS_A_POST):
-        spans = [span(number) for number in range(first + 1, min(rows, first + SPANS_A_POST) + 1)]
-        resource_ = {"attributes": [{"key": "openinference.project.name", "value": {"stringValue": "bench"}}]}
+        spans = [span(number, project) for number in range(first + 1, min(rows, first + SPANS_A_POST) + 1)]
+        resource_ = {"attributes": [{"key": "openinference.project.name", "value": {"stringValue": project}}]}
         body = {"resourceSpans": [{"resource": resource_, "scopeSpans": [{"spans": spans}]}]}
         (await http.post("/v1/traces", json=body)).raise_for_status()
 
 
-def span(number: int) -> Json:
+def span(number: int, project: str) -> Json:
     # Each another question: the same one is asked once.
-    said = f"{number:06} {TEXT}"
+    said = f"{project} {number:06} {TEXT}"
     values = {"openinference.span.kind": "LLM", "input.value": f"question {number}", "output.value": said}
     return {
         "traceId": f"{number:032x}",
@@ -100,10 +102,11 @@ async def post(http: httpx.AsyncClient, path: str, body: Json) -> Json:
     return answer.json()
 
 
-async def task_over(http: httpx.AsyncClient) -> str:
-    """A task that judges every span of the project."""
+async def task_over(http: httpx.AsyncClient, project: str = "bench") -> str:
+    """A task that judges every span of a project."""
     space = (await http.get("/v2/spaces")).json()["spaces"][0]["id"]
-    project = (await http.get("/v2/projects")).json()["projects"][0]["id"]
+    projects = (await http.get("/v2/projects")).json()["projects"]
+    project_id = next(one["id"] for one in projects if one["name"] == project)
     integration = (await http.get("/v2/ai-integrations")).json()["ai_integrations"][0]["id"]
     llm = {
         "ai_integration_id": integration,
@@ -116,10 +119,10 @@ async def task_over(http: httpx.AsyncClient) -> str:
         "classification_choices": {"good": 1, "bad": 0}, "llm_config": llm,
     }  # fmt: skip
     version = {"commit_message": "first", "template_config": template}
-    judge_body = {"space_id": space, "name": "politeness", "type": "TEMPLATE", "version": version}
+    judge_body = {"space_id": space, "name": f"politeness {project}", "type": "TEMPLATE", "version": version}
     judge = await post(http, "/v2/evaluators", judge_body)
     entry = {"evaluator_id": judge["id"], "column_mappings": {"output": "attributes.output.value"}}
-    body = {"name": "bench", "type": "TEMPLATE_EVALUATION", "project_id": project, "evaluators": [entry]}
+    body = {"name": project, "type": "TEMPLATE_EVALUATION", "project_id": project_id, "evaluators": [entry]}
     return (await post(http, "/v2/tasks", body))["id"]
 
 
@@ -143,6 +146,13 @@ async def ours(url: str, given: argparse.Namespace, home: Path) -> tuple[float, 
             return after[0] - wall, after[1] - cpu, run
 
 
+def beside(url: str, given: argparse.Namespace, ideal: float) -> None:
+    """As many rows judged by Phoenix evals, with the same model."""
+    wall, cpu, labelled = script(given.others, "phoenix_evals.py", url, given.rows, given.concurrency)
+    each = 1000 * cpu / given.rows
+    print(f"Phoenix evals {wall:.2f} s, {ideal / wall:.2f} of ideal; CPU a row {each:.2f} ms; {labelled:.0f} labelled")
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1000)
@@ -150,6 +160,7 @@ async def main() -> None:
     parser.add_argument("--concurrency", type=int, default=50)
     parser.add_argument("--refuse", type=float, default=0.0)
     parser.add_argument("--ceiling", type=float)
+    parser.add_argument("--others", type=Path)
     given = parser.parse_args()
     ideal = given.rows * given.latency_ms / 1000 / given.concurrency
     if given.ceiling:
@@ -159,6 +170,8 @@ async def main() -> None:
         floor_wall, floor_cpu = await floor(url, given.rows, given.concurrency) if plain else (0.0, 0.0)
         wall, cpu, run = await ours(url, given, Path(home) / "home")
         calls = httpx.get(url.removesuffix("/v1")).json()
+        if given.others is not None:
+            beside(url, given, ideal)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{given.rows} rows, {given.latency_ms:g} ms, {given.concurrency} at once")
     print(f"run {run['status']}: {run['num_successes']} scored, {run['num_errors']} errors")

@@ -3,7 +3,9 @@
     python benchmarks/spans.py --spans 100000
 
 Ingest is OTLP protobuf, 500 spans a request; its floor decodes the same bytes and writes the rows with sqlite3. A
-search is for the newest 50 spans under a filter; its floor is SQL written by hand on the same file.
+search is for the newest 50 spans under a filter; its floor is SQL written by hand on the same file. `--others PYTHON`
+is an interpreter with `arize-phoenix`, whose server is then sent the first 20,000 of the spans over HTTP, and so is
+`assaykit engine`.
 """
 
 import argparse
@@ -22,12 +24,15 @@ import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from processes import KEY, address, engine, phoenix
 
 from assaykit.engine import STORE, Engine
 
 A_REQUEST = 500
 NEWEST = 50
 TIMES = 5
+SENT_TO_OTHERS = 20_000
+PATIENCE_S = 3600
 START_NS = time.time_ns() - 3600 * 10**9
 EVERYTHING = {"start_time": "2000-01-01T00:00:00Z"}
 KINDS = ("LLM", "CHAIN", "TOOL", "RETRIEVER")
@@ -155,7 +160,9 @@ async def searched(http: httpx.AsyncClient, project: str, file: Path) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--spans", type=int, default=100_000)
-    number: int = parser.parse_args().spans
+    parser.add_argument("--others", type=Path)
+    given = parser.parse_args()
+    number: int = given.spans
     sent = list(bodies(number))
     with tempfile.TemporaryDirectory() as folder:
         bare = floor(sent, Path(folder) / "bare.db")
@@ -170,6 +177,45 @@ async def main() -> None:
                 print(f"{number} spans in: ours {ours:.1f} s ({rate:.0f}/s), floor {bare:.1f} s, {ours / bare:.2f} x")
                 project = (await http.get("/v2/projects")).json()["projects"][0]["id"]
                 await searched(http, project, home / STORE)
+    if given.others is not None:
+        few = min(number, SENT_TO_OTHERS)
+        beside(given.others, sent[: few // A_REQUEST], few)
+
+
+def beside(python: Path, sent: Sequence[bytes], number: int) -> None:
+    """The same requests over HTTP, to our engine and to Phoenix, until all of their spans can be read."""
+    with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "home") as doors:
+        took = posted(address(doors), sent)
+        print(f"{number} spans over HTTP: assaykit engine {took:.1f} s ({number / took:.0f}/s)")
+    with tempfile.TemporaryDirectory() as folder, phoenix(python, Path(folder)) as at:
+        began = time.perf_counter()
+        answered = posted(at, sent)
+        # It answers before it stores.
+        while (stored := stored_by_phoenix(at)) < number:
+            assert time.perf_counter() - began < PATIENCE_S, f"{stored} of {number} stored"
+            time.sleep(0.1)
+        took = time.perf_counter() - began
+        print(
+            f"{number} spans over HTTP: Phoenix {took:.1f} s ({number / took:.0f}/s), answered after {answered:.1f} s"
+        )
+
+
+def posted(at: str, sent: Sequence[bytes]) -> float:
+    """Seconds until every request is answered, one after the other; one that is told to wait is sent again."""
+    headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {KEY}"}
+    began = time.perf_counter()
+    with httpx.Client(base_url=at, headers=headers, timeout=600) as http:
+        for body in sent:
+            while (answer := http.post("/v1/traces", content=body)).status_code in {429, 503}:
+                time.sleep(0.2)
+            answer.raise_for_status()
+    return time.perf_counter() - began
+
+
+def stored_by_phoenix(at: str) -> int:
+    query = "{ projects { edges { node { name recordCount } } } }"
+    found = httpx.post(f"{at}/graphql", json={"query": query}, timeout=600).json()["data"]["projects"]["edges"]
+    return sum(one["node"]["recordCount"] for one in found if one["node"]["name"] == "bench")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ It speaks OpenAI chat completions and Anthropic messages over real HTTP, so that
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,8 +47,9 @@ class ScriptedModel:
         with ScriptedModel(lambda prompt: "correct") as model:
             ... model.url ...
 
-    `failures` are the statuses of the first calls, in order, sent with `retry_after`. `key` is the only key
-    accepted and `models` the only models known; None accepts any. `finish` is why every reply ends.
+    `failures` are the statuses of the first calls, in order, sent with `retry_after`. `limit` calls a minute are
+    allowed, of which `burst` are there at first; each answer tells how many are left, and more are refused. `key` is
+    the only key accepted and `models` the only models known; None accepts any. `finish` is why every reply ends.
     """
 
     def __init__(
@@ -60,10 +62,13 @@ class ScriptedModel:
         failures: Sequence[int] = (),
         retry_after: str | None = None,
         failure_text: str = "scripted failure",
+        failure_headers: Mapping[str, str] | None = None,
         key: str | None = None,
         models: Sequence[str] | None = None,
         latency_s: float = 0.0,
         finish: str | None = None,
+        limit: int | None = None,
+        burst: int = 0,
     ) -> None:
         self._answer = answer
         self._reject = {"schema": reject_structured, "tool": reject_tools, "text": False}
@@ -71,10 +76,14 @@ class ScriptedModel:
         self._failures = list(failures)
         self._retry_after = retry_after
         self._failure_text = failure_text
+        self._failure_headers = dict(failure_headers or {})
         self._key = key
         self._models = models
         self._latency_s = latency_s
         self._finish = finish
+        self._limit = limit
+        self._left, self._last = float(burst), monotonic()
+        self.refused = 0
         self.requests: list[Recorded] = []
         routes = [
             Route("/v1/chat/completions", self._completions, methods=["POST"]),
@@ -130,7 +139,8 @@ class ScriptedModel:
                 "model": recorded.body["model"],
                 "choices": [{"index": 0, "message": message, "finish_reason": self._finish or "stop"}],
                 "usage": {"prompt_tokens": len(recorded.prompt.split()), "completion_tokens": 7},
-            }
+            },
+            headers=self._told,
         )
 
     async def _messages(self, request: Request) -> Response:
@@ -156,12 +166,32 @@ class ScriptedModel:
     async def _record(self, request: Request, key: str) -> tuple[Recorded, Response | None]:
         recorded = Recorded(request.url.path, dict(request.headers), await request.json())
         self.requests.append(recorded)
+        refusal = self._over_limit()
         await anyio.sleep(self._latency_s)
-        return recorded, self._refusal(recorded, key)
+        return recorded, refusal or self._refusal(recorded, key)
+
+    def _over_limit(self) -> Response | None:
+        if self._limit is None:
+            return None
+        now = monotonic()
+        self._left, self._last = self._left + (now - self._last) * self._limit / 60, now
+        if self._left < 1:
+            self.refused += 1
+            return _error(429, "slow down", {"retry-after": "1", **self._told})
+        self._left -= 1
+        return None
+
+    @property
+    def _told(self) -> dict[str, str]:
+        """How many calls are left, as OpenAI tells it."""
+        if self._limit is None:
+            return {}
+        told = {"limit": self._limit, "remaining": int(self._left), "reset": "1s"}
+        return {f"x-ratelimit-{name}-requests": str(value) for name, value in told.items()}
 
     def _refusal(self, recorded: Recorded, key: str) -> Response | None:
         if self._failures:
-            headers = {"retry-after": self._retry_after} if self._retry_after else {}
+            headers = self._failure_headers | ({"retry-after": self._retry_after} if self._retry_after else {})
             return _error(self._failures.pop(0), self._failure_text, headers)
         if self._key is not None and key != self._key:
             return _error(401, f"Incorrect API key provided: {key}.")

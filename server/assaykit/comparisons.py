@@ -1,18 +1,22 @@
 """Experiments compared: their runs read, the evaluators' directions found, and all of it weighed."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 
 from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.rows import Outcome, counting, outcomes
+from assaykit.analysis.slices import column
+from assaykit.analysis.truth import OUTPUT, judged, truth_of
 from assaykit.api.client import path
 from assaykit.api.experiments import experiment_of, runs_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.names import Named
+from assaykit.plans import Row, example_columns
 from assaykit.session import Session
 from assaykit.sources import by_source, source_ids
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
@@ -27,9 +31,23 @@ class Asked(NamedTuple):
     evaluators: Sequence[str] | None = None
     directions: Mapping[str, Direction] = {}
     positive: Mapping[str, str] = {}
+    slice_by: Sequence[str] = ()
+    truth: str | None = None
+    predicted: str | None = None
 
 
-async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
+class Compared(NamedTuple):
+    """The findings, and what stands beside them."""
+
+    comparison: Comparison
+    details: Details
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {**self.comparison.as_dict(), **self.details.as_dict()}
+
+
+async def compared(here: Session, within: Named, asked: Asked) -> Compared:
     """Every experiment against the baseline, which is the first unless one is named.
 
     Raises:
@@ -51,16 +69,33 @@ async def compared(here: Session, within: Named, asked: Asked) -> Comparison:
         for one, ids in zip(named, sources, strict=True)
     ]
     known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
+    examples: dict[str, Row] = {}
+    if asked.slice_by or asked.truth is not None:
+        for dataset, ids in dict(zip(datasets, sources, strict=True)).items():
+            found = {} if dataset is None else await example_columns(here.api, dataset)
+            examples |= {ids.get(example_id, example_id): columns for example_id, columns in found.items()}
     return await anyio.to_thread.run_sync(
-        lambda: compare(
-            variants[0],
-            variants[1:],
-            directions={**known, **asked.directions},
-            positive=asked.positive,
-            evaluators=asked.evaluators,
-        ),
-        abandon_on_cancel=True,
+        lambda: _weighed(asked, variants, {**known, **asked.directions}, examples), abandon_on_cancel=True
     )
+
+
+def _weighed(
+    asked: Asked, variants: list[Variant], directions: Mapping[str, Direction], examples: Mapping[str, Row]
+) -> Compared:
+    columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
+    positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
+    if asked.predicted is not None and asked.truth is None:
+        raise Invalid("A prediction is held against a truth.", "Pass `truth` too.")
+    if asked.truth is not None:
+        truth = truth_of(asked.truth, asked.predicted, positive, examples, variants)
+        if truth.predicted is None:
+            positive.pop(OUTPUT, None)
+        if truth.values is not None:
+            variants = [judged(variant, truth) for variant in variants]
+            directions = {**directions, truth.evaluator: "MAXIMIZE"}
+            evaluators = None if evaluators is None else [*evaluators, truth.evaluator]
+    comparison = compare(variants[0], variants[1:], directions=directions, positive=positive, evaluators=evaluators)
+    return Compared(comparison, details(variants, comparison, columns, truth))
 
 
 async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:

@@ -14,6 +14,7 @@ from assaykit.errors import Invalid
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import as_text, columns, resolve, span_row
+from assaykit.judge.prices import Estimate
 from assaykit.judge.score import variables
 from assaykit.judge.unread import ATTRIBUTES, near
 from assaykit.windows import Period
@@ -91,6 +92,8 @@ class Variable:
     tried: int
     constant: bool
     things: str = "rows"
+    characters: float = 0.0
+    """Of a value, over all that were tried."""
 
     def as_text(self) -> str:
         """`input <- attributes.input.value (50 of 50 rows)`."""
@@ -108,6 +111,8 @@ class Share:
     labelled: int
     calls: int
     variables: Sequence[Variable]
+    estimate: Estimate | None = None
+    """What the calls will take, where a model is called and it was asked for."""
 
     @property
     def mappings(self) -> dict[str, str]:
@@ -122,6 +127,7 @@ class Share:
             "rows_labelled_already": self.labelled,
             "rows_to_score": self.calls,
             "column_mappings": self.mappings,
+            **({"expected": self.estimate._asdict()} if self.estimate else {}),
             "warnings": self.warnings,
         }
 
@@ -174,7 +180,8 @@ class Plan:
         found: list[str] = []
         for share in self.shares:
             done = f", {share.labelled} labelled already" if share.labelled else ""
-            found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score")
+            takes = f": {share.estimate.as_text()}" if share.estimate else ""
+            found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score{takes}")
             found += [f"  {variable.as_text()}" for variable in share.variables]
         if self.capped:
             found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several.")
@@ -431,4 +438,5 @@ def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
 def _tried(name: str, at: str, sample: Sample) -> Variable:
     values = [value for place in range(sample.size) if (value := sample.read(place, name, at)) is not None]
     constant = len(values) > 1 and len(set(values)) == 1
-    return Variable(name, at, len(values), sample.size, constant, sample.things)
+    characters = sum(map(len, values)) / max(sample.size, 1)
+    return Variable(name, at, len(values), sample.size, constant, sample.things, characters)

@@ -182,6 +182,13 @@ async def test_retry_after_is_kept_to_up_to_the_cap(line: Line, asked: str, low:
     assert low <= waited <= high
 
 
+async def test_a_wait_in_milliseconds_is_finer_than_one_in_seconds(line: Line) -> None:
+    waits = Waits()
+    with ScriptedModel(correct, failures=[429], retry_after="3", failure_headers={"retry-after-ms": "120"}) as server:
+        await ask(chat_model(endpoint(server.url), replace(line, sleep=waits)))
+    assert 0.12 <= waits.seconds[0] <= 0.37
+
+
 async def test_a_retry_after_in_the_past_is_no_wait(line: Line) -> None:
     waits = Waits()
     with ScriptedModel(correct, failures=[503], retry_after="Wed, 01 Jan 2020 00:00:00 GMT") as server:

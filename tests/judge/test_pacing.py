@@ -4,6 +4,7 @@ import heapq
 import random
 from collections import deque
 from dataclasses import dataclass, field
+from time import monotonic
 
 import anyio
 import anyio.lowlevel
@@ -24,18 +25,18 @@ class Provider:
     chance: float = 0.0
     latency_s: float = 0.05
     dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  (a seed, for the same run each time)
-    _tokens: float = field(init=False)
+    tokens: float = field(init=False)
     _last: float = 0.0
 
     def __post_init__(self) -> None:
-        self._tokens = self.burst
+        self.tokens = self.burst
 
     def takes(self, now: float) -> bool:
-        self._tokens = min(self.burst, self._tokens + (now - self._last) * self.rate)
+        self.tokens = min(self.burst, self.tokens + (now - self._last) * self.rate)
         self._last = now
-        if self._tokens < 1:
+        if self.tokens < 1:
             return False
-        self._tokens -= 1
+        self.tokens -= 1
         return self.dice.random() >= self.chance
 
 
@@ -194,3 +195,54 @@ async def test_the_engine_keeps_to_the_rate_that_it_is_told() -> None:
         for _ in range(30):
             group.start_soon(call)
     assert anyio.current_time() - began >= 0.2
+
+
+def headers(limit: int, left: int) -> dict[str, str]:
+    return {"x-ratelimit-limit-requests": str(limit), "x-ratelimit-remaining-requests": str(left)}
+
+
+def test_while_much_is_left_of_what_a_provider_allows_nothing_is_held_back() -> None:
+    gate = Gate(5)
+    gate.told(headers(600, 11), 400)
+    assert gate.pace.rate is None
+    gate.told(headers(600, 10), 400)
+    assert gate.pace.rate == 10.0
+
+
+def test_a_provider_that_allows_more_than_before_is_believed_and_one_that_is_known_by_its_rate_is_not_outgrown() -> (
+    None
+):
+    gate = Gate(5)
+    gate.told(headers(60, 3), 400)
+    assert gate.pace.rate == 1.0
+    gate.told(headers(6000, 5000), 400)
+    now = monotonic()
+    for _ in range(200):
+        now = gate.pace.due(now)
+        gate.pace.left(now)
+        gate.pace.answered(now, now + 0.01, refused=False)
+    assert gate.pace.rate is not None
+    assert 1.0 < gate.pace.rate <= 100.0
+    known = Gate(5, 2.0)
+    known.told(headers(6000, 1), 400)
+    assert known.pace.rate == 2.0
+
+
+@pytest.mark.parametrize("burst", [60, 600])
+def test_a_provider_that_tells_its_limit_has_nothing_to_refuse(burst: int) -> None:
+    provider, slots = Provider(10.0, burst), 16
+    pace, now = Pace(), 0.0
+    went: list[tuple[float, bool]] = []
+    under_way: deque[tuple[float, float, bool]] = deque()
+    while len(went) < 1500:
+        while under_way and (under_way[0][0] <= now or len(under_way) == slots):
+            ends, began, taken = under_way.popleft()
+            now = max(now, ends)
+            pace.answered(began, now, refused=not taken, wait_s=RETRY_AFTER_S)
+            pace.told(10.0, now, few=provider.tokens <= 2 * slots)
+        now = max(now, pace.due(now))
+        pace.left(now)
+        went.append((now, provider.takes(now)))
+        under_way.append((now + 0.05, now, went[-1][1]))
+    assert all(taken for _, taken in went)
+    assert went[-1][0] <= 1.02 * (1500 - burst + 2 * slots) / 10

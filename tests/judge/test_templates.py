@@ -174,3 +174,11 @@ def test_whatever_the_text_only_words_that_are_no_choice_refuse_it(text: str) ->
 def test_checking_long_templates_is_quick() -> None:
     for text in ("\n" * 200_000, '{"' * 20_000, "answer " * 20_000, '"' * 20_000, "```" * 20_000):
         check("{input} " + text, CHOICES)
+
+
+def test_no_two_prompts_have_the_same_nonce_and_none_tells_the_next() -> None:
+    given = [fences.nonce() for _ in range(1000)]
+    assert len(set(given)) == 1000
+    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in given)
+    # Of a counter the first digits would be alike.
+    assert len({one[:2] for one in given}) > 200

@@ -71,7 +71,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def test_there_are_skills() -> None:
-    assert {"score-traces", "compare-experiments"} <= SKILLS.keys()
+    assert {"score-traces", "compare-experiments", "run-experiments"} <= SKILLS.keys()
 
 
 @EACH_SKILL
@@ -111,6 +111,12 @@ async def test_a_misspelt_argument_is_found_out_inside_an_object_too(tmp_path: P
     async with sample_client(tmp_path) as client:
         found = await faults(text, client)
     assert any("'labels' was unexpected" in fault for fault in found), found
+
+
+async def test_a_tool_that_is_not_shown_is_named_with_the_switch_that_shows_it(tmp_path: Path) -> None:
+    text = SKILLS["run-experiments"].replace("`--toolsets running`", "`--toolsets all`")
+    async with sample_client(tmp_path) as client:
+        assert await faults(text, client) == ["the prose names retry_experiment, which does not exist"]
 
 
 @pytest.mark.parametrize(

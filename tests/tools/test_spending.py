@@ -27,11 +27,11 @@ def priced(settings: Settings, prices: Any = PRICES) -> None:
 
 @asynccontextmanager
 async def judging(
-    settings: Settings, spans: list[Span], answer: Callable[[str], str] = lambda _: "good"
+    settings: Settings, spans: list[Span], answer: Callable[[str], str] = lambda _: "good", **provider: Any
 ) -> AsyncGenerator[tuple[Caller, ScriptedModel]]:
     """A task "policy" of a judge over some spans, and the model that is asked."""
     await send(settings.home, spans)
-    with ScriptedModel(answer) as model:
+    with ScriptedModel(answer, **provider) as model:
         async with serving(settings, model.url) as ax:
             await ax.ask(
                 "create_judge",
@@ -166,3 +166,58 @@ async def test_a_limit_of_cost_needs_a_price(settings: Settings) -> None:
         assert refusal["message"] == "The price list prices.json in the data folder cannot be read."
         assert (await ax.ask("list_runs", task="own"))["runs"] == []
         assert model.count == 0
+
+
+@pytest.mark.parametrize("call", ["create_task", "trigger_backfill", "update_task"])
+async def test_a_plan_tells_what_its_calls_will_about_cost(settings: Settings, call: str) -> None:
+    async with judging(settings, answers(40)) as (ax, _):
+        given: dict[str, Any] = {
+            "create_task": {"name": "more", "evaluators": ["helpful"], "preview": True},
+            "trigger_backfill": {"task": "policy", "preview": True},
+            "update_task": {"task": "policy", "query_filter": "span_kind = 'LLM'"},
+        }[call]
+        text = await ax.read(call, **given)
+        assert "40 to score: about" in text
+        assert "tokens of gpt-4o-mini, $0.0" in text
+        assert "by list prices" in text
+
+
+async def test_what_a_plan_expects_is_near_what_its_run_takes(settings: Settings) -> None:
+    async with judging(settings, answers(40)) as (ax, model):
+        plan = await ax.ask("trigger_backfill", task="policy", preview=True)
+        expected = plan["plan"]["evaluators"][0]["expected"]
+        await run_of(ax)
+        # The scripted model counts words, so the characters that it was sent are what there is to hold it against.
+        characters = sum(map(len, model.prompts))
+        assert expected["calls"] == len(model.prompts) == 40
+        assert expected["prompt_tokens"] * 4 == pytest.approx(characters, rel=0.25)
+        assert expected["completion_tokens"] == 40 * 200
+        assert expected["cost"] == pytest.approx(expected["prompt_tokens"] * 0.15e-6 + 8000 * 0.6e-6)
+
+
+async def test_a_plan_whose_model_has_no_price_says_so_and_what_would_tell_it(settings: Settings) -> None:
+    async with judging(settings, answers(2)) as (ax, _):
+        judge = {"name": "own", "template": "Is {output} good or bad?", "choices": {"good": 1, "bad": 0}}
+        await ax.ask("create_judge", **judge, model="my-model")
+        asked = {"name": "own", "evaluators": ["own"], "preview": True}
+        text = await ax.read("create_task", **asked)
+        assert "of my-model, whose price is not known: prices.json in the data folder can tell it" in text
+        priced(settings, {"my-model": {"input": 1_000.0, "output": 0.0}})
+        found = (await ax.ask("create_task", **asked))["plan"]["evaluators"][0]["expected"]
+        assert found["cost"] == pytest.approx(found["prompt_tokens"] * 1e-3)
+        priced(settings, "nonsense")
+        assert "price list" in (await ax.refused("create_task", **asked))["message"]
+
+
+async def test_a_code_evaluator_costs_nothing_and_nothing_is_said_of_it(settings: Settings) -> None:
+    async with judging(settings, answers(2)) as (ax, _):
+        await ax.ask("create_judge", name="short", code="MATCHES_REGEX", pattern="Answer")
+        data = await ax.ask("create_task", name="c", evaluators=["short"], preview=True)
+        assert "expected" not in data["plan"]["evaluators"][0]
+
+
+async def test_a_provider_that_tells_its_limit_is_asked_no_faster_and_refuses_nothing(settings: Settings) -> None:
+    async with judging(settings, answers(80), limit=1800, burst=40) as (ax, model):
+        data = await run_of(ax)
+        assert counts(data) == ("COMPLETED", 80, 0, 0)
+        assert (model.count, model.refused) == (80, 0)

@@ -1,33 +1,25 @@
 """Compare experiments example by example and say which is better, as far as the pairs can show."""
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped, Table, Verdict
+from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped
 from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
 from assaykit.analysis.rows import Outcome, short
 from assaykit.analysis.sentences import cautions, sentence
-from assaykit.analysis.statistics import (
-    ALPHA,
-    bootstrap_interval,
-    holm,
-    mcnemar_exact,
-    sign_test,
-    smallest_detectable_difference,
-    standard_deviation,
-)
+from assaykit.analysis.statistics import holm
+from assaykit.analysis.verdicts import difference, tested, verdict
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NAMES_TOLD = 8
 
-# A spread this small beside the differences is rounding, not spread.
-_ROUNDING = 1e-9
+SAME_KEPT = 200
+"""Examples without a difference that a finding keeps; all are counted."""
 
 
 class Variant(NamedTuple):
@@ -174,9 +166,9 @@ def _measure(
     )
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, first, second))
-    pairs = [(before[example_id], after[example_id]) for example_id in paired]
-    rose, fell = _changes(paired, pairs, baseline, challenger)
-    return _tested(replace(finding, rose=rose, fell=fell), pairs)
+    pairs = {example_id: (before[example_id], after[example_id]) for example_id in paired}
+    rose, fell, same = _changes(pairs, baseline, challenger, finding.direction)
+    return tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
 
 
 def _direction(given: Direction | None, by: Scale, sheets: Sequence[Sheet]) -> Direction:
@@ -192,28 +184,25 @@ def _direction(given: Direction | None, by: Scale, sheets: Sequence[Sheet]) -> D
     return "MINIMIZE" if direction == "MAXIMIZE" else "MAXIMIZE"
 
 
-def _difference(pair: tuple[float, float]) -> float:
-    """Challenger less baseline; what is only the rounding of an average is a tie."""
-    before, after = pair
-    return 0.0 if math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12) else after - before
-
-
 def _changes(
-    paired: Sequence[str], pairs: Sequence[tuple[float, float]], baseline: Variant, challenger: Variant
-) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
-    """The examples that rose and those that fell, the largest change first."""
+    pairs: Mapping[str, tuple[float, float]], baseline: Variant, challenger: Variant, direction: Direction
+) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
+    """The examples that rose and those that fell, the largest change first; and of the others the worst ones."""
     old, new = _outputs(baseline), _outputs(challenger)
     moved = sorted(
-        ((_difference(pair), example_id, pair) for example_id, pair in zip(paired, pairs, strict=True)),
-        key=lambda change: -abs(change[0]),
+        ((difference(pair), example_id) for example_id, pair in pairs.items()), key=lambda change: -abs(change[0])
     )
-    changes = [
-        (difference, Change(example_id, *pair, old[example_id], new[example_id]))
-        for difference, example_id, pair in moved
-        if difference
-    ]
-    rose = tuple(change for difference, change in changes if difference > 0)
-    return rose, tuple(change for difference, change in changes if difference < 0)
+
+    def changes(some: Iterable[str]) -> tuple[Change, ...]:
+        return tuple(Change(key, *pairs[key], old[key], new[key]) for key in some)
+
+    worst = {"MAXIMIZE": 1, "MINIMIZE": -1, "NONE": 0}[direction]
+    equal = sorted((key for change, key in moved if not change), key=lambda key: worst * pairs[key][1])
+    return (
+        changes(key for change, key in moved if change > 0),
+        changes(key for change, key in moved if change < 0),
+        changes(equal[:SAME_KEPT]),
+    )
 
 
 def _outputs(variant: Variant) -> dict[str, str | None]:
@@ -222,48 +211,6 @@ def _outputs(variant: Variant) -> dict[str, str | None]:
         shown = f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
         found.setdefault(outcome.example_id, shown)
     return found
-
-
-def _tested(finding: Finding, pairs: Sequence[tuple[float, float]]) -> Finding:
-    """The finding with its values, interval and test."""
-    n, up, down = len(pairs), len(finding.rose), len(finding.fell)
-    differences = [_difference(pair) for pair in pairs]
-    sd = standard_deviation(differences)
-    mean = math.fsum(differences) / n
-    spread = sd > _ROUNDING * max(map(abs, differences))
-    finding = replace(
-        finding,
-        baseline_value=math.fsum(before for before, _ in pairs) / n,
-        challenger_value=math.fsum(after for _, after in pairs) / n,
-        difference=mean,
-        interval=bootstrap_interval(differences) if spread else None,
-    )
-    if finding.kind == "numeric":
-        return replace(
-            finding,
-            test="sign test",
-            p=sign_test(up, down),
-            effect_size=mean / sd if spread else None,
-            smallest_detectable=smallest_detectable_difference(n, sd=sd if spread else 0.0),
-        )
-    # Averaged repetitions lie between 0 and 1: no 2x2 table then, but the same test of ups against downs.
-    whole = all(value in {0.0, 1.0} for pair in pairs for value in pair)
-    return replace(
-        finding,
-        test="McNemar" if whole else "sign test",
-        p=mcnemar_exact(down, up),
-        table=_table(pairs) if whole else None,
-        smallest_detectable=smallest_detectable_difference(n, discordant_rate=(up + down) / n),
-    )
-
-
-def _table(pairs: Sequence[tuple[float, float]]) -> Table:
-    return Table(
-        both=pairs.count((1.0, 1.0)),
-        baseline_only=pairs.count((1.0, 0.0)),
-        challenger_only=pairs.count((0.0, 1.0)),
-        neither=pairs.count((0.0, 0.0)),
-    )
 
 
 def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[Share, ...]:
@@ -290,17 +237,5 @@ def _judged(measured: Sequence[Finding]) -> Iterable[Finding]:
         finding = plain
         if plain.p is not None:
             corrected = replace(plain, p_adjusted=next(adjusted))
-            finding = replace(corrected, verdict=_verdict(corrected))
+            finding = replace(corrected, verdict=verdict(corrected))
         yield replace(finding, cautions=cautions(finding), sentence=sentence(finding, tests))
-
-
-def _verdict(finding: Finding) -> Verdict:
-    if finding.p_adjusted is None or finding.difference is None:
-        return "not tested"
-    if finding.p_adjusted >= ALPHA:
-        return "no difference shown"
-    # A test that says up and a mean that says down show a difference, but not which side is the better.
-    agree = finding.difference * (len(finding.rose) - len(finding.fell)) > 0
-    if finding.direction == "NONE" or not agree:
-        return "different"
-    return "better" if (finding.difference > 0) == (finding.direction == "MAXIMIZE") else "worse"

@@ -1,11 +1,21 @@
 """What a comparison found: one finding per evaluator and challenger, as plain values."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from assaykit.analysis.statistics import Interval
+from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
+
+SHOWN = 5
+"""Examples of each way that the data of a finding has whole."""
+
+SAME_TOLD = 100
+"""Ids of examples without a change that the data of a finding has."""
+
+OUTPUT_TOLD = 300
+"""Characters of an output there."""
 
 Kind = Literal["binary", "numeric", "categorical"]
 Test = Literal["McNemar", "sign test"]
@@ -31,7 +41,7 @@ class Side:
 
     def as_dict(self) -> dict[str, int]:
         """Plain JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Table:
 
     def as_dict(self) -> dict[str, int]:
         """Plain JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,14 @@ class Change:
     baseline_output: str | None
     challenger_output: str | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; an output is one line, clipped."""
+        outputs = {
+            side: text and quote(text, OUTPUT_TOLD)
+            for side, text in (("baseline_output", self.baseline_output), ("challenger_output", self.challenger_output))
+        }
+        return {**asdict(self), **outputs}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -91,7 +109,8 @@ class Finding:
     (numeric); `difference` is challenger less baseline. `direction` is that of the figure shown: of the rate
     of `positive` when labels are counted; it is assumed when nobody gave one. `smallest_detectable` is in
     the unit of the difference, for one test on its own. `rose` and `fell` hold the examples whose figure
-    went up and down, the largest change first.
+    went up and down, the largest change first; `same` some of those where it did not, the worst first. `pairs` has all
+    of them by id: baseline and challenger.
     """
 
     evaluator: str
@@ -118,6 +137,8 @@ class Finding:
     shares: tuple[Share, ...] = ()
     rose: tuple[Change, ...] = ()
     fell: tuple[Change, ...] = ()
+    same: tuple[Change, ...] = ()
+    pairs: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     p_adjusted: float | None = None
     verdict: Verdict = "not tested"
     cautions: tuple[str, ...] = ()
@@ -142,7 +163,8 @@ class Finding:
         """Plain JSON, the sentence first. Changed examples by id.
 
         They stand under `fixed` and `broken`, or under `rose` and `fell` when the direction is NONE; the
-        other two are null.
+        other two are null. At most `SAME_TOLD` of those without a change stand under `unchanged`, and the first
+        `SHOWN` of each way under `examples` with what came out on both sides; what is left out is counted.
         """
         known = self.direction != "NONE"
         changes = {
@@ -150,14 +172,34 @@ class Finding:
             "broken": _ids(self.broken),
             "rose": None if known else _ids(self.rose),
             "fell": None if known else _ids(self.fell),
+            "unchanged": _ids(self.same[:SAME_TOLD]),
             "ties": self.ties if self.kind != "categorical" else None,
+            **self._shown(),
         }
         plain = {
-            field.name: _plain(getattr(self, field.name))
-            for field in fields(self)
-            if field.name not in {"sentence", "rose", "fell"}
+            one.name: _plain(getattr(self, one.name))
+            for one in fields(self)
+            if one.name not in {"sentence", "rose", "fell", "same", "pairs"}
         }
         return {"sentence": self.sentence, **plain, **changes}
+
+    @property
+    def ways(self) -> dict[str, tuple[Change, ...]]:
+        """The changed examples by the word for their way, what became worse first."""
+        if self.fixed is None or self.broken is None:
+            return {"lower": self.fell, "higher": self.rose}
+        worse, better = ("broken", "fixed") if self.kind == "binary" else ("worse", "better")
+        return {worse: self.broken, better: self.fixed}
+
+    def _shown(self) -> dict[str, Any]:
+        """Some examples of each way whole, and how many are left out."""
+        if self.kind == "categorical":
+            return {"examples": {}, "examples_left_out": {}}
+        ways = {**self.ways, "unchanged": self.same}
+        left_out = {way: len(changes) - len(changes[:SHOWN]) for way, changes in ways.items()}
+        left_out["unchanged"] = self.ties - len(self.same[:SHOWN])
+        told = {way: [change.as_dict() for change in changes[:SHOWN]] for way, changes in ways.items()}
+        return {"examples": told, "examples_left_out": left_out}
 
 
 @dataclass(frozen=True, slots=True)

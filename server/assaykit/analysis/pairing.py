@@ -134,13 +134,14 @@ def figures(one: Sheet, by: Scale) -> dict[str, float]:
     """The figure of each example that has a verdict: the mean over its repetitions. Unscored is left out."""
     found: dict[str, float] = {}
     for example_id, verdicts in one.verdicts.items():
-        numbers = [number for verdict in verdicts if (number := _number(verdict, by)) is not None]
+        numbers = [number for verdict in verdicts if (number := figure(verdict, by)) is not None]
         if numbers:
             found[example_id] = sum(numbers) / len(numbers)
     return found
 
 
-def _number(verdict: Evaluation | None, by: Scale) -> float | None:
+def figure(verdict: Evaluation | None, by: Scale) -> float | None:
+    """What one verdict is on the scale; None where it says nothing there."""
     if verdict is None:
         return None
     if not by.from_labels:
@@ -153,7 +154,7 @@ def side(one: Sheet, by: Scale, scored: Container[str], other: Sheet) -> Side:
     missing = [example_id for example_id in one.verdicts if example_id not in scored]
     errored = sum(example_id in one.errored for example_id in missing)
     partial = sum(
-        example_id in scored and any(_number(verdict, by) is None for verdict in verdicts)
+        example_id in scored and any(figure(verdict, by) is None for verdict in verdicts)
         for example_id, verdicts in one.verdicts.items()
     )
     return Side(

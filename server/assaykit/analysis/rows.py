@@ -1,5 +1,6 @@
 """Rows of an experiment as a comparison needs them: one outcome per run, its verdicts by evaluator."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -11,6 +12,13 @@ from assaykit.wire.spans import Evaluation
 LARGEST_SCORE = 1e100
 """Scores beyond this are refused: their squares would leave the range of a float."""
 
+_LATENCIES = ("latency_ms", "latency")
+_TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
+_TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
+_TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion")
+_COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
+"""The columns in which experiments of AX, of OpenInference and of people's own files have these; the first counts."""
+
 _PREFIX = "eval."
 _FIELDS = frozenset({"label", "score", "explanation"})
 _NAME_LIMIT = 60
@@ -21,8 +29,20 @@ def short(name: str) -> str:
     return quote(name, _NAME_LIMIT)
 
 
+def cell(value: Any) -> str | None:
+    """A cell as the text by which it is told apart from others, None where it is empty: 1 and 1.0 are one."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip() or None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
 class Outcome(NamedTuple):
-    """One run of one example: what came out or went wrong, and each evaluator's verdict on it."""
+    """One run of one example: what came out or went wrong, each evaluator's verdict on it, and what it took.
+
+    `latency_ms`, `tokens` and `cost` (US dollars) are None where they are not known.
+    """
 
     example_id: str
     output: str | None
@@ -30,6 +50,8 @@ class Outcome(NamedTuple):
     evaluations: Mapping[str, Evaluation]
     repetition: str = ""
     latency_ms: float | None = None
+    tokens: float | None = None
+    cost: float | None = None
 
 
 def counting(rows: Iterable[Outcome]) -> list[Outcome]:
@@ -82,12 +104,34 @@ def outcome(run: ExperimentRun) -> Outcome:
         error=run.error or None,
         evaluations={name: _evaluation(name, fields, example_id) for name, fields in found.items()},
         repetition=str((run.model_extra or {}).get("repetition", "")),
-        latency_ms=_number((run.model_extra or {}).get("latency")),
+        latency_ms=_amount(run.model_extra, _LATENCIES),
+        tokens=_tokens(run.model_extra),
+        cost=_amount(run.model_extra, _COSTS),
     )
 
 
+def _tokens(columns: Mapping[str, Any] | None) -> float | None:
+    total = _amount(columns, _TOKENS)
+    if total is not None:
+        return total
+    parts = [_amount(columns, names) for names in (_TOKENS_IN, _TOKENS_OUT)]
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def _amount(columns: Mapping[str, Any] | None, names: Iterable[str]) -> float | None:
+    """The first of the columns that holds a number of at least zero. Cells of a CSV file are text."""
+    found = (_number((columns or {}).get(name)) for name in names)
+    return next((number for number in found if number is not None), None)
+
+
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= LARGEST_SCORE else None
 
 
 def _place(column: str) -> tuple[str, str] | None:

@@ -104,7 +104,7 @@ def bootstrap_interval(
     rng = random.Random(seed)  # noqa: S311  (a repeatable sample is wanted, not a secret)
     sizes = rng.choices(range(n + 1), _binomial(n, len(moved)), k=resamples)
     means = sorted(sum(rng.choices(moved, k=size)) / n if size else 0.0 for size in sizes)
-    low, high = _quantile(means, (1 - level) / 2), _quantile(means, (1 + level) / 2)
+    low, high = quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)
     if mirrored == moved:
         return Interval((low - high) / 2, (high - low) / 2, level)
     return Interval(low, high, level)
@@ -124,8 +124,8 @@ def _binomial(n: int, hits: int) -> list[float]:
     ]
 
 
-def _quantile(ordered: Sequence[float], q: float) -> float:
-    """Linear between the two nearest order statistics."""
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """The value below which a share `q` of the ordered values lies, linear between the two nearest of them."""
     position = q * (len(ordered) - 1)
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)

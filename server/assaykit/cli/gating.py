@@ -71,4 +71,4 @@ def _ruling(rule: Rule, found: Comparison) -> Ruling:
 async def _compared(settings: Settings, asked: Asked, space: str | None) -> Comparison:
     async with connect(settings) as api:
         here = session(api, settings)
-        return await compared(here, await here.space(space), asked)
+        return (await compared(here, await here.space(space), asked)).comparison

@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
-from assaykit.engine.prices import Prices
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store import integrations, spaces
@@ -19,6 +18,7 @@ from assaykit.engine.store.database import Database
 from assaykit.engine.uploads import Uploads
 from assaykit.errors import Unavailable
 from assaykit.judge.pacing import SLOTS
+from assaykit.judge.prices import Prices
 
 STORE = "assaykit.db"
 

@@ -8,7 +8,6 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from assaykit.engine import credentials
-from assaykit.engine.prices import Prices, Rate
 from assaykit.engine.store import evaluators, integrations, run_configurations
 from assaykit.engine.store.database import Database
 from assaykit.judge.calls import Line
@@ -16,6 +15,7 @@ from assaykit.judge.connections import Connections
 from assaykit.judge.ladder import LadderModel
 from assaykit.judge.models import ChatModel, Endpoint
 from assaykit.judge.pacing import Gate
+from assaykit.judge.prices import Prices, Rate
 from assaykit.judge.providers import chat_model
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.run_configurations import RUN_CONFIGURATION

@@ -9,8 +9,10 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from operator import methodcaller
 from typing import Any, cast, get_args
 
+from assaykit.engine import json_text
 from assaykit.wire.spans import SpanKind
 
 STRING_LIMIT = 64 * 1024
@@ -34,6 +36,8 @@ _KIND_OF_OPERATION = {
     "invoke_workflow": "CHAIN",
     "retrieval": "RETRIEVER",
 }
+_PLAIN = frozenset([str, int, bool, type(None)])
+_is_gen_ai = methodcaller("startswith", "gen_ai.")
 _OLD_PROMPT = re.compile(r"gen_ai\.prompt\.(\d{1,9})\.content")
 _OLD_COMPLETION = re.compile(r"gen_ai\.completion\.(\d{1,9})\.content")
 
@@ -46,7 +50,17 @@ def normalised(raw: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat = _with_metadata(flattened(raw))
     flat.update(_from_gen_ai(flat))
-    return storable(flat)
+    return flat if _is_plain(flat) else storable(flat)
+
+
+def _is_plain(flat: Mapping[str, Any]) -> bool:
+    """Whether nothing of it needs a second look: most spans have a few short strings and numbers."""
+    values = flat.values()
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
+        return False
+    text = "".join([*flat, *(value for value in values if type(value) is str)])
+    return len(text) <= STRING_LIMIT and text.isascii()
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:
@@ -57,8 +71,8 @@ def kind_of(attributes: Mapping[str, Any]) -> str:
 
 def flattened(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Objects as dotted keys; lists and empty objects as they are. A key sent flat wins over a nested one."""
-    if not any(isinstance(value, dict) for value in raw.values()):
-        return {prefix + key: value for key, value in raw.items()}
+    if dict not in map(type, raw.values()):
+        return {prefix + key: value for key, value in raw.items()} if prefix else dict(raw)
     flat: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     # A stack, not recursion: JSON text may be nested deeper than Python's own stack.
@@ -78,17 +92,18 @@ def flattened(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def storable(value: Any) -> Any:
     """The value with non-finite floats as None, and with strings cut and valid Unicode, all the way down."""
     if isinstance(value, str):
-        return _cut(value)
+        return cut(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
         return [storable(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {_cut(key): storable(item) for key, item in cast("dict[str, Any]", value).items()}
+        return {cut(key): storable(item) for key, item in cast("dict[str, Any]", value).items()}
     return value
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """The text as valid Unicode, cut to its limit."""
     if len(text) <= STRING_LIMIT and text.isascii():
         return text
     raw = text.encode("utf-8", "replace")  # JSON text can hold half a surrogate pair, which no answer could
@@ -102,7 +117,7 @@ def _json(text: Any) -> Any:
     if not isinstance(text, str) or not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        return json.loads(text)
+        return json_text.read(text)
     except (ValueError, RecursionError):
         return None
 
@@ -111,13 +126,14 @@ def _with_metadata(flat: dict[str, Any]) -> dict[str, Any]:
     told = _json(flat.get("metadata"))
     if not isinstance(told, dict):
         return flat
-    rest = {key: value for key, value in flat.items() if key != "metadata"}
+    rest = dict(flat)
+    del rest["metadata"]
     return flattened(cast("dict[str, Any]", told), "metadata.") | rest
 
 
 def _from_gen_ai(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The OpenInference names that `gen_ai.*` attributes stand for and the sender did not give."""
-    if not any(key.startswith("gen_ai.") for key in flat):
+    if not any(map(_is_gen_ai, flat)):
         return {}
     prompt = _first(flat, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
     completion = _first(flat, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")

@@ -40,6 +40,7 @@ TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
 _LAST_NS = 2**63 - 1  # the store's integers are signed
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
+_SCALARS = (str, int, float)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What exporters call the project, best first. `arize-otel` sends `openinference.project.name` on the resource
@@ -212,18 +213,19 @@ def _faults(span: Span) -> Iterator[str]:
 
 
 def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
-    parent = span.parent_span_id
+    parent, status = span.parent_span_id, span.status
+    start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
     return {
         "trace_id": span.trace_id.hex(),
         "span_id": span.span_id.hex(),
         "parent_id": parent.hex() if any(parent) else None,
-        "name": openinference.storable(span.name),
+        "name": openinference.cut(span.name),
         "kind": openinference.kind_of(attributes),
-        "start_ns": span.start_time_unix_nano,
-        "end_ns": span.end_time_unix_nano,
-        "latency_ms": (span.end_time_unix_nano - span.start_time_unix_nano) / 1e6,
-        "status_code": _STATUS.get(span.status.code, "UNSET"),
-        "status_message": openinference.storable(span.status.message) or None,
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "latency_ms": (end_ns - start_ns) / 1e6,
+        "status_code": _STATUS.get(status.code, "UNSET"),
+        "status_message": openinference.cut(status.message) or None,
         "session_id": _name(attributes.get(openinference.SESSION)),
         "model_name": _name(attributes.get(openinference.MODEL)),
         "attributes": attributes,
@@ -234,7 +236,7 @@ def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
 def _event(event: Span.Event) -> dict[str, Any]:
     moment = _EPOCH + timedelta(microseconds=event.time_unix_nano // 1000)
     return {
-        "name": openinference.storable(event.name),
+        "name": openinference.cut(event.name),
         "timestamp": rfc3339(moment),
         "attributes": openinference.storable(openinference.flattened(_plain(event.attributes))),
     }
@@ -250,11 +252,12 @@ def _project(resource: dict[str, Any]) -> str:
 
 def _name(value: Any) -> str | None:
     """A scalar as text; None for the empty string and for what is no scalar."""
-    return str(value).strip() or None if isinstance(value, str | int | float) else None
+    return str(value).strip() or None if isinstance(value, _SCALARS) else None
 
 
 def _plain(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    # Nearly all are strings, and asking a value what it is costs as much as reading it.
+    return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
 
 def _value(value: AnyValue) -> Any:

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, cast
 
 import anyio
+from pydantic_core import PydanticSerializationError, to_json
 
 from assaykit.errors import quote
 from assaykit.judge import connections
@@ -102,24 +103,33 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
     headers = None
     async with line.gate.slot() as began:
         with anyio.move_on_after(line.deadline_s):
-            outcome, headers = await _once(line.connections, endpoint, request)
+            outcome, headers = await _once(line, endpoint, request)
         wait_s = None if headers is None else _wait_s(before + 1, headers)
         refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
         line.gate.pace.answered(began, monotonic(), refused=refused, wait_s=wait_s or 0)
     return outcome, wait_s
 
 
-async def _once(through: Connections, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
+async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
+    body = _written(request.body)
     try:
-        response = await through.post(request.url, request.headers, json.dumps(request.body).encode())
+        response = await line.connections.post(request.url, request.headers, body)
     except BadAddress as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
     except NotReached as error:
         return _failed("model_error", endpoint, "could not be reached", str(error)), {}
     except Broken as error:
         return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
+    line.gate.told(response.headers, len(body))
     return _read(response, endpoint)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:
+        return json.dumps(body).encode()  # half a character in a template, which JSON can say
 
 
 def _read(response: connections.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
@@ -178,10 +188,17 @@ def _error_text(response: connections.Answer) -> str:
 
 def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
     """What the provider asks for, else a wait that doubles; jittered, so callers come back one by one."""
-    asked = _retry_after_s(headers.get("retry-after", ""))
+    asked = _milliseconds(headers.get("retry-after-ms", ""))
+    if asked is None:
+        asked = _retry_after_s(headers.get("retry-after", ""))
     if asked is not None:
         return min(asked + random.uniform(0, 0.25), LONGEST_WAIT_S)  # noqa: S311  (spreads load, hides nothing)
     return min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _milliseconds(text: str) -> float | None:
+    """The finer wait that some send beside `Retry-After`."""
+    return float(text) / 1000 if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()) else None
 
 
 def _retry_after_s(text: str) -> float | None:

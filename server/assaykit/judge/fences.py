@@ -4,7 +4,10 @@ This lowers the odds of a prompt injection and does not end them; what holds is 
 labels count as an answer. Source: spotlighting with random delimiters.
 """
 
+import hashlib
 import re
+import secrets
+from itertools import count
 
 VALUE_LIMIT = 32 * 1024
 """Bytes (UTF-8) of one value in a prompt."""
@@ -19,6 +22,18 @@ _INVISIBLE = re.compile(
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CHAT_TOKEN = re.compile(r"<\|[\w-]{1,40}\|>|\[/?INST\]|<</?SYS>>")
+
+
+_SECRET = secrets.token_bytes(32)
+_numbers = count()
+
+
+def nonce() -> str:
+    """Sixteen hex digits that nobody outside can foresee, another each time.
+
+    Derived, as asking the system for each would cost a tenth of all that a judged row does.
+    """
+    return hashlib.blake2b(next(_numbers).to_bytes(8, "big"), key=_SECRET, digest_size=8).hexdigest()
 
 
 def clean(text: str, nonce: str) -> str:

@@ -1,16 +1,19 @@
 """How fast one provider is asked: a few calls at once, and no faster than it takes them.
 
-Unless a rate is given, nothing is held back until the provider refuses. One refusal in ten is chance and costs only the
+Unless a rate is given, nothing is held back until the provider refuses, or says in its answers that little is left of
+what it allows: then calls go out as fast as that grows back. One refusal in ten is chance and costs only the
 row that waits; when more are refused there is a ceiling. Then calls go out evenly, at the rate that was measured, which
 grows while nothing is refused and falls back to what was clean before when something is.
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 
 import anyio
+
+from assaykit.judge.allowance import allowance
 
 SLOTS = 16
 """Calls under way at once, to one integration."""
@@ -26,6 +29,9 @@ _CATCH_UP_S = 0.05
 """A call that went out late may be followed sooner; a sleep is never exact."""
 _FIRST_STEP, _SMALL_STEP, _LARGEST_STEP, _STEPS_GROW = 0.5, 0.03, 0.5, 1.5
 
+_WEIGHT = 0.1
+"""Of a question in the usual length of one."""
+
 
 class Pace:
     """When the next call may go out. Times are seconds of any one clock; `rate` is calls a second, None unlimited.
@@ -35,7 +41,7 @@ class Pace:
 
     def __init__(self, most: float | None = None) -> None:
         self.rate = most
-        self._most = math.inf if most is None else most
+        self._most = self._given = math.inf if most is None else most
         self._next = self._paused_until = 0.0
         self._since: float | None = None
         self._taken = self._refused = 0
@@ -53,6 +59,15 @@ class Pace:
             self._since = now
         if self.rate is not None:
             self._next = max(self._next, now - _CATCH_UP_S) + 1 / self.rate
+
+    def told(self, rate: float, now: float, *, few: bool) -> None:
+        """The provider says that it takes `rate` calls a second, and whether `few` are left of those it takes now."""
+        self._most = min(self._given, rate)
+        if not few:
+            return
+        if self.rate is None:
+            self._begin(now)
+        self.rate = self._most if self.rate is None else min(self.rate, self._most)
 
     def answered(self, started: float, now: float, *, refused: bool, wait_s: float = 1.0) -> None:
         """What became of a call that went out at `started`; a refusal asked for a wait of `wait_s`."""
@@ -102,14 +117,16 @@ class Gate:
 
     def __init__(self, slots: int = SLOTS, most: float | None = None) -> None:
         self.pace = Pace(most)
+        # Those under way, and as many that go out before their answers tell how few are left.
+        self._few = 2 * slots
+        self._length = 0.0
         self._slots = anyio.Semaphore(slots, fast_acquire=True)
         self._head = anyio.Lock(fast_acquire=True)
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
         """Wait for one's turn, and keep a slot until the block ends; the moment it began. Nobody waits in a slot."""
-        async with self._head:
-            await self._admitted()
+        await self._admitted()
         try:
             began = monotonic()
             self.pace.left(began)
@@ -117,13 +134,29 @@ class Gate:
         finally:
             self._slots.release()
 
+    def told(self, headers: Mapping[str, str], length: int) -> None:
+        """What came with an answer to a question of `length` bytes."""
+        self._length += _WEIGHT * (length - self._length) if self._length else length
+        allowed = allowance(headers, self._length)
+        if allowed is not None:
+            self.pace.told(allowed.rate, monotonic(), few=allowed.left <= self._few)
+
     async def _admitted(self) -> None:
-        while True:
+        # Slots are handed on at once: one after the other, each would cost a turn of the loop.
+        if self.pace.rate is None and await self._in_slot():
+            return
+        async with self._head:
             await self._until_due()
-            await self._slots.acquire()
-            if self.pace.due(now := monotonic()) <= now:
-                return
-            self._slots.release()  # the provider asked for a pause in the meantime
+            while not await self._in_slot():
+                await self._until_due()
+
+    async def _in_slot(self) -> bool:
+        """Take a slot; whether it may be used at once. Else it is given back: the provider asked for a pause."""
+        await self._slots.acquire()
+        if self.pace.due(now := monotonic()) <= now:
+            return True
+        self._slots.release()
+        return False
 
     async def _until_due(self) -> None:
         # Looked at again after each sleep: an answer that came meanwhile may have put the moment off.

@@ -1,11 +1,10 @@
 """One evaluator on one row: which variables it needs, whether it may be created, and what it says."""
 
 import math
-import secrets
 from collections.abc import Mapping
 
 from assaykit.errors import Invalid
-from assaykit.judge import managed, replies, templates
+from assaykit.judge import fences, managed, replies, templates
 from assaykit.judge.models import ChatModel
 from assaykit.judge.placeholders import Writing
 from assaykit.judge.verdicts import Unscored, Verdict
@@ -79,7 +78,7 @@ async def judged(
     written: Writing = "F_STRING",
 ) -> Verdict | Unscored:
     """A model's verdict by a template; every variable has its value. Without choices it is free text."""
-    prompt = templates.render(template, values, secrets.token_hex(8), written)
+    prompt = templates.render(template, values, fences.nonce(), written)
     reply = await model.ask(prompt, replies.schema(choices, explain=explain) if choices else None)
     if isinstance(reply, Unscored):
         return reply

@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding, Verdict
 from assaykit.analysis.sentences import detectable, p_value, percent, signed
 from assaykit.report.charts import intervals
+from assaykit.report.sections import sections
 
 EXAMPLES_SHOWN = 50
 """Changed examples of one finding, each way."""
 
 OUTPUT_LIMIT = 4_000
 """Characters of an output."""
+
+_OPEN = {"broken", "worse", "lower"}
 
 _MARKS: dict[Verdict, str] = {
     "better": "▲ better",
@@ -30,7 +34,9 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
        max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p.note { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; vertical-align: top;
-        border-bottom: 1px solid var(--line); } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+        border-bottom: 1px solid var(--line); } td.agreed { font-weight: 700; background: var(--panel); }
+caption { text-align: left; color: var(--soft); padding: .4rem 0; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .better { color: var(--better); } .worse { color: var(--worse); } .different { color: var(--other); }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font: 13px/1.45 ui-monospace, monospace; }
@@ -40,8 +46,8 @@ summary { cursor: pointer; font-weight: 600; }
 """
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """The page: what was found in words, a chart, the figures, and the examples that changed, side by side.
+def comparison_html(comparison: Comparison, details: Details | None = None) -> str:
+    """The page: what was found in words, a chart, the figures, what stands beside them, and the examples.
 
     Names, ids and outputs are foreign text and are escaped wherever they stand.
     """
@@ -56,7 +62,8 @@ def comparison_html(comparison: Comparison) -> str:
         ),
         *_charts(findings),
         _table([one for one in findings if one.kind != "categorical"]),
-        *(part for one in findings for part in _details(one)),
+        *(sections(details) if details is not None else ()),
+        *(part for one in findings for part in _changed(one)),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -116,24 +123,20 @@ def _value(finding: Finding, value: float | None) -> str:
     return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
 
 
-def _details(finding: Finding) -> Iterator[str]:
-    """The examples that changed, each way."""
-    if finding.fixed is None or finding.broken is None:
-        ways = {"higher": finding.rose, "lower": finding.fell}
-    else:
-        ways = {"broken": finding.broken, "fixed": finding.fixed}
+def _changed(finding: Finding) -> Iterator[str]:
+    """The examples that changed, each way, and some that did not."""
+    ways = finding.ways
     if not any(ways.values()):
         return
     yield f"<h2>{escape(finding.evaluator)}: what changed in {escape(finding.challenger)}</h2>"
-    for way, changes in ways.items():
+    heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in ("Example", finding.baseline, finding.challenger))
+    counts = {**{way: len(changes) for way, changes in ways.items()}, "unchanged": finding.ties}
+    for way, changes in {**ways, "unchanged": finding.same}.items():
         shown = changes[:EXAMPLES_SHOWN]
-        left = f", {len(shown)} of them shown" if len(shown) < len(changes) else ""
+        left = f", {len(shown)} of them shown" if len(shown) < counts[way] else ""
         rows = "\n".join(_example(one) for one in shown)
-        heads = "".join(
-            f'<th scope="col">{escape(one)}</th>' for one in ("Example", finding.baseline, finding.challenger)
-        )
         yield (
-            f"<details{' open' if way in {'broken', 'lower'} else ''}><summary>{len(changes)} {way}{left}</summary>"
+            f"<details{' open' if way in _OPEN else ''}><summary>{counts[way]} {way}{left}</summary>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
         )
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import detectable, p_value, percent, signed
 from assaykit.errors import quote
+from assaykit.report.passages import aligned, classification_lines, repetition_lines, slice_lines, usage_lines
 
 LIMIT = 5900
 """Bytes of UTF-8 that the text never exceeds."""
 
 _SENTENCES_LIMIT = 2800
 _TABLE_LIMIT = 4000
+_BESIDE_LIMIT = 5200
 _EXAMPLES_TOLD = 5
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
@@ -30,7 +33,9 @@ _HEADINGS = (
 )
 
 
-def comparison_text(comparison: Comparison, *, examples: Mapping[str, str] | None = None) -> str:
+def comparison_text(
+    comparison: Comparison, *, examples: Mapping[str, str] | None = None, details: Details | None = None
+) -> str:
     """The comparison in at most `LIMIT` bytes; `examples` gives the input of an example by its id.
 
     Verdicts come first, the worse before the better; what does not fit is counted, not dropped in silence.
@@ -39,6 +44,10 @@ def comparison_text(comparison: Comparison, *, examples: Mapping[str, str] | Non
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
     text = _fitted("", [*_told(findings), *_skipped(comparison)], _SENTENCES_LIMIT, "sentences or notes")
     text = _fitted(text, _table(findings), _TABLE_LIMIT, "lines of the table")
+    if details is not None:
+        beside = [*usage_lines(details), *repetition_lines(details)]
+        asked = [*classification_lines(details), *slice_lines(details)]
+        text = _fitted(text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes")
     changed = [block for finding in findings for block in _changed(finding, examples or {})]
     return _fitted(text, changed, LIMIT, "changed examples")
 
@@ -75,9 +84,7 @@ def _table(findings: Sequence[Finding]) -> list[str]:
     rows = [_HEADINGS, *(_cells(finding) for finding in findings if finding.kind != "categorical")]
     if len(rows) == 1:
         return []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return ["", *(line.rstrip() for line in lines)]
+    return ["", *(line.removeprefix("  ") for line in aligned(rows))]
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
@@ -103,13 +110,7 @@ def _value(finding: Finding, value: float | None) -> str:
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
     """One block for each example told: its id and input, then both outputs."""
-    if finding.fixed is None or finding.broken is None:
-        ways = {"higher": finding.rose, "lower": finding.fell}
-    elif finding.kind == "binary":
-        ways = {"fixed": finding.fixed, "broken": finding.broken}
-    else:
-        ways = {"better": finding.fixed, "worse": finding.broken}
-    for way, changes in ways.items():
+    for way, changes in reversed(finding.ways.items()):
         told = changes[:_EXAMPLES_TOLD]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"

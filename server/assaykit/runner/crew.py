@@ -184,8 +184,10 @@ class Crew:
             try:
                 await worker.send({"row": number, "example": dict(row.columns)})
             except Ended:
-                # It never had it.
+                # It never had it. What it told before it ended is still to be read.
                 self._waiting.appendleft(row)
+                if hands.begun:
+                    return
                 raise
             hands.take(number, row)
 

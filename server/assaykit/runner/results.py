@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from assaykit.runner.usage import cost, tokens
+
 JsonObject = dict[str, Any]
 
 
@@ -29,9 +31,14 @@ class Result(NamedTuple):
         if not self.spans or self.spans[0].get("end_ns") is None:
             return None
         # The task's own span is the last of its trace to end.
-        trace = [span for span in self.spans if span["trace_id"] == self.spans[0]["trace_id"]]
+        trace = self.trace
         own = next((span for span in trace if span["parent_id"] is None), trace[0])
         return (own["end_ns"] - own["start_ns"]) / 1e6
+
+    @property
+    def trace(self) -> list[JsonObject]:
+        """The spans of the task, without those of its evaluators."""
+        return [span for span in self.spans if span["trace_id"] == self.spans[0]["trace_id"]]
 
     def as_json(self) -> JsonObject:
         """The result as the journal has it."""
@@ -54,6 +61,8 @@ def columns(result: Result, metadata: Mapping[str, Any], repetitions: int) -> Js
     found["execution_status"] = "COMPLETED" if result.error is None else "FAILED"
     if (latency := result.latency_ms) is not None:
         found["latency"] = round(latency, 3)
+    used = {"token_count": tokens(result.trace), "total_cost": cost(result.trace)}
+    found |= {name: amount for name, amount in used.items() if amount is not None}
     if repetitions > 1:
         found["repetition"] = result.call.repetition
     if result.spans:

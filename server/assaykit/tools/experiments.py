@@ -107,25 +107,30 @@ async def compare_experiments(
     evaluators: list[str] | None = None,
     directions: dict[str, Direction] | None = None,
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
+    slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
+    truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
+    predicted: Annotated[str | None, Field(description="Evaluator whose label is held against it; else output")] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
     space: Space = None,
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
 
-    Paired by example: rates, intervals, exact tests, fixed and broken examples.
+    Paired by example: rates, intervals, exact tests, fixed and broken examples, latency and cost, pass@k.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
     """
     within = await here.space(space)
-    asked = Asked(experiments, baseline, dataset, evaluators, directions or {}, positive or {})
+    asked = Asked(
+        experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
+    )
     # Looked at first: a refusal should come before the work.
     place = None if save_to is None else await page_place(here, save_to)
-    comparison = await compared(here, within, asked)
-    data = {**here.source(within), "comparison": comparison.as_dict()}
-    text = fenced([comparison_text(comparison)])
+    found = await compared(here, within, asked)
+    data = {**here.source(within), "comparison": found.as_dict()}
+    text = fenced([comparison_text(found.comparison, details=found.details)])
     if place is not None:
-        await anyio.to_thread.run_sync(write_text, place, comparison_html(comparison))
+        await anyio.to_thread.run_sync(write_text, place, comparison_html(found.comparison, found.details))
         text += f"\nWrote the report to {place.path}, for a browser."
         data["saved"] = str(place.path)
     return Reply(text, data)

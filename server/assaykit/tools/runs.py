@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
+from assaykit.estimates import with_costs
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.session import Session
@@ -85,6 +86,7 @@ async def trigger_backfill(
             raise Invalid("Nothing says what to score with.", "Pass task, or project and evaluators.")
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
         aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
+    aim = aim._replace(plan=await with_costs(here, aim.plan, aim.wanted))
     limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
     parts = await parts_of(here, aim, scope, limits)
     facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict(), **coverage(parts)}

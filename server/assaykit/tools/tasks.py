@@ -10,6 +10,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
+from assaykit.estimates import with_costs
 from assaykit.names import TASK, Named
 from assaykit.plans import SpanQuery, plan_experiments
 from assaykit.session import Session
@@ -110,6 +111,7 @@ async def create_task(
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
+    plan = await with_costs(here, plan, wanted)
     facts = {**here.source(within), "plan": plan.as_dict()}
     told = [*plan.lines(), *copies_told(wanted), *warnings(plan)]
     if preview:
@@ -254,6 +256,7 @@ async def update_task(
         text = changes.get("query_filter", now.query_filter)
         plan = await plan_of(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
         refuse_empty(plan, text, allow_empty=allow_empty)
+        plan = await with_costs(here, plan, wanted)
         told = [*plan.lines(), *warnings(plan)]
         if is_lettered(found) or granularity_of(wanted) != "SPAN":
             changes |= of_units(now, text, entries(wanted, plan), granularity_of(wanted))

@@ -6,7 +6,6 @@ from typing import Any
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models, Priced
-from assaykit.engine.prices import Spent, expected, spent
 from assaykit.engine.runs import tracing
 from assaykit.engine.runs.endings import ending
 from assaykit.engine.runs.limits import Budget
@@ -20,6 +19,7 @@ from assaykit.engine.store.runs import Item, Outcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
 from assaykit.judge.models import Completion, Conversation
+from assaykit.judge.prices import Spent, expected, spent
 from assaykit.judge.score import judged
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.invocation import ToolConfig

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
-from assaykit.engine.prices import Spent, expected, spent
 from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.pool import Job, Pool, Refusals
 from assaykit.engine.runs.questions import Asked, Question, key_of
@@ -17,6 +16,7 @@ from assaykit.engine.store import answers, runs, verdicts
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.leases import Lease
 from assaykit.engine.store.runs import Item, Outcome
+from assaykit.judge.prices import Spent, expected, spent
 from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig

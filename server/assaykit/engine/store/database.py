@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
+from assaykit.engine import json_text
 from assaykit.engine.store.migrations import bring_up_to_date
 from assaykit.errors import Unavailable
 
@@ -129,6 +130,8 @@ def _engine(path: Path) -> sa.Engine:
         sa.URL.create("sqlite+pysqlite", database=str(path)),
         # Autocommit in the driver: transactions begin where `begin` below says, and nowhere else.
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10},
+        json_serializer=json_text.written,
+        json_deserializer=json_text.read,
         pool_size=READERS + 1,
         max_overflow=0,
     )

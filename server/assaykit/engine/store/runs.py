@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.prices import Spent
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store import experiments, spans, tasks
 from assaykit.engine.store.freshness import touch_run
@@ -18,6 +17,7 @@ from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.judge.prices import Spent
 from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RowState
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest

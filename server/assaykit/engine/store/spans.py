@@ -1,12 +1,13 @@
 """Spans in the store: written as they arrive, listed newest first."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
+from assaykit.engine import json_text
 from assaykit.engine.store import annotations, projects, verdicts
 from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
 from assaykit.engine.store.span_filters import of_project, where
@@ -18,7 +19,10 @@ from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Spa
 
 _ROWS_PER_INSERT = 500
 _KEY = ("project_id", "span_id")
-_COLUMNS = tuple(column.name for column in spans.columns if column.name != "n")
+_SET_HERE = ("project_id", "attributes", "events")
+_GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE})
+_COLUMNS = (*_SET_HERE, *_GIVEN)
+_given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 # Written out, as a span takes half the time when nothing of it is bound by name.
 _ADD = (
@@ -74,9 +78,13 @@ def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any
 
 
 def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
-    texts = {name: json.dumps(row[name]) for name in ("attributes", "events")}
-    values = {**row, **texts, "project_id": project_id}
-    return tuple(values[name] for name in _COLUMNS)
+    events = row["events"]
+    return (
+        project_id,
+        json_text.written(row["attributes"]),
+        json_text.written(events) if events else "[]",
+        *_given(row),
+    )
 
 
 def page(

@@ -46,6 +46,23 @@ class Spent(NamedTuple):
     cost: float | None
 
 
+class Estimate(NamedTuple):
+    """What calls to a model will about take; `cost` in US dollars is None where its price is not known."""
+
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+    def as_text(self) -> str:
+        """`about 12,000 tokens of gpt-4o-mini, $0.005 by list prices`."""
+        tokens = f"about {self.prompt_tokens + self.completion_tokens:,} tokens of {self.model}"
+        if self.cost is None:
+            return f"{tokens}, whose price is not known: {OWN} in the data folder can tell it"
+        return f"{tokens}, ${self.cost:.2g} by list prices"
+
+
 class _Own(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -103,6 +120,13 @@ def _listed(provider: str, model: str) -> Rate | None:
 def expected(rate: Rate | None, characters: int) -> float:
     """About what a question of so many characters will cost; 0 where its price is not known."""
     return 0.0 if rate is None else characters / CHARACTERS * rate.prompt + REPLY_TOKENS * rate.completion
+
+
+def estimate(model: str, rate: Rate | None, calls: int, characters: float) -> Estimate:
+    """What so many calls will take that have `characters` each, by the same rules of thumb."""
+    prompt, completion = round(calls * characters / CHARACTERS), calls * REPLY_TOKENS
+    cost = None if rate is None else prompt * rate.prompt + completion * rate.completion
+    return Estimate(model, calls, prompt, completion, cost)
 
 
 def spent(rate: Rate | None, prompt_tokens: int | None, completion_tokens: int | None) -> Spent | None:

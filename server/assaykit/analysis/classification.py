@@ -1,0 +1,134 @@
+"""How predictions agree with the truth: confusion matrix, precision, recall, F1, accuracy and Cohen's kappa.
+
+Sources: Cohen (1960) for kappa; Fleiss, Cohen and Everitt (1969) for its standard error; Wilson (1927) for accuracy.
+Where a figure has a nought below its line it is None, and a macro average takes it as zero, as scikit-learn does
+with `zero_division=0`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+from assaykit.analysis.statistics import Interval, wilson
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """One class: how often it is the truth (`support`) and the prediction, and the figures, 0 to 1."""
+
+    label: str
+    support: int
+    predicted: int
+    precision: float | None
+    recall: float | None
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Predictions against the truth over `n` rows that have both; `matrix[i][j]` counts truth i predicted as j.
+
+    The classes are all labels of either side, in order, as the rows and columns of the matrix have them. Kappa is None
+    where chance alone would agree on every row. `kappa_interval` is of large samples: the estimate and 1.96 of its
+    standard errors each way.
+    """
+
+    n: int
+    matrix: tuple[tuple[int, ...], ...]
+    classes: tuple[ClassFigures, ...]
+    accuracy: float
+    accuracy_interval: Interval
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    kappa: float | None
+    kappa_interval: Interval | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes by name."""
+        return tuple(one.label for one in self.classes)
+
+    def of(self, label: str) -> ClassFigures | None:
+        """The figures of one class."""
+        return next((one for one in self.classes if one.label == label), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"labels": list(self.labels), **asdict(self)}
+
+
+def agreement(truth: Sequence[str], predicted: Sequence[str]) -> Agreement | None:
+    """How the two agree, row by row; None where there are no rows."""
+    n = len(truth)
+    pairs = Counter(zip(truth, predicted, strict=True))
+    if not n:
+        return None
+    labels = sorted({*truth, *predicted})
+    matrix = tuple(tuple(pairs[one, other] for other in labels) for one in labels)
+    of_truth = [sum(row) for row in matrix]
+    of_predicted = [sum(column) for column in zip(*matrix, strict=True)]
+    classes = tuple(_figures(label, matrix[i][i], of_truth[i], of_predicted[i]) for i, label in enumerate(labels))
+    hits = sum(matrix[i][i] for i in range(len(labels)))
+    kappa = cohens_kappa(matrix)
+    return Agreement(
+        n=n,
+        matrix=matrix,
+        classes=classes,
+        accuracy=hits / n,
+        accuracy_interval=wilson(hits, n, LEVEL),
+        macro_precision=_mean([one.precision or 0.0 for one in classes]),
+        macro_recall=_mean([one.recall or 0.0 for one in classes]),
+        macro_f1=_mean([one.f1 for one in classes]),
+        kappa=kappa,
+        kappa_interval=None if kappa is None else _kappa_interval(matrix, kappa),
+    )
+
+
+def _figures(label: str, hits: int, support: int, predicted: int) -> ClassFigures:
+    return ClassFigures(
+        label=label,
+        support=support,
+        predicted=predicted,
+        precision=hits / predicted if predicted else None,
+        recall=hits / support if support else None,
+        # A class is there because it is the truth or the prediction of some row, so there is no nought below the line.
+        f1=2 * hits / (support + predicted),
+    )
+
+
+def cohens_kappa(matrix: Sequence[Sequence[int]]) -> float | None:
+    """Agreement beyond chance, at most 1, of a square table of counts; None where chance leaves no room for any."""
+    n, agreed, expected = _shares(matrix)
+    # In whole numbers, since 1 - expected is nought exactly or not at all.
+    return None if expected == n * n else (n * agreed - expected) / (n * n - expected)
+
+
+def _shares(matrix: Sequence[Sequence[int]]) -> tuple[int, int, int]:
+    """The rows, those that agree, and the rows squared times the agreement by chance."""
+    rows, columns = [sum(row) for row in matrix], [sum(column) for column in zip(*matrix, strict=True)]
+    agreed = sum(matrix[i][i] for i in range(len(rows)))
+    return sum(rows), agreed, sum(row * column for row, column in zip(rows, columns, strict=True))
+
+
+def _kappa_interval(matrix: Sequence[Sequence[int]], kappa: float) -> Interval:
+    n, _, product = _shares(matrix)
+    expected = product / (n * n)
+    rows = [sum(row) / n for row in matrix]
+    columns = [sum(column) / n for column in zip(*matrix, strict=True)]
+    size = range(len(rows))
+    same = math.fsum(matrix[i][i] / n * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in size)
+    other = math.fsum(matrix[i][j] / n * (columns[i] + rows[j]) ** 2 for i in size for j in size if i != j)
+    variance = same + (1 - kappa) ** 2 * other - (kappa - expected * (1 - kappa)) ** 2
+    error = math.sqrt(max(0.0, variance) / n) / (1 - expected)
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
+    return Interval(kappa - half, min(1.0, kappa + half), LEVEL)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -1,0 +1,92 @@
+"""What a comparison tells beside its findings: what runs took, slices, classification and repetitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assaykit.analysis.compare import Variant
+from assaykit.analysis.findings import Comparison, Finding
+from assaykit.analysis.pairing import Scale, figure, sheet
+from assaykit.analysis.repetition import Repeated, Tries, repeated
+from assaykit.analysis.slices import WARNING, Column, Slicing, sliced
+from assaykit.analysis.truth import Classification, Truth, classified
+from assaykit.analysis.usage import Slower, Usage, slower, usage
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One evaluator's repeated verdicts on one experiment."""
+
+    evaluator: str
+    experiment: str
+    repeated: Repeated
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"evaluator": self.evaluator, "experiment": self.experiment, **self.repeated.as_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """All that stands beside the findings; empty where it was not asked for or there is none."""
+
+    usage: tuple[Usage, ...] = ()
+    slower: tuple[Slower, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
+    slicings: tuple[Slicing, ...] = ()
+    classification: Classification | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; what was not asked for is missing."""
+        told: dict[str, Any] = {
+            "usage": [one.as_dict() for one in self.usage],
+            "latency_differences": [one.as_dict() for one in self.slower],
+        }
+        if self.repetitions:
+            told["repetitions"] = [one.as_dict() for one in self.repetitions]
+        if self.slicings:
+            told["slices"] = {"warning": WARNING, "by": [one.as_dict() for one in self.slicings]}
+        if self.classification is not None:
+            told["classification"] = self.classification.as_dict()
+        return told
+
+
+def details(
+    variants: Sequence[Variant], comparison: Comparison, columns: Sequence[Column] = (), truth: Truth | None = None
+) -> Details:
+    """What there is beside the findings of a comparison; its baseline is the first of the variants.
+
+    Raises:
+        Invalid: truth and prediction are not classes.
+    """
+    baseline, *challengers = variants
+    found = (slower(baseline.outcomes, one.name, one.outcomes) for one in challengers)
+    return Details(
+        usage=tuple(usage(one.name, one.outcomes) for one in variants),
+        slower=tuple(one for one in found if one is not None),
+        repetitions=tuple(_repetitions(variants, comparison.findings)),
+        slicings=sliced(comparison.findings, columns),
+        classification=None if truth is None else classified(variants, truth),
+    )
+
+
+def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> list[Repetition]:
+    """Of each pass/fail evaluator whose better side is known, every variant that has repetitions."""
+    known = {one.evaluator: one for one in findings if one.kind == "binary" and one.direction != "NONE"}
+    found = [
+        (name, variant.name, _repeated(finding, variant)) for name, finding in known.items() for variant in variants
+    ]
+    return [Repetition(name, variant, several) for name, variant, several in found if several is not None]
+
+
+def _repeated(finding: Finding, variant: Variant) -> Repeated | None:
+    by = Scale("binary", from_labels=finding.positive is not None, positive=finding.positive)
+    good = float(finding.direction == "MAXIMIZE")
+    tries: dict[str, Tries] = {}
+    without = 0
+    for example_id, verdicts in sheet(finding.evaluator, variant.outcomes).verdicts.items():
+        numbers = [number for verdict in verdicts if (number := figure(verdict, by)) is not None]
+        without += len(verdicts) - len(numbers)
+        if numbers:
+            tries[example_id] = Tries(len(numbers), numbers.count(good))
+    return repeated(tries, without)

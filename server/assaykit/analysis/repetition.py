@@ -1,0 +1,114 @@
+"""What repeated runs of the same example say: pass@k, pass^k and how often they disagree.
+
+Sources: Chen et al. (2021) for the unbiased pass@k; Yao et al. (2024) for pass^k.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from assaykit.analysis.statistics import Interval, bootstrap_interval, wilson
+from assaykit.errors import Invalid
+
+TOLD_AT = (1, 2, 3, 5, 10, 20, 50, 100)
+"""The k that are told, as far as there are repetitions, and then the most that there are."""
+
+
+class Tries(NamedTuple):
+    """The verdicts on one example: how many, and how many of them passed."""
+
+    n: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtK:
+    """Over the `examples` that have at least `k` verdicts: the chance that one of k passes, and that all do."""
+
+    k: int
+    examples: int
+    pass_at_k: float
+    pass_at_k_interval: Interval | None
+    pass_hat_k: float
+    pass_hat_k_interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Repeated verdicts of one evaluator on one experiment. Intervals take the example as what was sampled.
+
+    `examples` have at least two verdicts; of these `flaky` disagree with themselves. `without_verdict` counts runs that
+    have none, which are neither passed nor failed.
+    """
+
+    examples: int
+    without_verdict: int
+    flaky: int
+    flake_rate: float
+    flake_interval: Interval
+    at: tuple[AtK, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+def pass_at_k(n: int, passed: int, k: int) -> float:
+    """The chance that at least one of `k` runs passes, drawn from `n` of which `passed` did; unbiased.
+
+    Raises:
+        Invalid: not 0 <= passed <= n, or not 1 <= k <= n.
+    """
+    _check(n, passed, k)
+    return 1 - math.comb(n - passed, k) / math.comb(n, k)
+
+
+def pass_hat_k(n: int, passed: int, k: int) -> float:
+    """The chance that all of `k` runs pass, drawn from `n` of which `passed` did; unbiased.
+
+    Raises:
+        Invalid: not 0 <= passed <= n, or not 1 <= k <= n.
+    """
+    _check(n, passed, k)
+    return math.comb(passed, k) / math.comb(n, k)
+
+
+def _check(n: int, passed: int, k: int) -> None:
+    if not (0 <= passed <= n and 1 <= k <= n):
+        raise Invalid(
+            f"pass@k needs 0 <= passed <= n and 1 <= k <= n, got {passed}, {n}, {k}.", "Count the runs again."
+        )
+
+
+def repeated(tries: Mapping[str, Tries], without_verdict: int = 0) -> Repeated | None:
+    """The figures of the tries by example; None where no example has two verdicts."""
+    several = [one for one in tries.values() if one.n > 1]
+    if not several:
+        return None
+    flaky = sum(0 < one.passed < one.n for one in several)
+    most = max(one.n for one in several)
+    # In the order of ids, so that the seeded intervals do not depend on the order of rows.
+    ordered = [tries[key] for key in sorted(tries)]
+    return Repeated(
+        examples=len(several),
+        without_verdict=without_verdict,
+        flaky=flaky,
+        flake_rate=flaky / len(several),
+        flake_interval=wilson(flaky, len(several)),
+        at=tuple(_at(k, [one for one in ordered if one.n >= k]) for k in sorted({*TOLD_AT, most}) if k <= most),
+    )
+
+
+def _at(k: int, tries: list[Tries]) -> AtK:
+    some = [pass_at_k(*one, k) for one in tries]
+    every = [pass_hat_k(*one, k) for one in tries]
+    return AtK(k, len(tries), _mean(some), _interval(some), _mean(every), _interval(every))
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _interval(values: list[float]) -> Interval | None:
+    return bootstrap_interval(values) if len(set(values)) > 1 else None

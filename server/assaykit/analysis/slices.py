@@ -1,0 +1,157 @@
+"""Findings taken apart by the values of a dataset's column."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from assaykit.analysis.findings import Finding, Verdict
+from assaykit.analysis.rows import cell, short
+from assaykit.analysis.statistics import Interval, holm
+from assaykit.analysis.verdicts import tested, verdict
+from assaykit.errors import Invalid
+
+FEWEST = 5
+"""Pairs below which a slice is shown and not judged."""
+
+MOST_VALUES = 20
+"""Different values of a column; a slice for each of more would be a list of examples."""
+
+WARNING = (
+    "Slices are many looks at the same data: p is corrected by Holm over all of them, and what one shows wants new "
+    "examples to be sure of."
+)
+_COLUMNS_TOLD = 12
+
+Examples = Mapping[str, Mapping[str, Any]]
+
+
+class Column(NamedTuple):
+    """A column of the dataset: the value of each example as text; an example that has none is missing."""
+
+    name: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The pairs of one value; `value` is None for the examples that have none.
+
+    One of fewer than `FEWEST` pairs is "too small": it has values and neither interval nor test.
+    """
+
+    value: str | None
+    n: int
+    baseline_value: float
+    challenger_value: float
+    difference: float
+    interval: Interval | None
+    p: float | None
+    p_adjusted: float | None
+    verdict: Verdict | Literal["too small"]
+    rose: int
+    fell: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """One finding by one column: its slices, those of most pairs first."""
+
+    column: str
+    finding: Finding
+    slices: tuple[Slice, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        of = {name: getattr(self.finding, name) for name in ("evaluator", "challenger", "kind", "direction")}
+        return {"column": self.column, **of, "slices": [asdict(one) for one in self.slices]}
+
+
+def column(name: str, examples: Examples) -> Column:
+    """A column of a dataset's examples to slice by.
+
+    Raises:
+        Invalid: no example has it, or it has more than `MOST_VALUES` different values.
+    """
+    values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
+    if not values:
+        there = dict.fromkeys(each for row in examples.values() for each in row)
+        raise Invalid(f"The dataset has no column {short(name)!r}; it has {_listed(there)}.", "Slice by one of these.")
+    different = len(set(values.values()))
+    if different > MOST_VALUES:
+        few = [
+            each for each in dict.fromkeys(each for row in examples.values() for each in row) if _few(each, examples)
+        ]
+        raise Invalid(
+            f"Column {short(name)!r} has {different} different values, and slices are made of at most {MOST_VALUES}.",
+            f"Slice by a column of few values, such as {_listed(few)}." if few else "Add a column of few values.",
+        )
+    return Column(name, values)
+
+
+def _few(name: str, examples: Examples) -> bool:
+    values = {text for row in examples.values() if (text := cell(row.get(name)))}
+    return 1 < len(values) <= MOST_VALUES
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _COLUMNS_TOLD} more" if len(every) > _COLUMNS_TOLD else ""
+    return ", ".join(repr(short(name)) for name in every[:_COLUMNS_TOLD]) + more
+
+
+def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:
+    """Every finding that has figures by every column; p is corrected over all slices that are tested."""
+    parts = [
+        (column, finding, [(value, _part(finding, ids)) for value, ids in _groups(finding, column)])
+        for finding in findings
+        if finding.pairs
+        for column in columns
+    ]
+    ps = [part.p for _, _, groups in parts for _, part in groups if part.p is not None]
+    adjusted = iter(holm(ps))
+    return tuple(
+        Slicing(
+            column.name,
+            finding,
+            tuple(_slice(value, part, None if part.p is None else next(adjusted)) for value, part in groups),
+        )
+        for column, finding, groups in parts
+    )
+
+
+def _groups(finding: Finding, column: Column) -> list[tuple[str | None, set[str]]]:
+    found: dict[str | None, set[str]] = {}
+    for example_id in finding.pairs:
+        found.setdefault(column.values.get(example_id), set()).add(example_id)
+    return sorted(found.items(), key=lambda group: (group[0] is None, -len(group[1]), group[0] or ""))
+
+
+def _part(finding: Finding, ids: AbstractSet[str]) -> Finding:
+    """The finding on these examples alone, read on the scale of the whole."""
+    part = tested(
+        replace(
+            finding,
+            n=len(ids),
+            pairs={key: pair for key, pair in finding.pairs.items() if key in ids},
+            rose=tuple(change for change in finding.rose if change.example_id in ids),
+            fell=tuple(change for change in finding.fell if change.example_id in ids),
+        )
+    )
+    return part if len(ids) >= FEWEST else replace(part, p=None, interval=None)
+
+
+def _slice(value: str | None, part: Finding, adjusted: float | None) -> Slice:
+    return Slice(
+        value=value,
+        n=part.n,
+        baseline_value=part.baseline_value or 0.0,
+        challenger_value=part.challenger_value or 0.0,
+        difference=part.difference or 0.0,
+        interval=part.interval,
+        p=part.p,
+        p_adjusted=adjusted,
+        verdict="too small" if part.n < FEWEST else verdict(replace(part, p_adjusted=adjusted)),
+        rose=len(part.rose),
+        fell=len(part.fell),
+    )

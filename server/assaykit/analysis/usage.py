@@ -1,0 +1,99 @@
+"""How long the runs of an experiment took, and what they used, where that is known."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from assaykit.analysis.rows import Outcome
+from assaykit.analysis.statistics import Interval, bootstrap_interval, quantile
+
+Rows = Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A figure over the rows of which it is known, `known` of them; at least one."""
+
+    known: int
+    total: float
+    mean: float
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the runs of one experiment took; None is "not known", which is never zero.
+
+    Latency is in milliseconds and of rows that did not fail: how long a row takes to fail says nothing of the others.
+    Tokens and cost, in US dollars, are of all `rows`.
+    """
+
+    name: str
+    rows: int
+    succeeded: int
+    latency_ms: Amount | None
+    tokens: Amount | None
+    cost: Amount | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """The latency of a challenger less the baseline's, in milliseconds: the mean over `n` examples that both have.
+
+    The repetitions of an example are averaged first. `interval` is a paired bootstrap's; None without spread.
+    """
+
+    challenger: str
+    n: int
+    difference: float
+    interval: Interval | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+def usage(name: str, rows: Rows) -> Usage:
+    """What the rows took."""
+    good = [row for row in rows if row.error is None]
+    return Usage(
+        name=name,
+        rows=len(rows),
+        succeeded=len(good),
+        latency_ms=_amount(row.latency_ms for row in good),
+        tokens=_amount(row.tokens for row in rows),
+        cost=_amount(row.cost for row in rows),
+    )
+
+
+def slower(baseline: Rows, challenger: str, rows: Rows) -> Slower | None:
+    """The paired difference in latency; None where no example has one on both sides."""
+    before, after = _by_example(baseline), _by_example(rows)
+    paired = sorted(before.keys() & after.keys())
+    if not paired:
+        return None
+    differences = [after[key] - before[key] for key in paired]
+    interval = bootstrap_interval(differences) if len(set(differences)) > 1 else None
+    return Slower(challenger, len(paired), math.fsum(differences) / len(paired), interval)
+
+
+def _amount(values: Iterable[float | None]) -> Amount | None:
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return None
+    total = math.fsum(known)
+    return Amount(len(known), total, total / len(known), quantile(known, 0.5), quantile(known, 0.95))
+
+
+def _by_example(rows: Rows) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row.error is None and row.latency_ms is not None:
+            found.setdefault(row.example_id, []).append(row.latency_ms)
+    return {key: math.fsum(values) / len(values) for key, values in found.items()}

@@ -1,0 +1,198 @@
+"""What stands beside the findings of a comparison, as lines of text."""
+
+from collections.abc import Iterator, Sequence
+
+from assaykit.analysis.classification import Agreement
+from assaykit.analysis.details import Details, Repetition
+from assaykit.analysis.findings import Finding
+from assaykit.analysis.rows import short
+from assaykit.analysis.sentences import p_value, percent, signed
+from assaykit.analysis.slices import FEWEST, WARNING, Slice, Slicing
+from assaykit.analysis.statistics import Interval
+from assaykit.analysis.truth import Classification, Classified
+from assaykit.analysis.usage import Amount, Slower, Usage
+from assaykit.errors import quote
+
+NO_VALUE = "(no value)"
+MATRIX_CLASSES = 8
+"""Classes of which the text shows the matrix; the data has it whatever their number."""
+
+_CELL_LIMIT = 24
+
+
+def usage_lines(found: Details) -> Iterator[str]:
+    """Latency, tokens and cost of every experiment, one line for each of the three."""
+    if not any(one.latency_ms or one.tokens or one.cost for one in found.usage):
+        if found.usage:
+            yield "Latency, tokens and cost: not known."
+        return
+    yield "Latency, median and p95: " + "; ".join(f"{short(one.name)} {latency(one)}" for one in found.usage) + "."
+    for one in found.slower:
+        yield f"Latency of {short(one.challenger)} less the baseline's: {slower_words(one)}."
+    for name, unit in (("tokens", ""), ("cost", "$")):
+        told = "; ".join(f"{short(one.name)} {amount(getattr(one, name), one.rows, unit)}" for one in found.usage)
+        yield f"{name.capitalize()}, total and mean: {told}."
+
+
+def latency(one: Usage) -> str:
+    """`120 ms, 340 ms`, with of how many rows, where some have none."""
+    known = one.latency_ms
+    if known is None:
+        return "not known"
+    return f"{milliseconds(known.median)}, {milliseconds(known.p95)}{_of(known, one.succeeded)}"
+
+
+def amount(known: Amount | None, rows: int, unit: str) -> str:
+    """`12,300, 410`, with of how many rows, where some have none."""
+    if known is None:
+        return "not known"
+    return f"{unit}{_plain(known.total)}, {unit}{_plain(known.mean)}{_of(known, rows)}"
+
+
+def _of(known: Amount, rows: int) -> str:
+    return "" if known.known == rows else f" (known of {known.known} of {rows} rows)"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004  (four digits)
+
+
+def milliseconds(value: float) -> str:
+    """`340 ms`, or `1.25 s` from a second on."""
+    return f"{value / 1000:.3g} s" if abs(value) >= 1000 else f"{value:.3g} ms"  # noqa: PLR2004  (a second)
+
+
+def slower_words(one: Slower) -> str:
+    """`+23 ms on average (95 % interval +5 ms to +40 ms), over 30 pairs`."""
+    spread = ""
+    if one.interval is not None:
+        low, high = one.interval.low, one.interval.high
+        spread = f" (95 % interval {_signed(low)} to {_signed(high)})"
+    return f"{_signed(one.difference)} on average{spread}, over {one.n} pair{'s' if one.n > 1 else ''}"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "") + milliseconds(value)
+
+
+def repetition_lines(found: Details) -> Iterator[str]:
+    """One line for each evaluator and experiment with repetitions: at the most repetitions that there are."""
+    for one in found.repetitions:
+        yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
+
+
+def repetition_words(one: Repetition) -> str:
+    """pass@k, pass^k and the flake rate."""
+    several, last = one.repeated, one.repeated.at[-1]
+    without = f"; {several.without_verdict} runs without a verdict left out" if several.without_verdict else ""
+    some = rate(last.pass_at_k, last.pass_at_k_interval, last.examples)
+    every = rate(last.pass_hat_k, last.pass_hat_k_interval, last.examples)
+    flaky = f"{several.flaky} of {several.examples} examples disagree with themselves"
+    return (
+        f"pass@{last.k} {some} and pass^{last.k} {every} over {last.examples} examples; flake rate "
+        f"{percent(several.flake_rate, several.examples)} ({flaky}){without}"
+    )
+
+
+def rate(value: float, interval: Interval | None, n: int) -> str:
+    """`84 % (71 % to 93 %)`."""
+    return percent(value, n) + (f" ({percent(interval.low, n)} to {percent(interval.high, n)})" if interval else "")
+
+
+def slice_lines(found: Details) -> Iterator[str]:
+    """A small table for each finding and column, and what to beware of."""
+    for one in found.slicings:
+        yield f"\n{short(one.finding.evaluator)} by {short(one.column)}, {short(one.finding.challenger)}:"
+        yield from aligned([slice_cells(one, each) for each in one.slices])
+    if found.slicings:
+        yield WARNING
+
+
+def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
+    """Value, pairs, both figures, difference with its interval, p and verdict."""
+    finding = slicing.finding
+    interval = one.interval
+    spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
+    return (
+        NO_VALUE if one.value is None else quote(one.value, _CELL_LIMIT),
+        f"n = {one.n}",
+        f"{figure(finding, one.challenger_value)} vs {figure(finding, one.baseline_value)}",
+        signed(finding, one.difference) + spread,
+        "" if one.p_adjusted is None else f"p {p_value(one.p_adjusted)}",
+        f"too small to judge (under {FEWEST})" if one.verdict == "too small" else one.verdict,
+    )
+
+
+def figure(finding: Finding, value: float) -> str:
+    """A rate or a mean of a slice."""
+    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
+
+
+def classification_lines(found: Details) -> Iterator[str]:
+    """The figures of every experiment in a line, and its matrix where it is small."""
+    told = found.classification
+    if told is None:
+        return
+    for one in told.experiments:
+        yield f"{short(told.predicted)} against the truth {short(told.truth)}, {short(one.experiment)}: " + (
+            classified_words(told, one)
+        )
+        if one.agreement is not None and len(one.agreement.labels) <= MATRIX_CLASSES:
+            yield from aligned(class_cells(one.agreement))
+
+
+def classified_words(told: Classification, one: Classified) -> str:
+    """Accuracy, the positive class, macro-F1 and kappa in a sentence."""
+    left = [
+        f"{count} without a {what}"
+        for count, what in ((one.without_prediction, "prediction"), (one.without_truth, "truth"))
+        if count
+    ]
+    out = f" Left out: rows {' and '.join(left)}." if left else ""
+    agreed = one.agreement
+    if agreed is None:
+        return f"no row has both.{out}"
+    leading = None if told.positive is None else agreed.of(told.positive)
+    first = "" if leading is None else (
+        f"{short(leading.label)!r} has precision {ratio(leading.precision)}, recall {ratio(leading.recall)}, "
+        f"F1 {ratio(leading.f1)}; "
+    )  # fmt: skip
+    return (
+        f"{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
+        f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)} over {agreed.n} rows."
+        f"{out}"
+    )
+
+
+def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:
+    """A line for each true class: its figures, then how often it was predicted as each class, in the same order."""
+    heads = ("true class", "rows", "precision", "recall", "F1", *(f"as {quote(one, 14)}" for one in agreed.labels))
+    rows = [
+        (
+            quote(one.label, _CELL_LIMIT),
+            str(one.support),
+            ratio(one.precision),
+            ratio(one.recall),
+            ratio(one.f1),
+            *map(str, counts),
+        )
+        for one, counts in zip(agreed.classes, agreed.matrix, strict=True)
+    ]
+    return [heads, *rows]
+
+
+def ratio(value: float | None) -> str:
+    """A figure from 0 to 1, and what has a nought below its line."""
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def spread_of(interval: Interval | None) -> str:
+    """` (0.712 to 0.804)`."""
+    return "" if interval is None else f" ({ratio(interval.low)} to {ratio(interval.high)})"
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The cells in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
