@@ -27,8 +27,8 @@ _KINDS = bytes.maketrans(b"123456789E \t\r\n}]", b"000000000e,,,,,,")
 _LONG, _HIGH = b"0" * 200, re.compile(rb"0e000+,")
 """What a body with a number beyond the largest holds once its digits are all 0 and what ends a number is a comma.
 
-The largest number has 309 digits. To look for these takes a tenth of the time that one pattern over the body does, and
-what follows an exponent tells it from the many ids that have `9e123` somewhere. A body that holds one is read once more.
+The largest number has 309 digits. To look for these takes a tenth of the time of one pattern over the body, and what
+follows an exponent tells it from the many ids that have `9e123` somewhere. A body that holds one is read once more.
 """
 
 _SHOWN = 40
