@@ -52,6 +52,8 @@ def test_what_no_row_has_is_unknown_and_what_is_nought_is_not() -> None:
     [
         ({"latency": 12.5, "token_count": 30, "total_cost": 0.25}, (12.5, 30, 0.25)),
         ({"latency_ms": "7", "total_tokens": "1e2", "cost": " 0.5 "}, (7, 100, 0.5)),
+        ({"seconds": "1.5"}, (1500, None, None)),
+        ({"latency_s": 2, "latency": 3}, (3, None, None)),
         ({"llm.token_count.total": 9, "cost_usd": 0}, (None, 9, 0)),
         ({"prompt_tokens": 4, "completion_tokens": 5}, (None, 9, None)),
         ({"prompt_tokens": 4}, (None, None, None)),

@@ -12,7 +12,8 @@ from assaykit.wire.spans import Evaluation
 LARGEST_SCORE = 1e100
 """Scores beyond this are refused: their squares would leave the range of a float."""
 
-_LATENCIES = ("latency_ms", "latency")
+_LATENCIES = ("latency_ms", "latency", "duration_ms")
+_LATENCIES_S = ("latency_s", "duration_s", "seconds")
 _TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
 _TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion")
@@ -112,10 +113,15 @@ def outcome(run: ExperimentRun) -> Outcome:
         error=run.error or None,
         evaluations={name: _evaluation(name, fields, example_id) for name, fields in found.items()},
         repetition=str((run.model_extra or {}).get("repetition", "")),
-        latency_ms=_amount(run.model_extra, _LATENCIES),
+        latency_ms=_latency(run.model_extra),
         tokens=_tokens(run.model_extra),
         cost=_amount(run.model_extra, _COSTS),
     )
+
+
+def _latency(columns: Mapping[str, Any] | None) -> float | None:
+    milliseconds, seconds = _amount(columns, _LATENCIES), _amount(columns, _LATENCIES_S)
+    return milliseconds if milliseconds is not None or seconds is None else 1000 * seconds
 
 
 def _tokens(columns: Mapping[str, Any] | None) -> float | None:
