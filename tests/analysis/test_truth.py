@@ -22,7 +22,7 @@ VARIANT = Variant(
     [
         row("a", "yes", judge="yes", person="yes"),
         row("b", " no\n", judge="yes", person="no"),
-        row("c", None, "timed out", judge=None, person="no"),
+        row("c", "no", "timed out", judge=None, person="no"),
         row("d", "no", judge="no", person=None),
         row("e", "no"),
     ],
