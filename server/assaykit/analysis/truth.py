@@ -175,4 +175,4 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
 
 def _label(row: Outcome, evaluator: str) -> str | None:
     verdict = row.evaluations.get(evaluator)
-    return None if verdict is None else verdict.label
+    return None if verdict is None else cell(verdict.label)
