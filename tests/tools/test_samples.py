@@ -201,7 +201,7 @@ async def test_slices_of_experiments_on_two_samples_read_the_columns_of_both(
     kinds = [{one["key"]: one["kind"] for one in await examples(ax, name)} for name in ("one", "two")]
     shared = Counter(kind for key, kind in kinds[0].items() if key in kinds[1])
     told = await ax.ask("compare_experiments", experiments=["before", "after"], slice_by=["kind"])
-    (slicing,) = told["comparison"]["slices"]
+    (slicing,) = told["comparison"]["slices"]["by"]
     assert {one["value"]: one["n"] for one in slicing["slices"]} == shared
 
 
