@@ -8,17 +8,18 @@ import anyio.to_thread
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
+from assaykit.analysis.questions import questions
 from assaykit.analysis.rows import Outcome, counting, outcomes
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, truth_of
 from assaykit.api.client import path
 from assaykit.api.experiments import experiment_of, runs_of
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, NotFound
 from assaykit.names import Named
 from assaykit.plans import Row, example_columns
 from assaykit.session import Session
-from assaykit.sources import by_source, source_ids
+from assaykit.sources import SourceIds, by_source, source_ids
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 
 
@@ -41,6 +42,8 @@ class Compared(NamedTuple):
 
     comparison: Comparison
     details: Details
+    questions: Mapping[str, str] = {}
+    """What each example asks, by its id."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -69,14 +72,30 @@ async def compared(here: Session, within: Named, asked: Asked) -> Compared:
         for one, ids in zip(named, sources, strict=True)
     ]
     known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
-    examples: dict[str, Row] = {}
-    if asked.slice_by or asked.truth is not None:
-        for dataset, ids in dict(zip(datasets, sources, strict=True)).items():
-            found = {} if dataset is None else await example_columns(here.api, dataset)
-            examples |= {ids.get(example_id, example_id): columns for example_id, columns in found.items()}
+    examples = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
     return await anyio.to_thread.run_sync(
         lambda: _weighed(asked, variants, {**known, **asked.directions}, examples), abandon_on_cancel=True
     )
+
+
+async def _examples(
+    here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
+) -> dict[str, Row]:
+    """The examples' columns by the id under which they are paired.
+
+    Raises:
+        NotFound: they are needed, and their dataset is gone.
+    """
+    examples: dict[str, Row] = {}
+    for dataset, ids in dict(zip(datasets, sources, strict=True)).items():
+        try:
+            found = {} if dataset is None else await example_columns(here.api, dataset)
+        except NotFound:
+            if must:
+                raise
+            continue
+        examples |= {ids.get(example_id, example_id): columns for example_id, columns in found.items()}
+    return examples
 
 
 def _weighed(
@@ -95,7 +114,7 @@ def _weighed(
             directions = {**directions, truth.evaluator: "MAXIMIZE"}
             evaluators = None if evaluators is None else [*evaluators, truth.evaluator]
     comparison = compare(variants[0], variants[1:], directions=directions, positive=positive, evaluators=evaluators)
-    return Compared(comparison, details(variants, comparison, columns, truth))
+    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
 
 
 async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:

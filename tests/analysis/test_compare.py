@@ -47,7 +47,7 @@ def test_a_binary_gain_is_better_with_its_table_test_and_interval() -> None:
 def test_the_sentence_carries_the_figures() -> None:
     assert only(compare(BEFORE, [AFTER], directions={"quality": "MAXIMIZE"})).sentence == (
         "quality: variant-b is better than variant-a: 80 % vs 57 % of 60 pairs, difference +23 points "
-        "(95 % interval +10 to +37), McNemar p = 0.0026; 17 fixed, 3 broken."
+        "(95 % interval +10 to +37), McNemar p = 0.0026; 17 fixed, 3 broken, 40 unchanged."
     )
 
 

@@ -7,8 +7,11 @@ import pytest
 from tests.analysis.variants import approx
 
 from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.details import details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.rows import Outcome
+from assaykit.analysis.slices import Column
+from assaykit.analysis.truth import Truth
 from assaykit.report.html import comparison_html
 from assaykit.wire.spans import Evaluation
 
@@ -116,3 +119,37 @@ def test_what_cannot_be_compared_is_said() -> None:
     page = Page(comparison_html(compare(before, [after])))
     assert "svg" not in page.tags
     assert "not tested" in page.text
+
+
+def test_what_stands_beside_the_findings_is_escaped_and_asks_nobody() -> None:
+    """Slices, classes, repetitions and usage of names, values and labels that would be elements."""
+    sides: list[Variant] = []
+    for side, name in enumerate(("old", HOSTILE)):
+        rows = [
+            Outcome(
+                f"e{place}",
+                HOSTILE,
+                None,
+                {
+                    HOSTILE: Evaluation(
+                        name=HOSTILE, label=HOSTILE if (place + side) % 3 else "b", score=(place + side) % 2
+                    )
+                },
+                repetition=str(repetition),
+                latency_ms=float(place),
+            )
+            for place in range(8)
+            for repetition in range(2)
+        ]
+        sides.append(Variant(name, rows))
+    values = {f"e{place}": HOSTILE for place in range(8)}
+    truth = Truth(HOSTILE, values, HOSTILE, HOSTILE)
+    comparison = compare(sides[0], sides[1:])
+    found = details(sides, comparison, [Column(HOSTILE, values)], truth)
+    page = Page(comparison_html(comparison, found))
+    assert not ASKING & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    for heading in ("Latency, tokens and cost", "Repetitions", f"{HOSTILE} against the truth {HOSTILE}", "Slices"):
+        assert heading in page.text
+    assert f"as {HOSTILE}" in page.text
+    assert page.tags.count("svg") == 2

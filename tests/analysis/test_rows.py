@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assaykit.analysis.rows import counting, outcomes
+from assaykit.analysis.rows import Outcome, counting, outcomes
 from assaykit.errors import Invalid
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.spans import Evaluation
@@ -106,3 +106,8 @@ def test_a_row_that_failed_and_was_run_again_counts_once() -> None:
         ("a", "2", "no"), ("b", "", None), ("b", "", "later"), ("a", "1", None),
     ]  # fmt: skip
     assert [row.latency_ms for row in kept] == [None, 12.5, None, None]
+
+
+def test_rows_of_no_example_are_nobodys_second_try() -> None:
+    rows = [Outcome("", None, "no", {}), Outcome("", "fine", None, {})]
+    assert counting(rows) == rows

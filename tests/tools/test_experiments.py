@@ -219,6 +219,23 @@ async def test_the_baseline_named_turns_the_verdict_round(ax: Caller, files: Pat
     assert (finding["verdict"], finding["baseline"]) == ("worse", "b")
 
 
+async def test_what_got_worse_is_told_before_what_got_better_and_with_its_question(ax: Caller, files: Path) -> None:
+    asked = [{"key": f"q{number}", "question": f"Question {number}?"} for number in range(1, 31)]
+    await ax.ask("create_dataset", name="many", rows=asked)
+    await upload(ax, files, "before", [1, *[0] * 29])
+    await upload(ax, files, "after", [0, *[1] * 29])
+    given = {"experiments": ["before", "after"], "directions": {"helpful": "MAXIMIZE"}}
+    text = await ax.read("compare_experiments", **given, save_to="report.html")
+    worse, better = (text.index(f"helpful, {way} in after") for way in ("broken", "fixed"))
+    assert worse < better
+    broken = text[worse:better]
+    assert ": Question 1?\n" in broken
+    assert "before  1" in broken
+    page = (files / "report.html").read_text(encoding="utf-8")
+    assert page.count("Question 1?<br>") == 1
+    assert "Question 30?<br>" in page
+
+
 async def test_equal_variants_show_no_difference(ax: Caller, files: Path, many: None) -> None:
     await upload(ax, files, "a", [1] * 6 + [0] * 6)
     await upload(ax, files, "b", [1] * 5 + [0] * 6 + [1])

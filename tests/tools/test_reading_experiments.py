@@ -114,6 +114,45 @@ async def test_an_experiment_without_any_verdict_is_shown_too(ax: Caller, files:
     assert "[no verdict]" in lines[3]
 
 
+async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_does_in_a_comparison(
+    ax: Caller, files: Path
+) -> None:
+    """Of four rows three fail; two of them are tried again and are good, the third fails once more."""
+    await ax.ask("create_dataset", name="questions", rows=[{"key": f"q{n}"} for n in range(4)])
+    ids = [one["id"] for one in (await ax.ask("get_dataset"))["examples"]]
+    good = {"output": "fine", "eval.help.score": 1, "eval.help.label": "good"}
+    failed = {"output": "", "error": "timed out", "eval.help.score": 0, "eval.help.label": "bad"}
+    dataset = (await ax.ask("list_datasets"))["datasets"][0]["id"]
+    async with rest(ax.settings.home) as client:
+        for name in ("old", "v"):
+            runs = [{"example_id": one, **(failed if place and name == "v" else good)} for place, one in enumerate(ids)]
+            made = await client.post(
+                "/v2/experiments", json={"name": name, "dataset_id": dataset, "experiment_runs": runs}
+            )
+            assert made.status_code == 201
+        later = [{"example_id": one, **some} for one, some in zip(ids[1:], (good, good, failed), strict=True)]
+        at = f"/v2/experiments/{made.json()['id']}/runs"
+        assert (await client.post(at, json={"experiment_runs": later})).status_code == 201
+    data = await ax.ask("get_experiment", experiment="v")
+    assert data["errors"] == {"failed": 4, "tried_again_and_good": 2}
+    assert data["evaluators"] == {"help": {"labels": {"good": 3, "bad": 2}, "scored": 5}}
+    assert data["rows"] == 7
+    # What is still wrong comes first, what went well later last.
+    assert [(run["error"], "tried_again_and_good" in run) for run in data["runs"]] == [
+        ("timed out", False), ("timed out", False), (None, False), (None, False), (None, False),
+        ("timed out", True), ("timed out", True),
+    ]  # fmt: skip
+    text = await ax.read("get_experiment", experiment="v")
+    assert "- Errors: 4 failed, 2 of them tried again and good" in text
+    assert "- help: 5 of 5 scored, good 3, bad 2" in text
+    assert text.count("error (tried again and good): timed out") == 2
+    filtered = await ax.ask("get_experiment", experiment="v", filter="error IS NOT NULL", failures_first=False)
+    assert filtered["errors"] == {"failed": 4, "tried_again_and_good": 2}
+    assert ["tried_again_and_good" in run for run in filtered["runs"]] == [True, True, False, False]
+    (finding,) = (await ax.ask("compare_experiments", experiments=["old", "v"]))["comparison"]["findings"]
+    assert (finding["n"], finding["challenger_value"], finding["challenger_side"]["rows"]) == (4, 0.75, 5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

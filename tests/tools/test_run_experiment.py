@@ -213,6 +213,8 @@ async def test_a_row_that_fails_fails_alone_and_is_run_again_alone(
     assert len(runs) == 4
     calls = (files / "calls.txt").read_text(encoding="utf-8").split()
     assert sorted(calls) == ["When?", "When?", "Where?", "Why?"]
+    seen = await ax.ask("get_experiment", experiment="answer", dataset="questions")
+    assert seen["errors"] == {"failed": 1, "tried_again_and_good": 1}
     none = await ax.ask("retry_experiment", experiment="answer", dataset="questions")
     assert none["retried"] == 0
 
@@ -271,6 +273,7 @@ async def test_spans_of_the_users_own_join_those_of_the_run(
         {kind} answer(input):
             with tracer.start_as_current_span("look_up") as span:
                 span.set_attribute("dataset.question", input)
+                span.set_attribute("llm.token_count.total", 7)
                 return input
         """,
     )
@@ -282,7 +285,7 @@ async def test_spans_of_the_users_own_join_those_of_the_run(
         set_global_tracer_provider=True,
     )
     assert "needs opentelemetry-sdk in that interpreter" in without["message"]
-    await run(ax, Path(sys.executable), "task.py:answer", set_global_tracer_provider=True)
+    made = await run(ax, Path(sys.executable), "task.py:answer", set_global_tracer_provider=True)
     projects = [one["name"] for one in (await ax.ask("list_projects"))["projects"]]
     (project,) = [one for one in projects if one.startswith("experiment_traces")]
     spans = (await ax.ask("search_spans", project=project, limit=50))["spans"]
@@ -293,3 +296,6 @@ async def test_spans_of_the_users_own_join_those_of_the_run(
         trace = await ax.ask("get_trace", trace=one["trace_id"], project=project)
         assert "look_up" in json.dumps(trace)
         assert one["trace_id"] in calls
+    runs = await runs_of(ax.settings, made["experiment"]["id"])
+    assert [run["token_count"] for run in runs] == [7] * 3
+    assert all(run["latency"] > 0 for run in runs)

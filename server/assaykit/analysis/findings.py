@@ -173,6 +173,7 @@ class Finding:
             "rose": None if known else _ids(self.rose),
             "fell": None if known else _ids(self.fell),
             "unchanged": _ids(self.same[:SAME_TOLD]),
+            "unchanged_left_out": max(0, self.ties - SAME_TOLD) if self.kind != "categorical" else None,
             "ties": self.ties if self.kind != "categorical" else None,
             **self._shown(),
         }

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from assaykit.errors import Invalid, quote
@@ -56,15 +56,23 @@ class Outcome(NamedTuple):
 
 def counting(rows: Iterable[Outcome]) -> list[Outcome]:
     """The rows, in order, without those that failed and were run again with more luck later."""
+    every = list(rows)
+    past = made_good(every)
+    return [row for place, row in enumerate(every) if place not in past]
+
+
+def made_good(rows: Sequence[Outcome]) -> set[int]:
+    """The positions of rows that failed and of which a later run of the same call did not."""
     good: set[tuple[str, str]] = set()
-    kept: list[Outcome] = []
-    for row in reversed(list(rows)):
+    past: set[int] = set()
+    for place in range(len(rows) - 1, -1, -1):
+        row = rows[place]
         call = (row.example_id, row.repetition)
         if row.error is None:
             good.add(call)
-        if row.error is None or call not in good:
-            kept.append(row)
-    return kept[::-1]
+        elif row.example_id and call in good:
+            past.add(place)
+    return past
 
 
 def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:

@@ -102,8 +102,8 @@ def _counts(finding: Finding) -> str:
     fixed, broken = finding.fixed, finding.broken
     if finding.kind == "binary":
         if fixed is None or broken is None:
-            return f"{rose} gained it, {fell} lost it"
-        return f"{len(fixed)} fixed, {len(broken)} broken"
+            return f"{rose} gained it, {fell} lost it, {finding.ties} unchanged"
+        return f"{len(fixed)} fixed, {len(broken)} broken, {finding.ties} unchanged"
     size = "" if finding.effect_size is None else f", effect size {finding.effect_size:+.2f}"
     if fixed is None or broken is None:
         return f"{rose} rose, {finding.ties} equal, {fell} fell{size}"

@@ -1,6 +1,6 @@
 """A comparison as one HTML page for people. It asks nobody for anything: styles and charts stand in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from assaykit.analysis.details import Details
@@ -32,7 +32,7 @@ _STYLE = """
           --better: #3fb950; --worse: #f85149; --other: #4493f8; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page);
        max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p.note { color: var(--soft); }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p.note, small.note { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; vertical-align: top;
         border-bottom: 1px solid var(--line); } td.agreed { font-weight: 700; background: var(--panel); }
 caption { text-align: left; color: var(--soft); padding: .4rem 0; }
@@ -46,10 +46,13 @@ summary { cursor: pointer; font-weight: 600; }
 """
 
 
-def comparison_html(comparison: Comparison, details: Details | None = None) -> str:
+def comparison_html(
+    comparison: Comparison, details: Details | None = None, questions: Mapping[str, str] | None = None
+) -> str:
     """The page: what was found in words, a chart, the figures, what stands beside them, and the examples.
 
-    Names, ids and outputs are foreign text and are escaped wherever they stand.
+    `questions` gives what an example asks by its id. Names, ids, questions and outputs are foreign text and are
+    escaped wherever they stand.
     """
     title = f"{', '.join(comparison.challengers)} against {comparison.baseline}"
     findings = comparison.findings
@@ -63,7 +66,7 @@ def comparison_html(comparison: Comparison, details: Details | None = None) -> s
         *_charts(findings),
         _table([one for one in findings if one.kind != "categorical"]),
         *(sections(details) if details is not None else ()),
-        *(part for one in findings for part in _changed(one)),
+        *(part for one in findings for part in _changed(one, questions or {})),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -123,7 +126,7 @@ def _value(finding: Finding, value: float | None) -> str:
     return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
 
 
-def _changed(finding: Finding) -> Iterator[str]:
+def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
     """The examples that changed, each way, and some that did not."""
     ways = finding.ways
     if not any(ways.values()):
@@ -134,20 +137,23 @@ def _changed(finding: Finding) -> Iterator[str]:
     for way, changes in {**ways, "unchanged": finding.same}.items():
         shown = changes[:EXAMPLES_SHOWN]
         left = f", {len(shown)} of them shown" if len(shown) < counts[way] else ""
-        rows = "\n".join(_example(one) for one in shown)
+        if not counts[way]:
+            continue
+        rows = "\n".join(_example(one, questions.get(one.example_id)) for one in shown)
         yield (
             f"<details{' open' if way in _OPEN else ''}><summary>{counts[way]} {way}{left}</summary>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
         )
 
 
-def _example(change: Change) -> str:
+def _example(change: Change, question: str | None) -> str:
     sides = (
         (change.baseline_value, change.baseline_output),
         (change.challenger_value, change.challenger_output),
     )
     cells = "".join(f"<td>{value:.3g}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
-    return f"<tr><td><pre>{escape(change.example_id)}</pre></td>{cells}</tr>"
+    asked = f"{escape(_cut(question))}<br>" if question else ""
+    return f'<tr><td>{asked}<small class="note">{escape(change.example_id)}</small></td>{cells}</tr>'
 
 
 def _cut(output: str | None) -> str:

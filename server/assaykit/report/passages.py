@@ -1,6 +1,7 @@
 """What stands beside the findings of a comparison, as lines of text."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from assaykit.analysis.classification import Agreement
 from assaykit.analysis.details import Details, Repetition
@@ -26,10 +27,14 @@ def usage_lines(found: Details) -> Iterator[str]:
         if found.usage:
             yield "Latency, tokens and cost: not known."
         return
-    yield "Latency, median and p95: " + "; ".join(f"{short(one.name)} {latency(one)}" for one in found.usage) + "."
+    told = "; ".join(f"{short(one.name)} {latency(one)}" for one in found.usage)
+    yield f"Latency, median and p95: {told}." if any(one.latency_ms for one in found.usage) else "Latency: not known."
     for one in found.slower:
         yield f"Latency of {short(one.challenger)} less the baseline's: {slower_words(one)}."
     for name, unit in (("tokens", ""), ("cost", "$")):
+        if not any(getattr(one, name) for one in found.usage):
+            yield f"{name.capitalize()}: not known."
+            continue
         told = "; ".join(f"{short(one.name)} {amount(getattr(one, name), one.rows, unit)}" for one in found.usage)
         yield f"{name.capitalize()}, total and mean: {told}."
 
@@ -101,16 +106,17 @@ def rate(value: float, interval: Interval | None, n: int) -> str:
 
 def slice_lines(found: Details) -> Iterator[str]:
     """A small table for each finding and column, and what to beware of."""
-    for one in found.slicings:
-        yield f"\n{short(one.finding.evaluator)} by {short(one.column)}, {short(one.finding.challenger)}:"
-        yield from aligned([slice_cells(one, each) for each in one.slices])
     if found.slicings:
-        yield WARNING
+        yield f"\n{WARNING}"
+    for one in found.slicings:
+        yield f"{short(one.finding.evaluator)} by {short(one.column)}, {short(one.finding.challenger)}:"
+        yield from aligned([slice_cells(one, each) for each in one.slices])
 
 
 def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
     """Value, pairs, both figures, difference with its interval, p and verdict."""
-    finding = slicing.finding
+    # Its own pairs say how many decimals its rates carry.
+    finding = replace(slicing.finding, n=one.n)
     interval = one.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
     return (
@@ -118,7 +124,7 @@ def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
         f"n = {one.n}",
         f"{figure(finding, one.challenger_value)} vs {figure(finding, one.baseline_value)}",
         signed(finding, one.difference) + spread,
-        "" if one.p_adjusted is None else f"p {p_value(one.p_adjusted)}",
+        "" if one.p_adjusted is None else f"Holm p {p_value(one.p_adjusted)}",
         f"too small to judge (under {FEWEST})" if one.verdict == "too small" else one.verdict,
     )
 

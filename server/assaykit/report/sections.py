@@ -25,6 +25,8 @@ def sections(found: Details) -> Iterator[str]:
 
 
 def _usage(found: Details) -> str:
+    if not any(one.latency_ms or one.tokens or one.cost for one in found.usage):
+        return '<p class="note">Latency, tokens and cost: not known.</p>'
     rows = [
         (
             one.name,

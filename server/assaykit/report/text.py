@@ -47,18 +47,18 @@ def comparison_text(
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
         asked = [*classification_lines(details), *slice_lines(details)]
-        text = _fitted(text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes")
+        text = _fitted(text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes", "the data has them")
     changed = [block for finding in findings for block in _changed(finding, examples or {})]
     return _fitted(text, changed, LIMIT, "changed examples")
 
 
-def _fitted(text: str, blocks: Sequence[str], limit: int, what: str) -> str:
+def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str = "compare fewer at a time") -> str:
     """The text with as many blocks as stay within `limit` bytes, and a line on those left out."""
     room = limit - len(text.encode()) - _LEFT_OUT_ROOM
     for index, block in enumerate(blocks):
         room -= len(block.encode()) + 1
         if room < 0:
-            return f"{text}({len(blocks) - index} more {what} left out; compare fewer at a time.)\n"
+            return f"{text}({len(blocks) - index} more {what} left out; {advice}.)\n"
         text += f"{block}\n"
     return text
 
@@ -110,7 +110,7 @@ def _value(finding: Finding, value: float | None) -> str:
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
     """One block for each example told: its id and input, then both outputs."""
-    for way, changes in reversed(finding.ways.items()):
+    for way, changes in finding.ways.items():
         told = changes[:_EXAMPLES_TOLD]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"

@@ -8,7 +8,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import outcome
+from assaykit.analysis.rows import made_good, outcome
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
 from assaykit.api.experiments import runs_of
@@ -128,9 +128,10 @@ async def compare_experiments(
     place = None if save_to is None else await page_place(here, save_to)
     found = await compared(here, within, asked)
     data = {**here.source(within), "comparison": found.as_dict()}
-    text = fenced([comparison_text(found.comparison, details=found.details)])
+    text = fenced([comparison_text(found.comparison, examples=found.questions, details=found.details)])
     if place is not None:
-        await anyio.to_thread.run_sync(write_text, place, comparison_html(found.comparison, found.details))
+        page = comparison_html(found.comparison, found.details, found.questions)
+        await anyio.to_thread.run_sync(write_text, place, page)
         text += f"\nWrote the report to {place.path}, for a browser."
         data["saved"] = str(place.path)
     return Reply(text, data)
@@ -198,21 +199,31 @@ async def get_experiment(
     named = await here.names.experiment(experiment, within, dataset_id)
     start = _offset(cursor)
     runs = await runs_of(here.api, named.id)
+    outcomes = {run.id: outcome(run) for run in runs}
+    past = {runs[place].id for place in made_good(list(outcomes.values()))}
     kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
-    read = [outcome(run) for run in kept]
+    if failures_first:
+        # What failed and went well later is no failure to look at.
+        kept = sorted(kept, key=lambda run: run.id in past)
+    read = [outcomes[run.id] for run in kept]
+    count = [one for one, run in zip(read, kept, strict=True) if run.id not in past]
     directions = await directions_of(here, within, read) if failures_first else {}
-    order = worst_first(read, directions) if failures_first else range(len(read))
+    order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
         found = _each([kept[position] for position in order])
         return await save(here, save_to, cursor, found, flat, "rows", facts)
-    shown = [told(kept[position], read[position]) for position in order[start : start + limit]]
+    shown = [
+        told(kept[position], read[position], made_good=kept[position].id in past)
+        for position in order[start : start + limit]
+    ]
     following = str(start + limit) if start + limit < len(kept) else None
     of_all = f" that fit, of {len(runs)}" if filter is not None else ""
     head = f"Experiment {named.name!r}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
-    counts = counts_of(read)
-    text = f"{head}\n{bullets(summary(read, counts, directions))}\n{fenced(line(row) for row in shown)}"
-    return Reply(text, {**facts, "evaluators": counts, "runs": shown, "next_cursor": following})
+    counts, retried = counts_of(count), len(read) - len(count)
+    text = f"{head}\n{bullets(summary(count, retried, counts, directions))}\n{fenced(line(row) for row in shown)}"
+    errors = {"failed": sum(one.error is not None for one in read), "tried_again_and_good": retried}
+    return Reply(text, {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following})
 
 
 def _offset(cursor: str | None) -> int:

@@ -12,6 +12,7 @@ from assaykit.judge.placeholders import names
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.builder import tool
+from assaykit.tools.deciding import record, recorded, records, without_records
 from assaykit.tools.fields import Here, ListLimit, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
@@ -151,22 +152,31 @@ async def save_prompt(
 
 @tool("change", default=False)
 async def label_prompt(
-    here: Here, labels: list[str], prompt: PromptName = None, version: Version = None, space: Space = None
+    here: Here,
+    labels: list[str],
+    prompt: PromptName = None,
+    version: Version = None,
+    experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
+    space: Space = None,
 ) -> Reply:
     """Set the labels of a version, all of them: others it had are taken away, and each moves from where it was.
 
     Source: REST v2 `PUT /v2/prompt-versions/{id}/labels`.
-    Raises: NotFound, Invalid.
+    Raises: NotFound, Invalid, Ambiguous.
     """
     within = await here.space(space)
     named = await here.names.prompt(prompt, within)
     every = await _versions(here, named)
     chosen = every[0] if version is None else _the_one(version, every)
     wanted = list(dict.fromkeys(labels))
-    body = SetPromptVersionLabelsRequest(labels=wanted)
-    now = await here.api.put(path("v2", "prompt-versions", chosen.id, "labels"), PromptVersion, body)
+    if experiment is None:
+        # What decided stays known as long as the version has a label.
+        now, kept = await _set_labels(here, chosen, wanted, records(chosen.labels) if wanted else [])
+    else:
+        decided_by = await here.names.experiment(experiment, within)
+        now, kept = await _set_labels(here, chosen, wanted, [record(decided_by)])
     here.names.forget()
-    removed = [label for label in chosen.labels if label not in wanted]
+    removed = [label for label in without_records(chosen.labels) if label not in wanted]
     moved = {
         label: other.commit_hash or other.id
         for other in every
@@ -176,6 +186,7 @@ async def label_prompt(
     told = [f"Version {chosen.commit_hash or chosen.id} of prompt {named.name!r} has {_labels(now)}."]
     told += [f"{label!r} moved from version {where}." for label, where in moved.items()]
     told += [f"Taken away: {', '.join(repr(label) for label in removed)}."] if removed else []
+    told += [] if kept else ["The experiment could not be recorded: this backend takes no such label."]
     return Reply(
         " ".join(told),
         {
@@ -186,6 +197,24 @@ async def label_prompt(
             "removed": removed,
         },
     )
+
+
+async def _set_labels(
+    here: Session, version: PromptVersion, labels: list[str], recording: list[str]
+) -> tuple[PromptVersion, bool]:
+    """Set them, and what records an experiment, or else do without the latter: a label must move in any case.
+
+    Raises:
+        Invalid: one of the labels themselves cannot be one.
+    """
+    at = path("v2", "prompt-versions", version.id, "labels")
+    try:
+        body = SetPromptVersionLabelsRequest(labels=[*labels, *recording])
+        return await here.api.put(at, PromptVersion, body), True
+    except Invalid:
+        if not recording:
+            raise
+    return await here.api.put(at, PromptVersion, SetPromptVersionLabelsRequest(labels=labels)), False
 
 
 async def _existing(here: Session, prompt: str, within: Named) -> Named | None:
@@ -246,7 +275,13 @@ def _facts(version: PromptVersion) -> dict[str, Any]:
     kept = version.model_dump(
         mode="json", exclude_none=True, exclude={"prompt_id", "invocation_params", "provider_params"}
     )
-    return {**kept, "variables": _variables(version.messages, version.input_variable_format)}
+    decided_by = recorded(version.labels)
+    return {
+        **kept,
+        "labels": without_records(version.labels),
+        "variables": _variables(version.messages, version.input_variable_format),
+        "experiment": None if decided_by is None else {"id": decided_by.id, "name": decided_by.name},
+    }
 
 
 def _described(version: PromptVersion) -> str:
@@ -257,7 +292,11 @@ def _described(version: PromptVersion) -> str:
 
 
 def _labels(version: PromptVersion) -> str:
-    return f"label(s) {', '.join(version.labels)}" if version.labels else "no label"
+    given, decided_by = without_records(version.labels), recorded(version.labels)
+    told = f"label(s) {', '.join(given)}" if given else "no label"
+    if decided_by is None:
+        return told
+    return f"{told}; decided by experiment {one_line(decided_by.name, 80)!r} ({decided_by.id})"
 
 
 def _message(message: LlmMessage) -> list[str]:
