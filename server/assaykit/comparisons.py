@@ -19,7 +19,7 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.names import Named
 from assaykit.plans import Row, example_columns
 from assaykit.session import Session
-from assaykit.sources import SourceIds, by_source, source_ids
+from assaykit.sources import OURS, SourceIds, by_source, source_ids
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 
 
@@ -94,7 +94,9 @@ async def _examples(
             if must:
                 raise
             continue
-        examples |= {ids.get(example_id, example_id): columns for example_id, columns in found.items()}
+        for example_id, columns in found.items():
+            own = {name: value for name, value in columns.items() if name not in OURS}
+            examples.setdefault(ids.get(example_id, example_id), own)
     return examples
 
 

@@ -18,6 +18,11 @@ SOURCE_EXAMPLE = "source_example_id"
 
 SOURCE_SPAN = "source_span_id"
 SOURCE_TRACE = "source_trace_id"
+SEED, SAMPLE = "sample_seed", "sample_method"
+"""Columns of every example of a sample: the contract has no other place for them on a dataset."""
+
+OURS = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, SEED, SAMPLE})
+"""What says where an example comes from, and nothing of what it asks."""
 
 SourceIds = Mapping[str, str]
 """By the id of an example, the id of the one that it was copied from. One that is missing was copied from none."""

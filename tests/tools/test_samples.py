@@ -191,6 +191,20 @@ async def test_experiments_on_two_samples_are_paired_by_the_examples_that_both_h
     assert by_name["whole"]["n"] == 30
 
 
+async def test_slices_of_experiments_on_two_samples_read_the_columns_of_both(
+    ax: Caller, files: Path, questions: dict[str, str]
+) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        await ax.ask("create_dataset", name=name, dataset="questions", size=30, seed=seed)
+    await upload(ax, files, "one", "before", 0)
+    await upload(ax, files, "two", "after", 1)
+    kinds = [{one["key"]: one["kind"] for one in await examples(ax, name)} for name in ("one", "two")]
+    shared = Counter(kind for key, kind in kinds[0].items() if key in kinds[1])
+    told = await ax.ask("compare_experiments", experiments=["before", "after"], slice_by=["kind"])
+    (slicing,) = told["comparison"]["slices"]["by"]
+    assert {one["value"]: one["n"] for one in slicing["slices"]} == shared
+
+
 async def test_datasets_that_share_no_example_are_not_compared(
     ax: Caller, files: Path, questions: dict[str, str]
 ) -> None:

@@ -8,15 +8,13 @@ from assaykit.analysis.duplicates import firsts
 from assaykit.analysis.sampling import Drawn, Method, at_random, at_steps, by_strata
 from assaykit.errors import Invalid
 from assaykit.matching import text_of
+from assaykit.sources import SAMPLE, SEED
 from assaykit.tools.examples import WHERE_AND_WHEN, Row, Source
 from assaykit.tools.replies import one_line
 from assaykit.wire.datasets import SYSTEM_COLUMNS
 
 EVERY = "*"
 """Instead of columns: all of them."""
-
-SEED, SAMPLE = "sample_seed", "sample_method"
-"""Columns of every example of a sample: the contract has no other place for them on a dataset."""
 
 SHOWN = 10
 STRATA_SHOWN = 100
