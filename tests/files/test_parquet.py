@@ -73,6 +73,7 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
         read(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_dictionary", [True, False])
 def test_a_small_file_that_unpacks_to_much_is_stopped(tmp_path: Path, as_dictionary: bool) -> None:
     arrow: Any = importlib.import_module("pyarrow")

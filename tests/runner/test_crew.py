@@ -28,6 +28,7 @@ import os
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["def", "async def"])
 async def test_a_row_that_kills_its_process_is_the_only_one_that_fails(
     tmp_path: Path, bare_python: Path, kind: str

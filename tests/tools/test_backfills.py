@@ -105,8 +105,18 @@ async def test_a_call_while_the_runs_are_at_work_starts_nothing_and_waits_for_th
         assert len(first["runs"]) == 3
         text = await ax.read("trigger_backfill", task="policy", max_spans=2)
         assert text.startswith("Task 'policy' is at work on this window; nothing more was triggered.")
-        answers.set()
-        ended = await ax.ask("trigger_backfill", task="policy", max_spans=2, wait=30)
+        ended: dict[str, Any] = {}
+
+        async def wait() -> None:
+            ended.update(await ax.ask("trigger_backfill", task="policy", max_spans=2, wait=60))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            with anyio.fail_after(60):
+                # It reports once it waits: what it does, it has decided on by then.
+                while not ax.progress:
+                    await anyio.sleep(0.01)
+            answers.set()
         assert (len(await runs_of(ax)), ended["still_running"]) == (3, False)
         assert model.count == 6
 

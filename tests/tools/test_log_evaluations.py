@@ -259,6 +259,7 @@ async def test_a_span_without_a_session_cannot_stand_for_one(bot: None, ax: Call
     assert await verdicts(ax) == {}
 
 
+@pytest.mark.slow
 async def test_what_takes_several_requests_is_written_whole_or_not_at_all(settings: Settings, ax: Caller) -> None:
     many = [span(f"s{number}", "x") for number in range(1500)]
     await send(settings.home, many)

@@ -193,6 +193,7 @@ async def test_a_bad_row_far_down_the_file_leaves_nothing_behind(here: Caller) -
     assert (await here.ask("upload_experiment", file="v.jsonl", key="key"))["runs"] == 2500
 
 
+@pytest.mark.slow
 async def test_more_rows_than_one_upload_takes_are_refused_before_anything_is_written(ax: Caller) -> None:
     await dataset(ax)
     lines = "".join(f"q{n},x\n" for n in range(100_001))
