@@ -126,7 +126,8 @@ class Gate:
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
         """Wait for one's turn, and keep a slot until the block ends; the moment it began. Nobody waits in a slot."""
-        await self._admitted()
+        async with self._head:
+            await self._admitted()
         try:
             began = monotonic()
             self.pace.left(began)
@@ -142,21 +143,12 @@ class Gate:
             self.pace.told(allowed.rate, monotonic(), few=allowed.left <= self._few)
 
     async def _admitted(self) -> None:
-        # Slots are handed on at once: one after the other, each would cost a turn of the loop.
-        if self.pace.rate is None and await self._in_slot():
-            return
-        async with self._head:
+        while True:
             await self._until_due()
-            while not await self._in_slot():
-                await self._until_due()
-
-    async def _in_slot(self) -> bool:
-        """Take a slot; whether it may be used at once. Else it is given back: the provider asked for a pause."""
-        await self._slots.acquire()
-        if self.pace.due(now := monotonic()) <= now:
-            return True
-        self._slots.release()
-        return False
+            await self._slots.acquire()
+            if self.pace.due(now := monotonic()) <= now:
+                return
+            self._slots.release()  # the provider asked for a pause in the meantime
 
     async def _until_due(self) -> None:
         # Looked at again after each sleep: an answer that came meanwhile may have put the moment off.
