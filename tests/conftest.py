@@ -41,14 +41,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def record_of(config: pytest.Config) -> Path | None:
+    """The file that this process writes its calls to, if they are to be written down."""
+    folder = config.getoption("--record")
+    return None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def backend(request: pytest.FixtureRequest) -> Generator[None]:
     """The backend that `--backend` names; with ax, engine processes of this worker's own."""
     if request.config.getoption("--backend") == "local":
         yield
         return
-    folder = request.config.getoption("--record")
-    record = None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
+    record = record_of(request.config)
     with Engines(record) as engines, chosen(engines):
         yield
 
