@@ -3,7 +3,8 @@
     python benchmarks/experiment_runs.py --rows 500 --latency-ms 50 --concurrency 10
 
 The function sleeps, and is run as a plain one and as an async one. Everything else is real: the store, the worker
-processes, the journal, the upload. `--others PYTHON` is an interpreter with `arize` and `arize-phoenix`, whose own
+processes, the journal, the upload. `--python PYTHON --imports openai` runs it in an interpreter that has such a
+package and imports it, as tasks do. `--others PYTHON` is an interpreter with `arize` and `arize-phoenix`, whose own
 runners then run the same function beside ours: `arize` against our engine, Phoenix against its server.
 """
 
@@ -22,6 +23,7 @@ from assaykit.settings import Settings
 
 TASK = """
 import asyncio, time
+{imports}
 
 def plain(input):
     time.sleep({seconds})
@@ -48,13 +50,17 @@ async def main() -> None:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--python", type=Path)
+    parser.add_argument("--imports")
     parser.add_argument("--others", type=Path)
     given = parser.parse_args()
     ideal = given.rows * given.latency_ms / 1000 / given.concurrency
     print(f"{given.rows} rows, {given.latency_ms:g} ms, {given.concurrency} at once: ideal {ideal:.2f} s")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "task.py").write_text(TASK.format(seconds=given.latency_ms / 1000), encoding="utf-8")
+        imports = f"import {given.imports}" if given.imports else ""
+        task = TASK.format(seconds=given.latency_ms / 1000, imports=imports)
+        (folder / "task.py").write_text(task, encoding="utf-8")
         rows = [{"input": f"question {number}"} for number in range(given.rows)]
         settings = Settings(home=folder / "home", folders=(folder,))
         async with Client(create_server(settings)) as client:
@@ -63,7 +69,7 @@ async def main() -> None:
                 began = time.perf_counter()
                 told = await ask(
                     client, "run_experiment", task=f"task.py:{kind}", dataset="bench", evaluators=["task.py:same"],
-                    concurrency=given.concurrency,
+                    concurrency=given.concurrency, python=given.python and str(given.python),
                 )  # fmt: skip
                 took = time.perf_counter() - began
                 assert (told["rows"], told["failed"]) == (given.rows, 0)

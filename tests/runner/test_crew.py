@@ -10,7 +10,7 @@ import anyio
 import pytest
 from tests.tools.test_run_experiment import bare_python
 
-from assaykit.runner.crew import Crew, Row
+from assaykit.runner.crew import Crew, Row, Start
 from assaykit.runner.processes import Worker
 from assaykit.runner.results import Call, Result
 
@@ -42,26 +42,29 @@ async def test_a_row_that_kills_its_process_is_the_only_one_that_fails(
         await anyio.sleep(0.02)
         results.append(result)
 
-    @asynccontextmanager
-    async def start() -> AsyncGenerator[Worker]:
-        async with opened() as worker:
-            send, receive = worker.send, worker.receive
-            out = 0
+    def counting(start: Start) -> Any:
+        @asynccontextmanager
+        async def counted() -> AsyncGenerator[Worker]:
+            async with start() as worker:
+                send, receive = worker.send, worker.receive
+                out = 0
 
-            async def counted(message: Any) -> None:
-                nonlocal out, deepest
-                await send(message)
-                out += 1
-                deepest = max(deepest, out)
+                async def sent(message: Any) -> None:
+                    nonlocal out, deepest
+                    await send(message)
+                    out += 1
+                    deepest = max(deepest, out)
 
-            async def received() -> dict[str, Any]:
-                nonlocal out
-                told = await receive()
-                out -= 1
-                return told
+                async def received() -> dict[str, Any]:
+                    nonlocal out
+                    told = await receive()
+                    out -= 1
+                    return told
 
-            worker.send, worker.receive = counted, received
-            yield worker
+                worker.send, worker.receive, worker.fork = sent, received, counting(worker.fork)
+                yield worker
+
+        return counted
 
     asked: dict[str, Any] = {
         "task": {"file": str(tmp_path / "task.py"), "name": "answer"},
@@ -70,7 +73,7 @@ async def test_a_row_that_kills_its_process_is_the_only_one_that_fails(
     }  # fmt: skip
     opened = partial(Worker.open, bare_python, asked, tmp_path, {})
     rows = [Row(Call(f"e{number}"), {"input": f"q{number}"}) for number in range(90)]
-    await Crew(start, keep, 4, 60, lambda: None).run(rows)
+    await Crew(counting(opened), keep, 4, 60, lambda: None).run(rows)
     assert deepest > (1 if kind == "def" else 4), "nothing was handed out ahead"
     assert sorted(one.call.example_id for one in results) == sorted(row.call.example_id for row in rows)
     failed = {one.call.example_id for one in results if one.error is not None}

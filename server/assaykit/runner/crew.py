@@ -1,8 +1,9 @@
 """Rows handed out to worker processes: as many at once as was asked for, each ended by its deadline.
 
-A plain function gets a process for each row that is under way; an async one has a single process for all of them. A
-process that dies, or is killed because a row is late, costs the row that was in it. Where several were, which of them
-it was is not known: each is done again, alone, and the one that does it again is the one.
+A plain function gets a process for each row that is under way; an async one has a single process for all of them. Where
+it can be, the processes are forked from one that does no row itself, so that the user's file is imported once. One that
+dies, or is killed because a row is late, costs the row that was in it. Where several were, which of them it was is not
+known: each is done again, alone, and the one that does it again is the one.
 """
 
 import time
@@ -125,7 +126,7 @@ class Crew:
             while self._suspects and not self._is_stopped:
                 self._waiting.append(self._suspects.popleft())
                 async with anyio.create_task_group() as self._group:
-                    self._group.start_soon(self._serve, 1)
+                    self._group.start_soon(self._serve, self._start, 1)
         except BaseExceptionGroup as raised:
             # What every process says of the file is said once.
             if errors := explained(raised):
@@ -136,17 +137,28 @@ class Crew:
         async with self._start() as worker:
             self.ready = worker.ready
             self._on_ready()
+            if self.ready["forks"]:
+                async with anyio.create_task_group() as forks:
+                    self._spread(forks, worker.fork, self._concurrency)
+                return
             together = self._concurrency if self.ready["is_async"] else 1
             if together == 1:
-                for _ in range(min(self._concurrency, len(self._waiting)) - 1):
-                    group.start_soon(self._serve, 1)
+                self._spread(group, self._start, self._concurrency - 1)
             await self._work(worker, Hands(together))
-        await self._serve(together)
+        await self._serve(self._start, together)
 
-    async def _serve(self, together: int) -> None:
+    def _spread(self, group: TaskGroup, start: Start, most: int) -> None:
+        for _ in range(min(most, len(self._waiting))):
+            group.start_soon(self._serve, start, 1)
+
+    async def _serve(self, start: Start, together: int) -> None:
         while self._waiting and not self._is_stopped:
-            async with self._start() as worker:
-                await self._work(worker, Hands(together))
+            try:
+                async with start() as worker:
+                    await self._work(worker, Hands(together))
+            except Ended:
+                # Nothing is forked any more. What is started anew has to import the file again.
+                start = self._start
 
     async def _work(self, worker: Worker, hands: Hands) -> None:
         """Give the process rows until there is none, or it is of no more use."""

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from assaykit.errors import Invalid, quote
+from assaykit.runner.forks import Forked, Forks, Gone
 
 START_S = 300.0
 """Until the user's file is imported, and all that it imports."""
@@ -36,8 +38,9 @@ class Ended(Exception):
 class Worker:
     """A process that has imported the user's file. `ready` is what it found there."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process | Forked, forks: Forks | None = None) -> None:
         self._process = process
+        self._forks = forks
         # All three are pipes.
         self._input = cast("ByteSendStream", process.stdin)
         self._errors = cast("ByteReceiveStream", process.stderr)
@@ -56,23 +59,60 @@ class Worker:
             Invalid: it could not be started, or the user's file could not be imported; the reason is the user's.
         """
         command = [str(python), "-c", _BEGIN, str(_HERE)]
-        try:
-            process = await anyio.open_process(
-                command, cwd=folder, env=environment, stdin=subprocess.PIPE, start_new_session=True
-            )
-        except OSError as error:
-            raise Invalid(f"{python} could not be started: {error.strerror}.", "Give another python.") from error
-        worker = cls(process)
-        async with anyio.create_task_group() as group:
-            group.start_soon(worker._drain)
+        async with AsyncExitStack() as stack:
+            forks, theirs = _pair(stack)
+            inherited = [] if theirs is None else [theirs.fileno()]
             try:
-                await worker._begin(asked)
-                yield worker
+                process = await anyio.open_process(
+                    command,
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    start_new_session=True,
+                    pass_fds=inherited,
+                )
+            except OSError as error:
+                raise Invalid(f"{python} could not be started: {error.strerror}.", "Give another python.") from error
             finally:
-                _kill(process)
+                # With the other end in our hand as well, we should never hear that the process is gone.
+                if theirs is not None:
+                    theirs.close()
+            worker = cls(process, forks)
+            await stack.enter_async_context(worker._alive())
+            await worker._begin({**asked, "forks": inherited[0] if inherited else None})
+            yield worker
+
+    @asynccontextmanager
+    async def fork(self) -> AsyncGenerator["Worker"]:
+        """Another one that has imported what this one has, if `ready` says that it forks.
+
+        Raises:
+            Ended: this one is gone, or there can be no more processes.
+        """
+        if self._forks is None:
+            raise Ended("processes are not forked here")
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(self._forks.fork())
+            except Gone as error:
+                raise Ended(str(error)) from None
+            worker = Worker(process)
+            await stack.enter_async_context(worker._alive())
+            worker.ready = self.ready
+            yield worker
+
+    @asynccontextmanager
+    async def _alive(self) -> AsyncGenerator[None]:
+        """Read what it prints, until the block ends; then it is killed."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._drain)
+            try:
+                yield
+            finally:
+                _kill(self._process)
                 group.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await process.aclose()
+                    await self._process.aclose()
 
     async def _begin(self, asked: Mapping[str, Any]) -> None:
         told: dict[str, Any] = {"failed": f"it was not imported within {START_S:g} s"}
@@ -119,7 +159,7 @@ class Worker:
             how = f"the process was killed by {name}"
             how += " (out of memory, perhaps)" if -code == getattr(signal, "SIGKILL", None) else ""
         else:
-            how = f"the process ended with code {code}"
+            how = "the process is gone" if code is None else f"the process ended with code {code}"
         with anyio.move_on_after(1):
             await anyio.sleep(0.02)  # what it said last may still be on its way
         last = quote(self._said.decode("utf-8", "replace")[-_SHOWN:], _SHOWN)
@@ -132,7 +172,15 @@ class Worker:
                 self._said = (self._said + await self._errors.receive())[-_TAIL:]
 
 
-def _kill(process: Process) -> None:
+def _pair(stack: AsyncExitStack) -> tuple[Forks | None, socket.socket | None]:
+    """Our end of a socket over which a process is asked to fork, and the end for it; neither where it cannot."""
+    if sys.platform != "linux":
+        return None, None
+    ours, theirs = map(stack.enter_context, socket.socketpair())
+    return Forks(ours), theirs
+
+
+def _kill(process: Process | Forked) -> None:
     """The process and those it has started, which are in its group."""
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":

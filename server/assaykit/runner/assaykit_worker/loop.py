@@ -2,13 +2,14 @@
 """What goes over the pipes: a line of JSON for what to do, one for each row, and one back for each.
 
     in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
-           "timeout_s", "together", "taken": [names]}
-    out   {"ready": {"task", "bound", "is_async", "evaluators": [{"name", "bound"}]}} or {"failed": why}
+           "timeout_s", "together", "taken": [names], "forks": descriptor or null}
+    out   {"ready": {"task", "bound", "is_async", "forks", "evaluators": [{"name", "bound"}]}} or {"failed": why}
     in    {"row": 7, "example": {...}}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...]}
 
 Async tasks are called side by side, so many together, the others one after the other. When the other end is gone, so is
-this process. What the user's code prints goes to stderr, and it finds nothing to read on stdin.
+this process. What the user's code prints goes to stderr, and it finds nothing to read on stdin. A process with "forks"
+may be asked for others, which have the file imported already (`forking`).
 """
 
 from __future__ import annotations
@@ -18,38 +19,21 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 from . import loading, rows, tracing
 from .binding import Unbindable
-
-
-class Pipe:
-    """The two ends that are the protocol's alone."""
-
-    def __init__(self) -> None:
-        self.incoming: BinaryIO = os.fdopen(os.dup(0), "rb")
-        self._outgoing: BinaryIO = os.fdopen(os.dup(1), "wb")
-        self._lock = threading.Lock()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        os.dup2(2, 1)
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Send one message."""
-        line = json.dumps(message).encode("ascii") + b"\n"
-        with self._lock:
-            self._outgoing.write(line)
-            self._outgoing.flush()
+from .forking import Forks
+from .pipes import Pipe
 
 
 def main() -> None:
     """Serve one run until the other end is closed."""
-    pipe = Pipe()
+    pipe = Pipe.of_process()
     asked = json.loads(pipe.incoming.readline() or b"null")
     if asked is None:
         return
+    forks = None if asked["forks"] is None else Forks(asked["forks"])
     try:
         work = rows.Rows(asked)
     except (loading.NotThere, Unbindable, tracing.NoSdk) as error:
@@ -60,13 +44,15 @@ def main() -> None:
         return
     evaluators = [{"name": one.name, "bound": one.bindings} for one in work.evaluators]
     task = {"task": work.task.name, "bound": work.task.bindings, "is_async": work.task.is_async}
-    pipe.tell({"ready": {**task, "evaluators": evaluators}})
+    if work.task.is_async or (forks is not None and not forks.are_safe):
+        forks = None
+    pipe.tell({"ready": {**task, "forks": forks is not None, "evaluators": evaluators}})
     if work.task.is_async:
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
 
         asyncio.run(_side_by_side(pipe, work, asked["together"], asked["timeout_s"]))
     else:
-        _one_by_one(pipe, work)
+        _one_by_one(pipe if forks is None else forks.begun(pipe), work)
 
 
 def _listen(pipe: Pipe, take: Callable[[dict[str, Any]], object]) -> None:
