@@ -82,12 +82,16 @@ class Plan(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What came of it. `resumed` results were there before; `stopped_by` is the error that ended it all."""
+    """What came of it. `resumed` results were there before; `stopped_by` is the error that ended it all.
+
+    `shown` is the first row that failed, else the first of all.
+    """
 
     results: Sequence[Result]
     ready: Mapping[str, Any]
     resumed: int
     stopped_by: Result | None
+    shown: Row
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[Function]:
@@ -183,7 +187,8 @@ async def execute(
         raise failed
     await progress.tell()
     found = [done[row.call] for row in calls if row.call in done]
-    return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None)
+    shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
+    return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None, shown)
 
 
 async def _outcome(crew: Crew, left: Sequence[Row]) -> Invalid | None:

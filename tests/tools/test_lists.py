@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,15 @@ async def test_a_cursor_of_another_list_is_refused(filled: Caller) -> None:
     for tool, arguments, _, _ in LISTS:
         refusal = await filled.refused(tool, **arguments, cursor="abc")
         assert refusal["message"].startswith("The cursor is not one that this list gave.")
+
+
+async def test_experiments_are_told_apart_by_id_and_time(filled: Caller) -> None:
+    listed = (await filled.ask("list_experiments", dataset="d3"))["experiments"]
+    assert [datetime.fromisoformat(one["created_at"]).utcoffset() for one in listed] == [timedelta(0)] * 3
+    text = await filled.read("list_experiments", dataset="d3")
+    for one in listed:
+        made = datetime.fromisoformat(one["created_at"])
+        assert f"- {one['name']!r} ({one['id']}) on 'd3', {made:%Y-%m-%d %H:%M} UTC" in text
 
 
 async def test_the_spaces_are_listed(filled: Caller) -> None:

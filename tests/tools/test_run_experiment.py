@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, text_of
 from tests.tools.test_experiments import runs_of
 
 from assaykit.settings import Settings
@@ -132,7 +132,28 @@ async def test_a_dry_run_takes_the_first_examples_and_records_nothing(
     write("task.py", "def answer(input):\n    return input\n")
     data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=2)
     assert (data["rows"], "experiment" in data) == (2, False)
+    assert data["given"] == {"input": '"Where?"'}
     assert (await ax.ask("list_experiments", dataset="questions"))["experiments"] == []
+
+
+async def test_errors_of_one_cause_are_told_once_with_what_the_function_was_given(
+    ax: Caller, write: Write, bare_python: Path
+) -> None:
+    write("task.py", "def answer(dataset_row, input):\n    return 1 / (dataset_row['place'] % 2) + input['gone']\n")
+    await ax.ask("create_dataset", name="places", rows=[{"place": place} for place in range(5)])
+    told = await ax.call(
+        "run_experiment", task="task.py:answer", dataset="places", python=str(bare_python), dry_run=True
+    )
+    data: dict[str, Any] = told.structured_content or {}
+    assert [one["rows"] for one in data["errors"]] == [3, 2]
+    assert "ZeroDivisionError" in data["errors"][0]["error"]
+    assert "KeyError: 'gone'" in data["errors"][1]["error"]
+    row = json.loads(data["given"]["dataset_row"])
+    assert (row["place"], json.loads(data["given"]["input"])) == (0, {"place": 0})
+    assert "input" not in row, "a whole row is its columns"
+    text = text_of(told)
+    assert "and 2 more failed: ZeroDivisionError" in text
+    assert "Next: correct the function, then call again." in text
 
 
 @pytest.mark.usefixtures("questions")
@@ -205,6 +226,7 @@ async def test_a_row_that_fails_fails_alone_and_is_run_again_alone(
     assert (data["rows"], data["failed"]) == (3, 1)
     assert "RuntimeError: the clock has stopped" in data["errors"][0]["error"]
     assert "task.py:8 in answer" in data["errors"][0]["error"]
+    assert data["given"] == {"input": '"When?"'}, "what the row that failed was given"
     (files / "mended").touch()
     again = await ax.ask("retry_experiment", experiment="answer", dataset="questions")
     assert (again["retried"], again["failed"]) == (1, 0)

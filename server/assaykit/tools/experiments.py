@@ -166,11 +166,12 @@ async def list_experiments(
             "id": one.id,
             "name": one.name,
             "dataset": await _dataset_name(here, within, one) if target is None else target.name,
+            "created_at": None if one.created_at is None else one.created_at.isoformat(),
         }
         for one in page.experiments
     ]
     where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
-    named = [f"{one['name']!r} on {one['dataset']!r}" if one["dataset"] else repr(one["name"]) for one in listed]
+    named = [_named(one, told["dataset"]) for one, told in zip(page.experiments, listed, strict=True)]
     text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
     if not listed:
         text = f"No experiment of {where} fits. `upload_experiment` makes one."
@@ -243,6 +244,12 @@ async def _each(runs: Sequence[ExperimentRun]) -> AsyncGenerator[ExperimentRun]:
 async def _example_columns(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:
     found = await here.api.get(path("v2", "experiments", experiment.id), Experiment)
     return {} if found.dataset_id is None else await example_columns(here.api, found.dataset_id)
+
+
+def _named(experiment: Experiment, dataset: str | None) -> str:
+    on = "" if dataset is None else f" on {dataset!r}"
+    when = "" if experiment.created_at is None else f", {experiment.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{experiment.name!r} ({experiment.id}){on}{when}"
 
 
 async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:

@@ -1,5 +1,6 @@
 """Toolset running: a task function of the user's over the examples of a dataset, in the user's own interpreter."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
@@ -14,6 +15,8 @@ from assaykit.experiment_runs import Binding, Plan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.plans import Wanted
+from assaykit.runner.assaykit_worker.binding import Given
+from assaykit.runner.assaykit_worker.examples import Example
 from assaykit.runner.crew import Row
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
@@ -222,19 +225,44 @@ def _told(
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
     lines.append(f"Interpreter: {plan.python}")
     lines += said.lines
-    shown = [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in ran.results if one.error is None]
-    failed = [f"{one.call.example_id} failed: {one_line(one.error or '', 600)}" for one in errors[:ERRORS_SHOWN]]
-    following = "mend the cause, then retry_experiment" if errors else "compare_experiments"
-    step = "" if "dry_run" in facts else f"\nNext: {following}."
+    causes, is_dry = _causes(errors), "dry_run" in facts
+    given = _given(plan, ran) if errors or is_dry else {}
     data = {
         **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,
-        "bound": ran.ready.get("bound"), "python": str(plan.python),
-        "judge_runs": said.data,
-        "errors": [{"example_id": one.call.example_id, "error": one.error} for one in errors[:ERRORS_SHOWN]],
+        "bound": bound, "python": str(plan.python), "judge_runs": said.data, "errors": causes,
     }  # fmt: skip
-    if "dry_run" in facts:
+    if is_dry:
         data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]
-    return Reply(f"{head}\n{bullets(lines)}\n{fenced([*failed, *shown[:ROWS_SHOWN]])}{step}", data)
+    shown = [f"{ran.shown.call.example_id} was given {name} = {value}" for name, value in given.items()]
+    for one in causes:
+        others = f" and {one['rows'] - 1} more" if one["rows"] > 1 else ""
+        shown.append(f"{one['example_id']}{others} failed: {one_line(one['error'], 600)}")
+    good = [one for one in ran.results if one.error is None][:ROWS_SHOWN]
+    shown += [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in good]
+    following = _following(is_failed=bool(errors), is_dry=is_dry)
+    return Reply(f"{head}\n{bullets(lines)}\n{fenced(shown)}\nNext: {following}.", data | {"given": given})
+
+
+def _following(*, is_failed: bool, is_dry: bool) -> str:
+    if is_dry:
+        return "correct the function, then call again" if is_failed else "the same call without dry_run"
+    return "mend the cause, then retry_experiment" if is_failed else "compare_experiments"
+
+
+def _causes(errors: Sequence[Result]) -> list[dict[str, Any]]:
+    """The commonest errors, each once, with the first example that had it."""
+    first = {one.error: one.call.example_id for one in reversed(errors)}
+    commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
+    return [{"example_id": first[error], "error": error, "rows": rows} for error, rows in commonest]
+
+
+def _given(plan: Plan, ran: Ran) -> dict[str, str]:
+    """What the parameters of the task were in the row that is shown, as JSON; a whole row by its columns alone."""
+    row = Example({**ran.shown.columns})
+    given = Given(row, plan.binding, {**plan.metadata})
+    bound: Mapping[str, str] = ran.ready.get("bound", {})
+    values = {name: ran.shown.columns if given(what) is row else given(what) for name, what in bound.items()}
+    return {name: one_line(json.dumps(value, ensure_ascii=False), 300) for name, value in values.items()}
 
 
 def _summary(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
