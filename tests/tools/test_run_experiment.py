@@ -132,7 +132,7 @@ async def test_a_dry_run_takes_the_first_examples_and_records_nothing(
     write("task.py", "def answer(input):\n    return input\n")
     data = await run(ax, bare_python, "task.py:answer", dry_run=True, dry_run_count=2)
     assert (data["rows"], "experiment" in data) == (2, False)
-    assert data["given"] == {"input": '"Where?"'}
+    assert data["given"] == [{"function": "answer", "values": {"input": '"Where?"'}}]
     assert (await ax.ask("list_experiments", dataset="questions"))["experiments"] == []
 
 
@@ -148,12 +148,32 @@ async def test_errors_of_one_cause_are_told_once_with_what_the_function_was_give
     assert [one["rows"] for one in data["errors"]] == [3, 2]
     assert "ZeroDivisionError" in data["errors"][0]["error"]
     assert "KeyError: 'gone'" in data["errors"][1]["error"]
-    row = json.loads(data["given"]["dataset_row"])
-    assert (row["place"], json.loads(data["given"]["input"])) == (0, {"place": 0})
+    (given,) = data["given"]
+    row = json.loads(given["values"]["dataset_row"])
+    assert (row["place"], json.loads(given["values"]["input"])) == (0, {"place": 0})
     assert "input" not in row, "a whole row is its columns"
     text = text_of(told)
     assert "and 2 more failed: ZeroDivisionError" in text
     assert "Next: correct the function, then call again." in text
+
+
+async def test_a_check_that_gets_the_row_for_the_right_answer_is_told_of(
+    ax: Caller, write: Write, bare_python: Path
+) -> None:
+    write(
+        "task.py",
+        "def answer(input):\n    return 'Paris'\n\ndef right(output, expected):\n    return output == expected\n",
+    )
+    calls: dict[str, Any] = {"task": "task.py:answer", "evaluators": ["task.py:right"], "python": str(bare_python)}
+    await ax.ask("create_dataset", name="unnamed", rows=[{"question": "Where?", "city": "Paris"}])
+    unnamed = await ax.ask("run_experiment", dataset="unnamed", **calls, dry_run=True)
+    said = "expected is the whole row, as the dataset has no column expected, reference or output"
+    assert unnamed["notes"] == [f"right: {said}"]
+    values = {name: json.loads(value) for name, value in unnamed["given"][1]["values"].items()}
+    assert values == {"output": "Paris", "expected": {"question": "Where?", "city": "Paris"}}
+    await ax.ask("create_dataset", name="named", rows=[{"question": "Where?", "expected": "Paris"}])
+    named = await ax.ask("run_experiment", dataset="named", **calls)
+    assert (named["notes"], named["given"], named["evaluators"]["right"]["mean"]) == ([], [], 1)
 
 
 @pytest.mark.usefixtures("questions")
@@ -226,7 +246,7 @@ async def test_a_row_that_fails_fails_alone_and_is_run_again_alone(
     assert (data["rows"], data["failed"]) == (3, 1)
     assert "RuntimeError: the clock has stopped" in data["errors"][0]["error"]
     assert "task.py:8 in answer" in data["errors"][0]["error"]
-    assert data["given"] == {"input": '"When?"'}, "what the row that failed was given"
+    assert data["given"][0]["values"] == {"input": '"When?"'}, "what the row that failed was given"
     (files / "mended").touch()
     again = await ax.ask("retry_experiment", experiment="answer", dataset="questions")
     assert (again["retried"], again["failed"]) == (1, 0)

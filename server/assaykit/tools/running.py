@@ -1,9 +1,7 @@
 """Toolset running: a task function of the user's over the examples of a dataset, in the user's own interpreter."""
 
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 from mcp.server.mcpserver import Context
 from pydantic import Field
@@ -11,25 +9,22 @@ from pydantic import Field
 from assaykit import experiment_runs as runs
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
-from assaykit.experiment_runs import Binding, Plan, Ran
+from assaykit.experiment_runs import Binding, Plan
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.plans import Wanted
-from assaykit.runner.assaykit_worker.binding import Given
-from assaykit.runner.assaykit_worker.examples import Example
 from assaykit.runner.crew import Row
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
-from assaykit.runner.results import Call, Result, text
+from assaykit.runner.results import Call
 from assaykit.session import Session
 from assaykit.tools.builder import tool
 from assaykit.tools.fields import Here, Space
-from assaykit.tools.replies import Reply, bullets, fenced, one_line
-from assaykit.tools.run_judges import NOTHING_SAID, Judged, columns_of, judged, judges_of, wanted_judges
+from assaykit.tools.replies import Reply
+from assaykit.tools.run_judges import Judged, columns_of, judged, judges_of, wanted_judges
+from assaykit.tools.run_results import told
 from assaykit.wire.experiments import Experiment, ExperimentRun
 
-ROWS_SHOWN = 5
-ERRORS_SHOWN = 3
 LONGEST_S = 3600
 
 TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
@@ -81,8 +76,8 @@ async def run_experiment(
     if dry_run:
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
         ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
-        told = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
-        return _told(here, within, plan, ran, {"dry_run": True}, told)
+        head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
+        return told(here, within, plan, ran, {"dry_run": True}, head)
     goal = Goal(within, target, name or of_task.name, judges)
     return await _recorded(here, ctx, goal, plan, runs.calls_of(examples, repetitions), restart)
 
@@ -118,7 +113,7 @@ async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: li
     resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
     head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}"
-    return _told(here, within, plan, ran, facts, head, said)
+    return told(here, within, plan, ran, facts, head, said)
 
 
 async def _asked(
@@ -171,7 +166,7 @@ async def retry_experiment(
         said = await _asked(here, within, made, judges, report, len(rows))
         journal.forget()
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
-    return _told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.", said)
+    return told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.", said)
 
 
 def _again(
@@ -210,80 +205,3 @@ def _reporter(ctx: Calls, verdicts: int = 0) -> Report:
         await ctx.report_progress(done, total + verdicts, words)
 
     return report
-
-
-def _told(
-    here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str, said: Judged = NOTHING_SAID
-) -> Reply:
-    """What came of a run, in text and as data."""
-    errors = [one for one in ran.results if one.error is not None]
-    scores = _summary(ran.results)
-    number = len(ran.results)
-    lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
-    lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
-    if bound := ran.ready.get("bound"):
-        lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
-    lines.append(f"Interpreter: {plan.python}")
-    lines += said.lines
-    causes, is_dry = _causes(errors), "dry_run" in facts
-    given = _given(plan, ran) if errors or is_dry else {}
-    data = {
-        **here.source(within), **facts, "rows": len(ran.results), "failed": len(errors), "evaluators": scores,
-        "bound": bound, "python": str(plan.python), "judge_runs": said.data, "errors": causes,
-    }  # fmt: skip
-    if is_dry:
-        data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]
-    shown = [f"{ran.shown.call.example_id} was given {name} = {value}" for name, value in given.items()]
-    for one in causes:
-        others = f" and {one['rows'] - 1} more" if one["rows"] > 1 else ""
-        shown.append(f"{one['example_id']}{others} failed: {one_line(one['error'], 600)}")
-    good = [one for one in ran.results if one.error is None][:ROWS_SHOWN]
-    shown += [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in good]
-    following = _following(is_failed=bool(errors), is_dry=is_dry)
-    return Reply(f"{head}\n{bullets(lines)}\n{fenced(shown)}\nNext: {following}.", data | {"given": given})
-
-
-def _following(*, is_failed: bool, is_dry: bool) -> str:
-    if is_dry:
-        return "correct the function, then call again" if is_failed else "the same call without dry_run"
-    return "mend the cause, then retry_experiment" if is_failed else "compare_experiments"
-
-
-def _causes(errors: Sequence[Result]) -> list[dict[str, Any]]:
-    """The commonest errors, each once, with the first example that had it."""
-    first = {one.error: one.call.example_id for one in reversed(errors)}
-    commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
-    return [{"example_id": first[error], "error": error, "rows": rows} for error, rows in commonest]
-
-
-def _given(plan: Plan, ran: Ran) -> dict[str, str]:
-    """What the parameters of the task were in the row that is shown, as JSON; a whole row by its columns alone."""
-    row = Example({**ran.shown.columns})
-    given = Given(row, plan.binding, {**plan.metadata})
-    bound: Mapping[str, str] = ran.ready.get("bound", {})
-    values = {name: ran.shown.columns if given(what) is row else given(what) for name, what in bound.items()}
-    return {name: one_line(json.dumps(value, ensure_ascii=False), 300) for name, value in values.items()}
-
-
-def _summary(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
-    """Of each evaluator: how many verdicts, the mean score, the labels, and how often it failed."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
-        verdicts = [one for result in results for one in result.evaluations if one["name"] == name]
-        scores = [one["score"] for one in verdicts if one.get("score") is not None]
-        labels = Counter(one["label"] for one in verdicts if one.get("label") is not None)
-        found[name] = {
-            "scored": len(scores),
-            "mean": sum(scores) / len(scores) if scores else None,
-            "labels": dict(labels.most_common()),
-            "failed": sum("error" in one for one in verdicts),
-            "first_error": next((one["error"] for one in verdicts if "error" in one), None),
-        }
-    return found
-
-
-def _line(counts: Mapping[str, Any]) -> str:
-    mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
-    labels = "".join(f", {one_line(label, 40)} {number}" for label, number in counts["labels"].items())
-    failed = f", {counts['failed']} failed: {one_line(counts['first_error'], 160)}" if counts["failed"] else ""
-    return f"{counts['scored']} scored{mean}{labels}{failed}"

@@ -29,6 +29,7 @@ class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by at
         self.metadata = part(columns, METADATA, rest)
         self.has_metadata = part(columns, METADATA) is not None
         self.has_input = part(columns, INPUTS) is not None
+        self.has_output = part(columns, OUTPUTS) is not None
         for name in ("input", "output", "metadata"):
             self.setdefault(name, getattr(self, name))
 
