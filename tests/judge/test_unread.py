@@ -32,3 +32,10 @@ def test_the_first_variable_without_a_value_is_named_with_near_columns_that_rows
 def test_a_name_like_no_column_has_nothing_near() -> None:
     assert near("zzzz", ROWS) == []
     assert near("answer", ROWS)[0] == "attributes.answer_text"
+
+
+def test_what_was_asked_is_not_near_what_was_answered() -> None:
+    asked = [{"attributes.input.value": "q", "attributes.input.mime_type": "text/plain", "name": "a"}]
+    assert near("attributes.output.value", asked) == []
+    assert near("output", asked) == []
+    assert near("attributes.input.text", asked)[0] == "attributes.input.value"

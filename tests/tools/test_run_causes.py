@@ -144,6 +144,20 @@ async def test_rows_that_are_all_labelled_are_told_and_scored_anew(cites: Caller
     assert counts(await play(cites, data, wait=30)) == ("COMPLETED", 3, 0, 0)
 
 
+async def test_a_row_that_is_left_without_an_output_is_no_reason_to_map_another_column(cites: Caller) -> None:
+    await cites.ask("create_task", name="policy", evaluators=["cites"])
+    assert counts(await run_of(cites)) == ("COMPLETED", 3, 0, 1)
+    data = await run_of(cites)
+    assert counts(data) == ("COMPLETED", 0, 0, 1)
+    assert data["run"]["failure_reason"] == (
+        "No row was scored: all 1 were skipped. Most common cause: The row has no value for 'output'. "
+        "The 3 other rows that match are labelled already."
+    )
+    assert (data["cause"]["code"], data["next"]["tool"]) == ("left_over", "search_spans")
+    (left,) = (await cites.ask("search_spans", **data["next"]["arguments"]))["spans"]
+    assert left["output"] is None
+
+
 async def test_a_column_that_no_row_has_is_named_with_columns_near_it(cites: Caller, settings: Settings) -> None:
     await send(settings.home, [span("old", None, minutes_ago=60 * 48, output__text="[RET-1]")])
     mappings = {"output": "attributes.output.text"}

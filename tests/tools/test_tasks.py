@@ -67,6 +67,7 @@ async def test_a_task_on_a_project_is_made_with_the_mapping_that_was_found(ax: C
 async def test_the_only_task_is_shown_without_being_named(ax: Caller, bot: None, rules: None) -> None:
     await ax.ask("create_task", name="policy", evaluators=["cites"], query_filter="name = 'a1'", sampling_rate=0.5)
     text = await ax.read("get_task")
+    assert "- On project 'bot'\n" in text
     assert text.startswith("Task 'policy' (CODE_EVALUATION)")
     assert "Filter: name = 'a1'; sampling rate 0.5" in text
     assert "Evaluator 'cites': output <- attributes.output.value" in text

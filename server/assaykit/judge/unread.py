@@ -12,6 +12,9 @@ NEAR_COLUMNS = 3
 _ALIKE = 0.4
 """How alike two names are at least that are called near, from 0 to 1."""
 
+_OPPOSITES = {"input", "output"}
+"""Names that are alike and mean two things: what was asked is never what was answered."""
+
 
 class Unread(NamedTuple):
     """A variable, the column that it is read from, and columns with a value that have a name like it."""
@@ -50,7 +53,9 @@ def _likeness(column: str, other: str) -> float:
     What nearly every column of a span has in its name says nothing.
     """
     one, another = (name.lower().removeprefix(ATTRIBUTES) for name in (column, other))
-    whole = SequenceMatcher(None, one, another).ratio()
     mine, theirs = (set(name.split(".")) - {"value"} for name in (one, another))
+    if (mine ^ theirs) >= _OPPOSITES:
+        return 0.0
+    whole = SequenceMatcher(None, one, another).ratio()
     parts = max((SequenceMatcher(None, my, their).ratio() for my in mine for their in theirs), default=0.0)
     return max(whole, parts)

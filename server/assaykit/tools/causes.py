@@ -66,7 +66,7 @@ async def step_after(here: Session, run: TaskRun, cause: RunCause) -> Step | Non
     task = await here.api.get(path("v2", "tasks", run.task_id), Task)
     if task.type == "RUN_EXPERIMENT":
         return None
-    if cause.code in {"no_rows", "filter"} or (cause.code == "no_value" and not cause.near):
+    if cause.code in {"no_rows", "filter", "left_over"} or (cause.code == "no_value" and not cause.near):
         return await _look(here, task, run, cause)
     again = _again(task, run)
     then = f", then {written(*again)}"
@@ -107,6 +107,9 @@ async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> Ste
             return Step("search_spans", {"project": project.name}, before=sent, after=" shows when they are there")
         oldest = cause.oldest or cause.newest - timedelta(days=7)
         return Step("trigger_backfill", {"task": task.name, "window": _window(oldest, cause.newest)})
+    if cause.code == "left_over":
+        left = {"project": project.name, "run": run.id}
+        return Step("search_spans", left, after=" shows what was left; there is nothing to correct if it has no output")
     field = "query_filter" if cause.code == "filter" else "column_mappings"
     look = {"project": project.name, "window": window_of(run) or "everything"}
     return Step("search_spans", look, after=f" shows what there is, then update_task(task={task.name!r}, {field}=...)")

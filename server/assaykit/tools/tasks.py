@@ -147,7 +147,7 @@ async def get_task(
     runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
     when, schedule = await schedule_of(here, found)
     lines = [
-        f"{'Project' if found.project_id else 'Dataset'}: {found.project_id or found.dataset_id}",
+        f"On {await _target(here, within, found)}",
         f"Filter: {one_line(filter_of(found) or 'none')}; sampling rate {rate_of(found):g}",
         when or "Runs when triggered",
     ]

@@ -86,8 +86,13 @@ class RunSelection(ReplyBody):
     capped: bool = False
 
 
-Nothing = Literal["no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "key", "model", "errors"]
-"""Why a run scored nothing. The first five are found before a row is scored, the others when all have failed."""
+Nothing = Literal[
+    "no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "left_over", "key", "model", "errors"
+]
+"""Why a run scored nothing. The first five are found before a row is scored, the others when all have failed.
+
+`left_over`: the rows without a value are what was left when others had been scored.
+"""
 
 
 class RunCause(ReplyBody):

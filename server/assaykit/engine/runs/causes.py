@@ -47,7 +47,7 @@ def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -
         if window is None:
             return _without_runs(connection, task, request)
         return _without_spans(connection, task, window, selection.level)
-    things = f"{NOUNS[selection.level]}s" if selection.level in UNITS else "rows"
+    things = _things(selection.level)
     sampled = counted.matched - counted.sampled_out
     if sampled == 0:
         text = f"No data to score: the sampling rate takes none of the {counted.matched} matching {things}. Raise it."
@@ -74,6 +74,12 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
             found = unread_units(scorer.readings, [row.get(scorer.evaluator_id, {}) for row in sample])
         else:
             found = find_unread(scorer.config, scorer.column_mappings, sample)
+        if found is not None and (done := selection.counted.labelled):
+            # The mapping has done for others: these rows lack what it names, and another column would be another thing.
+            message = f"{reason} The {done} other {_things(selection.level)} that match are labelled already."
+            cause = RunCause(code="left_over", message=message, variable=found.variable, column=found.column)
+            run_reports.keep(connection, lease.run_id, cause=cause)
+            return message
         if found is not None:
             column = f" {scorer.column!r} reads {found.variable!r} from column {quote(found.column)!r}, which is empty."
             listed = ", ".join(repr(quote(one)) for one in found.near)
@@ -84,6 +90,10 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
             run_reports.keep(connection, lease.run_id, cause=cause)
             return message
     return reason
+
+
+def _things(level: Level) -> str:
+    return f"{NOUNS[level]}s" if level in UNITS else "rows"
 
 
 def _without_spans(connection: sa.Connection, task: Task, window: Window | Arrivals, level: Level) -> RunCause:
