@@ -78,8 +78,8 @@ async def test_a_yes_deletes_and_the_question_says_what_goes(bot: None, settings
         assert not await there(ax, task)
     (question,) = person.asked
     assert re.match(
-        rf"Delete the task 'policy' \({task}\) from the (embedded engine|engine at 127.0.0.1:\d+), with its runs; "
-        r"verdicts stay\?",
+        rf"Delete the task 'policy' \({task}\) from the (embedded engine|engine at 127.0.0.1:\d+), with its runs "
+        r"\(its verdicts stay\)\?",
         question,
     )
     assert question.endswith("This cannot be undone.")

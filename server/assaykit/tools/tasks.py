@@ -394,7 +394,7 @@ async def _to_delete(here: Here, task: str, space: Space) -> Named:
 async def _sure(
     ctx: Context[Session], found: Annotated[Named, Resolve(_to_delete)], confirm: str | None
 ) -> Sure | Elicit[Sure]:
-    return await before_deleting(ctx, "task", found, "its runs; verdicts stay", confirm)
+    return await before_deleting(ctx, "task", found, "its runs (its verdicts stay)", confirm)
 
 
 @tool("delete", default=False)
