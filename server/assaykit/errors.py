@@ -29,7 +29,9 @@ class AssayError(Exception):
     def __init__(self, message: str, next: str = "") -> None:  # noqa: A002  (the word the caller reads)
         self.message = message
         self.next = next
-        super().__init__(f"{message} {next}".strip())
+        # A message that shows lines of the user's own ends with one of them.
+        between = "\n" if "\n" in message else " "
+        super().__init__(f"{message}{between}{next}".strip())
 
     def as_dict(self) -> dict[str, str]:
         """The three facts every caller gets: `{code, message, next}`."""

@@ -201,13 +201,13 @@ async def _outcome(crew: Crew, left: Sequence[Row]) -> Invalid | None:
 
 
 def resume(journal: Journal, plan: Plan, dataset: Named, name: str, *, restart: bool) -> None:
-    """Go on with what the journal has, or begin it.
+    """Go on with what the journal has, or begin it; one without a result holds nobody to anything.
 
     Raises:
         Conflict: it was begun with another task, evaluators or options.
     """
     asked = plan.asked(dataset.id)
-    if restart or not journal.asked:
+    if restart or not journal.results:
         journal.begin(asked)
     elif journal.asked != asked:
         changed = [key for key in asked if asked[key] != journal.asked.get(key)]

@@ -47,13 +47,13 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
     assert "2 rows: 2 with an output, 0 failed" in good.stdout
     assert "short: 2 scored, mean 0.5" in good.stdout
     assert "2 scored, 0 failed" in good.stdout
-    assert "rows" in good.stderr
+    assert "2 of 2 rows done" in good.stderr
     bad = run(settings, tmp_path, "elsewhere/task.py:answer", "--dataset", "why")
     assert bad.returncode == 1
     assert "ValueError: because" in bad.stdout
     refused = run(settings, tmp_path, "elsewhere/task.py:gone", "--dataset", "q", "--name", "x")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "task.py has no function 'gone'; it has answer, short" in refused.stderr
+    assert "task.py has no function 'gone'; it has answer, short. Correct the file, then call again." in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

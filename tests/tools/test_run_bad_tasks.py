@@ -43,6 +43,8 @@ async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
     write("task.py", text)
     message = await refusal(ax, bare_python, "task.py:answer")
     assert all(words in message for words in said), message
+    write("task.py", "def answer(input): return input\n")
+    assert (await run(ax, bare_python, "task.py:answer"))["failed"] == 0, "corrected, the same call works"
 
 
 @pytest.mark.parametrize(

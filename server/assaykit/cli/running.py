@@ -16,20 +16,29 @@ from assaykit.experiment_runs import is_function
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
+TENTHS = 10
+
 
 class Bar:
-    """Rows that are done, on stderr, from the first report on."""
+    """Rows that are done, on stderr, from the first report on: a bar, or where nobody looks a line for each tenth."""
 
     def __init__(self) -> None:
         self._done = 0.0
         self._bar: Any = None
+        self._is_watched = sys.stderr.isatty()
 
-    async def report(self, progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG002
+    async def report(self, progress: float, total: float | None, message: str | None) -> None:
         """Take in one report of progress."""
-        if self._bar is None:
-            self._bar = click.progressbar(length=int(total or 0), label="rows", show_pos=True, file=sys.stderr)
+        whole = int(total or 0)
+        if self._is_watched and self._bar is None:
+            self._bar = click.progressbar(length=whole, label="rows", show_pos=True, file=sys.stderr)
             self._bar.__enter__()
-        self._bar.update(int(progress - self._done))
+        if self._bar is not None:
+            self._bar.update(int(progress - self._done))
+        elif (progress - self._done) * TENTHS < whole:
+            return
+        else:
+            click.echo(message, err=True)
         self._done = progress
 
     def close(self) -> None:

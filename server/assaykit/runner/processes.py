@@ -123,7 +123,8 @@ class Worker:
             except Ended as error:
                 told = {"failed": str(error)}
         if "ready" not in told:
-            raise Invalid(f"The task could not be made ready. {told['failed']}", "Correct the file, then call again.")
+            why = told["failed"].rstrip(".")
+            raise Invalid(f"The task could not be made ready. {why}.", "Correct the file, then call again.")
         self.ready = told["ready"]
 
     async def send(self, message: Mapping[str, Any]) -> None:
