@@ -88,6 +88,19 @@ async def test_repetitions_are_runs_of_their_own(here: Caller) -> None:
     assert "1 example(s) have no run. 2 example(s) have several runs." in text
 
 
+async def test_a_repetition_that_failed_is_no_earlier_try(here: Caller) -> None:
+    await dataset(here)
+    rows: list[dict[str, Any]] = [{"key": f"q{n}", "output": "x", "eval.good.score": 1} for n in (0, 1, 0, 1)]
+    write(here, [{"key": "q0", "output": "-", "error": "timed out", "eval.good.score": 0}, *rows])
+    await here.ask("upload_experiment", file="v.jsonl", key="key", repetitions=True)
+    data = await here.ask("get_experiment", failures_first=False)
+    assert data["errors"] == {"failed": 1, "tried_again": 0}
+    assert data["evaluators"]["good"]["scored"] == 5
+    await here.ask("get_experiment", failures_first=False, save_to="runs.json")
+    runs = json.loads((here.settings.folders[0] / "runs.json").read_text(encoding="utf-8"))
+    assert [run["repetition"] for run in runs] == [1, 2, 1, 3, 2]
+
+
 async def test_metadata_of_an_evaluator_is_mapped_key_by_key(here: Caller) -> None:
     (one, *_) = await dataset(here)
     write(here, [{"example_id": one, "output": "x", "verdict": "good", "points": 1, "why": "so", "by": "m-1"}])

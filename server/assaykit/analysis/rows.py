@@ -56,23 +56,22 @@ class Outcome(NamedTuple):
 
 
 def counting(rows: Iterable[Outcome]) -> list[Outcome]:
-    """The rows, in order, without those that failed and were run again with more luck later."""
+    """The rows, in order, without those that failed and were tried again."""
     every = list(rows)
-    past = made_good(every)
+    past = tried_again(every)
     return [row for place, row in enumerate(every) if place not in past]
 
 
-def made_good(rows: Sequence[Outcome]) -> set[int]:
-    """The positions of rows that failed and of which a later run of the same call did not."""
-    good: set[tuple[str, str]] = set()
+def tried_again(rows: Sequence[Outcome]) -> set[int]:
+    """The positions of rows that failed and of which a later run of the same call counts, however that one ended."""
+    later: set[tuple[str, str]] = set()
     past: set[int] = set()
     for place in range(len(rows) - 1, -1, -1):
         row = rows[place]
         call = (row.example_id, row.repetition)
-        if row.error is None:
-            good.add(call)
-        elif row.example_id and call in good:
+        if row.error is not None and row.example_id and call in later:
             past.add(place)
+        later.add(call)
     return past
 
 

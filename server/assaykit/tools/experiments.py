@@ -8,7 +8,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import made_good, outcome
+from assaykit.analysis.rows import outcome, tried_again
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
 from assaykit.api.experiments import runs_of
@@ -79,7 +79,7 @@ async def upload_experiment(
         raise Invalid(f"The name {title!r} has a double quote or a backslash.", "Pass another name.")
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
     columns = ExperimentColumns(key or example_id, output, key is not None, mapped)
-    results = Results(file, Folders(here.settings.folders), columns, key, new_dataset)
+    results = Results(file, Folders(here.settings.folders), columns, key, new_dataset, repetitions=repetitions)
     if new_dataset is None:
         target = await here.names.dataset(dataset, within)
         if await stored.named(here.api, target.id, title) is not None:
@@ -201,10 +201,10 @@ async def get_experiment(
     start = _offset(cursor)
     runs = await runs_of(here.api, named.id)
     outcomes = {run.id: outcome(run) for run in runs}
-    past = {runs[place].id for place in made_good(list(outcomes.values()))}
+    past = {runs[place].id for place in tried_again(list(outcomes.values()))}
     kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
     if failures_first:
-        # What failed and went well later is no failure to look at.
+        # What failed and was tried again is no failure to look at: the later run is.
         kept = sorted(kept, key=lambda run: run.id in past)
     read = [outcomes[run.id] for run in kept]
     count = [one for one, run in zip(read, kept, strict=True) if run.id not in past]
@@ -215,15 +215,15 @@ async def get_experiment(
         found = _each([kept[position] for position in order])
         return await save(here, save_to, cursor, found, flat, "rows", facts)
     shown = [
-        told(kept[position], read[position], made_good=kept[position].id in past)
+        told(kept[position], read[position], is_past=kept[position].id in past)
         for position in order[start : start + limit]
     ]
     following = str(start + limit) if start + limit < len(kept) else None
     of_all = f" that fit, of {len(runs)}" if filter is not None else ""
     head = f"Experiment {named.name!r}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
-    counts, retried = counts_of(count), len(read) - len(count)
-    text = f"{head}\n{bullets(summary(count, retried, counts, directions))}\n{fenced(line(row) for row in shown)}"
-    errors = {"failed": sum(one.error is not None for one in read), "tried_again_and_good": retried}
+    counts, past_tries = counts_of(count), len(read) - len(count)
+    text = f"{head}\n{bullets(summary(count, past_tries, counts, directions))}\n{fenced(line(row) for row in shown)}"
+    errors = {"failed": sum(one.error is not None for one in count), "tried_again": past_tries}
     return Reply(text, {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following})
 
 

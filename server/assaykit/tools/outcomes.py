@@ -54,15 +54,15 @@ def flat(run: ExperimentRun) -> dict[str, Any]:
     return {**{key: value for key, value in own.items() if value is not None}, **(run.model_extra or {})}
 
 
-def told(run: ExperimentRun, read: Outcome, *, made_good: bool) -> dict[str, Any]:
-    """A run as the data of an answer has it; long text is clipped. `made_good`: it failed, and a later run did not."""
+def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
+    """A run as the data of an answer has it; long text is clipped. `is_past`: it failed and was tried again."""
     verdicts = [one.model_dump(exclude_none=True) for one in read.evaluations.values()]
     return {
         "id": run.id,
         "example_id": run.example_id,
         "output": None if run.output is None else one_line(run.output, VALUE_LIMIT),
         "error": None if read.error is None else one_line(read.error, VALUE_LIMIT),
-        **({"tried_again_and_good": True} if made_good else {}),
+        **({"tried_again": True} if is_past else {}),
         "evaluations": [
             {key: one_line(value, VALUE_LIMIT) if key == "explanation" else value for key, value in one.items()}
             for one in verdicts
@@ -83,16 +83,16 @@ def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
 
 def summary(
     read: Sequence[Outcome],
-    made_good: int,
+    past_tries: int,
     counted: Mapping[str, Mapping[str, Any]],
     directions: Mapping[str, Direction],
 ) -> list[str]:
     """Errors and each evaluator's counts, one line each; a direction that is not known is said to be assumed.
 
-    `read` are the rows that count; besides these, `made_good` failed and were tried again with a good end.
+    `read` are the rows that count; besides these, `past_tries` failed and were tried again.
     """
-    failed = sum(one.error is not None for one in read) + made_good
-    lines = [f"Errors: {failed} failed, {made_good} of them tried again and good" if made_good else f"Errors: {failed}"]
+    again = f"; {past_tries} earlier {'try' if past_tries == 1 else 'tries'} failed as well" if past_tries else ""
+    lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
     for name, counts in counted.items():
         labels = "".join(f", {one_line(label, 60)} {number}" for label, number in counts["labels"].items())
         direction = f"; {directions[name]}" if name in directions else "; higher is taken to be better"
@@ -109,7 +109,7 @@ def line(row: Mapping[str, Any]) -> str:
         if "label" in one or "score" in one
     ]
     why = next((f" why: {one_line(one['explanation'], 100)}" for one in row["evaluations"] if "explanation" in one), "")
-    again = " (tried again and good)" if "tried_again_and_good" in row else ""
+    again = " (tried again)" if "tried_again" in row else ""
     parts = [
         str(row["example_id"]),
         f"error{again}: {one_line(row['error'], 160)}"

@@ -4,6 +4,7 @@ A file is read as a stream, some rows at a time. The engine keeps what has come 
 request writes, the file is read once to see that all of it fits, and once more to send it.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -75,14 +76,24 @@ Part = Sequence[Pair]
 class Results:
     """A result file as parts of an upload; it can be read more than once. `found` tells what the last reading found.
 
-    `of_dataset` are the columns that make the examples of a new dataset.
+    `of_dataset` are the columns that make the examples of a new dataset. Where each row of an example is a run of its
+    own, `repetitions`, they are numbered, so that one that failed does not pass for a try that was made good.
     """
 
     def __init__(
-        self, file: str, folders: Folders, columns: ExperimentColumns, key: str | None, of_dataset: Sequence[str] | None
+        self,
+        file: str,
+        folders: Folders,
+        columns: ExperimentColumns,
+        key: str | None,
+        of_dataset: Sequence[str] | None,
+        *,
+        repetitions: bool,
     ) -> None:
         self.file = file
         self.key = key
+        self._repetitions = repetitions
+        self._times: Counter[object] = Counter()
         self._folders = folders
         self._columns = columns
         self._of_dataset: list[str] | None = None
@@ -111,6 +122,7 @@ class Results:
         with closing(self._rows()) as read:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
+            self._times.clear()
             pairs = self._pairs() if self._of_dataset is not None else self._runs()
             yield from batches(pairs, _characters)
 
@@ -119,7 +131,14 @@ class Results:
 
     def _runs(self) -> Iterator[Pair]:
         for _, flat in self.found:
-            yield Pair(None, ExperimentRunInput.model_validate(flat))
+            yield Pair(None, ExperimentRunInput.model_validate(self._numbered(flat)))
+
+    def _numbered(self, flat: dict[str, object]) -> dict[str, object]:
+        name = flat.get("example_id")
+        if not self._repetitions or name is None or "repetition" in flat:
+            return flat
+        self._times[name] += 1
+        return {**flat, "repetition": self._times[name]}
 
     def _pairs(self) -> Iterator[Pair]:
         """The rows with their examples; an example that several rows have comes with the first of them."""
@@ -137,7 +156,7 @@ class Results:
                 example[SOURCE_EXAMPLE] = name
             self._refuse_unfit(example, row.line)
             run = ExperimentRunInput.model_validate(
-                {column: value for column, value in flat.items() if column not in taken}
+                {column: value for column, value in self._numbered(flat).items() if column not in taken}
             )
             if name is not None and self._is_known(text_of(name), example, row.line, known):
                 yield Pair(None, run)
