@@ -168,7 +168,7 @@ async def requests(api: Api, names: Names, space: Named) -> int:
     return api.requests - before
 
 
-async def test_get_task_takes_four_requests_and_two_once_the_name_is_known(
+async def test_get_task_takes_five_requests_and_two_once_the_names_are_known(
     api: Api, settings: Settings, bot: None
 ) -> None:
     here = session(api, settings)
@@ -181,8 +181,8 @@ async def test_get_task_takes_four_requests_and_two_once_the_name_is_known(
             before = api.requests
             assert (await get_task.function(here, task=wanted)).data["task"]["name"] == "format"
             counts.append(api.requests - before)
-        # The space, the name or id; then the task and its last runs.
-        assert counts == [4, 2]
+        # The space, the task's name or id, its project's name; then the task and its last runs.
+        assert counts == [5, 2]
 
 
 # Calls in the order in which a job makes them; for each the requests of a first call and of the same call again.

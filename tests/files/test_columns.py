@@ -93,7 +93,7 @@ def test_a_row_that_lacks_a_column_is_no_row_of_another_table() -> None:
     with pytest.raises(Invalid, match=r"1 of 2 rows of 'runs\.jsonl' have no output in 'output': line 1\."):
         list(found)
     assert found.evaluators == {"tone": Filled(1, 0)}
-    with pytest.raises(Invalid, match=r"has no column 'output' for 'output'; it has 'example_id'\."):
+    with pytest.raises(Invalid, match=r"has no column 'output'; it has 'example_id'\."):
         list(ExperimentRows(rows[:1], ExperimentColumns(), "runs.jsonl"))
 
 

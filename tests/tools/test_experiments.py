@@ -120,7 +120,7 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
     [
-        (CSV, {"key": "key"}, "'v.csv' has no column 'output' for 'output'; it has 'key', 'answer'"),
+        (CSV, {"key": "key"}, "'v.csv' has no column 'output'; it has 'key', 'answer'"),
         (CSV, {"key": "kee", "output": "answer"}, "'v.csv' has no column 'kee'"),
         (CSV, {"key": "verdict", "output": "answer"}, "The dataset has no column 'verdict'; it has key, question."),
         (

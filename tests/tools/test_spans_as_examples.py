@@ -83,7 +83,7 @@ async def test_verdicts_of_judges_are_no_columns_of_the_examples(ax: Caller, set
 
 
 async def test_every_page_is_copied(ax: Caller, settings: Settings) -> None:
-    spans = [span(f"s{n}", f"out {n}", minutes_ago=10 + n / 1000) for n in range(1203)]
+    spans = [span(f"s{n}", f"out {n}", minutes_ago=10 + n / 100) for n in range(1203)]
     await send(settings.home, spans)
     made = await ax.ask("create_dataset", name="many", filter="output.value CONTAINS 'out'")
     assert (made["examples"], made["source"]["spans"]) == (1203, 1203)

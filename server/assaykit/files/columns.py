@@ -219,9 +219,11 @@ def _missing(wire: str, column: str, existing: Sequence[str], path: str) -> Inva
     more = f" and {len(existing) - COLUMNS_LISTED} more" if len(existing) > COLUMNS_LISTED else ""
     near = difflib.get_close_matches(column, existing, n=3)
     hint = f"Did you mean {' or '.join(repr(quote(name)) for name in near)}? " if near else ""
+    of = "" if wire == column else f" for {quote(wire)!r}"
+    or_key = ", or pass key= with a column that file and dataset share" if wire == "example_id" else ""
     return Invalid(
-        f"{quote(path)!r} has no column {quote(column)!r} for {quote(wire)!r}; it has {listed}{more}.",
-        f"{hint}Map {quote(wire)!r} to the column that holds it.",
+        f"{quote(path)!r} has no column {quote(column)!r}{of}; it has {listed}{more}.",
+        f"{hint}Map {quote(wire)!r} to the column that holds it{or_key}.",
     )
 
 
