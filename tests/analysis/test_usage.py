@@ -7,6 +7,7 @@ from tests.analysis.variants import approx
 
 from assaykit.analysis.rows import Outcome, outcome
 from assaykit.analysis.usage import slower, usage
+from assaykit.report.passages import slower_words
 from assaykit.wire.experiments import ExperimentRun
 
 numpy = importlib.import_module("numpy")
@@ -73,19 +74,19 @@ def test_the_columns_of_ax_of_openinference_and_of_peoples_files_are_read(
 def test_the_paired_difference_averages_repetitions_and_leaves_out_what_one_side_lacks() -> None:
     before = [row("a", 100), row("a", 200), row("b", 50), row("c", 10), row("d", None)]
     after = [row("a", 160), row("b", 70), row("c", 99, error="no"), row("d", 5), row("e", 5)]
-    found = slower(before, "new", after)
+    found = slower(("old", before), ("new", after))
     assert found is not None
     assert (found.n, found.difference) == (2, 15.0)
     assert found.interval is not None
     assert (found.interval.low, found.interval.high) == (10.0, 20.0)
-    assert slower([row("a", None)], "new", after) is None
+    assert slower(("old", [row("a", None)]), ("new", after)) is None
 
 
 def test_the_interval_is_a_bootstrap_within_its_resampling_error() -> None:
     rng = numpy.random.default_rng(7)
     before, after = rng.gamma(2, 100, 80), rng.gamma(2, 120, 80)
     sides = [[row(f"e{n:02}", float(value)) for n, value in enumerate(side)] for side in (before, after)]
-    found = slower(sides[0], "new", sides[1])
+    found = slower(("old", sides[0]), ("new", sides[1]))
     expected = stats.bootstrap(
         (after - before,), numpy.mean, method="percentile", n_resamples=20_000, rng=numpy.random.default_rng(1)
     ).confidence_interval
@@ -98,6 +99,24 @@ def test_the_interval_is_a_bootstrap_within_its_resampling_error() -> None:
 
 
 def test_where_every_pair_differs_alike_there_is_no_interval() -> None:
-    found = slower([row("a", 1), row("b", 2)], "new", [row("a", 3), row("b", 4)])
+    found = slower(("old", [row("a", 1), row("b", 2)]), ("new", [row("a", 3), row("b", 4)]))
     assert found is not None
     assert (found.difference, found.interval) == (2.0, None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ([10, 20, 30], "new took 20 ms longer than old on average (95 % interval +10 ms to +30 ms, 3 pairs)"),
+        ([-10, -20, -30], "new took 20 ms less than old on average (95 % interval -30 ms to -10 ms, 3 pairs)"),
+        ([-10, 5, 8], "No difference in latency between new and old can be shown: +1 ms on average (95 % interval "),
+        ([10, 10], "new took 10 ms longer than old on average (2 pairs)"),
+        ([0], "No difference in latency between new and old can be shown: +0 ms on average (1 pair)"),
+    ],
+)
+def test_which_took_longer_is_said_where_it_is_shown(differences: list[float], said: str) -> None:
+    before = [row(f"e{n}", 100) for n in range(len(differences))]
+    after = [row(f"e{n}", 100 + difference) for n, difference in enumerate(differences)]
+    found = slower(("old", before), ("new", after))
+    assert found is not None
+    assert slower_words(found).startswith(said)

@@ -62,7 +62,7 @@ async def test_latency_tokens_and_cost_are_told_where_they_are_known(ax: Caller,
     assert (slower["challenger"], slower["n"], slower["difference"]) == ("new", 24, 11.5)
     assert 7 < slower["interval"]["low"] < 11.5 < slower["interval"]["high"] < 16
     assert "Latency, median and p95: old 100 ms, 100 ms; new 112 ms, 122 ms." in text
-    assert "Latency of new less the baseline's: +11.5 ms on average (95 % interval +" in text
+    assert "new took 11.5 ms longer than old on average (95 % interval +" in text
     assert "Tokens, total and mean: old 2,760, 115; new not known." in text
     assert "Cost, total and mean: old not known; new $6, $0.25." in text
     page = (files / "page.html").read_text(encoding="utf-8")

@@ -60,7 +60,7 @@ def details(
         Invalid: truth and prediction are not classes.
     """
     baseline, *challengers = variants
-    found = (slower(baseline.outcomes, one.name, one.outcomes) for one in challengers)
+    found = (slower((baseline.name, baseline.outcomes), (one.name, one.outcomes)) for one in challengers)
     return Details(
         usage=tuple(usage(one.name, one.outcomes) for one in variants),
         slower=tuple(one for one in found if one is not None),

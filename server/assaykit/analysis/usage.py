@@ -49,10 +49,16 @@ class Slower:
     The repetitions of an example are averaged first. `interval` is a paired bootstrap's; None without spread.
     """
 
+    baseline: str
     challenger: str
     n: int
     difference: float
     interval: Interval | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether one of the two took longer beyond doubt: the interval, where there is one, leaves out zero."""
+        return self.difference != 0 and not (self.interval and self.interval.low <= 0 <= self.interval.high)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -72,15 +78,16 @@ def usage(name: str, rows: Rows) -> Usage:
     )
 
 
-def slower(baseline: Rows, challenger: str, rows: Rows) -> Slower | None:
-    """The paired difference in latency; None where no example has one on both sides."""
-    before, after = _by_example(baseline), _by_example(rows)
+def slower(baseline: tuple[str, Rows], challenger: tuple[str, Rows]) -> Slower | None:
+    """The paired difference in latency of two experiments, each by name and rows; None where no example has both."""
+    (old, rows), (new, others) = baseline, challenger
+    before, after = _by_example(rows), _by_example(others)
     paired = sorted(before.keys() & after.keys())
     if not paired:
         return None
     differences = [after[key] - before[key] for key in paired]
     interval = bootstrap_interval(differences) if len(set(differences)) > 1 else None
-    return Slower(challenger, len(paired), math.fsum(differences) / len(paired), interval)
+    return Slower(old, new, len(paired), math.fsum(differences) / len(paired), interval)
 
 
 def _amount(values: Iterable[float | None]) -> Amount | None:

@@ -30,7 +30,7 @@ def usage_lines(found: Details) -> Iterator[str]:
     told = "; ".join(f"{short(one.name)} {latency(one)}" for one in found.usage)
     yield f"Latency, median and p95: {told}." if any(one.latency_ms for one in found.usage) else "Latency: not known."
     for one in found.slower:
-        yield f"Latency of {short(one.challenger)} less the baseline's: {slower_words(one)}."
+        yield f"{slower_words(one)}."
     for name, unit in (("tokens", ""), ("cost", "$")):
         if not any(getattr(one, name) for one in found.usage):
             yield f"{name.capitalize()}: not known."
@@ -68,12 +68,16 @@ def milliseconds(value: float) -> str:
 
 
 def slower_words(one: Slower) -> str:
-    """`+23 ms on average (95 % interval +5 ms to +40 ms), over 30 pairs`."""
-    spread = ""
+    """`new took 23 ms longer than old on average (95 % interval +5 ms to +40 ms, 30 pairs)`, or that none is shown."""
+    pairs = f"{one.n} pair{'s' if one.n > 1 else ''}"
     if one.interval is not None:
-        low, high = one.interval.low, one.interval.high
-        spread = f" (95 % interval {_signed(low)} to {_signed(high)})"
-    return f"{_signed(one.difference)} on average{spread}, over {one.n} pair{'s' if one.n > 1 else ''}"
+        pairs = f"95 % interval {_signed(one.interval.low)} to {_signed(one.interval.high)}, {pairs}"
+    new, old = short(one.challenger), short(one.baseline)
+    if not one.is_shown:
+        told = f"No difference in latency between {new} and {old} can be shown"
+        return f"{told}: {_signed(one.difference)} on average ({pairs})"
+    size = f"{milliseconds(abs(one.difference))} {'longer' if one.difference > 0 else 'less'}"
+    return f"{new} took {size} than {old} on average ({pairs})"
 
 
 def _signed(value: float) -> str:

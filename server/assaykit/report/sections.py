@@ -37,10 +37,7 @@ def _usage(found: Details) -> str:
         for one in found.usage
     ]
     heads = ("Experiment", "Latency: median, p95", "Tokens: total, mean", "Cost: total, mean")
-    told = "".join(
-        f"<p>Latency of {escape(one.challenger)} less the baseline's: {escape(passages.slower_words(one))}.</p>"
-        for one in found.slower
-    )
+    told = "".join(f"<p>{escape(passages.slower_words(one))}.</p>" for one in found.slower)
     return f"<h2>Latency, tokens and cost</h2>{_table(heads, rows)}{told}"
 
 
