@@ -119,7 +119,7 @@ def test_a_relative_path_is_written_in_the_first_folder_that_has_its_parent(tmp_
     [
         ("a.xlsx", r"Use one of \.csv, \.json, \.jsonl, \.parquet"),
         ("a", "does not end in a format"),
-        ("", "does not end in a format"),
+        ("", "The path is empty"),
         ("../a.csv", "leads upwards"),
         ("/etc/a.csv", "lies outside the folders that may be used"),
         (".a.csv", "is a hidden name"),

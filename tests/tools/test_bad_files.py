@@ -120,6 +120,9 @@ def outside(there: Caller, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("file", "said", "following"),
     [
+        ("{outside}/v.txt", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
+        ("{outside}/v.csv.gz", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
+        ("linked/v.txt", "is a link, or leads through one.", "copy it into the folder"),
         ("{outside}/v.csv", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
         ("link.csv", "is a link, or leads through one.", "copy it into the folder"),
         ("linked/v.csv", "is a link, or leads through one.", "copy it into the folder"),

@@ -39,8 +39,9 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
         Invalid: the suffix is not known, or the content is malformed; the sentence names the line.
         Unsupported: Parquet without pyarrow.
     """
-    read = _reader_for(path)
+    # Opened first: of what lies elsewhere nothing is told but that.
     with open_inside(path, folders) as file:
+        read = _reader_for(path)
         if file.read(max(map(len, _PACKED))).startswith(_PACKED):
             raise _packed(path)
         file.seek(0)

@@ -46,12 +46,13 @@ def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> Pla
         NotFound: no folder has the parent.
         Unsupported: Parquet without pyarrow.
     """
+    places = places_of(path, folders)
     suffix, known = PurePath(path).suffix.lower(), suffixes or list(_WRITERS)
     if suffix not in known:
         raise Invalid(f"{quote(path)!r} does not end in a format that can be written.", f"Use {_either(known)}.")
     if suffix == ".parquet":
         pyarrow(path)
-    for folder, parts in places_of(path, folders):
+    for folder, parts in places:
         try:
             require_free_below(folder, parts)
         except FileNotFoundError:
