@@ -13,6 +13,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
+from assaykit.filters.tree import fields
 from assaykit.judge.columns import as_text, columns, resolve, span_row
 from assaykit.judge.prices import Estimate
 from assaykit.judge.score import variables
@@ -237,10 +238,8 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
 
 def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
     """What is to be known of attributes that a filter asks for and no row has."""
-    asked: dict[str, None] = {}
     try:
-        # What is unknown stays unknown, so that every field is asked for.
-        matches(span_tree(filter_text), asked.setdefault)
+        asked = dict.fromkeys(fields(span_tree(filter_text)))
     except Invalid:
         return []  # the backend's language may have what ours has not
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.analysis.duplicates import firsts
+from assaykit.analysis.duplicates import Likeness, firsts
 
 VALUE = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from([0.0, 1.0, "1", "a"])
 ROWS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUE, min_size=1), max_size=30)
@@ -21,14 +21,14 @@ def test_the_first_of_equal_rows_stays_and_the_others_go(rows: list[dict[str, An
     for row in rows:
         if not any(all(same(row.get(one), kept.get(one)) for one in columns or "abc") for kept in expected):
             expected.append(row)
-    assert list(firsts(rows, columns)) == expected
+    assert list(firsts(rows, Likeness(columns))) == expected
 
 
 def test_values_inside_a_value_count_and_their_order_in_an_object_does_not() -> None:
     rows = [{"a": {"x": 1, "y": [1, 2]}}, {"a": {"y": [1, 2], "x": 1}}, {"a": {"x": 1, "y": [2, 1]}}]
-    assert list(firsts(rows, None)) == [rows[0], rows[2]]
+    assert list(firsts(rows, Likeness(None))) == [rows[0], rows[2]]
 
 
 def test_what_is_aside_tells_no_rows_apart() -> None:
     rows = [{"a": 1, "id": "x"}, {"a": 1, "id": "y"}, {"a": 2, "id": "x"}]
-    assert list(firsts(rows, None, {"id"})) == [rows[0], rows[2]]
+    assert list(firsts(rows, Likeness(None, {"id"}))) == [rows[0], rows[2]]

@@ -76,6 +76,8 @@ async def test_rows_larger_than_one_body_arrive_in_several(ax: Caller, files: Pa
         ("bad.jsonl", '{"key": "q1"}\n[1]\n', "Line 2 of 'bad.jsonl' holds a row that is no object"),
         ("bad.xlsx", "x", "'.xlsx' is not the suffix of a known format"),
         ("empty.csv", "key\n", "There is no row"),
+        ("commas.csv", "key,question\nq1,Where?\n,\n", "Line 3 of 'commas.csv' is empty."),
+        ("empty.jsonl", '{"key": "q1"}\n\n{}\n', "Line 3 of 'empty.jsonl' is empty."),
     ],
 )
 async def test_a_file_with_a_bad_row_names_the_line_and_nothing_is_made(

@@ -1,11 +1,12 @@
 """`get_dataset` and `append_examples`."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, text_of
 
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
@@ -144,6 +145,47 @@ async def test_more_rows_than_one_request_takes_are_all_appended(ax: Caller, que
     assert added["examples"] == 1200
 
 
+async def test_what_is_there_already_is_not_appended_again(ax: Caller, files: Path, questions: str) -> None:
+    (files / "more.jsonl").write_text(
+        "".join(json.dumps({"key": key, "question": "New?"}) + "\n" for key in ("q1", "q13", "q13", "q14")),
+        encoding="utf-8",
+    )
+    result = await ax.call("append_examples", file="more.jsonl", unique=["key"])
+    assert text_of(result) == (
+        "Appended 2 example(s) to 'questions'. "
+        "Dropped 2 row(s) that repeat an earlier one or an example that was there by 'key'."
+    )
+    assert (await keys(ax))[-3:] == ["q12", "q13", "q14"]
+    again = await ax.ask("append_examples", file="more.jsonl", unique=["*"])
+    assert (again["examples"], again["dropped"]) == (1, 3)
+    nothing = await ax.ask("append_examples", file="more.jsonl", unique=["key"])
+    assert (nothing["examples"], nothing["dropped"]) == (0, 4)
+    assert len(await keys(ax)) == 15
+
+
+@pytest.mark.embedded
+async def test_what_the_engine_refuses_far_down_a_file_leaves_nothing_of_it(
+    ax: Caller, files: Path, questions: str
+) -> None:
+    longer = json.dumps({"key": "\x01" * 2_796_190})
+    (files / "long.jsonl").write_text('{"key": "k"}\n' * 1500 + longer + "\n", encoding="utf-8")
+    assert (await ax.refused("append_examples", file="long.jsonl"))["code"] == "invalid"
+    assert len(await keys(ax)) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+async def test_a_file_of_many_rows_is_appended_in_little_memory(ax: Caller, files: Path, questions: str) -> None:
+    row = json.dumps({f"column {n}": str(n) for n in range(40)}) + "\n"
+    (files / "wide.jsonl").write_text(row * 20_000, encoding="utf-8")
+    tracemalloc.start()
+    try:
+        assert (await ax.ask("append_examples", file="wide.jsonl"))["examples"] == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -154,6 +196,9 @@ async def test_more_rows_than_one_request_takes_are_all_appended(ax: Caller, que
         ({"rows": [{"id": 1}]}, "The column(s) id belong to the server."),
         ({"file": "absent.csv"}, "There is no file 'absent.csv'"),
         ({"rows": [{"a": 1}], "dataset": "answers"}, "No dataset is named 'answers'."),
+        ({"rows": [{"a": 1}], "unique": []}, "unique names no column."),
+        ({"rows": [{"key": 1}], "unique": ["kee"]}, "No row has a column 'kee'; there are key."),
+        ({"rows": [{"a": 1}, {"a": None}]}, "Row 2 is empty."),
     ],
 )
 async def test_what_cannot_be_an_example_is_refused_and_nothing_is_appended(

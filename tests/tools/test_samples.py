@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller
+from tests.caller import Caller, text_of
 from tests.tools.test_spans_as_examples import examples
 
 ROWS = [{"key": f"q{n}", "kind": "ab"[n % 4 == 0], "n": n} for n in range(40)]
@@ -55,7 +55,7 @@ async def test_a_stratified_sample_has_of_each_kind_its_share(ax: Caller, questi
 
 
 async def test_a_stratum_without_an_example_is_told(ax: Caller) -> None:
-    rows = [*({"kind": "a"} for _ in range(97)), {"kind": "rare"}, {"other": 1}, {"kind": None}]
+    rows = [*({"kind": "a"} for _ in range(97)), {"kind": "rare"}, {"other": 1}, {"kind": None, "other": 2}]
     text = await ax.read("create_dataset", name="four", rows=rows, sample="stratified", by="kind", size=4)
     assert "Sample: stratified by kind, 4 of 100, seed 0, kept in sample_seed." in text
     assert "Strata: 'a' 4 of 97, (no value) 0 of 2, 'rare' 0 of 1." in text
@@ -66,6 +66,35 @@ async def test_a_systematic_sample_goes_at_even_steps(ax: Caller, questions: dic
     await ax.ask("create_dataset", name="steps", dataset="questions", sample="systematic", size=8, seed=3)
     numbers = [one["n"] for one in await examples(ax, "steps")]
     assert {after - before for before, after in itertools.pairwise(numbers)} == {5}
+
+
+async def test_a_filter_chooses_the_examples_of_a_dataset(ax: Caller, questions: dict[str, str]) -> None:
+    made = await ax.call("create_dataset", name="few", dataset="questions", filter="kind = 'b' AND NOT n >= 20")
+    assert "with 5 example(s) of the 5 of 40 example(s) of 'questions' that match; columns: key," in text_of(made)
+    assert (made.structured_content or {})["source"] == {"dataset": "questions", "examples": 40, "matched": 5}
+    found = await examples(ax, "few")
+    assert [(one["key"], one["source_example_id"]) for one in found] == [
+        (key, questions[key]) for key in ("q0", "q4", "q8", "q12", "q16")
+    ]
+    one = f"id = '{questions['q7']}' OR annotation.tone.label = 'rude'"
+    assert (await ax.ask("create_dataset", name="one", dataset="questions", filter=one))["examples"] == 1
+    half = await ax.ask("create_dataset", name="half", dataset="questions", filter="kind = 'a'", size=15)
+    assert half["sample"]["of"] == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind = 'c'", "None of the 40 example(s) of 'questions' matches \"kind = 'c'\"."),
+        ("kind = 'a' AND knid = 'b'", "No row has a column 'knid'; there are key, kind, n, source_example_id, id."),
+        ("kind =", "At column 7 of the filter"),
+    ],
+)
+async def test_a_filter_that_takes_no_example_is_refused_with_the_cause(
+    ax: Caller, questions: dict[str, str], text: str, said: str
+) -> None:
+    assert said in (await ax.refused("create_dataset", name="none", dataset="questions", filter=text))["message"]
+    assert [one["name"] for one in (await ax.ask("list_datasets"))["datasets"]] == ["questions"]
 
 
 async def test_a_sample_of_a_sample_keeps_the_id_of_the_first(ax: Caller, questions: dict[str, str]) -> None:
@@ -137,8 +166,8 @@ async def test_repeats_are_dropped_before_the_sample_is_taken(ax: Caller) -> Non
         ({"by": "kind"}, "A sample needs its size."),
         ({"size": 5, "sample": "stratified"}, "A stratified sample has a column of strata, and no other has one."),
         ({"size": 5, "sample": "systematic", "by": "kind"}, "no other has one"),
-        ({"size": 5, "by": "knd"}, "No row has a column 'knd'; there are 'key', 'kind', 'n'."),
-        ({"unique": ["ky"]}, "No row has a column 'ky'; there are 'key', 'kind', 'n'."),
+        ({"size": 5, "by": "knd"}, "No row has a column 'knd'; there are key, kind, n."),
+        ({"unique": ["ky"]}, "No row has a column 'ky'; there are key, kind, n."),
         ({"unique": []}, "unique names no column."),
         ({"size": 5, "sample": "best"}, "sample: expected one of 'random', 'stratified' or 'systematic'"),
     ],

@@ -3,6 +3,7 @@
 A field is a dotted path. Negated operators are written as `Not` around the plain one, `= null` as `IsNull`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -84,3 +85,15 @@ class IsNull:
 
 Leaf: TypeAlias = Compare | In | Between | Contains | Like | IsNull
 Node: TypeAlias = And | Or | Not | Leaf
+
+
+def fields(node: Node) -> Iterator[str]:
+    """The field of each condition, in order."""
+    match node:
+        case And(items) | Or(items):
+            for item in items:
+                yield from fields(item)
+        case Not(item):
+            yield from fields(item)
+        case _:
+            yield node.field

@@ -1,7 +1,7 @@
 """Toolset datasets: the examples that variants are tried on."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -9,32 +9,36 @@ from pydantic import Field
 
 from assaykit.analysis.sampling import Method
 from assaykit.api import pages
-from assaykit.api.batches import batches
 from assaykit.api.client import path
-from assaykit.errors import AssayError, Invalid, NotFound
+from assaykit.api.experiments import examples_of
+from assaykit.errors import Invalid, NotFound
+from assaykit.session import Session
 from assaykit.tools.builder import tool
-from assaykit.tools.drawing import Wish, draw, facts_of, refuse_odd, refuse_unusable, told_of
-from assaykit.tools.examples import Asked, reader, source
+from assaykit.tools.columns import listed
+from assaykit.tools.drawing import Wish, draw, facts_of, likeness, refuse_odd, told_of
+from assaykit.tools.examples import Asked, Source, reader, source
 from assaykit.tools.fields import File, Here, Limit, ListLimit, Project, SaveTo, Space
 from assaykit.tools.listing import more, next_of, plain, save
-from assaykit.tools.making import create
+from assaykit.tools.making import append, create
 from assaykit.tools.replies import Reply, bullets, fenced, one_line
 from assaykit.wire.datasets import (
     Dataset,
     DatasetExample,
     DatasetPage,
     DatasetVersion,
-    DatasetVersionWithExampleIds,
     ExamplePage,
-    InsertDatasetExamplesRequest,
 )
 
 COLUMNS_SHOWN = 12
+"""Cells of an example in its line of the text."""
+
 ROWS_PER_PAGE = 500
 CELL_LIMIT = 400
 """Characters of one cell of an example in the data; its line in the text has fewer."""
 
 VERSIONS_SHOWN = 10
+
+Unique = Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")]
 
 
 @tool("add")
@@ -47,14 +51,14 @@ async def create_dataset(
     project: Project = None,
     filter: str | None = None,  # noqa: A002  (AX's word for it)
     window: str | None = None,
-    unique: Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")] = None,
+    unique: Unique = None,
     sample: Method | None = None,
     size: int | None = None,
     by: Annotated[str | None, Field(description="Strata")] = None,
     seed: int = 0,
     space: Space = None,
 ) -> Reply:
-    """Create a dataset from a file, rows, spans (last 7 days) or a dataset; of all or a sample. All of it, or nothing.
+    """Create a dataset from a file, rows, or by filter: spans (last 7 days), a dataset; of all or a sample. Atomic.
 
     Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, Conflict, NotFound, Ambiguous.
@@ -68,7 +72,7 @@ async def create_dataset(
         made = await create(here, name, within.id, drawn.rows())
     return Reply(
         f"Created dataset {name!r} ({made.id}) with {made.examples} example(s){found.told}; "
-        f"columns: {_shown(made.columns)}.{told_of(drawn)} "
+        f"columns: {listed(made.columns)}.{told_of(drawn)} "
         f"Next: run_experiment(dataset={name!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
@@ -147,7 +151,7 @@ async def get_dataset(
     about = [
         f"Versions, newest first: {', '.join(one_line(one.name or one.id, 60) for one in versions[:VERSIONS_SHOWN])}"
         + (f" and {len(versions) - VERSIONS_SHOWN} more" if len(versions) > VERSIONS_SHOWN else ""),
-        f"Columns: {_shown(columns)}",
+        f"Columns: {listed(columns)}",
     ]
     text = f"Dataset {found.name!r}: {len(examples)} example(s){more(following)}\n{bullets(about)}"
     if examples:
@@ -162,51 +166,39 @@ async def append_examples(
     dataset: str | None = None,
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
+    unique: Unique = None,
     space: Space = None,
 ) -> Reply:
-    """Append rows to a dataset's newest version.
+    """Append rows to a dataset's newest version. With unique, none that repeats an example there or another row.
 
-    Source: REST v2 `POST /v2/datasets/{id}/examples`.
+    Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Ambiguous.
     """
+    wish = Wish(unique)
+    refuse_odd(wish)
     within = await here.space(space)
     if (file is None) == (rows is None):
         raise Invalid("Examples come from exactly one of file and rows.", "Pass one of them.")
     named = await here.names.dataset(dataset, within)
-    examples = await anyio.to_thread.run_sync(_read, reader(here, file, rows), abandon_on_cancel=True)
-    at = path("v2", "datasets", named.id, "examples")
-    before = await here.api.get(at, ExamplePage, limit=1)
-    ids: list[str] = []
-    for some in batches(examples):
-        try:
-            added = await here.api.post(at, DatasetVersionWithExampleIds, InsertDatasetExamplesRequest(examples=some))
-        except AssayError as error:
-            written = f"{len(ids)} of {len(examples)} examples were appended before this: "
-            raise type(error)(written + error.message, error.next) from error
-        ids += added.example_ids
-    new, there = _columns(examples), _columns([one.model_extra or {} for one in before.examples])
-    text = f"Appended {len(ids)} example(s) to {named.name!r}."
-    if there and (added_columns := [column for column in new if column not in there]):
-        text += f" Warning: its first example has no {_shown(added_columns)}."
-    if missing := [column for column in there if column not in new]:
-        text += f" Warning: the new ones have no {_shown(missing)}."
-    data = {"dataset": {"id": named.id, "name": named.name}, "examples": len(ids), "columns": new}
-    return Reply(text, {**here.source(within), **data})
+    found = Source(reader(here, file, rows))
+    known = frozenset[bytes]() if unique is None else await _known(here, named.id, unique)
+    drawn = await anyio.to_thread.run_sync(draw, found, wish, known, abandon_on_cancel=True)
+    before = await here.api.get(path("v2", "datasets", named.id, "examples"), ExamplePage, limit=1)
+    made = await append(here, named.id, drawn.rows())
+    there = _columns([one.model_extra or {} for one in before.examples])
+    text = f"Appended {made.examples} example(s) to {named.name!r}.{told_of(drawn)}"
+    if there and (added := [column for column in made.columns if column not in there]):
+        text += f" Warning: its first example has no {listed(added)}."
+    if made.columns and (missing := [column for column in there if column not in made.columns]):
+        text += f" Warning: the new ones have no {listed(missing)}."
+    data = {"dataset": {"id": named.id, "name": named.name}, "examples": made.examples, "columns": made.columns}
+    return Reply(text, {**here.source(within), **data, **facts_of(drawn)})
 
 
-def _read(rows: Callable[[], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows, each of which can be an example.
-
-    Raises:
-        Invalid: there is none, or one cannot be an example.
-    """
-    examples: list[dict[str, Any]] = []
-    for position, row in enumerate(rows(), start=1):
-        refuse_unusable(row, position)
-        examples.append(row)
-    if not examples:
-        raise Invalid("There is no row, so there is no example.", "Give at least one row.")
-    return examples
+async def _known(here: Session, dataset_id: str, unique: Sequence[str]) -> frozenset[bytes]:
+    """The digests of the examples that are there, by these columns."""
+    by = likeness(unique)
+    return frozenset([by.digest(example.model_extra or {}) async for example in examples_of(here.api, dataset_id)])
 
 
 def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
@@ -227,11 +219,6 @@ def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
 
 def _columns(examples: Sequence[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(column for example in examples for column in example))
-
-
-def _shown(columns: Sequence[str]) -> str:
-    more_of_them = f" and {len(columns) - COLUMNS_SHOWN} more" if len(columns) > COLUMNS_SHOWN else ""
-    return ", ".join(one_line(column, 60) for column in columns[:COLUMNS_SHOWN]) + more_of_them
 
 
 def _flat(dataset: Dataset) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """Which of the rows that are there become examples: without repeats, and a sample of them."""
 
-import difflib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from assaykit.analysis.duplicates import firsts
+from assaykit.analysis.duplicates import Likeness, firsts
 from assaykit.analysis.sampling import Drawn, Method, at_random, at_steps, by_strata
 from assaykit.errors import Invalid
 from assaykit.matching import text_of
 from assaykit.sources import SAMPLE, SEED
+from assaykit.tools.columns import no_column
 from assaykit.tools.examples import WHERE_AND_WHEN, Row, Source
 from assaykit.tools.replies import one_line
-from assaykit.wire.datasets import SYSTEM_COLUMNS
 
 EVERY = "*"
 """Instead of columns: all of them."""
@@ -38,17 +37,21 @@ class Wish(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What has been found and taken. `dropped` rows repeat an earlier one; `there` are without those."""
+    """What has been found and taken. `dropped` rows repeat an earlier one; `there` are without those.
+
+    `known` are the digests of examples that are in the dataset already; a row like one of them is a repeat too.
+    """
 
     source: Source
     wish: Wish
     there: int
     dropped: int
     drawn: Drawn | None
+    known: Collection[bytes]
 
     def rows(self) -> Iterator[Row]:
         """The examples, read from the source once more."""
-        every = _without_repeats(self.source.read(), self.wish.unique)
+        every = _without_repeats(self.source.read(), self.wish, self.known)
         if self.drawn is None:
             yield from every
             return
@@ -84,12 +87,12 @@ def refuse_odd(wish: Wish) -> None:
         )
 
 
-def draw(source: Source, wish: Wish) -> Draw:
-    """Look at every row, and choose. Nothing of the rows is kept.
+def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
+    """Look at every row, and choose. Nothing of the rows is kept. `known`: as `Draw` has it.
 
     Raises:
-        Invalid: there is no row, or one that cannot be an example; a column that is named is in none of them; or
-            there are fewer rows than the sample is to have.
+        Invalid: there is no row; a column that is named is in none of them; or there are fewer rows than the sample is
+            to have.
     """
     read = kept = 0
     columns: dict[str, None] = {}
@@ -97,12 +100,12 @@ def draw(source: Source, wish: Wish) -> Draw:
 
     def looked_at() -> Iterator[Row]:
         nonlocal read
-        for read, row in enumerate(source.read(), start=1):
-            refuse_unusable(row, read)
+        for row in source.read():
+            read += 1
             columns.update(dict.fromkeys(row))
             yield row
 
-    for row in _without_repeats(looked_at(), wish.unique):
+    for row in _without_repeats(looked_at(), wish, known):
         kept += 1
         if wish.by is not None:
             value = row.get(wish.by)
@@ -112,22 +115,11 @@ def draw(source: Source, wish: Wish) -> Draw:
     named = [*(wish.unique or ()), *([] if wish.by is None else [wish.by])]
     for column in named:
         if column not in columns and column != EVERY:
-            raise _no_column(column, list(columns))
+            raise no_column(column, list(columns))
     if wish.size is not None and wish.size > kept:
         left = " that differ" if read > kept else ""
         raise Invalid(f"There are {kept} rows{left}, so no sample of {wish.size}.", "Pass a smaller size.")
-    return Draw(source, wish, kept, read - kept, _drawn(kept, wish, strata))
-
-
-def refuse_unusable(row: Mapping[str, Any], position: int) -> None:
-    """Raises: Invalid: it cannot be an example."""
-    if not row:
-        raise Invalid(f"Row {position} is empty.", "Give each example at least one column.")
-    if owned := sorted(SYSTEM_COLUMNS & row.keys()):
-        raise Invalid(
-            f"The column(s) {', '.join(owned)} belong to the server.",
-            "Rename them, for instance id to key; the server gives ids of its own.",
-        )
+    return Draw(source, wish, kept, read - kept, _drawn(kept, wish, strata), known)
 
 
 def told_of(draw: Draw) -> str:
@@ -139,7 +131,8 @@ def told_of(draw: Draw) -> str:
             if EVERY in draw.wish.unique
             else ", ".join(repr(one_line(one, 60)) for one in draw.wish.unique)
         )
-        said += f" Dropped {draw.dropped} row(s) that repeat an earlier one by {by}."
+        there = " or an example that was there" if draw.known else ""
+        said += f" Dropped {draw.dropped} row(s) that repeat an earlier one{there} by {by}."
     if draw.drawn is not None:
         said += f" Sample: {draw.method_told}, seed {draw.wish.seed}, kept in {SEED}."
         said += _told_of_strata(draw.drawn.strata)
@@ -166,10 +159,13 @@ def facts_of(draw: Draw) -> dict[str, Any]:
     return facts
 
 
-def _without_repeats(rows: Iterator[Row], unique: Sequence[str] | None) -> Iterator[Row]:
-    if unique is None:
-        return rows
-    return firsts(rows, None, {*WHERE_AND_WHEN, SEED, SAMPLE}) if EVERY in unique else firsts(rows, unique)
+def likeness(unique: Sequence[str]) -> Likeness:
+    """By what rows repeat each other."""
+    return Likeness(None, {*WHERE_AND_WHEN, SEED, SAMPLE}) if EVERY in unique else Likeness(unique)
+
+
+def _without_repeats(rows: Iterator[Row], wish: Wish, known: Collection[bytes]) -> Iterator[Row]:
+    return rows if wish.unique is None else firsts(rows, likeness(wish.unique), known)
 
 
 def _drawn(count: int, wish: Wish, strata: Sequence[Hashable]) -> Drawn | None:
@@ -196,13 +192,3 @@ def _told_of_strata(strata: Mapping[Hashable, tuple[int, int]]) -> str:
 
 def _value(value: Hashable) -> str:
     return "(no value)" if value is None else repr(one_line(value, 60))
-
-
-def _no_column(column: str, there: Sequence[str]) -> Invalid:
-    shown = ", ".join(repr(one_line(one, 60)) for one in there[:SHOWN])
-    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-    near = difflib.get_close_matches(column, there, n=1)
-    return Invalid(
-        f"No row has a column {one_line(column, 60)!r}; there are {shown}{more}.",
-        f"Did you mean {near[0]!r}?" if near else "Name one of these.",
-    )

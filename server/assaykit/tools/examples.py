@@ -15,15 +15,19 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.tree import Node, fields
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
 from assaykit.plans import SpanQuery, absent, sample_rows
 from assaykit.session import Session
 from assaykit.sources import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
 from assaykit.tools.causes import counted, matching_none, page_of, told_of_none
+from assaykit.tools.columns import no_column
 from assaykit.tools.replies import one_line
 from assaykit.windows import Period, parse
-from assaykit.wire.datasets import DatasetExample
+from assaykit.wire.datasets import SYSTEM_COLUMNS, DatasetExample
 from assaykit.wire.spans import Annotation, ListSpansRequest, Span, SpanPage
 
 MOST_ROWS = 100_000
@@ -69,11 +73,12 @@ async def source(here: Session, within: Named, asked: Asked) -> AsyncGenerator[S
         NotFound, Ambiguous: a name does not stand for one project or dataset.
         Invalid: not exactly one source is named; or it has no row, or more than 100,000.
     """
-    is_spans = not asked.project is asked.filter is asked.window is None
+    is_filter_of_spans = asked.filter is not None and asked.dataset is None
+    is_spans = asked.project is not None or asked.window is not None or is_filter_of_spans
     if sum([asked.file is not None, asked.rows is not None, asked.dataset is not None, is_spans]) != 1:
         raise Invalid(
             "A dataset comes from exactly one of file, rows, dataset, and the spans of a project.",
-            "Pass one of them; filter and window choose spans.",
+            "Pass one of them; window chooses spans, and filter chooses spans or the examples of a dataset.",
         )
     if not is_spans and asked.dataset is None:
         yield Source(reader(here, asked.file, asked.rows))
@@ -82,16 +87,28 @@ async def source(here: Session, within: Named, asked: Asked) -> AsyncGenerator[S
         if asked.dataset is None:
             told, facts = await _keep_spans(here, within, asked, kept)
         else:
-            told, facts = await _keep_examples(here, within, asked.dataset, kept)
+            told, facts = await _keep_examples(here, within, asked.dataset, asked.filter, kept)
         yield Source(lambda: _lines(kept), told, facts)
 
 
 def reader(here: Session, file: str | None, given: Sequence[Row] | None) -> Callable[[], Iterator[Row]]:
-    """What reads the rows of the file, or else those given."""
+    """What reads the rows of the file, or else those given; one that cannot be an example ends it as `Invalid`."""
     if file is None:
-        return lambda: iter(given or [])
+        return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
     folders = Folders(here.settings.folders)
-    return lambda: (dict(row.values) for row in read_rows(file, folders))
+    return lambda: (_usable(row.values, f"Line {row.line} of {file!r}") for row in read_rows(file, folders))
+
+
+def _usable(row: Row, place: str) -> Row:
+    """Raises: Invalid: it cannot be an example."""
+    if all(value is None for value in row.values()):
+        raise Invalid(f"{place} is empty.", "Give each example at least one value, or leave the row out.")
+    if owned := sorted(SYSTEM_COLUMNS & row.keys()):
+        raise Invalid(
+            f"The column(s) {', '.join(owned)} belong to the server.",
+            "Rename them, for instance id to key; the server gives ids of its own.",
+        )
+    return row
 
 
 async def _keep_spans(here: Session, within: Named, asked: Asked, kept: IO[bytes]) -> tuple[str, Mapping[str, Any]]:
@@ -112,17 +129,42 @@ async def _keep_spans(here: Session, within: Named, asked: Asked, kept: IO[bytes
     return f" of {count} span(s) of {target.name!r} from {period}", {"project": target.name, "spans": count}
 
 
-async def _keep_examples(here: Session, within: Named, dataset: str, kept: IO[bytes]) -> tuple[str, Mapping[str, Any]]:
+async def _keep_examples(
+    here: Session, within: Named, dataset: str, filter_text: str | None, kept: IO[bytes]
+) -> tuple[str, Mapping[str, Any]]:
+    tree = None if filter_text is None else row_tree(filter_text)
     target = await here.names.dataset(dataset, within)
-    count = 0
+    columns: dict[str, None] = {}
+    there = count = 0
     async with aclosing(examples_of(here.api, target.id)) as found:
         async for example in found:
-            count += 1
-            _require_few(count, f"examples are in {target.name!r}", "Export it with get_dataset(save_to=...).")
-            _keep(kept, _of_example(example))
-    if not count:
+            there += 1
+            row = _of_example(example)
+            seen = {**row, "id": example.id}
+            columns.update(dict.fromkeys(seen))
+            if tree is None or matches(tree, seen.get):
+                count += 1
+                _require_few(count, f"examples are in {target.name!r}", "Export it with get_dataset(save_to=...).")
+                _keep(kept, row)
+    if not there:
         raise Invalid(f"Dataset {target.name!r} has no example.", "Name another one.")
-    return f" of {count} example(s) of {target.name!r}", {"dataset": target.name, "examples": count}
+    facts = {"dataset": target.name, "examples": there}
+    if tree is None:
+        return f" of {there} example(s) of {target.name!r}", facts
+    if not count:
+        raise _no_example(target, there, tree, list(columns), filter_text or "")
+    return f" of the {count} of {there} example(s) of {target.name!r} that match", {**facts, "matched": count}
+
+
+def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
+    """Why none was chosen."""
+    absent = [field for field in fields(tree) if field not in columns]
+    if absent:
+        return no_column(absent[0], columns)
+    return Invalid(
+        f"None of the {there} example(s) of {target.name!r} matches {one_line(filter_text)!r}.",
+        "Look at its examples with get_dataset, and correct the filter.",
+    )
 
 
 def _require_few(count: int, what: str, next_step: str) -> None:

@@ -1,6 +1,6 @@
-"""A dataset is written: all of its examples, or nothing."""
+"""Examples are written into a new dataset, all of them or nothing, or behind those of one that is there."""
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import anyio
 from assaykit.api.batches import batches
 from assaykit.api.client import path
 from assaykit.api.staging import GIVE_UP_S, Body, ahead, staged
+from assaykit.errors import AssayError
 from assaykit.session import Session
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
@@ -20,11 +21,31 @@ from assaykit.wire.local import NewDataset
 
 
 class Made(NamedTuple):
-    """The dataset's id, how many examples it has, and their columns in order of appearance."""
+    """The dataset's id, how many examples were written, and their columns in order of appearance."""
 
     id: str
     examples: int
     columns: list[str]
+
+
+class _Parts:
+    """The rows in parts of a size that a backend takes, and what has gone by of them."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
+        self._rows = rows
+        self._columns: dict[str, None] = {}
+        self._count = 0
+
+    def __iter__(self) -> Generator[list[dict[str, Any]]]:
+        for part in batches(self._rows):
+            self._count += len(part)
+            for row in part:
+                self._columns.update(dict.fromkeys(row))
+            yield part
+
+    def made(self, dataset_id: str) -> Made:
+        """What they were made into."""
+        return Made(dataset_id, self._count, list(self._columns))
 
 
 async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[str, Any]]) -> Made:
@@ -33,47 +54,57 @@ async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[st
     Raises:
         Conflict: the space has a dataset of this name.
     """
-    columns: dict[str, None] = {}
-    count = 0
-
-    def counted() -> Generator[dict[str, Any]]:
-        nonlocal count
-        for row in rows:
-            count += 1
-            columns.update(dict.fromkeys(row))
-            yield row
-
-    def parts() -> Generator[list[dict[str, Any]]]:
-        yield from batches(counted())
-
-    write = _at_once if await here.api.has_engine_routes() else _in_steps
-    dataset_id = await write(here, name, space_id, parts())
+    parts = _Parts(rows)
+    if await here.api.has_engine_routes():
+        dataset_id = await _at_once(here, {"new_dataset": NewDataset(name=name, space_id=space_id)}, parts)
+    else:
+        dataset_id = await _in_steps(here, name, space_id, parts)
     here.names.forget()
-    return Made(dataset_id, count, list(columns))
+    return parts.made(dataset_id)
 
 
-async def _at_once(here: Session, name: str, space_id: str, parts: Generator[list[dict[str, Any]]]) -> str:
+async def append(here: Session, dataset_id: str, rows: Iterable[dict[str, Any]]) -> Made:
+    """Any number of examples behind those of a dataset's newest version; the rows are read in a thread.
+
+    Raises:
+        AssayError: as the client maps the status. On AX it says how many examples were appended before.
+    """
+    parts = _Parts(rows)
+    if await here.api.has_engine_routes():
+        await _at_once(here, {"dataset_id": dataset_id}, parts)
+        return parts.made(dataset_id)
+    written = 0
+    async with aclosing(ahead(iter(parts))) as found:
+        async for part, _ in found:
+            try:
+                await _insert(here, dataset_id, part)
+            except AssayError as error:
+                before = f"{written} example(s) were appended before this: "
+                raise type(error)(before + error.message, error.next) from error
+            written += len(part)
+    return parts.made(dataset_id)
+
+
+async def _at_once(here: Session, asked: Mapping[str, Any], parts: _Parts) -> str:
     async def bodies() -> AsyncGenerator[Body]:
-        async with aclosing(ahead(parts)) as found:
+        async with aclosing(ahead(iter(parts))) as found:
             async for part, is_last in found:
                 yield Body(part, [], is_last)
 
-    told = await staged(here.api, {"new_dataset": NewDataset(name=name, space_id=space_id)}, bodies())
+    told = await staged(here.api, asked, bodies())
     return told.dataset_id or ""
 
 
-async def _in_steps(here: Session, name: str, space_id: str, parts: Generator[list[dict[str, Any]]]) -> str:
+async def _in_steps(here: Session, name: str, space_id: str, parts: _Parts) -> str:
     dataset_id = ""
     try:
-        async with aclosing(ahead(parts)) as found:
+        async with aclosing(ahead(iter(parts))) as found:
             async for part, _ in found:
                 if not dataset_id:
                     body = CreateDatasetRequest(name=name, space_id=space_id, examples=part)
                     dataset_id = (await here.api.post("/v2/datasets", Dataset, body)).id
                 else:
-                    at = path("v2", "datasets", dataset_id, "examples")
-                    more = InsertDatasetExamplesRequest(examples=part)
-                    await here.api.post(at, DatasetVersionWithExampleIds, more)
+                    await _insert(here, dataset_id, part)
     except BaseException:
         # Half a dataset would be mistaken for the whole one.
         if dataset_id:
@@ -81,3 +112,8 @@ async def _in_steps(here: Session, name: str, space_id: str, parts: Generator[li
                 await here.api.delete(path("v2", "datasets", dataset_id))
         raise
     return dataset_id
+
+
+async def _insert(here: Session, dataset_id: str, part: list[dict[str, Any]]) -> None:
+    at = path("v2", "datasets", dataset_id, "examples")
+    await here.api.post(at, DatasetVersionWithExampleIds, InsertDatasetExamplesRequest(examples=part))

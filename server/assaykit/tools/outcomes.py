@@ -1,23 +1,21 @@
 """The rows of an experiment: which of them a filter takes, and how they are shown."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assaykit.analysis.rows import Outcome
-from assaykit.errors import Invalid
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import And, Node, Not, Or
+from assaykit.filters.tree import fields
 from assaykit.plans import Row, run_row
+from assaykit.tools.columns import no_column
 from assaykit.tools.replies import one_line
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import ExperimentRun
 
 VALUE_LIMIT = 400
 """Characters of an output or explanation in the data; a line of the text has fewer."""
-
-COLUMNS_SHOWN = 16
 
 
 def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str) -> list[ExperimentRun]:
@@ -30,22 +28,10 @@ def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str)
     seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in runs]
     found = [run for run, row in zip(runs, seen, strict=True) if matches(tree, row.get)]
     columns = list(dict.fromkeys(column for row in seen for column in row))
-    absent = [field for field in _fields(tree) if field not in columns]
+    absent = [field for field in fields(tree) if field not in columns]
     if runs and not found and absent:
-        there = ", ".join(one_line(column, 60) for column in columns[:COLUMNS_SHOWN])
-        raise Invalid(f"No row has a column {one_line(absent[0], 60)!r}; there are {there}.", "Correct the filter.")
+        raise no_column(absent[0], columns)
     return found
-
-
-def _fields(node: Node) -> Iterator[str]:
-    match node:
-        case And(items) | Or(items):
-            for item in items:
-                yield from _fields(item)
-        case Not(item):
-            yield from _fields(item)
-        case _:
-            yield node.field
 
 
 def flat(run: ExperimentRun) -> dict[str, Any]:

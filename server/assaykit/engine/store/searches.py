@@ -1,6 +1,6 @@
 """Searching the rows of a dataset or an experiment: read a stretch, keep what the filter takes, go on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from assaykit.engine.store.tables import examples, experiment_runs
 from assaykit.errors import Invalid, quote
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import And, Node, Not, Or
+from assaykit.filters.tree import Node, fields
 from assaykit.wire.bodies import Page, Pagination
 from assaykit.wire.datasets import DatasetExample, ExamplePage
 from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
@@ -94,24 +94,13 @@ def _columns(row: DatasetExample | ExperimentRun) -> Mapping[str, Any]:
 
 
 def _refuse_unknown(node: Node, seen: set[str]) -> None:
-    for field in _fields(node):
+    for field in fields(node):
         if field not in seen:
             near = get_close_matches(field, seen, n=3, cutoff=0.5) or sorted(seen)[:10]
             raise Invalid(
                 f"Nothing matches, and no row has the column {quote(field)!r}.",
                 f"There are {', '.join(repr(quote(each, 60)) for each in near)}.",
             )
-
-
-def _fields(node: Node) -> Iterator[str]:
-    match node:
-        case And(items) | Or(items):
-            for item in items:
-                yield from _fields(item)
-        case Not(item):
-            yield from _fields(item)
-        case leaf:
-            yield leaf.field
 
 
 def _pagination(connection: sa.Connection, last: sa.Select[int] | None) -> Pagination:
