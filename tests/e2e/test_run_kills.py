@@ -65,8 +65,8 @@ async def test_what_is_killed_at_random_moments_is_finished_with_one_result_for_
     assert len(said) == ROWS - len(lost)
     assert all(run["eval.same.score"] == 1.0 for run in runs if not run.get("error"))
     again = sum(number - 1 for number in Counter(lines(files / "ends.txt")).values())
-    # A row that was under way when it all ended had no result yet.
-    assert again <= AT_ONCE * kills, f"{again} rows were done again after {kills} kills"
+    # Of quick rows a process has two, and what it has told of one may not be written down yet.
+    assert again <= 2 * AT_ONCE * kills, f"{again} rows were done again after {kills} kills"
 
 
 def killed_until_it_ends(folder: Path, variables: dict[str, str], kills: int) -> int:
