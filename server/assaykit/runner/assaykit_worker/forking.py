@@ -42,8 +42,9 @@ class Forks:
 
         That is in each process that was forked, and in this one when it is given a row itself.
         """
-        # What is there by now is not looked at again, so that its memory stays common.
-        gc.freeze()
+        # What is there by now is not looked at again, so that its memory stays common. PyPy has no such thing.
+        if hasattr(gc, "freeze"):
+            gc.freeze()
         while True:
             ready, _, _ = select.select([pipe.incoming, self._socket], [], [])
             if pipe.incoming in ready:
