@@ -310,7 +310,7 @@ def test_a_misspelt_evaluator_is_named_with_those_there_are(argument: str) -> No
 
 
 def test_a_positive_label_that_nobody_gave_is_refused_with_those_seen() -> None:
-    with pytest.raises(Invalid, match=r"'Good'.* occurs on neither side; labels seen: 'bad', 'good'"):
+    with pytest.raises(Invalid, match=r"'Good'.* occurs in no experiment; labels seen: 'bad', 'good'"):
         compare(labelled("a", ["good"]), [labelled("b", ["bad"])], positive={"quality": "Good"})
 
 
@@ -356,3 +356,18 @@ def test_the_facts_are_plain_json_without_nan(rows: list[tuple[float | None, flo
 def test_the_order_of_rows_changes_nothing() -> None:
     shuffled = Variant("variant-b", list(reversed(AFTER.outcomes)))
     assert only(compare(BEFORE, [shuffled])).as_dict() == only(compare(BEFORE, [AFTER])).as_dict()
+
+
+def test_a_third_experiment_decides_with_the_others_on_what_scale_every_pair_is_read() -> None:
+    """One scale for all pairs: else a rate would stand beside a mean, and a clean pair would be refused."""
+    clean, other = labelled("a", ["ok"] * 8), labelled("b", ["ok"] * 8)
+    bad = labelled("c", ["invented"] * 8)
+    found = compare(clean, [other, bad], positive={"quality": "invented"}).findings
+    assert [(one.kind, one.baseline_value, one.challenger_value) for one in found] == [
+        ("binary", 0, 0),
+        ("binary", 0, 1),
+    ]
+    passing, same, failing = labelled("a", ["pass"] * 8), labelled("b", ["pass"] * 8), labelled("c", ["fail"] * 8)
+    assert [one.positive for one in compare(passing, [same, failing]).findings] == ["pass", "pass"]
+    halves = compare(scored("a", [0, 1]), [scored("b", [1, 1]), scored("c", [0.5, 1])])
+    assert [one.kind for one in halves.findings] == ["numeric", "numeric"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped
 from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
-from assaykit.analysis.rows import Outcome, short
+from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.sentences import cautions, sentence
 from assaykit.analysis.statistics import holm
 from assaykit.analysis.verdicts import difference, tested, verdict
@@ -16,7 +16,7 @@ from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_NAMES_TOLD = 8
+_MOST_TOLD = 8
 
 SAME_KEPT = 200
 """Examples without a difference that a finding keeps; all are counted."""
@@ -27,6 +27,15 @@ class Variant(NamedTuple):
 
     name: str
     outcomes: Sequence[Outcome]
+
+
+class _Asked(NamedTuple):
+    """One evaluator: what every variant got from it, by the variant's name, and how it is to be read."""
+
+    evaluator: str
+    sheets: Mapping[str, Sheet]
+    direction: Direction | None
+    positive: str | None
 
 
 def compare(
@@ -50,11 +59,16 @@ def compare(
     """
     _check_variants(baseline, challengers)
     names = _evaluators((baseline, *challengers), evaluators, directions, positive)
-    results = [
-        _measure(name, baseline, challenger, directions.get(name), positive.get(name))
+    asked = [
+        _Asked(
+            name,
+            {variant.name: sheet(name, variant.outcomes) for variant in (baseline, *challengers)},
+            directions.get(name),
+            positive.get(name),
+        )
         for name in names
-        for challenger in challengers
     ]
+    results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
     _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
@@ -95,15 +109,10 @@ def _evaluators(
     for name in (*(wanted or ()), *directions, *positive):
         if name not in seen:
             raise Invalid(
-                f"no experiment has an evaluator {short(name)!r}; there are {_listed(seen)}.",
+                f"no experiment has an evaluator {short(name)!r}; there are {listed(seen)}.",
                 "Use one of these names.",
             )
     return seen if wanted is None else list(dict.fromkeys(wanted))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-    return ", ".join(repr(short(name)) for name in names[:_NAMES_TOLD]) + more
 
 
 def _check_pairs(
@@ -121,27 +130,22 @@ def _check_pairs(
         if not ids & others:
             raise Invalid(
                 f"{pair} share no scored example: none of their {len(ids)} and {len(others)} example ids is "
-                f"on both sides (such as {_listed(sorted(ids)[:1])} and {_listed(sorted(others)[:1])}).",
+                f"on both sides (such as {listed(sorted(ids)[:1])} and {listed(sorted(others)[:1])}).",
                 "Compare experiments of one dataset; check that example_id holds the dataset's example ids.",
             )
         reasons = [skip.reason for skip in skipped if skip.challenger == challenger.name]
         if reasons and (named or not any(finding.challenger == challenger.name for finding in measured)):
             raise Invalid(
-                f"{pair} share {len(ids & others)} examples but no scored example: {'; '.join(reasons[:_NAMES_TOLD])}.",
+                f"{pair} share {len(ids & others)} examples but no scored example: {'; '.join(reasons[:_MOST_TOLD])}.",
                 "Check that the same evaluator, under one name, ran over both, and that its runs have ended.",
             )
 
 
-def _measure(
-    evaluator: str,
-    baseline: Variant,
-    challenger: Variant,
-    direction: Direction | None,
-    positive: str | None,
-) -> Finding | Skipped:
+def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding | Skipped:
     """One finding with its figures, before Holm's correction and the verdict."""
-    first, second = sheet(evaluator, baseline.outcomes), sheet(evaluator, challenger.outcomes)
-    by = scale(evaluator, first, second, positive)
+    evaluator, sheets = asked.evaluator, asked.sheets
+    first, second = sheets[baseline.name], sheets[challenger.name]
+    by = scale(evaluator, first, second, asked.positive, sheets.values())
     if isinstance(by, Incomparable):
         return Skipped(evaluator, challenger.name, by.reason)
     before, after = figures(first, by), figures(second, by)
@@ -155,8 +159,8 @@ def _measure(
         baseline=baseline.name,
         challenger=challenger.name,
         kind=by.kind,
-        direction=_direction(direction, by, (first, second)),
-        direction_assumed=direction is None,
+        direction=_direction(asked.direction, by, sheets.values()),
+        direction_assumed=asked.direction is None,
         positive=by.positive,
         positive_assumed=by.positive_assumed,
         n=len(paired),
@@ -171,7 +175,7 @@ def _measure(
     return tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
 
 
-def _direction(given: Direction | None, by: Scale, sheets: Sequence[Sheet]) -> Direction:
+def _direction(given: Direction | None, by: Scale, sheets: Iterable[Sheet]) -> Direction:
     """The direction of the figure that is shown; see `slope` for what a score's direction says of a label."""
     if by.kind == "categorical":
         return "NONE"

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from assaykit.analysis.findings import Kind, Side
-from assaykit.analysis.rows import Outcome, finite, short
+from assaykit.analysis.rows import Outcome, finite, listed, short
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
@@ -64,23 +64,28 @@ def sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet:
     return Sheet(verdicts, errored, len(outcomes))
 
 
-def scale(evaluator: str, first: Sheet, second: Sheet, positive: str | None) -> Scale | Incomparable:
+def scale(
+    evaluator: str, first: Sheet, second: Sheet, positive: str | None, every: Iterable[Sheet]
+) -> Scale | Incomparable:
     """How the two sheets are read: by a positive label if one is given, else by score, else by label.
 
+    `every` has the sheets of all variants, these two among them, so that all pairs are read on one scale.
+
     Raises:
-        Invalid: `positive` is a label that neither side gave.
+        Invalid: `positive` is a label that no variant was given.
     """
-    labels = first.labels() | second.labels()
+    sheets = list(every)
+    labels = {label for one in sheets for label in one.labels()}
     if positive is not None:
         if positive not in labels:
             raise Invalid(
-                f"the positive label {short(positive)!r} of {short(evaluator)!r} occurs on neither side; "
-                f"labels seen: {_listed(labels)}.",
+                f"the positive label {short(positive)!r} of {short(evaluator)!r} occurs in no experiment; "
+                f"labels seen: {listed(sorted(labels))}.",
                 "Give one of the labels seen, spelled the same.",
             )
         return Scale("binary", from_labels=True, positive=positive)
     if first.scores() and second.scores():
-        whole = first.scores() | second.scores() <= {0.0, 1.0}
+        whole = all(one.scores() <= {0.0, 1.0} for one in sheets)
         return Scale("binary" if whole else "numeric", from_labels=False)
     if first.labels() and second.labels():
         guess = _plain_positive(labels)
@@ -103,10 +108,6 @@ def _why_incomparable(evaluator: str, first: Sheet, second: Sheet) -> str:
         return f"{short(evaluator)!r} has scores on one side and only labels on the other"
     side = {(True, False): "the challenger", (False, True): "the baseline"}.get((judged[0], judged[1]), "either side")
     return f"{short(evaluator)!r} has no verdict on {side}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(short(name)) for name in sorted(names)[:8]) or "none"
 
 
 def slope(positive: str, sheets: Iterable[Sheet]) -> int:

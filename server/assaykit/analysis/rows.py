@@ -23,11 +23,19 @@ _COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
 _PREFIX = "eval."
 _FIELDS = frozenset({"label", "score", "explanation"})
 _NAME_LIMIT = 60
+_NAMES_TOLD = 12
 
 
 def short(name: str) -> str:
     """A name from outside as our sentences carry it: one line, clipped."""
     return quote(name, _NAME_LIMIT)
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names from outside, in quotes, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - _NAMES_TOLD} more" if len(every) > _NAMES_TOLD else ""
+    return (", ".join(repr(short(name)) for name in every[:_NAMES_TOLD]) or "none") + more
 
 
 def cell(value: Any) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.findings import Finding, Verdict
-from assaykit.analysis.rows import cell, short
+from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import Interval, holm
 from assaykit.analysis.verdicts import tested, verdict
 from assaykit.errors import Invalid
@@ -21,7 +21,6 @@ WARNING = (
     "Slices are many looks at the same data: p is corrected by Holm over all of them, and what one shows wants new "
     "examples to be sure of."
 )
-_COLUMNS_TOLD = 12
 
 Examples = Mapping[str, Mapping[str, Any]]
 
@@ -76,7 +75,7 @@ def column(name: str, examples: Examples) -> Column:
     values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
     if not values:
         there = dict.fromkeys(each for row in examples.values() for each in row)
-        raise Invalid(f"The dataset has no column {short(name)!r}; it has {_listed(there)}.", "Slice by one of these.")
+        raise Invalid(f"The dataset has no column {short(name)!r}; it has {listed(there)}.", "Slice by one of these.")
     different = len(set(values.values()))
     if different > MOST_VALUES:
         few = [
@@ -84,7 +83,7 @@ def column(name: str, examples: Examples) -> Column:
         ]
         raise Invalid(
             f"Column {short(name)!r} has {different} different values, and slices are made of at most {MOST_VALUES}.",
-            f"Slice by a column of few values, such as {_listed(few)}." if few else "Add a column of few values.",
+            f"Slice by a column of few values, such as {listed(few)}." if few else "Add a column of few values.",
         )
     return Column(name, values)
 
@@ -92,12 +91,6 @@ def column(name: str, examples: Examples) -> Column:
 def _few(name: str, examples: Examples) -> bool:
     values = {text for row in examples.values() if (text := cell(row.get(name)))}
     return 1 < len(values) <= MOST_VALUES
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _COLUMNS_TOLD} more" if len(every) > _COLUMNS_TOLD else ""
-    return ", ".join(repr(short(name)) for name in every[:_COLUMNS_TOLD]) + more
 
 
 def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:

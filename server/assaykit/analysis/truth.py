@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from assaykit.analysis.classification import Agreement, agreement
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.rows import Outcome, cell, short
+from assaykit.analysis.rows import Outcome, cell, listed, short
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
@@ -96,7 +96,7 @@ def truth_of(
     evaluators = list(dict.fromkeys(key for one in variants for row in one.outcomes for key in row.evaluations))
     if predicted is not None and predicted not in evaluators and predicted != OUTPUT:
         raise Invalid(
-            f"No experiment has an evaluator {short(predicted)!r} to predict with; there are {_listed(evaluators)}.",
+            f"No experiment has an evaluator {short(predicted)!r} to predict with; there are {listed(evaluators)}.",
             "Pass one of them, or leave it out to hold the output against the truth.",
         )
     label = predicted if predicted in evaluators else None
@@ -105,7 +105,7 @@ def truth_of(
         there = dict.fromkeys(key for row in examples.values() for key in row)
         raise Invalid(
             f"Neither the dataset has a column {short(name)!r} nor the experiments an evaluator: there are the columns "
-            f"{_listed(there)} and the evaluators {_listed(evaluators)}.",
+            f"{listed(there)} and the evaluators {listed(evaluators)}.",
             "Pass one of these as the truth.",
         )
     if not values and name == label:
@@ -117,12 +117,6 @@ def truth_of(
             "Pass another prediction or truth; an evaluator counts by its label, not its score.",
         )
     return truth
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - 12} more" if len(every) > 12 else ""  # noqa: PLR2004  (a line's worth)
-    return (", ".join(repr(short(name)) for name in every[:12]) or "none") + more
 
 
 def judged(variant: Variant, truth: Truth) -> Variant:
@@ -149,7 +143,7 @@ def classified(variants: Iterable[Variant], truth: Truth) -> Classification:
     if truth.positive is not None and truth.positive not in seen:
         raise Invalid(
             f"The positive class {short(truth.positive)!r} is neither true nor predicted; there are "
-            f"{_listed(sorted(seen))}.",
+            f"{listed(sorted(seen))}.",
             "Give one of these, spelled the same.",
         )
     return Classification(truth.name, truth.values is not None, truth.prediction, truth.positive, found)
