@@ -73,6 +73,7 @@ async def test_a_variant_is_uploaded_by_key_under_the_name_of_its_file(
         "examples_covered": 2,
         "examples_without_run": 0,
         "examples_with_several_runs": 0,
+        "rows_tried_again": 0,
         "skipped": {"rows": 0, "examples": []},
         "evaluators": ["helpful"],
     }

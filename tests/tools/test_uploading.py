@@ -58,8 +58,8 @@ async def test_rows_of_no_example_and_of_one_that_has_a_row_are_told_with_counts
     write(here, [{"key": key, "output": "x"} for key in keys])
     refusal = await here.refused("upload_experiment", file="v.jsonl", key="key")
     assert refusal["message"] == (
-        "9 of 15 rows of 'v.jsonl' are of no example of dataset 'questions', with 'key' 'x0', 'x1', 'x2', 'x3', 'x4' "
-        "and 4 more; 2 example(s) have several rows, with 'key' 'q1', 'q2'; nothing was written."
+        "9 of 15 rows of 'v.jsonl' are of no example of dataset 'questions', with 'key' 'x0', 'x1', 'x2', 'x3', 'x4', "
+        "...; 2 example(s) have several rows, with 'key' 'q1', 'q2'; nothing was written."
     )
     assert "skip_unmatched=true" in refusal["next"]
     assert "repetitions=true" in refusal["next"]
@@ -85,7 +85,9 @@ async def test_repetitions_are_runs_of_their_own(here: Caller) -> None:
     write(here, [{"key": f"q{n % 2}", "output": str(n)} for n in range(6)])
     text = await here.read("upload_experiment", file="v.jsonl", key="key", repetitions=True)
     assert "6 runs over 2 of 3 examples" in text
-    assert "1 example(s) have no run. 2 example(s) have several runs." in text
+    assert (
+        "1 example(s) have no run. 2 example(s) have several runs, repetitions numbered in the order of the file."
+    ) in text
 
 
 async def test_a_repetition_that_failed_is_no_earlier_try(here: Caller) -> None:
@@ -99,6 +101,31 @@ async def test_a_repetition_that_failed_is_no_earlier_try(here: Caller) -> None:
     await here.ask("get_experiment", failures_first=False, save_to="runs.json")
     runs = json.loads((here.settings.folders[0] / "runs.json").read_text(encoding="utf-8"))
     assert [run["repetition"] for run in runs] == [1, 2, 1, 3, 2]
+
+
+async def test_rows_of_one_repetition_are_tries_of_one_run(here: Caller) -> None:
+    await dataset(here)
+    failed: Row = {"key": "q0", "output": "-", "error": "timed out"}
+    rows: list[Row] = [{**failed, "repetition": 1}, {**failed, "repetition": 1}, {**failed, "repetition": 2}]
+    write(here, [*rows, {"key": "q0", "output": "x", "repetition": "1"}])
+    text = await here.read("upload_experiment", file="v.jsonl", key="key", repetitions=True)
+    assert (
+        "1 example(s) have several runs, repetitions by the column 'repetition'; "
+        "2 row(s) that failed were tried again by a later one and do not count."
+    ) in text
+    assert (await here.ask("get_experiment"))["errors"] == {"failed": 1, "tried_again": 2}
+
+
+@pytest.mark.parametrize(("numbers", "said"), [([1, None], "has no repetition"), ([None, 2], "has a repetition")])
+async def test_a_column_of_repetitions_that_is_half_filled_is_refused_with_the_line(
+    here: Caller, numbers: list[int | None], said: str
+) -> None:
+    await dataset(here)
+    write(here, [{"key": "q0", "output": "x", "repetition": number} for number in numbers])
+    refusal = await here.refused("upload_experiment", file="v.jsonl", key="key", repetitions=True)
+    assert refusal["message"] == f"Line 2 of 'v.jsonl' {said}, unlike the rows before it."
+    assert "leave it out to have the rows of an example numbered" in refusal["next"]
+    await nothing(here)
 
 
 async def test_metadata_of_an_evaluator_is_mapped_key_by_key(here: Caller) -> None:

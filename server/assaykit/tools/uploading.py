@@ -4,7 +4,6 @@ A file is read as a stream, some rows at a time. The engine keeps what has come 
 request writes, the file is read once to see that all of it fits, and once more to send it.
 """
 
-from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -24,6 +23,7 @@ from assaykit.files.rows import Row
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.sources import SOURCE_EXAMPLE
+from assaykit.tools.repetitions import Repetitions
 from assaykit.tools.replies import one_line
 from assaykit.wire.datasets import (
     SYSTEM_COLUMNS,
@@ -76,8 +76,8 @@ Part = Sequence[Pair]
 class Results:
     """A result file as parts of an upload; it can be read more than once. `found` tells what the last reading found.
 
-    `of_dataset` are the columns that make the examples of a new dataset. Where each row of an example is a run of its
-    own, `repetitions`, they are numbered, so that one that failed does not pass for a try that was made good.
+    `of_dataset` are the columns that make the examples of a new dataset; `repetitions` says that an example may have
+    several rows.
     """
 
     def __init__(
@@ -92,8 +92,7 @@ class Results:
     ) -> None:
         self.file = file
         self.key = key
-        self._repetitions = repetitions
-        self._times: Counter[object] = Counter()
+        self.repetitions = Repetitions(file) if repetitions else None
         self._folders = folders
         self._columns = columns
         self._of_dataset: list[str] | None = None
@@ -122,7 +121,7 @@ class Results:
         with closing(self._rows()) as read:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
-            self._times.clear()
+            self.repetitions = None if self.repetitions is None else Repetitions(self.file)
             pairs = self._pairs() if self._of_dataset is not None else self._runs()
             yield from batches(pairs, _characters)
 
@@ -130,15 +129,13 @@ class Results:
         yield from read_rows(self.file, self._folders, max_rows=MOST_ROWS)
 
     def _runs(self) -> Iterator[Pair]:
-        for _, flat in self.found:
-            yield Pair(None, ExperimentRunInput.model_validate(self._numbered(flat)))
+        for row, flat in self.found:
+            yield Pair(None, ExperimentRunInput.model_validate(self._numbered(row, flat)))
 
-    def _numbered(self, flat: dict[str, object]) -> dict[str, object]:
-        name = flat.get("example_id")
-        if not self._repetitions or name is None or "repetition" in flat:
+    def _numbered(self, row: Row, flat: dict[str, object]) -> dict[str, object]:
+        if self.repetitions is None or "example_id" not in flat:
             return flat
-        self._times[name] += 1
-        return {**flat, "repetition": self._times[name]}
+        return self.repetitions.numbered(row, flat)
 
     def _pairs(self) -> Iterator[Pair]:
         """The rows with their examples; an example that several rows have comes with the first of them."""
@@ -156,7 +153,7 @@ class Results:
                 example[SOURCE_EXAMPLE] = name
             self._refuse_unfit(example, row.line)
             run = ExperimentRunInput.model_validate(
-                {column: value for column, value in self._numbered(flat).items() if column not in taken}
+                {column: value for column, value in self._numbered(row, flat).items() if column not in taken}
             )
             if name is not None and self._is_known(text_of(name), example, row.line, known):
                 yield Pair(None, run)
@@ -342,6 +339,7 @@ def facts_of(told: Uploaded, place: Place, results: Results) -> dict[str, Any]:
         "examples_covered": matches.covered,
         "examples_without_run": matches.examples - matches.covered,
         "examples_with_several_runs": matches.repeated,
+        "rows_tried_again": 0 if results.repetitions is None else results.repetitions.tried_again,
         "skipped": {"rows": matches.unmatched, "examples": matches.unmatched_ids},
         "evaluators": list(results.found.evaluators),
     }
@@ -362,10 +360,10 @@ def told_of(told: Uploaded, place: Place, results: Results) -> str:
     if without := matches.examples - matches.covered:
         text += f" {without} example(s) have no run."
     if matches.repeated:
-        text += f" {matches.repeated} example(s) have several runs."
+        text += f" {matches.repeated} example(s) have several runs"
+        text += "." if results.repetitions is None else f"{results.repetitions.told()}."
     if matches.unmatched:
-        skipped = _shown(matches.unmatched_ids, matches.unmatched)
-        text += f" Skipped {matches.unmatched} row(s) of no example, such as {skipped}."
+        text += f" Skipped {matches.unmatched} row(s) of no example, such as {_some(matches.unmatched_ids)}."
     return text
 
 
@@ -386,7 +384,7 @@ def _misfit(matches: Matches, place: Place, results: Results) -> Invalid:
     if matches.unmatched:
         said.append(
             f"{matches.unmatched:,} of {results.found.count:,} rows of {results.file!r} are of no example of dataset "
-            f"{dataset!r}, with {key!r} {_shown(matches.unmatched_ids, matches.unmatched)}"
+            f"{dataset!r}, with {key!r} {_some(matches.unmatched_ids)}"
         )
         skip = ", or skip_unmatched=true to leave these rows out" if matches.covered else ""
         helps.append(f"Use the ids of the dataset's examples, or key= with a column that both share{skip}.")
@@ -395,10 +393,21 @@ def _misfit(matches: Matches, place: Place, results: Results) -> Invalid:
             f"{matches.repeated:,} example(s) have several rows, with {key!r} "
             f"{_shown(matches.repeated_ids, matches.repeated)}"
         )
-        helps.append("Leave out what is double, or pass repetitions=true if each row is a run of its own.")
+        helps.append(
+            "Leave out what is double, of a run that was tried again all rows but the last; or pass repetitions=true "
+            "if each row is a run of its own."
+        )
     return Invalid(f"{'; '.join(said)}; nothing was written.", " ".join(helps))
 
 
 def _shown(ids: Sequence[str], count: int) -> str:
-    shown = ", ".join(repr(one_line(one, 60)) for one in ids[:SHOWN])
-    return f"{shown} and {count - SHOWN} more" if count > SHOWN else shown
+    return f"{_listed(ids)} and {count - SHOWN} more" if count > SHOWN else _listed(ids)
+
+
+def _some(ids: Sequence[str]) -> str:
+    """Of how many it is not known: rows are counted, and several may have one id."""
+    return f"{_listed(ids)}, ..." if len(ids) > SHOWN else _listed(ids)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(repr(one_line(one, 60)) for one in ids[:SHOWN])

@@ -1,0 +1,55 @@
+"""Several rows of one example in a result file: runs of their own, or tries of one run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from assaykit.errors import Invalid
+from assaykit.files.rows import Row
+
+COLUMN = "repetition"
+
+
+class Repetitions:
+    """Numbers the rows of each example in the order of the file, unless the file does so in `repetition`.
+
+    So a row that failed does not pass for a try that a later one made good. Where the file numbers them, two rows of
+    one example and number are tries of one run: `tried_again` counts those that failed and of which a later one counts.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.tried_again = 0
+        self.are_named: bool | None = None
+        self._file = file
+        self._times: Counter[str] = Counter()
+        self._failed: Counter[tuple[str, str]] = Counter()
+
+    def numbered(self, row: Row, flat: Mapping[str, Any]) -> dict[str, Any]:
+        """The row with its number.
+
+        Raises:
+            Invalid: some rows have one in the file, and others have none.
+        """
+        named, example = flat.get(COLUMN), str(flat.get("example_id"))
+        if self.are_named not in {None, named is not None}:
+            raise Invalid(
+                f"Line {row.line} of {self._file!r} has {'no' if named is None else 'a'} {COLUMN}, unlike the rows "
+                "before it.",
+                f"Fill the column {COLUMN} in every row, or leave it out to have the rows of an example numbered.",
+            )
+        self.are_named = named is not None
+        if named is None:
+            self._times[example] += 1
+            return {**flat, COLUMN: self._times[example]}
+        call = (example, str(named))
+        self.tried_again += self._failed.pop(call, 0)
+        self._failed[call] += flat.get("error") is not None
+        return dict(flat)
+
+    def told(self) -> str:
+        """What several rows of an example were taken for."""
+        by = f"by the column {COLUMN!r}" if self.are_named else "numbered in the order of the file"
+        said = f", repetitions {by}"
+        if self.tried_again:
+            said += f"; {self.tried_again} row(s) that failed were tried again by a later one and do not count"
+        return said
