@@ -327,6 +327,20 @@ async def test_a_refused_key_is_tried_again_ever_more_rarely_and_told(home: Path
             assert "last_failure" not in found
 
 
+async def test_the_cause_of_a_failure_is_told_while_the_spans_are_tried_again(home: Path, clock: HandClock) -> None:
+    with ScriptedModel(lambda _: "good", key="another", latency_s=0.3) as model:
+        environment = {"OPENAI_API_KEY": "sk-mine", "OPENAI_BASE_URL": model.url}
+        async with looking(home, environment=environment, clock=clock) as door:
+            project = await door.send(span(0))
+            task = await judged(door, project)
+            await door.send(span(1))
+            await until(lambda: schedule(door, task), lambda found: found["failures"] == 1)
+            clock.now += pause_ns(1, int(PERIOD_S * SECOND))
+            again = await until(lambda: schedule(door, task), lambda found: found["is_running"])
+            assert again["failures"] == 1
+            assert "OPENAI_API_KEY" in again["last_failure"]
+
+
 async def test_a_change_of_the_task_ends_the_pause_after_a_failure(home: Path, clock: HandClock) -> None:
     with ScriptedModel(lambda _: "good", failures=[401]) as model:
         environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}

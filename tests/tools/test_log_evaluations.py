@@ -234,7 +234,6 @@ async def test_a_bad_cell_is_told_with_its_place_and_nothing_is_written(
         ({"rows": [{"trace_id": "x", TONE: "kind"}]}, "a verdict eval.tone and no context.span_id", "about a span"),
         ({"file": "none.csv"}, "There is no file 'none.csv'", ""),
         ({"file": "../x.csv"}, "leads upwards", ""),
-        ({"file": "x.xlsx"}, "is not the suffix of a known format", ".csv"),
     ],
 )
 async def test_rows_that_cannot_be_read_are_refused_with_what_to_do(

@@ -146,7 +146,7 @@ def get(connection: sa.Connection, task_id: str, worker: Worker, clock: Clock) -
         last_run_at=task.last_run_at,
         next_run_at=moment(row.due_ns) if worker != "nobody" else None,
         failures=row.failures,
-        last_failure=last.failure_reason if last is not None and row.failures else None,
+        last_failure=_last_failure(connection, task_id) if row.failures else None,
         **_waiting(connection, task, row, taken, clock.now_ns()),
     )
 
@@ -189,8 +189,19 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
 
 def _last_run(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:
     """The newest run that a schedule of the task made."""
+    return connection.execute(_runs(task_id).limit(1)).first()
+
+
+def _last_failure(connection: sa.Connection, task_id: str) -> str | None:
+    """Why the newest of these runs failed that has ended: the one that is at it again has nothing to tell yet."""
+    ended = _runs(task_id).where(task_runs.c.finished_ns.is_not(None)).limit(1)
+    found = connection.execute(ended).first()
+    return None if found is None else found.failure_reason
+
+
+def _runs(task_id: str) -> sa.Select[Any]:
     query = sa.select(task_runs).where(task_runs.c.task_id == task_id, task_runs.c.up_to_n.is_not(None))
-    return connection.execute(query.order_by(task_runs.c.n.desc()).limit(1)).first()
+    return query.order_by(task_runs.c.n.desc())
 
 
 def _row(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:
