@@ -84,6 +84,26 @@ def test_that_nothing_differs_shows_no_more_than_the_number_of_pairs_allows(pair
     assert gate.decide(narrow, found).outcome == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("change", "pairs", "verdict", "better", "not_shown_worse"),
+    [
+        (4, 30, "no difference shown", "undecided", "passed"),
+        (-4, 30, "no difference shown", "failed", "passed"),
+        (10, 10, "better", "undecided", "passed"),
+        (-10, 10, "worse", "failed", "failed"),
+    ],
+)
+def test_a_rule_never_says_other_than_the_verdict_beside_it(
+    change: int, pairs: int, verdict: str, better: str, not_shown_worse: str
+) -> None:
+    """Four changed of thirty leave zero out of a bootstrap's interval, and are no proof in an exact test."""
+    changed = [0.0] * (pairs - abs(change)) + [1.0] * abs(change)
+    found = finding([0.0] * pairs, changed) if change > 0 else finding(changed, [0.0] * pairs)
+    assert found.verdict == verdict
+    assert gate.decide(gate.read("correctness: better"), found).outcome == better
+    assert gate.decide(gate.read("correctness: not shown worse"), found).outcome == not_shown_worse
+
+
 def test_a_margin_has_the_unit_of_its_figure() -> None:
     scores = finding([3.0, 4.0, 5.0] * 20, [3.5, 4.5, 5.0] * 20)
     assert gate.decide(gate.read("correctness: not worse by more than 0.2"), scores).outcome == "passed"

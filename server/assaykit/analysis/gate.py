@@ -1,8 +1,8 @@
-"""Rules that a candidate has to meet beside a baseline, decided by the interval of the difference, not its middle.
+"""Rules that a candidate has to meet beside a baseline, decided by what the pairs show, not by the mean alone.
 
     correctness: not worse by more than 2 points    even the bad end of the interval lies within the margin
-    correctness: better                             even the bad end of the interval lies above none
-    tone: not shown worse                           the good end of the interval does not lie below none
+    correctness: better                             it is shown better, and the bad end lies above none
+    tone: not shown worse                           the comparison does not say that it is worse
 
 A margin in points is of a rate in percent; without the word it is in the unit of the score.
 """
@@ -80,15 +80,20 @@ def decide(rule: Rule, finding: Finding) -> Ruling:
         raise Invalid(f"{name!r} is a score and no rate, so it has no points.", "Give the margin without 'points'.")
     if rule.want == "within" and not rule.in_points and finding.kind == "binary":
         raise Invalid(f"{name!r} is a rate, so its margin is in points.", f"Write '{rule.text} points'.")
-    low, high = _gain(finding)
-    floor = -rule.margin if rule.want == "within" else 0.0
-    if rule.want == "not shown worse":
-        outcome: Outcome = "failed" if high < 0 else "passed"
-    elif low > floor or (rule.want == "within" and low == floor):
-        outcome = "passed"
-    else:
-        outcome = "failed" if high < floor or (rule.want == "better" and high <= floor) else "undecided"
+    outcome = _outcome(rule, finding)
     return Ruling(rule, outcome, _why(outcome, finding))
+
+
+def _outcome(rule: Rule, finding: Finding) -> Outcome:
+    if rule.want == "not shown worse":
+        return "failed" if finding.verdict == "worse" else "passed"
+    low, high = _gain(finding)
+    if rule.want == "within":
+        return "passed" if low >= -rule.margin else "failed" if high < -rule.margin else "undecided"
+    # The interval of few changed examples is narrower than the exact test allows, so the test has to agree.
+    if finding.verdict == "better" and low > 0:
+        return "passed"
+    return "failed" if finding.verdict == "worse" or high <= 0 else "undecided"
 
 
 def _gain(finding: Finding) -> tuple[float, float]:
@@ -120,7 +125,7 @@ def _ends(finding: Finding) -> tuple[float, float]:
 
 def _why(outcome: Outcome, finding: Finding) -> str:
     if outcome == "undecided":
-        return f"{finding.sentence} The {finding.n} pairs are too few to say."
+        return f"{finding.sentence} With n = {finding.n} that is too few to say."
     return finding.sentence
 
 

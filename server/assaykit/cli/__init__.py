@@ -187,15 +187,15 @@ def gate(backend: str | None, **given: Any) -> None:
     """Decide by rules whether a candidate may go out.
 
     A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
-    evaluator. It is decided by the interval of the difference. Exits with 0 when all have passed, with 1 when one has
-    failed, with 3 when the examples are too few to say, and with 2 when nothing could be compared.
+    evaluator. It is decided by the interval and the test of the difference. Exits with 0 when all have passed, with
+    1 when one has failed, with 3 when the examples are too few to say, and with 2 when nothing could be compared.
     """
     from assaykit.cli import gating
     from assaykit.comparisons import Asked
 
     asked = Asked(
         [given["candidate"]], given["baseline"], given["dataset"],
-        directions=gating.pairs(given["directions"], "--direction"),
+        directions=gating.directions(given["directions"]),
         positive=gating.pairs(given["positives"], "--positive"),
     )  # fmt: skip
     files = gating.Files(*(None if given[name] is None else Path(given[name]) for name in ("junit", "markdown")))

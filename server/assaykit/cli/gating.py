@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anyio
 import click
@@ -15,10 +15,12 @@ from assaykit.errors import Invalid
 from assaykit.report.gate import junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings
+from assaykit.wire.evaluators import Direction
 
 EXIT_CODES: dict[Outcome, int] = {"passed": 0, "failed": 1, "undecided": 3}
 """2 is the shell's word for a command that was typed wrongly."""
 
+_DIRECTIONS: dict[str, Direction] = {"MAXIMIZE": "MAXIMIZE", "MINIMIZE": "MINIMIZE"}
 _COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow"}
 
 
@@ -29,18 +31,33 @@ class Files(NamedTuple):
     markdown: Path | None
 
 
-def pairs(texts: Sequence[str], option: str) -> dict[str, Any]:
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """`NAME=VALUE` as a mapping.
 
     Raises:
         Invalid: one is not of this form.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.rpartition("=")
         if not sign or not name or not value:
             raise Invalid(f"{text!r} is no NAME=VALUE.", f"Write {option} correctness=MAXIMIZE, say.")
         found[name] = value
+    return found
+
+
+def directions(texts: Sequence[str]) -> dict[str, Direction]:
+    """`NAME=MAXIMIZE` or `NAME=MINIMIZE` as a mapping, in letters of any case.
+
+    Raises:
+        Invalid: one is neither.
+    """
+    found: dict[str, Direction] = {}
+    for name, told in pairs(texts, "--direction").items():
+        direction = _DIRECTIONS.get(told.upper())
+        if direction is None:
+            raise Invalid(f"{told!r} is no direction.", f"Write --direction {name}=MAXIMIZE, or MINIMIZE.")
+        found[name] = direction
     return found
 
 
