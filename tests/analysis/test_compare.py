@@ -371,3 +371,12 @@ def test_a_third_experiment_decides_with_the_others_on_what_scale_every_pair_is_
     assert [one.positive for one in compare(passing, [same, failing]).findings] == ["pass", "pass"]
     halves = compare(scored("a", [0, 1]), [scored("b", [1, 1]), scored("c", [0.5, 1])])
     assert [one.kind for one in halves.findings] == ["numeric", "numeric"]
+
+
+def test_that_no_pair_differs_is_not_said_to_be_a_difference_and_not_to_be_equality() -> None:
+    (same,) = compare(scored("a", [1] * 30), [scored("b", [1] * 30)]).findings
+    assert (
+        "No pair differs, so these pairs give no interval; that does not show that the two are equal." in same.cautions
+    )
+    (one,) = compare(scored("a", [1]), [scored("b", [0])]).findings
+    assert not any("differs" in caution for caution in one.cautions)

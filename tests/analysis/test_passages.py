@@ -7,7 +7,7 @@ from assaykit.analysis.details import Details, details
 from assaykit.analysis.slices import Column
 from assaykit.analysis.truth import Truth
 from assaykit.analysis.usage import usage
-from assaykit.report.passages import milliseconds, usage_lines
+from assaykit.report.passages import milliseconds, repetition_words, usage_lines
 from assaykit.report.text import LIMIT, comparison_text
 
 
@@ -38,9 +38,29 @@ def test_a_value_or_label_cannot_pose_as_a_line_of_ours() -> None:
 
 
 def test_times_are_in_the_unit_that_is_read_most_easily() -> None:
-    assert [milliseconds(value) for value in (0.5, 12.34, 999, 1250, -2500)] == [
-        "0.5 ms", "12.3 ms", "999 ms", "1.25 s", "-2.5 s",
+    assert [milliseconds(value) for value in (0.5, 12.34, 999, 999.9, 1250, -2500, 1234567)] == [
+        "0.5 ms", "12.3 ms", "999 ms", "1,000 ms", "1.25 s", "-2.5 s", "1,235 s",
     ]  # fmt: skip
+
+
+def test_figures_are_written_out_and_not_with_an_exponent() -> None:
+    """A row of a small model costs a hundred-thousandth of a dollar."""
+    found = Details(usage=(usage("a", [outcome("e1")._replace(cost=0.0000123)]),))
+    assert list(usage_lines(found))[-1] == "Cost, total and mean: a $0.00001230, $0.00001230."
+    before, after = scored("a", [20000, 30000] * 10), scored("b", [21234, 31500] * 10)
+    (finding,) = compare(before, [after]).findings
+    assert "mean 26,367 vs 25,000 over 20 pairs, difference +1,367 (95 % interval +1,3" in finding.sentence
+    assert "e+0" not in comparison_text(compare(before, [after]))
+
+
+def test_one_example_with_many_tries_does_not_choose_the_k_that_is_told() -> None:
+    few = Variant("b", [outcome(f"e{n}", score=n % 2) for n in range(8) for _ in range(3)])
+    many = few._replace(outcomes=[*few.outcomes, *(outcome("e0", score=1) for _ in range(7))])
+    comparison = compare(scored("a", [0] * 8)._replace(outcomes=few.outcomes), [many])
+    (_, found) = details([Variant("a", few.outcomes), many], comparison).repetitions
+    words = repetition_words(found)
+    assert words.startswith("pass@3 ")
+    assert "over 8 example(s); flake rate 12 % (tries disagree on 1 of 8 example(s))" in words
 
 
 def test_one_side_alone_may_be_known() -> None:

@@ -92,3 +92,10 @@ def test_a_column_of_many_values_is_refused_with_those_that_would_do() -> None:
 def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(Invalid, match="no column 'tire'; it has 'n', 'half'"):
         column("tire", rows(3))
+
+
+def test_a_slice_that_could_show_nothing_does_not_weigh_on_the_others() -> None:
+    """Five of five cannot reach p < 0.05; Holm would still count them."""
+    findings = compare(scored("old", [0] * 11), [scored("new", [1] * 11)]).findings
+    (found,) = sliced(findings, [by({"six": 6, "five": 5})])
+    assert [(one.value, one.verdict) for one in found.slices] == [("six", "better"), ("five", "too small")]

@@ -13,6 +13,8 @@ from assaykit.wire.experiments import ExperimentRun
 numpy = importlib.import_module("numpy")
 stats = importlib.import_module("scipy.stats")
 
+NOT_SHOWN = "No difference in latency between new and old can be shown"
+
 
 def row(
     example: str,
@@ -107,11 +109,13 @@ def test_where_every_pair_differs_alike_there_is_no_interval() -> None:
 @pytest.mark.parametrize(
     ("differences", "said"),
     [
-        ([10, 20, 30], "new took 20 ms longer than old on average (95 % interval +10 ms to +30 ms, 3 pairs)"),
-        ([-10, -20, -30], "new took 20 ms less than old on average (95 % interval -30 ms to -10 ms, 3 pairs)"),
-        ([-10, 5, 8], "No difference in latency between new and old can be shown: +1 ms on average (95 % interval "),
-        ([10, 10], "new took 10 ms longer than old on average (2 pairs)"),
-        ([0], "No difference in latency between new and old can be shown: +0 ms on average (1 pair)"),
+        ([10, 20, 30] * 2, "new took 20 ms longer than old on average (95 % interval +13.3 ms to +26.7 ms, 6 pairs)"),
+        ([-10, -20, -30] * 2, "new took 20 ms less than old on average (95 % interval -26.7 ms to -13.3 ms, 6 pairs)"),
+        ([-10, 5, 8] * 2, f"{NOT_SHOWN}: new took 1 ms longer on average (95 % interval "),
+        ([10] * 6, "new took 10 ms longer than old on average (6 pairs)"),
+        ([10] * 5, f"{NOT_SHOWN}: new took 10 ms longer on average (5 pairs, too few)"),
+        ([-10, -20], f"{NOT_SHOWN}: new took 15 ms less on average (95 % interval -20 ms to -10 ms, 2 pairs, too few)"),
+        ([0], f"{NOT_SHOWN}: both took the same on average (1 pair, too few)"),
     ],
 )
 def test_which_took_longer_is_said_where_it_is_shown(differences: list[float], said: str) -> None:
@@ -120,3 +124,4 @@ def test_which_took_longer_is_said_where_it_is_shown(differences: list[float], s
     found = slower(("old", before), ("new", after))
     assert found is not None
     assert slower_words(found).startswith(said)
+    assert found.as_dict()["shown"] == (NOT_SHOWN not in said)

@@ -136,7 +136,7 @@ async def test_slices_by_a_column_of_the_dataset(ax: Caller, files: Path, cases:
     assert (gold["p"], gold["p_adjusted"]) == (approx(2 * 0.5**12), approx(4 * 0.5**12))
     assert (trial["difference"], trial["interval"], trial["p"]) == (-0.25, None, None)
     assert "right by tier, new:" in text
-    assert "too small to judge (under 5)" in text
+    assert "too small to judge (under 6)" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<h3>right by tier: new against old</h3><svg" in page
     assert "gold: +100, better. free: +0, no difference shown.</title>" in page
@@ -248,7 +248,7 @@ async def test_repetitions_are_paired_by_example_and_told_as_pass_at_k(ax: Calle
     assert [(one["pass_at_k"], one["pass_hat_k"]) for one in after["at"]] == [
         (approx(5 / 6), approx(5 / 6)), (1, approx(2 / 3)), (1, 0.5),
     ]  # fmt: skip
-    assert "right, new: pass@3 100 % and pass^3 50 % (29 % to 71 %) over 24 examples; flake rate 50 %" in text
+    assert "right, new: pass@3 100 % and pass^3 50 % (29 % to 71 %) over 24 example(s); flake rate 50 %" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<td>right</td><td>old</td><td>2</td><td>67 %</td><td>0 %</td><td>24</td>" in page
 

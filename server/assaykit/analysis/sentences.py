@@ -1,5 +1,7 @@
 """A finding in words: one sentence with the figures that carry it, and what a reader should beware of."""
 
+import math
+
 from assaykit.analysis.findings import Finding, Side
 from assaykit.analysis.rows import short
 from assaykit.analysis.statistics import FEWEST_PAIRS
@@ -9,6 +11,8 @@ FEW_PAIRS = 20
 
 _FINE_FROM = (100, 1000)
 _LABELS_TOLD = 5
+_SMALLEST_WRITTEN_OUT = 1e-9
+_LARGEST_WRITTEN_OUT = 1e15
 
 
 def sentence(finding: Finding, tests: int) -> str:
@@ -17,6 +21,20 @@ def sentence(finding: Finding, tests: int) -> str:
         return _shares(finding)
     parts = [f"{_lead(finding)}: {_figures(finding)}", _change(finding), _test(finding, tests)]
     return f"{', '.join(parts)}; {_counts(finding)}."
+
+
+def digits(value: float, count: int, sign: str = "") -> str:
+    """At least so many digits that count, written out: 12,346 and 0.0000123, not 1.23e-05. A `sign` of "+" is kept."""
+    told = f"{value:{sign}.{count}g}"
+    if "e" not in told or not _SMALLEST_WRITTEN_OUT <= abs(value) < _LARGEST_WRITTEN_OUT:
+        return told
+    decimals = max(0, count - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:{sign},.{decimals}f}"
+
+
+def figure(finding: Finding, value: float) -> str:
+    """A rate or a mean of the finding."""
+    return digits(value, 4) if finding.kind == "numeric" else percent(value, finding.n)
 
 
 def percent(rate: float, n: int) -> str:
@@ -28,7 +46,7 @@ def signed(finding: Finding, value: float) -> str:
     """A difference with its sign: in points for rates, else in the unit of the score."""
     # Adding 0.0 turns -0.0 into 0.0.
     if finding.kind == "numeric":
-        return f"{value + 0.0:+.3g}"
+        return digits(value + 0.0, 3, "+")
     decimals = _decimals(finding.n)
     return f"{round(100 * value, decimals) + 0.0:+.{decimals}f}"
 
@@ -51,7 +69,7 @@ def detectable(finding: Finding) -> str:
     size = finding.smallest_detectable
     if size is None:
         return "too few pairs to show any" if finding.n < FEWEST_PAIRS else "unknown without spread"
-    return f"{size:.3g}" if finding.kind == "numeric" else f"{100 * size:.{_decimals(finding.n)}f} points"
+    return digits(size, 3) if finding.kind == "numeric" else f"{100 * size:.{_decimals(finding.n)}f} points"
 
 
 def _lead(finding: Finding) -> str:
@@ -71,9 +89,10 @@ def _lead(finding: Finding) -> str:
 
 def _figures(finding: Finding) -> str:
     challenger, baseline = finding.challenger_value or 0.0, finding.baseline_value or 0.0
+    both = f"{figure(finding, challenger)} vs {figure(finding, baseline)}"
     if finding.kind == "numeric":
-        return f"mean {challenger:.4g} vs {baseline:.4g} over {_pairs(finding)}"
-    rates = f"{percent(challenger, finding.n)} vs {percent(baseline, finding.n)} of {_pairs(finding)}"
+        return f"mean {both} over {_pairs(finding)}"
+    rates = f"{both} of {_pairs(finding)}"
     return f"{short(finding.positive)!r} on {rates}" if finding.positive is not None else rates
 
 
@@ -178,9 +197,17 @@ def _about_figures(finding: Finding) -> list[str]:
     told: list[str] = []
     if finding.difference is None:
         return told
-    if finding.interval is None:
-        told.append("Every pair differs by the same amount, so these pairs give no interval.")
-    elif finding.verdict == "no difference shown" and not finding.interval.low <= 0 <= finding.interval.high:
+    if finding.interval is None and finding.n > 1:
+        told.append(
+            "Every pair differs by the same amount, so these pairs give no interval."
+            if finding.difference
+            else "No pair differs, so these pairs give no interval; that does not show that the two are equal."
+        )
+    elif (
+        finding.interval
+        and finding.verdict == "no difference shown"
+        and not finding.interval.low <= 0 <= finding.interval.high
+    ):
         told.append("The interval on its own excludes zero; the verdict follows the test, corrected by Holm.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
         told.append("Most changed examples went one way and the mean the other: a few large changes decide it.")

@@ -7,12 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.findings import Finding, Verdict
 from assaykit.analysis.rows import cell, listed, short
-from assaykit.analysis.statistics import Interval, holm
+from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
 from assaykit.analysis.verdicts import tested, verdict
 from assaykit.errors import Invalid
 
-FEWEST = 5
-"""Pairs below which a slice is shown and not judged."""
+FEWEST = FEWEST_PAIRS
+"""Pairs below which a slice is shown and not judged: it could show nothing, and would weigh on the other slices' p."""
 
 MOST_VALUES = 20
 """Different values of a column; a slice for each of more would be a list of examples."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from assaykit.analysis.rows import Outcome
-from assaykit.analysis.statistics import Interval, bootstrap_interval, quantile
+from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, bootstrap_interval, quantile
 
 Rows = Sequence[Outcome]
 
@@ -57,12 +57,16 @@ class Slower:
 
     @property
     def is_shown(self) -> bool:
-        """Whether one of the two took longer beyond doubt: the interval, where there is one, leaves out zero."""
-        return self.difference != 0 and not (self.interval and self.interval.low <= 0 <= self.interval.high)
+        """Whether one of the two is shown to take longer: of enough pairs, the interval, if any, leaves out zero."""
+        return (
+            self.n >= FEWEST_PAIRS
+            and self.difference != 0
+            and not (self.interval and self.interval.low <= 0 <= self.interval.high)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
-        return asdict(self)
+        return {**asdict(self), "shown": self.is_shown}
 
 
 def usage(name: str, rows: Rows) -> Usage:

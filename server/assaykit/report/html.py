@@ -5,7 +5,7 @@ from html import escape
 
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding, Verdict
-from assaykit.analysis.sentences import detectable, p_value, percent, signed
+from assaykit.analysis.sentences import detectable, digits, figure, p_value, signed
 from assaykit.report.charts import intervals
 from assaykit.report.sections import sections
 
@@ -108,8 +108,8 @@ def _row(finding: Finding) -> str:
     interval = finding.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
     numbers = (
-        _value(finding, finding.challenger_value),
-        _value(finding, finding.baseline_value),
+        figure(finding, finding.challenger_value or 0.0),
+        figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0) + spread,
         "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
@@ -118,12 +118,6 @@ def _row(finding: Finding) -> str:
     cells = "".join(f'<td class="number">{escape(one)}</td>' for one in numbers)
     names = f"<td>{escape(finding.evaluator)}</td><td>{escape(finding.challenger)}</td>"
     return f"<tr>{names}<td>{_mark(finding)}</td>{cells}</tr>"
-
-
-def _value(finding: Finding, value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
 
 
 def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
@@ -151,7 +145,7 @@ def _example(change: Change, question: str | None) -> str:
         (change.baseline_value, change.baseline_output),
         (change.challenger_value, change.challenger_output),
     )
-    cells = "".join(f"<td>{value:.3g}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
+    cells = "".join(f"<td>{digits(value, 3)}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
     asked = f"{escape(_cut(question))}<br>" if question else ""
     return f'<tr><td>{asked}<small class="note">{escape(change.example_id)}</small></td>{cells}</tr>'
 

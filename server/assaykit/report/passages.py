@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from assaykit.analysis.classification import Agreement
 from assaykit.analysis.details import Details, Repetition
-from assaykit.analysis.findings import Finding
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import p_value, percent, signed
+from assaykit.analysis.sentences import digits, figure, p_value, percent, signed
 from assaykit.analysis.slices import FEWEST, WARNING, Slice, Slicing
-from assaykit.analysis.statistics import Interval
+from assaykit.analysis.statistics import FEWEST_PAIRS, Interval
 from assaykit.analysis.truth import Classification, Classified
 from assaykit.analysis.usage import Amount, Slower, Usage
 from assaykit.errors import quote
@@ -59,12 +58,12 @@ def _of(known: Amount, rows: int) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004  (four digits)
+    return f"{value:,.0f}" if abs(value) >= 1000 else digits(value, 4)  # noqa: PLR2004  (four digits)
 
 
 def milliseconds(value: float) -> str:
     """`340 ms`, or `1.25 s` from a second on."""
-    return f"{value / 1000:.3g} s" if abs(value) >= 1000 else f"{value:.3g} ms"  # noqa: PLR2004  (a second)
+    return f"{digits(value / 1000, 3)} s" if abs(value) >= 1000 else f"{digits(value, 3)} ms"  # noqa: PLR2004  (a second)
 
 
 def slower_words(one: Slower) -> str:
@@ -73,11 +72,12 @@ def slower_words(one: Slower) -> str:
     if one.interval is not None:
         pairs = f"95 % interval {_signed(one.interval.low)} to {_signed(one.interval.high)}, {pairs}"
     new, old = short(one.challenger), short(one.baseline)
-    if not one.is_shown:
-        told = f"No difference in latency between {new} and {old} can be shown"
-        return f"{told}: {_signed(one.difference)} on average ({pairs})"
     size = f"{milliseconds(abs(one.difference))} {'longer' if one.difference > 0 else 'less'}"
-    return f"{new} took {size} than {old} on average ({pairs})"
+    if one.is_shown:
+        return f"{new} took {size} than {old} on average ({pairs})"
+    told = f"No difference in latency between {new} and {old} can be shown"
+    few = ", too few" if one.n < FEWEST_PAIRS else ""
+    return f"{told}: {f'{new} took {size}' if one.difference else 'both took the same'} on average ({pairs}{few})"
 
 
 def _signed(value: float) -> str:
@@ -85,20 +85,21 @@ def _signed(value: float) -> str:
 
 
 def repetition_lines(found: Details) -> Iterator[str]:
-    """One line for each evaluator and experiment with repetitions: at the most repetitions that there are."""
+    """One line for each evaluator and experiment with repetitions."""
     for one in found.repetitions:
         yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
 
 
 def repetition_words(one: Repetition) -> str:
-    """pass@k, pass^k and the flake rate."""
-    several, last = one.repeated, one.repeated.at[-1]
-    without = f"; {several.without_verdict} runs without a verdict left out" if several.without_verdict else ""
+    """pass@k, pass^k and the flake rate: at the largest k that half of the repeated examples have tries for."""
+    several = one.repeated
+    last = [at for at in several.at if 2 * at.examples >= several.examples][-1]
+    without = f"; {several.without_verdict} run(s) without a verdict left out" if several.without_verdict else ""
     some = rate(last.pass_at_k, last.pass_at_k_interval, last.examples)
     every = rate(last.pass_hat_k, last.pass_hat_k_interval, last.examples)
-    flaky = f"{several.flaky} of {several.examples} examples disagree with themselves"
+    flaky = f"tries disagree on {several.flaky} of {several.examples} example(s)"
     return (
-        f"pass@{last.k} {some} and pass^{last.k} {every} over {last.examples} examples; flake rate "
+        f"pass@{last.k} {some} and pass^{last.k} {every} over {last.examples} example(s); flake rate "
         f"{percent(several.flake_rate, several.examples)} ({flaky}){without}"
     )
 
@@ -131,11 +132,6 @@ def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
         "" if one.p_adjusted is None else f"Holm p {p_value(one.p_adjusted)}",
         f"too small to judge (under {FEWEST})" if one.verdict == "too small" else one.verdict,
     )
-
-
-def figure(finding: Finding, value: float) -> str:
-    """A rate or a mean of a slice."""
-    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
 
 
 def classification_lines(found: Details) -> Iterator[str]:

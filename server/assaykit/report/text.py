@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import detectable, p_value, percent, signed
+from assaykit.analysis.sentences import detectable, digits, figure, p_value, signed
 from assaykit.errors import quote
 from assaykit.report.passages import aligned, classification_lines, repetition_lines, slice_lines, usage_lines
 
@@ -92,20 +92,14 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     return (
         quote(finding.evaluator, _CELL_LIMIT),
         quote(finding.challenger, _CELL_LIMIT),
-        _value(finding, finding.challenger_value),
-        _value(finding, finding.baseline_value),
+        figure(finding, finding.challenger_value or 0.0),
+        figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0),
         f"{signed(finding, interval.low)} to {signed(finding, interval.high)}" if interval else "none",
         "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
         detectable(finding),
     )
-
-
-def _value(finding: Finding, value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if finding.kind == "numeric" else percent(value, finding.n)
 
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
@@ -125,7 +119,7 @@ def _example(finding: Finding, change: Change, question: str | None) -> str:
     values = (change.baseline_value, change.challenger_value)
     outputs = (change.baseline_output, change.challenger_output)
     lines = [
-        f"    {name.ljust(width)}  {value:<5.3g}  {quote(output, _OUTPUT_LIMIT) if output else '(no output)'}"
+        f"    {name.ljust(width)}  {digits(value, 3):<5}  {quote(output, _OUTPUT_LIMIT) if output else '(no output)'}"
         for name, value, output in zip(names, values, outputs, strict=True)
     ]
     return "\n".join([f"  {head}", *lines])
