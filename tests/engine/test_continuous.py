@@ -63,7 +63,7 @@ async def schedule(door: Door, task: str) -> Body:
 
 
 async def looked(door: Door, task: str) -> Body:
-    """The schedule once it has gone past everything that has come, and has looked again after that; the clock must go."""
+    """The schedule once it has gone past all that has come, and has looked again after that; no standing clock."""
     seen = await until(
         lambda: schedule(door, task), lambda found: not found["spans_waiting"] and not found["is_running"]
     )
