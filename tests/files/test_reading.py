@@ -175,8 +175,13 @@ def test_rows_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
         next(rows)
 
 
+def is_plain(names: list[str]) -> bool:
+    """Whether they pass for names of columns with commas between them, in UTF-8."""
+    return (len(names) > 1 or not set(names[0]) & set(";\t|")) and "\0" not in names[0]
+
+
 @given(
-    names=st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True),
+    names=st.lists(TEXT.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True).filter(is_plain),
     data=st.data(),
 )
 def test_what_the_csv_module_writes_is_read_back(read: Read, names: list[str], data: st.DataObject) -> None:

@@ -3,6 +3,7 @@
 The reason is told in a sentence, with the line where there is one; nothing is written, and memory stays small.
 """
 
+import bz2
 import gzip
 import importlib
 import json
@@ -61,6 +62,43 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
     "latin-1 in JSON lines": ("a.jsonl", struck(JSONL, 2500, b"\xdf"), f"Line 2500 of 'a.jsonl' {LATIN} 30"),
     "latin-1 in JSON": ("a.json", struck(JSON, 2500, b"\xdf"), f"Line 2500 of 'a.json' {LATIN} 30"),
     "UTF-16": ("a.csv", CSV.encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff at position 1"),
+    "UTF-16 without a mark": (
+        "a.csv",
+        CSV.encode("utf-16-le"),
+        "Line 1 of 'a.csv' is not UTF-8: byte 0x00 at position 2",
+    ),
+    "semicolons": (
+        "a.csv",
+        b"key;output\nq1;x\n",
+        "'a.csv' has one column, 'key;output': its cells seem to be separated",
+    ),
+    "a cell of 10 MB": (
+        "a.csv",
+        CSV.encode() + b"q1," + b"x" * 10_000_000 + b"\n",
+        "The record from line 3002 of 'a.csv' is not CSV: a cell has more than 1,048,576 characters.",
+    ),
+    "line ends of an old Mac": (
+        "a.csv",
+        b"key,output\rq1,x\r",
+        "The record from line 1 of 'a.csv' is not CSV: a line ends with a carriage return alone.",
+    ),
+    "a name twice": ("a.csv", b"key,output,key\nq1,x,q1\n", "'a.csv' has a column 'key' more than once."),
+    "a column without a name": ("a.csv", b",key,output\n0,q1,x\n", "Column 1 of 'a.csv' has no name."),
+    "an infinity": ("a.json", b'[{"key": "q1", "output": -Infinity}]', "Line 1 of 'a.json' is not JSON that can be"),
+    "a number of many digits": (
+        "a.jsonl",
+        b'{"key": "q1", "output": ' + b"9" * 5000 + b"}",
+        "Line 1 of 'a.jsonl' is not JSON that can be read: a number with too many digits.",
+    ),
+    "JSON lines by the name of JSON": ("a.json", JSONL.encode(), "Line 2 of 'a.json' is not JSON that can be read:"),
+    "JSON by the name of JSON lines": ("a.jsonl", JSON.encode(), "Line 1 of 'a.jsonl' is not JSON that can be read:"),
+    "an object": (
+        "a.json",
+        b'{"key": "q1", "output": "x"}',
+        "Line 1 of 'a.json' is not JSON that can be read: the object",
+    ),
+    "no text at all": ("a.csv", b"", "'a.csv' is empty."),
+    "a bzip2 file": ("a.jsonl", bz2.compress(JSONL.encode()), "'a.jsonl' is compressed;"),
     "a row with a cell too many": (
         "a.csv",
         CSV.encode() + b"q1,x,y\n",
@@ -101,6 +139,14 @@ async def test_a_broken_file_is_told_where_and_why_and_nothing_is_written(
     assert refusal["code"] == "invalid"
     assert refusal["message"].startswith(said), refusal
     assert refusal["next"]
+
+
+@pytest.mark.parametrize(("name", "text", "advice"), [("a.json", JSONL, ".jsonl"), ("a.jsonl", JSON, ".json")])
+async def test_json_and_json_lines_that_are_mixed_up_are_told_by_which_name_they_go(
+    there: Caller, name: str, text: str, advice: str
+) -> None:
+    (there.settings.folders[0] / name).write_text(text, encoding="utf-8")
+    assert (await refused(there, "create_dataset", name))["next"].endswith(f" ends in {advice}.")
 
 
 @pytest.fixture(scope="module")

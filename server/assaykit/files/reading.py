@@ -21,9 +21,10 @@ CHUNK = 256 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
+_OTHER_MARKS = (";", "\t", "|")
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ")
-"""How what gzip, zstd, zip (so a workbook too) and xz have made begins, whatever it is called."""
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
+"""How what gzip, zstd, zip (so a workbook too), xz and bzip2 have made begins, whatever it is called."""
 
 
 def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[Row]:
@@ -42,8 +43,12 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
     # Opened first: of what lies elsewhere nothing is told but that.
     with open_inside(path, folders) as file:
         read = _reader_for(path)
-        if file.read(max(map(len, _PACKED))).startswith(_PACKED):
+        begin = file.read(max(map(len, _PACKED)))
+        if begin.startswith(_PACKED):
             raise _packed(path)
+        if read is not parquet_rows and b"\0" in begin[:2]:
+            # UTF-16 without a mark, which passes for UTF-8 as long as there is nothing but English.
+            raise _not_utf8(path, 1, 0, begin.index(0) + 1)
         file.seek(0)
         for count, row in enumerate(read(file, path, nan_is_null), start=1):
             if count > max_rows:
@@ -150,20 +155,34 @@ def _csv_records(lines: Iterator[str], path: str) -> Iterator[tuple[int, list[st
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise Invalid(
-                f"The record from line {line} of {quote(path)!r} is not CSV: {quote(str(error))}.",
-                "Cells are separated by commas; a double quote inside a quoted cell is doubled.",
-            ) from error
+            raise _not_csv(path, line, str(error)) from error
         if cells is None:
             return
         if cells:
             yield line, cells
 
 
+def _not_csv(path: str, line: int, said: str) -> Invalid:
+    reason, advice = said, "Cells are separated by commas; a double quote inside a quoted cell is doubled."
+    if "field limit" in said:
+        reason = f"a cell has more than {MAX_CELL:,} characters"
+        advice = "Close the double quote that opens it, or shorten it; JSON lines take longer ones."
+    elif "new-line" in said:
+        reason, advice = "a line ends with a carriage return alone", "Save it with the line ends of Unix or Windows."
+    elif "unexpected end" in said:
+        reason, advice = "a double quote opens and never closes", f"Close it. {advice}"
+    return Invalid(f"The record from line {line} of {quote(path)!r} is not CSV: {quote(reason)}.", advice)
+
+
 def _csv_names(header: list[str], path: str, line: int) -> list[str]:
     names = [name.strip() for name in header]
     if not names:
         raise Invalid(f"{quote(path)!r} is empty.", "The first line of a CSV file names the columns.")
+    if len(names) == 1 and (mark := next((mark for mark in _OTHER_MARKS if mark in names[0]), None)):
+        raise Invalid(
+            f"{quote(path)!r} has one column, {quote(names[0], 60)!r}: its cells seem to be separated by {mark!r}.",
+            "Separate them by commas, and put cells that hold one in double quotes.",
+        )
     require_width(len(names), path, line)
     require_names(names, path)
     return names
@@ -175,7 +194,8 @@ def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
             try:
                 value = parse(line, nan_is_null=nan_is_null)
             except JsonError as error:
-                raise _not_json(path, number, error) from error
+                is_list = number == 1 and line.lstrip().startswith("[")
+                raise _not_json(path, number, error, _IF_LIST if is_list else _ONE_OBJECT) from error
             yield _row(number, value, path)
 
 
@@ -184,14 +204,16 @@ def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
         for line, value in parse_rows(_chunks(file, path), nan_is_null=nan_is_null):
             yield _row(line, value, path)
     except JsonError as error:
-        raise _not_json(path, error.line, error) from error
+        raise _not_json(path, error.line, error, _ONE_OBJECT if error.has_rows else _NO_LIST) from error
 
 
-def _not_json(path: str, line: int, error: JsonError) -> Invalid:
-    return Invalid(
-        f"Line {line} of {quote(path)!r} is not JSON that can be read: {quote(error.reason)}.",
-        "Write one object per row; a missing value is null.",
-    )
+_ONE_OBJECT = "Write one object per row; a missing value is null."
+_IF_LIST = "One object stands on each line; a file that is one list of them ends in .json."
+_NO_LIST = "Put the rows into a list; a file with one object on each line ends in .jsonl."
+
+
+def _not_json(path: str, line: int, error: JsonError, advice: str) -> Invalid:
+    return Invalid(f"Line {line} of {quote(path)!r} is not JSON that can be read: {quote(error.reason)}.", advice)
 
 
 def _row(line: int, value: object, path: str) -> Row:

@@ -26,12 +26,13 @@ _LONGEST_WORD = 16
 
 
 class JsonError(ValueError):
-    """What is wrong, in a few words, and on which line of the text (from 1)."""
+    """What is wrong, in a few words, and on which line of the text (from 1). Without `has_rows`, it has no list."""
 
-    def __init__(self, reason: str, line: int) -> None:
+    def __init__(self, reason: str, line: int, *, has_rows: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.line = line
+        self.has_rows = has_rows
 
 
 def parse(text: str, *, nan_is_null: bool = False) -> object:
@@ -109,7 +110,8 @@ class _Cursor:
                 if str(error) != told and self._read_on(line):
                     told = str(error)
                     continue
-                raise JsonError(str(error), line) from None
+                is_long = str(error).startswith("Exceeds the limit")
+                raise JsonError("a number with too many digits" if is_long else str(error), line) from None
             # A number so near to the end may go on: of 1.5, cut behind its point, 1 is read.
             is_closed = self._text[start] in '{["' or end < len(self._text) - _LONGEST_WORD
             if is_closed or not self._read_on(line):
@@ -179,7 +181,8 @@ class _Cursor:
             if more:
                 self._take(",")
         if not found:
-            raise self.bad(f"the object has no array under any of {', '.join(ROW_KEYS)}")
+            reason = f"the object has no array under any of {', '.join(ROW_KEYS)}"
+            raise JsonError(reason, self._line_here(), has_rows=False)
 
     def require_end(self) -> None:
         if self._at < len(self._text):
