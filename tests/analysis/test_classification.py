@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.analysis.variants import approx
+from tests.analysis.variants import approx, outcome
 
 from assaykit.analysis.classification import Agreement, agreement, cohens_kappa
+from assaykit.analysis.compare import Variant
+from assaykit.analysis.truth import Truth, classified
 
 metrics = importlib.import_module("sklearn.metrics")
 raters = importlib.import_module("statsmodels.stats.inter_rater")
@@ -68,12 +70,12 @@ def test_the_interval_of_kappa_is_that_of_statsmodels_but_for_its_cut_at_one(pai
     if found.kappa is None:
         return
     expected = quietly(raters.cohens_kappa, [list(row) for row in found.matrix])
-    assert found.kappa_interval is not None
-    low, high = expected.kappa_low, min(1.0, expected.kappa_upp)
-    if found.kappa == 1 or math.isnan(low):
+    low, high = expected.kappa_low, expected.kappa_upp
+    if found.kappa_interval is None:
         # A variance of nought is one of rounding errors there, which may lie below nought.
-        low = high = found.kappa
-    assert (found.kappa_interval.low, found.kappa_interval.high) == approx((low, high), rel=1e-9, abs=1e-7)
+        assert math.isnan(low) or high - low < 1e-3
+        return
+    assert (found.kappa_interval.low, found.kappa_interval.high) == approx((low, min(1, high)), rel=1e-9, abs=1e-7)
 
 
 def test_what_cannot_be_divided_is_none_and_not_zero() -> None:
@@ -101,3 +103,15 @@ def test_no_rows_are_no_agreement() -> None:
     assert agreement([], []) is None
     with pytest.raises(ValueError, match="shorter"):
         agreement(["a"], [])
+
+
+def test_full_agreement_and_repeated_rows_do_not_claim_to_be_certain() -> None:
+    perfect = agreement(["a", "b"] * 10, ["a", "b"] * 10)
+    assert perfect is not None
+    assert (perfect.kappa, perfect.kappa_interval) == (1, None)
+    assert perfect.accuracy_interval is not None
+    rows = [outcome(f"e{n}", label="ab"[n % 2]) for n in range(9) for _ in range(5)]
+    truth = Truth("t", {f"e{n}": "ab"[n % 3 == 0] for n in range(9)}, "quality")
+    (found,) = classified([Variant("v", rows)], truth).experiments
+    assert found.agreement is not None
+    assert (found.agreement.n, found.agreement.accuracy_interval, found.agreement.kappa_interval) == (45, None, None)

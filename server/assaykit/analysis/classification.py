@@ -15,6 +15,7 @@ from typing import Any
 from assaykit.analysis.statistics import Interval, wilson
 
 LEVEL = 0.95
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ class Agreement:
 
     The classes are all labels of either side, in order, as the rows and columns of the matrix have them. Kappa is None
     where chance alone would agree on every row. `kappa_interval` is of large samples: the estimate and 1.96 of its
-    standard errors each way.
+    standard errors each way, and None where that is nought, as with full agreement: it would claim to be certain.
+    Neither interval is there where rows repeat an example, since such rows are not independent.
     """
 
     n: int
     matrix: tuple[tuple[int, ...], ...]
     classes: tuple[ClassFigures, ...]
     accuracy: float
-    accuracy_interval: Interval
+    accuracy_interval: Interval | None
     macro_precision: float
     macro_recall: float
     macro_f1: float
@@ -63,8 +65,8 @@ class Agreement:
         return {"labels": list(self.labels), **asdict(self)}
 
 
-def agreement(truth: Sequence[str], predicted: Sequence[str]) -> Agreement | None:
-    """How the two agree, row by row; None where there are no rows."""
+def agreement(truth: Sequence[str], predicted: Sequence[str], *, independent: bool = True) -> Agreement | None:
+    """How the two agree, row by row; None where there are no rows. Without intervals unless rows are independent."""
     n = len(truth)
     pairs = Counter(zip(truth, predicted, strict=True))
     if not n:
@@ -81,12 +83,12 @@ def agreement(truth: Sequence[str], predicted: Sequence[str]) -> Agreement | Non
         matrix=matrix,
         classes=classes,
         accuracy=hits / n,
-        accuracy_interval=wilson(hits, n, LEVEL),
+        accuracy_interval=wilson(hits, n, LEVEL) if independent else None,
         macro_precision=_mean([one.precision or 0.0 for one in classes]),
         macro_recall=_mean([one.recall or 0.0 for one in classes]),
         macro_f1=_mean([one.f1 for one in classes]),
         kappa=kappa,
-        kappa_interval=None if kappa is None else _kappa_interval(matrix, kappa),
+        kappa_interval=_kappa_interval(matrix, kappa) if kappa is not None and independent else None,
     )
 
 
@@ -116,7 +118,7 @@ def _shares(matrix: Sequence[Sequence[int]]) -> tuple[int, int, int]:
     return sum(rows), agreed, sum(row * column for row, column in zip(rows, columns, strict=True))
 
 
-def _kappa_interval(matrix: Sequence[Sequence[int]], kappa: float) -> Interval:
+def _kappa_interval(matrix: Sequence[Sequence[int]], kappa: float) -> Interval | None:
     n, _, product = _shares(matrix)
     expected = product / (n * n)
     rows = [sum(row) / n for row in matrix]
@@ -125,7 +127,9 @@ def _kappa_interval(matrix: Sequence[Sequence[int]], kappa: float) -> Interval:
     same = math.fsum(matrix[i][i] / n * (1 - (rows[i] + columns[i]) * (1 - kappa)) ** 2 for i in size)
     other = math.fsum(matrix[i][j] / n * (columns[i] + rows[j]) ** 2 for i in size for j in size if i != j)
     variance = same + (1 - kappa) ** 2 * other - (kappa - expected * (1 - kappa)) ** 2
-    error = math.sqrt(max(0.0, variance) / n) / (1 - expected)
+    if variance <= _ROUNDING:
+        return None
+    error = math.sqrt(variance / n) / (1 - expected)
     half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
     return Interval(kappa - half, min(1.0, kappa + half), LEVEL)
 

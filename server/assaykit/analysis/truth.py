@@ -152,6 +152,7 @@ def classified(variants: Iterable[Variant], truth: Truth) -> Classification:
 def _classified(variant: Variant, truth: Truth) -> Classified:
     pairs = [(truth.of(row), truth.said(row)) for row in variant.outcomes]
     whole = [(true, said) for true, said in pairs if true is not None and said is not None]
+    independent = len({row.example_id for row in variant.outcomes}) == len(variant.outcomes)
     different = len({label for pair in whole for label in pair})
     if different > MOST_CLASSES:
         raise Invalid(
@@ -163,7 +164,7 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
         experiment=variant.name,
         without_prediction=sum(said is None for _, said in pairs),
         without_truth=sum(true is None and said is not None for true, said in pairs),
-        agreement=agreement([true for true, _ in whole], [said for _, said in whole]),
+        agreement=agreement([true for true, _ in whole], [said for _, said in whole], independent=independent),
     )
 
 
