@@ -10,7 +10,7 @@ from assaykit.errors import Invalid, quote
 from assaykit.files.folders import Folders, open_inside
 from assaykit.files.opening import MAX_BYTES
 from assaykit.files.parquet import parquet_rows
-from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_names, require_width, too_many_rows
+from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many_rows
 from assaykit.files.strict_json import JsonError, parse, parse_rows
 
 MAX_LINE = 16 * 1024 * 1024
@@ -184,7 +184,17 @@ def _csv_names(header: list[str], path: str, line: int) -> list[str]:
             "Separate them by commas, and put cells that hold one in double quotes.",
         )
     require_width(len(names), path, line)
-    require_names(names, path)
+    if "" in names:
+        raise Invalid(
+            f"Column {names.index('') + 1} of {quote(path)!r} has no name.",
+            "Name every column in the first line.",
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise Invalid(
+            f"The header of {quote(path)!r} has {quote(twice)!r} more than once.",
+            "Give every column its own name.",
+        )
     return names
 
 

@@ -1,7 +1,5 @@
 """One row of a file, and the limits that hold for every format."""
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from assaykit.errors import Invalid, quote
@@ -27,17 +25,6 @@ def require_width(count: int, path: str, line: int) -> None:
         raise Invalid(
             f"Line {line} of {quote(path)!r} has {count:,} columns; at most {MAX_COLUMNS} are read.",
             "Leave out the columns that are not needed.",
-        )
-
-
-def require_names(names: Sequence[str], path: str) -> None:
-    """Raises: Invalid: a column has no name, or that of another."""
-    if "" in names:
-        raise Invalid(f"Column {names.index('') + 1} of {quote(path)!r} has no name.", "Give every column a name.")
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise Invalid(
-            f"{quote(path)!r} has a column {quote(twice)!r} more than once.", "Give every column its own name."
         )
 
 
