@@ -82,7 +82,7 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
         b"key,output\rq1,x\r",
         "The record from line 1 of 'a.csv' is not CSV: a line ends with a carriage return alone.",
     ),
-    "a name twice": ("a.csv", b"key,output,key\nq1,x,q1\n", "'a.csv' has a column 'key' more than once."),
+    "a name twice": ("a.csv", b"key,output,key\nq1,x,q1\n", "The header of 'a.csv' has 'key' more than once."),
     "a column without a name": ("a.csv", b",key,output\n0,q1,x\n", "Column 1 of 'a.csv' has no name."),
     "an infinity": ("a.json", b'[{"key": "q1", "output": -Infinity}]', "Line 1 of 'a.json' is not JSON that can be"),
     "a number of many digits": (
