@@ -96,3 +96,28 @@ def test_a_dictionary_inside_a_nested_value_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"a": arrow.StructArray.from_arrays([words], ["k"])})
     with pytest.raises(Invalid, match="nested"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["dictionary", "PLAIN", "DELTA_BYTE_ARRAY"])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_texts_too_large_for_a_batch_of_many_are_read_in_smaller_ones(
+    tmp_path: Path, encoding: str, groups: int
+) -> None:
+    arrow: Any = importlib.import_module("pyarrow")
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    long = [f"{n}" + "y" * 100_000 for n in range(3)]
+    rows: list[dict[str, object]] = [{"text": long[n % 3], "tags": [long[n % 3]], "n": n} for n in range(300)]
+    by = {} if encoding == "dictionary" else {"column_encoding": {"text": encoding}}
+    parquet.write_table(
+        arrow.Table.from_pylist(rows), tmp_path / "a.parquet", use_dictionary=encoding == "dictionary",
+        dictionary_pagesize_limit=2**30, row_group_size=300 // groups, **by,
+    )  # fmt: skip
+    assert [row.values for row in read(tmp_path)] == rows
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    arrow: Any = importlib.import_module("pyarrow")
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    parquet.write_table(arrow.table([arrow.array([1]), arrow.array([2])], names=["a", "a"]), tmp_path / "a.parquet")
+    with pytest.raises(Invalid, match="has a column 'a' more than once"):
+        read(tmp_path)

@@ -209,7 +209,39 @@ def many_groups(arrow: Any) -> dict[str, Any]:
     return {"key": arrow.array(["q1"] * 40), "output": arrow.array(["x" * 10_000_000] * 40)}
 
 
-BOMBS: list[Callable[[Any], dict[str, Any]]] = [repeated, one_value, one_list, many_groups]
+def repeated_text(arrow: Any) -> Any:
+    """One text of 2 MB in each of 300 rows."""
+    words = arrow.array(["x" * 2_000_000])
+    return arrow.DictionaryArray.from_arrays(arrow.array([0] * 300, arrow.int32()), words)
+
+
+def long_words(arrow: Any) -> dict[str, Any]:
+    """Half a kilobyte that stands for 600 MB, most of them in one batch, and does not say that it is a dictionary."""
+    return {"key": ["q1"] * 300, "output": repeated_text(arrow)}
+
+
+def long_words_in_lists(arrow: Any) -> dict[str, Any]:
+    """The same, in lists."""
+    lists = arrow.ListArray.from_arrays(arrow.array(range(301), arrow.int32()), repeated_text(arrow))
+    return {"key": ["q1"] * 300, "output": lists}
+
+
+def long_beginnings(arrow: Any) -> dict[str, Any]:
+    """A text of 1 MB in every row, written as what differs from the one before."""
+    return {"key": arrow.array(["q1"] * 3000), "output": arrow.array(["x" * 1_000_000] * 3000, arrow.large_string())}
+
+
+WORDS = {"store_schema": False, "dictionary_pagesize_limit": 2**30}
+BOMBS: list[tuple[Callable[[Any], dict[str, Any]], dict[str, Any]]] = [
+    (repeated, {}),
+    (one_value, {"use_dictionary": False}),
+    (one_list, {}),
+    (many_groups, {"use_dictionary": False, "row_group_size": 1}),
+    (long_words, WORDS),
+    (long_words_in_lists, WORDS),
+    (long_beginnings, {"use_dictionary": False, "column_encoding": {"output": "DELTA_BYTE_ARRAY"}}),
+]
+"""What makes them, and how they are written."""
 
 ALONE = """
 import json, sys
@@ -238,22 +270,15 @@ anyio.run(main, *sys.argv[1:])
 @pytest.mark.slow
 @pytest.mark.embedded
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's peak memory is read from /proc")
-@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize(("bomb", "written"), BOMBS)
 @pytest.mark.parametrize("call", ["create_dataset", "upload_experiment"])
 def test_a_parquet_bomb_is_refused_within_little_memory(
-    tmp_path: Path, call: str, bomb: Callable[[Any], dict[str, Any]]
+    tmp_path: Path, call: str, bomb: Callable[[Any], dict[str, Any]], written: dict[str, Any]
 ) -> None:
     arrow: Any = importlib.import_module("pyarrow")
     parquet: Any = importlib.import_module("pyarrow.parquet")
-    groups = {"row_group_size": 1} if bomb is many_groups else {}
     place = tmp_path / "bomb.parquet"
-    parquet.write_table(
-        arrow.table(bomb(arrow)),
-        place,
-        compression="zstd",
-        use_dictionary=bomb not in {one_value, many_groups},
-        **groups,
-    )
+    parquet.write_table(arrow.table(bomb(arrow)), place, compression="zstd", **written)
     assert place.stat().st_size < 100_000
     given = json.dumps({"file": "bomb.parquet", **CALLS[call]})
     ran = subprocess.run(

@@ -2,14 +2,16 @@
 
 What a Parquet file says about its own size is not to be trusted: a few hundred bytes can stand for hundreds
 of megabytes of repeated text. So the bytes are counted as they are unpacked, and reading stops at a budget. What the
-footer admits to is held against the same limits first, since one value is unpacked as a whole.
+footer admits to is held against the same limits first, since one value is unpacked as a whole; and where the rows of a
+batch may share a long text, so few are unpacked at once that it does not matter.
 """
 
 import datetime as dt
 import decimal
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, BinaryIO, cast
 
 from assaykit.errors import Invalid, Unsupported, quote
@@ -17,7 +19,12 @@ from assaykit.files.rows import Row, require_width
 
 BATCH_ROWS = 256
 BATCH_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
+UNSURE_BYTES = 16 * 1024 * 1024  # of one batch in which each row may have the longest text
 BUDGET_BYTES = 512 * 1024 * 1024  # of all batches together, unpacked
+
+_BEGINNINGS = "DELTA_BYTE_ARRAY"
+_SHARING = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", _BEGINNINGS}
+"""How texts are written that many rows share, in whole or in part: few bytes then stand for many."""
 
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
 
@@ -34,10 +41,11 @@ def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterat
     try:
         source = parquet.ParquetFile(file, thrift_string_size_limit=16 * 1024 * 1024)
         require_width(len(source.schema_arrow.names), path, 1)
+        _require_names(source.schema_arrow.names, path)
         _require_countable(source.schema_arrow, path)
         _require_small(source.metadata, path)
         number = 0
-        for batch in _batches(source, path):
+        for batch in _batches(source, _rows_at_once(file, source.metadata, parquet), path):
             for values in batch.to_pylist():
                 number += 1
                 plain = {name: _plain(cell, name, number, path, nan_is_null) for name, cell in values.items()}
@@ -64,14 +72,58 @@ def pyarrow(path: str) -> tuple[Any, Any]:
         ) from error
 
 
-def _batches(source: Any, path: str) -> Iterator[Any]:
+def _batches(source: Any, rows: Sequence[int], path: str) -> Iterator[Any]:
+    """The batches; `rows` says of each row group how many may be unpacked at once."""
     spent = 0
-    for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-        size = sum(_unpacked_bytes(column) for column in batch.columns)
-        spent += size
-        if size > BATCH_BYTES or spent > BUDGET_BYTES:
-            raise _too_large(path)
-        yield batch
+    for at_once, groups in groupby(range(len(rows)), rows.__getitem__):
+        for batch in source.iter_batches(batch_size=at_once, row_groups=list(groups), use_threads=False):
+            size = sum(_unpacked_bytes(column) for column in batch.columns)
+            spent += size
+            if size > BATCH_BYTES or spent > BUDGET_BYTES:
+                raise _too_large(path)
+            yield batch
+
+
+def _rows_at_once(file: BinaryIO, metadata: Any, parquet: Any) -> list[int]:
+    """How many rows of each row group come to no more than a batch, even if all have its longest text."""
+    found: list[int] = []
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        chunks = [group.column(place) for place in range(group.num_columns)]
+        shared = [one for one in chunks if one.physical_type == "BYTE_ARRAY" and _SHARING.intersection(one.encodings)]
+        longest = sum(one.total_uncompressed_size for one in shared)
+        # Of most files this is certain enough; else the dictionaries themselves are looked at.
+        if longest * min(group.num_rows, BATCH_ROWS) > BATCH_BYTES:
+            words = [one for one in shared if _BEGINNINGS not in one.encodings]
+            others = sum(one.total_uncompressed_size for one in shared if _BEGINNINGS in one.encodings)
+            longest = others + _longest_words(file, metadata, number, [one.path_in_schema for one in words], parquet)
+            found.append(max(1, min(BATCH_ROWS, UNSURE_BYTES // max(1, longest))))
+        else:
+            found.append(BATCH_ROWS)
+    return found
+
+
+def _longest_words(file: BinaryIO, metadata: Any, group: int, columns: list[str], parquet: Any) -> int:
+    """Bytes of the longest texts in the dictionaries of these columns, which are unpacked for it, one copy of each."""
+    source = parquet.ParquetFile(file, metadata=metadata, read_dictionary=columns)
+    compute = importlib.import_module("pyarrow.compute")
+    total = 0
+    for first in islice(source.iter_batches(batch_size=1, row_groups=[group], use_threads=False), 1):
+        for words in _dictionaries(first.columns):
+            total += int(compute.max(compute.binary_length(words)).as_py() or 0)
+    return total
+
+
+def _dictionaries(columns: Iterable[Any]) -> Iterator[Any]:
+    """Those of texts, in lists and objects too."""
+    for column in columns:
+        if hasattr(column, "dictionary"):
+            if str(column.dictionary.type) in _TEXT_TYPES:
+                yield column.dictionary
+        elif hasattr(column, "flatten"):
+            inside: Any = column.flatten()
+            parts = cast("list[Any]", inside) if isinstance(inside, list) else [inside]
+            yield from _dictionaries(part for part in parts if part is not column)
 
 
 def _require_small(metadata: Any, path: str) -> None:
@@ -113,6 +165,15 @@ def _unpacked_bytes(column: Any) -> int:
     compute = importlib.import_module("pyarrow.compute")
     lengths = compute.take(compute.binary_length(words), column.indices)
     return int(column.nbytes) + int(compute.sum(lengths).as_py() or 0)
+
+
+def _require_names(names: Sequence[str], path: str) -> None:
+    # Of two columns of one name a row would keep one, in silence.
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise Invalid(
+            f"{quote(path)!r} has a column {quote(twice)!r} more than once.", "Give every column its own name."
+        )
 
 
 def _require_countable(schema: Any, path: str) -> None:
