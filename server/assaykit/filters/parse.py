@@ -96,11 +96,8 @@ def parse(text: str) -> Node:
         )
     if found := _UNSENDABLE.search(text):
         raise Invalid(f"At column {found.start() + 1} the filter has a character no text can hold.", "Remove it.")
-    reader = _Reader(text)
-    node = reader.filter(0)
-    if reader.token.kind != "end":
-        reader.refuse("AND, OR or the end")
-    return node
+    reader = Reader(text)
+    return reader.whole()
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -135,8 +132,10 @@ CARET_CONTEXT = 30
 """Characters of the filter that an error shows before its caret, and after it."""
 
 
-class _Reader:
-    """The tokens and how far they are read."""
+class Reader:
+    """The tokens and how far they are read. What stands between AND, OR, NOT and parentheses is for `condition`."""
+
+    what = "filter"
 
     def __init__(self, text: str) -> None:
         self._whole = text
@@ -144,19 +143,27 @@ class _Reader:
         self._next = 0
         self._literals = 0
 
+    def whole(self) -> Node:
+        """Everything there is."""
+        node = self.filter()
+        if self.token.kind != "end":
+            self.refuse("AND, OR or the end")
+        return node
+
     @property
     def token(self) -> _Token:
+        """The current one."""
         return self._tokens[self._next]
 
     def refuse(self, wanted: str, advice: str = f"{EXAMPLE}.") -> NoReturn:
         """Stop at the current token, saying what should have stood there."""
         at = self.token.at
         before, after = self._whole[max(at - CARET_CONTEXT, 0) : at], self._whole[at : at + CARET_CONTEXT]
-        said = f"At column {at + 1} of the filter {wanted} should follow, not {self.token.shown}"
+        said = f"At column {at + 1} of the {self.what} {wanted} should follow, not {self.token.shown}"
         raise Invalid(f"{said}: {quote(f'{before}^{after}', 4 * CARET_CONTEXT)}", advice)
 
     def _exceed(self, limit: str, advice: str) -> NoReturn:
-        raise Invalid(f"At column {self.token.at + 1} the filter goes beyond {limit}.", advice)
+        raise Invalid(f"At column {self.token.at + 1} the {self.what} goes beyond {limit}.", advice)
 
     def _took(self, text: str) -> bool:
         """Step over a word or mark if it stands here."""
@@ -168,7 +175,12 @@ class _Reader:
         if not self._took(text):
             self.refuse(text if text.isalpha() else repr(text))
 
-    def filter(self, depth: int) -> Node:
+    def step(self) -> None:
+        """Step over what stands here."""
+        self._next += 1
+
+    def filter(self, depth: int = 0) -> Node:
+        """What stands up to the end or a closing parenthesis."""
         items = [self._conjunct(depth)]
         while self._took("OR"):
             items.append(self._conjunct(depth))
@@ -182,16 +194,17 @@ class _Reader:
 
     def _negation(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self._exceed(f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter, for example with IN.")
+            self._exceed(f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter.")
         if self._took("NOT"):
             return Not(self._negation(depth + 1))
         if self._took("("):
             inner = self.filter(depth + 1)
             self._take(")")
             return inner
-        return self._condition()
+        return self.condition()
 
-    def _condition(self) -> Node:
+    def condition(self) -> Node:
+        """A field, and what is asked of it."""
         field = self._field()
         if self.token.kind == "sign":
             return self._comparison(field)
