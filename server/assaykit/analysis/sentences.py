@@ -4,7 +4,7 @@ import math
 
 from assaykit.analysis.findings import Finding, Side
 from assaykit.analysis.rows import short
-from assaykit.analysis.statistics import FEWEST_PAIRS
+from assaykit.analysis.statistics import ALPHA, FEWEST_PAIRS
 
 FEW_PAIRS = 20
 """Below so many pairs a finding carries a caution."""
@@ -208,7 +208,15 @@ def _about_figures(finding: Finding) -> list[str]:
         and finding.verdict == "no difference shown"
         and not finding.interval.low <= 0 <= finding.interval.high
     ):
-        told.append("The interval on its own excludes zero; the verdict follows the test, corrected by Holm.")
+        told.append(f"The interval on its own excludes zero; {_why_not_shown(finding)}.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
         told.append("Most changed examples went one way and the mean the other: a few large changes decide it.")
     return told
+
+
+def _why_not_shown(finding: Finding) -> str:
+    if finding.p is not None and finding.p < ALPHA:
+        return "the verdict follows the test, corrected by Holm"
+    if finding.test == "sign test":
+        return "the verdict follows the sign test, which counts how many pairs went each way and not how far"
+    return "the verdict follows the exact test, which so few changed pairs do not convince"
