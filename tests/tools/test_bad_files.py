@@ -270,8 +270,14 @@ anyio.run(main, *sys.argv[1:])
 @pytest.mark.slow
 @pytest.mark.embedded
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's peak memory is read from /proc")
-@pytest.mark.parametrize(("bomb", "written"), BOMBS)
-@pytest.mark.parametrize("call", ["create_dataset", "upload_experiment"])
+@pytest.mark.parametrize(
+    ("call", "bomb", "written"),
+    [
+        *(("create_dataset", *bomb) for bomb in BOMBS),
+        # Both read alike; what an upload adds is the sending of what was read.
+        *(("upload_experiment", *bomb) for bomb in BOMBS[:4]),
+    ],
+)
 def test_a_parquet_bomb_is_refused_within_little_memory(
     tmp_path: Path, call: str, bomb: Callable[[Any], dict[str, Any]], written: dict[str, Any]
 ) -> None:
