@@ -19,7 +19,9 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     Call it before an `MCPServer` is made: its own `basicConfig` then changes nothing.
     """
     number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
-    strike = _Redaction(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    # A variable may have blanks around its key, and requests carry the key without them.
+    bare = (secret.strip() for secret in secrets)
+    strike = _Redaction(secret for secret in bare if len(secret) >= _SHORTEST_SECRET)
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )

@@ -53,7 +53,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     if settings.backend == "local":
         yield _store(settings)
     yield Finding("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
-    present = [name for name in SECRET_VARIABLES if settings.environment.get(name)]
+    present = [name for name in SECRET_VARIABLES if settings.environment.get(name, "").strip()]
     yield Finding("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
 
 

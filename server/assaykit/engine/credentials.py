@@ -87,14 +87,19 @@ def check_address(base_url: str) -> str:
 
 
 def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
-    """Whether there is a key. A keyring entry is taken to be there: a list should not unlock anything."""
+    """Whether there is a key; a blank variable holds none.
+
+    A keyring entry is taken to be there: a list should not unlock anything.
+    """
     if reference is None or reference.startswith("keyring:"):
         return reference is not None
-    return bool(environment.get(reference.removeprefix("env:")))
+    return bool(environment.get(reference.removeprefix("env:"), "").strip())
 
 
 def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
-    """The key, or None when there is none. May block while a keyring is unlocked: call it in a thread.
+    """The key without blanks around it, or None when there is none.
+
+    May block while a keyring is unlocked: call it in a thread.
 
     Raises:
         Unsupported: the key is in a keyring that cannot be read here.
@@ -102,8 +107,10 @@ def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
     if reference is None:
         return None
     if reference.startswith("keyring:"):
-        return _from_keyring(reference.removeprefix("keyring:"))
-    return environment.get(reference.removeprefix("env:")) or None
+        key = _from_keyring(reference.removeprefix("keyring:"))
+    else:
+        key = environment.get(reference.removeprefix("env:"))
+    return (key or "").strip() or None
 
 
 def described(reference: str | None) -> str:

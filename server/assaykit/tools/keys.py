@@ -70,7 +70,7 @@ def checked_variable(name: str, environment: Mapping[str, str], *, must_be_set: 
         raise Invalid(
             "key_variable is this server's own and goes to no model.", "Name the variable of the model's key."
         )
-    if environment.get(name):
+    if environment.get(name, "").strip():
         return name
     refuse_keys(key_variable=name)
     if not _VARIABLE.fullmatch(name):

@@ -69,7 +69,7 @@ FROM_ENVIRONMENT = (
 def adopt_environment(connection: sa.Connection, environment: Mapping[str, str], clock: Clock) -> None:
     """Make an integration for each provider whose key is in the environment, and follow its base URL."""
     for known in FROM_ENVIRONMENT:
-        if not environment.get(known.key_variable):
+        if not environment.get(known.key_variable, "").strip():
             continue
         base_url = environment.get(known.url_variable) or None
         found = connection.execute(sa.select(integrations).where(integrations.c.name == known.name)).first()
