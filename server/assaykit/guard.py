@@ -15,9 +15,15 @@ LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Guard:
-    """Answers 421, 403 or 401, or passes the request on."""
+    """Answers 421, 403 or 401, or passes the request on.
+
+    Raises:
+        ValueError: the token is empty or blank, which a request without one would match.
+    """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
+        if not token.strip():
+            raise ValueError("A guard needs a token that is not empty.")
         self._app = app
         self._token = token.encode()
 

@@ -72,7 +72,9 @@ class Engine:
 
         Raises:
             Unavailable: the store cannot be opened, or is newer than this version.
+            ValueError: the key is empty or blank.
         """
+        app = create_app(key)
         clock = clock or Clock()
         make_private(home)
         database = await Database.open(home / STORE)
@@ -84,7 +86,6 @@ class Engine:
                 Executor.open(database, clock, models, silent_s) as executor,
                 Scheduler.open(home, database, clock, executor, period_s) as scheduler,
             ):
-                app = create_app(key)
                 with Uploads(clock) as uploads:
                     engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
                     app.state.engine = engine

@@ -25,10 +25,14 @@ BODY_LIMIT = 16 * 1024 * 1024
 
 
 def create_app(key: str) -> Starlette:
-    """The app; every route wants `key`, as a bearer token or raw. The engine puts itself on `app.state`."""
+    """The app; every route wants `key`, as a bearer token or raw. The engine puts itself on `app.state`.
+
+    Raises:
+        ValueError: the key is empty or blank.
+    """
     app = Starlette(
         routes=list(_discovered()),
-        middleware=[Middleware(Dialects), Middleware(KeyCheck, key=key), Middleware(BodyLimit)],
+        middleware=[Middleware(Dialects), Middleware(KeyCheck, key=access.encoded(key)), Middleware(BodyLimit)],
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
     # A redirect to the path without the slash would be an answer outside the contract.
@@ -45,9 +49,9 @@ def _discovered() -> Sequence[Route]:
 class KeyCheck:
     """Refuses a request without the key. Accepts `Bearer <key>` and, as some clients send it, the raw key."""
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, key: bytes) -> None:
         self._app = app
-        self._key = key.encode()
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, or pass the request on."""

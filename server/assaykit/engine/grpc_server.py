@@ -67,7 +67,7 @@ class Service(NamedTuple):
 class Key(NamedTuple):
     """What a call has to carry under which name, and how a caller without it is told to send it."""
 
-    value: str
+    value: bytes
     header: str
     how: str
 
@@ -126,7 +126,7 @@ def _method(call: Call, key: Key) -> Any:
 async def _explained(context: Any, method: str, key: Key) -> AsyncGenerator[None]:
     """Let a caller with the key in, and tell what went wrong with the call."""
     try:
-        access.require(_sent(context, key.header), key.value.encode(), key.how)
+        access.require(_sent(context, key.header), key.value, key.how)
         yield
     except AssayError as error:
         code = getattr(_grpc.StatusCode, _CODES.get(error.status, "INTERNAL"))

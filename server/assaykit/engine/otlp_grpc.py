@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from assaykit.engine import grpc_server, ingest, otlp
+from assaykit.engine import access, grpc_server, ingest, otlp
 
 if TYPE_CHECKING:
     from assaykit.engine import Engine
@@ -23,9 +23,10 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
 
     Raises:
         Unavailable: the port is taken.
+        ValueError: the key is empty or blank.
     """
     call = grpc_server.Call("Export", partial(_export, engine), ExportTraceServiceRequest, ExportTraceServiceResponse)
-    wanted = grpc_server.Key(key, "authorization", "Send it as the metadata 'authorization'.")
+    wanted = grpc_server.Key(access.encoded(key), "authorization", "Send it as the metadata 'authorization'.")
     service = grpc_server.Service(SERVICE, [call], otlp.BODY_LIMIT)
     return grpc_server.serving(service, wanted, port, "--otlp-port")
 

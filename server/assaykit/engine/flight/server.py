@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from assaykit.engine import grpc_server
+from assaykit.engine import access, grpc_server
 from assaykit.engine.flight import messages, reads, tickets, writes
 from assaykit.engine.flight.messages import Message
 from assaykit.engine.flight.spool import Part, Spool
@@ -25,6 +25,7 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
 
     Raises:
         Unavailable: the port is taken.
+        ValueError: the key is empty or blank.
     """
     flight = _Flight(engine)
     calls = [
@@ -33,7 +34,9 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
         Call("DoPut", flight.put, messages.FlightData, messages.PutResult, takes_stream=True, gives_stream=True),
         Call("DoAction", flight.act, messages.Action, messages.Result, gives_stream=True),
     ]
-    wanted = grpc_server.Key(key, "auth-token-bin", "Set ARIZE_API_KEY to the key that `assaykit engine` names.")
+    wanted = grpc_server.Key(
+        access.encoded(key), "auth-token-bin", "Set ARIZE_API_KEY to the key that `assaykit engine` names."
+    )
     service = grpc_server.Service(messages.SERVICE, calls, MESSAGE_LIMIT)
     return grpc_server.serving(service, wanted, port, "--flight-port")
 
