@@ -29,8 +29,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
-    """An `assaykit engine` process; its address. It must end when asked, without a word on stderr."""
+def engine(variables: Mapping[str, str], log: Path, *, says: str = "") -> Generator[str]:
+    """An `assaykit engine` process; its address. It must end when asked, and stderr holds `says` and no word more."""
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
     with (
         log.open("w", encoding="utf-8") as errors,
@@ -49,7 +49,7 @@ def engine(variables: Mapping[str, str], log: Path) -> Generator[str]:
                 process.kill()
                 raise
     assert process.returncode == 0
-    _assert_empty(log)
+    assert log.read_text(encoding="utf-8") == says
 
 
 @asynccontextmanager

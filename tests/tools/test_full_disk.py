@@ -1,12 +1,11 @@
 """A disk that is full, or nearly so: what adds is refused with the reason, the rest goes on, and nothing is lost."""
 
-import os
-import subprocess
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests import small_disks as disks
 from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
 from tests.traces import send, span
@@ -71,17 +70,8 @@ async def test_a_run_that_the_disk_cannot_take_fails_with_the_reason_and_its_row
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
     """A file system of 24 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["/bin/mount", "-t", "tmpfs", "-o", "size=24m", "none", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this computer lets nobody mount a file system")
-    yield disk
-    subprocess.run(["/bin/umount", "-l", disk], check=True)
+    with disks.small_disk(tmp_path / "disk", "24m") as disk:
+        yield disk
 
 
 @pytest.fixture
@@ -101,13 +91,7 @@ async def test_a_disk_that_is_really_full_loses_nothing_and_goes_on_when_there_i
     await send(home, [span(f"s{number}", "See [RET-1].", minutes_ago=number + 1) for number in range(20)])
     await on_small_disk.ask("create_judge", name="cites", code="MATCHES_REGEX", pattern=r"\[[A-Z]+-\d\]")
     await on_small_disk.ask("create_task", name="policy", evaluators=["cites"])
-    ballast = small_disk / "ballast"
-    with ballast.open("wb") as file:
-        while True:
-            try:
-                os.write(file.fileno(), b"x" * 4096)
-            except OSError:
-                break
+    ballast = disks.fill(small_disk)
     refusal = await on_small_disk.refused("trigger_backfill", task="policy", wait=30)
     assert refusal["code"] == "unavailable"
     assert "full" in refusal["message"]

@@ -1,19 +1,128 @@
-"""Tokens that are made at a first start and kept in a file of the owner's."""
+"""Secrets that are made at a first start and kept in a file of the owner's."""
 
+import errno
 import os
+import re
 import secrets
+import stat
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+
+import click
+
+from assaykit.errors import Invalid, Unavailable
+from assaykit.filelock import FileLock
+
+SHORTEST = 32
+"""Fewest characters of a secret. A new one has 43; a file cut to fewer than 32 is written anew."""
+
+LOCK_FILE = "secrets.lock"
+"""Held while a secret is written: of two starts at once, the first one makes it."""
+
+_LONGEST = 4096
+_WHOLE = re.compile(rb"[!-~]{%d,%d}" % (SHORTEST, _LONGEST))
+"""Printable ASCII without a space: a header cannot carry anything else."""
+
+_OWNER_ALONE = 0o600
+_EVERY_SYSTEM = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# A FIFO with no writer would block the open for ever; O_NONBLOCK answers at once.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _EVERY_SYSTEM
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _EVERY_SYSTEM
+
+_PATIENCE_S = 10
+_LOOK_S = 0.01
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def minted(home: Path, name: str) -> tuple[str, Path]:
-    """The token in the file `name` of the folder `home`, made when there is none; and where it is (mode 0600)."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The secret in the file `name` of the folder `home`, made when there is none; and the path of the file.
+
+    The file has mode 0600. A file without a whole secret (empty, blank, cut short, not printable ASCII) gets a new one,
+    and stderr says so. Starts at the same time get the same secret.
+
+    Raises:
+        Invalid: a folder, a link or the like stands in place of the file.
+        Unavailable: the file cannot be read or written, as on a full disk.
+    """
     at = home / name
     try:
-        descriptor = os.open(at, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return at.read_text(encoding="utf-8").strip(), at
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        token = secrets.token_urlsafe(32)
-        file.write(token + "\n")
-    return token, at
+        return _secret_of(_content(at)) or _made(at), at
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Unavailable(
+                f"The disk is full: no secret could be written to {at}.",
+                "Free some space, or set ASSAYKIT_HOME to a folder on another disk; then start again.",
+            ) from error
+        raise Unavailable(
+            f"The secret in {at} cannot be read or written: {error.strerror or type(error).__name__}.",
+            "Give yourself access to the file, or set ASSAYKIT_HOME to a folder that you may write to.",
+        ) from error
+
+
+def _content(at: Path) -> bytes | None:
+    """The bytes of the file, of which nobody but its owner may read or write any from now on; None without a file."""
+    try:
+        if not stat.S_ISREG(at.lstat().st_mode):
+            raise Invalid(
+                f"{at} is not a regular file, and no secret is read from it.", "Move it away; then start again."
+            )
+        descriptor = os.open(at, _READ)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & ~_OWNER_ALONE:
+            at.chmod(_OWNER_ALONE)
+        return file.read(2 * _LONGEST)
+
+
+def _secret_of(content: bytes | None) -> str | None:
+    """The secret that the file holds, or None when it holds no whole one."""
+    found = (content or b"").strip()
+    return found.decode("ascii") if _WHOLE.fullmatch(found) else None
+
+
+def _made(at: Path) -> str:
+    """A new secret in the file, or the one that another start has written by now."""
+    at.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _turn(at):
+        content = _content(at)
+        if (found := _secret_of(content)) is not None:
+            return found
+        secret = secrets.token_urlsafe(32)
+        _write(at, f"{secret}\n".encode())
+    if content is not None:
+        fault = "held no whole secret" if content.strip() else "was empty"
+        click.echo(f"assaykit: {at} {fault}; it was replaced by a new secret, which every client needs now.", err=True)
+    return secret
+
+
+@contextmanager
+def _turn(at: Path) -> Generator[None]:
+    """Wait until no other start writes a secret in this folder, and keep the others waiting until the block ends."""
+    lock = FileLock(at.with_name(LOCK_FILE))
+    deadline = time.monotonic() + _PATIENCE_S
+    while not lock.try_take():
+        if time.monotonic() > deadline:
+            raise Unavailable(f"Another process has been writing {at} for {_PATIENCE_S} s.", "End it, or start again.")
+        time.sleep(_LOOK_S)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write(at: Path, content: bytes) -> None:
+    """Put the file there in one step: whoever reads it finds all of it, and a failure leaves nothing behind."""
+    # One name for all: a process that was killed here leaves a file that the next one removes.
+    partly = at.with_name(f"{at.name}.part")
+    partly.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(partly, _NEW, _OWNER_ALONE), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partly.replace(at)
+    finally:
+        partly.unlink(missing_ok=True)
