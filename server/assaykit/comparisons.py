@@ -72,7 +72,12 @@ async def compared(here: Session, within: Named, asked: Asked) -> Compared:
         for one, ids in zip(named, sources, strict=True)
     ]
     known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
-    examples = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
+    by_dataset = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
+    ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
+    variants = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
+    examples: dict[str, Row] = {}
+    for some in by_dataset.values():
+        examples = {**examples, **some, **examples}
     return await anyio.to_thread.run_sync(
         lambda: _weighed(asked, variants, {**known, **asked.directions}, examples), abandon_on_cancel=True
     )
@@ -80,24 +85,27 @@ async def compared(here: Session, within: Named, asked: Asked) -> Compared:
 
 async def _examples(
     here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
-) -> dict[str, Row]:
-    """The examples' columns by the id under which they are paired.
+) -> dict[str | None, dict[str, Row]]:
+    """The examples' columns, by dataset and by the id under which they are paired. A dataset that is gone is left out.
 
     Raises:
         NotFound: they are needed, and their dataset is gone.
     """
-    examples: dict[str, Row] = {}
+    by_dataset: dict[str | None, dict[str, Row]] = {}
     for dataset, ids in dict(zip(datasets, sources, strict=True)).items():
+        if dataset is None:
+            continue
         try:
-            found = {} if dataset is None else await example_columns(here.api, dataset)
+            found = await example_columns(here.api, dataset)
         except NotFound:
             if must:
                 raise
             continue
+        examples = by_dataset.setdefault(dataset, {})
         for example_id, columns in found.items():
             own = {name: value for name, value in columns.items() if name not in OURS}
             examples.setdefault(ids.get(example_id, example_id), own)
-    return examples
+    return by_dataset
 
 
 def _weighed(

@@ -115,6 +115,56 @@ def test_a_margin_has_the_unit_of_its_figure() -> None:
         gate.decide(gate.read("correctness: better"), finding(HALF, BETTER, "NONE"))
 
 
+def test_a_repetition_without_a_verdict_is_counted_and_taken_at_its_worst() -> None:
+    """Every example has a pair, by two of its three repetitions."""
+    rows = variant("b", HALF).outcomes
+    crashed = [row._replace(error="crash", evaluations={}) for row in rows[:150]]
+    before, after = Variant("a", [*rows, *rows, *rows]), Variant("b", [*rows, *rows, *rows[150:], *crashed])
+    found = compare(before, [after], directions={"correctness": "MAXIMIZE"}).findings[0]
+    ruling = gate.decide(gate.read("correctness: not worse by more than 5 points"), found)
+    assert ruling.outcome == "undecided"
+    assert "150 of 200 examples have repetitions without a verdict of correctness." in ruling.why
+    # A third of the 75 good examples of these 150 is lost.
+    assert "the rule would not pass: difference -12.5 points" in ruling.why
+
+
+@pytest.mark.parametrize(("known", "missing"), [(True, 30), (False, 10)])
+def test_where_the_dataset_is_not_known_the_examples_are_those_that_were_run(known: bool, missing: int) -> None:
+    ids = frozenset(f"e{place}" for place in range(220)) if known else None
+    before, after = variant("a", HALF)._replace(examples=ids), variant("b", HALF[:190])._replace(examples=ids)
+    found = compare(before, [after], directions={"correctness": "MAXIMIZE"}).findings[0]
+    assert f"{missing} of {190 + missing} examples" in gate.decide(gate.read("correctness: better"), found).why
+
+
+def test_an_example_that_left_the_dataset_is_not_missing_unless_both_ran_it() -> None:
+    ids = frozenset(f"e{place}" for place in range(180))
+    before, after = variant("a", HALF)._replace(examples=ids), variant("b", HALF[:190])._replace(examples=ids)
+    crash = [row._replace(error="crash", evaluations={}) for row in after.outcomes[185:]]
+    after = after._replace(outcomes=[*after.outcomes[:185], *crash])
+    found = compare(before, [after], directions={"correctness": "MAXIMIZE"}).findings[0]
+    why = gate.decide(gate.read("correctness: better"), found).why
+    assert "5 of 190 examples have no verdict of correctness in b." in why
+
+
+def test_what_is_missing_counts_for_a_pass_by_the_larger_p_of_holm() -> None:
+    """With one loss at worst p is 0.039. It shows "better" as one test, and not as one of two."""
+    after = [1.0] * 8 + HALF[8:]
+    before = [0.0] * 8 + HALF[8:]
+    lost = variant("b", after).outcomes[:198]
+    found = compare(variant("a", before), [Variant("b", lost)], directions={"correctness": "MAXIMIZE"}).findings[0]
+    rule = gate.read("correctness: better")
+    assert (found.verdict, gate.decide(rule, found).outcome) == ("better", "passed")
+    assert gate.decide(rule, found, tests=2).outcome == "undecided"
+
+
+def test_a_range_that_is_a_single_score_tells_no_bounds() -> None:
+    """All scores are 0.9: a missing one is taken for 0, not for 0.9."""
+    found = finding([0.9] * 100, [0.9] * 97)
+    ruling = gate.decide(gate.read("correctness: not worse by more than 0.01"), found)
+    assert ruling.outcome == "undecided"
+    assert "in the range from 0 to 1, the rule would not pass: difference -0.027 " in ruling.why
+
+
 @pytest.mark.parametrize("text", ["", "correctness", "correctness: good", ": better", "x: not worse by more than two"])
 def test_what_is_no_rule_is_told_the_forms(text: str) -> None:
     with pytest.raises(Invalid, match="is no rule") as refused:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped
+from assaykit.analysis.missing import gaps, reach
 from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.sentences import cautions, sentence
@@ -23,10 +24,14 @@ SAME_KEPT = 200
 
 
 class Variant(NamedTuple):
-    """One experiment under the name it is spoken of."""
+    """One experiment under the name it is spoken of.
+
+    `examples` has the ids of all examples of its dataset, None where they are not known.
+    """
 
     name: str
     outcomes: Sequence[Outcome]
+    examples: frozenset[str] | None = None
 
 
 class _Asked(NamedTuple):
@@ -167,6 +172,8 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         dropped=len(first.verdicts.keys() & second.verdicts.keys()) - len(paired),
         baseline_side=side(first, by, before, second),
         challenger_side=side(second, by, after, first),
+        gaps=gaps(first, second, by, (baseline.examples, challenger.examples)),
+        reach=reach(first, second, by),
     )
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, first, second))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.statistics import Interval
 from assaykit.errors import quote
@@ -100,6 +100,13 @@ class Change:
         return {**asdict(self), **outputs}
 
 
+class Gap(NamedTuple):
+    """One example that lacks a verdict: on each side a figure for each repetition, None for one without a verdict."""
+
+    baseline: tuple[float | None, ...]
+    challenger: tuple[float | None, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One challenger against the baseline, by one evaluator.
@@ -110,7 +117,8 @@ class Finding:
     of `positive` when labels are counted; it is assumed when nobody gave one. `smallest_detectable` is in
     the unit of the difference, for one test on its own. `rose` and `fell` hold the examples whose figure
     went up and down, the largest change first; `same` some of those where it did not, the worst first. `pairs` has all
-    of them by id: baseline and challenger.
+    of them by id: baseline and challenger. `gaps` has by id the examples that lack a verdict, and `reach` the lowest
+    and the highest figure that a missing verdict is taken for; see `missing.py`.
     """
 
     evaluator: str
@@ -139,6 +147,8 @@ class Finding:
     fell: tuple[Change, ...] = ()
     same: tuple[Change, ...] = ()
     pairs: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    gaps: Mapping[str, Gap] = field(default_factory=dict[str, Gap])
+    reach: tuple[float, float] = (0.0, 1.0)
     p_adjusted: float | None = None
     verdict: Verdict = "not tested"
     cautions: tuple[str, ...] = ()
@@ -180,7 +190,7 @@ class Finding:
         plain = {
             one.name: _plain(getattr(self, one.name))
             for one in fields(self)
-            if one.name not in {"sentence", "rose", "fell", "same", "pairs"}
+            if one.name not in {"sentence", "rose", "fell", "same", "pairs", "gaps", "reach"}
         }
         return {"sentence": self.sentence, **plain, **changes}
 

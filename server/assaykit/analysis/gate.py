@@ -5,16 +5,21 @@
     tone: not shown worse                           the comparison does not say that it is worse
 
 A margin in points is of a rate in percent; without the word it is in the unit of the score.
+
+A rule has passed or failed only if no verdict that is missing could change that: the rule is decided again with the
+missing verdicts at their worst for the candidate, or at their best, and is undecided if that comes out otherwise.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from assaykit.analysis.findings import Finding
+from assaykit.analysis.missing import at_best, at_worst, counted, taken
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import FEW_PAIRS
+from assaykit.analysis.sentences import FEW_PAIRS, change
+from assaykit.analysis.verdicts import verdict
 from assaykit.errors import Invalid
 
 Want = Literal["within", "better", "not shown worse"]
@@ -67,8 +72,8 @@ def read(text: str) -> Rule:
     return Rule(text, found["evaluator"], "within", float(found["margin"]) / (100 if points else 1), points)
 
 
-def decide(rule: Rule, finding: Finding) -> Ruling:
-    """What the finding says of the rule.
+def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
+    """What the finding says of the rule; `tests` is how many were made in the comparison.
 
     Raises:
         Invalid: it cannot be said, since nobody knows which way is better, or the margin is of another kind.
@@ -81,7 +86,37 @@ def decide(rule: Rule, finding: Finding) -> Ruling:
     if rule.want == "within" and not rule.in_points and finding.kind == "binary":
         raise Invalid(f"{name!r} is a rate, so its margin is in points.", f"Write '{rule.text} points'.")
     outcome = _outcome(rule, finding)
-    return Ruling(rule, outcome, _why(outcome, finding))
+    why = _why(outcome, finding)
+    if not finding.gaps:
+        return Ruling(rule, outcome, why)
+    why = f"{why} {counted(finding)}"
+    return Ruling(rule, outcome, why) if outcome == "undecided" else _held(Ruling(rule, outcome, why), finding, tests)
+
+
+def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
+    """The ruling if the missing verdicts could not change it, else that the rule is undecided."""
+    passed = ruling.outcome == "passed"
+    filled = _tested(at_worst(finding) if passed else at_best(finding), ruling, tests)
+    holds = _outcome(ruling.rule, filled) == ruling.outcome
+    extreme, word = ("worst", "pass") if passed else ("best", "fail")
+    end = f"would still {word}" if holds else f"would not {word}"
+    why = (
+        f"{ruling.why} With the missing verdicts at their {extreme} for {short(finding.challenger)}{taken(finding)}, "
+        f"the rule {end}: {change(filled)}."
+    )
+    return Ruling(ruling.rule, ruling.outcome if holds else "undecided", why)
+
+
+def _tested(filled: Finding, ruling: Ruling, tests: int) -> Finding:
+    """The finding with the verdict under which the ruling is hardest to keep.
+
+    Holm's factor for p lies between 1 and the number of tests, and depends on what the other findings miss. A small p
+    makes it harder to pass "not shown worse". A large p makes every other ruling harder to keep.
+    """
+    p = 1.0 if filled.p is None else filled.p
+    small = ruling.rule.want == "not shown worse" and ruling.outcome == "passed"
+    corrected = replace(filled, p_adjusted=p if small else min(1.0, p * tests))
+    return replace(corrected, verdict=verdict(corrected))
 
 
 def _outcome(rule: Rule, finding: Finding) -> Outcome:

@@ -19,7 +19,7 @@ def sentence(finding: Finding, tests: int) -> str:
     """One sentence; `tests` is how many were made in the comparison, which Holm's correction counts."""
     if finding.kind == "categorical":
         return _shares(finding)
-    parts = [f"{_lead(finding)}: {_figures(finding)}", _change(finding), _test(finding, tests)]
+    parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
     return f"{', '.join(parts)}; {_counts(finding)}."
 
 
@@ -100,7 +100,8 @@ def _pairs(finding: Finding) -> str:
     return "1 pair" if finding.n == 1 else f"{finding.n} pairs"
 
 
-def _change(finding: Finding) -> str:
+def change(finding: Finding) -> str:
+    """The difference with its unit, and its interval where there is one."""
     unit = "" if finding.kind == "numeric" else " points"
     told = f"difference {signed(finding, finding.difference or 0.0)}{unit}"
     if finding.interval is None:

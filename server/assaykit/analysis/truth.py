@@ -121,7 +121,7 @@ def truth_of(
 
 def judged(variant: Variant, truth: Truth) -> Variant:
     """The variant with the evaluator that tells whether each prediction is the truth, where both are there."""
-    return Variant(variant.name, [_judged(row, truth) for row in variant.outcomes])
+    return variant._replace(outcomes=[_judged(row, truth) for row in variant.outcomes])
 
 
 def _judged(row: Outcome, truth: Truth) -> Outcome:

@@ -188,7 +188,8 @@ def gate(backend: str | None, **given: Any) -> None:
 
     A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
     evaluator. It is decided by the interval and the test of the difference. Exits with 0 when all have passed, with
-    1 when one has failed, with 3 when the examples are too few to say, and with 2 when nothing could be compared.
+    1 when one has failed, with 3 when the examples are too few to say or rows without a verdict could turn a rule, and
+    with 2 when nothing could be compared.
     """
     from assaykit.cli import gating
     from assaykit.comparisons import Asked

@@ -82,7 +82,8 @@ def run(settings: Settings, asked: Asked, space: str | None, rules: Sequence[str
 
 
 def _ruling(rule: Rule, found: Comparison) -> Ruling:
-    return decide(rule, next(one for one in found.findings if one.evaluator == rule.evaluator))
+    tests = sum(one.p is not None for one in found.findings)
+    return decide(rule, next(one for one in found.findings if one.evaluator == rule.evaluator), tests)
 
 
 async def _compared(settings: Settings, asked: Asked, space: str | None) -> Comparison:
