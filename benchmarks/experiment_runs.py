@@ -62,7 +62,7 @@ async def main() -> None:
         task = TASK.format(seconds=given.latency_ms / 1000, imports=imports)
         (folder / "task.py").write_text(task, encoding="utf-8")
         rows = [{"input": f"question {number}"} for number in range(given.rows)]
-        settings = Settings(home=folder / "home", folders=(folder,))
+        settings = Settings(home=folder / "home", folders=(folder,), structured=True)
         async with Client(create_server(settings)) as client:
             await ask(client, "create_dataset", name="bench", rows=rows[:ROWS_A_CALL])
             for kind in ("plain", "asynchronous"):

@@ -129,7 +129,7 @@ async def prepare(folder: Path, count: int) -> None:
         "".join(json.dumps({"question": f"Where is parcel {n}?", "kind": n % 7}) + "\n" for n in range(count)),
         encoding="utf-8",
     )
-    async with Client(create_server(Settings(home=folder / "home", folders=(folder,)))) as client:
+    async with Client(create_server(Settings(home=folder / "home", folders=(folder,), structured=True))) as client:
         await ask(client, "create_dataset", name="questions", file="q.jsonl")
         await ask(client, "get_dataset", dataset="questions", save_to="ids.jsonl")
     ids = [json.loads(line)["id"] for line in (folder / "ids.jsonl").open(encoding="utf-8")]
@@ -138,7 +138,7 @@ async def prepare(folder: Path, count: int) -> None:
 
 async def once(folder: Path, home: Path, kind: str, count: int, took: list[Took], name: str = "v") -> None:
     """One upload by the tool."""
-    async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
+    async with Client(create_server(Settings(home=home, folders=(folder,), structured=True))) as client:
         await ask(client, "list_datasets")
         with timed(took):
             told = await ask(client, "upload_experiment", file=f"v.{kind}", dataset="questions", name=name)
@@ -147,7 +147,7 @@ async def once(folder: Path, home: Path, kind: str, count: int, took: list[Took]
 
 async def made(folder: Path, home: Path, kind: str, count: int, took: list[Took]) -> None:
     """One `create_dataset` from the file."""
-    async with Client(create_server(Settings(home=home, folders=(folder,)))) as client:
+    async with Client(create_server(Settings(home=home, folders=(folder,), structured=True))) as client:
         await ask(client, "list_datasets")
         with timed(took):
             told = await ask(client, "create_dataset", file=f"v.{kind}", name=kind)

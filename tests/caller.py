@@ -59,13 +59,13 @@ class Caller:
 
 @asynccontextmanager
 async def serving(settings: Settings, model: str | None = None) -> AsyncGenerator[Caller]:
-    """A caller over a server of its own; `model` is the address of an OpenAI provider whose key it has."""
+    """A caller over a server of its own that sends data too; `model` is the address of a provider whose key it has."""
     if model is not None:
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
         settings = replace(settings, environment={**settings.environment, **keys})
     if settings.backend == "local":
         stores.begin(settings.home)
-    with reached(settings) as there:
+    with reached(replace(settings, structured=True)) as there:
         async with Client(create_server(there)) as client:
             yield Caller(client, there)
 

@@ -107,8 +107,8 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, files: Path) -> Settings:
-    """Settings on a fresh folder, with an empty environment and every tool."""
-    return Settings(home=tmp_path / "home", folders=(files,), toolsets=("all",))
+    """Settings on a fresh folder, with an empty environment, every tool, and the data of replies."""
+    return Settings(home=tmp_path / "home", folders=(files,), toolsets=("all",), structured=True)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ class Settings:
 
     `concurrency` is how many judge calls may be under way at once to one integration, and `calls_a_second` how many may
     go out to it, None where that is not known; the engine's business.
+    `structured` adds the data of each reply as structuredContent, for programs: hosts show a model that data alone.
     `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
     when the engine knows that space, since it may have been set for AX.
     """
@@ -64,6 +65,7 @@ class Settings:
     toolsets: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     read_only: bool = False
+    structured: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     period_s: float | None = None
     """Time between two looks for what continuous tasks have to score. No variable sets it; the engine has a default."""
@@ -77,8 +79,9 @@ class Settings:
         toolsets: str | None = None,
         tools: str | None = None,
         read_only: bool = False,
+        structured: bool = False,
     ) -> "Settings":
-        """Read the variables. The arguments are command-line options, which win; read-only is what either one says.
+        """Read the variables. The arguments are command-line options, which win; a switch is on when either says so.
 
         Raises:
             Invalid: a variable holds a value that makes no sense; the sentence names it.
@@ -109,6 +112,7 @@ class Settings:
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
             tools=_listed(tools or get("ASSAYKIT_TOOLS")),
             read_only=read_only or _switched("ASSAYKIT_READ_ONLY", get("ASSAYKIT_READ_ONLY")),
+            structured=structured or _switched("ASSAYKIT_STRUCTURED", get("ASSAYKIT_STRUCTURED")),
             environment=dict(environment),
         )
 

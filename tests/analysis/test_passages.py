@@ -17,7 +17,7 @@ def test_a_great_deal_beside_the_findings_stays_within_the_limit_and_says_what_i
     columns = [Column(f"c{n}", {f"e{k:03}": f"значение {k % 20}" for k in range(200)}) for n in range(6)]
     text = comparison_text(comparison, details=details([before, after], comparison, columns))
     assert len(text.encode()) <= LIMIT
-    assert "more lines on slices and classes left out; the data has them.)" in text
+    assert "more lines on slices and classes left out; save_to='report.html' has them.)" in text
     assert "quality, fixed in b (" in text
     # A verdict comes before all of it.
     assert text.startswith("quality: b is better than a")

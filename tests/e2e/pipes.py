@@ -93,13 +93,13 @@ async def serving(
 ) -> AsyncGenerator[Server]:
     """A server process on the store in `home`, killed at the end unless it has ended itself.
 
-    Its stdout is buffered, as it is for users: unbuffered it would hide what is printed too late.
+    It sends the data of its replies unless `more` says otherwise. Its stdout is buffered, as it is for users:
+    unbuffered it would hide what is printed too late.
     """
+    variables = environment(home, **{"PYTHONUNBUFFERED": "", "ASSAYKIT_STRUCTURED": "1", **more})
     errors = home / "stderr.txt"
     with errors.open("w", encoding="utf-8") as stderr, anyio.fail_after(deadline_s):
-        process = await anyio.open_process(
-            command, stdin=PIPE, stdout=PIPE, stderr=stderr, env=environment(home, PYTHONUNBUFFERED="", **more)
-        )
+        process = await anyio.open_process(command, stdin=PIPE, stdout=PIPE, stderr=stderr, env=variables)
         async with process:
             try:
                 yield Server(process, errors)

@@ -55,7 +55,8 @@ def engine(variables: Mapping[str, str], log: Path, *, says: str = "") -> Genera
 @asynccontextmanager
 async def mcp_server(variables: Mapping[str, str], log: Path) -> AsyncGenerator[Caller]:
     """An `assaykit` process over stdio and a client of it. It too must end without a word on stderr."""
-    server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(variables))
+    arguments = ["-m", "assaykit", "--structured"]
+    server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(variables))
     with log.open("w", encoding="utf-8") as errors:
         async with Client(stdio_client(server, errors)) as client:
             yield Caller(client, Settings.from_environment(variables))

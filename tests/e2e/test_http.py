@@ -36,9 +36,9 @@ LOOPBACK = "0100007F"
 
 @pytest.fixture(scope="module")
 def listeners(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[Transport, Listener]]:
-    """One process for each transport, with every tool, that the tests of this module share."""
+    """One process for each transport, with every tool and the data of replies, that the tests of this module share."""
     homes = [tmp_path_factory.mktemp(name) for name in ("http", "sse")]
-    every = ("--toolsets", "all")
+    every = ("--toolsets", "all", "--structured")
     with listening(homes[0], "http", *every) as http, listening(homes[1], "sse", *every) as sse:
         yield {"http": http, "sse": sse}
 

@@ -31,6 +31,7 @@ def inspect(folder: Path, *arguments: str) -> dict[str, Any]:
         pytest.skip("npx is not installed")
     package = Path(assaykit.__file__).parents[1]
     given = ["-e", f"ASSAYKIT_HOME={folder}", "-e", f"PYTHONPATH={package}", "-e", "ASSAYKIT_TOOLSETS=all"]
+    given += ["-e", "ASSAYKIT_STRUCTURED=1"]
     ended = subprocess.run(
         [npx, "--yes", INSPECTOR, "--cli", *given, *command(), *arguments],
         # npx finds its cache and its settings as its user has them.

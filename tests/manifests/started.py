@@ -31,7 +31,8 @@ def command(manifest: Path, folders: dict[str, str]) -> StdioServerParameters:
 
     env = {name: filled(value) for name, value in server.get("env", {}).items()}
     arguments = [filled(one) for one in server["args"]]
-    return StdioServerParameters(command=server["command"], args=arguments, env={**os.environ, **env})
+    env = {**os.environ, **env, "ASSAYKIT_STRUCTURED": "1"}
+    return StdioServerParameters(command=server["command"], args=arguments, env=env)
 
 
 async def status(parameters: StdioServerParameters) -> dict[str, Any]:

@@ -51,6 +51,7 @@ async def sample_client(home: Path) -> AsyncGenerator[Client]:
             home=home,
             folders=(sample.variant_path("a").parent,),
             environment={"OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": model.url},
+            structured=True,
         )
         async with Client(create_server(settings)) as client:
             yield client

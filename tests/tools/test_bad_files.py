@@ -252,7 +252,7 @@ from assaykit.server import create_server
 from assaykit.settings import Settings
 
 async def main(home, folder, tool, given):
-    settings = Settings(home=Path(home), folders=(Path(folder),))
+    settings = Settings(home=Path(home), folders=(Path(folder),), structured=True)
     async with Client(create_server(settings)) as client:
         await client.call_tool("create_dataset", {"name": "questions", "rows": [{"key": "q1"}]})
         told = await client.call_tool(tool, json.loads(given), read_timeout_seconds=600)

@@ -41,7 +41,9 @@ async def stand_in(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[S
     with engine(environment(home, HOME=str(folder)), folder / "engine.log") as url:
         forwarder = Forwarder(url, like_ax=True)
         with Served(forwarder) as served:
-            settings = Settings(backend="ax", ax_key=KEY, ax_url=served.address, home=home, toolsets=("all",))
+            settings = Settings(
+                backend="ax", ax_key=KEY, ax_url=served.address, home=home, toolsets=("all",), structured=True
+            )
             async with Client(create_server(settings)) as client:
                 await Caller(client, settings).ask("create_judge", name="cites", code="MATCHES_REGEX", pattern=r"\[")
             yield StandIn(settings, forwarder)

@@ -29,7 +29,7 @@ async def test_a_dataset_shows_its_columns_its_versions_and_its_first_examples(a
     assert data["examples"][0].keys() == {"id", "key", "question"}
     head, versions, columns, fence, first, *_ = (await ax.read("get_dataset")).splitlines()
     assert head == f"Dataset 'questions': 10 example(s); more: cursor={data['next_cursor']!r}"
-    assert versions == f"- Versions, newest first: {data['version']}"
+    assert versions == f"- Versions, newest first: {data['version']!r} ({data['versions'][0]['id']})"
     assert columns == "- Columns: key, question"
     assert fence.startswith("--- untrusted data ")
     assert first == f"{data['examples'][0]['id']} | key: q1 | question: Where is 1?"

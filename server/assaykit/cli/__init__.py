@@ -38,7 +38,7 @@ def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
 
 
 def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of whatever serves the tools: the backend, and which tools there are."""
+    """The options of whatever serves the tools: the backend, which tools there are, and the form of replies."""
     for option in reversed(
         (
             click.option(
@@ -47,6 +47,11 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--toolsets", metavar="all|A,B", help="Show more than the default set of tools."),
             click.option("--tools", metavar="X,Y", help="Show these tools too."),
             click.option("--read-only", is_flag=True, help="Leave out every tool that writes; wins over the others."),
+            click.option(
+                "--structured",
+                is_flag=True,
+                help="Send each reply as structuredContent too, for programs that read it.",
+            ),
         )
     ):
         command = option(command)

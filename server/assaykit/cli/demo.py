@@ -93,7 +93,9 @@ def _send_traces(address: str) -> None:
 
 @asynccontextmanager
 async def _client(environment: Mapping[str, str]) -> AsyncGenerator[Client]:
-    server = StdioServerParameters(command=sys.executable, args=["-m", "assaykit"], env=dict(environment))
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "assaykit", "--structured"], env=dict(environment)
+    )
     async with Client(stdio_client(server)) as client:
         yield client
 

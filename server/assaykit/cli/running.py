@@ -56,7 +56,9 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
     # Who types a path means its file, wherever it lies.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
     folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if is_function(one)]
-    settings = replace(settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])), toolsets=("all",))
+    settings = replace(
+        settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])), toolsets=("all",), structured=True
+    )
     for at, one in enumerate(named):
         file, _, name = one.rpartition(":")
         named[at] = f"{Path(file).absolute()}:{name}" if is_function(one) else one

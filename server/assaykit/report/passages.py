@@ -15,7 +15,7 @@ from assaykit.errors import quote
 
 NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
-"""Classes of which the text shows the matrix; the data has it whatever their number."""
+"""Classes of which the text shows the matrix; the report and the data have it whatever their number."""
 
 _CELL_LIMIT = 24
 

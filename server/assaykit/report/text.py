@@ -47,7 +47,9 @@ def comparison_text(
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
         asked = [*classification_lines(details), *slice_lines(details)]
-        text = _fitted(text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes", "the data has them")
+        text = _fitted(
+            text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes", "save_to='report.html' has them"
+        )
     changed = [block for finding in findings for block in _changed(finding, examples or {})]
     return _fitted(text, changed, LIMIT, "changed examples")
 

@@ -184,7 +184,10 @@ class _Tool(Tool):
             # The question travels to the user; the client calls again with the answer, and with the same arguments.
             return result
         reply = cast("Reply", result)
-        return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=reply.data)
+        here = cast("Session", context.request_context.lifespan_context)
+        # A host that gets structured content shows the model that alone, without the sentence, fence and next step.
+        data = reply.data if here.settings.structured else None
+        return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=data)
 
     def _explained(self, cause: BaseException | None, context: Context[Any, Any]) -> ToolError:
         if isinstance(cause, ValidationError):

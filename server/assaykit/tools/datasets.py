@@ -149,7 +149,7 @@ async def get_dataset(
     examples = [_row(one) for one in page.examples]
     columns = _columns([one.model_extra or {} for one in page.examples])
     about = [
-        f"Versions, newest first: {', '.join(one_line(one.name or one.id, 60) for one in versions[:VERSIONS_SHOWN])}"
+        f"Versions, newest first: {', '.join(map(_named, versions[:VERSIONS_SHOWN]))}"
         + (f" and {len(versions) - VERSIONS_SHOWN} more" if len(versions) > VERSIONS_SHOWN else ""),
         f"Columns: {listed(columns)}",
     ]
@@ -213,8 +213,13 @@ def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
     for one in versions:
         if wanted in {one.id, one.name}:
             return one
-    known = ", ".join(f"{one_line(one.name or '-', 60)!r} ({one.id})" for one in versions[:VERSIONS_SHOWN])
+    known = ", ".join(map(_named, versions[:VERSIONS_SHOWN]))
     raise NotFound(f"Dataset {dataset.name!r} has no version {one_line(wanted, 60)!r}. There are: {known}.", "Use one.")
+
+
+def _named(version: DatasetVersion) -> str:
+    """Its name and its id: `trigger_run` takes the id alone."""
+    return f"{one_line(version.name, 60)!r} ({version.id})" if version.name else version.id
 
 
 def _columns(examples: Sequence[dict[str, Any]]) -> list[str]:

@@ -97,7 +97,7 @@ def line(row: Mapping[str, Any]) -> str:
     why = next((f" why: {one_line(one['explanation'], 100)}" for one in row["evaluations"] if "explanation" in one), "")
     again = " (tried again)" if "tried_again" in row else ""
     parts = [
-        str(row["example_id"]),
+        f"{row['example_id']} (run {row['id']})",
         f"error{again}: {one_line(row['error'], 160)}"
         if row["error"]
         else f"out: {one_line(row['output'] or '-', 160)}",

@@ -84,7 +84,7 @@ async def get_prompt(
     at = path("v2", "prompts", named.id)
     found = await here.api.get(at, PromptWithVersion, version_id=version_id, label=label)
     shown = found.version
-    head = f"Prompt {found.name!r}, version {shown.commit_hash or shown.id} ({_described(shown)})"
+    head = f"Prompt {found.name!r}, version {_named(shown)} ({_described(shown)})"
     lines = [line for message in shown.messages for line in _message(message)]
     data = {"id": found.id, "name": found.name, "description": found.description, "version": _facts(shown)}
     return Reply(f"{head}\n{fenced(lines)}", {**here.source(within), "prompt": data})
@@ -146,7 +146,7 @@ async def save_prompt(
         told, prompt_id, name = "Added a version to prompt", named.id, named.name
     here.names.forget()
     data = {"id": prompt_id, "name": name, "created": named is None, "version": _facts(version)}
-    told = f"{told} {name!r}: {version.commit_hash or version.id} ({_described(version)})."
+    told = f"{told} {name!r}: version {_named(version)} ({_described(version)})."
     return Reply(" ".join([told, *_doubts(body)]), {**here.source(within), "prompt": data})
 
 
@@ -282,6 +282,11 @@ def _facts(version: PromptVersion) -> dict[str, Any]:
         "variables": _variables(version.messages, version.input_variable_format),
         "experiment": None if decided_by is None else {"id": decided_by.id, "name": decided_by.name},
     }
+
+
+def _named(version: PromptVersion) -> str:
+    """Its hash and its id: a run configuration takes the id alone."""
+    return f"{version.commit_hash}, id {version.id}" if version.commit_hash else version.id
 
 
 def _described(version: PromptVersion) -> str:

@@ -46,7 +46,10 @@ async def rows_of(
     page = await here.api.get(at, RunRowPage, limit=limit, cursor=cursor, state=state)
     following = next_of(page)
     head = f"{len(page.run_rows)} row(s) of run {run.id}, newest first{more(following)}"
-    text = head + ("\n" + fenced(_line(row) for row in page.run_rows) if page.run_rows else "")
+    text = f"{head}\n{fenced(map(_line, page.run_rows))}"
+    if not page.run_rows:
+        of_state = "" if state is None else f" in state {one_line(state, 60)!r}"
+        text = f"Run {run.id} has no row{of_state}. {written('get_run', {'run': run.id})} tells its counts and causes."
     return Reply(text, {**facts, "rows": [plain(row) for row in page.run_rows], "next_cursor": following})
 
 

@@ -210,6 +210,9 @@ async def list_runs(
     lines = [_one_of_several(run) for run in page.task_runs]
     what = f"{status} run(s)" if status else "run(s)"
     text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
+    if not lines:
+        advice = "Leave status out to see all." if status else "`trigger_run` starts one."
+        text = f"No {what} of task {named.name!r}. {advice}"
     return Reply(text, {**facts, "runs": [plain(run) for run in page.task_runs], "next_cursor": following})
 
 

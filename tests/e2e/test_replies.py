@@ -1,0 +1,140 @@
+"""The replies of tools, as a host gets them: the text alone unless the server is asked for structured content too."""
+
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import anyio
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from tests.caller import text_of
+from tests.e2e.listeners import Listener, Transport, listening
+from tests.e2e.pipes import SERVER, START_S, serving
+from tests.e2e.processes import environment
+from tests.e2e.test_stdio import send_traces
+
+from assaykit import sample
+
+Way = Literal["stdio", "http", "sse"]
+WAYS = ["stdio", pytest.param("http", marks=pytest.mark.slow), pytest.param("sse", marks=pytest.mark.slow)]
+PROJECT = {"project": sample.PROJECT}
+RULE = {"name": "cites", "code": "MATCHES_REGEX", "pattern": r"\[[A-Z]+-\d+\]"}
+
+
+class Said(NamedTuple):
+    """A call, and what its text must say: the fact, the fence round foreign text, and the next step."""
+
+    tool: str
+    arguments: dict[str, Any]
+    said: tuple[str, ...]
+    is_error: bool = False
+
+
+CALLS = [
+    Said("get_status", {}, ("on the embedded engine", "Next: `list_projects`")),
+    Said("search_spans", {**PROJECT, "limit": 2}, ("2 span(s) of", "--- untrusted data ", "more: cursor='")),
+    Said("list_datasets", {}, ("No dataset in space", "`create_dataset` makes one")),
+    Said("list_projects", {"limit": 1}, ("1 project(s) in space", sample.PROJECT)),
+    Said("create_dataset", {"name": "two", "rows": [{"key": "a"}]}, ("Created dataset 'two'", "Next: run_experiment(")),
+    Said("create_judge", RULE, ("Created 'cites'", "Next: `preview_judge`")),
+    Said(
+        "trigger_backfill",
+        {**PROJECT, "evaluators": ["cites"], "column_mappings": {"output": "attributes.output.value"}},
+        ("Run ", "cites", "Next: wait_for_run(run='"),
+    ),
+    Said("get_run", {"run": "none"}, ('"code":"invalid"', '"next":"'), is_error=True),
+    Said("list_projects", {"limt": 1}, ("did you mean 'limit'?", '"next":"'), is_error=True),
+]
+
+
+@asynccontextmanager
+async def client_of(home: Path, way: Way, *options: str, **variables: str) -> AsyncGenerator[Client]:
+    """A client of the SDK over a server process that is started like this; its store holds the sample."""
+    await send_traces(home)
+    with anyio.fail_after(START_S):
+        if way == "stdio":
+            env = environment(home, **variables)
+            process = StdioServerParameters(command=SERVER[0], args=[*SERVER[1:], *options], env=env)
+            async with Client(stdio_client(process)) as client:
+                yield client
+            return
+        with listening(home, way, *options) as at:
+            async with _over_http(at, way) as client:
+                yield client
+
+
+@asynccontextmanager
+async def _over_http(at: Listener, way: Transport) -> AsyncGenerator[Client]:
+    async with httpx2.AsyncClient(headers=at.headers, trust_env=False) as http:
+        if way == "http":
+            streams = streamable_http_client(at.url, http_client=http)
+        else:
+            streams = sse_client(at.url, headers=at.headers)
+        async with Client(streams, mode="auto" if way == "http" else "legacy") as client:
+            yield client
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_reply_is_its_text_alone(tmp_path: Path, way: Way) -> None:
+    async with client_of(tmp_path, way) as client:
+        for call in CALLS:
+            result = await client.call_tool(call.tool, call.arguments)
+            text = text_of(result)
+            assert result.is_error is call.is_error, text
+            assert result.structured_content is None, call.tool
+            assert [part for part in call.said if part not in text] == [], text
+
+
+async def test_no_message_of_the_protocol_names_structured_content(tmp_path: Path) -> None:
+    async with serving(tmp_path, ASSAYKIT_STRUCTURED="") as server:
+        await server.initialize()
+        told = await server.ask("tools/call", name="get_status", arguments={})
+        await server.ask("tools/list")
+    assert told["content"][0]["text"].startswith("- assaykit ")
+    assert not [line for line in server.lines if "structuredContent" in line or "outputSchema" in line]
+
+
+@pytest.mark.parametrize(
+    ("way", "options", "variables"),
+    [
+        ("stdio", ["--structured"], {}),
+        ("stdio", [], {"ASSAYKIT_STRUCTURED": "1"}),
+        ("stdio", ["serve", "--structured"], {}),
+        ("stdio", ["--structured", "serve"], {}),
+        pytest.param("http", ["--structured"], {}, marks=pytest.mark.slow),
+        pytest.param("sse", ["--structured"], {}, marks=pytest.mark.slow),
+    ],
+)
+async def test_a_server_that_is_asked_to_sends_the_facts_of_each_reply_too(
+    tmp_path: Path, way: Way, options: list[str], variables: dict[str, str]
+) -> None:
+    async with client_of(tmp_path, way, *options, **variables) as client:
+        for call in CALLS:
+            result = await client.call_tool(call.tool, call.arguments)
+            text = text_of(result)
+            assert [part for part in call.said if part not in text] == [], text
+            # An error's text is an object for programs already.
+            assert (result.structured_content is None) is call.is_error, call.tool
+            assert call.is_error or (result.structured_content or {})["backend"] == "local"
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["serve", "--transport", "http", "--port", "0"]])
+def test_a_variable_that_says_neither_is_refused_in_one_sentence(tmp_path: Path, command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "assaykit", *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(tmp_path, ASSAYKIT_STRUCTURED="both"),
+        check=False,
+        encoding="utf-8",
+        timeout=START_S,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == ("assaykit: ASSAYKIT_STRUCTURED is 'both', which is neither yes nor no. Set it to 1 or 0.\n")
