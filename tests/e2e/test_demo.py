@@ -44,7 +44,7 @@ def test_the_demo_does_the_main_job_without_leaving_the_machine(tmp_path: Path) 
     assert [started.split("-m ")[-1] for started in sealed.started()] == [
         "assaykit demo",
         "assaykit engine --port 0",
-        "assaykit",
+        "assaykit --structured",
     ]
     assert sealed.refused() == []
     assert "socket.connect 127.0.0.1" in sealed.reached()

@@ -46,20 +46,18 @@ async def test_a_reply_after_a_question_is_its_text_alone(
 
 
 @pytest.mark.parametrize(
-    ("variables", "options", "expected"),
+    ("variables", "option", "expected"),
     [
-        ({}, {}, False),
-        ({"ASSAYKIT_STRUCTURED": ""}, {}, False),
-        ({"ASSAYKIT_STRUCTURED": "off"}, {}, False),
-        ({"ASSAYKIT_STRUCTURED": "Yes"}, {}, True),
-        ({"ASSAYKIT_STRUCTURED": "0"}, {"structured": True}, True),
-        ({"ASSAYKIT_STRUCTURED": "1"}, {"structured": False}, True),
+        ({}, False, False),
+        ({"ASSAYKIT_STRUCTURED": ""}, False, False),
+        ({"ASSAYKIT_STRUCTURED": "off"}, False, False),
+        ({"ASSAYKIT_STRUCTURED": "Yes"}, False, True),
+        ({"ASSAYKIT_STRUCTURED": "0"}, True, True),
+        ({"ASSAYKIT_STRUCTURED": "1"}, False, True),
     ],
 )
-def test_the_variable_or_the_option_asks_for_it(
-    variables: dict[str, str], options: dict[str, bool], *, expected: bool
-) -> None:
-    assert Settings.from_environment(variables, **options).structured is expected
+def test_the_variable_or_the_option_asks_for_it(variables: dict[str, str], *, option: bool, expected: bool) -> None:
+    assert Settings.from_environment(variables, structured=option).structured is expected
 
 
 def test_a_variable_that_says_neither_is_refused() -> None:
