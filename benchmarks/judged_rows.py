@@ -24,7 +24,7 @@ import anyio
 import httpx
 from processes import script
 
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 
 SPANS_A_POST = 2000
 MODEL = Path(__file__).with_name("model.py")

@@ -26,7 +26,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from processes import KEY, address, engine, phoenix
 
-from assaykit.engine import STORE, Engine
+from assaykit.engine.engine import STORE, Engine
 
 A_REQUEST = 500
 NEWEST = 50

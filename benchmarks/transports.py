@@ -15,7 +15,7 @@ import anyio
 import httpx
 from judged_rows import MODEL, TEXT, measured
 
-from assaykit.judge.transport import Transport
+from assaykit.judge.providers.aiohttp_transport import Transport
 
 Ask = Callable[[], Awaitable[object]]
 BODY = json.dumps({"model": "mock", "messages": [{"role": "user", "content": TEXT}], "temperature": 0}).encode()

@@ -15,8 +15,8 @@ from tests.engines import Engines, chosen
 from tests.traces import Span, send, span
 
 from assaykit import logs
-from assaykit.engine import Engine
-from assaykit.judge.ladder import LEARNT
+from assaykit.engine.engine import Engine
+from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")

@@ -11,7 +11,7 @@ from tests.caller import Caller, serving
 
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unauthorized
-from assaykit.judge.pacing import SLOTS
+from assaykit.judge.providers.rate_control import SLOTS
 from assaykit.settings import Settings
 from assaykit.wire.spaces import SpacePage
 

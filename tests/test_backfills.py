@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.backfills import Part, Row, split
-from assaykit.windows import Period
+from assaykit.planning.parts import Part, Row, split
+from assaykit.planning.periods import Period
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PERIOD = Period(START, START + timedelta(days=1))

@@ -98,11 +98,11 @@ BREACHES = {
     "judge/columns.py": ("import assaykit.sample", "Judges import nothing of ours but"),
     "analysis/rows.py": ("import mcp", "Only the server, the tools and the command line know MCP"),
     "names.py": ("import sqlalchemy", "Only the engine knows SQLAlchemy"),
-    "plans.py": ("import click", "Only the command line imports what draws on a terminal"),
+    "planning/spans.py": ("import click", "Only the command line imports what draws on a terminal"),
     "logs.py": ("import pyarrow", "Only Parquet files and Flight know Arrow"),
     "guard.py": ("import grpc", "Only the gRPC door knows gRPC"),
     "settings.py": ("import aiohttp", "Judge calls go through one transport"),
-    "windows.py": ("import asyncio", "All concurrency is anyio's"),
+    "planning/periods.py": ("import asyncio", "All concurrency is anyio's"),
     "stray.py": ("import assaykit.errors", "Imports point down"),
     "runner/assaykit_worker/plain.py": (
         "import assaykit.errors",
@@ -131,10 +131,10 @@ def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
     server = copy / "server" / "assaykit"
 
     def breach() -> None:
-        append(server / "plans.py", "\n" * 500)
+        append(server / "planning" / "spans.py", "\n" * 500)
         append(server / "names.py", "\n\ndef long() -> None:\n" + "    int()\n" * 46)
         (server / "utils.py").write_text('"""Anything."""\n', encoding="utf-8")
-        append(server / "windows.py", CROOKED)
+        append(server / "planning" / "periods.py", CROOKED)
         append(server / "errors.py", '\n\nclass Unheard(AssayError):\n    """Nobody raises it."""\n')
         append(copy / "README.md", f"\nSee /roo{'t'}/notes, version {__version__}, from registr{'y'}.npmjs.org.\n")
         append(server / "tools" / "admin.py", UNTESTED_TOOL)

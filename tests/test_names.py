@@ -14,15 +14,15 @@ from assaykit.errors import Ambiguous, AssayError, Invalid, NotFound
 from assaykit.names import CACHE_S, Named, Names
 from assaykit.session import session
 from assaykit.settings import Settings
+from assaykit.toolkit.builder import Definition
 from assaykit.tools.admin import list_spaces
-from assaykit.tools.builder import Definition
-from assaykit.tools.datasets import append_examples, create_dataset, get_dataset, list_datasets
-from assaykit.tools.evaluators import EvaluatorChoice
-from assaykit.tools.experiments import get_experiment, list_experiments, upload_experiment
+from assaykit.tools.datasets.tools import append_examples, create_dataset, get_dataset, list_datasets
+from assaykit.tools.datasets.writing import create
+from assaykit.tools.experiments.tools import get_experiment, list_experiments, upload_experiment
 from assaykit.tools.judges import create_judge
-from assaykit.tools.making import create
-from assaykit.tools.runs import list_runs, trigger_run
-from assaykit.tools.tasks import create_task, get_task, list_tasks, update_task
+from assaykit.tools.runs.tools import list_runs, trigger_run
+from assaykit.tools.tasks.evaluators import EvaluatorChoice
+from assaykit.tools.tasks.tools import create_task, get_task, list_tasks, update_task
 from assaykit.tools.traces import get_trace, list_projects
 from assaykit.wire import ids
 

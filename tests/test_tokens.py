@@ -13,8 +13,9 @@ import pytest
 from starlette.responses import Response
 
 from assaykit.cli.tokens import LOCK_FILE, SHORTEST, minted
-from assaykit.engine import Engine, access, credentials
+from assaykit.engine import access, credentials
 from assaykit.engine.app import create_app
+from assaykit.engine.engine import Engine
 from assaykit.errors import AssayError, Invalid, Unauthorized, Unavailable
 from assaykit.guard import Guard
 from assaykit.settings import Settings

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from assaykit.errors import Invalid
-from assaykit.windows import between, parse
+from assaykit.planning.periods import between, parse
 
 NOW = datetime(2026, 5, 20, 14, 30, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from tests import stores
 
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 
 PROJECT = "bot"
 KEY = "test"

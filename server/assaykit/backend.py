@@ -15,13 +15,13 @@ import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.errors import Unauthorized
-from assaykit.guard import LOCAL_NAMES
+from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
-    from assaykit.engine import Engine
+    from assaykit.engine.engine import Engine
 
 LOCAL_URL = "http://engine.local"
 CONNECT_S = 10
@@ -103,6 +103,6 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
 def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
     # SQLAlchemy comes with it and takes a good part of a second: when it is first needed, and in a thread.
-    from assaykit.engine import Engine  # noqa: PLC0415
+    from assaykit.engine.engine import Engine  # noqa: PLC0415
 
     return Engine.open

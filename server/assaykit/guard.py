@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+from assaykit.loopback import LOCAL_NAMES
 
 
 class Guard:

@@ -9,8 +9,8 @@ from assaykit import __version__
 from assaykit.backend import connect
 from assaykit.session import Session, session
 from assaykit.settings import Settings
-from assaykit.tools.builder import build
-from assaykit.tools.selection import selected
+from assaykit.toolkit.builder import build
+from assaykit.toolsets import selected
 
 INSTRUCTIONS = """\
 assaykit evaluates LLM applications: it scores traces with judges and compares experiments.

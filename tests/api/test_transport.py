@@ -11,8 +11,8 @@ import anyio.lowlevel
 import pytest
 from tests.api.faulty import GOOD, Behaviour, FaultyServer, Peer, misbehaving
 
-from assaykit.judge.connections import Answer, BadAddress, Broken, NotReached
-from assaykit.judge.transport import LARGEST_ANSWER, Transport
+from assaykit.judge.providers.aiohttp_transport import LARGEST_ANSWER, Transport
+from assaykit.judge.providers.transport import Answer, BadAddress, Broken, NotReached
 
 CANCELLATIONS = 100
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.environments import ARIZE, python_with
 
-from assaykit.tools import builder
+from assaykit.toolkit import builder
 
 KEPT_AT = "ASSAYKIT_TEST_TRAFFIC"
 """A variable that names a folder which a run of `pytest tests/tools --backend ax --record FOLDER` has filled."""

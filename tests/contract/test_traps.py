@@ -20,7 +20,7 @@ from tests.engine.door import NOW, Body, counts, judge_version, span, task_body,
 from tests.engine.rest import Rest, at, opened
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 
 SECRET = "sk-a-key-that-nobody-may-see"  # noqa: S105  (made up, to be looked for)
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from tests.engine_starter import import_whole_engine
 
 from assaykit import logs
-from assaykit.engine import Engine
-from assaykit.engine.store import generations, leases, runs
-from assaykit.engine.store.leases import ACTIVE, Lease
+from assaykit.engine.engine import Engine
+from assaykit.engine.store.queue import generations, leases, runs
+from assaykit.engine.store.queue.leases import ACTIVE, Lease
 from assaykit.engine.store.tables import task_runs
 
 _OPEN = b"open\n"

@@ -20,7 +20,7 @@ from tests.engine.door import Body, Door, all_pages, opened, span
 from tests.engine.test_generation import Stage
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from tests.scripted_model import ScriptedModel
 
 import assaykit
 from assaykit import __version__, sample
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 
 GONE_S = 10
 """What a process may take to end, on a busy machine."""

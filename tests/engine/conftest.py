@@ -8,8 +8,8 @@ import anyio
 import pytest
 from tests.engine.door import Door, HandClock, opened
 
-from assaykit.engine import STORE
-from assaykit.judge.ladder import LEARNT
+from assaykit.engine.engine import STORE
+from assaykit.judge.providers.output_modes import LEARNT
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import anyio
 import httpx
 from tests import stores
 
-from assaykit.engine import Engine
 from assaykit.engine.clock import Clock
+from assaykit.engine.engine import Engine
 
 KEY: Final = "k"
 SECOND: Final = 1_000_000_000

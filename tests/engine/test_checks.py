@@ -7,7 +7,7 @@ import pytest
 from tests.engine.door import KEY, Door, opened, span
 
 from assaykit.cli.doctor import run as doctor
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 from assaykit.settings import Settings
 
 

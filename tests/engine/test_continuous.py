@@ -14,11 +14,11 @@ from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, o
 from tests.engine.test_runs import held_model
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 from assaykit.engine.runs.executor import SILENT_S
 from assaykit.engine.runs.sampling import taken
 from assaykit.engine.runs.schedule import LOCK
-from assaykit.engine.store.schedules import LONGEST_PAUSE_NS, pause_ns
+from assaykit.engine.store.queue.schedules import LONGEST_PAUSE_NS, pause_ns
 from assaykit.filelock import FileLock
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from tests.contract.test_golden import REPLIES, parsed
 from tests.engine.door import Body, Door, judge_version, problem_of, span, version
 
-from assaykit.engine import dialects
-from assaykit.engine.dialects import Asked
+from assaykit.engine import sdk_versions
+from assaykit.engine.sdk_versions import Asked
 from assaykit.wire.bodies import Page
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import ExperimentRun
@@ -97,30 +97,30 @@ def test_every_published_reply_fits_the_models_of_its_generation(name: str, gene
         kind = type(model).__name__
         if kind in NOT_COMPARED:
             continue
-        body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
+        body = sdk_versions.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
         assert list(misfits(GENERATIONS[generation], NAMES.get(kind, kind), body, generation)) == []
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_the_tables_say_of_each_field_what_its_generation_says(generation: int) -> None:
     known = GENERATIONS[generation]
-    for kind, rows in dialects.NEEDED.items():
+    for kind, rows in sdk_versions.NEEDED.items():
         for name, until in rows.items():
             is_needed = f"{name}!" in known[kind.__name__]
             is_unknown = not is_needed and name not in known[kind.__name__]
             assert is_unknown or is_needed == (generation < until.version), (kind, name)
-    for kind, rows in dialects.KNOWN_SINCE.items():
+    for kind, rows in sdk_versions.KNOWN_SINCE.items():
         for name, since in rows.items():
             fields = {field.removesuffix("!") for field in known[NAMES.get(kind.__name__, kind.__name__)]}
-            assert generation >= dialects.TOLERANT or (name in fields) == (generation >= since), (kind, name)
+            assert generation >= sdk_versions.TOLERANT or (name in fields) == (generation >= since), (kind, name)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_needed_field_is_there_though_the_newest_reply_has_none(generation: int) -> None:
     known = GENERATIONS[generation]
-    for kind, rows in dialects.NEEDED.items():
+    for kind, rows in sdk_versions.NEEDED.items():
         model = kind.model_construct(**dict.fromkeys(kind.model_fields))
-        body = dialects.retell(model, {}, asked(generation))
+        body = sdk_versions.retell(model, {}, asked(generation))
         for name in rows:
             assert f"{name}!" not in known[kind.__name__] or body[name] is not None, (kind, name)
 
@@ -140,7 +140,7 @@ def test_a_users_columns_and_attributes_are_never_changed(columns: Body, generat
         (Span(context=context, name="FAILED", attributes=columns), {"name": "FAILED", "attributes": columns}),
     ]
     for model, kept in rows:
-        body = dialects.retell(model, model.model_dump(mode="json"), asked(generation))
+        body = sdk_versions.retell(model, model.model_dump(mode="json"), asked(generation))
         assert {name: body[name] for name in kept} == kept
 
 
@@ -207,7 +207,7 @@ def test_a_run_configuration_fits_whatever_lies_inside(generation: int) -> None:
         "invocation_parameters": {"response_format": {"type": "JSON_OBJECT"}},
     }
     model = Task(id="t", name="n", type="RUN_EXPERIMENT", run_configuration=configuration)
-    body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
+    body = sdk_versions.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
     assert list(misfits(GENERATIONS[generation], "Task", body, generation)) == []
     told = body["run_configuration"]["messages"]
     assert (told[0]["content"], told[1]["tool_calls"][0]["function"]["name"]) == ("USER", "USER")
@@ -222,7 +222,7 @@ def test_a_value_that_came_later_is_told_as_the_nearest_one(provider: Any, gener
     )
     span = Span(context=SpanContext(trace_id="t", span_id="s"), kind="DECISION", start_time=moment, end_time=moment)
     for model in (integration, span):
-        body = dialects.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
+        body = sdk_versions.retell(model, model.model_dump(mode="json", exclude_none=True), asked(generation))
         assert list(misfits(GENERATIONS[generation], type(model).__name__, body, generation)) == []
 
 
@@ -269,7 +269,7 @@ def misfits(known: Mapping[str, Any], kind: str, body: Any, generation: int, at:
         return
     needed = {name.removesuffix("!") for name in fields if name.endswith("!")} - ALWAYS_SENT
     what = {name.removesuffix("!"): value for name, value in fields.items()}
-    if generation < dialects.TOLERANT and "*" not in fields:
+    if generation < sdk_versions.TOLERANT and "*" not in fields:
         yield from (f"{at}.{name} is not known" for name in body.keys() - what.keys())
     for name in what.keys() - {"*"}:
         value = body.get(name)

@@ -13,7 +13,7 @@ from tests.engine.door import Body, Door, HandClock, counts, judge_version, open
 from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.runs.pool import GIVE_UP_AFTER
+from assaykit.engine.runs.row_workers import GIVE_UP_AFTER
 from assaykit.engine.store.tables import dataset_versions, examples
 
 CAPITALS: Sequence[Body] = (

@@ -14,7 +14,7 @@ from tests.engine.rest import Rest, opened
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.store.tables import integrations
-from assaykit.judge.ladder import LEARNT
+from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.wire import ids
 
 PATH = "/v2/ai-integrations"

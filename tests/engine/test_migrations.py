@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from tests.engine.rest import opened
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
 from assaykit.errors import Unavailable
 

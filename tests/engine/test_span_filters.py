@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, insert, select
 
-from assaykit.engine.store.span_filters import where
 from assaykit.engine.store.tables import annotations, evals, metadata, spans
+from assaykit.engine.store.traces.span_filters import where
 from assaykit.errors import Invalid
 from assaykit.filters.fields import SPAN_KINDS, STATUS_CODES, span_tree
 from assaykit.filters.memory import matches

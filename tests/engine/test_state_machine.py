@@ -26,7 +26,7 @@ from tests.engine.door import NOW, SECOND, Body, Door, HandClock, opened, span, 
 from tests.engine.rest import at
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.store.leases import ACTIVE
+from assaykit.engine.store.queue.leases import ACTIVE
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.engine.door import KEY, Door, opened, span
 
-from assaykit.engine import STORE, Engine
+from assaykit.engine.engine import STORE, Engine
 from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store import migrations
 from assaykit.engine.store.tables import metadata
@@ -28,7 +28,7 @@ SERVER = Path(__file__).parents[2] / "server"
 
 OPEN = f"""
 import pathlib, sys, anyio
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 
 async def main():
     async with Engine.open(pathlib.Path(sys.argv[1]), key={KEY!r}, environment={{}}):

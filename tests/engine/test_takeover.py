@@ -14,9 +14,9 @@ from tests.engine.test_runs import ALWAYS, environment, executing, judging, labe
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
-from assaykit.engine.store import generations, leases, runs
-from assaykit.engine.store.leases import MOST_TRIES, Lease
-from assaykit.engine.store.runs import Item, Outcome
+from assaykit.engine.store.queue import generations, leases, runs
+from assaykit.engine.store.queue.leases import MOST_TRIES, Lease
+from assaykit.engine.store.queue.runs import Item, Outcome
 from assaykit.engine.store.tables import task_runs
 from assaykit.wire.runs import TriggerEvaluationRequest
 

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.door import SECOND, Body, judge_version, span, task_body, version
 from tests.engine.rest import Rest, opened
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 
 
 @pytest.fixture

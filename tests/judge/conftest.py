@@ -3,9 +3,9 @@ from contextlib import aclosing
 
 import pytest
 
-from assaykit.judge.calls import Line
-from assaykit.judge.pacing import Gate
-from assaykit.judge.transport import Transport
+from assaykit.judge.providers.aiohttp_transport import Transport
+from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.rate_control import Gate
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assaykit.judge.allowance import Allowance, allowance
+from assaykit.judge.providers.rate_limit_headers import Allowance, allowance
 
 
 def openai(limit: object = 600, remaining: object = 40, reset: str = "56s", of: str = "requests") -> dict[str, str]:

@@ -8,10 +8,11 @@ import pytest
 from tests.scripted_model import ScriptedModel
 
 from assaykit.errors import Unsupported
-from assaykit.judge import calls, replies
-from assaykit.judge.calls import Line
-from assaykit.judge.models import ChatModel, Endpoint, Reply
-from assaykit.judge.providers import chat_model
+from assaykit.judge import replies
+from assaykit.judge.providers import calls
+from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.models import ChatModel, Endpoint, Reply
+from assaykit.judge.providers.registry import chat_model
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import InvocationParams
 

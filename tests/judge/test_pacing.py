@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from assaykit.judge.pacing import Gate, Pace
+from assaykit.judge.providers.rate_control import Gate, Pace
 
 CALLERS = 50
 RETRY_AFTER_S = 1.0

@@ -1,6 +1,6 @@
 import pytest
 
-from assaykit.judge.models import Reply
+from assaykit.judge.providers.models import Reply
 from assaykit.judge.replies import parse, request, schema
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.spans import EXPLANATION_LIMIT

@@ -1,6 +1,6 @@
 """Which variable has no value, and the columns that are near its name."""
 
-from assaykit.judge.unread import near, unread
+from assaykit.judge.missing_values import near, unread
 from assaykit.wire.evaluators import ManagedCodeConfig
 
 ROWS = [

@@ -10,9 +10,9 @@ import anyio
 import pytest
 from tests.tools.test_run_experiment import bare_python
 
-from assaykit.runner.crew import Crew, Row, Start
 from assaykit.runner.processes import Worker
 from assaykit.runner.results import Call, Result
+from assaykit.runner.worker_pool import Crew, Row, Start
 
 __all__ = ["bare_python"]
 

@@ -7,7 +7,7 @@ from mcp_types import Tool
 from tests.caller import Caller
 from tests.shape.tree import ROOT, SERVER, TESTS, called, calls
 
-from assaykit.tools.builder import discover
+from assaykit.toolsets import discover
 
 NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
 """What is annotated differs from call to call, so that verb stands alone."""

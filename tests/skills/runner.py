@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from tests.caller import text_of
 
-from assaykit.tools.builder import discover
+from assaykit.toolsets import discover
 
 BLOCK = re.compile(r"^```tool *\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"([a-z_]+) (\{.*\})")

@@ -13,7 +13,7 @@ from tests.scripted_model import ScriptedModel
 from tests.skills.runner import examples, faults, prose
 
 from assaykit import sample
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 from assaykit.server import create_server
 from assaykit.settings import Settings
 

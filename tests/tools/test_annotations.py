@@ -8,7 +8,7 @@ from tests.traces import id_of, rest, send, span
 
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.annotations import annotate
+from assaykit.tools.annotations.tools import annotate
 
 CHOICES = {"good": 1, "bad": 0}
 

@@ -13,7 +13,7 @@ from tests.conftest import spans_of_bot
 from tests.traces import id_of, send
 
 from assaykit.settings import Settings
-from assaykit.tools.builder import discover
+from assaykit.toolsets import discover
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from tests.caller import Caller, serving
 from tests.traces import rest, send, span
 
 from assaykit.engine import models
-from assaykit.judge import calls
+from assaykit.judge.providers import calls
 from assaykit.settings import Settings
 
 pytestmark = pytest.mark.embedded("the waits of judge calls are cut short in this process")

@@ -13,9 +13,9 @@ from tests.caller import Caller, connected
 from assaykit.errors import NotFound
 from assaykit.session import Session, session
 from assaykit.settings import Settings
-from assaykit.tools.builder import build, tool
-from assaykit.tools.fields import Here
-from assaykit.tools.replies import TEXT_LIMIT, Reply
+from assaykit.toolkit.builder import build, tool
+from assaykit.toolkit.parameters import Here
+from assaykit.toolkit.replies import TEXT_LIMIT, Reply
 
 
 @tool("read")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.caller import Caller
 
 from assaykit.names import Named
-from assaykit.tools import deciding
-from assaykit.tools.deciding import LONGEST, record, recorded, without_records
+from assaykit.tools.prompts import deciding_experiment
+from assaykit.tools.prompts.deciding_experiment import LONGEST, record, recorded, without_records
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -83,7 +83,7 @@ async def test_where_no_such_label_is_taken_the_label_moves_and_that_is_said(
     ax: Caller, files: Path, decided: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backend's limits may be other than ours: here the record is longer than a label can be."""
-    monkeypatch.setattr(deciding, "LONGEST", 10_000)
+    monkeypatch.setattr(deciding_experiment, "LONGEST", 10_000)
     (files / "long.csv").write_text("key,output\na,x\n", encoding="utf-8")
     await ax.ask("upload_experiment", file="long.csv", key="key", name="n" * 250)
     made = await ax.read("label_prompt", labels=["production"], experiment="n" * 250)

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from assaykit.errors import Invalid
-from assaykit.tools.keys import (
+from assaykit.tools.models.keys import (
     checked_url,
     checked_variable,
     is_local,

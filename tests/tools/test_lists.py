@@ -14,7 +14,7 @@ from tests.traces import id_of, send, span
 from assaykit.api.client import Api
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.listing import MOST_ROWS, save
+from assaykit.toolkit.listing import MOST_ROWS, save
 
 CITES = r"\[[A-Z]+-\d\]"
 

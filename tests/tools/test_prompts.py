@@ -7,7 +7,7 @@ from tests.caller import Caller, connected, text_of
 
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.prompts import get_prompt, label_prompt, save_prompt
+from assaykit.tools.prompts.tools import get_prompt, label_prompt, save_prompt
 from assaykit.wire import ids
 
 SYSTEM = {"role": "SYSTEM", "content": "You are {tone}."}

@@ -15,7 +15,7 @@ from assaykit.api.client import Api
 from assaykit.engine.runs.sampling import taken
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.waiting import told_of
+from assaykit.tools.runs.waiting import told_of
 from assaykit.wire.runs import TaskRun
 
 ANSWERED = "attributes.output.value IS NOT NULL"

@@ -8,7 +8,7 @@ from tests.caller import Caller, serving, text_of
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, send, span
 
-from assaykit.engine import STORE
+from assaykit.engine.engine import STORE
 from assaykit.settings import Settings
 
 NO_RUN = "VGFza1J1bjo5OTpmZmZm"

@@ -9,7 +9,7 @@ from tests.caller import serving
 from assaykit.errors import Invalid
 from assaykit.server import create_server
 from assaykit.settings import Settings
-from assaykit.tools.builder import discover
+from assaykit.toolsets import discover
 
 EVERY = {definition.name: (toolset, definition) for toolset, definition in discover()}
 DEFAULT = {name for name, (_, definition) in EVERY.items() if definition.default}

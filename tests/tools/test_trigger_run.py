@@ -13,7 +13,7 @@ from assaykit.api.client import Api
 from assaykit.errors import Invalid
 from assaykit.session import Session, session
 from assaykit.settings import Settings
-from assaykit.tools.runs import trigger_run
+from assaykit.tools.runs.tools import trigger_run
 from assaykit.wire import ids
 
 ANSWERED = "attributes.output.value IS NOT NULL"

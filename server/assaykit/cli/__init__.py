@@ -197,7 +197,7 @@ def gate(backend: str | None, **given: Any) -> None:
     with 2 when nothing could be compared.
     """
     from assaykit.cli import gating
-    from assaykit.comparisons import Asked
+    from assaykit.experiments.comparing import Asked
 
     asked = Asked(
         [given["candidate"]], given["baseline"], given["dataset"],

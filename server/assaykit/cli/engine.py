@@ -12,7 +12,7 @@ from assaykit import logs
 from assaykit.cli.listening import HOST, listen
 from assaykit.cli.listening import serve as serve_app
 from assaykit.cli.tokens import minted
-from assaykit.engine import Engine
+from assaykit.engine.engine import Engine
 from assaykit.engine.extras import require_sdk
 from assaykit.errors import Invalid
 from assaykit.settings import Settings

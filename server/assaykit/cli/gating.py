@@ -10,8 +10,8 @@ import click
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.gate import Outcome, Rule, Ruling, decide, overall, read
 from assaykit.backend import connect
-from assaykit.comparisons import Asked, compared
 from assaykit.errors import Invalid
+from assaykit.experiments.comparing import Asked, compared
 from assaykit.report.gate import junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from assaykit.errors import AssayError
-from assaykit.experiment_runs import is_function
+from assaykit.experiments.executing import is_function
 from assaykit.server import create_server
 from assaykit.settings import Settings
 

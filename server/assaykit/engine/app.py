@@ -14,8 +14,8 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assaykit.engine import access, routes
-from assaykit.engine.dialects import Dialects
 from assaykit.engine.problems import TooLarge, explain, problem
+from assaykit.engine.sdk_versions import Dialects
 from assaykit.errors import AssayError, Unauthorized
 
 log = structlog.get_logger()

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from assaykit.engine.store import projects, spaces, spans
+from assaykit.engine.store.definitions import projects, spaces
 from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.traces import spans
 
 if TYPE_CHECKING:
-    from assaykit.engine import Engine
+    from assaykit.engine.engine import Engine
     from assaykit.engine.otlp import Intake
 
 

@@ -8,15 +8,16 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from assaykit.engine import credentials
-from assaykit.engine.store import evaluators, integrations, run_configurations
 from assaykit.engine.store.database import Database
-from assaykit.judge.calls import Line
-from assaykit.judge.connections import Connections
-from assaykit.judge.ladder import LadderModel
-from assaykit.judge.models import ChatModel, Endpoint
-from assaykit.judge.pacing import Gate
-from assaykit.judge.prices import Prices, Rate
-from assaykit.judge.providers import chat_model
+from assaykit.engine.store.definitions import evaluators, integrations
+from assaykit.engine.validation import run_configurations
+from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.models import ChatModel, Endpoint
+from assaykit.judge.providers.output_modes import LadderModel
+from assaykit.judge.providers.prices import Prices, Rate
+from assaykit.judge.providers.rate_control import Gate
+from assaykit.judge.providers.registry import chat_model
+from assaykit.judge.providers.transport import Transport
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.run_configurations import RUN_CONFIGURATION
 from assaykit.wire.tasks import Task
@@ -52,7 +53,7 @@ class Models:
         self._environment = environment
         self._concurrency = concurrency
         self._most = calls_a_second
-        self._connections: Connections | None = None
+        self._connections: Transport | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
 
     @property
@@ -168,8 +169,8 @@ def _identity(endpoint: Endpoint) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _connections() -> Connections:
+def _connections() -> Transport:
     # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
-    from assaykit.judge.transport import Transport  # noqa: PLC0415
+    from assaykit.judge.providers.aiohttp_transport import Transport  # noqa: PLC0415
 
     return Transport()

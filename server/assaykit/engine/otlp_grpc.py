@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from assaykit.engine import access, grpc_server, ingest, otlp
 
 if TYPE_CHECKING:
-    from assaykit.engine import Engine
+    from assaykit.engine.engine import Engine
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from assaykit.engine import dialects
+from assaykit.engine import sdk_versions
 from assaykit.errors import AssayError, Invalid, Unavailable
 
 PROBLEM_JSON = "application/problem+json"
@@ -61,8 +61,8 @@ def problem(
         "detail": f"{detail} {following}".strip(),
         "instance": instance,
     }
-    asked = dialects.older()
-    if following and (asked is None or asked.version >= dialects.TOLERANT):
+    asked = sdk_versions.older()
+    if following and (asked is None or asked.version >= sdk_versions.TOLERANT):
         body["next"] = following
     body |= lists or {}
     return JSONResponse(body, status_code=status, media_type=PROBLEM_JSON)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assaykit.engine import dialects
+from assaykit.engine import sdk_versions
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.pages import Slice
 from assaykit.errors import quote
@@ -17,7 +17,7 @@ from assaykit.wire.bodies import ReplyBody
 from assaykit.wire.validation import describe
 
 if TYPE_CHECKING:
-    from assaykit.engine import Engine
+    from assaykit.engine.engine import Engine
 
 T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
@@ -51,8 +51,8 @@ async def body(request: Request, model: type[T]) -> T:
     raw = await request.body()
     try:
         _refuse_no_number(raw)
-        asked = dialects.older()
-        raw = raw if asked is None else dialects.understood(raw)
+        asked = sdk_versions.older()
+        raw = raw if asked is None else sdk_versions.understood(raw)
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
         known = model.model_fields
@@ -79,10 +79,10 @@ def answer(model: BaseModel, status: int = 200) -> Response:
     What is None is left out, except where a row's own columns may be null.
     """
     keeps_nulls = isinstance(model, ReplyBody) and model.keeps_columns
-    asked = dialects.older()
+    asked = sdk_versions.older()
     if asked is None:
         return Response(model.model_dump_json(exclude_none=not keeps_nulls), status_code=status, media_type=JSON)
-    told = dialects.retell(model, model.model_dump(mode="json", exclude_none=not keeps_nulls), asked)
+    told = sdk_versions.retell(model, model.model_dump(mode="json", exclude_none=not keeps_nulls), asked)
     return Response(json.dumps(told), status_code=status, media_type=JSON)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from assaykit.errors import quote
-from assaykit.judge.models import Reply
+from assaykit.judge.providers.models import Reply
 from assaykit.judge.verdicts import Reason, Unscored, Verdict
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from assaykit.errors import Invalid
 from assaykit.judge import fences, managed, replies, templates
-from assaykit.judge.models import ChatModel
 from assaykit.judge.placeholders import Writing
+from assaykit.judge.providers.models import ChatModel
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.spans import LABEL_LIMIT

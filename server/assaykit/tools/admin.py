@@ -20,11 +20,11 @@ from assaykit.names import (
     Named,
 )
 from assaykit.session import Session
-from assaykit.tools.asking import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
-from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, ListLimit, SaveTo, Space
-from assaykit.tools.listing import more, next_of, plain, save
-from assaykit.tools.replies import Reply, bullets, one_line
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.confirmation import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, Space
+from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage

@@ -11,16 +11,16 @@ from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge import templates
 from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.units import NOUNS
-from assaykit.plans import SpanQuery, Wanted, mappings_for, sample_rows
-from assaykit.recipes import Recipe, version_of
+from assaykit.planning.judges import Recipe, version_of
+from assaykit.planning.periods import parse
+from assaykit.planning.spans import SpanQuery, Wanted, mappings_for, sample_rows
+from assaykit.planning.units import sample_units
 from assaykit.session import Session
-from assaykit.tools.builder import tool
-from assaykit.tools.fields import Filter, Here, Mappings, Project, SaveTo, Space, Window
-from assaykit.tools.granularity import evaluator_named
-from assaykit.tools.listing import plain, save
-from assaykit.tools.replies import Reply, fenced, one_line
-from assaykit.unit_plans import sample_units
-from assaykit.windows import parse
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.listing import plain, save
+from assaykit.toolkit.parameters import Filter, Here, Mappings, Project, SaveTo, Space, Window
+from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.tools.tasks.units import evaluator_named
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,

@@ -12,13 +12,13 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
+from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
-from assaykit.tools.builder import tool
-from assaykit.tools.fields import Here, Limit, ListLimit, Project, SaveTo, Space, Window
-from assaykit.tools.listing import more, next_of, plain, save
-from assaykit.tools.replies import Reply, fenced, one_line
-from assaykit.tools.run_rows import spans_of
-from assaykit.windows import Period, parse
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import Here, Limit, ListLimit, Project, SaveTo, Space, Window
+from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.tools.runs.rows import spans_of
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.projects import ProjectPage
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from assaykit.engine.flight import columns
-from assaykit.engine.store.span_updates import Said
+from assaykit.engine.store.traces.span_updates import Said
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Annotation, Evaluation, Span, SpanContext
 

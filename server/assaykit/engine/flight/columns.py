@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from assaykit.engine.flight.frames import Kind, Row
-from assaykit.engine.store.annotations import PARTS, columns
-from assaykit.engine.store.span_updates import Level, Said
 from assaykit.engine.store.times import nanoseconds
-from assaykit.engine.store.verdicts import VERDICT_FIELDS
+from assaykit.engine.store.traces.annotations import PARTS, columns
+from assaykit.engine.store.traces.span_updates import Level, Said
+from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, quote
 from assaykit.filters.fields import ALIASES
 from assaykit.wire.spans import Span

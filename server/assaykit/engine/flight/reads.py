@@ -10,11 +10,12 @@ from assaykit.engine.flight.frames import Row
 from assaykit.engine.flight.spool import Spool
 from assaykit.engine.flight.tickets import Asked, GetDataset, GetExperiment, SpanQuery
 from assaykit.engine.runs.sampling import taken
-from assaykit.engine.store import bulk, spans
+from assaykit.engine.store.definitions import bulk
 from assaykit.engine.store.pages import Slice
-from assaykit.engine.store.span_updates import project_named
-from assaykit.engine.store.spans import Window
 from assaykit.engine.store.times import nanoseconds
+from assaykit.engine.store.traces import spans
+from assaykit.engine.store.traces.span_updates import project_named
+from assaykit.engine.store.traces.spans import Window
 from assaykit.errors import Invalid
 
 _SPANS_PER_READ = 500

@@ -14,7 +14,7 @@ from assaykit.engine.grpc_server import Call
 from assaykit.engine.problems import Malformed
 
 if TYPE_CHECKING:
-    from assaykit.engine import Engine
+    from assaykit.engine.engine import Engine
 
 MESSAGE_LIMIT = 512 * 1024 * 1024
 """Largest message, in bytes. Source: the SDK cuts its batches to 256 MiB, and knows a server that takes 512."""

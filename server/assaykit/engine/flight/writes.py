@@ -17,7 +17,8 @@ from assaykit.engine.flight.tickets import (
     WriteEvaluations,
     WriteMetadata,
 )
-from assaykit.engine.store import bulk, experiments, span_updates
+from assaykit.engine.store.definitions import bulk, experiments
+from assaykit.engine.store.traces import span_updates
 
 
 def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -> Message:

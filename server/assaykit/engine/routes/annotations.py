@@ -9,8 +9,9 @@ from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.routes.spans import window
-from assaykit.engine.store import annotation_batches, annotation_configs
+from assaykit.engine.store.definitions import annotation_configs
 from assaykit.engine.store.times import nanoseconds
+from assaykit.engine.store.traces import annotation_batches
 from assaykit.wire.annotations import (
     SESSIONS_PER_REQUEST,
     AnnotateRecordsRequest,

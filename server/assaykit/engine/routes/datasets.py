@@ -8,7 +8,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed, listing_undeleted
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import datasets
+from assaykit.engine.store.definitions import datasets
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
     Dataset,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import evaluators
+from assaykit.engine.store.definitions import evaluators
 from assaykit.judge import catalogue, score
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.requests import answer, body, engine
-from assaykit.engine.store import integrations
+from assaykit.engine.store.definitions import integrations
 from assaykit.errors import Invalid, quote
-from assaykit.judge.models import Reply
+from assaykit.judge.providers.models import Reply
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 

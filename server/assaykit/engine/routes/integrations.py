@@ -6,7 +6,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import integrations
+from assaykit.engine.store.definitions import integrations
 from assaykit.wire.integrations import (
     AiIntegration,
     AiIntegrationPage,

@@ -13,12 +13,15 @@ from starlette.routing import Route
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
-from assaykit.engine.store import checks, evaluators, experiments, logged, projects, run_reports, runs, schedules, spans
+from assaykit.engine.store import integrity
+from assaykit.engine.store.definitions import evaluators, experiments, projects
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.pages import Slice
-from assaykit.engine.store.span_updates import Said
+from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
-from assaykit.engine.store.verdicts import VERDICT_FIELDS
+from assaykit.engine.store.traces import logged_evaluations, spans
+from assaykit.engine.store.traces.span_updates import Said
+from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, Unsupported
 from assaykit.judge.score import check, score
 from assaykit.judge.verdicts import Verdict
@@ -137,7 +140,7 @@ async def show_status(request: Request) -> Response:
 
 async def check_store(request: Request) -> Response:
     """`GET /x/check`: look at every page and every verdict of the store. On AX there is nothing to ask."""
-    return answer(await engine(request).database.read(checks.check))
+    return answer(await engine(request).database.read(integrity.check))
 
 
 async def log_evaluations(request: Request) -> Response:
@@ -152,7 +155,7 @@ async def log_evaluations(request: Request) -> Response:
         earlier = ([Said(*one) for one in json.loads(part)] for part in kept)
         parts = chain(earlier, [_said(wanted)])
         found = await here.database.write(
-            logged.log, wanted.project_id, parts, here.clock, skip_unmatched=wanted.skip_unmatched
+            logged_evaluations.log, wanted.project_id, parts, here.clock, skip_unmatched=wanted.skip_unmatched
         )
     told = LoggedEvaluations(
         new=found.new,

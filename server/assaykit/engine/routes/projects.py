@@ -8,7 +8,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import projects
+from assaykit.engine.store.definitions import projects
 from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType, UpdateProjectRequest
 
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import prompts
+from assaykit.engine.store.definitions import prompts
 from assaykit.wire.prompts import (
     CreatePromptRequest,
     CreatePromptVersionRequest,

@@ -11,8 +11,9 @@ from assaykit.engine.models import Models
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
-from assaykit.engine.store import runs, tasks
-from assaykit.engine.store.runs import Limits
+from assaykit.engine.store.definitions import tasks
+from assaykit.engine.store.queue import runs
+from assaykit.engine.store.queue.runs import Limits
 from assaykit.errors import Invalid
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest, TriggerRunExperimentRequest

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine
-from assaykit.engine.store import searches
+from assaykit.engine.store.definitions import searches
 from assaykit.engine.store.pages import Slice
 from assaykit.wire.datasets import ExamplePage, SearchDatasetExamplesRequest
 from assaykit.wire.experiments import ExperimentRunPage, SearchExperimentRunsRequest

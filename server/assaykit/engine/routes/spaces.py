@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from assaykit.engine.operations import Operation
 from assaykit.engine.requests import answer, engine, page
-from assaykit.engine.store import spaces
+from assaykit.engine.store.definitions import spaces
 from assaykit.errors import Unsupported
 from assaykit.wire.spaces import Space, SpacePage
 

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed, listing_undeleted
 from assaykit.engine.requests import answer, body, engine, page
-from assaykit.engine.store import spans
 from assaykit.engine.store.times import earlier, nanoseconds
+from assaykit.engine.store.traces import spans
 from assaykit.errors import Invalid
 from assaykit.wire.spans import DeleteSpansRequest, DeleteSpansResponse, ListSpansRequest, SpanPage
 

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
-from assaykit.engine.store import run_configurations, tasks
+from assaykit.engine.store.definitions import tasks
+from assaykit.engine.validation import run_configurations
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 

@@ -11,7 +11,7 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, engine, page
 from assaykit.engine.requests import body as body_of
 from assaykit.engine.routes.spans import window
-from assaykit.engine.store import traces
+from assaykit.engine.store.traces import traces
 from assaykit.wire.traces import ListTracesRequest, TracePage
 
 DEFAULT_TRACES = 25

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.requests import answer, body, engine, gone
-from assaykit.engine.store import uploads
+from assaykit.engine.store.definitions import uploads
 from assaykit.wire.local import Uploaded, UploadRequest
 
 

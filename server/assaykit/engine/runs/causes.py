@@ -7,19 +7,21 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.selection import Row, Selection, rows
 from assaykit.engine.runs.units import UNITS_PER_READ
-from assaykit.engine.store import experiments, run_reports, runs, spans
-from assaykit.engine.store.leases import Lease, is_held
-from assaykit.engine.store.spans import Arrivals, Window
+from assaykit.engine.store.definitions import experiments
+from assaykit.engine.store.queue import run_reports, runs
+from assaykit.engine.store.queue.leases import Lease, is_held
 from assaykit.engine.store.times import moment
-from assaykit.engine.store.verdicts import Level
+from assaykit.engine.store.traces import spans
+from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.engine.store.traces.verdicts import Level
 from assaykit.errors import quote
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.parse import parse
 from assaykit.filters.text import conditions
+from assaykit.judge.missing_values import unread as find_unread
+from assaykit.judge.missing_values import unread_units
 from assaykit.judge.units import NOUNS, UNITS
-from assaykit.judge.unread import unread as find_unread
-from assaykit.judge.unread import unread_units
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.local import RunCause
 from assaykit.wire.runs import TriggerEvaluationRequest

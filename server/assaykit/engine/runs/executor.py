@@ -11,15 +11,15 @@ from anyio.abc import TaskGroup
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
 from assaykit.engine.runs import causes
-from assaykit.engine.runs.endings import ending
+from assaykit.engine.runs.final_status import ending
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
-from assaykit.engine.store import generations, leases, runs
 from assaykit.engine.store.database import Database
-from assaykit.engine.store.leases import Lease
-from assaykit.engine.store.runs import UNLIMITED, Limits
+from assaykit.engine.store.queue import generations, leases, runs
+from assaykit.engine.store.queue.leases import Lease
+from assaykit.engine.store.queue.runs import UNLIMITED, Limits
 from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 

@@ -7,19 +7,19 @@ from typing import Any
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models, Priced
 from assaykit.engine.runs import tracing
-from assaykit.engine.runs.endings import ending
+from assaykit.engine.runs.final_status import ending
 from assaykit.engine.runs.limits import Budget
-from assaykit.engine.runs.pool import Job, Pool, Refusals
+from assaykit.engine.runs.row_workers import Job, Pool, Refusals
 from assaykit.engine.runs.tracing import Question, Result, Timing
-from assaykit.engine.store import generations, runs
 from assaykit.engine.store.database import Database
-from assaykit.engine.store.generations import Made, Provision
-from assaykit.engine.store.leases import Lease
-from assaykit.engine.store.runs import Item, Outcome
+from assaykit.engine.store.queue import generations, runs
+from assaykit.engine.store.queue.generations import Made, Provision
+from assaykit.engine.store.queue.leases import Lease
+from assaykit.engine.store.queue.runs import Item, Outcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
-from assaykit.judge.models import Completion, Conversation
-from assaykit.judge.prices import Spent, expected, spent
+from assaykit.judge.providers.models import Completion, Conversation
+from assaykit.judge.providers.prices import Spent, expected, spent
 from assaykit.judge.score import judged
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.invocation import ToolConfig

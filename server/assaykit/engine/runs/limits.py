@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import anyio
 
-from assaykit.engine.store.runs import Item, Limits
-from assaykit.judge.prices import Spent
+from assaykit.engine.store.queue.runs import Item, Limits
+from assaykit.judge.providers.prices import Spent
 
 
 class Budget:

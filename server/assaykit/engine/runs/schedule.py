@@ -12,8 +12,8 @@ from anyio.abc import TaskGroup
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.selection import finds
-from assaykit.engine.store import schedules
 from assaykit.engine.store.database import Database
+from assaykit.engine.store.queue import schedules
 from assaykit.errors import AssayError
 from assaykit.filelock import FileLock
 from assaykit.wire.local import Worker

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget
-from assaykit.engine.runs.pool import Job, Pool, Refusals
 from assaykit.engine.runs.questions import Asked, Question, key_of
+from assaykit.engine.runs.row_workers import Job, Pool, Refusals
 from assaykit.engine.runs.selection import Row, Scorer, Selection, rows, rows_per_read, values
-from assaykit.engine.store import answers, runs, verdicts
 from assaykit.engine.store.database import Database
-from assaykit.engine.store.leases import Lease
-from assaykit.engine.store.runs import Item, Outcome
-from assaykit.judge.prices import Spent, expected, spent
+from assaykit.engine.store.queue import answers, runs
+from assaykit.engine.store.queue.leases import Lease
+from assaykit.engine.store.queue.runs import Item, Outcome
+from assaykit.engine.store.traces import verdicts
+from assaykit.judge.providers.prices import Spent, expected, spent
 from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.runs import units
-from assaykit.engine.runs.pool import ROWS_PER_READ
+from assaykit.engine.runs.row_workers import ROWS_PER_READ
 from assaykit.engine.runs.sampling import taken
-from assaykit.engine.store import evaluators, experiments, runs, spans, tasks, verdicts
-from assaykit.engine.store.runs import Item
+from assaykit.engine.store.definitions import evaluators, experiments, tasks
+from assaykit.engine.store.queue import runs
+from assaykit.engine.store.queue.runs import Item
+from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from assaykit.engine import openinference
-from assaykit.judge.models import Completion
+from assaykit.judge.providers.models import Completion
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.prompts import LlmMessage

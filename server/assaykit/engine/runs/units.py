@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assaykit.engine.store import units
-from assaykit.engine.store.spans import Arrivals, Window
+from assaykit.engine.store.traces import units
+from assaykit.engine.store.traces.spans import Arrivals, Window
 from assaykit.filters.expressions import expression_tree
 from assaykit.judge.columns import span_row
 from assaykit.judge.units import Choice, Gathering, Reading, Unit, reading

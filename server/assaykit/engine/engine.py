@@ -1,0 +1,112 @@
+"""An open engine: one store, the app that serves it, and the tasks that execute its runs."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import anyio
+from starlette.applications import Starlette
+
+from assaykit.engine.app import create_app
+from assaykit.engine.clock import Clock
+from assaykit.engine.models import Models
+from assaykit.engine.runs.executor import Executor
+from assaykit.engine.runs.schedule import Scheduler
+from assaykit.engine.store.database import Database
+from assaykit.engine.store.definitions import integrations, spaces
+from assaykit.engine.uploads import Uploads
+from assaykit.errors import Unavailable
+from assaykit.judge.providers.prices import Prices
+from assaykit.judge.providers.rate_control import SLOTS
+
+STORE = "assaykit.db"
+
+
+class Engine:
+    """One open store and what works on it. Enter `Engine.open`; its `app` is served in process or over HTTP."""
+
+    def __init__(
+        self,
+        home: Path,
+        app: Starlette,
+        database: Database,
+        clock: Clock,
+        environment: Mapping[str, str],
+        models: Models,
+        executor: Executor,
+        scheduler: Scheduler,
+        uploads: Uploads,
+    ) -> None:
+        self.home = home
+        self.app = app
+        self.database = database
+        self.clock = clock
+        self.environment = environment
+        self.models = models
+        self.executor = executor
+        self.scheduler = scheduler
+        self.uploads = uploads
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        home: Path,
+        *,
+        key: str,
+        environment: Mapping[str, str],
+        clock: Clock | None = None,
+        concurrency: int = SLOTS,
+        calls_a_second: float | None = None,
+        period_s: float | None = None,
+        silent_s: float | None = None,
+    ) -> AsyncGenerator["Engine"]:
+        """The engine on the folder `home`, until the block ends.
+
+        `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
+        how many judge calls may be under way at once to one integration, and `calls_a_second` how many may go out to it
+        where that is known. `period_s` is the time between two looks for what continuous tasks have to score; it has a
+        default. So has `silent_s`: an engine that has shown no sign of
+        life for so long loses its runs to another one that has the store open.
+
+        Raises:
+            Unavailable: the store cannot be opened, or is newer than this version.
+            ValueError: the key is empty or blank.
+        """
+        app = create_app(key)
+        clock = clock or Clock()
+        make_private(home)
+        database = await Database.open(home / STORE)
+        try:
+            await database.settle(spaces.ensure_default, clock)
+            await database.settle(integrations.adopt_environment, environment, clock)
+            async with (
+                aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
+                Executor.open(database, clock, models, silent_s) as executor,
+                Scheduler.open(home, database, clock, executor, period_s) as scheduler,
+            ):
+                with Uploads(clock) as uploads:
+                    engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
+                    app.state.engine = engine
+                    yield engine
+        finally:
+            with anyio.CancelScope(shield=True):
+                await database.close()
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder for its owner alone.
+
+    Raises:
+        Unavailable: it cannot be made, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder that keeps the data cannot be used: {error.strerror}.",
+            "Set ASSAYKIT_HOME to a folder that you may write to.",
+        ) from error

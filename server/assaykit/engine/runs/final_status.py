@@ -1,0 +1,18 @@
+"""How a run ends that went through its rows."""
+
+import sqlalchemy as sa
+
+from assaykit.engine.store.queue import run_reports, runs
+from assaykit.wire.runs import RunStatus
+
+
+def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tuple[RunStatus, str | None]:
+    """The status, and why nothing was done if so; `done` is the word for what should have been."""
+    number = runs.counts(connection, run_id)
+    if number.get("SCORED"):
+        return "COMPLETED", None
+    report = run_reports.report(connection, run_id)
+    if report.errors:
+        return "FAILED", f"No row was {done}. Most common cause: {report.errors[0].reason}"
+    first = report.skipped[0].reason if report.skipped else "no reason given"
+    return "COMPLETED", f"No row was {done}: all {report.total} were skipped. Most common cause: {first}"

@@ -1,0 +1,1 @@
+"""Things that users create: spaces, projects, datasets, evaluators, tasks, prompts and integrations."""

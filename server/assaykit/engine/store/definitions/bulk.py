@@ -1,0 +1,199 @@
+"""Datasets and experiments of any size, written and read some rows at a time: what Flight moves."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.change_times import touch
+from assaykit.engine.store.definitions import datasets, experiments
+from assaykit.engine.store.keys import row_ids
+from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.tables import examples, experiment_runs
+from assaykit.engine.store.tables import experiments as experiment_table
+from assaykit.engine.store.traces import annotations
+from assaykit.errors import Conflict, Invalid, NotFound, quote
+from assaykit.wire.datasets import SYSTEM_COLUMNS
+from assaykit.wire.experiments import Experiment
+
+Row = dict[str, Any]
+
+_ROWS_PER_READ = 500
+_IDS_PER_QUERY = 500
+_APART_NS = 1000
+"""So far apart the ids of two parts are made that their order as text is the order of arrival."""
+
+
+def create_dataset(
+    connection: sa.Connection, space_id: str, name: str, parts: Iterable[Sequence[Mapping[str, Any]]], clock: Clock
+) -> str:
+    """A new dataset of these rows; its id. Rows keep the `id` they came with, since their sender may know them by it.
+
+    Times of creation and change are the engine's own.
+
+    Raises:
+        NotFound: no such space.
+        Conflict: the space has a dataset of this name, or an example has an id that is in use.
+        Invalid: there are no rows, or one has nothing but system columns.
+    """
+    dataset_id, version_id = datasets.begin(connection, space_id, name, clock)
+    now = clock.now_ns()
+    there = False
+    for number, part in enumerate(parts):
+        ids = row_ids(len(part), now + number * _APART_NS)
+        rows = [_example(version_id, key, row, now) for key, row in zip(ids, part, strict=True)]
+        _refuse_used(connection, [row["id"] for row in rows])
+        if rows:
+            connection.execute(examples.insert(), rows)
+            there = True
+    if not there:
+        raise Invalid("The dataset would have no examples.", "Send at least one row.")
+    return dataset_id
+
+
+def begin_experiment(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) -> Experiment:
+    """An experiment without runs: a new one, or the one of this name that has none yet.
+
+    Raises:
+        NotFound: no such dataset.
+        Conflict: the dataset has an experiment of this name that has runs.
+    """
+    found = _named(connection, dataset_id, name)
+    if found is None:
+        return experiments.provision(connection, dataset_id, None, name, clock)
+    _refuse_filled(connection, found)
+    return found
+
+
+def fill_experiment(
+    connection: sa.Connection, dataset_id: str, name: str, parts: Iterable[Sequence[Mapping[str, Any]]], clock: Clock
+) -> str:
+    """Give an experiment that has no runs its runs; its id. Run ids are the engine's own.
+
+    Raises:
+        NotFound: the dataset has no such experiment.
+        Conflict: it has runs.
+        Invalid: there are no rows, or one has no `example_id` or has annotations.
+    """
+    experiment = _named(connection, dataset_id, name)
+    if experiment is None:
+        raise NotFound(
+            f"The dataset {dataset_id!r} has no experiment named {quote(name, 60)!r}.", "Create its entry first."
+        )
+    _refuse_filled(connection, experiment)
+    now = clock.now_ns()
+    there = 0
+    for number, part in enumerate(parts):
+        ids = row_ids(len(part), now + number * _APART_NS)
+        made = zip(ids, part, range(there + 1, there + len(part) + 1), strict=True)
+        rows = [_run(experiment.id, key, row, position, now) for key, row, position in made]
+        if rows:
+            connection.execute(experiment_runs.insert(), rows)
+            there += len(rows)
+    if not there:
+        raise Invalid("The experiment would have no runs.", "Send at least one row.")
+    touch(connection, experiment_table, [experiment.id], now)
+    return experiment.id
+
+
+def examples_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> Iterator[Row]:
+    """Every example of a version, oldest first: `id`, times in milliseconds, its columns and `annotation.<name>.*`.
+
+    Raises:
+        NotFound: no such dataset or version.
+    """
+    at = Slice(_ROWS_PER_READ)
+    while True:
+        page = datasets.example_page(connection, dataset_id, version_id, at)
+        for example in page.examples:
+            times = {"created_at": _milliseconds(example.created_at), "updated_at": _milliseconds(example.updated_at)}
+            columns: Row = example.model_extra or {}
+            yield {"id": example.id} | times | columns | annotations.columns(example.annotations)
+        if not page.pagination.has_more:
+            return
+        at = at._replace(cursor=page.pagination.next_cursor)
+
+
+def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[Row]:
+    """Every run of an experiment in order of arrival, with uploaded and computed verdicts and `annotation.<name>.*`.
+
+    Raises:
+        NotFound: no such experiment.
+    """
+    at = Slice(_ROWS_PER_READ)
+    while True:
+        page = experiments.run_page(connection, experiment_id, at)
+        for run in page.experiment_runs:
+            yield run.model_dump(exclude={"annotations"}) | annotations.columns(run.annotations)
+        if not page.pagination.has_more:
+            return
+        at = at._replace(cursor=page.pagination.next_cursor)
+
+
+def _example(version_id: str, key: str, row: Mapping[str, Any], now: int) -> Row:
+    data = _free(row)
+    if not data:
+        raise Invalid("An example has no column of its own.", "Give each example at least one field.")
+    example_id = str(row.get("id") or key)
+    return {"id": example_id, "version_id": version_id, "data": data, "created_ns": now, "updated_ns": now}
+
+
+def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, now: int) -> Row:
+    if not row.get("example_id"):
+        raise Invalid(
+            f"Run {position} has no example_id.", "Each run of a dataset's experiment names the example it belongs to."
+        )
+    data = _free(row)
+    texts = {column: _text(data[column]) for column in ("output", "error") if column in data}
+    return {
+        "id": key,
+        "experiment_id": experiment_id,
+        "example_id": str(data.pop("example_id")),
+        "data": data | texts,
+        "created_ns": now,
+    }
+
+
+def _free(row: Mapping[str, Any]) -> Row:
+    """The columns that are not the engine's own. Of those, a sender fills in all but the annotations."""
+    if "annotations" in row:
+        raise Invalid("The column annotations belongs to the engine.", "Leave it out or rename it.")
+    return {column: value for column, value in row.items() if column not in SYSTEM_COLUMNS}
+
+
+def _text(value: Any) -> str | None:
+    """What the wire holds as text: a task may have answered with a number, and the column is one of numbers then."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _named(connection: sa.Connection, dataset_id: str, name: str) -> Experiment | None:
+    c = experiment_table.c
+    key = connection.execute(sa.select(c.id).where(c.dataset_id == dataset_id, c.name == name)).scalar()
+    return None if key is None else experiments.get(connection, key)
+
+
+def _refuse_filled(connection: sa.Connection, experiment: Experiment) -> None:
+    if connection.execute(
+        sa.select(experiment_runs.c.id).where(experiment_runs.c.experiment_id == experiment.id).limit(1)
+    ).first():
+        raise Conflict(
+            f"There is an experiment named {experiment.name!r} already, and it has runs.", "Choose another name."
+        )
+
+
+def _refuse_used(connection: sa.Connection, ids: Sequence[str]) -> None:
+    used = next((key for key in ids if ids.count(key) > 1), None) if len(set(ids)) < len(ids) else None
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        some = sa.select(examples.c.id).where(examples.c.id.in_(ids[start : start + _IDS_PER_QUERY])).limit(1)
+        used = used or connection.execute(some).scalar()
+    if used is not None:
+        raise Conflict(
+            f"The example id {quote(used, 60)!r} is there twice, or belongs to another dataset.",
+            "Leave the column id out: every example gets one of its own.",
+        )
+
+
+def _milliseconds(moment: Any) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

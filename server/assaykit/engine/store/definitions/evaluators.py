@@ -1,0 +1,303 @@
+"""Evaluators and their immutable versions in the store."""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.definitions import integrations, spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, decode_cursor, encode_cursor, named_like
+from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
+from assaykit.engine.store.times import moment
+from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.wire.bodies import Pagination
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateEvaluatorRequest,
+    CreateTemplateVersionRequest,
+    CreateVersionRequest,
+    DeleteEvaluatorVersionsResponse,
+    Evaluator,
+    EvaluatorPage,
+    EvaluatorVersion,
+    EvaluatorVersionPage,
+    EvaluatorWithVersion,
+    UpdateEvaluatorRequest,
+)
+
+_LIST = "GET /v2/evaluators lists them."
+
+
+def create(connection: sa.Connection, wanted: CreateEvaluatorRequest, clock: Clock) -> EvaluatorWithVersion:
+    """A new evaluator with its first version.
+
+    Raises:
+        NotFound: no such space or integration.
+        Invalid: `type` and the config do not agree.
+        Conflict: the space has an evaluator of this name.
+    """
+    spaces.get(connection, wanted.space_id)
+    if _type(wanted.version) != wanted.type:
+        raise Invalid(
+            f"type is {wanted.type} but the version holds a {_type(wanted.version).lower()} config.",
+            "Send the config that belongs to the type.",
+        )
+    taken = sa.select(evaluators.c.id).where(evaluators.c.space_id == wanted.space_id, evaluators.c.name == wanted.name)
+    if connection.execute(taken).first():
+        raise Conflict(
+            f"This space has an evaluator named {wanted.name!r} already.",
+            "Add a version to it, or choose another name.",
+        )
+    row = connection.execute(
+        evaluators.insert()
+        .values(
+            id=next_id(connection, "Evaluator", clock),
+            space_id=wanted.space_id,
+            name=wanted.name,
+            description=wanted.description,
+            type=wanted.type,
+            created_ns=clock.now_ns(),
+            updated_ns=clock.now_ns(),
+        )
+        .returning(evaluators)
+    ).one()
+    version = _insert_version(connection, row.id, wanted.version, clock)
+    return _with_version(row, version)
+
+
+def add_version(
+    connection: sa.Connection, evaluator_id: str, wanted: CreateVersionRequest, clock: Clock
+) -> EvaluatorVersion:
+    """A new version, which is the newest from now on.
+
+    Raises:
+        NotFound: no such evaluator or integration.
+        Invalid: the config is of another type than the evaluator.
+    """
+    row = _row(connection, evaluator_id)
+    if _type(wanted) != row.type:
+        raise Invalid(f"This is a {row.type.lower()} evaluator; the config sent is of another type.")
+    version = _insert_version(connection, evaluator_id, wanted, clock)
+    connection.execute(evaluators.update().where(evaluators.c.id == evaluator_id).values(updated_ns=clock.now_ns()))
+    return version
+
+
+def page(
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+) -> EvaluatorPage:
+    """Evaluators, last updated first."""
+    query = sa.select(evaluators).where(spaces.within(evaluators, space_id, space_name))
+    if name:
+        query = query.where(named_like(evaluators.c.name, name))
+    if at.cursor is not None:
+        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
+        query = query.where(sa.tuple_(evaluators.c.updated_ns, evaluators.c.n) < last)
+    query = query.order_by(evaluators.c.updated_ns.desc(), evaluators.c.n.desc()).limit(at.limit + 1)
+    rows = connection.execute(query).fetchall()
+    pagination = Pagination()
+    if len(rows) > at.limit:
+        rows = rows[: at.limit]
+        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].updated_ns, rows[-1].n))
+    return EvaluatorPage(evaluators=[_evaluator(row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, evaluator_id: str, version_id: str | None = None) -> EvaluatorWithVersion:
+    """One evaluator with the version asked for, or its newest.
+
+    Raises:
+        NotFound: no such evaluator, or no such version of it.
+    """
+    row = _row(connection, evaluator_id)
+    query = sa.select(evaluator_versions).where(evaluator_versions.c.evaluator_id == evaluator_id)
+    if version_id is not None:
+        query = query.where(evaluator_versions.c.id == version_id)
+    version = connection.execute(query.order_by(evaluator_versions.c.n.desc()).limit(1)).first()
+    if version is None:
+        raise NotFound(f"Evaluator {row.name!r} has no version with the id {version_id!r}.")
+    return _with_version(row, _version(version))
+
+
+def update(connection: sa.Connection, evaluator_id: str, wanted: UpdateEvaluatorRequest, clock: Clock) -> Evaluator:
+    """Change the name or the description, whichever is given.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: the space has an evaluator of this name.
+    """
+    row = _row(connection, evaluator_id)
+    taken = sa.select(evaluators.c.id).where(
+        evaluators.c.space_id == row.space_id, evaluators.c.name == wanted.name, evaluators.c.id != evaluator_id
+    )
+    if wanted.name is not None and connection.execute(taken).first():
+        raise Conflict(f"This space has an evaluator named {wanted.name!r} already.", "Choose another name.")
+    change = evaluators.update().where(evaluators.c.id == evaluator_id)
+    values = {**wanted.model_dump(exclude_unset=True), "updated_ns": clock.now_ns()}
+    return _evaluator(connection.execute(change.values(values).returning(evaluators)).one())
+
+
+def version_page(connection: sa.Connection, evaluator_id: str, at: Slice) -> EvaluatorVersionPage:
+    """The versions of an evaluator, newest first.
+
+    Raises:
+        NotFound: no such evaluator.
+    """
+    _row(connection, evaluator_id)
+    query = sa.select(evaluator_versions).where(evaluator_versions.c.evaluator_id == evaluator_id)
+    rows, pagination = by_arrival(connection, query, evaluator_versions.c.n, at)
+    return EvaluatorVersionPage(evaluator_versions=[_version(row) for row in rows], pagination=pagination)
+
+
+def version(connection: sa.Connection, version_id: str) -> EvaluatorVersion:
+    """One version of any evaluator.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(sa.select(evaluator_versions).where(evaluator_versions.c.id == version_id)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no evaluator version with the id {version_id!r}.",
+            "GET /v2/evaluators/{id}/versions lists them.",
+        )
+    return _version(row)
+
+
+def delete(connection: sa.Connection, evaluator_id: str) -> None:
+    """Remove an evaluator with all versions.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: tasks use it; they are listed.
+    """
+    row = _row(connection, evaluator_id)
+    if using := _tasks_using(connection, evaluator_id):
+        raise Conflict(f"Evaluator {row.name!r} is used by the task(s) {using}.", "Delete the tasks first.")
+    connection.execute(evaluators.delete().where(evaluators.c.id == evaluator_id))
+
+
+def delete_versions(
+    connection: sa.Connection, evaluator_id: str, version_ids: Sequence[str], clock: Clock
+) -> DeleteEvaluatorVersionsResponse:
+    """Remove versions. A task that was pinned to one of them runs the newest from now on.
+
+    Raises:
+        NotFound: no such evaluator.
+        Conflict: no version would be left; the tasks that use the evaluator are listed.
+    """
+    row = _row(connection, evaluator_id)
+    c = evaluator_versions.c
+    there = set(connection.execute(sa.select(c.id).where(c.evaluator_id == evaluator_id)).scalars())
+    asked = list(dict.fromkeys(version_ids))
+    doomed = [version_id for version_id in asked if version_id in there]
+    if len(doomed) == len(there):
+        using = _tasks_using(connection, evaluator_id)
+        raise Conflict(
+            f"Evaluator {row.name!r} would lose its last version"
+            + (f", and is used by the task(s) {using}." if using else "."),
+            "Keep one, or delete the evaluator as a whole" + (" after its tasks." if using else "."),
+        )
+    if doomed:
+        connection.execute(evaluator_versions.delete().where(c.id.in_(doomed)))
+        _unpin(connection, doomed, clock)
+        change = evaluators.update().where(evaluators.c.id == evaluator_id)
+        connection.execute(change.values(updated_ns=clock.now_ns()))
+    return DeleteEvaluatorVersionsResponse(
+        completed=True,
+        deleted_version_ids=doomed,
+        not_deleted_version_ids=[version_id for version_id in asked if version_id not in there],
+    )
+
+
+def _tasks_using(connection: sa.Connection, evaluator_id: str) -> str:
+    """The names of the tasks that have this evaluator, quoted; empty when there are none."""
+    every = connection.execute(sa.select(tasks.c.name, tasks.c.evaluators).order_by(tasks.c.n))
+    using = [name for name, entries in every if any(entry["evaluator_id"] == evaluator_id for entry in entries)]
+    return ", ".join(repr(name) for name in using)
+
+
+def _unpin(connection: sa.Connection, version_ids: Collection[str], clock: Clock) -> None:
+    for task_id, entries in connection.execute(sa.select(tasks.c.id, tasks.c.evaluators)).fetchall():
+        pinned = [entry for entry in entries if entry.get("evaluator_version_id") in version_ids]
+        for entry in pinned:
+            del entry["evaluator_version_id"]
+        if pinned:
+            change = tasks.update().where(tasks.c.id == task_id)
+            connection.execute(change.values(evaluators=entries, updated_ns=clock.now_ns()))
+
+
+def _row(connection: sa.Connection, evaluator_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(evaluators).where(evaluators.c.id == evaluator_id)).first()
+    if row is None:
+        raise NotFound(f"There is no evaluator with the id {evaluator_id!r}.", _LIST)
+    return row
+
+
+def _type(wanted: CreateVersionRequest) -> str:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        return "TEMPLATE"
+    return "CODE" if isinstance(wanted, CreateCodeVersionRequest) else "REMOTE"
+
+
+def _insert_version(
+    connection: sa.Connection, evaluator_id: str, wanted: CreateVersionRequest, clock: Clock
+) -> EvaluatorVersion:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        config = wanted.template_config
+        integrations.access(connection, config.llm_config.ai_integration_id)
+    elif isinstance(wanted, CreateCodeVersionRequest):
+        config = wanted.code_config
+    else:
+        raise Unsupported(
+            "Remote evaluators are not run by the embedded engine.",
+            "Use an LLM judge or a managed code evaluator; on AX, create it there.",
+        )
+    body = config.model_dump(mode="json", exclude_none=True)
+    row = connection.execute(
+        evaluator_versions.insert()
+        .values(
+            id=next_id(connection, "EvaluatorVersion", clock),
+            evaluator_id=evaluator_id,
+            commit_hash=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:40],
+            commit_message=wanted.commit_message,
+            type=_type(wanted),
+            config=body,
+            created_ns=clock.now_ns(),
+        )
+        .returning(evaluator_versions)
+    ).one()
+    return _version(row)
+
+
+def _version(row: sa.Row[Any]) -> EvaluatorVersion:
+    return EvaluatorVersion.model_validate(
+        {
+            "id": row.id,
+            "evaluator_id": row.evaluator_id,
+            "commit_hash": row.commit_hash,
+            "commit_message": row.commit_message,
+            "created_at": moment(row.created_ns),
+            "type": row.type,
+            f"{row.type.lower()}_config": row.config,
+        },
+        extra="ignore",  # an older version of ours stored what this one would refuse
+    )
+
+
+def _evaluator(row: sa.Row[Any]) -> Evaluator:
+    return Evaluator(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        type=row.type,
+        space_id=row.space_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )
+
+
+def _with_version(row: sa.Row[Any], version: EvaluatorVersion) -> EvaluatorWithVersion:
+    return EvaluatorWithVersion(**dict(_evaluator(row)), version=version)

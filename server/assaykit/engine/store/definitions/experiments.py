@@ -1,0 +1,287 @@
+"""Experiments and their runs in the store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.change_times import keep_up, touch
+from assaykit.engine.store.definitions import datasets, projects, spaces
+from assaykit.engine.store.keys import next_id, row_ids
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import evals, experiment_runs, experiments
+from assaykit.engine.store.times import moment
+from assaykit.engine.store.traces import annotations
+from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS, flat_columns
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.experiments import (
+    CreateExperimentRequest,
+    Experiment,
+    ExperimentPage,
+    ExperimentRun,
+    ExperimentRunInput,
+    ExperimentRunPage,
+    ExperimentWithRunIds,
+)
+from assaykit.wire.projects import Project
+from assaykit.wire.spans import Annotation
+
+_ROWS_AT_A_TIME = 500
+_TRACES_OF = "experiment_traces_for_dataset_"
+"""Begins the name of a project of spans of experiments. Source: AX."""
+
+
+def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
+    """A new experiment with its first runs.
+
+    Raises:
+        NotFound: no such dataset or space.
+        Conflict: the dataset has an experiment of this name.
+        Invalid: a run of a dataset's experiment has no `example_id`.
+    """
+    if wanted.dataset_id is not None:
+        row = _provision(connection, wanted.dataset_id, None, wanted.name, clock)
+    else:
+        space_id = spaces.get(connection, wanted.space_id or "").id
+        refuse_taken(connection, wanted.name, space_id=space_id)
+        row = _insert(connection, {"space_id": space_id, "name": wanted.name}, clock)
+    run_ids = _insert_runs(connection, row, wanted.experiment_runs, clock.now_ns())
+    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def provision(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, name: str, clock: Clock
+) -> Experiment:
+    """A new experiment without runs, on the newest version of the dataset unless one is named.
+
+    Raises:
+        NotFound: no such dataset or version.
+        Conflict: the dataset has an experiment of this name.
+    """
+    return _experiment(_provision(connection, dataset_id, version_id, name, clock))
+
+
+def _provision(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, name: str, clock: Clock
+) -> sa.Row[Any]:
+    dataset = datasets.get(connection, dataset_id)
+    refuse_taken(connection, name, dataset_id=dataset_id)
+    version = datasets.version_of(connection, dataset_id, version_id)
+    of_dataset = {"space_id": dataset.space_id or "", "dataset_id": dataset_id, "dataset_version_id": version}
+    return _insert(connection, {**of_dataset, "name": name}, clock)
+
+
+def _insert(connection: sa.Connection, values: Mapping[str, str], clock: Clock) -> sa.Row[Any]:
+    now = clock.now_ns()
+    made = {"id": next_id(connection, "Experiment", clock), "created_ns": now, "updated_ns": now}
+    return connection.execute(experiments.insert().values(**values, **made).returning(experiments)).one()
+
+
+def traced(connection: sa.Connection, experiment: Experiment, clock: Clock) -> Project:
+    """The project that the spans of its runs belong to: one for all experiments of a dataset, made on first sight."""
+    dataset_id = experiment.dataset_id or ""
+    space_id = datasets.get(connection, dataset_id).space_id or ""
+    project = projects.find_or_create(connection, space_id, f"{_TRACES_OF}{dataset_id}", clock)
+    change = experiments.update().where(experiments.c.id == experiment.id)
+    connection.execute(change.values(traces_project_id=project.id))
+    return project
+
+
+def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, dict[str, Any]], clock: Clock) -> None:
+    """Add runs that the engine made: `{example id: columns}`."""
+    now = clock.now_ns()
+    made = [
+        {"id": run_id, "experiment_id": experiment_id, "example_id": key, "data": data, "created_ns": now}
+        for run_id, (key, data) in zip(row_ids(len(rows), now), rows.items(), strict=True)
+    ]
+    if made:
+        connection.execute(experiment_runs.insert(), made)
+        keep_up(connection, [experiment_id], now)
+
+
+def append(
+    connection: sa.Connection, experiment_id: str, runs: Sequence[ExperimentRunInput], clock: Clock
+) -> ExperimentWithRunIds:
+    """Add runs to an experiment.
+
+    Raises:
+        NotFound: no such experiment.
+        Invalid: a run of a dataset's experiment has no `example_id`.
+    """
+    _row(connection, experiment_id)
+    touch(connection, experiments, [experiment_id], clock.now_ns())
+    row = _row(connection, experiment_id)
+    run_ids = _insert_runs(connection, row, runs, clock.now_ns())
+    return ExperimentWithRunIds(**dict(_experiment(row)), run_ids=run_ids)
+
+
+def refuse_taken(
+    connection: sa.Connection, name: str, *, dataset_id: str | None = None, space_id: str | None = None
+) -> None:
+    """Names are taken once in a dataset, or in a space where there is no dataset.
+
+    Raises:
+        Conflict: there is an experiment of this name.
+    """
+    same = (experiments.c.name == name) & (experiments.c.dataset_id == dataset_id)
+    if dataset_id is None:
+        same &= experiments.c.space_id == space_id
+    if connection.execute(sa.select(experiments.c.id).where(same)).first():
+        raise Conflict(
+            f"There is an experiment named {name!r} already.",
+            "Choose another name, or add runs to the existing one.",
+        )
+
+
+def page(
+    connection: sa.Connection, *, dataset_id: str | None, space_id: str | None, name: str | None, at: Slice
+) -> ExperimentPage:
+    """Experiments, newest first."""
+    query = sa.select(experiments).where(spaces.within(experiments, space_id, None))
+    if dataset_id:
+        query = query.where(experiments.c.dataset_id == dataset_id)
+    if name:
+        query = query.where(named_like(experiments.c.name, name))
+    rows, pagination = by_arrival(connection, query, experiments.c.n, at)
+    return ExperimentPage(experiments=[_experiment(row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, experiment_id: str) -> Experiment:
+    """One experiment.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _experiment(_row(connection, experiment_id))
+
+
+def delete(connection: sa.Connection, experiment_id: str) -> None:
+    """Remove an experiment with its runs and verdicts.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    _row(connection, experiment_id)
+    connection.execute(evals.delete().where(evals.c.scope_id == experiment_id))
+    annotations.forget_scopes(connection, [experiment_id])
+    connection.execute(experiments.delete().where(experiments.c.id == experiment_id))
+
+
+def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> ExperimentRunPage:
+    """Runs in the order they were added, with uploaded and computed verdicts as flat columns, and annotations.
+
+    Raises:
+        NotFound: no such experiment.
+    """
+    _row(connection, experiment_id)
+    query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
+    rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
+    verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
+    found = [_run(row, verdicts.get(row.id, {}), said.get(row.id, [])) for row in rows]
+    return ExperimentRunPage(experiment_runs=found, pagination=pagination)
+
+
+def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
+    """Every run of an experiment in order of arrival, as `rows_of` has them, a few hundred in memory at a time."""
+    at = Slice(_ROWS_AT_A_TIME)
+    while True:
+        query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
+        rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
+        yield from _full(connection, experiment_id, rows)
+        if not pagination.has_more:
+            return
+        at = at._replace(cursor=pagination.next_cursor)
+
+
+def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Some runs of an experiment, each with its verdicts and the columns of its example.
+
+    Where a run has a column of the same name it wins; the example's is always at `dataset.<column>`.
+    """
+    query = sa.select(experiment_runs).where(experiment_runs.c.id.in_(run_ids))
+    return _full(connection, experiment_id, connection.execute(query).fetchall())
+
+
+def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
+    verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
+    said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
+    version = sa.select(experiments.c.dataset_version_id).where(experiments.c.id == experiment_id)
+    asked = {row.example_id for row in rows if row.example_id is not None}
+    examples = datasets.example_columns(connection, connection.execute(version).scalar(), asked)
+    full: list[dict[str, Any]] = []
+    for row in rows:
+        example = examples.get(row.example_id, {})
+        columns = {f"dataset.{column}": value for column, value in example.items()}
+        noted = annotations.columns(said.get(row.id, ()))
+        full.append(example | columns | _columns(row, verdicts.get(row.id, {})) | noted)
+    return full
+
+
+def _insert_runs(
+    connection: sa.Connection, experiment: sa.Row[Any], runs: Sequence[ExperimentRunInput], now: int
+) -> list[str]:
+    if experiment.dataset_id is not None:
+        without = [position for position, run in enumerate(runs, start=1) if not run.example_id]
+        if without:
+            raise Invalid(
+                f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
+                "Each run of a dataset's experiment names the example it belongs to.",
+            )
+    for position, run in enumerate(runs, start=1):
+        if "annotations" in (run.model_extra or {}):
+            raise Invalid(
+                f"Run {position} has the system field annotations.",
+                "Leave it out or rename it; POST /v2/experiments/{id}/runs/annotate writes annotations.",
+            )
+    run_ids = row_ids(len(runs), now)
+    connection.execute(
+        experiment_runs.insert(),
+        [
+            {
+                "id": key,
+                "experiment_id": experiment.id,
+                "example_id": run.example_id,
+                "data": run.model_dump(mode="json", exclude={"example_id"}),
+                "created_ns": now,
+            }
+            for key, run in zip(run_ids, runs, strict=True)
+        ],
+    )
+    return run_ids
+
+
+def _row(connection: sa.Connection, experiment_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(experiments).where(experiments.c.id == experiment_id)).first()
+    if row is None:
+        raise NotFound(f"There is no experiment with the id {experiment_id!r}.", "GET /v2/experiments lists them.")
+    return row
+
+
+def _experiment(row: sa.Row[Any]) -> Experiment:
+    return Experiment(
+        id=row.id,
+        name=row.name,
+        space_id=row.space_id,
+        dataset_id=row.dataset_id,
+        dataset_version_id=row.dataset_version_id,
+        experiment_traces_project_id=row.traces_project_id,
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )
+
+
+def _run(row: sa.Row[Any], verdicts: dict[str, Any], said: list[Annotation]) -> ExperimentRun:
+    return ExperimentRun.model_validate({**_columns(row, verdicts), "annotations": said})
+
+
+def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
+    """A run's columns. A verdict takes the place of an uploaded one whole: no label beside another's explanation."""
+    names = {column.rpartition(".")[0] for column in verdicts}
+    uploaded = {
+        column: value
+        for column, value in row.data.items()
+        if column.rpartition(".")[0] not in names or column.rpartition(".")[2] not in VERDICT_FIELDS
+    }
+    return {**uploaded, **verdicts, "id": row.id, "example_id": row.example_id}

@@ -1,0 +1,293 @@
+"""AI integrations in the store: where a model is called, and the name of the variable that holds its key."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+
+from assaykit.engine import credentials
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.definitions import spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
+from assaykit.engine.store.times import moment
+from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.wire.integrations import (
+    AiIntegration,
+    AiIntegrationPage,
+    CreateAiIntegrationRequest,
+    Provider,
+    UpdateAiIntegrationRequest,
+)
+
+_INTEGRATION_PATH = "$.llm_config.ai_integration_id"
+_CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
+"""Providers whose calls are signed with cloud credentials."""
+_WITHOUT_ADDRESS = {"CUSTOM", "AZURE_OPEN_AI", "LITELLM"}
+"""Providers that are wherever their user runs them."""
+_COLUMNS = {
+    "name": "name",
+    "provider": "provider",
+    "api_key": "secret_ref",
+    "base_url": "base_url",
+    "model_names": "model_names",
+    "headers": "headers",
+    "enable_default_models": "default_models",
+    "function_calling_enabled": "function_calling",
+}
+"""From the fields of an update to the columns they change."""
+
+
+class Access(NamedTuple):
+    """How to reach the models of one integration. `secret_ref` is a name such as `env:OPENAI_API_KEY`."""
+
+    name: str
+    provider: Provider
+    base_url: str | None
+    secret_ref: str | None
+    headers: Mapping[str, str]
+    function_calling: bool
+    model_names: Sequence[str]
+
+
+class FromEnvironment(NamedTuple):
+    """An integration that exists as soon as its key is in the environment."""
+
+    name: str
+    provider: Provider
+    key_variable: str
+    url_variable: str
+
+
+FROM_ENVIRONMENT = (
+    FromEnvironment("openai", "OPEN_AI", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    FromEnvironment("anthropic", "ANTHROPIC", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
+)
+
+
+def adopt_environment(connection: sa.Connection, environment: Mapping[str, str], clock: Clock) -> None:
+    """Make an integration for each provider whose key is in the environment, and follow its base URL."""
+    for known in FROM_ENVIRONMENT:
+        if not environment.get(known.key_variable, "").strip():
+            continue
+        base_url = environment.get(known.url_variable) or None
+        found = connection.execute(sa.select(integrations).where(integrations.c.name == known.name)).first()
+        if found is None:
+            connection.execute(
+                integrations.insert().values(
+                    id=next_id(connection, "LlmIntegration", clock),
+                    name=known.name,
+                    provider=known.provider,
+                    base_url=base_url,
+                    secret_ref=f"env:{known.key_variable}",
+                    model_names=[],
+                    follows_environment=True,
+                    created_ns=clock.now_ns(),
+                    updated_ns=clock.now_ns(),
+                )
+            )
+        elif found.follows_environment and found.base_url != base_url:
+            connection.execute(
+                integrations.update()
+                .where(integrations.c.name == known.name)
+                .values(base_url=base_url, updated_ns=clock.now_ns())
+            )
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    space_id: str | None,
+    space_name: str | None,
+    name: str | None,
+    at: Slice,
+    environment: Mapping[str, str],
+) -> AiIntegrationPage:
+    """Integrations, newest first; each serves every space that there is."""
+    query = sa.select(integrations).where(spaces.exists(space_id, space_name))
+    if name:
+        query = query.where(named_like(integrations.c.name, name))
+    rows, pagination = by_arrival(connection, query, integrations.c.n, at)
+    return AiIntegrationPage(ai_integrations=[_integration(row, environment) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, integration_id: str, environment: Mapping[str, str]) -> AiIntegration:
+    """One integration.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _integration(_row(connection, integration_id), environment)
+
+
+def access(connection: sa.Connection, integration_id: str) -> Access:
+    """How to reach its model.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = _row(connection, integration_id)
+    return Access(
+        row.name,
+        cast("Provider", row.provider),
+        row.base_url,
+        row.secret_ref,
+        row.headers or {},
+        row.function_calling,
+        row.model_names,
+    )
+
+
+def create(
+    connection: sa.Connection, wanted: CreateAiIntegrationRequest, environment: Mapping[str, str], clock: Clock
+) -> AiIntegration:
+    """A new integration; its key is stored by name alone.
+
+    Raises:
+        Conflict: there is an integration of this name.
+        Invalid: a key instead of its name, a header that holds one, or an unsafe address.
+        Unsupported: something that the engine has no use for.
+    """
+    _refuse_unsupported(wanted)
+    _refuse_taken(connection, wanted.name)
+    _check_provider(wanted.provider, wanted.base_url)
+    now = clock.now_ns()
+    row = connection.execute(
+        integrations.insert()
+        .values(
+            id=next_id(connection, "LlmIntegration", clock),
+            name=wanted.name,
+            provider=wanted.provider,
+            base_url=None if wanted.base_url is None else credentials.check_address(wanted.base_url),
+            secret_ref=None if wanted.api_key is None else credentials.check_reference(wanted.api_key),
+            model_names=wanted.model_names or [],
+            headers=credentials.check_headers(wanted.headers) if wanted.headers else sa.null(),
+            function_calling=wanted.function_calling_enabled is not False,
+            default_models=bool(wanted.enable_default_models),
+            created_ns=now,
+            updated_ns=now,
+        )
+        .returning(integrations)
+    ).one()
+    return _integration(row, environment)
+
+
+def update(
+    connection: sa.Connection,
+    integration_id: str,
+    wanted: UpdateAiIntegrationRequest,
+    environment: Mapping[str, str],
+    clock: Clock,
+) -> AiIntegration:
+    """Change what is given; null takes away the key, the base URL or the headers.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: there is an integration of this name.
+        Invalid: as for `create`, or the key would go to another address than it was given for.
+        Unsupported: something that the engine has no use for.
+    """
+    row = _row(connection, integration_id)
+    _refuse_unsupported(wanted)
+    values = _changes(wanted)
+    if wanted.name is not None and wanted.name != row.name:
+        _refuse_taken(connection, wanted.name)
+    provider, base_url = values.get("provider", row.provider), values.get("base_url", row.base_url)
+    _check_provider(provider, base_url)
+    moves = (provider, base_url) != (row.provider, row.base_url)
+    if moves and row.secret_ref is not None and "secret_ref" not in values:
+        raise Invalid(
+            "With another provider or base_url the key would go to another address than it was given for.",
+            "Send api_key in the same request, or null to take the key away.",
+        )
+    change = integrations.update().where(integrations.c.id == integration_id)
+    stays = {"follows_environment": row.follows_environment and not moves, "updated_ns": clock.now_ns()}
+    return _integration(connection.execute(change.values(values | stays).returning(integrations)).one(), environment)
+
+
+def delete(connection: sa.Connection, integration_id: str) -> None:
+    """Remove an integration. One that comes from the environment is back at the next start.
+
+    Raises:
+        NotFound: there is none with this id.
+        Conflict: the newest version of a judge uses it; they are listed.
+    """
+    row = _row(connection, integration_id)
+    c = evaluator_versions.c
+    newest = sa.select(sa.func.max(c.n)).group_by(c.evaluator_id)
+    used = sa.select(evaluators.c.name).join(evaluator_versions, c.evaluator_id == evaluators.c.id)
+    used = used.where(c.n.in_(newest), sa.func.json_extract(c.config, _INTEGRATION_PATH) == integration_id)
+    if names := connection.execute(used.order_by(evaluators.c.name)).scalars().all():
+        raise Conflict(
+            f"Integration {row.name!r} is used by the judge(s) {', '.join(repr(name) for name in names)}.",
+            "Give them a version with another integration, or delete them first.",
+        )
+    connection.execute(integrations.delete().where(integrations.c.id == integration_id))
+
+
+def _changes(wanted: UpdateAiIntegrationRequest) -> dict[str, Any]:
+    """The columns that are given, checked."""
+    values: dict[str, Any] = {
+        column: getattr(wanted, name) for name, column in _COLUMNS.items() if name in wanted.model_fields_set
+    }
+    if wanted.api_key is not None:
+        values["secret_ref"] = credentials.check_reference(wanted.api_key)
+    if wanted.base_url is not None:
+        values["base_url"] = credentials.check_address(wanted.base_url)
+    if "headers" in values:
+        values["headers"] = credentials.check_headers(wanted.headers) if wanted.headers else sa.null()
+    return values
+
+
+def _check_provider(provider: Provider, base_url: str | None) -> None:
+    if provider in _CLOUD:
+        raise Unsupported(
+            f"The embedded engine cannot call models of {provider}.",
+            "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it.",
+        )
+    if provider in _WITHOUT_ADDRESS and base_url is None:
+        raise Invalid(f"{provider} has no address of its own.", "Send base_url.")
+
+
+def _refuse_unsupported(wanted: CreateAiIntegrationRequest | UpdateAiIntegrationRequest) -> None:
+    if wanted.auth_type not in {None, "DEFAULT"}:
+        raise Unsupported(
+            f"The embedded engine does not sign in by {wanted.auth_type}.", "Leave auth_type out: the key is sent."
+        )
+    if wanted.provider_metadata:
+        raise Unsupported("The embedded engine has no use for provider_metadata.", "Leave it out.")
+    if any(scoping.organization_id or scoping.space_id for scoping in wanted.scopings or ()):
+        raise Unsupported("The engine's integrations serve every space.", "Leave scopings out.")
+
+
+def _refuse_taken(connection: sa.Connection, name: str) -> None:
+    if connection.execute(sa.select(integrations.c.id).where(integrations.c.name == name)).first():
+        raise Conflict(f"There is an AI integration named {name!r} already.", "Change it, or choose another name.")
+
+
+def _row(connection: sa.Connection, integration_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(integrations).where(integrations.c.id == integration_id)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no AI integration with the id {integration_id!r}.",
+            "GET /v2/ai-integrations lists them.",
+        )
+    return row
+
+
+def _integration(row: sa.Row[Any], environment: Mapping[str, str]) -> AiIntegration:
+    return AiIntegration(
+        id=row.id,
+        name=row.name,
+        provider=row.provider,
+        has_api_key=credentials.has_key(row.secret_ref, environment),
+        base_url=row.base_url,
+        model_names=row.model_names,
+        headers=row.headers,
+        enable_default_models=row.default_models,
+        function_calling_enabled=row.function_calling,
+        auth_type="DEFAULT",
+        created_at=moment(row.created_ns),
+        updated_at=moment(row.updated_ns),
+    )

@@ -1,0 +1,118 @@
+"""Projects in the store."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.definitions import spaces
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.tables import evals, experiments, projects, spans
+from assaykit.engine.store.times import moment
+from assaykit.engine.store.traces import annotations
+from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType
+
+_OF_EXPERIMENTS = sa.exists().where(experiments.c.traces_project_id == projects.c.id)
+_KIND = sa.case((_OF_EXPERIMENTS, "EXPERIMENT"), else_="APPLICATION")
+_WITH_KIND = sa.select(projects, _KIND.label("kind"))
+
+
+def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock) -> Project:
+    """A new, empty project.
+
+    Raises:
+        NotFound: there is no such space.
+        Conflict: the space has a project of this name.
+    """
+    spaces.get(connection, wanted.space_id)
+    if _named(connection, wanted.space_id, wanted.name) is not None:
+        raise Conflict(f"This space has a project named {wanted.name!r} already.", "Use it, or choose another name.")
+    return _insert(connection, wanted.space_id, wanted.name, clock)
+
+
+def find_or_create(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
+    """The project that arriving spans belong to, made on first sight."""
+    row = _named(connection, space_id, name)
+    return _insert(connection, space_id, name, clock) if row is None else _project(row)
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    space_id: str | None,
+    space_name: str | None,
+    name: str | None,
+    at: Slice,
+    kind: ProjectType | None = None,
+) -> ProjectPage:
+    """Projects, newest first; of one kind when it is given."""
+    query = _WITH_KIND.where(spaces.within(projects, space_id, space_name))
+    if name:
+        query = query.where(named_like(projects.c.name, name))
+    if kind is not None:
+        query = query.where(sa.literal(kind) == _KIND)
+    rows, pagination = by_arrival(connection, query, projects.c.n, at)
+    return ProjectPage(projects=[_project(row) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, project_id: str) -> Project:
+    """One project.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(_WITH_KIND.where(projects.c.id == project_id)).first()
+    if row is None:
+        raise NotFound(f"There is no project with the id {project_id!r}.", "GET /v2/projects lists them.")
+    return _project(row)
+
+
+def rename(connection: sa.Connection, project_id: str, name: str) -> Project:
+    """Give a project another name; spans that arrive under the old one make a new project.
+
+    Raises:
+        NotFound: there is none with this id.
+        Invalid: the space has a project of this name. (AX has no 409 for it here.)
+    """
+    project = get(connection, project_id)
+    if name != project.name and _named(connection, project.space_id or "", name) is not None:
+        raise Invalid(f"This space has a project named {name!r} already.", "Choose another name.")
+    connection.execute(projects.update().where(projects.c.id == project_id).values(name=name))
+    return get(connection, project_id)
+
+
+def delete(connection: sa.Connection, project_id: str) -> None:
+    """Remove a project with its spans, verdicts and tasks.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    get(connection, project_id)
+    connection.execute(evals.delete().where(evals.c.scope_id == project_id))
+    annotations.forget_scopes(connection, [project_id])
+    connection.execute(spans.delete().where(spans.c.project_id == project_id))
+    connection.execute(projects.delete().where(projects.c.id == project_id))
+
+
+def _named(connection: sa.Connection, space_id: str, name: str) -> sa.Row[Any] | None:
+    return connection.execute(_WITH_KIND.where(projects.c.space_id == space_id, projects.c.name == name)).first()
+
+
+def _insert(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
+    # AX calls a project a Model inside its ids, and the SDK's examples show it.
+    project_id = next_id(connection, "Model", clock)
+    values = {"id": project_id, "space_id": space_id, "name": name, "created_ns": clock.now_ns()}
+    connection.execute(projects.insert().values(values))
+    return get(connection, project_id)
+
+
+def _project(row: sa.Row[Any]) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        space_id=row.space_id,
+        created_at=moment(row.created_ns),
+        project_type=row.kind,
+    )

@@ -1,0 +1,111 @@
+"""Searching the rows of a dataset or an experiment: read a stretch, keep what the filter takes, go on."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from assaykit.engine.store.definitions import datasets, experiments
+from assaykit.engine.store.pages import Slice, encode_cursor
+from assaykit.engine.store.tables import examples, experiment_runs
+from assaykit.engine.store.traces import annotations
+from assaykit.errors import Invalid, quote
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.tree import Node, fields
+from assaykit.wire.bodies import Page, Pagination
+from assaykit.wire.datasets import DatasetExample, ExamplePage
+from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
+
+_ROWS_PER_READ = 500
+
+Found = TypeVar("Found", DatasetExample, ExperimentRun)
+
+
+def search_examples(
+    connection: sa.Connection, dataset_id: str, version_id: str | None, filter_text: str | None, at: Slice
+) -> ExamplePage:
+    """Examples that a filter takes, in the order of `datasets.example_page`.
+
+    Raises:
+        NotFound: no such dataset or version.
+        Invalid: the filter cannot be read, or names a column that no example has.
+    """
+
+    def read(part: Slice) -> ExamplePage:
+        return datasets.example_page(connection, dataset_id, version_id, part)
+
+    if filter_text is None:
+        return read(at)
+    found, more = _search(read, row_tree(filter_text), at)
+    version = version_id or datasets.newest_version(connection, dataset_id)
+    place = sa.select(examples.c.n).where(examples.c.version_id == version)
+    last = place.where(examples.c.id == found[-1].id) if more else None
+    return ExamplePage(examples=found, pagination=_pagination(connection, last))
+
+
+def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str | None, at: Slice) -> ExperimentRunPage:
+    """Runs that a filter takes, in the order of `experiments.run_page`.
+
+    Raises:
+        NotFound: no such experiment.
+        Invalid: the filter cannot be read, or names a column that no run has.
+    """
+
+    def read(part: Slice) -> ExperimentRunPage:
+        return experiments.run_page(connection, experiment_id, part)
+
+    if filter_text is None:
+        return read(at)
+    found, more = _search(read, row_tree(filter_text), at)
+    last = sa.select(experiment_runs.c.n).where(experiment_runs.c.id == found[-1].id) if more else None
+    return ExperimentRunPage(experiment_runs=found, pagination=_pagination(connection, last))
+
+
+def _search(read: Callable[[Slice], Page[Found]], node: Node, at: Slice) -> tuple[list[Found], bool]:
+    """At most `at.limit` rows that match, and whether there is one more.
+
+    Raises:
+        Invalid: nothing matches, and a column of the filter is in no row.
+    """
+    found: list[Found] = []
+    seen: set[str] = set()
+    cursor = at.cursor
+    while True:
+        part = read(Slice(_ROWS_PER_READ, cursor))
+        for row in part.rows:
+            columns = _columns(row)
+            seen |= columns.keys()
+            if matches(node, columns.get):
+                if len(found) == at.limit:
+                    return found, True
+                found.append(row)
+        if not part.pagination.has_more:
+            break
+        cursor = part.pagination.next_cursor
+    if seen and not found and at.cursor is None:
+        _refuse_unknown(node, seen)
+    return found, False
+
+
+def _columns(row: DatasetExample | ExperimentRun) -> Mapping[str, Any]:
+    """A row as a filter sees it: its columns, with its annotations among them."""
+    return row.model_dump(mode="json", exclude={"annotations"}) | annotations.columns(row.annotations)
+
+
+def _refuse_unknown(node: Node, seen: set[str]) -> None:
+    for field in fields(node):
+        if field not in seen:
+            near = get_close_matches(field, seen, n=3, cutoff=0.5) or sorted(seen)[:10]
+            raise Invalid(
+                f"Nothing matches, and no row has the column {quote(field)!r}.",
+                f"There are {', '.join(repr(quote(each, 60)) for each in near)}.",
+            )
+
+
+def _pagination(connection: sa.Connection, last: sa.Select[int] | None) -> Pagination:
+    """Where the list goes on; `last` selects the place of its last row, when there are more."""
+    if last is None:
+        return Pagination()
+    return Pagination(has_more=True, next_cursor=encode_cursor(connection.execute(last).scalar_one()))

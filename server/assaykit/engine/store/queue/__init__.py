@@ -1,0 +1,1 @@
+"""Runs and what executes them: items, leases, schedules, reports and remembered answers."""

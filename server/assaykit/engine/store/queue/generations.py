@@ -1,0 +1,224 @@
+"""Runs of RUN_EXPERIMENT tasks in the store: triggered, provisioned with an experiment, recorded, followed up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.definitions import datasets, experiments, searches, tasks
+from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.queue import runs
+from assaykit.engine.store.queue.leases import Lease, is_held, try_again
+from assaykit.engine.store.queue.runs import UNLIMITED, Item, Limits, Outcome
+from assaykit.engine.store.tables import examples, task_runs
+from assaykit.engine.store.traces import spans
+from assaykit.engine.validation import run_configurations
+from assaykit.errors import AssayError, Invalid
+from assaykit.wire.experiments import Experiment
+from assaykit.wire.run_configurations import RUN_CONFIGURATION, TemplateEvaluationConfig
+from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
+from assaykit.wire.tasks import Task
+
+_ROWS_PER_READ = 500
+_IDS_SHOWN = 3
+
+
+class Provision(NamedTuple):
+    """The work of a run and where it goes. `reason` says why there is none; `column` is a template's verdicts'.
+
+    `tracing` is put on every span; None means that none are recorded.
+    """
+
+    config: run_configurations.Runnable
+    items: Sequence[Item]
+    experiment: Experiment | None = None
+    column: str = run_configurations.COLUMN
+    tracing: dict[str, Any] | None = None
+    project_id: str | None = None
+    reason: str | None = None
+
+
+class Made(NamedTuple):
+    """What became of one example: its outcome, the columns of its run if it gets one, and its span if traced."""
+
+    outcome: Outcome
+    columns: dict[str, Any] | None
+    span: dict[str, Any] | None = None
+
+
+def trigger(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: TriggerRunExperimentRequest,
+    owner: str,
+    clock: Clock,
+    limits: Limits = UNLIMITED,
+) -> TaskRun:
+    """A new run in PENDING, owned by this engine; its experiment is made when it starts.
+
+    Raises:
+        NotFound: no such task, dataset version or evaluation task.
+        Conflict: the dataset has an experiment of this name.
+        Invalid: the filter cannot be read, an example is not in the version, or an evaluation task does not fit.
+    """
+    task = tasks.get(connection, task_id)
+    dataset_id = task.dataset_id or ""
+    experiments.refuse_taken(connection, wanted.experiment_name, dataset_id=dataset_id)
+    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
+    if wanted.query_filter is not None:
+        searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, Slice(1))
+    _refuse_unknown(connection, version_id, wanted.example_ids or ())
+    for follower in wanted.evaluation_task_ids or ():
+        _refuse_unfit(tasks.get(connection, follower), dataset_id)
+    return runs.add(connection, task_id, wanted, owner, clock, clock.now_ns(), limits=limits)
+
+
+def makes_experiment(connection: sa.Connection, run_id: str) -> bool:
+    """Whether the run belongs to a RUN_EXPERIMENT task."""
+    return runs.task_of(connection, run_id).type == "RUN_EXPERIMENT"
+
+
+def start(connection: sa.Connection, lease: Lease, clock: Clock) -> Provision | None:
+    """PENDING becomes RUNNING, with an experiment and an item for each example; a run that has started goes on.
+
+    None when it was cancelled before, or the lease is lost.
+
+    Raises:
+        Conflict: an experiment of this name has been made since.
+        Invalid: the configuration names what is gone by now.
+    """
+    run_id = lease.run_id
+    task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
+    if (begun := runs.left(connection, run_id)) is not None:
+        try_again(connection, lease)
+        return _resumed(connection, run_id, wanted, *begun)
+    config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
+    dataset_id = task.dataset_id or ""
+    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
+    chosen = _chosen(connection, dataset_id, version_id, wanted)
+    items = [Item(position, example_id, "") for position, example_id in enumerate(chosen)]
+    column = run_configurations.COLUMN
+    if isinstance(config, TemplateEvaluationConfig):
+        column = run_configurations.column_of(connection, config)
+    reason = None if items else "No data to run on: no example is chosen. Widen query_filter."
+    plan = {"config": config.model_dump(mode="json", exclude_none=True), "column": column, "reason": reason}
+    if not runs.start(connection, lease, items, plan, clock):
+        return None
+    if not items:
+        return Provision(config, items, reason=reason)
+    experiment = experiments.provision(connection, dataset_id, version_id, wanted.experiment_name, clock)
+    connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(experiment_id=experiment.id))
+    project_id = None
+    if wanted.tracing_metadata is not None:
+        project_id = experiments.traced(connection, experiment, clock).id
+    return Provision(config, items, experiment, column, wanted.tracing_metadata, project_id)
+
+
+def _resumed(
+    connection: sa.Connection,
+    run_id: str,
+    wanted: TriggerRunExperimentRequest,
+    plan: Mapping[str, Any],
+    items: Sequence[Item],
+) -> Provision:
+    """The rest of a run that another engine began, as it began it."""
+    config = run_configurations.runnable(RUN_CONFIGURATION.validate_python(plan["config"]))
+    experiment_id = runs.get(connection, run_id).experiment_id
+    if experiment_id is None:
+        return Provision(config, items, reason=plan["reason"])
+    experiment = experiments.get(connection, experiment_id)
+    project_id = experiment.experiment_traces_project_id
+    return Provision(config, items, experiment, plan["column"], wanted.tracing_metadata, project_id)
+
+
+def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
+    """The examples of some items as the version has them, by id.
+
+    A row has the example's columns, which are also at `dataset.<column>`, and its id.
+    """
+    found = datasets.example_columns(connection, version_id, {item.target_id for item in items})
+    return {
+        key: {"id": key, **{f"dataset.{column}": value for column, value in columns.items()}, **columns}
+        for key, columns in found.items()
+    }
+
+
+def record(connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[Made], clock: Clock) -> bool:
+    """Store outcomes, runs and spans in one go; False when the run has ended or is another's, and nothing is stored."""
+    if provision.experiment is None or not runs.record(
+        connection, lease, [one.outcome for one in made], clock.now_ns()
+    ):
+        return False
+    columns = {one.outcome.item.target_id: one.columns for one in made if one.columns is not None}
+    experiments.add_rows(connection, provision.experiment.id, columns, clock)
+    if provision.project_id is not None:
+        spans.add(connection, provision.project_id, [one.span for one in made if one.span is not None])
+    return True
+
+
+def finish(
+    connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock
+) -> tuple[TaskRun, list[TaskRun]]:
+    """End a run of either kind; if it has made an experiment, its evaluation tasks start in the same transaction.
+
+    Returns the run and theirs, which are PENDING. A run that has ended or is another's stays as it is, and none start.
+    """
+    started: list[TaskRun] = []
+    faults: list[str] = []
+    experiment_id = runs.get(connection, lease.run_id).experiment_id
+    if status == "COMPLETED" and experiment_id is not None and is_held(connection, lease):
+        on_it = TriggerEvaluationRequest(experiment_ids=[experiment_id])
+        for task_id in dict.fromkeys(_request(connection, lease.run_id).evaluation_task_ids or ()):
+            try:
+                started.append(runs.trigger(connection, task_id, on_it, lease.owner, clock))
+            except AssayError as error:
+                faults.append(f"Evaluation task {task_id} was not started: {error.message}")
+    return runs.finish(connection, lease, status, " ".join(faults) or reason, clock), started
+
+
+def _request(connection: sa.Connection, run_id: str) -> TriggerRunExperimentRequest:
+    query = sa.select(task_runs.c.request).where(task_runs.c.id == run_id)
+    return TriggerRunExperimentRequest.model_validate(connection.execute(query).scalar_one())
+
+
+def _chosen(
+    connection: sa.Connection, dataset_id: str, version_id: str, wanted: TriggerRunExperimentRequest
+) -> Iterator[str]:
+    """The ids of the examples that a run is on, in the order of the dataset."""
+    named = None if wanted.example_ids is None else set(wanted.example_ids)
+    left = wanted.max_examples
+    at = Slice(_ROWS_PER_READ)
+    while True:
+        page = searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, at)
+        for example in page.examples:
+            if left == 0:
+                return
+            if named is None or example.id in named:
+                left = None if left is None else left - 1
+                yield example.id
+        if not page.pagination.has_more:
+            return
+        at = at._replace(cursor=page.pagination.next_cursor)
+
+
+def _refuse_unknown(connection: sa.Connection, version_id: str, example_ids: Sequence[str]) -> None:
+    query = sa.select(examples.c.id).where(examples.c.version_id == version_id, examples.c.id.in_(example_ids))
+    known = set(connection.execute(query).scalars()) if example_ids else set[str]()
+    if unknown := [example_id for example_id in example_ids if example_id not in known]:
+        more = f" and {len(unknown) - _IDS_SHOWN} more" if len(unknown) > _IDS_SHOWN else ""
+        shown = ", ".join(repr(one) for one in unknown[:_IDS_SHOWN])
+        raise Invalid(
+            f"The dataset version has no example {shown}{more}.", "GET /v2/datasets/{id}/examples lists them."
+        )
+
+
+def _refuse_unfit(task: Task, dataset_id: str) -> None:
+    if task.type == "RUN_EXPERIMENT" or task.dataset_id != dataset_id:
+        what = (
+            "runs experiments itself" if task.type == "RUN_EXPERIMENT" else "does not score this dataset's experiments"
+        )
+        raise Invalid(
+            f"Task {task.name!r} {what}, so it cannot score the new one.",
+            "evaluation_task_ids are evaluation tasks on the same dataset.",
+        )

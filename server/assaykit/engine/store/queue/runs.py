@@ -1,0 +1,414 @@
+"""Task runs and their items in the store. Every count of a run comes from its items."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.clock import Clock
+from assaykit.engine.problems import Malformed
+from assaykit.engine.store.change_times import touch_run
+from assaykit.engine.store.definitions import experiments, tasks
+from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.pages import Slice, by_arrival
+from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
+from assaykit.engine.store.tables import run_items, task_runs
+from assaykit.engine.store.tables import tasks as task_table
+from assaykit.engine.store.times import earlier, moment, nanoseconds
+from assaykit.engine.store.traces import spans
+from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.judge.providers.prices import Spent
+from assaykit.wire.bodies import RequestBody
+from assaykit.wire.local import RowState
+from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
+from assaykit.wire.tasks import Task
+
+FIRST_WINDOW_NS = 7 * 24 * 3600 * 1_000_000_000
+"""How far back a first run looks when no start is given."""
+
+_GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
+
+_MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
+"""Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
+
+_NOTHING = Spent(None, None, None)
+
+_RECORD = run_items.update().where(
+    run_items.c.run_id == sa.bindparam("of_run"),
+    run_items.c.position == sa.bindparam("at_position"),
+    run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
+)
+
+KEPT = "report"
+"""Where in a run's stored request its report keeps what only its selection knew; see `run_reports`."""
+
+
+class Item(NamedTuple):
+    """One row and evaluator of a run. `position` orders rows: the newest is 0. Its verdict lives at `scope_id`."""
+
+    position: int
+    target_id: str
+    evaluator_id: str
+    scope_id: str = ""
+
+
+class Limits(NamedTuple):
+    """Where a run stops by itself: after so many rows, and before it costs more than so many US dollars."""
+
+    max_rows: int | None = None
+    max_cost: float | None = None
+
+
+UNLIMITED = Limits()
+
+
+class Outcome(NamedTuple):
+    """What became of an item."""
+
+    item: Item
+    state: RowState
+    label: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    spent: Spent | None = None
+    remembered: bool = False
+
+
+def trigger(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: TriggerEvaluationRequest,
+    owner: str,
+    clock: Clock,
+    limits: Limits = UNLIMITED,
+) -> TaskRun:
+    """A new run in PENDING, owned by this engine.
+
+    Raises:
+        NotFound: no such task, or no such experiment.
+        Invalid: a field does not fit the task's target.
+    """
+    task = tasks.get(connection, task_id)
+    _check(connection, task, wanted)
+    now = clock.now_ns()
+    window = _window(connection, task, wanted, now) if task.project_id is not None else None
+    return add(connection, task_id, wanted, owner, clock, now, window, limits)
+
+
+def add(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    owner: str,
+    clock: Clock,
+    now: int,
+    window: Window | None = None,
+    limits: Limits = UNLIMITED,
+) -> TaskRun:
+    """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
+    made = _new(connection, task_id, wanted, window, owner, clock, created_ns=now, **limits._asdict())
+    return _run(made, {})
+
+
+def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
+    """A new run in PENDING over spans by their arrival; its id. Its window is what those spans span."""
+    wanted = TriggerEvaluationRequest()
+    window = spans.extent(connection, task.project_id or "", arrivals)
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
+    return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
+
+
+def _new(
+    connection: sa.Connection,
+    task_id: str,
+    wanted: RequestBody,
+    window: Window | None,
+    owner: str,
+    clock: Clock,
+    *,
+    created_ns: int,
+    **columns: float | None,
+) -> sa.Row[Any]:
+    connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
+    return connection.execute(
+        task_runs.insert()
+        .values(
+            id=next_id(connection, "TaskRun", clock),
+            task_id=task_id,
+            status="PENDING",
+            request=wanted.model_dump(mode="json", exclude_none=True),
+            data_start_ns=window.start_ns if window else None,
+            data_end_ns=window.end_ns if window else None,
+            owner=owner,
+            heartbeat_ns=created_ns,
+            created_ns=created_ns,
+            **columns,
+        )
+        .returning(task_runs)
+    ).one()
+
+
+def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
+    """A task's runs, newest first.
+
+    Raises:
+        NotFound: no such task.
+    """
+    tasks.get(connection, task_id)
+    query = sa.select(task_runs).where(task_runs.c.task_id == task_id)
+    if status is not None:
+        query = query.where(task_runs.c.status == status)
+    rows, pagination = by_arrival(connection, query, task_runs.c.n, at)
+    number = _counts(connection, [row.id for row in rows])
+    return TaskRunPage(task_runs=[_run(row, number[row.id]) for row in rows], pagination=pagination)
+
+
+def get(connection: sa.Connection, run_id: str) -> TaskRun:
+    """One run with its counts.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _run(_row(connection, run_id), counts(connection, run_id))
+
+
+def task_of(connection: sa.Connection, run_id: str) -> Task:
+    """The task that a run belongs to.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    return tasks.get(connection, _row(connection, run_id).task_id)
+
+
+def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | Arrivals | None]:
+    """What a run has to do: its task, its request, and when it reads spans, which."""
+    row = _row(connection, run_id)
+    window: Window | Arrivals | None = None
+    if row.up_to_n is not None:
+        window = Arrivals(row.after_n, row.up_to_n)
+    elif row.data_start_ns is not None:
+        window = Window(row.data_start_ns, row.data_end_ns)
+    asked = {key: value for key, value in row.request.items() if key != KEPT}
+    return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(asked), window
+
+
+def start(
+    connection: sa.Connection, lease: Lease, items: Iterable[Item], plan: Mapping[str, Any], clock: Clock
+) -> bool:
+    """PENDING becomes RUNNING and its items are queued; False when it was cancelled before, or the lease is lost.
+
+    `plan` is kept for an engine that may have to go on with the run.
+    """
+    moved = connection.execute(
+        task_runs.update()
+        .where(held(lease), task_runs.c.status == "PENDING")
+        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns(), plan=plan, tries=1)
+    )
+    if moved.rowcount == 0:
+        return False
+    rows = [{"run_id": lease.run_id, "state": "PENDING", **item._asdict()} for item in items]
+    if rows:
+        connection.execute(run_items.insert(), rows)
+    return True
+
+
+def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Sequence[Item]] | None:
+    """The plan of a run that has started and its items that are PENDING, in order; None when it has not.
+
+    Raises:
+        Unsupported: it was started by a version that kept no plan.
+    """
+    row = _row(connection, run_id)
+    if row.status == "PENDING":
+        return None
+    if row.plan is None:
+        raise Unsupported(
+            "The process that executed this run ended, and it was of an older version whose runs cannot be taken over.",
+            "What was done stays; trigger the task again.",
+        )
+    query = _items(run_id).where(run_items.c.state == "PENDING")
+    return row.plan, [Item(*found) for found in connection.execute(query)]
+
+
+def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
+    """A run's limits, and how many US dollars it has spent so far as far as prices are known."""
+    row = _row(connection, run_id)
+    spent = sa.select(sa.func.sum(run_items.c.cost)).where(run_items.c.run_id == run_id)
+    return Limits(row.max_rows, row.max_cost), connection.execute(spent).scalar() or 0.0
+
+
+def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
+    """Whether some of a run's items have no outcome."""
+    query = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id, run_items.c.state == "PENDING").limit(1)
+    return connection.execute(query).first() is not None
+
+
+def first_items(connection: sa.Connection, run_id: str, number: int) -> Sequence[Item]:
+    """Some items of a run, whatever became of them."""
+    return [Item(*found) for found in connection.execute(_items(run_id).limit(number))]
+
+
+def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
+    c = run_items.c
+    query = sa.select(c.position, c.target_id, c.evaluator_id, c.scope_id).where(c.run_id == run_id)
+    return query.order_by(c.position, c.evaluator_id)
+
+
+def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome], now_ns: int) -> bool:
+    """Store outcomes and show a sign of life; False when the run has ended or is another's, and nothing is stored."""
+    alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, tries=0))
+    if alive.rowcount == 0:
+        return False
+    if outcomes:
+        connection.execute(
+            _RECORD,
+            [
+                {
+                    "of_run": lease.run_id,
+                    "at_position": outcome.item.position,
+                    "of_evaluator": outcome.item.evaluator_id,
+                    "state": outcome.state,
+                    "label": outcome.label,
+                    "reason": outcome.reason,
+                    "detail": outcome.detail,
+                    "remembered": outcome.remembered,
+                    **(outcome.spent or _NOTHING)._asdict(),
+                }
+                for outcome in outcomes
+            ],
+        )
+    return True
+
+
+def finish(connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:
+    """End a run; one that has ended or is another's stays as it is."""
+    return _end(connection, lease.run_id, held(lease), status, reason, clock)
+
+
+def _end(
+    connection: sa.Connection,
+    run_id: str,
+    still: sa.ColumnElement[bool],
+    status: RunStatus,
+    reason: str | None,
+    clock: Clock,
+) -> TaskRun:
+    change = {"status": status, "finished_ns": clock.now_ns(), "failure_reason": reason}
+    if connection.execute(task_runs.update().where(task_runs.c.id == run_id, still).values(change)).rowcount:
+        touch_run(connection, run_id, clock.now_ns())
+    return get(connection, run_id)
+
+
+def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
+    """End a PENDING or RUNNING run; what was scored stays.
+
+    Raises:
+        NotFound: no such run.
+        Malformed: the run has ended already.
+    """
+    row = _row(connection, run_id)
+    if row.status not in ACTIVE:
+        raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
+    goes_on = "" if row.up_to_n is None else _GOES_ON
+    reason = f"Cancelled on request; what was scored stays.{goes_on}"
+    return _end(connection, run_id, task_runs.c.status.in_(ACTIVE), "CANCELLED", reason, clock)
+
+
+def active(connection: sa.Connection) -> int:
+    """How many runs have not ended."""
+    query = sa.select(sa.func.count()).where(task_runs.c.status.in_(ACTIVE))
+    return connection.execute(query).scalar_one()
+
+
+def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
+    """Whether rows of a run that ended may still be scored: it failed, and they are not to blame.
+
+    A run that was cancelled leaves nothing, since somebody did not want it.
+    """
+    if _row(connection, run_id).status != "FAILED":
+        return False
+    items = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id)
+    again = items.where((run_items.c.state == "PENDING") | run_items.c.reason.in_(_MODEL_AT_FAULT)).limit(1)
+    # A run that failed before it had chosen any row has gone through none.
+    return connection.execute(items.limit(1)).first() is None or connection.execute(again).first() is not None
+
+
+def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
+    """Items by state."""
+    return _counts(connection, [run_id])[run_id]
+
+
+def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    """Items by state, by run."""
+    c = run_items.c
+    query = sa.select(c.run_id, c.state, sa.func.count()).where(c.run_id.in_(run_ids)).group_by(c.run_id, c.state)
+    found: dict[str, dict[str, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, state, number in connection.execute(query):
+        found[run_id][state] = number
+    return found
+
+
+def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest) -> None:
+    if task.project_id is not None:
+        if wanted.experiment_ids:
+            raise Invalid("experiment_ids belong to a dataset task; this one reads a project.")
+        if wanted.data_start_time and wanted.data_end_time and wanted.data_start_time > wanted.data_end_time:
+            raise Invalid("data_start_time lies after data_end_time.", "Swap them.")
+        return
+    if wanted.data_start_time or wanted.data_end_time:
+        raise Invalid("A window belongs to a project task; this one reads experiments.", "Leave it out.")
+    for experiment_id in wanted.experiment_ids or ():
+        experiment = experiments.get(connection, experiment_id)
+        if experiment.dataset_id != task.dataset_id:
+            raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than this task.")
+
+
+def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> Window:
+    """The window asked for. Without a start it goes on where earlier runs ended, or takes the week before its end."""
+    end_ns = nanoseconds(wanted.data_end_time)
+    end_ns = now_ns if end_ns is None else end_ns + 999
+    start_ns = nanoseconds(wanted.data_start_time)
+    if start_ns is None:
+        start_ns = _seen_up_to(connection, task.id)
+        if start_ns is None or start_ns > end_ns:
+            start_ns = earlier(end_ns, FIRST_WINDOW_NS)
+    return Window(start_ns, end_ns)
+
+
+def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
+    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark.
+
+    Nor is a run of a schedule, which goes by arrival and has not looked at what came before.
+    """
+    c = task_runs.c
+    query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(
+        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED")), c.up_to_n.is_(None)
+    )
+    return connection.execute(query).scalar()
+
+
+def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
+    row = connection.execute(sa.select(task_runs).where(task_runs.c.id == run_id)).first()
+    if row is None:
+        raise NotFound(f"There is no task run with the id {run_id!r}.", "GET /v2/tasks/{id}/runs lists them.")
+    return row
+
+
+def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
+    return TaskRun(
+        id=row.id,
+        task_id=row.task_id,
+        experiment_id=row.experiment_id,
+        status=row.status,
+        run_started_at=moment(row.started_ns),
+        run_finished_at=moment(row.finished_ns),
+        data_start_time=moment(row.data_start_ns),
+        data_end_time=moment(row.data_end_ns),
+        num_successes=number.get("SCORED", 0),
+        num_errors=number.get("FAILED", 0),
+        num_skipped=number.get("SKIPPED", 0),
+        created_at=moment(row.created_ns),
+        failure_reason=row.failure_reason,
+    )

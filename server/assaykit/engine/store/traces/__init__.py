@@ -1,0 +1,1 @@
+"""Spans, the units they form, and the verdicts and annotations on them."""

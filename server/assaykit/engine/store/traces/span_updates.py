@@ -1,0 +1,174 @@
+"""Writing about spans by their id, many at once: verdicts, annotations, metadata. Unknown ids are told, not hidden."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine import openinference
+from assaykit.engine.clock import Clock
+from assaykit.engine.store.definitions import annotation_configs, projects, spaces
+from assaykit.engine.store.tables import projects as project_table
+from assaykit.engine.store.tables import spans
+from assaykit.engine.store.traces import annotations, verdicts
+from assaykit.errors import Invalid, NotFound, quote
+from assaykit.wire.annotations import AnnotationInput
+from assaykit.wire.projects import Project
+
+Level = Literal["SPAN", "TRACE", "SESSION"]
+
+_IDS_PER_QUERY = 500
+_COLUMNS: Final[dict[Level, sa.Column[Any]]] = {
+    "SPAN": spans.c.span_id,
+    "TRACE": spans.c.trace_id,
+    "SESSION": spans.c.session_id,
+}
+_METADATA = "metadata"
+
+
+class Said(NamedTuple):
+    """What is said about a span under one name: `{label, score, explanation}` or `{label, score, text}`, parts of it.
+
+    A verdict may be about the span's trace or session instead. Those may be named by ids of their own: `by` says what
+    `key` is the id of.
+    """
+
+    key: str
+    name: str
+    parts: Mapping[str, Any]
+    level: Level = "SPAN"
+    by: Level = "SPAN"
+
+
+class Fitted(NamedTuple):
+    """Verdicts as rows of the table, and what they were said about that is not there: `{by: ids}`, in order."""
+
+    rows: list[dict[str, Any]]
+    unknown: dict[Level, list[str]]
+
+
+def project_named(connection: sa.Connection, space_id: str, name: str) -> Project:
+    """The project of this name.
+
+    Raises:
+        NotFound: no such space, or it has no such project.
+    """
+    spaces.get(connection, space_id)
+    c = project_table.c
+    key = connection.execute(sa.select(c.id).where(c.space_id == space_id, c.name == name)).scalar()
+    if key is None:
+        raise NotFound(
+            f"This space has no project named {quote(name, 60)!r}.",
+            "GET /v2/projects lists them; a project is there once it has been sent a span.",
+        )
+    return projects.get(connection, key)
+
+
+def put_verdicts(connection: sa.Connection, project_id: str, said: Sequence[Said], clock: Clock) -> set[str]:
+    """Write verdicts, each replacing one of its name. Returns the ids of the spans that were found.
+
+    Raises:
+        Invalid: a verdict is about the session of a span that belongs to none.
+    """
+    fitted = fit(connection, project_id, said, clock.now_ns())
+    latest = {(row["level"], row["target_id"], row["name"]): row for row in fitted.rows}
+    verdicts.put(connection, list(latest.values()))
+    return {one.key for one in said}.difference(*fitted.unknown.values())
+
+
+def fit(connection: sa.Connection, project_id: str, said: Sequence[Said], now_ns: int) -> Fitted:
+    """The verdicts as rows of the table, in order; nothing is written.
+
+    Raises:
+        Invalid: a verdict is about the session of a span that belongs to none.
+    """
+    known = {by: _known(connection, project_id, [one.key for one in said if one.by == by], by) for by in _COLUMNS}
+    fitted = Fitted([], {})
+    for one in said:
+        if one.key not in known[one.by]:
+            fitted.unknown.setdefault(one.by, []).append(one.key)
+            continue
+        row: dict[str, Any] = {
+            "scope_id": project_id,
+            "level": one.level,
+            "target_id": _target(one, known[one.by][one.key]),
+            "name": one.name,
+            "metadata": {},
+            "updated_ns": now_ns,
+        }
+        fitted.rows.append(row | {part: one.parts.get(part) for part in verdicts.VERDICT_FIELDS})
+    return fitted
+
+
+def put_annotations(connection: sa.Connection, project: Project, said: Sequence[Said], clock: Clock) -> set[str]:
+    """Write annotations; parts that are not said stay. Returns the ids of the spans that were found.
+
+    A name that has a config must fit it; one that has none is taken as it is.
+
+    Raises:
+        Invalid: a value is not one that its config offers.
+    """
+    known = _known(connection, project.id, (one.key for one in said))
+    configs = annotation_configs.of_space(connection, project.space_id or "")
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in said:
+        if one.key in known:
+            given = AnnotationInput(name=one.name, **one.parts)
+            fitted = annotation_configs.parts(given, configs) if one.name in configs else one.parts
+            found[one.key, one.name] = fitted
+    annotations.put(connection, project.id, "SPAN", found, clock.now_ns())
+    return set(known)
+
+
+def patch_metadata(connection: sa.Connection, project_id: str, patches: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Merge into the metadata of spans, objects key by key; null becomes a null value. Returns the ids found."""
+    done: set[str] = set()
+    ids = list(patches)
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        query = sa.select(spans.c.n, spans.c.span_id, spans.c.attributes).where(
+            spans.c.project_id == project_id, spans.c.span_id.in_(ids[start : start + _IDS_PER_QUERY])
+        )
+        for row in connection.execute(query).fetchall():
+            merged = _merged(row.attributes, patches[row.span_id])
+            connection.execute(spans.update().where(spans.c.n == row.n).values(attributes=merged))
+            done.add(row.span_id)
+    return done
+
+
+def _merged(attributes: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes with the patch laid over: what takes a key's place takes all that was below or above it."""
+    new = openinference.storable(openinference.flattened(patch, f"{_METADATA}."))
+    kept = {key: value for key, value in attributes.items() if not any(_in_the_way(key, other) for other in new)}
+    return kept | new
+
+
+def _in_the_way(old: str, new: str) -> bool:
+    return old.startswith(f"{new}.") or new.startswith(f"{old}.")
+
+
+def _target(one: Said, span: sa.Row[Any]) -> str:
+    if one.level == one.by:
+        return one.key
+    target = span.trace_id if one.level == "TRACE" else span.session_id
+    if target is None:
+        raise Invalid(
+            f"The span {quote(one.key, 60)!r} belongs to no session.",
+            f"Write eval.{one.name} for it, or leave its session_eval.{one.name} empty.",
+        )
+    return target
+
+
+def _known(
+    connection: sa.Connection, project_id: str, keys: Iterable[str], by: Level = "SPAN"
+) -> dict[str, sa.Row[Any]]:
+    """By id, what is there: of a span also the trace and session that it belongs to."""
+    ids = list(dict.fromkeys(keys))
+    column = _COLUMNS[by]
+    asked = (column, spans.c.trace_id, spans.c.session_id) if by == "SPAN" else (column,)
+    known: dict[str, sa.Row[Any]] = {}
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        query = sa.select(*asked).where(
+            spans.c.project_id == project_id, column.in_(ids[start : start + _IDS_PER_QUERY])
+        )
+        known |= {row[0]: row for row in connection.execute(query.distinct())}
+    return known

@@ -1,0 +1,328 @@
+"""Spans in the store: written as they arrive, listed newest first."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+
+from assaykit.engine import json_text
+from assaykit.engine.store.definitions import projects
+from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
+from assaykit.engine.store.tables import run_items, spans
+from assaykit.engine.store.times import moment
+from assaykit.engine.store.traces import annotations, verdicts
+from assaykit.engine.store.traces.span_filters import of_project, where
+from assaykit.filters.fields import span_tree
+from assaykit.wire.bodies import Pagination
+from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
+
+_ROWS_PER_INSERT = 500
+_KEY = ("project_id", "span_id")
+_SET_HERE = ("project_id", "attributes", "events")
+_GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE})
+_COLUMNS = (*_SET_HERE, *_GIVEN)
+_given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
+# Written out, as a span takes half the time when nothing of it is bound by name.
+_ADD = (
+    f"INSERT INTO {spans.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED}"
+)
+_IDS_PER_DELETE = 500
+_NO_END = 2**63 - 1
+
+
+class Window(NamedTuple):
+    """Start times that are meant, in nanoseconds, both ends included."""
+
+    start_ns: int
+    end_ns: int
+
+
+class Arrivals(NamedTuple):
+    """Places in the ingest sequence that are meant: those above `after`, up to and with `up_to`."""
+
+    after: int
+    up_to: int
+
+
+class Shape(NamedTuple):
+    """Which columns of each span are answered, and how long their strings may be."""
+
+    included: frozenset[str] | None = None
+    excluded: frozenset[str] = frozenset()
+    string_limit: int | None = None
+
+    def wants(self, column: str) -> bool:
+        """Whether `column` is answered."""
+        if self.included is not None:
+            return column in self.included
+        return column not in self.excluded
+
+    def cut(self, value: Any) -> Any:
+        """The value, a long string cut."""
+        if self.string_limit is not None and isinstance(value, str):
+            return value[: self.string_limit]
+        return value
+
+
+EVERYTHING = Shape()
+
+
+def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Store spans; one that was sent before is replaced, keeping its place in the sequence."""
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        written = [_written(project_id, row) for row in rows[start : start + _ROWS_PER_INSERT]]
+        connection.exec_driver_sql(_ADD, written)
+
+
+def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    events = row["events"]
+    return (
+        project_id,
+        json_text.written(row["attributes"]),
+        json_text.written(events) if events else "[]",
+        *_given(row),
+    )
+
+
+def page(
+    connection: sa.Connection,
+    project_id: str,
+    window: Window,
+    filter_text: str | None,
+    shape: Shape,
+    at: Slice,
+    run_id: str | None = None,
+) -> SpanPage:
+    """One page of a project's spans with their verdicts, newest start first; with a run those that it selected.
+
+    Raises:
+        NotFound: no such project.
+        Invalid: the filter cannot be read.
+    """
+    projects.get(connection, project_id)
+    query = sa.select(spans).where(_chosen(project_id, window, filter_text))
+    if run_id is not None:
+        selected = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)
+        # A run over traces or sessions has the ids of these.
+        own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
+        query = query.where(sa.or_(*(column.in_(selected) for column in own)))
+    if at.cursor is not None:
+        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
+        query = query.where(sa.tuple_(spans.c.start_ns, spans.c.n) < last)
+    query = query.order_by(spans.c.start_ns.desc(), spans.c.n.desc()).limit(at.limit + 1)
+    rows = connection.execute(query).fetchall()
+    pagination = Pagination()
+    if len(rows) > at.limit:
+        rows = rows[: at.limit]
+        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
+    return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
+
+
+def matching(
+    connection: sa.Connection,
+    project_id: str,
+    window: Window | Arrivals,
+    filter_text: str | None,
+    evaluators: Sequence[tuple[str, Sequence[str]]],
+) -> Iterator[tuple[Any, ...]]:
+    """The spans that a filter takes, newest first and as they are asked for.
+
+    `evaluators` are columns with further filters. A row is the span's id and then, for each of them, whether its
+    filters take the span and whether the span has its verdict.
+    """
+    asked: list[sa.ColumnElement[Any]] = [spans.c.span_id]
+    for column, filters in evaluators:
+        asked.append(sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters)))
+        asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))
+    query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
+    query = query.where(_chosen(project_id, window, filter_text))
+    with connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())) as result:
+        for row in result:
+            yield tuple(row)
+
+
+def ids(
+    connection: sa.Connection, project_id: str, window: Window, filter_text: str | None
+) -> Iterator[tuple[str, str]]:
+    """The span and trace ids of the spans that a filter takes."""
+    query = sa.select(spans.c.span_id, spans.c.trace_id).where(_chosen(project_id, window, filter_text))
+    with connection.execute(query) as result:
+        for row in result:
+            yield row.span_id, row.trace_id
+
+
+def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) -> dict[str, Span]:
+    """Some spans in full, with their verdicts and annotations, by id."""
+    query = sa.select(spans).where(spans.c.project_id == project_id, spans.c.span_id.in_(list(span_ids)))
+    found = full(connection, project_id, connection.execute(query).fetchall(), EVERYTHING)
+    return {span.context.span_id: span for span in found}
+
+
+def of_trace(
+    connection: sa.Connection, project_id: str, window: Window, trace_id: str, most: int
+) -> tuple[list[Span], bool]:
+    """The spans of a trace that started in the window, oldest first, and whether `most` cut them off."""
+    query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
+    rows = connection.execute(query.order_by(spans.c.start_ns, spans.c.n).limit(most + 1)).fetchall()
+    return full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
+
+
+def delete(connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]) -> DeleteSpansResponse:
+    """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
+
+    Raises:
+        NotFound: no such project.
+    """
+    projects.get(connection, project_id)
+    deleted: set[str] = set()
+    for start in range(0, len(span_ids), _IDS_PER_DELETE):
+        some = span_ids[start : start + _IDS_PER_DELETE]
+        found = spans.delete().where(_chosen(project_id, window, None), spans.c.span_id.in_(some))
+        deleted.update(connection.execute(found.returning(spans.c.span_id)).scalars())
+    verdicts.forget(connection, project_id, "SPAN", list(deleted))
+    annotations.forget(connection, project_id, "SPAN", list(deleted))
+    asked = list(dict.fromkeys(span_ids))
+    return DeleteSpansResponse(
+        completed=True,
+        deleted_span_ids=[span_id for span_id in asked if span_id in deleted],
+        not_deleted_span_ids=[span_id for span_id in asked if span_id not in deleted],
+    )
+
+
+def count(connection: sa.Connection) -> int:
+    """How many spans the store holds."""
+    return connection.execute(sa.select(sa.func.count()).select_from(spans)).scalar_one()
+
+
+def count_matching(
+    connection: sa.Connection, project_id: str, window: Window | Arrivals, filter_text: str | None = None
+) -> int:
+    """How many spans a filter takes."""
+    query = sa.select(sa.func.count()).select_from(spans).where(_chosen(project_id, window, filter_text))
+    return connection.execute(query).scalar_one()
+
+
+def bounds(connection: sa.Connection, project_id: str) -> Window | None:
+    """When the oldest and the newest span of a project started; None when it has none."""
+    ends = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
+    oldest, newest = connection.execute(ends.where(spans.c.project_id == project_id)).one()
+    return None if oldest is None else Window(oldest, newest)
+
+
+def last(connection: sa.Connection) -> int:
+    """The end of the ingest sequence; 0 in a store without spans."""
+    return connection.execute(sa.select(sa.func.max(spans.c.n))).scalar() or 0
+
+
+def arrived(connection: sa.Connection, project_id: str, after: int, most: int) -> Sequence[int]:
+    """The places of the first spans of a project that came after one, in order and at most that many."""
+    query = sa.select(spans.c.n).where(_among(project_id, Arrivals(after, _NO_END)))
+    return connection.execute(query.order_by(spans.c.n).limit(most)).scalars().all()
+
+
+def count_arrived(connection: sa.Connection, project_id: str, after: int) -> int:
+    """How many spans of a project came after a place."""
+    query = sa.select(sa.func.count()).select_from(spans).where(_among(project_id, Arrivals(after, _NO_END)))
+    return connection.execute(query).scalar_one()
+
+
+def extent(connection: sa.Connection, project_id: str, arrivals: Arrivals) -> Window | None:
+    """The first and the last start among the arrivals; None when there are none."""
+    bounds = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
+    first, final = connection.execute(bounds.where(_among(project_id, arrivals))).one()
+    return None if first is None else Window(first, final)
+
+
+def _among(project_id: str, arrivals: Arrivals) -> sa.ColumnElement[bool]:
+    return of_project(project_id, by_arrival=True) & spans.c.n.between(arrivals.after + 1, arrivals.up_to)
+
+
+def _chosen(project_id: str, window: Window | Arrivals, filter_text: str | None) -> sa.ColumnElement[bool]:
+    if isinstance(window, Arrivals):
+        chosen, by_arrival = _among(project_id, window), True
+    else:
+        chosen, by_arrival = of_project(project_id) & spans.c.start_ns.between(*window), False
+    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_arrival)
+
+
+def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
+    """Rows of the table as spans, with the verdicts and annotations on them, their traces and sessions."""
+    span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
+    session_ids = list({row.session_id for row in rows if row.session_id})
+    found = verdicts.of(connection, project_id, "SPAN", span_ids)
+    of_traces = verdicts.shared(connection, project_id, "TRACE", trace_ids)
+    of_sessions = verdicts.shared(connection, project_id, "SESSION", session_ids)
+    own = annotations.of(connection, project_id, "SPAN", span_ids)
+    shared = annotations.of(connection, project_id, "TRACE", trace_ids)
+    return [
+        _span(
+            row,
+            [
+                *found.get(row.span_id, []),
+                *of_traces.get(row.trace_id, []),
+                *of_sessions.get(row.session_id, []),
+            ],
+            _kept("annotation", own.get(row.span_id, []), shape),
+            _kept("trace_annotation", shared.get(row.trace_id, []), shape),
+            shape,
+        )
+        for row in rows
+    ]
+
+
+def _kept(sort: str, given: Sequence[Annotation], shape: Shape) -> list[Annotation]:
+    if not given:
+        return []
+    return [
+        annotation.model_copy(update={"text": shape.cut(annotation.text)})
+        for annotation in given
+        if any(shape.wants(f"{sort}.{annotation.name}.{part}") for part in annotations.PARTS)
+    ]
+
+
+def _span(
+    row: sa.Row[Any],
+    evaluations: list[Evaluation],
+    annotated: list[Annotation],
+    trace_annotated: list[Annotation],
+    shape: Shape,
+) -> Span:
+    def kept(column: str, value: Any) -> Any:
+        return value if shape.wants(column) else None
+
+    return Span(
+        context=SpanContext(trace_id=row.trace_id, span_id=row.span_id),
+        name=kept("name", shape.cut(row.name)),
+        kind=kept("span_kind", row.kind),
+        parent_id=kept("parent_id", row.parent_id),
+        start_time=moment(row.start_ns),
+        end_time=moment(row.end_ns),
+        status_code=kept("status_code", row.status_code),
+        status_message=kept("status_message", shape.cut(row.status_message)),
+        attributes=row.attributes if shape is EVERYTHING else _attributes(row, shape),
+        annotations=annotated,
+        trace_annotations=trace_annotated,
+        evaluations=[
+            verdict.model_copy(update={"explanation": shape.cut(verdict.explanation)})
+            for verdict in evaluations
+            if any(shape.wants(f"{verdict.column}.{field}") for field in verdicts.VERDICT_FIELDS)
+        ],
+        events=[_event(event) for event in row.events] if shape.wants("events") else [],
+    )
+
+
+def _attributes(row: sa.Row[Any], shape: Shape) -> dict[str, Any]:
+    return {key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")}
+
+
+def _event(event: dict[str, Any]) -> SpanEvent:
+    timestamp = event.get("timestamp")
+    return SpanEvent(
+        name=event.get("name"),
+        timestamp=datetime.fromisoformat(timestamp) if timestamp else None,
+        attributes=event.get("attributes") or {},
+    )

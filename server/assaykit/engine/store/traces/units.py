@@ -1,0 +1,132 @@
+"""Units in the store: the traces and sessions that spans make. They have no table of their own."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from assaykit.engine.store.tables import spans as span_table
+from assaykit.engine.store.traces import spans, verdicts
+from assaykit.engine.store.traces.span_filters import of_project, where
+from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.filters.fields import span_tree
+from assaykit.filters.tree import And, Compare, Node, Not, Or
+from assaykit.judge.units import Choice, Unit
+from assaykit.wire.spans import Span
+
+_KEYS: Final = {"TRACE": span_table.c.trace_id, "SESSION": span_table.c.session_id}
+_SPANS_PER_READ = 500
+
+
+class Query(NamedTuple):
+    """Which units are meant: those with a span in the window that `filter_text` takes.
+
+    Where there is an expression, it is decided besides: each letter by whether some span of the unit, in the window or
+    not, matches the filter of that letter.
+    """
+
+    filter_text: str | None
+    filters: Mapping[str, str]
+    expression: Node | None
+
+
+def matching(
+    connection: sa.Connection,
+    project_id: str,
+    unit: Unit,
+    window: Window | Arrivals,
+    query: Query,
+    evaluators: Sequence[tuple[str, Sequence[str]]],
+) -> Iterator[tuple[Any, ...]]:
+    """The units that a query takes, those with the newest span first; for arrivals, of those that ended there.
+
+    `evaluators` are columns with further filters. A row is the unit's id and then, for each of them, whether its
+    filters take one of those spans and whether the unit has its verdict.
+    """
+    key = _KEYS[unit]
+    if isinstance(window, Arrivals):
+        in_window = of_project(project_id) & key.in_(sa.select(_last_places(project_id, unit, window).c.id))
+    else:
+        in_window = of_project(project_id) & span_table.c.start_ns.between(*window)
+    taken = sa.true() if query.filter_text is None else where(span_tree(query.filter_text), project_id)
+    parts = [
+        sa.func.max(sa.case((_all(filters, project_id), 1), else_=0)).label(f"c{number}")
+        for number, (_, filters) in enumerate(evaluators)
+    ]
+    newest, last = sa.func.max(span_table.c.start_ns).label("newest"), sa.func.max(span_table.c.n).label("last")
+    # Null, for spans without a session, is not unequal to anything and so is left out with the empty text.
+    grouped = sa.select(key.label("id"), newest, last, *parts).where(in_window, taken, key != "").group_by(key)
+    found = grouped.subquery("unit")
+    asked: list[sa.ColumnElement[Any]] = [found.c.id]
+    for number, (column, _) in enumerate(evaluators):
+        labelled = verdicts.labelled(project_id, unit, found.c.id, column)
+        asked += [found.c[f"c{number}"], labelled.label(f"d{number}")]
+    listed = sa.select(*asked)
+    if query.expression is not None:
+
+        def some(letter: str) -> sa.ColumnElement[bool]:
+            inside = sa.select(sa.literal(1)).select_from(span_table)
+            inside = inside.where(key == found.c.id, where(span_tree(query.filters[letter]), project_id))
+            return inside.correlate(found).exists()
+
+        listed = listed.where(_clause(query.expression, some))
+    with connection.execute(listed.order_by(found.c.newest.desc(), found.c.last.desc())) as result:
+        for row in result:
+            yield (row[0], *map(bool, row[1:]))
+
+
+def ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals, most: int) -> Sequence[int]:
+    """Where the last span of each unit arrived that ended among the arrivals; in order, and at most that many."""
+    found = _last_places(project_id, unit, arrivals)
+    return connection.execute(sa.select(found.c.last).order_by(found.c.last).limit(most)).scalars().all()
+
+
+def count_ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals) -> int:
+    """How many units have had their last span among the arrivals."""
+    found = _last_places(project_id, unit, arrivals)
+    return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+
+
+def _last_places(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery:
+    """Units by where their last span arrived: to those that ended among the arrivals, nothing has come since."""
+    key, last = _KEYS[unit], sa.func.max(span_table.c.n)
+    query = sa.select(key.label("id"), last.label("last")).group_by(key)
+    query = query.where(of_project(project_id, by_arrival=True), span_table.c.n > arrivals.after, key != "")
+    return query.having(last <= arrivals.up_to).subquery("ended")
+
+
+def spans_of(
+    connection: sa.Connection, project_id: str, unit: Unit, unit_id: str, choices: Sequence[Choice]
+) -> Iterator[tuple[Span, Mapping[Choice, bool]]]:
+    """The spans of a unit, trace by trace and oldest first, each with the choices that take it."""
+    asked = [
+        sa.case((_all(choice, project_id), 1), else_=0).label(f"choice_{number}")
+        for number, choice in enumerate(choices)
+    ]
+    c = span_table.c
+    first = sa.func.min(c.start_ns).over(partition_by=c.trace_id)
+    query = sa.select(span_table, *asked).where(of_project(project_id), _KEYS[unit] == unit_id)
+    query = query.order_by(first, c.trace_id, c.start_ns, c.n)
+    with connection.execute(query) as result:
+        for rows in result.partitions(_SPANS_PER_READ):
+            for row, span in zip(rows, spans.full(connection, project_id, rows, spans.EVERYTHING), strict=True):
+                answers = row[len(span_table.columns) :]
+                yield span, {choice: bool(answer) for choice, answer in zip(choices, answers, strict=True)}
+
+
+def _all(filters: Sequence[str], project_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters))
+
+
+def _clause(node: Node, some: Callable[[str], sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    match node:
+        case And(items):
+            return sa.and_(*(_clause(item, some) for item in items))
+        case Or(items):
+            return sa.or_(*(_clause(item, some) for item in items))
+        case Not(item):
+            return sa.not_(_clause(item, some))
+        case Compare(letter):
+            return some(letter)
+        case _:
+            raise TypeError(f"an expression has no {type(node).__name__}")

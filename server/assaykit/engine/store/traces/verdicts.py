@@ -1,0 +1,123 @@
+"""Verdicts: reading them beside their rows, and writing them so that the latest one wins."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from assaykit.engine.store.change_times import keep_up
+from assaykit.engine.store.integrity import checksum
+from assaykit.engine.store.tables import evals
+from assaykit.wire.spans import Evaluation
+
+Level = Literal["SPAN", "TRACE", "SESSION", "RUN"]
+
+SharedLevel = Literal["TRACE", "SESSION"]
+"""Levels whose verdicts several spans share."""
+
+VERDICT_FIELDS = ("label", "score", "explanation")
+"""What a verdict is made of, as the last part of a column's name."""
+
+_ROWS_PER_QUERY = 500
+"""Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
+
+_INSERT = insert(evals)
+_PUT = _INSERT.on_conflict_do_update(
+    index_elements=list(evals.primary_key),
+    set_={column.name: _INSERT.excluded[column.name] for column in evals.columns if not column.primary_key},
+)
+
+
+def of(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> dict[str, list[Evaluation]]:
+    """The verdicts on some targets, by target id, each list in order of name."""
+    found: dict[str, list[Evaluation]] = defaultdict(list)
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        query = (
+            sa.select(evals)
+            .where(evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some))
+            .order_by(evals.c.name)
+        )
+        for row in connection.execute(query):
+            found[row.target_id].append(
+                Evaluation(
+                    name=row.name,
+                    label=row.label,
+                    score=row.score,
+                    explanation=row.explanation,
+                    metadata=row.metadata or None,
+                )
+            )
+    return found
+
+
+def shared(
+    connection: sa.Connection, scope_id: str, level: SharedLevel, target_ids: Sequence[str]
+) -> dict[str, list[Evaluation]]:
+    """The verdicts on some traces or sessions, by their ids, as their spans show them.
+
+    They are named `trace_eval.<name>` or `session_eval.<name>`.
+    """
+    return {
+        target: [one.model_copy(update={"name": f"{level.lower()}_eval.{one.name}"}) for one in found]
+        for target, found in of(connection, scope_id, level, target_ids).items()
+    }
+
+
+def words(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """The same verdicts as target id, name, and their fields in order: cheap, where there are many."""
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        columns = [evals.c[column] for column in ("target_id", "name", *VERDICT_FIELDS)]
+        query = sa.select(*columns).where(
+            evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some)
+        )
+        for row in connection.execute(query):
+            target, name, *said = tuple(row)
+            yield target, name, tuple(said)
+
+
+def flat_columns(
+    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The same verdicts as columns `eval.<name>.label|score|explanation`, by target id."""
+    return {
+        target: {
+            f"eval.{verdict.name}.{field}": value
+            for verdict in verdicts
+            for field in VERDICT_FIELDS
+            if (value := getattr(verdict, field)) is not None
+        }
+        for target, verdicts in of(connection, scope_id, level, target_ids).items()
+    }
+
+
+def labelled(scope_id: str, level: Level, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """The condition that a target has a verdict of this evaluator."""
+    return sa.exists().where(
+        evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
+    )
+
+
+def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write verdicts (rows of the table); one that is there already for its target and name is replaced."""
+    if not rows:
+        return
+    connection.execute(_PUT, [{**row, "checksum": checksum(row)} for row in rows])
+    if experiment_ids := {row["scope_id"] for row in rows if row["level"] == "RUN"}:
+        keep_up(connection, experiment_ids, max(row["updated_ns"] for row in rows))
+
+
+def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:
+    """Remove the verdicts on some targets."""
+    for start in range(0, len(target_ids), _ROWS_PER_QUERY):
+        some = target_ids[start : start + _ROWS_PER_QUERY]
+        connection.execute(
+            evals.delete().where(evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some))
+        )

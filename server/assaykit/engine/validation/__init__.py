@@ -1,0 +1,1 @@
+"""Checks of a request against the store before anything is written."""

@@ -1,0 +1,85 @@
+"""What a RUN_EXPERIMENT task would do, held against what the store has: integration, model, prompt, template."""
+
+import sqlalchemy as sa
+
+from assaykit.engine.store.definitions import evaluators, integrations, prompts
+from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.judge import placeholders
+from assaykit.judge.score import check_template
+from assaykit.wire.run_configurations import AgentCallConfig, LlmGenerationConfig, TemplateEvaluationConfig
+
+Runnable = LlmGenerationConfig | TemplateEvaluationConfig
+
+COLUMN = "template_evaluation"
+"""The evaluation column of a template that is no judge's."""
+
+
+def runnable(config: Runnable | AgentCallConfig) -> Runnable:
+    """The configuration, when the engine runs such.
+
+    Raises:
+        Unsupported: it calls an agent.
+    """
+    if isinstance(config, AgentCallConfig):
+        raise Unsupported(
+            "The embedded engine calls no agents: it has no agent integrations.",
+            "Run the agent over the dataset's examples yourself and upload its outputs as an experiment.",
+        )
+    return config
+
+
+def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runnable:
+    """The configuration, when nothing is known to be wrong with it before a run.
+
+    Raises:
+        Unsupported: it calls an agent.
+        NotFound: no such integration.
+        Invalid: there is no model, no such version of a prompt or judge, or the messages or template cannot work.
+    """
+    config = runnable(wanted)
+    access = integrations.access(connection, config.ai_integration_id)
+    model_of(config, access)
+    if isinstance(config, TemplateEvaluationConfig):
+        check_template(config.template, config.classification_choices, "MUSTACHE")
+        column_of(connection, config)
+        return config
+    for message in config.messages:
+        placeholders.refuse_sections(message.content or "", config.input_variable_format)
+    params = config.invocation_parameters
+    if access.provider == "ANTHROPIC" and params is not None and params.response_format:
+        raise Invalid("ANTHROPIC's API has no response_format.", "Ask for the format in the prompt, or by a tool.")
+    if config.prompt_version_id is not None:
+        try:
+            prompts.version(connection, config.prompt_version_id)
+        except NotFound as error:
+            raise Invalid(error.message, "prompt_version_id may be left out: messages are what is sent.") from error
+    return config
+
+
+def model_of(config: Runnable, access: integrations.Access) -> str:
+    """The model that is asked.
+
+    Raises:
+        Invalid: neither the configuration nor the integration names one.
+    """
+    found = config.model_name or next(iter(access.model_names), None)
+    if found is None:
+        raise Invalid(f"Integration {access.name!r} lists no models, so none can be chosen.", "Give model_name.")
+    return found
+
+
+def column_of(connection: sa.Connection, config: TemplateEvaluationConfig) -> str:
+    """The evaluation column that the verdicts stand in: the judge's where the template is one's.
+
+    Raises:
+        Invalid: no such judge.
+    """
+    if config.evaluator_version_id is None:
+        return COLUMN
+    try:
+        found = evaluators.version(connection, config.evaluator_version_id).template_config
+    except NotFound as error:
+        raise Invalid(error.message, "Leave evaluator_version_id out, or name a version of a judge.") from error
+    if found is None:
+        raise Invalid("evaluator_version_id names an evaluator without a template.", "Name a version of a judge.")
+    return found.name

@@ -1,0 +1,1 @@
+"""Model providers: one registry, one transport, one rate control, and a module for each API."""

@@ -1,0 +1,224 @@
+"""One HTTP call to a model provider: attempts, waits, and what each status means. Nothing here raises.
+
+408, 409, 5xx and connection errors are tried again, four times in all, and a refusal for too many requests somewhat
+longer. A call that was cut off may have been answered and paid for; asking again is safe, because a judge changes
+nothing.
+"""
+
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, cast
+
+import anyio
+from pydantic_core import PydanticSerializationError, to_json
+
+from assaykit.errors import quote
+from assaykit.judge.providers import transport
+from assaykit.judge.providers.models import Endpoint
+from assaykit.judge.providers.rate_control import Gate
+from assaykit.judge.providers.transport import BadAddress, Broken, NotReached, Transport
+from assaykit.judge.verdicts import Reason, Unscored
+
+ATTEMPTS = 4
+REFUSALS = 8
+"""Answers of 429 that one question waits out: a provider that refuses has done nothing, so they are no attempts."""
+DEADLINE_S = 60.0
+"""Seconds for one attempt, from the first byte sent to the last one read."""
+LONGEST_WAIT_S = 20.0
+"""Seconds; a `Retry-After` that asks for more is cut down to this."""
+FIRST_WAIT_S = 0.5
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
+    re.IGNORECASE,
+)
+_LIKE_A_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|nvapi|tgp|fw)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: the address, its headers and its JSON body."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider answered 400 or 422: it will not take this body, but may take another. `text` says why."""
+
+    text: str
+
+
+Answer = dict[str, Any] | Rejected | Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a call goes out over: the transport, the turn to wait for, and the limits of one attempt."""
+
+    transport: Transport
+    gate: Gate
+    sleep: Sleep = anyio.sleep
+    deadline_s: float = DEADLINE_S
+
+
+async def post(line: Line, endpoint: Endpoint, request: Request) -> Answer:
+    """The JSON object that was answered, or why there is none.
+
+    Between two attempts nothing is held: who waits to ask again keeps nobody from asking.
+    """
+    attempts = refusals = 0
+    while True:
+        outcome, wait_s = await _turn(line, endpoint, request, attempts + refusals)
+        if wait_s is None:
+            return outcome
+        if isinstance(outcome, Unscored) and outcome.reason == "rate_limited":
+            refusals += 1
+        else:
+            attempts += 1
+        if attempts == ATTEMPTS or refusals == REFUSALS:
+            return outcome
+        if anyio.current_time() + wait_s >= anyio.current_effective_deadline():
+            return outcome
+        await line.sleep(wait_s)
+
+
+async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[Answer, float | None]:
+    """One attempt in its turn: its outcome, and how long to wait when another attempt makes sense."""
+    outcome: Answer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
+    headers = None
+    async with line.gate.slot() as began:
+        with anyio.move_on_after(line.deadline_s):
+            outcome, headers = await _once(line, endpoint, request)
+        wait_s = None if headers is None else _wait_s(before + 1, headers)
+        refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
+        line.gate.pace.answered(began, monotonic(), refused=refused, wait_s=wait_s or 0)
+    return outcome, wait_s
+
+
+async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
+    """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
+    body = _written(request.body)
+    try:
+        response = await line.transport.post(request.url, request.headers, body)
+    except BadAddress as error:
+        return _failed("bad_model", endpoint, "has no usable address", str(error)), None
+    except NotReached as error:
+        return _failed("model_error", endpoint, "could not be reached", str(error)), {}
+    except Broken as error:
+        return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
+    line.gate.told(response.headers, len(body))
+    return _read(response, endpoint)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(body)
+    except PydanticSerializationError:
+        return json.dumps(body).encode()  # half a character in a template, which JSON can say
+
+
+def _read(response: transport.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
+    status = response.status
+    if status == HTTPStatus.OK:
+        return _object(response, endpoint), None
+    said = _error_text(response)
+    lasting = _lasting(status, said, endpoint)
+    if lasting is not None:
+        return lasting, None
+    again = response.headers if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _failed("rate_limited", endpoint, "refused for too many requests", said), again
+    return _failed("model_error", endpoint, f"answered with status {status}", said), again
+
+
+def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored | None:
+    """What will not get better by asking the same again; None for anything else."""
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
+        return _failed("auth", endpoint, f"did not accept {key} (status {status})", said)
+    if _NO_MONEY.search(said):
+        return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
+    if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
+        what = f"knows no model {endpoint.model!r}, or the base URL is wrong (status {status})"
+        return _failed("bad_model", endpoint, what, said)
+    return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+
+
+def _object(response: transport.Answer, endpoint: Endpoint) -> Answer:
+    try:
+        body = json.loads(response.body)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict):
+        return cast("dict[str, Any]", body)
+    return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
+
+
+def _error_text(response: transport.Answer) -> str:
+    """The provider's own words: message, code and parameter of its error object, else the whole body."""
+    try:
+        body = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return response.text
+    if not isinstance(body, dict):
+        return response.text
+    fields = cast("dict[str, Any]", body)
+    error = fields.get("error", fields)
+    if isinstance(error, dict):
+        parts = cast("dict[str, Any]", error)
+        words = [str(parts[key]) for key in ("message", "detail", "code", "param") if parts.get(key)]
+        return " ".join(words) or response.text
+    return str(error)
+
+
+def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
+    """What the provider asks for, else a wait that doubles; jittered, so callers come back one by one."""
+    asked = _milliseconds(headers.get("retry-after-ms", ""))
+    if asked is None:
+        asked = _retry_after_s(headers.get("retry-after", ""))
+    if asked is not None:
+        return min(asked + random.uniform(0, 0.25), LONGEST_WAIT_S)  # noqa: S311  (spreads load, hides nothing)
+    return min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _milliseconds(text: str) -> float | None:
+    """The finer wait that some send beside `Retry-After`."""
+    return float(text) / 1000 if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()) else None
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Seconds from a `Retry-After` of either kind: a number, or a date."""
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Unscored:
+    words = quote(scrub(said, endpoint))
+    return Unscored(reason, f"{endpoint.provider} {what}{f': {words}' if words else '.'}")
+
+
+def scrub(text: str, endpoint: Endpoint) -> str:
+    """Foreign text without the key, and without anything that looks like one."""
+    key = (endpoint.key or "").strip()
+    return _LIKE_A_KEY.sub("***", text.replace(key, "***") if key else text)

@@ -1,0 +1,437 @@
+"""What a task or a backfill would do, found out on real rows before anything is created or spent.
+
+A plan counts the rows that each evaluator would score, and resolves every variable's mapping on a sample of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assaykit.api.client import Api
+from assaykit.api.experiments import runs_of
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.experiments.examples import example_columns
+from assaykit.filters.fields import row_tree, span_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.tree import fields
+from assaykit.judge.columns import as_text, columns, resolve, span_row
+from assaykit.judge.missing_values import ATTRIBUTES, near
+from assaykit.judge.providers.prices import Estimate
+from assaykit.judge.score import variables
+from assaykit.planning.periods import Period
+from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.experiments import ExperimentRun
+from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
+from assaykit.wire.tasks import TaskQueryFilters
+
+SAMPLE = 50
+"""Rows that mappings are tried on."""
+
+ROWS_PER_PAGE = 500
+PATHS_SHOWN = 16
+
+USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
+"""Where OpenInference puts what nearly every judge asks for."""
+
+OWN_COLUMNS = frozenset(
+    [
+        "name",
+        "span_kind",
+        "status_code",
+        "latency_ms",
+        "context.span_id",
+        "context.trace_id",
+        "parent_id",
+        "start_time",
+        "id",
+        "example_id",
+    ]
+)
+"""Columns that are there whatever an application records."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One evaluator as asked for: with its own filter and mappings, which win over the usual ones."""
+
+    evaluator: EvaluatorWithVersion
+    query_filter: str | None = None
+    column_mappings: Mapping[str, str] | None = None
+    query_ids: Mapping[str, Sequence[str]] | None = None
+    """Of a task with lettered filters: those whose spans each variable reads."""
+
+    @property
+    def granularity(self) -> Granularity:
+        """What it judges."""
+        return self.config.data_granularity or "SPAN"
+
+    @property
+    def config(self) -> TemplateConfig | ManagedCodeConfig:
+        """What can be run.
+
+        Raises:
+            Invalid: it is of a type that no task runs here.
+        """
+        config = self.evaluator.version.config
+        if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
+            return config
+        raise Invalid(
+            f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.",
+            "Use one of these; `list_judges` shows what there is.",
+        )
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable's mapping on the sample: `filled` of `tried` rows have a value at `path`."""
+
+    name: str
+    path: str
+    filled: int
+    tried: int
+    constant: bool
+    things: str = "rows"
+    characters: float = 0.0
+    """Of a value, over all that were tried."""
+
+    def as_text(self) -> str:
+        """`input <- attributes.input.value (50 of 50 rows)`."""
+        note = ", the same value on every one" if self.constant else ""
+        return f"{self.name} <- {self.path} ({self.filled} of {self.tried} {self.things}{note})"
+
+
+@dataclass(frozen=True)
+class Share:
+    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them have its verdict."""
+
+    name: str
+    column: str
+    matched: int
+    labelled: int
+    calls: int
+    variables: Sequence[Variable]
+    estimate: Estimate | None = None
+    """What the calls will take, where a model is called and it was asked for."""
+
+    @property
+    def mappings(self) -> dict[str, str]:
+        """The column mappings to create the task with."""
+        return {variable.name: variable.path for variable in self.variables}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "evaluator": self.name,
+            "rows_matched": self.matched,
+            "rows_labelled_already": self.labelled,
+            "rows_to_score": self.calls,
+            "column_mappings": self.mappings,
+            **({"expected": self.estimate._asdict()} if self.estimate else {}),
+            "warnings": self.warnings,
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong without being an error."""
+        found: list[str] = []
+        for variable in self.variables:
+            if variable.filled < variable.tried:
+                empty = variable.tried - variable.filled
+                found.append(
+                    f"{variable.name}: {empty} of {variable.tried} sampled {variable.things} have no {variable.path}"
+                )
+            if variable.constant:
+                found.append(f"{variable.name}: {variable.path} is the same on every sampled {variable.things[:-1]}")
+        return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would happen. `existing` says how many rows there are without any filter, up to one sample.
+
+    `unit` is what a row is: a span, a trace, a session or an experiment run. `remarks` say what else is to be known.
+    """
+
+    shares: Sequence[Share]
+    existing: int
+    capped: bool
+    unit: str
+    remarks: Sequence[str] = ()
+    absent: Sequence[str] = ()
+    """Of filters that match nothing: what they ask for and no row has, as sentences."""
+
+    @property
+    def things(self) -> str:
+        """What rows are called."""
+        return f"{self.unit}s" if self.unit in {"trace", "session"} else "rows"
+
+    @property
+    def matched(self) -> int:
+        """Rows that at least one evaluator would look at."""
+        return max((share.matched for share in self.shares), default=0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"evaluators": [share.as_dict() for share in self.shares], "capped_at_max_spans": self.capped}
+
+    def lines(self) -> list[str]:
+        """The plan in words, one line per evaluator and mapping."""
+        found: list[str] = []
+        for share in self.shares:
+            done = f", {share.labelled} labelled already" if share.labelled else ""
+            takes = f": {share.estimate.as_text()}" if share.estimate else ""
+            found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score{takes}")
+            found += [f"  {variable.as_text()}" for variable in share.variables]
+        if self.capped:
+            found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several.")
+        return [*found, *self.remarks]
+
+
+@dataclass(frozen=True)
+class SpanQuery:
+    """Which spans a plan is about."""
+
+    project_id: str
+    period: Period
+    query_filter: str | None = None
+    sampling_rate: float = 1.0
+    max_spans: int = 10_000
+    override: bool = False
+    filters: TaskQueryFilters | None = None
+    """Instead of `query_filter`, where a task has lettered ones."""
+
+
+async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
+    """The plan of a project task.
+
+    Raises:
+        Invalid: a filter cannot be read, or a mapping resolves on no row.
+    """
+    shares: list[Share] = []
+    capped = False
+    for one in wanted:
+        text = both(query.query_filter, one.query_filter, own_filter(one))
+        counted = await _count(api, query, text, one.config.name)
+        sample = [span_row(span) for span in await _sample(api, query, text)]
+        done = 0 if query.override else counted.labelled
+        calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
+        shares.append(
+            Share(
+                one.evaluator.name,
+                one.config.name,
+                counted.matched,
+                counted.labelled,
+                calls,
+                try_mappings(one, sample),
+            )
+        )
+        capped = capped or counted.capped
+    if all(share.matched for share in shares):
+        return Plan(shares, SAMPLE, capped, "span")
+    there = [span_row(span) for span in await _sample(api, query, None)]
+    asked = (both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted)
+    missing = [sentence for text in asked if text is not None for sentence in absent(text, there)]
+    return Plan(shares, len(there), capped, "span", absent=list(dict.fromkeys(missing)))
+
+
+def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
+    """What is to be known of attributes that a filter asks for and no row has."""
+    try:
+        asked = dict.fromkeys(fields(span_tree(filter_text)))
+    except Invalid:
+        return []  # the backend's language may have what ours has not
+    missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
+    alike = {name: ", ".join(near(name, rows)) for name in missing}
+    return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
+
+
+async def plan_experiments(
+    api: Api,
+    dataset_id: str,
+    experiment_ids: Sequence[str],
+    wanted: Sequence[Wanted],
+    query_filter: str | None = None,
+    *,
+    override: bool = False,
+) -> Plan:
+    """The plan of a dataset task over some experiments' runs.
+
+    Raises:
+        Invalid: a filter cannot be read, or a mapping resolves on no row.
+    """
+    every = await experiment_rows(api, dataset_id, experiment_ids)
+    shares: list[Share] = []
+    for one in wanted:
+        text = both(query_filter, one.query_filter, own_filter(one))
+        tree = None if text is None else row_tree(text)
+        taken = every if tree is None else [row for row in every if matches(tree, row.get)]
+        labelled = sum(f"eval.{one.config.name}.label" in row for row in taken)
+        shares.append(
+            Share(
+                one.evaluator.name,
+                one.config.name,
+                len(taken),
+                labelled,
+                len(taken) - (0 if override else labelled),
+                try_mappings(reads_run(one), taken[:SAMPLE]),
+            )
+        )
+    return Plan(shares, len(every), capped=False, unit="experiment run")
+
+
+def reads_run(wanted: Wanted) -> Wanted:
+    """An evaluator of experiments: `output` is what the run came to, whatever is recorded in the example."""
+    mapped = dict(wanted.column_mappings or {})
+    if "output" in variables(wanted.config):
+        mapped.setdefault("output", "output")
+    return replace(wanted, column_mappings=mapped)
+
+
+async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
+    """Every run's columns over its example's, which are also at `dataset.<column>`: what evaluators see."""
+    examples = await example_columns(api, dataset_id)
+    found: list[Row] = []
+    for experiment_id in experiment_ids:
+        runs = await runs_of(api, experiment_id)
+        found += [run_row(run, examples.get(run.example_id or "", {})) for run in runs]
+    return found
+
+
+def run_row(run: ExperimentRun, example: Row) -> Row:
+    """A run's columns over its example's, which are also at `dataset.<column>`."""
+    of_dataset = {f"dataset.{column}": value for column, value in example.items()}
+    own = {"output": run.output, "example_id": run.example_id, "id": run.id}
+    return {**example, **of_dataset, **(run.model_extra or {}), **own}
+
+
+async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Row]:
+    """The newest spans of a query as rows, at most `most`."""
+    return [span_row(span) for span in (await _sample(api, query, query.query_filter))[:most]]
+
+
+def mappings_for(wanted: Wanted, sample: "Sequence[Row] | Sample") -> dict[str, str]:
+    """The mapping of each variable as a task would have it.
+
+    Raises:
+        Invalid: one resolves on no row of the sample.
+    """
+    return {variable.name: variable.path for variable in try_mappings(wanted, sample)}
+
+
+@dataclass(frozen=True)
+class _Count:
+    matched: int
+    labelled: int
+    capped: bool
+
+
+async def _count(api: Api, query: SpanQuery, text: str | None, column: str) -> _Count:
+    body = _body(query, text, ["context.span_id", f"eval.{column}.label"])
+    matched = labelled = 0
+    async for span in rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE):
+        matched += 1
+        labelled += any(verdict.name == column for verdict in span.evaluations)
+        # What is labelled already does not use up a run's cap, unless everything is scored anew.
+        if matched - (0 if query.override else labelled) > query.max_spans:
+            return _Count(matched, labelled, capped=True)
+    return _Count(matched, labelled, capped=False)
+
+
+async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span]:
+    return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=SAMPLE)).spans
+
+
+def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None = None) -> ListSpansRequest:
+    return ListSpansRequest(
+        project_id=query.project_id,
+        start_time=query.period.start,
+        end_time=query.period.end,
+        filter=text,
+        included_columns=included_columns,
+    )
+
+
+def both(*filters: str | None) -> str | None:
+    """One filter that asks for all of these; None where there are none."""
+    # A blank filter is not left out here: the backend refuses it.
+    given = [text for text in filters if text is not None]
+    return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
+
+
+def own_filter(wanted: Wanted) -> str | None:
+    """The filter that a code evaluator itself has."""
+    config = wanted.config
+    return config.query_filter if isinstance(config, ManagedCodeConfig) else None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Things that mappings are tried on, other than rows: how many, their text by place, variable and path.
+
+    `rows` are the rows that they are made of.
+    """
+
+    size: int
+    read: Callable[[int, str, str], str | None]
+    rows: Sequence[Row]
+    things: str
+
+
+def try_mappings(wanted: Wanted, sample: Sequence[Row] | Sample) -> list[Variable]:
+    """Each variable on a sample, at the path given or found.
+
+    Raises:
+        Invalid: one resolves nowhere, or a mapping names no variable.
+    """
+    tried_on = sample if isinstance(sample, Sample) else _of_rows(sample)
+    given = dict(wanted.column_mappings or {})
+    names = variables(wanted.config)
+    if unknown := sorted(given.keys() - set(names)):
+        raise Invalid(
+            f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
+            "Correct column_mappings.",
+        )
+    tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
+    if tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
+        missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
+        there = ", ".join(sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN])
+        raise Invalid(
+            f"{wanted.evaluator.name!r} finds no value on any of {tried_on.size} {tried_on.things} for {missing}. "
+            f"Paths that exist: {there}.",
+            "Map each variable with column_mappings={'variable': 'path'}.",
+        )
+    return tried
+
+
+def _of_rows(rows: Sequence[Row]) -> Sample:
+    return Sample(len(rows), lambda place, _, at: as_text(resolve(rows[place], at)), rows, "rows")
+
+
+def _is_ours(column: str) -> bool:
+    """Whether every row has such a column; what the user's application wrote comes first in a list."""
+    return column in OWN_COLUMNS
+
+
+def _usual_path(name: str, sample: Sample) -> str:
+    def is_there(at: str) -> bool:
+        return any(sample.read(place, name, at) is not None for place in range(sample.size))
+
+    usual = USUAL_PATHS.get(name)
+    if usual is not None and is_there(usual):
+        return usual
+    return name if is_there(name) else (usual or name)
+
+
+def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
+    """One variable's path on some rows."""
+    return _tried(name, at, _of_rows(sample))
+
+
+def _tried(name: str, at: str, sample: Sample) -> Variable:
+    values = [value for place in range(sample.size) if (value := sample.read(place, name, at)) is not None]
+    constant = len(values) > 1 and len(set(values)) == 1
+    characters = sum(map(len, values)) / max(sample.size, 1)
+    return Variable(name, at, len(values), sample.size, constant, sample.things, characters)

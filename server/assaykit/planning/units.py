@@ -1,0 +1,252 @@
+"""What a task on a project would do where its evaluators judge whole traces or sessions, found out on real spans.
+
+Units have no list of their own in the contract, so they are counted by the spans of the window.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from assaykit.api.client import Api
+from assaykit.api.pages import rows
+from assaykit.filters.expressions import expression_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.parse import MAX_CHARACTERS
+from assaykit.filters.tree import And, Compare, Node
+from assaykit.judge.columns import Row, span_row
+from assaykit.judge.units import CONVERSATION, NOUNS, Gathering, Reading, Unit, one_granularity
+from assaykit.planning.spans import (
+    ROWS_PER_PAGE,
+    Plan,
+    Sample,
+    Share,
+    SpanQuery,
+    Wanted,
+    both,
+    own_filter,
+    plan_spans,
+    try_mappings,
+)
+from assaykit.wire.evaluators import Granularity
+from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
+
+UNITS_TRIED = 10
+"""Units that mappings are tried on, the newest ones."""
+
+SPANS_COUNTED = 20_000
+"""Spans that units are counted by, for each filter."""
+
+SPANS_TRIED = 2000
+"""Spans that are read of all the units that mappings are tried on."""
+
+_OWN = "own"
+_KEYS = {"TRACE": "context.trace_id", "SESSION": "attributes.session.id"}
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Chosen(NamedTuple):
+    """How an evaluator's units are chosen: filters by letter, and what must hold of the letters."""
+
+    filters: Mapping[str, str]
+    expression: Node | None
+
+
+@dataclass
+class _Count:
+    """Units in order, the newest first. `partly` says that spans were left uncounted."""
+
+    units: list[str] = field(default_factory=list[str])
+    labelled: set[str] = field(default_factory=set[str])
+    partly: bool = False
+
+
+async def plan_project(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
+    """The plan of a task on a project, whatever its evaluators judge.
+
+    Raises:
+        Invalid: they judge different things, a filter cannot be read, or a mapping resolves nowhere.
+    """
+    level = granularity_of(wanted)
+    return await plan_spans(api, query, wanted) if level == "SPAN" else await _plan_units(api, query, level, wanted)
+
+
+def granularity_of(wanted: Sequence[Wanted]) -> Granularity:
+    """What all of these judge.
+
+    Raises:
+        Invalid: they judge different things.
+    """
+    return one_granularity({one.evaluator.name: one.granularity for one in wanted})
+
+
+async def sample_units(api: Api, query: SpanQuery, level: Unit, one: Wanted) -> Sample:
+    """The newest units of a query as an evaluator reads them, at most ten."""
+    chosen = _chosen(query, one)
+    found = await _count(api, query, level, chosen, one.config.name)
+    return await _sample(api, query, level, chosen, one, found.units[:UNITS_TRIED])
+
+
+async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[Wanted]) -> Plan:
+    noun = NOUNS[level]
+    shares: list[Share] = []
+    capped = partly = False
+    for one in wanted:
+        chosen = _chosen(query, one)
+        counted = await _count(api, query, level, chosen, one.config.name)
+        sample = await _sample(api, query, level, chosen, one, counted.units[:UNITS_TRIED])
+        labelled = len(counted.labelled.intersection(counted.units))
+        left = len(counted.units) - (0 if query.override else labelled)
+        calls = min(round(left * query.sampling_rate), query.max_spans)
+        mapped = try_mappings(one, sample)
+        shares.append(Share(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
+        capped, partly = capped or left > query.max_spans, partly or counted.partly
+    existing = len((await _keys(api, query, level, None, "", ROWS_PER_PAGE)).units)
+    remarks = [f"A {noun} counts when a span of it lies in the window, and is read whole. max_spans counts {noun}s."]
+    if partly:
+        remarks.append(f"Counted by the newest {SPANS_COUNTED:,} spans; there are more.")
+    return Plan(shares, existing, capped, noun, remarks)
+
+
+def _chosen(query: SpanQuery, one: Wanted) -> Chosen:
+    if query.filters is None:
+        text = both(query.query_filter, one.query_filter, own_filter(one))
+        return Chosen({}, None) if text is None else Chosen({"A": text}, Compare("A", "=", value=True))
+    texts = {each.id: each.filter for each in query.filters.filters}
+    node = expression_tree(query.filters.expression or next(iter(texts)), texts)
+    own = own_filter(one)
+    if own is None:
+        return Chosen(texts, node)
+    return Chosen({**texts, _OWN: own}, And((node, Compare(_OWN, "=", value=True))))
+
+
+async def _count(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, column: str) -> _Count:
+    """The units that are chosen, by the spans of the window."""
+    node = chosen.expression
+    if node is None:
+        return await _keys(api, query, level, None, column)
+    found = {
+        letter: await _keys(api, query, level, text, column)
+        for letter, text in chosen.filters.items()
+        if letter in _letters(node)
+    }
+    # A unit of which no letter is true is among none of these.
+    every = [*found.values()]
+    if matches(node, lambda _: False) or len(every) > 1:
+        every = [await _keys(api, query, level, None, column)]
+    holders = {letter: set(of.units) for letter, of in found.items()}
+    units = [
+        unit for unit in every[0].units if matches(node, lambda letter, unit=unit: unit in holders.get(letter, set()))
+    ]
+    counts = [*found.values(), *every]
+    labelled = set[str]().union(*(of.labelled for of in counts))
+    return _Count(units, labelled, partly=any(of.partly for of in counts))
+
+
+def _letters(node: Node) -> set[str]:
+    asked: set[str] = set()
+
+    def note(letter: str) -> None:
+        asked.add(letter)
+
+    # What is unknown stays unknown, so that every letter is asked for.
+    matches(node, note)
+    return asked
+
+
+async def _keys(
+    api: Api, query: SpanQuery, level: Unit, text: str | None, column: str, most: int = SPANS_COUNTED
+) -> _Count:
+    """The units of the window's spans that a filter takes."""
+    verdict = f"{level.lower()}_eval.{column}"
+    body = ListSpansRequest(
+        project_id=query.project_id,
+        start_time=query.period.start,
+        end_time=query.period.end,
+        filter=text,
+        included_columns=["context.trace_id", "attributes.session.id", f"{verdict}.label"],
+    )
+    found = _Count()
+    units: dict[str, None] = {}
+    number = 0
+    async with aclosing(rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE)) as every:
+        async for span in every:
+            if number == most:
+                found.partly = True
+                break
+            number += 1
+            unit = _unit_of(span, level)
+            if unit:
+                units.setdefault(unit)
+                if any(one.name == verdict for one in span.evaluations):
+                    found.labelled.add(unit)
+    found.units = list(units)
+    return found
+
+
+def _unit_of(span: Span, level: Unit) -> str:
+    return span.context.trace_id if level == "TRACE" else str(span.attributes.get("session.id") or "")
+
+
+async def _sample(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, one: Wanted, units: Sequence[str]) -> Sample:
+    """Some units as an evaluator reads them: each variable from the spans of its filters."""
+    ids: dict[str, Sequence[str]] = {"": tuple(chosen.filters) if query.filters is None else ()}
+    if query.filters is not None:
+        ids |= one.query_ids or {}
+    own = None if query.filters is None else chosen.filters.get(_OWN)
+    texts = {
+        name: both(" OR ".join(f"({chosen.filters[letter]})" for letter in letters) or None, own)
+        for name, letters in ids.items()
+    }
+    # A conversation is told by all spans of its session.
+    wanted = {*texts.values(), *([None] if level == "SESSION" else [])}
+    fetched = {text: await _spans(api, query, level, text, units) for text in wanted}
+
+    def read(place: int, name: str, at: str) -> str | None:
+        gathering = Gathering(level, {name: Reading(at)})
+        text = None if level == "SESSION" and at == CONVERSATION else texts.get(name, texts[""])
+        for row in fetched[text].get(units[place], ()):
+            gathering.add(row, lambda _: True)
+        return gathering.values()[name]
+
+    every = [row for of in fetched.values() for some in of.values() for row in some]
+    return Sample(len(units), read, every, f"{NOUNS[level]}s")
+
+
+async def _spans(
+    api: Api, query: SpanQuery, level: Unit, text: str | None, units: Sequence[str]
+) -> dict[str, list[Row]]:
+    """The spans of some units that a filter takes, as rows by unit, in the order in which they are read."""
+    room = MAX_CHARACTERS - len(text or "") - 100
+    quoted: list[str] = []
+    for unit in units:
+        literal = "'" + unit.replace("'", "''") + "'"
+        room -= len(literal) + 2
+        if room > 0:
+            quoted.append(literal)
+    if not quoted:
+        return {}
+    body = ListSpansRequest(
+        project_id=query.project_id,
+        start_time=_FIRST,
+        end_time=query.period.end + timedelta(days=1),
+        filter=both(f"{_KEYS[level]} IN ({', '.join(quoted)})", text),
+    )
+    spans: list[Span] = []
+    async with aclosing(rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE)) as every:
+        async for span in every:
+            spans.append(span)
+            if len(spans) == SPANS_TRIED:
+                break
+    first: dict[str, datetime] = {}
+    for span in spans:
+        at = span.start_time or _NEVER
+        first[span.context.trace_id] = min(at, first.get(span.context.trace_id, at))
+    found: dict[str, list[Row]] = {}
+    for span in sorted(
+        spans, key=lambda span: (first[span.context.trace_id], span.context.trace_id, span.start_time or _NEVER)
+    ):
+        found.setdefault(_unit_of(span, level), []).append(span_row(span))
+    return found

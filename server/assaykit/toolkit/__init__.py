@@ -1,0 +1,1 @@
+"""The parts that every tool is made of."""

@@ -1,0 +1,247 @@
+"""Verdicts computed elsewhere: from rows with columns such as `eval.<name>.label` to what is written about which id.
+
+An export of spans is taken as it is, with columns added to it: what is neither an id nor a verdict is passed over and
+named in the answer. A column that is nearly one of a verdict is refused, for it would be lost in silence.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from assaykit.errors import Invalid, quote
+from assaykit.files.columns import label_of, score_of, text_of
+from assaykit.files.rows import Row
+from assaykit.toolkit.replies import one_line
+from assaykit.wire.evaluators import Granularity
+from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
+
+FIELDS: Final = ("label", "score", "explanation")
+COLUMNS_SHOWN = 20
+
+SPELLINGS: Final[dict[Granularity, tuple[str, ...]]] = {
+    "SPAN": ("context.span_id", "span_id"),
+    "TRACE": ("context.trace_id", "trace_id"),
+    "SESSION": ("attributes.session.id", "session.id", "session_id"),
+}
+"""The columns that hold ids, the first that is there wins."""
+
+PREFIXES: Final[dict[str, Granularity]] = {"eval": "SPAN", "trace_eval": "TRACE", "session_eval": "SESSION"}
+_OF_LEVEL: Final = {level: prefix for prefix, level in PREFIXES.items()}
+_VERDICT = re.compile(rf"({'|'.join(PREFIXES)})\.(.+)\.({'|'.join(FIELDS)})", re.DOTALL)
+_NEAR_PREFIX, _NEAR_FIELD = 0.8, 0.75
+"""How alike two words are that are taken for one another."""
+
+
+class Given(NamedTuple):
+    """One verdict: on which level, about the id `key` of what `by` says, and the line it stands on."""
+
+    level: Granularity
+    name: str
+    by: Granularity
+    key: str
+    parts: dict[str, Any]
+    line: int
+
+    @property
+    def column(self) -> str:
+        """`eval.<name>`, or the same of a trace or session."""
+        return f"{_OF_LEVEL[self.level]}.{self.name}"
+
+
+class Found(NamedTuple):
+    """The verdicts of some rows, and how the rows were read.
+
+    `ids` says which column holds the ids of what, `columns` which one is taken for which part of a verdict. `silent`
+    counts rows without a verdict, `repeated` verdicts that stand there twice.
+    """
+
+    verdicts: list[Given]
+    ids: dict[Granularity, str]
+    columns: dict[str, str]
+    passed_over: list[str]
+    silent: int
+    repeated: int
+
+
+def verdicts_in(rows: Sequence[Row], name: str | None, file: str) -> Found:
+    """The verdicts of the rows of `file`. With `name`, those of this evaluator alone, also in columns `label`, `score`.
+
+    Raises:
+        Invalid: no column holds ids or verdicts, one is nearly that of a verdict, a cell does not hold what it should,
+            a verdict has nothing it is about, or two contradict each other.
+    """
+    if not rows:
+        raise Invalid(f"{quote(file)!r} holds no rows.", "Give one row for each span, trace or session.")
+    existing = list(dict.fromkeys(column for row in rows for column in row.values))
+    ids = _ids(existing, file)
+    columns = _columns(existing, name, ids, file)
+    kept: dict[tuple[str, str, str], Given] = {}
+    silent = repeated = 0
+    for row in rows:
+        found = list(_of_row(row, columns, ids, file))
+        silent += not found
+        for one in found:
+            before = kept.setdefault((one.column, one.by, one.key), one)
+            if before.parts != one.parts:
+                raise Invalid(
+                    f"Lines {before.line} and {one.line} of {quote(file)!r} give {quote(one.key, 60)!r} two different "
+                    f"verdicts {quote(one.column, 80)!r}; nothing was written.",
+                    "Keep one of the two rows.",
+                )
+            repeated += before is not one
+    if not kept:
+        shown = ", ".join(repr(quote(column, 60)) for column in columns)
+        raise Invalid(f"No row of {quote(file)!r} holds a verdict in {shown}.", "Fill in a label or a score.")
+    used = {*ids.values(), *columns}
+    passed_over = [column for column in existing if column not in used]
+    return Found(list(kept.values()), ids, _named(columns), passed_over, silent, repeated)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell gives nothing: null, blank, or NaN as data frames have it."""
+    if isinstance(value, str):
+        return value.strip().lower() in {"", "nan"}
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+_Columns = Mapping[str, tuple[Granularity, str, str]]
+"""By column of the file: level, name of the evaluator, and part of the verdict."""
+
+
+def _named(columns: _Columns) -> dict[str, str]:
+    return {column: f"{_OF_LEVEL[level]}.{name}.{part}" for column, (level, name, part) in columns.items()}
+
+
+def _ids(existing: Sequence[str], file: str) -> dict[Granularity, str]:
+    found: dict[Granularity, str] = {
+        level: next(one for one in spellings if one in existing)
+        for level, spellings in SPELLINGS.items()
+        if not set(existing).isdisjoint(spellings)
+    }
+    if not found:
+        raise Invalid(
+            f"{quote(file)!r} has no column that names a span, a trace or a session; it has {_shown(existing)}.",
+            f"Name it {', '.join(one[0] for one in SPELLINGS.values())}, as search_spans(save_to=...) does.",
+        )
+    return found
+
+
+def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity, str], file: str) -> _Columns:
+    """The columns that hold verdicts, and which ones."""
+    found: dict[str, tuple[Granularity, str, str]] = {}
+    for column in existing:
+        if match := _VERDICT.fullmatch(column):
+            prefix, evaluator, part = match.groups()
+            found[column] = PREFIXES[prefix], evaluator, part
+        elif meant := _misspelt(column):
+            raise Invalid(
+                f"{quote(file)!r} has a column {quote(column, 80)!r}, which is nearly one of a verdict.",
+                f"Name it {quote(meant, 80)!r}, or leave it out.",
+            )
+    plain = [column for column in existing if column in FIELDS]
+    if name is None:
+        if not found:
+            asked = "Pass name= to say whose label, score and explanation these are" if plain else "Add such columns"
+            raise Invalid(
+                f"{quote(file)!r} has no column eval.<name>.label, .score or .explanation; it has {_shown(existing)}.",
+                f"{asked}; on traces and sessions: trace_eval.<name>.label, session_eval.<name>.label.",
+            )
+        return found
+    own = {column: one for column, one in found.items() if one[1] == name}
+    if own and plain:
+        raise Invalid(
+            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}: both would be of {quote(name)!r}.",
+            "Leave one of them out.",
+        )
+    if own:
+        return own
+    _refuse_nearly_plain(existing, plain, name, file)
+    level: Granularity = next(level for level in SPELLINGS if level in ids)
+    return {column: (level, name, column) for column in plain}
+
+
+def _refuse_nearly_plain(existing: Sequence[str], plain: Sequence[str], name: str, file: str) -> None:
+    for column in existing:
+        near = difflib.get_close_matches(column.lower(), FIELDS, n=1, cutoff=_NEAR_FIELD)
+        if near and near[0] not in plain:
+            raise Invalid(
+                f"{quote(file)!r} has a column {quote(column, 60)!r} and none named {near[0]!r}.",
+                f"Name it {near[0]!r}, or leave it out.",
+            )
+    if not plain:
+        raise Invalid(
+            f"{quote(file)!r} has no verdict of {quote(name)!r}; it has {_shown(existing)}.",
+            f"Name the columns label, score and explanation, or eval.{quote(name)}.label and so on.",
+        )
+
+
+def _misspelt(column: str) -> str | None:
+    """The column of a verdict that is meant by one that is none; None where no such thing is meant."""
+    first, *middle, last = column.split(".") if "." in column else (column, "")
+    prefix = difflib.get_close_matches(first.lower().replace("-", "_"), PREFIXES, n=1, cutoff=_NEAR_PREFIX)
+    field = difflib.get_close_matches(last.lower(), FIELDS, n=1, cutoff=_NEAR_FIELD)
+    return f"{prefix[0]}.{'.'.join(middle) or '<name>'}.{field[0]}" if prefix and field else None
+
+
+def _of_row(row: Row, columns: _Columns, ids: Mapping[Granularity, str], file: str) -> Iterator[Given]:
+    found: dict[tuple[Granularity, str], dict[str, Any]] = {}
+    for column, (level, name, part) in columns.items():
+        value = row.values.get(column)
+        if not is_missing(value):
+            found.setdefault((level, name), {})[part] = _cell(value, part, row.line, column, file)
+    for (level, name), parts in found.items():
+        if parts.keys() == {"explanation"}:
+            raise Invalid(
+                f"Line {row.line} of {quote(file)!r} explains {quote(name, 60)!r} and has no label and no score of it.",
+                "A verdict needs one of them.",
+            )
+        by, key = _about(row, level, name, ids, file)
+        yield Given(level, name, by, key, parts, row.line)
+
+
+def _cell(value: object, part: str, line: int, column: str, file: str) -> Any:
+    match part:
+        case "score":
+            return score_of(value, line, column, file)
+        case "label":
+            found, limit = label_of(value, line, column, file), LABEL_LIMIT
+        case _:
+            found, limit = text_of(value), EXPLANATION_LIMIT
+    if len(found) > limit:
+        raise Invalid(
+            f"Line {line} of {quote(file)!r} holds {len(found):,} characters in {quote(column, 80)!r}; "
+            f"{part}s have at most {limit:,}.",
+            "Shorten it." if part != "label" else "A label is a short word; longer text belongs in the explanation.",
+        )
+    return found
+
+
+def _about(
+    row: Row, level: Granularity, name: str, ids: Mapping[Granularity, str], file: str
+) -> tuple[Granularity, str]:
+    """What a verdict is about: the id of its level, else that of a span of the trace or session."""
+    for by in dict.fromkeys((level, "SPAN")):
+        value = row.values.get(ids.get(by, ""))
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if is_missing(value):
+            continue
+        if isinstance(value, str):
+            return by, value.strip()
+        raise Invalid(
+            f"Line {row.line} of {quote(file)!r} holds {quote(repr(value), 60)} as an id in {quote(ids[by])!r}.",
+            "An id is text.",
+        )
+    wanted = [ids.get(by, SPELLINGS[by][0]) for by in dict.fromkeys((level, "SPAN"))]
+    raise Invalid(
+        f"Line {row.line} of {quote(file)!r} has a verdict {_OF_LEVEL[level]}.{quote(name, 60)} and no "
+        f"{' or '.join(wanted)}.",
+        f"Say what it is about; {_OF_LEVEL[level]}.<name> is about a {level.lower()}.",
+    )
+
+
+def _shown(columns: Sequence[str]) -> str:
+    shown = ", ".join(repr(one_line(column, 60)) for column in columns[:COLUMNS_SHOWN])
+    return f"{shown} and {len(columns) - COLUMNS_SHOWN} more" if len(columns) > COLUMNS_SHOWN else shown

@@ -1,0 +1,230 @@
+"""What a dataset is made of: rows, a file, the spans of a project, or the examples of another dataset.
+
+Each is brought into a form that can be read twice: once to see that all of it fits, and once to send it.
+"""
+
+import json
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from typing import IO, Any, NamedTuple
+
+from assaykit.api.experiments import examples_of
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.tree import Node, fields
+from assaykit.judge.columns import span_row
+from assaykit.names import Named
+from assaykit.planning.periods import Period, parse
+from assaykit.planning.spans import SpanQuery, absent, sample_rows
+from assaykit.session import Session
+from assaykit.toolkit.columns import no_column
+from assaykit.toolkit.replies import one_line
+from assaykit.tools.runs.why_nothing_scored import counted, matching_none, page_of, told_of_none
+from assaykit.wire.datasets import SYSTEM_COLUMNS, DatasetExample
+from assaykit.wire.spans import Annotation, ListSpansRequest, Span, SpanPage
+
+MOST_ROWS = 100_000
+"""Spans or examples that are copied at once."""
+
+ROWS_PER_PAGE = 500
+IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of copied rows before they go to a temporary file."""
+
+WHERE_AND_WHEN = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, "start_time", "latency_ms"})
+"""Columns that differ between two copies of the same thing."""
+
+_SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
+_LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
+
+Row = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """Where the examples come from, as `create_dataset` has it."""
+
+    file: str | None = None
+    rows: list[Row] | None = None
+    dataset: str | None = None
+    project: str | None = None
+    filter: str | None = None
+    window: str | None = None
+
+
+class Source(NamedTuple):
+    """Rows that can be read again, and what is to be said of where they come from."""
+
+    read: Callable[[], Iterator[Row]]
+    told: str = ""
+    facts: Mapping[str, Any] = {}
+
+
+@asynccontextmanager
+async def source(here: Session, within: Named, asked: Asked) -> AsyncGenerator[Source]:
+    """The rows asked for. Those of a file are read as they are needed.
+
+    Raises:
+        NotFound, Ambiguous: a name does not stand for one project or dataset.
+        Invalid: not exactly one source is named; or it has no row, or more than 100,000.
+    """
+    is_filter_of_spans = asked.filter is not None and asked.dataset is None
+    is_spans = asked.project is not None or asked.window is not None or is_filter_of_spans
+    if sum([asked.file is not None, asked.rows is not None, asked.dataset is not None, is_spans]) != 1:
+        raise Invalid(
+            "A dataset comes from exactly one of file, rows, dataset, and the spans of a project.",
+            "Pass one of them; window chooses spans, and filter chooses spans or the examples of a dataset.",
+        )
+    if not is_spans and asked.dataset is None:
+        yield Source(reader(here, asked.file, asked.rows))
+        return
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
+        if asked.dataset is None:
+            told, facts = await _keep_spans(here, within, asked, kept)
+        else:
+            told, facts = await _keep_examples(here, within, asked.dataset, asked.filter, kept)
+        yield Source(lambda: _lines(kept), told, facts)
+
+
+def reader(here: Session, file: str | None, given: Sequence[Row] | None) -> Callable[[], Iterator[Row]]:
+    """What reads the rows of the file, or else those given; one that cannot be an example ends it as `Invalid`."""
+    if file is None:
+        return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
+    folders = Folders(here.settings.folders)
+    return lambda: (_usable(row.values, f"Line {row.line} of {file!r}") for row in read_rows(file, folders))
+
+
+def _usable(row: Row, place: str) -> Row:
+    """Raises: Invalid: it cannot be an example."""
+    if all(value is None for value in row.values()):
+        raise Invalid(f"{place} is empty.", "Give each example at least one value, or leave the row out.")
+    if owned := sorted(SYSTEM_COLUMNS & row.keys()):
+        raise Invalid(
+            f"The column(s) {', '.join(owned)} belong to the server.",
+            "Rename them, for instance id to key; the server gives ids of its own.",
+        )
+    return row
+
+
+async def _keep_spans(here: Session, within: Named, asked: Asked, kept: IO[bytes]) -> tuple[str, Mapping[str, Any]]:
+    target = await here.names.project(asked.project, within)
+    now = here.now()
+    period = parse(asked.window, now) if asked.window else Period(now - timedelta(days=7), now)
+    start, end = period
+    body = ListSpansRequest(project_id=target.id, start_time=start, end_time=end, filter=asked.filter)
+    found = rows(here.api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE)
+    count = 0
+    async with aclosing(found):
+        async for span in found:
+            count += 1
+            _require_few(count, f"spans of {target.name!r} from {period} match", "Narrow the window or the filter.")
+            _keep(kept, _of_span(span))
+    if not count:
+        raise await _none(here, target, period, asked.filter)
+    return f" of {count} span(s) of {target.name!r} from {period}", {"project": target.name, "spans": count}
+
+
+async def _keep_examples(
+    here: Session, within: Named, dataset: str, filter_text: str | None, kept: IO[bytes]
+) -> tuple[str, Mapping[str, Any]]:
+    tree = None if filter_text is None else row_tree(filter_text)
+    target = await here.names.dataset(dataset, within)
+    columns: dict[str, None] = {}
+    there = count = 0
+    async with aclosing(examples_of(here.api, target.id)) as found:
+        async for example in found:
+            there += 1
+            row = _of_example(example)
+            seen = {**row, "id": example.id}
+            columns.update(dict.fromkeys(seen))
+            if tree is None or matches(tree, seen.get):
+                count += 1
+                _require_few(count, f"examples are in {target.name!r}", "Export it with get_dataset(save_to=...).")
+                _keep(kept, row)
+    if not there:
+        raise Invalid(f"Dataset {target.name!r} has no example.", "Name another one.")
+    facts = {"dataset": target.name, "examples": there}
+    if tree is None:
+        return f" of {there} example(s) of {target.name!r}", facts
+    if not count:
+        raise _no_example(target, there, tree, list(columns), filter_text or "")
+    return f" of the {count} of {there} example(s) of {target.name!r} that match", {**facts, "matched": count}
+
+
+def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
+    """Why none was chosen."""
+    absent = [field for field in fields(tree) if field not in columns]
+    if absent:
+        return no_column(absent[0], columns)
+    return Invalid(
+        f"None of the {there} example(s) of {target.name!r} matches {one_line(filter_text)!r}.",
+        "Look at its examples with get_dataset, and correct the filter.",
+    )
+
+
+def _require_few(count: int, what: str, next_step: str) -> None:
+    if count > MOST_ROWS:
+        raise Invalid(f"More than {MOST_ROWS:,} {what}, which is what is copied at once.", next_step)
+
+
+async def _none(here: Session, project: Named, period: Period, filter_text: str | None) -> Invalid:
+    """Why there are no spans."""
+    there = await page_of(here, project.id, period)
+    if not there.spans or filter_text is None:
+        told = f"No span of {project.name!r} started from {period}."
+        return Invalid(told, "Pass a wider window, such as window='everything'.")
+    alone = await matching_none(here, project.id, period, filter_text)
+    sample = await sample_rows(here.api, SpanQuery(project.id, period))
+    said = f"None of the {counted(there)} spans of {project.name!r} from {period} matches {one_line(filter_text)!r}."
+    return Invalid(
+        " ".join([said + told_of_none(alone), *absent(filter_text, sample)]), "Try the filter with search_spans."
+    )
+
+
+def _of_span(span: Span) -> Row:
+    """A span as an example: `input` and `output` first, then what people said, then the rest of it.
+
+    What judges said is left out: a column `eval.<name>.label` would be taken for a verdict on what a run came to.
+    """
+    row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
+    first = {column: row.pop(column, None) for column in _SHORT.values()}
+    said = {**said_by_people(span.annotations), **said_by_people(span.trace_annotations, "trace_annotation")}
+    own = {
+        column: value
+        for column, value in row.items()
+        if column not in _LEFT and not column.startswith(("annotation.", "eval.", "trace_eval.", "session_eval."))
+    }
+    ids = {SOURCE_SPAN: span.context.span_id, SOURCE_TRACE: span.context.trace_id}
+    every = {**first, **said, **own, "status_message": span.status_message or None, **ids}
+    return {column: value for column, value in every.items() if value is not None}
+
+
+def _of_example(example: DatasetExample) -> Row:
+    """An example as one of another dataset: without what the server owns, with the id of its source."""
+    own = dict(example.model_extra or {})
+    return {**own, **said_by_people(example.annotations), SOURCE_EXAMPLE: source_of(example.id, own)}
+
+
+def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation") -> Row:
+    """Labels, scores and notes as columns `annotation.<name>.label` and its like."""
+    return {
+        f"{prefix}.{one.name}.{part}": value
+        for one in annotations
+        for part in ("label", "score", "text")
+        if (value := getattr(one, part)) is not None
+    }
+
+
+def _keep(kept: IO[bytes], row: Row) -> None:
+    kept.write(json.dumps(row).encode() + b"\n")
+
+
+def _lines(kept: IO[bytes]) -> Iterator[Row]:
+    kept.seek(0)
+    for line in kept:
+        yield json.loads(line)

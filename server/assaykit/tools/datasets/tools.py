@@ -1,0 +1,248 @@
+"""Toolset datasets: the examples that variants are tried on."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import anyio.to_thread
+from pydantic import Field
+
+from assaykit.analysis.sampling import Method
+from assaykit.api import pages
+from assaykit.api.client import path
+from assaykit.api.experiments import examples_of
+from assaykit.errors import Invalid, NotFound
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.columns import listed
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, Project, SaveTo, Space
+from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.tools.datasets.reading import Asked, Source, reader, source
+from assaykit.tools.datasets.sampling import Wish, draw, facts_of, likeness, refuse_odd, told_of
+from assaykit.tools.datasets.writing import append, create
+from assaykit.wire.datasets import (
+    Dataset,
+    DatasetExample,
+    DatasetPage,
+    DatasetVersion,
+    ExamplePage,
+)
+
+COLUMNS_SHOWN = 12
+"""Cells of an example in its line of the text."""
+
+ROWS_PER_PAGE = 500
+CELL_LIMIT = 400
+"""Characters of one cell of an example in the data; its line in the text has fewer."""
+
+VERSIONS_SHOWN = 10
+
+Unique = Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")]
+
+
+@tool("add")
+async def create_dataset(
+    here: Here,
+    name: str,
+    file: File | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    dataset: str | None = None,
+    project: Project = None,
+    filter: str | None = None,  # noqa: A002  (AX's word for it)
+    window: str | None = None,
+    unique: Unique = None,
+    sample: Method | None = None,
+    size: int | None = None,
+    by: Annotated[str | None, Field(description="Strata")] = None,
+    seed: int = 0,
+    space: Space = None,
+) -> Reply:
+    """Create a dataset from a file, rows, or by filter: spans (last 7 days), a dataset; of all or a sample. Atomic.
+
+    Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
+    Raises: Invalid, Conflict, NotFound, Ambiguous.
+    """
+    wish = Wish(unique, sample, size, by, seed)
+    refuse_odd(wish)
+    within = await here.space(space)
+    asked = Asked(file, rows, dataset, project, filter, window)
+    async with source(here, within, asked) as found:
+        drawn = await anyio.to_thread.run_sync(draw, found, wish, abandon_on_cancel=True)
+        made = await create(here, name, within.id, drawn.rows())
+    return Reply(
+        f"Created dataset {name!r} ({made.id}) with {made.examples} example(s){found.told}; "
+        f"columns: {listed(made.columns)}.{told_of(drawn)} "
+        f"Next: run_experiment(dataset={name!r}, task='file.py:function'), or upload_experiment for results.",
+        {
+            **here.source(within),
+            "dataset": {"id": made.id, "name": name},
+            "examples": made.examples,
+            "columns": made.columns,
+            **facts_of(drawn),
+        },
+    )
+
+
+@tool("read")
+async def list_datasets(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List the datasets of a space, newest first.
+
+    Source: REST v2 `GET /v2/datasets`.
+    Raises: Invalid.
+    """
+    within = await here.space(space)
+    query = {"space_id": within.id, "name": name}
+    if save_to is not None:
+        found = pages.rows(here.api, "/v2/datasets", DatasetPage, query)
+        return await save(here, save_to, cursor, found, _flat, "datasets", here.source(within))
+    page = await here.api.get("/v2/datasets", DatasetPage, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    names = ", ".join(one_line(one.name) for one in page.datasets)
+    text = f"{len(page.datasets)} dataset(s) in space {within.name!r}{more(following)}: {names}"
+    if not page.datasets:
+        text = f"No dataset in space {within.name!r} fits. `create_dataset` makes one."
+    listed = [{"id": one.id, "name": one.name} for one in page.datasets]
+    return Reply(text, {**here.source(within), "datasets": listed, "next_cursor": following})
+
+
+@tool("read")
+async def get_dataset(
+    here: Here,
+    dataset: str | None = None,
+    version: str | None = None,
+    limit: Limit = 10,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """Show a dataset: versions, columns, and examples with their ids; of the newest version unless one is named.
+
+    Source: REST v2 `GET /v2/datasets/{id}`, `GET /v2/datasets/{id}/examples`.
+    Raises: NotFound, Ambiguous, Invalid.
+    """
+    within = await here.space(space)
+    named = await here.names.dataset(dataset, within)
+    found = await here.api.get(path("v2", "datasets", named.id), Dataset)
+    chosen = _version(found, version)
+    at = path("v2", "datasets", named.id, "examples")
+    query = {"dataset_version_id": None if version is None or chosen is None else chosen.id}
+    versions = found.versions or []
+    facts: dict[str, Any] = {
+        **here.source(within),
+        "dataset": {"id": found.id, "name": found.name},
+        "version": None if chosen is None else chosen.name or chosen.id,
+        "versions": [{"id": one.id, "name": one.name} for one in versions],
+    }
+    if save_to is not None:
+        every = pages.rows(here.api, at, ExamplePage, query, limit=ROWS_PER_PAGE)
+        return await save(here, save_to, cursor, every, _row, "examples", facts)
+    page = await here.api.get(at, ExamplePage, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    examples = [_row(one) for one in page.examples]
+    columns = _columns([one.model_extra or {} for one in page.examples])
+    about = [
+        f"Versions, newest first: {', '.join(map(_named, versions[:VERSIONS_SHOWN]))}"
+        + (f" and {len(versions) - VERSIONS_SHOWN} more" if len(versions) > VERSIONS_SHOWN else ""),
+        f"Columns: {listed(columns)}",
+    ]
+    text = f"Dataset {found.name!r}: {len(examples)} example(s){more(following)}\n{bullets(about)}"
+    if examples:
+        text += "\n" + fenced(_line(example) for example in examples)
+    clipped = [{key: _clipped(value) for key, value in example.items()} for example in examples]
+    return Reply(text, {**facts, "columns": columns, "examples": clipped, "next_cursor": following})
+
+
+@tool("add", default=False)
+async def append_examples(
+    here: Here,
+    dataset: str | None = None,
+    file: File | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    unique: Unique = None,
+    space: Space = None,
+) -> Reply:
+    """Append rows to a dataset's newest version. With unique, none that repeats an example there or another row.
+
+    Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    wish = Wish(unique)
+    refuse_odd(wish)
+    within = await here.space(space)
+    if (file is None) == (rows is None):
+        raise Invalid("Examples come from exactly one of file and rows.", "Pass one of them.")
+    named = await here.names.dataset(dataset, within)
+    found = Source(reader(here, file, rows))
+    known = frozenset[bytes]() if unique is None else await _known(here, named.id, unique)
+    drawn = await anyio.to_thread.run_sync(draw, found, wish, known, abandon_on_cancel=True)
+    before = await here.api.get(path("v2", "datasets", named.id, "examples"), ExamplePage, limit=1)
+    made = await append(here, named.id, drawn.rows())
+    there = _columns([one.model_extra or {} for one in before.examples])
+    text = f"Appended {made.examples} example(s) to {named.name!r}.{told_of(drawn)}"
+    if there and (added := [column for column in made.columns if column not in there]):
+        text += f" Warning: its first example has no {listed(added)}."
+    if made.columns and (missing := [column for column in there if column not in made.columns]):
+        text += f" Warning: the new ones have no {listed(missing)}."
+    data = {"dataset": {"id": named.id, "name": named.name}, "examples": made.examples, "columns": made.columns}
+    return Reply(text, {**here.source(within), **data, **facts_of(drawn)})
+
+
+async def _known(here: Session, dataset_id: str, unique: Sequence[str]) -> frozenset[bytes]:
+    """The digests of the examples that are there, by these columns."""
+    by = likeness(unique)
+    return frozenset([by.digest(example.model_extra or {}) async for example in examples_of(here.api, dataset_id)])
+
+
+def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
+    """The version of this name or id; the newest unless one is named.
+
+    Raises:
+        NotFound: there is none.
+    """
+    versions = dataset.versions or []
+    if wanted is None:
+        return next(iter(versions), None)
+    for one in versions:
+        if wanted in {one.id, one.name}:
+            return one
+    known = ", ".join(map(_named, versions[:VERSIONS_SHOWN]))
+    raise NotFound(f"Dataset {dataset.name!r} has no version {one_line(wanted, 60)!r}. There are: {known}.", "Use one.")
+
+
+def _named(version: DatasetVersion) -> str:
+    """Its name and its id: `trigger_run` takes the id alone."""
+    return f"{one_line(version.name, 60)!r} ({version.id})" if version.name else version.id
+
+
+def _columns(examples: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(column for example in examples for column in example))
+
+
+def _flat(dataset: Dataset) -> dict[str, Any]:
+    return {key: value for key, value in plain(dataset).items() if key != "versions"}
+
+
+def _row(example: DatasetExample) -> dict[str, Any]:
+    """An example as one row: its id and its own columns."""
+    return {"id": example.id, **(example.model_extra or {})}
+
+
+def _clipped(value: Any) -> Any:
+    """A cell as the data holds it: what is long is clipped."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - 1] + "…"
+
+
+def _line(example: dict[str, Any]) -> str:
+    cells = [f"{one_line(column, 40)}: {one_line(value, 100)}" for column, value in example.items() if column != "id"]
+    return " | ".join([example["id"], *cells[:COLUMNS_SHOWN]])

@@ -1,0 +1,137 @@
+"""Judges by name over a run's outputs: an evaluation task on the experiment, which is made once and triggered."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import anyio
+
+from assaykit.api.client import path
+from assaykit.errors import Invalid
+from assaykit.experiments.executing import is_function
+from assaykit.names import Named
+from assaykit.planning.spans import Wanted, mappings_for, plan_experiments, reads_run, run_row
+from assaykit.session import Session
+from assaykit.tools.runs.targets import NAME_LIMIT, task_for
+from assaykit.tools.runs.waiting import told_of
+from assaykit.tools.tasks.evaluators import entries, task_type, wanted_evaluators
+from assaykit.tools.tasks.units import refuse_on_dataset
+from assaykit.wire.datasets import DatasetExample
+from assaykit.wire.experiments import Experiment, ExperimentRun
+from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
+from assaykit.wire.tasks import CreateTaskRequest, Task
+
+HAS_OUTPUT = "execution_status = 'COMPLETED'"
+"""A row that failed says nothing that could be judged."""
+
+LONGEST_WAIT_S = 3600
+_TRIED = 20
+_ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
+_PAUSES_S = 0.05, 1.0
+
+Progress = Callable[[int], Awaitable[None]]
+
+
+class Judged(NamedTuple):
+    """What is told of the judges' runs: lines for a reader, and each run as data."""
+
+    lines: Sequence[str]
+    data: Sequence[dict[str, Any]]
+
+
+NOTHING_SAID = Judged((), ())
+
+
+def judges_of(evaluators: Sequence[str] | None) -> list[str]:
+    """Those of the evaluators that are judges by name, and no functions of a file."""
+    return [one for one in evaluators or () if not is_function(one)]
+
+
+def columns_of(wanted: Sequence[Wanted]) -> list[str]:
+    """The names under which the judges' verdicts stand."""
+    return [one.config.name for one in wanted]
+
+
+async def wanted_judges(
+    here: Session, names: Sequence[str], examples: Sequence[DatasetExample], space: str | None
+) -> list[Wanted]:
+    """The judges of these names, tried on the dataset's first examples with an output, before anything is run.
+
+    Raises:
+        NotFound: there is none of one name; a function of a file is written 'checks.py:correct'.
+        Invalid: one is named twice, judges whole traces, or reads a column that no row has.
+    """
+    if not names:
+        return []
+    wanted = await wanted_evaluators(here, names, None, space)
+    refuse_on_dataset(wanted)
+    run = ExperimentRun(id="", output="-")
+    rows = [run_row(run, {**(one.model_extra or {})}) for one in examples[:_TRIED]]
+    for one in wanted:
+        mappings_for(reads_run(one), rows)
+    columns = columns_of(wanted)
+    if twice := next((name for name in columns if columns.count(name) > 1), None):
+        raise Invalid(f"Two of the judges write the column {twice!r}.", "Name one of them.")
+    return wanted
+
+
+async def judged(
+    here: Session, within: Named, experiment: Experiment, wanted: Sequence[Wanted], progress: Progress
+) -> Judged:
+    """Have the rows judged that are not yet. `progress` gets how many are.
+
+    A judge run that an earlier call began is waited for.
+    """
+    runs: list[TaskRun] = []
+    for kind in dict.fromkeys(one.evaluator.type for one in wanted):
+        some = [one for one in wanted if one.evaluator.type == kind]
+        run = await _run(here, within, experiment, some)
+        if run is not None:
+            runs.append(run)
+    lines: list[str] = []
+    data: list[dict[str, Any]] = []
+    for run in await _ended(here, runs, progress):
+        text, told = await told_of(here, run)
+        lines.append(text)
+        data.append(told)
+    return Judged(lines, data)
+
+
+async def _run(here: Session, within: Named, experiment: Experiment, wanted: Sequence[Wanted]) -> TaskRun | None:
+    """The run of a task that has these judges score the experiment; None where nothing is left to score."""
+    plan = await plan_experiments(here.api, experiment.dataset_id or "", [experiment.id], wanted, HAS_OUTPUT)
+    if not any(share.calls for share in plan.shares):
+        return None
+    asked = CreateTaskRequest(
+        name=f"{' + '.join(one.evaluator.name for one in wanted)} on {experiment.name}"[:NAME_LIMIT],
+        type=task_type(None, wanted),
+        dataset_id=experiment.dataset_id,
+        experiment_ids=[experiment.id],
+        evaluators=entries(wanted, plan),
+        query_filter=HAS_OUTPUT,
+    )
+    task, _ = await task_for(here, within, asked)
+    if (running := await _under_way(here, task)) is not None:
+        return running
+    body = TriggerEvaluationRequest(experiment_ids=[experiment.id], max_spans=plan.existing)
+    return await here.api.post(path("v2", "tasks", task.id, "trigger"), TaskRun, body)
+
+
+async def _under_way(here: Session, task: Task) -> TaskRun | None:
+    at = path("v2", "tasks", task.id, "runs")
+    for status in _ACTIVE:
+        if found := (await here.api.get(at, TaskRunPage, limit=1, status=status)).task_runs:
+            return found[0]
+    return None
+
+
+async def _ended(here: Session, runs: Sequence[TaskRun], progress: Progress) -> list[TaskRun]:
+    """The runs as they end, or as they are when that takes too long."""
+    found = list(runs)
+    pause, longest = _PAUSES_S
+    with anyio.move_on_after(LONGEST_WAIT_S):
+        while not all(run.is_final for run in found):
+            await progress(sum(run.rows_done for run in found))
+            await anyio.sleep(pause)
+            pause = min(pause * 1.5, longest)
+            found = [await here.api.get(path("v2", "task-runs", run.id), TaskRun) for run in found]
+    return found

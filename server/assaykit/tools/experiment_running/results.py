@@ -1,0 +1,138 @@
+"""What came of a function that was run over a dataset, in text and as data."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assaykit.experiments.executing import Plan, Ran
+from assaykit.names import Named
+from assaykit.runner.assaykit_worker.binding import Given
+from assaykit.runner.assaykit_worker.examples import Example
+from assaykit.runner.results import Result, text
+from assaykit.session import Session
+from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.tools.experiment_running.judges import NOTHING_SAID, Judged
+
+ROWS_SHOWN = 5
+ERRORS_SHOWN = 3
+
+_ANSWERS = {"expected", "reference", "dataset_output"}
+"""What stands for the right answer."""
+
+
+def told(
+    here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str, said: Judged = NOTHING_SAID
+) -> Reply:
+    """The counts, what each check said, what the functions were given, and the first rows."""
+    errors = [one for one in ran.results if one.error is not None]
+    scores, causes, is_dry = _scores(ran.results), _causes(errors), "dry_run" in facts
+    functions = _functions(ran)
+    given = _given(plan, ran, functions) if errors or is_dry else []
+    notes = _notes(ran, functions)
+    number = len(ran.results)
+    lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
+    lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
+    if bound := ran.ready.get("bound"):
+        lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
+    lines += [f"Interpreter: {plan.python}", *notes, *said.lines]
+    data = {
+        **here.source(within), **facts, "rows": number, "failed": len(errors), "evaluators": scores, "bound": bound,
+        "given": given, "notes": notes, "python": str(plan.python), "judge_runs": said.data, "errors": causes,
+    }  # fmt: skip
+    if is_dry:
+        data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]
+    shown = [*(_given_line(ran, one) for one in given), *map(_cause_line, causes)]
+    good = [one for one in ran.results if one.error is None][:ROWS_SHOWN]
+    shown += [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in good]
+    following = _following(is_failed=bool(errors), is_dry=is_dry)
+    return Reply(f"{head}\n{bullets(lines)}\n{fenced(shown)}\nNext: {following}.", data)
+
+
+def _following(*, is_failed: bool, is_dry: bool) -> str:
+    if is_dry:
+        return "correct the function, then call again" if is_failed else "the same call without dry_run"
+    return "mend the cause, then retry_experiment" if is_failed else "compare_experiments"
+
+
+def _causes(errors: Sequence[Result]) -> list[dict[str, Any]]:
+    """The commonest errors, each once, with the first example that had it."""
+    first = {one.error: one.call.example_id for one in reversed(errors)}
+    commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
+    return [{"example_id": first[error], "error": error, "rows": rows} for error, rows in commonest]
+
+
+def _cause_line(cause: Mapping[str, Any]) -> str:
+    others = f" and {cause['rows'] - 1} more" if cause["rows"] > 1 else ""
+    return f"{cause['example_id']}{others} failed: {one_line(cause['error'], 600)}"
+
+
+def _functions(ran: Ran) -> list[tuple[str, Mapping[str, str]]]:
+    """The task and the functions that judge it: their names, and what their parameters are bound to."""
+    if not ran.ready:
+        return []
+    return [(ran.ready["task"], ran.ready["bound"]), *((one["name"], one["bound"]) for one in ran.ready["evaluators"])]
+
+
+def _given(plan: Plan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
+    """What each function was given in the row that is shown; the checks only where there was an output."""
+    row = Example({**ran.shown.columns})
+    of_task = Given(row, plan.binding, {**plan.metadata})
+    result = next(one for one in ran.results if one.call == ran.shown.call)
+    reached = functions[:1] if result.error is not None else functions
+    of_checks = of_task.judged(result.output, None)
+
+    def values(bound: Mapping[str, str], given: Callable[[str], Any]) -> dict[str, str]:
+        # A whole row by its columns alone; a value that holds everything else says nothing more.
+        found = {name: given(what) for name, what in bound.items() if what != "eval_input"}
+        return {name: _json(ran.shown.columns if value is row else value) for name, value in found.items()}
+
+    return [
+        {"function": name, "values": values(bound, of_checks if place else of_task)}
+        for place, (name, bound) in enumerate(reached)
+    ]
+
+
+def _given_line(ran: Ran, one: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{name} = {value}" for name, value in one["values"].items())
+    return f"{ran.shown.call.example_id}: {one['function']} was given {values}"
+
+
+def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+    """Where a function gets the row for the right answer, as the dataset names none."""
+    if Example({**ran.shown.columns}).has_output:
+        return []
+    return [
+        f"{one_line(function, 60)}: {name} is the whole row, as the dataset has no column expected, reference or output"
+        for function, bound in functions
+        for name, what in bound.items()
+        if what in _ANSWERS
+    ]
+
+
+def _json(value: Any) -> str:
+    return one_line(json.dumps(value, ensure_ascii=False), 300)
+
+
+def _scores(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+    """Of each evaluator: how many verdicts, the mean score, the labels, and how often it failed."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
+        verdicts = [one for result in results for one in result.evaluations if one["name"] == name]
+        scores = [one["score"] for one in verdicts if one.get("score") is not None]
+        labels = Counter(one["label"] for one in verdicts if one.get("label") is not None)
+        found[name] = {
+            "scored": len(scores),
+            "mean": sum(scores) / len(scores) if scores else None,
+            "labels": dict(labels.most_common()),
+            "failed": sum("error" in one for one in verdicts),
+            "first_error": next((one["error"] for one in verdicts if "error" in one), None),
+        }
+    return found
+
+
+def _line(counts: Mapping[str, Any]) -> str:
+    mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
+    labels = "".join(f", {one_line(label, 40)} {number}" for label, number in counts["labels"].items())
+    failed = f", {counts['failed']} failed: {one_line(counts['first_error'], 160)}" if counts["failed"] else ""
+    return f"{counts['scored']} scored{mean}{labels}{failed}"

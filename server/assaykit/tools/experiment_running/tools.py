@@ -1,0 +1,210 @@
+"""Toolset running: a task function of the user's over the examples of a dataset, in the user's own interpreter."""
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from assaykit.api import experiments as stored
+from assaykit.errors import Invalid
+from assaykit.experiments import executing as runs
+from assaykit.experiments.executing import Binding, Plan
+from assaykit.files.folders import Folders
+from assaykit.names import Named
+from assaykit.planning.spans import Wanted
+from assaykit.runner.journal import Journal
+from assaykit.runner.progress import Report
+from assaykit.runner.results import Call
+from assaykit.runner.worker_pool import Row
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.parameters import Here, Space
+from assaykit.toolkit.replies import Reply
+from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, wanted_judges
+from assaykit.tools.experiment_running.results import told
+from assaykit.wire.experiments import Experiment, ExperimentRun
+
+TOOLSET = "running"
+"""The name that `--toolsets` takes. The folder is named apart from `runs`, the toolset of task runs."""
+
+LONGEST_S = 3600
+
+TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
+Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct', or a judge")]
+Calls = Context[Session]
+
+
+@tool("add")
+async def run_experiment(
+    here: Here,
+    ctx: Calls,
+    task: TaskFunction,
+    dataset: str | None = None,
+    name: Annotated[str | None, Field(description="Else of task")] = None,
+    evaluators: Evaluators = None,
+    concurrency: Annotated[int, Field(ge=1, le=runs.MOST_AT_ONCE)] = 10,
+    timeout: Annotated[float, Field(gt=0, le=LONGEST_S, description="Seconds")] = 120,  # noqa: ASYNC109
+    repetitions: Annotated[int, Field(ge=1, le=100)] = 1,
+    dry_run: bool = False,
+    dry_run_count: Annotated[int, Field(ge=1)] = 10,
+    exit_on_error: bool = False,
+    metadata: Annotated[dict[str, str] | None, Field(description="{model: x}")] = None,
+    binding: Binding = "auto",
+    python: Annotated[str | None, Field(description="Else .venv")] = None,
+    set_global_tracer_provider: bool = False,
+    restart: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Run a function of a Python file over a dataset, judge the outputs, record an experiment.
+
+    Killed or cancelled, the same call goes on where it stopped. A dry run records nothing.
+
+    Source: REST v2 `POST /v2/experiments`; `arize.experiments`, `phoenix.client.experiments`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    target = await here.names.dataset(dataset, within)
+    folders = Folders(here.settings.folders)
+    of_task = runs.function(task, folders)
+    examples = [one async for one in stored.examples_of(here.api, target.id)]
+    if not examples:
+        raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
+    judges = await wanted_judges(here, judges_of(evaluators), examples, space)
+    plan = Plan(
+        of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
+        concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
+        [one.evaluator.id for one in judges],
+    )  # fmt: skip
+    if dry_run:
+        calls = runs.calls_of(examples[:dry_run_count], repetitions)
+        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
+        head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
+        return told(here, within, plan, ran, {"dry_run": True}, head)
+    goal = Goal(within, target, name or of_task.name, judges)
+    return await _recorded(here, ctx, goal, plan, runs.calls_of(examples, repetitions), restart)
+
+
+class Goal(NamedTuple):
+    """Where a run is recorded, and who judges it there."""
+
+    within: Named
+    dataset: Named
+    name: str
+    judges: Sequence[Wanted]
+
+
+async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: list[Row], restart: bool) -> Reply:
+    within, target, title, judges = goal
+    report = _reporter(ctx, len(calls) * len(judges))
+    with Journal(here.settings.home, target.id, title) as journal:
+        if not journal.asked and await stored.named(here.api, target.id, title) is not None:
+            raise stored.taken(target.name, title)
+        runs.resume(journal, plan, target, title, restart=restart)
+        ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
+        if ran.stopped_by is not None:
+            journal.forget()
+            raise Invalid(
+                f"Stopped at the first error, on example {ran.stopped_by.call.example_id}: {ran.stopped_by.error}",
+                "Nothing was recorded. Correct the function, or leave out exit_on_error.",
+            )
+        made = await runs.write(here.api, target, title, ran.results, plan)
+        runs.remember(here.settings.home, made.id, plan)
+        here.names.forget()
+        said = await _asked(here, within, made, judges, report, len(calls))
+        journal.forget()
+    resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
+    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
+    head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}"
+    return told(here, within, plan, ran, facts, head, said)
+
+
+async def _asked(
+    here: Session, within: Named, made: Experiment, judges: Sequence[Wanted], report: Report, done: int
+) -> Judged:
+    """What the judges say of the runs that are there."""
+
+    async def progress(judged: int) -> None:
+        await report(done + judged, done, f"{judged} of {done * len(judges)} verdicts of judges")
+
+    return await judged(here, within, made, judges, progress) if judges else Judged([], [])
+
+
+@tool("add", default=False)
+async def retry_experiment(
+    here: Here,
+    ctx: Calls,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    task: Annotated[str | None, Field(description="Else that of the run")] = None,
+    evaluators: Evaluators = None,
+    python: str | None = None,
+    space: Space = None,
+) -> Reply:
+    """Run the failed rows of an experiment again, as further runs of it; the failed ones stay visible.
+
+    Source: REST v2 `POST /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
+    target = await here.names.dataset(made.dataset_id, within)
+    examples = [one async for one in stored.examples_of(here.api, target.id)]
+    plan = _again(here, made, task, evaluators, python)
+    judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
+    plan = plan._replace(judges=[one.evaluator.id for one in judges])
+    found = await stored.runs_of(here.api, made.id)
+    calls = _failed(found)
+    if not calls:
+        return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})
+    plan = plan._replace(repetitions=max(plan.repetitions, *(call.repetition for call in calls)))
+    rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
+    report = _reporter(ctx, len(rows) * len(judges))
+    with Journal(here.settings.home, made.id, "retry") as journal:
+        # What an earlier retry came to counts for as long as nothing was changed since.
+        runs.resume(journal, plan, target, made.name, restart=journal.asked != plan.asked(target.id))
+        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
+        await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
+        said = await _asked(here, within, made, judges, report, len(rows))
+        journal.forget()
+    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
+    return told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.", said)
+
+
+def _again(
+    here: Session, named: Experiment, task: str | None, evaluators: Sequence[str] | None, python: str | None
+) -> Plan:
+    """How the experiment was run, with what is said otherwise."""
+    folders = Folders(here.settings.folders)
+    plan = before = runs.recalled(here.settings.home, named.id)
+    if task is not None:
+        of_task = runs.function(task, folders)
+        plan = (before or Plan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
+    if plan is None:
+        raise Invalid(
+            f"How {named.name!r} was run is not known here.", "Pass task='task.py:answer' and the evaluators."
+        )
+    if evaluators is not None:
+        plan = plan._replace(evaluators=runs.functions(evaluators, folders))
+    if python is not None:
+        plan = plan._replace(python=runs.python_for(plan.task, python, folders))
+    return plan
+
+
+def _failed(found: Sequence[ExperimentRun]) -> set[Call]:
+    """The calls of which no run came to an output."""
+    ended: dict[Call, bool] = {}
+    for run in found:
+        call = Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
+        ended[call] = ended.get(call, False) or not run.error
+    return {call for call, is_good in ended.items() if not is_good}
+
+
+def _reporter(ctx: Calls, verdicts: int = 0) -> Report:
+    """Progress in rows, with the verdicts of judges that come after them."""
+
+    async def report(done: int, total: int, words: str) -> None:
+        await ctx.report_progress(done, total + verdicts, words)
+
+    return report

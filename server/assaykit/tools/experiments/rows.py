@@ -1,0 +1,106 @@
+"""The rows of an experiment: which of them a filter takes, and how they are shown."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assaykit.analysis.rows import Outcome
+from assaykit.filters.fields import row_tree
+from assaykit.filters.memory import matches
+from assaykit.filters.tree import fields
+from assaykit.planning.spans import Row, run_row
+from assaykit.toolkit.columns import no_column
+from assaykit.toolkit.replies import one_line
+from assaykit.wire.evaluators import Direction
+from assaykit.wire.experiments import ExperimentRun
+
+VALUE_LIMIT = 400
+"""Characters of an output or explanation in the data; a line of the text has fewer."""
+
+
+def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str) -> list[ExperimentRun]:
+    """The runs that a filter takes; it names columns of the runs and of their examples.
+
+    Raises:
+        Invalid: the filter cannot be read, or takes none and names a column that no row has.
+    """
+    tree = row_tree(text)
+    seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in runs]
+    found = [run for run, row in zip(runs, seen, strict=True) if matches(tree, row.get)]
+    columns = list(dict.fromkeys(column for row in seen for column in row))
+    absent = [field for field in fields(tree) if field not in columns]
+    if runs and not found and absent:
+        raise no_column(absent[0], columns)
+    return found
+
+
+def flat(run: ExperimentRun) -> dict[str, Any]:
+    """A run as one row of a file, and as filters see it."""
+    own = {"id": run.id, "example_id": run.example_id, "output": run.output, "error": run.error}
+    return {**{key: value for key, value in own.items() if value is not None}, **(run.model_extra or {})}
+
+
+def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
+    """A run as the data of an answer has it; long text is clipped. `is_past`: it failed and was tried again."""
+    verdicts = [one.model_dump(exclude_none=True) for one in read.evaluations.values()]
+    return {
+        "id": run.id,
+        "example_id": run.example_id,
+        "output": None if run.output is None else one_line(run.output, VALUE_LIMIT),
+        "error": None if read.error is None else one_line(read.error, VALUE_LIMIT),
+        **({"tried_again": True} if is_past else {}),
+        "evaluations": [
+            {key: one_line(value, VALUE_LIMIT) if key == "explanation" else value for key, value in one.items()}
+            for one in verdicts
+        ],
+    }
+
+
+def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Of each evaluator: how often it gave each label, and how many rows it scored."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(name for one in read for name in one.evaluations):
+        verdicts = [one.evaluations[name] for one in read if name in one.evaluations]
+        labels = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
+        scored = sum(verdict.score is not None for verdict in verdicts)
+        found[name] = {"labels": dict(labels.most_common()), "scored": scored}
+    return found
+
+
+def summary(
+    read: Sequence[Outcome],
+    past_tries: int,
+    counted: Mapping[str, Mapping[str, Any]],
+    directions: Mapping[str, Direction],
+) -> list[str]:
+    """Errors and each evaluator's counts, one line each; a direction that is not known is said to be assumed.
+
+    `read` are the rows that count; besides these, `past_tries` failed and were tried again.
+    """
+    again = f"; {past_tries} earlier {'try' if past_tries == 1 else 'tries'} failed as well" if past_tries else ""
+    lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
+    for name, counts in counted.items():
+        labels = "".join(f", {one_line(label, 60)} {number}" for label, number in counts["labels"].items())
+        direction = f"; {directions[name]}" if name in directions else "; higher is taken to be better"
+        lines.append(f"{one_line(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
+    return lines
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """What `told` has, on one line."""
+    verdicts = [
+        f"{one_line(one['name'], 60)}={one_line(one.get('label', one.get('score')), 60)}"
+        + (f" ({one['score']:g})" if "label" in one and "score" in one else "")
+        for one in row["evaluations"]
+        if "label" in one or "score" in one
+    ]
+    why = next((f" why: {one_line(one['explanation'], 100)}" for one in row["evaluations"] if "explanation" in one), "")
+    again = " (tried again)" if "tried_again" in row else ""
+    parts = [
+        f"{row['example_id']} (run {row['id']})",
+        f"error{again}: {one_line(row['error'], 160)}"
+        if row["error"]
+        else f"out: {one_line(row['output'] or '-', 160)}",
+        f"[{', '.join(verdicts) or 'no verdict'}]{why}",
+    ]
+    return " | ".join(parts)

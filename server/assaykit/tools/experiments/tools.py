@@ -1,0 +1,260 @@
+"""Toolset experiments: results of a variant, brought in and compared."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Annotated, Any
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field
+
+from assaykit.analysis.ordering import worst_first
+from assaykit.analysis.rows import outcome, tried_again
+from assaykit.api import experiments as stored
+from assaykit.api.client import path
+from assaykit.api.experiments import runs_of
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.comparing import Asked, compared, directions_of
+from assaykit.experiments.examples import example_columns
+from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
+from assaykit.files.folders import Folders
+from assaykit.files.writing import write_text
+from assaykit.names import Named
+from assaykit.report.html import comparison_html
+from assaykit.report.text import comparison_text
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.listing import more, next_of, page_place, plain, save
+from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, Space
+from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
+from assaykit.tools.experiments.uploading import Place, Results, facts_of, told_of, upload
+from assaykit.wire.evaluators import Direction
+from assaykit.wire.experiments import (
+    Experiment,
+    ExperimentPage,
+    ExperimentRun,
+)
+
+ROWS_PER_PAGE = 500
+EXAMPLE_ID = "example_id"
+
+
+class Columns(BaseModel):
+    """The columns of one evaluator's results."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str | None = None
+    score: str | None = None
+    explanation: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+@tool("add")
+async def upload_experiment(
+    here: Here,
+    file: File,
+    dataset: str | None = None,
+    name: Annotated[str | None, Field(description="Else the file's stem")] = None,
+    output: str = "output",
+    example_id: str = EXAMPLE_ID,
+    key: Annotated[str | None, Field(description="Column of both to match by, not ids")] = None,
+    evaluators: Annotated[dict[str, Columns] | None, Field(description="{evaluator: its columns}")] = None,
+    new_dataset: Annotated[list[str] | None, Field(description="Make the dataset too, of these columns")] = None,
+    repetitions: Annotated[bool, Field(description="Examples may have several rows")] = False,
+    skip_unmatched: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Upload a variant's results as an experiment on a dataset, with the scores you have.
+
+    Columns named eval.<name>.label or .score are taken as they are. All of it is written, or nothing.
+
+    Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
+    Raises: Invalid, NotFound, Conflict.
+    """
+    within = await here.space(space)
+    title = name or PurePath(file).stem
+    if set(title) & {'"', "\\"}:
+        raise Invalid(f"The name {title!r} has a double quote or a backslash.", "Pass another name.")
+    mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
+    columns = ExperimentColumns(key or example_id, output, key is not None, mapped)
+    results = Results(file, Folders(here.settings.folders), columns, key, new_dataset, repetitions=repetitions)
+    if new_dataset is None:
+        target = await here.names.dataset(dataset, within)
+        if await stored.named(here.api, target.id, title) is not None:
+            raise stored.taken(target.name, title)
+        place = Place(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
+    else:
+        if dataset is None or not new_dataset:
+            raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
+        if key is None and example_id == EXAMPLE_ID:
+            await anyio.to_thread.run_sync(results.look_for_ids)
+        place = Place(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
+    told = await upload(here, place, results)
+    return Reply(
+        told_of(told, place, results) + " Next: `compare_experiments`.",
+        {**here.source(within), **facts_of(told, place, results)},
+    )
+
+
+@tool("read")
+async def compare_experiments(
+    here: Here,
+    experiments: list[str],
+    baseline: Annotated[str | None, Field(description="Else the first")] = None,
+    dataset: str | None = None,
+    evaluators: list[str] | None = None,
+    directions: dict[str, Direction] | None = None,
+    positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
+    slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
+    truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
+    predicted: Annotated[str | None, Field(description="Evaluator whose label is held against it; else output")] = None,
+    save_to: Annotated[str | None, Field(description="report.html")] = None,
+    space: Space = None,
+) -> Reply:
+    """Say which experiment is better, or that no difference can be shown.
+
+    Paired by example: rates, intervals, exact tests, fixed and broken examples, latency and cost, pass@k.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    asked = Asked(
+        experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
+    )
+    # Looked at first: a refusal should come before the work.
+    place = None if save_to is None else await page_place(here, save_to)
+    found = await compared(here, within, asked)
+    data = {**here.source(within), "comparison": found.as_dict()}
+    text = fenced([comparison_text(found.comparison, examples=found.questions, details=found.details)])
+    if place is not None:
+        page = comparison_html(found.comparison, found.details, found.questions)
+        await anyio.to_thread.run_sync(write_text, place, page)
+        text += f"\nWrote the report to {place.path}, for a browser."
+        data["saved"] = str(place.path)
+    return Reply(text, data)
+
+
+@tool("read")
+async def list_experiments(
+    here: Here,
+    dataset: str | None = None,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List the experiments of a dataset, or of all datasets.
+
+    Source: REST v2 `GET /v2/experiments`.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    target = None if dataset is None else await here.names.dataset(dataset, within)
+    query = {"space_id": within.id} if target is None else {"dataset_id": target.id}
+    query |= {} if name is None else {"name": name}
+    if save_to is not None:
+        found = rows(here.api, "/v2/experiments", ExperimentPage, query)
+        return await save(here, save_to, cursor, found, plain, "experiments", here.source(within))
+    page = await here.api.get("/v2/experiments", ExperimentPage, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    listed = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "dataset": await _dataset_name(here, within, one) if target is None else target.name,
+            "created_at": None if one.created_at is None else one.created_at.isoformat(),
+        }
+        for one in page.experiments
+    ]
+    where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
+    named = [_named(one, told["dataset"]) for one, told in zip(page.experiments, listed, strict=True)]
+    text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
+    if not listed:
+        text = f"No experiment of {where} fits. `upload_experiment` makes one."
+    return Reply(text, {**here.source(within), "experiments": listed, "next_cursor": following})
+
+
+@tool("read")
+async def get_experiment(
+    here: Here,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    filter: Annotated[str | None, Field(description="eval.tone.label = 'rude'")] = None,  # noqa: A002
+    failures_first: bool = True,
+    limit: Limit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """Show an experiment's rows: output, error, verdicts. Errors come first, then the worst scores.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: NotFound, Ambiguous, Invalid.
+    """
+    within = await here.space(space)
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    named = await here.names.experiment(experiment, within, dataset_id)
+    start = _offset(cursor)
+    runs = await runs_of(here.api, named.id)
+    outcomes = {run.id: outcome(run) for run in runs}
+    past = {runs[place].id for place in tried_again(list(outcomes.values()))}
+    kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
+    if failures_first:
+        # What failed and was tried again is no failure to look at: the later run is.
+        kept = sorted(kept, key=lambda run: run.id in past)
+    read = [outcomes[run.id] for run in kept]
+    count = [one for one, run in zip(read, kept, strict=True) if run.id not in past]
+    directions = await directions_of(here, within, read) if failures_first else {}
+    order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
+    facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
+    if save_to is not None:
+        found = _each([kept[position] for position in order])
+        return await save(here, save_to, cursor, found, flat, "rows", facts)
+    shown = [
+        told(kept[position], read[position], is_past=kept[position].id in past)
+        for position in order[start : start + limit]
+    ]
+    following = str(start + limit) if start + limit < len(kept) else None
+    of_all = f" that fit, of {len(runs)}" if filter is not None else ""
+    head = f"Experiment {named.name!r}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
+    counts, past_tries = counts_of(count), len(read) - len(count)
+    text = f"{head}\n{bullets(summary(count, past_tries, counts, directions))}\n{fenced(line(row) for row in shown)}"
+    errors = {"failed": sum(one.error is not None for one in count), "tried_again": past_tries}
+    return Reply(text, {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following})
+
+
+def _offset(cursor: str | None) -> int:
+    """Raises: Invalid: it is no cursor of this list, which counts rows."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):  # noqa: PLR2004  (no list is longer)
+        raise Invalid(f"{one_line(cursor, 60)!r} is not a cursor that this list gave.", "Leave it out to begin anew.")
+    return int(cursor)
+
+
+async def _each(runs: Sequence[ExperimentRun]) -> AsyncGenerator[ExperimentRun]:
+    for run in runs:
+        yield run
+
+
+async def _example_columns(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:
+    found = await here.api.get(path("v2", "experiments", experiment.id), Experiment)
+    return {} if found.dataset_id is None else await example_columns(here.api, found.dataset_id)
+
+
+def _named(experiment: Experiment, dataset: str | None) -> str:
+    on = "" if dataset is None else f" on {dataset!r}"
+    when = "" if experiment.created_at is None else f", {experiment.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{experiment.name!r} ({experiment.id}){on}{when}"
+
+
+async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:
+    """The dataset by name; one request for each that is new."""
+    try:
+        return None if experiment.dataset_id is None else (await here.names.dataset(experiment.dataset_id, within)).name
+    except NotFound:
+        return experiment.dataset_id

@@ -1,0 +1,413 @@
+"""The results of a variant: from the rows of a file to an experiment, all of it or nothing.
+
+A file is read as a stream, some rows at a time. The engine keeps what has come until it is whole; on AX, where every
+request writes, the file is read once to see that all of it fits, and once more to send it.
+"""
+
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import anyio
+
+from assaykit.api.batches import batches, characters
+from assaykit.api.client import path
+from assaykit.api.experiments import examples_of
+from assaykit.api.staging import GIVE_UP_S, Body, ahead, staged
+from assaykit.errors import Invalid
+from assaykit.experiments.provenance import SOURCE_EXAMPLE
+from assaykit.files.columns import ExperimentColumns, ExperimentRows
+from assaykit.files.folders import Folders
+from assaykit.files.reading import read_rows
+from assaykit.files.rows import Row
+from assaykit.matching import Matching, is_refused, text_of
+from assaykit.session import Session
+from assaykit.toolkit.replies import one_line
+from assaykit.tools.experiments.repetitions import Repetitions
+from assaykit.wire.datasets import (
+    SYSTEM_COLUMNS,
+    CreateDatasetRequest,
+    Dataset,
+    DatasetVersionWithExampleIds,
+    InsertDatasetExamplesRequest,
+)
+from assaykit.wire.experiments import (
+    CreateExperimentRequest,
+    ExperimentRunInput,
+    ExperimentWithRunIds,
+    InsertExperimentRunsRequest,
+)
+from assaykit.wire.local import Matches, NewDataset, Uploaded
+
+MOST_ROWS = 100_000
+"""Rows of one upload."""
+
+ROWS_PER_PAGE = 500
+SHOWN = 5
+COLUMNS_SHOWN = 20
+
+
+class Place(NamedTuple):
+    """Where an upload goes: a dataset that is there, or one that is made in the space of this id, and how.
+
+    `key` is the column by which runs and examples are matched; without one, by id.
+    """
+
+    name: str
+    dataset_id: str | None
+    space_id: str
+    experiment: str
+    key: str | None
+    skip_unmatched: bool
+    repetitions: bool
+
+
+class Pair(NamedTuple):
+    """A run, and the example that it brings with it."""
+
+    example: dict[str, Any] | None
+    run: ExperimentRunInput
+
+
+Part = Sequence[Pair]
+
+
+class Results:
+    """A result file as parts of an upload; it can be read more than once. `found` tells what the last reading found.
+
+    `of_dataset` are the columns that make the examples of a new dataset; `repetitions` says that an example may have
+    several rows.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        folders: Folders,
+        columns: ExperimentColumns,
+        key: str | None,
+        of_dataset: Sequence[str] | None,
+        *,
+        repetitions: bool,
+    ) -> None:
+        self.file = file
+        self.key = key
+        self.repetitions = Repetitions(file) if repetitions else None
+        self._folders = folders
+        self._columns = columns
+        self._of_dataset: list[str] | None = None
+        if of_dataset is not None:
+            wanted: list[str] = [*of_dataset, *([key] if key else [])]
+            self._of_dataset = list(dict.fromkeys(wanted))
+        self.found = ExperimentRows([], columns, file)
+        self.examples = 0
+
+    def look_for_ids(self) -> None:
+        """Match the rows of a new dataset by the example ids that the file has; where it has none, each row is one.
+
+        Raises:
+            NotFound, Invalid: as `read_rows`, of the first row.
+        """
+        with closing(self._rows()) as read:
+            there = next(read, None)
+        column = self._columns.example_id
+        if there is not None and column not in there.values:
+            self._columns = replace(self._columns, example_id=None)
+        else:
+            self.key = SOURCE_EXAMPLE
+
+    def parts(self) -> Generator[Part]:
+        """The rows, each brought to the wire, some at a time."""
+        with closing(self._rows()) as read:
+            self.found = ExperimentRows(read, self._columns, self.file)
+            self.examples = 0
+            self.repetitions = None if self.repetitions is None else Repetitions(self.file)
+            pairs = self._pairs() if self._of_dataset is not None else self._runs()
+            yield from batches(pairs, _characters)
+
+    def _rows(self) -> Generator[Row]:
+        yield from read_rows(self.file, self._folders, max_rows=MOST_ROWS)
+
+    def _runs(self) -> Iterator[Pair]:
+        for row, flat in self.found:
+            yield Pair(None, ExperimentRunInput.model_validate(self._numbered(row, flat)))
+
+    def _numbered(self, row: Row, flat: dict[str, object]) -> dict[str, object]:
+        if self.repetitions is None or "example_id" not in flat:
+            return flat
+        return self.repetitions.numbered(row, flat)
+
+    def _pairs(self) -> Iterator[Pair]:
+        """The rows with their examples; an example that several rows have comes with the first of them."""
+        taken = self._of_dataset or []
+        known: dict[str, tuple[int, int]] = {}
+        lacking = set(taken)
+        row = Row(0, {})
+        for row, flat in self.found:
+            lacking -= row.values.keys()
+            if lacking and self.file.lower().endswith((".csv", ".parquet")):
+                raise self._no_column(lacking, list(row.values))
+            example = {column: row.values[column] for column in taken if row.values.get(column) is not None}
+            name = flat.get("example_id")
+            if name is not None and self.key == SOURCE_EXAMPLE:
+                example[SOURCE_EXAMPLE] = name
+            self._refuse_unfit(example, row.line)
+            run = ExperimentRunInput.model_validate(
+                {column: value for column, value in self._numbered(row, flat).items() if column not in taken}
+            )
+            if name is not None and self._is_known(text_of(name), example, row.line, known):
+                yield Pair(None, run)
+            else:
+                self.examples += 1
+                yield Pair(example, run)
+        if lacking:
+            raise self._no_column(lacking, list(row.values))
+
+    def _refuse_unfit(self, example: Mapping[str, Any], line: int) -> None:
+        if not example:
+            columns = ", ".join(repr(one_line(one, 60)) for one in (self._of_dataset or [])[:COLUMNS_SHOWN])
+            raise Invalid(
+                f"Line {line} of {self.file!r} has nothing in {columns}, of which the new dataset is made.",
+                "Name columns that every row fills, or leave the row out.",
+            )
+        if owned := sorted(SYSTEM_COLUMNS & example.keys()):
+            raise Invalid(f"The column(s) {', '.join(owned)} belong to the server.", "Rename them in the file.")
+
+    def _is_known(self, name: str, example: dict[str, Any], line: int, known: dict[str, tuple[int, int]]) -> bool:
+        said = hash(text_of(example))
+        first = known.setdefault(name, (line, said))
+        if first[1] != said:
+            raise Invalid(
+                f"Lines {first[0]} and {line} of {self.file!r} make two different examples of {one_line(name, 60)!r}.",
+                "Name only columns that belong to the example, not to its answer, or correct one of the rows.",
+            )
+        return first[0] != line
+
+    def _no_column(self, lacking: set[str], there: Sequence[str]) -> Invalid:
+        shown = ", ".join(repr(one_line(one, 60)) for one in sorted(lacking))
+        has = ", ".join(repr(one_line(one, 60)) for one in there[:20])
+        return Invalid(f"{self.file!r} has no column {shown}; it has {has}.", "Name columns that the file has.")
+
+
+def _characters(pair: Pair) -> int:
+    run = characters(pair.run.model_extra or {}) + len(pair.run.output)
+    return run + (0 if pair.example is None else characters(pair.example))
+
+
+async def upload(here: Session, place: Place, results: Results) -> Uploaded:
+    """Write the results: all of them, or nothing.
+
+    Raises:
+        Invalid: a row cannot be read, or rows do not fit the dataset's examples; with their lines or ids.
+        Conflict: a name is taken.
+    """
+    if await here.api.has_engine_routes():
+        told = await _at_once(here, place, results)
+    else:
+        told = await _in_steps(here, place, results)
+    here.names.forget()
+    if not told.is_written:
+        raise _misfit(told.matches or Matches(), place, results)
+    return told
+
+
+async def _at_once(here: Session, place: Place, results: Results) -> Uploaded:
+    asked: dict[str, Any] = {
+        "dataset_id": place.dataset_id,
+        "new_dataset": None if place.dataset_id else NewDataset(name=place.name, space_id=place.space_id),
+        "experiment": place.experiment,
+        "key": place.key,
+        "skip_unmatched": place.skip_unmatched,
+        "repetitions": place.repetitions,
+    }
+    return await staged(here.api, asked, _bodies(results))
+
+
+async def _bodies(results: Results) -> AsyncGenerator[Body]:
+    async with aclosing(ahead(results.parts())) as parts:
+        async for part, is_last in parts:
+            examples = [pair.example for pair in part if pair.example is not None]
+            yield Body(examples, [pair.run for pair in part], is_last)
+
+
+async def _in_steps(here: Session, place: Place, results: Results) -> Uploaded:
+    """The same where each request writes: looked at first, and taken back when a later request fails."""
+    matches = await _looked_at(here, place, results)
+    if is_refused(matches, skip_unmatched=place.skip_unmatched, repetitions=place.repetitions):
+        return Uploaded(matches=matches)
+    dataset_id = place.dataset_id or await _new_dataset(here, place, results)
+    try:
+        experiment_id, runs = await _sent(here, place, dataset_id, results)
+    except BaseException:
+        if place.dataset_id is None:
+            await _take_back(here, "datasets", dataset_id)
+        raise
+    return Uploaded(
+        is_written=True,
+        dataset_id=dataset_id,
+        experiment_id=experiment_id,
+        examples=results.examples,
+        runs=runs,
+        matches=matches,
+    )
+
+
+async def _looked_at(here: Session, place: Place, results: Results) -> Matches:
+    """How the whole file fits the dataset, or itself where the dataset is new; the file has been read to its end."""
+    matching, _ = await _known(here, place, place.dataset_id)
+    number = 0
+    async for part, _ in ahead(results.parts()):
+        for pair in part:
+            of_its_own = None
+            if pair.example is not None:
+                number += 1
+                of_its_own = f"example {number}"
+                matching.add(of_its_own, pair.example)
+            matching.id_of(pair.run.example_id, of_its_own)
+    return matching.found()
+
+
+async def _known(here: Session, place: Place, dataset_id: str | None) -> tuple[Matching, list[str]]:
+    """The examples that are there, and their ids in order."""
+    matching, ids = Matching(place.key), list[str]()
+    if dataset_id is not None:
+        async for example in examples_of(here.api, dataset_id):
+            matching.add(example.id, example.model_extra or {})
+            ids.append(example.id)
+    return matching, ids
+
+
+async def _new_dataset(here: Session, place: Place, results: Results) -> str:
+    dataset_id = ""
+    try:
+        async for part, _ in ahead(results.parts()):
+            examples = [pair.example for pair in part if pair.example is not None]
+            if examples and not dataset_id:
+                body = CreateDatasetRequest(name=place.name, space_id=place.space_id, examples=examples)
+                dataset_id = (await here.api.post("/v2/datasets", Dataset, body)).id
+            elif examples:
+                more = InsertDatasetExamplesRequest(examples=examples)
+                at = path("v2", "datasets", dataset_id, "examples")
+                await here.api.post(at, DatasetVersionWithExampleIds, more)
+    except BaseException:
+        if dataset_id:
+            await _take_back(here, "datasets", dataset_id)
+        raise
+    return dataset_id
+
+
+async def _sent(here: Session, place: Place, dataset_id: str, results: Results) -> tuple[str, int]:
+    """The experiment's id and its number of runs."""
+    matching, ids = await _known(here, place, dataset_id)
+    following = iter(ids)
+    experiment_id, sent = "", 0
+    try:
+        async for part, _ in ahead(results.parts()):
+            runs: list[ExperimentRunInput] = []
+            for pair in part:
+                of_its_own = None if pair.example is None else next(following, None)
+                if example_id := matching.id_of(pair.run.example_id, of_its_own):
+                    runs.append(pair.run.model_copy(update={"example_id": example_id}))
+            sent += len(runs)
+            if runs and not experiment_id:
+                body = CreateExperimentRequest(name=place.experiment, dataset_id=dataset_id, experiment_runs=runs)
+                experiment_id = (await here.api.post("/v2/experiments", ExperimentWithRunIds, body)).id
+            elif runs:
+                more = InsertExperimentRunsRequest(experiment_runs=runs)
+                await here.api.post(path("v2", "experiments", experiment_id, "runs"), ExperimentWithRunIds, more)
+    except BaseException:
+        # A part of the results would be compared as if it were all of them.
+        if experiment_id:
+            await _take_back(here, "experiments", experiment_id)
+        raise
+    return experiment_id, sent
+
+
+async def _take_back(here: Session, noun: str, key: str) -> None:
+    with anyio.move_on_after(GIVE_UP_S, shield=True):
+        await here.api.delete(path("v2", noun, key))
+
+
+def facts_of(told: Uploaded, place: Place, results: Results) -> dict[str, Any]:
+    """What was written, as data."""
+    matches = told.matches or Matches()
+    return {
+        "experiment": {"id": told.experiment_id, "name": place.experiment},
+        "dataset": place.name,
+        "examples_created": told.examples,
+        "runs": told.runs,
+        "examples_covered": matches.covered,
+        "examples_without_run": matches.examples - matches.covered,
+        "examples_with_several_runs": matches.repeated,
+        "rows_tried_again": 0 if results.repetitions is None else results.repetitions.tried_again,
+        "skipped": {"rows": matches.unmatched, "examples": matches.unmatched_ids},
+        "evaluators": list(results.found.evaluators),
+    }
+
+
+def told_of(told: Uploaded, place: Place, results: Results) -> str:
+    """What was written, in words."""
+    matches = told.matches or Matches()
+    scored = "; ".join(
+        f"{one_line(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
+        for evaluator, filled in results.found.evaluators.items()
+    )
+    made = f"Created dataset {place.name!r} with {told.examples} example(s). " if place.dataset_id is None else ""
+    text = (
+        f"{made}Uploaded experiment {place.experiment!r} ({told.experiment_id}) on {place.name!r}: {told.runs} runs "
+        f"over {matches.covered} of {matches.examples} examples. Evaluators in the file: {scored or 'none'}."
+    )
+    if without := matches.examples - matches.covered:
+        text += f" {without} example(s) have no run."
+    if matches.repeated:
+        text += f" {matches.repeated} example(s) have several runs"
+        text += "." if results.repetitions is None else f"{results.repetitions.told()}."
+    if matches.unmatched:
+        text += f" Skipped {matches.unmatched} row(s) of no example, such as {_some(matches.unmatched_ids)}."
+    return text
+
+
+def _misfit(matches: Matches, place: Place, results: Results) -> Invalid:
+    """Why nothing was written, with how many and which."""
+    dataset, key = one_line(place.name, 80), place.key or "example_id"
+    if matches.columns is not None:
+        known = ", ".join(one_line(column, 60) for column in matches.columns[:COLUMNS_SHOWN])
+        return Invalid(f"The dataset has no column {key!r}; it has {known}.", "Use one of these as key.")
+    if matches.ambiguous:
+        return Invalid(
+            f"The dataset has {_shown(matches.ambiguous_ids, matches.ambiguous)} in {key!r} more than once, "
+            "so it is no key.",
+            "Match by example_id, or by a column with a value of its own in each example.",
+        )
+    said: list[str] = []
+    helps: list[str] = []
+    if matches.unmatched:
+        said.append(
+            f"{matches.unmatched:,} of {results.found.count:,} rows of {results.file!r} are of no example of dataset "
+            f"{dataset!r}, with {key!r} {_some(matches.unmatched_ids)}"
+        )
+        skip = ", or skip_unmatched=true to leave these rows out" if matches.covered else ""
+        helps.append(f"Use the ids of the dataset's examples, or key= with a column that both share{skip}.")
+    if matches.repeated and not place.repetitions:
+        said.append(
+            f"{matches.repeated:,} example(s) have several rows, with {key!r} "
+            f"{_shown(matches.repeated_ids, matches.repeated)}"
+        )
+        helps.append(
+            "Leave out what is double, of a run that was tried again all rows but the last; or pass repetitions=true "
+            "if each row is a run of its own."
+        )
+    return Invalid(f"{'; '.join(said)}; nothing was written.", " ".join(helps))
+
+
+def _shown(ids: Sequence[str], count: int) -> str:
+    return f"{_listed(ids)} and {count - SHOWN} more" if count > SHOWN else _listed(ids)
+
+
+def _some(ids: Sequence[str]) -> str:
+    """Of how many it is not known: rows are counted, and several may have one id."""
+    return f"{_listed(ids)}, ..." if len(ids) > SHOWN else _listed(ids)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(repr(one_line(one, 60)) for one in ids[:SHOWN])

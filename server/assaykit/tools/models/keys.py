@@ -1,0 +1,158 @@
+"""Where a key is, and where it may go.
+
+No tool takes a key: what it takes is the name of a variable, or of an entry of the keyring. A key that was given
+instead is refused without being repeated, since every word of an answer stays in the conversation. And a base URL
+decides where a key goes, so a provider's usual variable goes to that provider and nowhere else.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from urllib.parse import SplitResult, urlsplit
+
+from assaykit.errors import Invalid
+from assaykit.loopback import LOCAL_NAMES
+
+USUAL_VARIABLES = {"OPEN_AI": "OPENAI_API_KEY", "ANTHROPIC": "ANTHROPIC_API_KEY"}
+"""The variable that holds a provider's key unless another is named."""
+
+OWN_URLS = {"OPEN_AI": "https://api.openai.com/v1", "ANTHROPIC": "https://api.anthropic.com/v1"}
+
+_HOMES = {
+    "OPENAI_API_KEY": (OWN_URLS["OPEN_AI"], "OPENAI_BASE_URL"),
+    "ANTHROPIC_API_KEY": (OWN_URLS["ANTHROPIC"], "ANTHROPIC_BASE_URL"),
+}
+"""By variable: the only address its key goes to, and the variable by which the user has moved that address."""
+
+_OURS = re.compile(r"(?:ARIZE|ASSAYKIT)_.*", re.IGNORECASE)
+_PREFIXED = re.compile(
+    r"\b(?:sk|ak)-[\w.-]{6,}|\b(?:pk|rk|gsk|xai|nvapi|tgp|fw|hf|gh[pousr])[-_](?=\w*\d)[\w.-]{14,}|\bAIza[\w-]{10,}"
+    r"|\bAKIA[0-9A-Z]{12,}|\beyJ[\w-]{10,}|\bBearer\b"
+)
+_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,15})*")
+_CHANGES_PER_CHARACTER = 0.34
+"""How often random text goes from one kind of character to another. Written words do so less often."""
+
+_INSTEAD = "Put the key into a variable where the server starts, and pass key_variable with that variable's name."
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether a text is a key by its beginning, or has a long random run in it."""
+    return _PREFIXED.search(text) is not None or any(_is_random(run[0]) for run in _RUN.finditer(text))
+
+
+def _is_random(run: str) -> bool:
+    kinds = ["digit" if mark.isdigit() else "upper" if mark.isupper() else "lower" for mark in run]
+    return sum(one != other for one, other in pairwise(kinds)) >= _CHANGES_PER_CHARACTER * len(run)
+
+
+def refuse_keys(**given: str | None) -> None:
+    """Refuse arguments that are keys themselves.
+
+    Raises:
+        Invalid: one looks like a key; the sentence names the argument and not its value.
+    """
+    for argument, value in given.items():
+        if value is not None and looks_like_key(value):
+            raise Invalid(
+                f"{argument} looks like a key itself; it was not used.", f"{_INSTEAD} A key that was shown is burnt."
+            )
+
+
+def checked_variable(name: str, environment: Mapping[str, str], *, must_be_set: bool) -> str:
+    """The name of a variable that may be used as a key.
+
+    Raises:
+        Invalid: it is no name of a variable, is not set, or belongs to this server.
+    """
+    if _OURS.fullmatch(name):
+        raise Invalid(
+            "key_variable is this server's own and goes to no model.", "Name the variable of the model's key."
+        )
+    if environment.get(name, "").strip():
+        return name
+    refuse_keys(key_variable=name)
+    if not _VARIABLE.fullmatch(name):
+        # Not repeated: it may be a key of a kind that is not known here.
+        raise Invalid("key_variable is neither a variable that is set nor a usual name of one.", _INSTEAD)
+    if must_be_set:
+        raise Invalid(
+            f"The variable {name} is not set where the server was started.",
+            "Set it there and start the server again.",
+        )
+    return name
+
+
+def checked_url(text: str) -> str:
+    """A base URL that a key may be sent to: https, or loopback.
+
+    Raises:
+        Invalid: it is neither, or has a name, a key or a query in it; such a URL is not repeated.
+    """
+    parts = _split(text)
+    if parts is None or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise Invalid(
+            "base_url is not a plain address: it has a user, a query or a fragment in it, or cannot be read.",
+            "Pass it as https://host/path, and the key by the name of its variable.",
+        )
+    if _PREFIXED.search(text):
+        raise Invalid("base_url has something like a key in it; it was not used.", _INSTEAD)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_NAMES):
+        raise Invalid(
+            f"base_url has to be https, or http on loopback; {parts.scheme}://{parts.netloc} is neither.",
+            "Pass an https address, or http://127.0.0.1:<port> for a server on this machine.",
+        )
+    return text.strip()
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine."""
+    parts = _split(url)
+    return parts is not None and parts.hostname in LOCAL_NAMES
+
+
+def refuse_elsewhere(variable: str, url: str, environment: Mapping[str, str]) -> None:
+    """Keep a provider's usual variable to that provider's own address.
+
+    Raises:
+        Invalid: its key would go somewhere else.
+    """
+    if variable not in _HOMES:
+        return
+    own, moved_by = _HOMES[variable]
+    if origin(url) in {origin(own), origin(environment.get(moved_by) or own)}:
+        return
+    raise Invalid(
+        f"{variable} goes to {origin(own)} only, and this integration would send it to {origin(url)}: "
+        "whoever runs that address would have the key.",
+        "Put the key that is meant for that address into a variable of its own, and pass provider='CUSTOM' with "
+        "key_variable=<that variable>.",
+    )
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address, so that two of them can be compared."""
+    parts = _split(url)
+    if parts is None or parts.hostname is None:
+        return url
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, usual} else "")
+
+
+def shown_url(url: str) -> str:
+    """An address as an answer may show it: without a user, a query or a fragment."""
+    parts = _split(url)
+    if parts is None:
+        return "(unreadable)"
+    return origin(url) + parts.path
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts if parts.hostname else None

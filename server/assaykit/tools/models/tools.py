@@ -1,0 +1,222 @@
+"""Toolset models: where the models of judges are called, and which variable holds the key."""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import Field
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import AssayError, Invalid, Unsupported
+from assaykit.planning.judges import DEFAULT_MODELS
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.confirmation import Answer, Sure, agreed, can_ask, refused
+from assaykit.toolkit.listing import more, next_of, save
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
+from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.tools.models import keys
+from assaykit.wire.integrations import AiIntegration, AiIntegrationPage, CreateAiIntegrationRequest
+from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
+
+ModelProvider = Literal["OPEN_AI", "ANTHROPIC", "CUSTOM"]
+KeyVariable = Annotated[str | None, Field(description="NAME of the variable, never the key")]
+BaseUrl = Annotated[str | None, Field(description="https or loopback")]
+
+
+class Wanted(NamedTuple):
+    """An integration as asked for, checked. `variable` and `entry` are names: a key is in neither."""
+
+    name: str
+    provider: ModelProvider
+    variable: str | None
+    entry: str | None
+    base_url: str | None
+    model_names: list[str] | None
+
+    @property
+    def url(self) -> str:
+        """Where its model is called."""
+        return self.base_url or keys.OWN_URLS[self.provider]
+
+    @property
+    def model(self) -> str:
+        """The model that is asked when it is tried."""
+        return self.model_names[0] if self.model_names else DEFAULT_MODELS[self.provider]
+
+
+async def _wanted(
+    here: Here,
+    name: str,
+    provider: ModelProvider,
+    key_variable: str | None,
+    keyring_entry: str | None,
+    base_url: str | None,
+    model_names: list[str] | None,
+    test: bool,
+) -> Wanted:
+    environment = here.settings.environment
+    on_ax = not await here.api.has_engine_routes()
+    keys.refuse_keys(name=name, keyring_entry=keyring_entry)
+    url = None if base_url is None else keys.checked_url(base_url)
+    if key_variable is not None and keyring_entry is not None:
+        raise Invalid("An integration has one key.", "Pass key_variable or keyring_entry, not both.")
+    if provider == "CUSTOM" and (url is None or not model_names):
+        raise Invalid(
+            "A CUSTOM integration needs base_url and model_names: it has no usual ones.",
+            "Pass the address that ends before /chat/completions, and at least one model.",
+        )
+    if on_ax and url is not None and keys.is_local(url):
+        raise Invalid("Arize AX calls models from its own side and cannot reach loopback.", "Pass an https address.")
+    if on_ax and keyring_entry is not None:
+        raise Unsupported("On Arize AX the key is read from a variable.", "Pass key_variable.")
+    variable = None
+    if keyring_entry is None and (key_variable is not None or provider in keys.USUAL_VARIABLES):
+        usual = keys.USUAL_VARIABLES.get(provider, "")
+        variable = keys.checked_variable(key_variable or usual, environment, must_be_set=test or on_ax)
+    found = Wanted(name, provider, variable, keyring_entry, url, model_names)
+    if variable is not None:
+        keys.refuse_elsewhere(variable, found.url, environment)
+    return found
+
+
+async def _allowed(
+    ctx: Context[Session], here: Here, wanted: Annotated[Wanted, Resolve(_wanted)]
+) -> Sure | Elicit[Sure]:
+    """A person says where a key may go: on AX always, else where it goes to another address than the provider's own."""
+    key = wanted.variable or wanted.entry
+    on_ax = not await here.api.has_engine_routes()
+    elsewhere = wanted.base_url is not None and not keys.is_local(wanted.url)
+    if key is None or not can_ask(ctx) or not (on_ax or elsewhere):
+        return Sure(yes=True)
+    via = "to Arize AX, which sends it " if on_ax else ""
+    return Elicit(f"Send the key in {key} {via}to {keys.origin(wanted.url)} whenever {wanted.name!r} is used?", Sure)
+
+
+@tool("read", default=False)
+async def list_integrations(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
+    """List where models are called: provider, address, models, and whether there is a key.
+
+    Source: REST v2 `GET /v2/ai-integrations`.
+    Raises: Invalid.
+    """
+    query = {"name": name}
+    if save_to is not None:
+        every = rows(here.api, "/v2/ai-integrations", AiIntegrationPage, query)
+        return await save(here, save_to, cursor, every, _facts, "integrations", here.source())
+    page = await here.api.get("/v2/ai-integrations", AiIntegrationPage, limit=limit, cursor=cursor, **query)
+    found, following = page.ai_integrations, next_of(page)
+    if not found:
+        text = "No AI integration" + (
+            f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
+        )
+    else:
+        text = f"{len(found)} AI integration(s){more(following)}:\n" + bullets([_line(one) for one in found])
+    return Reply(text, {**here.source(), "integrations": [_facts(one) for one in found], "next_cursor": following})
+
+
+@tool("add", default=False)
+async def create_integration(
+    here: Here,
+    wanted: Annotated[Wanted, Resolve(_wanted)],
+    allowed: Annotated[Answer, Resolve(_allowed)],
+    name: str,
+    provider: ModelProvider,
+    key_variable: KeyVariable = None,  # noqa: ARG001  (a resolver reads it)
+    keyring_entry: str | None = None,  # noqa: ARG001  (a resolver reads it)
+    base_url: BaseUrl = None,  # noqa: ARG001  (a resolver reads it)
+    model_names: list[str] | None = None,  # noqa: ARG001  (a resolver reads it)
+    test: bool = True,
+) -> Reply:
+    """Let judges use a model. The key stays in its variable or keyring entry; one tiny question tests it.
+
+    Source: REST v2 `POST /v2/ai-integrations`; on the engine `POST /x/ai-integrations/{id}/check`.
+    Raises: Invalid, Conflict, Unsupported.
+    """
+    if not agreed(allowed):
+        return Reply(f"Not created: {refused(allowed)}.", {**here.source(), "created": False})
+    body = CreateAiIntegrationRequest(
+        name=name,
+        provider=provider,
+        api_key=await _key(here, wanted),
+        base_url=wanted.base_url,
+        model_names=wanted.model_names,
+    )
+    made = await here.api.post("/v2/ai-integrations", AiIntegration, body)
+    here.names.forget()
+    data: dict[str, Any] = {**here.source(), "created": True, "integration": _facts(made)}
+    told = f"Created integration {made.name!r} ({made.id}). Next: create_judge(integration={made.name!r}, ...)."
+    if not test:
+        return Reply(f"{told} It was not tested.", {**data, "tested": False})
+    if not await here.api.has_engine_routes():
+        return Reply(f"{told} Arize AX offers no test: try it with a task on one span.", {**data, "tested": False})
+    checked = await _checked(here, made, wanted)
+    told += f" Tested: {checked.model} answered in {checked.latency_ms:.0f} ms."
+    return Reply(told, {**data, "tested": True, "model": checked.model, "latency_ms": checked.latency_ms})
+
+
+async def _key(here: Session, wanted: Wanted) -> str | None:
+    """What stands for the key on the contract: a reference on the engine, wherever that runs, the key itself on AX."""
+    if wanted.entry is not None:
+        return f"keyring:{wanted.entry}"
+    if wanted.variable is None:
+        return None
+    if await here.api.has_engine_routes():
+        return f"env:{wanted.variable}"
+    return here.settings.environment[wanted.variable]
+
+
+async def _checked(here: Session, made: AiIntegration, wanted: Wanted) -> IntegrationCheck:
+    """The outcome of a test that went well; after any other the integration is removed again, so that a name is free.
+
+    Raises:
+        Invalid: the model did not answer.
+    """
+    at = path("v2", "ai-integrations", made.id)
+    try:
+        body = CheckIntegrationRequest(model=wanted.model)
+        checked = await here.api.post(path("x", "ai-integrations", made.id, "check"), IntegrationCheck, body)
+    except AssayError:
+        await here.api.delete(at)
+        raise
+    if checked.ok:
+        return checked
+    await here.api.delete(at)
+    here.names.forget()
+    raise Invalid(
+        f"{wanted.model} did not answer at {keys.shown_url(wanted.url)}, so nothing was kept: {checked.detail}",
+        _remedy(wanted),
+    )
+
+
+def _remedy(wanted: Wanted) -> str:
+    key = (
+        f"the key in {wanted.variable or wanted.entry}" if wanted.variable or wanted.entry else "whether it wants a key"
+    )
+    return f"Check base_url, model_names and {key}; test=false keeps it untested."
+
+
+def _facts(one: AiIntegration) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "provider": one.provider,
+        "base_url": None if one.base_url is None else keys.shown_url(one.base_url),
+        "model_names": one.model_names or [],
+        "has_api_key": bool(one.has_api_key),
+    }
+
+
+def _line(one: AiIntegration) -> str:
+    facts = _facts(one)
+    models = ", ".join(one_line(model, 60) for model in facts["model_names"]) or "the provider's models"
+    key = "has a key" if one.has_api_key else "no key"
+    where = facts["base_url"] or "the provider's own address"
+    return f"{one_line(one.name, 80)} ({one.id}): {one.provider} at {where}; {models}; {key}"

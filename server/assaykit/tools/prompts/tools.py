@@ -1,0 +1,310 @@
+"""Toolset prompts: prompts, their immutable versions, and the labels that point at versions."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.judge.placeholders import names
+from assaykit.names import Named
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, Space
+from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.tools.prompts.deciding_experiment import record, recorded, records, without_records
+from assaykit.wire import ids
+from assaykit.wire.prompts import (
+    CreatePromptRequest,
+    CreatePromptVersionRequest,
+    InputVariableFormat,
+    LlmMessage,
+    LlmProvider,
+    PromptPage,
+    PromptVersion,
+    PromptVersionPage,
+    PromptWithVersion,
+    SetPromptVersionLabelsRequest,
+)
+
+SHORTEST_HASH = 4
+PromptName = str | None
+Version = Annotated[str | None, Field(description="Its id or commit hash; the newest without")]
+
+
+@tool("read", default=False)
+async def list_prompts(
+    here: Here,
+    name: str | None = None,
+    limit: ListLimit = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List the prompts of a space.
+
+    Source: REST v2 `GET /v2/prompts`.
+    Raises: Invalid.
+    """
+    within = await here.space(space)
+    query = {"space_id": within.id, "name": name}
+    if save_to is not None:
+        every = rows(here.api, "/v2/prompts", PromptPage, query)
+        return await save(here, save_to, cursor, every, plain, "prompts", here.source(within))
+    page = await here.api.get("/v2/prompts", PromptPage, limit=limit, cursor=cursor, **query)
+    found, following = page.prompts, next_of(page)
+    listed = [prompt.model_dump(mode="json", include={"id", "name", "description", "updated_at"}) for prompt in found]
+    if found:
+        lines = [f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}" for prompt in found]
+        text = f"{len(found)} prompt(s) in space {within.name!r}{more(following)}:\n{bullets(lines)}"
+    elif name is not None:
+        text = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
+    else:
+        text = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
+    return Reply(text, {**here.source(within), "prompts": listed, "next_cursor": following})
+
+
+@tool("read", default=False)
+async def get_prompt(
+    here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: Space = None
+) -> Reply:
+    """Show a prompt: the messages of its newest version, or of the one that is named or labelled.
+
+    Source: REST v2 `GET /v2/prompts/{id}`.
+    Raises: NotFound, Invalid.
+    """
+    if version is not None and label is not None:
+        raise Invalid("A version is named by version or by label.", "Pass one of them.")
+    within = await here.space(space)
+    named = await here.names.prompt(prompt, within)
+    version_id = None if version is None else _the_one(version, await _versions(here, named)).id
+    at = path("v2", "prompts", named.id)
+    found = await here.api.get(at, PromptWithVersion, version_id=version_id, label=label)
+    shown = found.version
+    head = f"Prompt {found.name!r}, version {_named(shown)} ({_described(shown)})"
+    lines = [line for message in shown.messages for line in _message(message)]
+    data = {"id": found.id, "name": found.name, "description": found.description, "version": _facts(shown)}
+    return Reply(f"{head}\n{fenced(lines)}", {**here.source(within), "prompt": data})
+
+
+@tool("add", default=False)
+async def save_prompt(
+    here: Here,
+    prompt: str,
+    template: Annotated[str | None, Field(description="One user message")] = None,
+    messages: Annotated[
+        list[dict[str, Any]] | None, Field(description='[{"role": "SYSTEM", "content": "..."}]')
+    ] = None,
+    provider: LlmProvider | None = None,
+    model: str | None = None,
+    input_variable_format: Annotated[
+        InputVariableFormat | None, Field(description="{x} is F_STRING, {{x}} MUSTACHE")
+    ] = None,
+    commit_message: str | None = None,
+    description: str | None = None,
+    space: Space = None,
+) -> Reply:
+    """Save a prompt: a new one, or a new version of the one of that name.
+
+    A new version keeps the provider, model and variable format that are left out.
+
+    Source: REST v2 `POST /v2/prompts`, `POST /v2/prompts/{id}/versions`.
+    Raises: Invalid, Conflict.
+    """
+    if (template is None) == (messages is None):
+        raise Invalid("A prompt comes from exactly one of template and messages.", "Pass one of them.")
+    within = await here.space(space)
+    named = await _existing(here, prompt, within)
+    before = None
+    if named is not None:
+        if description is not None:
+            raise Invalid(f"Prompt {named.name!r} is there, and its description stays.", "Leave description out.")
+        before = (await here.api.get(path("v2", "prompts", named.id), PromptWithVersion)).version
+    wanted_provider = provider or (before.provider if before is not None else None)
+    if wanted_provider is None:
+        raise Invalid(
+            f"There is no prompt {prompt!r} yet, and a first version needs a provider.", "Pass provider and model."
+        )
+    body = CreatePromptVersionRequest(
+        commit_message=commit_message or "Saved with assaykit",
+        input_variable_format=input_variable_format or (before and before.input_variable_format) or "F_STRING",
+        provider=wanted_provider,
+        # A model of another provider is not kept.
+        model=model or (before.model if before is not None and before.provider == wanted_provider else None),
+        messages=_messages(template, messages),
+        invocation_params=before.invocation_params if before is not None else None,
+    )
+    if named is None:
+        wanted = CreatePromptRequest(space_id=within.id, name=prompt, description=description, version=body)
+        made = await here.api.post("/v2/prompts", PromptWithVersion, wanted)
+        told, prompt_id, name, version = "Created prompt", made.id, made.name, made.version
+    else:
+        version = await here.api.post(path("v2", "prompts", named.id, "versions"), PromptVersion, body)
+        told, prompt_id, name = "Added a version to prompt", named.id, named.name
+    here.names.forget()
+    data = {"id": prompt_id, "name": name, "created": named is None, "version": _facts(version)}
+    told = f"{told} {name!r}: version {_named(version)} ({_described(version)})."
+    return Reply(" ".join([told, *_doubts(body)]), {**here.source(within), "prompt": data})
+
+
+@tool("change", default=False)
+async def label_prompt(
+    here: Here,
+    labels: list[str],
+    prompt: PromptName = None,
+    version: Version = None,
+    experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
+    space: Space = None,
+) -> Reply:
+    """Set the labels of a version, all of them: others it had are taken away, and each moves from where it was.
+
+    Source: REST v2 `PUT /v2/prompt-versions/{id}/labels`.
+    Raises: NotFound, Invalid, Ambiguous.
+    """
+    within = await here.space(space)
+    named = await here.names.prompt(prompt, within)
+    every = await _versions(here, named)
+    chosen = every[0] if version is None else _the_one(version, every)
+    wanted = list(dict.fromkeys(labels))
+    if experiment is None:
+        # What decided stays known as long as the version has a label.
+        now, kept = await _set_labels(here, chosen, wanted, records(chosen.labels) if wanted else [])
+    else:
+        decided_by = await here.names.experiment(experiment, within)
+        now, kept = await _set_labels(here, chosen, wanted, [record(decided_by)])
+    here.names.forget()
+    removed = [label for label in without_records(chosen.labels) if label not in wanted]
+    moved = {
+        label: other.commit_hash or other.id
+        for other in every
+        for label in other.labels
+        if label in wanted and other.id != chosen.id
+    }
+    told = [f"Version {chosen.commit_hash or chosen.id} of prompt {named.name!r} has {_labels(now)}."]
+    told += [f"{label!r} moved from version {where}." for label, where in moved.items()]
+    told += [f"Taken away: {', '.join(repr(label) for label in removed)}."] if removed else []
+    told += [] if kept else ["The experiment could not be recorded: this backend takes no such label."]
+    return Reply(
+        " ".join(told),
+        {
+            **here.source(within),
+            "prompt": named.name,
+            "version": _facts(now),
+            "moved_from": moved,
+            "removed": removed,
+        },
+    )
+
+
+async def _set_labels(
+    here: Session, version: PromptVersion, labels: list[str], recording: list[str]
+) -> tuple[PromptVersion, bool]:
+    """Set them, and what records an experiment, or else do without the latter: a label must move in any case.
+
+    Raises:
+        Invalid: one of the labels themselves cannot be one.
+    """
+    at = path("v2", "prompt-versions", version.id, "labels")
+    try:
+        body = SetPromptVersionLabelsRequest(labels=[*labels, *recording])
+        return await here.api.put(at, PromptVersion, body), True
+    except Invalid:
+        if not recording:
+            raise
+    return await here.api.put(at, PromptVersion, SetPromptVersionLabelsRequest(labels=labels)), False
+
+
+async def _existing(here: Session, prompt: str, within: Named) -> Named | None:
+    try:
+        return await here.names.prompt(prompt, within)
+    except NotFound:
+        if ids.kind_of(prompt) is not None:
+            raise
+        return None
+
+
+async def _versions(here: Session, named: Named) -> list[PromptVersion]:
+    at = path("v2", "prompts", named.id, "versions")
+    return [version async for version in rows(here.api, at, PromptVersionPage)]
+
+
+def _the_one(wanted: str, every: Sequence[PromptVersion]) -> PromptVersion:
+    """The version of that id, or of that commit hash or the beginning of it.
+
+    Raises:
+        NotFound: no version has it.
+        Ambiguous: several hashes begin so.
+    """
+    found = [version for version in every if wanted in {version.id, version.commit_hash}]
+    if not found and len(wanted) >= SHORTEST_HASH:
+        found = [version for version in every if (version.commit_hash or "").startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(version.commit_hash or version.id for version in (found or every)[:5])
+    if found:
+        raise Ambiguous(f"{len(found)} versions begin with {wanted!r}: {listed}.", "Give more of the hash.")
+    raise NotFound(f"No version of the prompt is {wanted!r}; newest first there are {listed}.", "Use one of these.")
+
+
+def _messages(template: str | None, messages: list[dict[str, Any]] | None) -> list[LlmMessage]:
+    if template is not None:
+        return [LlmMessage(role="USER", content=template)]
+    return [LlmMessage.model_validate(message) for message in messages or ()]
+
+
+def _variables(messages: Sequence[LlmMessage], written: InputVariableFormat | None) -> list[str]:
+    found = [name for message in messages for name in names(message.content or "", written or "F_STRING")]
+    return list(dict.fromkeys(found))
+
+
+def _doubts(body: CreatePromptVersionRequest) -> list[str]:
+    """What looks like variables of the other kind, which would be sent to the model as they stand."""
+    if _variables(body.messages, body.input_variable_format):
+        return []
+    other: InputVariableFormat = "F_STRING" if body.input_variable_format == "MUSTACHE" else "MUSTACHE"
+    names = _variables(body.messages, other)
+    if not names or body.input_variable_format == "NONE":
+        return []
+    return [f"Warning: it has no variable as {body.input_variable_format}, but {', '.join(names)} as {other}."]
+
+
+def _facts(version: PromptVersion) -> dict[str, Any]:
+    kept = version.model_dump(
+        mode="json", exclude_none=True, exclude={"prompt_id", "invocation_params", "provider_params"}
+    )
+    decided_by = recorded(version.labels)
+    return {
+        **kept,
+        "labels": without_records(version.labels),
+        "variables": _variables(version.messages, version.input_variable_format),
+        "experiment": None if decided_by is None else {"id": decided_by.id, "name": decided_by.name},
+    }
+
+
+def _named(version: PromptVersion) -> str:
+    """Its hash and its id: a run configuration takes the id alone."""
+    return f"{version.commit_hash}, id {version.id}" if version.commit_hash else version.id
+
+
+def _described(version: PromptVersion) -> str:
+    names = _variables(version.messages, version.input_variable_format)
+    model = version.model or "no default model"
+    variables = f"variables {', '.join(names)}" if names else "no variables"
+    return f"{version.provider} {model}; {version.input_variable_format}, {variables}; {_labels(version)}"
+
+
+def _labels(version: PromptVersion) -> str:
+    given, decided_by = without_records(version.labels), recorded(version.labels)
+    told = f"label(s) {', '.join(given)}" if given else "no label"
+    if decided_by is None:
+        return told
+    return f"{told}; decided by experiment {one_line(decided_by.name, 80)!r} ({decided_by.id})"
+
+
+def _message(message: LlmMessage) -> list[str]:
+    first, *rest = (message.content or "(no text)").splitlines() or [""]
+    calls = [f"  calls {call.function.name}({one_line(call.function.arguments)})" for call in message.tool_calls or ()]
+    return [f"{message.role}: {first}", *rest, *calls]

@@ -1,0 +1,104 @@
+"""The rows of a run: what became of each, and which spans they are."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid, Unsupported
+from assaykit.filters.text import written as filter_text
+from assaykit.filters.tree import IsNull, Node, Not, Or
+from assaykit.names import Named
+from assaykit.session import Session
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.tools.runs.waiting import run_of
+from assaykit.tools.runs.why_nothing_scored import window_of, written
+from assaykit.tools.tasks.evaluators import wanted_of
+from assaykit.tools.tasks.units import column_of
+from assaykit.wire.local import RunRow, RunRowPage
+from assaykit.wire.runs import TaskRun
+from assaykit.wire.tasks import Task
+
+ROWS_PER_PAGE = 500
+
+
+async def rows_of(
+    here: Session, wanted: str, state: str | None, limit: int, cursor: str | None, save_to: str | None
+) -> Reply:
+    """A page of a run's rows, newest first, or all of them in a file.
+
+    Raises:
+        NotFound, Invalid: it is no run.
+        Unsupported: the backend does not tell.
+    """
+    run = await run_of(here, wanted)
+    if not await here.api.has_engine_routes():
+        raise Unsupported(
+            "Arize AX tells the rows of a run only on the run's log page.",
+            f"What was scored: {await _instead(here, run)}.",
+        )
+    at = path("x", "task-runs", run.id, "rows")
+    facts = {**here.source(), "run": run.id}
+    if save_to is not None:
+        every: AsyncGenerator[RunRow] = rows(here.api, at, RunRowPage, {"state": state}, limit=ROWS_PER_PAGE)
+        return await save(here, save_to, cursor, every, plain, "rows", facts)
+    page = await here.api.get(at, RunRowPage, limit=limit, cursor=cursor, state=state)
+    following = next_of(page)
+    head = f"{len(page.run_rows)} row(s) of run {run.id}, newest first{more(following)}"
+    text = f"{head}\n{fenced(map(_line, page.run_rows))}"
+    if not page.run_rows:
+        of_state = "" if state is None else f" in state {one_line(state, 60)!r}"
+        text = f"Run {run.id} has no row{of_state}. {written('get_run', {'run': run.id})} tells its counts and causes."
+    return Reply(text, {**facts, "rows": [plain(row) for row in page.run_rows], "next_cursor": following})
+
+
+async def spans_of(here: Session, wanted: str, project: Named | None) -> tuple[Named, str]:
+    """The project of a run, and the path that lists the spans it selected.
+
+    Raises:
+        NotFound, Invalid: it is no run, or not over spans of this project.
+        Unsupported: the backend does not tell.
+    """
+    run = await run_of(here, wanted)
+    task = await _task_of(here, run)
+    if task is None or task.project_id is None:
+        raise Invalid(f"Run {run.id!r} reads no spans.", f"{written('get_run', {'run': run.id, 'rows': True})} lists.")
+    found = project or await here.api.get(path("v2", "projects", task.project_id), Named)
+    if found.id != task.project_id:
+        raise Invalid(f"Run {run.id!r} reads another project than {found.name!r}.", "Leave project out.")
+    if not await here.api.has_engine_routes():
+        raise Unsupported(
+            "Arize AX does not tell over REST which spans a run selected.",
+            f"What was scored: {await _instead(here, run)}.",
+        )
+    return found, path("x", "task-runs", run.id, "spans")
+
+
+async def _instead(here: Session, run: TaskRun) -> str:
+    """The call that shows what the evaluators of a run have labelled in its window, by whichever run."""
+    task = await _task_of(here, run)
+    if task is None or task.project_id is None:
+        return "get_experiment with one of the task's experiments"
+    project = await here.api.get(path("v2", "projects", task.project_id), Named)
+    every = await wanted_of(here, task)
+    columns = [f"{column_of(one.granularity, one.config.name)}.label" for one in every]
+    labelled: list[Node] = [Not(IsNull(column)) for column in columns]
+    arguments: dict[str, Any] = {"project": project.name, "window": window_of(run) or "everything"}
+    if labelled:
+        arguments["filter"] = filter_text(labelled[0] if len(labelled) == 1 else Or(tuple(labelled)))
+    return written("search_spans", arguments)
+
+
+async def _task_of(here: Session, run: TaskRun) -> Task | None:
+    return None if run.task_id is None else await here.api.get(path("v2", "tasks", run.task_id), Task)
+
+
+def _line(row: RunRow) -> str:
+    parts = [row.target_id, *([one_line(row.evaluator, 60)] if row.evaluator else []), row.state]
+    if row.label is not None or row.score is not None:
+        score = "" if row.score is None else f" ({row.score:g})"
+        parts.append(f"{one_line('-' if row.label is None else row.label, 60)}{score}")
+    if row.reason is not None:
+        parts.append(one_line(row.reason))
+    return " | ".join(parts)

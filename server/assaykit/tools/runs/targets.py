@@ -1,0 +1,139 @@
+"""What a backfill is about: a task with its plan, or the task that it takes to score with some evaluators."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.names import Named
+from assaykit.planning.periods import Period
+from assaykit.planning.spans import Plan, SpanQuery, Wanted, plan_experiments
+from assaykit.planning.units import granularity_of, plan_project
+from assaykit.session import Session
+from assaykit.tools.tasks.evaluators import entries, refuse_empty, task_type, wanted_of
+from assaykit.tools.tasks.tools import rate_of
+from assaykit.tools.tasks.units import at_granularity, lettered
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+
+NAME_LIMIT = 240
+"""Characters of a name we make up: a number may follow within the contract's 255."""
+
+
+class Scope(NamedTuple):
+    """What of the matching rows is meant."""
+
+    period: Period
+    max_spans: int
+    override: bool
+
+
+class Aim(NamedTuple):
+    """What a backfill is about; `target` is a task, or the request for one that may have to be made."""
+
+    plan: Plan
+    about: str
+    target: Task | CreateTaskRequest
+    query: SpanQuery | None
+    wanted: Sequence[Wanted]
+
+    @property
+    def reads_spans(self) -> bool:
+        """Whether it has a window; else it reads experiments."""
+        return self.target.project_id is not None
+
+
+async def aim_of_task(here: Session, within: Named, name: str, scope: Scope, *, windowed: bool) -> Aim:
+    """Raises: NotFound, Invalid: a window is given for a task that reads experiments."""
+    named = await here.names.task(name, within)
+    task = await here.api.get(path("v2", "tasks", named.id), Task)
+    if task.type == "RUN_EXPERIMENT":
+        raise Invalid(f"Task {task.name!r} makes experiments and scores nothing.", "Call `trigger_run` with it.")
+    if windowed and task.project_id is None:
+        raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
+    about = f"task {task.name!r}"
+    wanted = await wanted_of(here, task)
+    if task.project_id is not None:
+        query = SpanQuery(
+            task.project_id,
+            scope.period,
+            task.query_filter,
+            rate_of(task),
+            scope.max_spans,
+            scope.override,
+            task.query_filters,
+        )
+        return Aim(await plan_project(here.api, query, wanted), about, task, query, wanted)
+    chosen = task.experiment_ids or []
+    plan = await plan_experiments(
+        here.api, task.dataset_id or "", chosen, wanted, task.query_filter, override=scope.override
+    )
+    return Aim(plan, about, task, None, wanted)
+
+
+async def aim_of_evaluators(
+    here: Session,
+    within: Named,
+    project: str | None,
+    wanted: list[Wanted],
+    query_filter: str | None,
+    scope: Scope,
+    *,
+    allow_empty: bool,
+) -> Aim:
+    """Raises: NotFound, Ambiguous, Invalid: the evaluators do not fit together, or the filter matches nothing."""
+    kind = task_type(None, wanted)
+    named = await here.names.project(project, within)
+    query = SpanQuery(named.id, scope.period, query_filter, 1.0, scope.max_spans, scope.override)
+    wanted = await at_granularity(here, within, wanted, None)
+    plan = await plan_project(here.api, query, wanted)
+    refuse_empty(plan, query_filter, allow_empty=allow_empty)
+    request = CreateTaskRequest(
+        name=f"{' + '.join(one.evaluator.name for one in wanted)} on {named.name}"[:NAME_LIMIT],
+        type=kind,
+        project_id=named.id,
+        evaluators=entries(wanted, plan),
+        query_filter=query_filter,
+        is_continuous=False,
+    )
+    return Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)), query, wanted)
+
+
+async def task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
+    """The task itself, or one that equals the request, or a new one; and which of the two, in words."""
+    if isinstance(asked, Task):
+        return asked, ""
+    taken: set[str] = set()
+    async for task in rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id}):
+        taken.add(task.name)
+        if _equals(task, asked):
+            return task, "the existing "
+    name = next(name for name in _numbered(asked.name) if name not in taken)
+    made = await here.api.post("/v2/tasks", Task, asked.model_copy(update={"name": name}))
+    here.names.forget()
+    return made, "the new "
+
+
+def _equals(task: Task, asked: CreateTaskRequest) -> bool:
+    same_rows = all(
+        getattr(task, name) == getattr(asked, name)
+        for name in ("project_id", "dataset_id", "query_filter", "query_filters")
+    )
+    if task.is_continuous or rate_of(task) != 1 or not same_rows:
+        return False
+    if set(task.experiment_ids or ()) != set(asked.experiment_ids or ()):
+        return False
+    return {_identity(one) for one in task.evaluators or []} == {_identity(one) for one in asked.evaluators or []}
+
+
+def _identity(one: TaskEvaluator | TaskEvaluatorInput) -> tuple[object, ...]:
+    mappings = tuple(sorted((one.column_mappings or {}).items()))
+    lettered_ones = tuple(sorted(each.model_dump_json() for each in one.query_mappings or ()))
+    return (one.evaluator_id, one.evaluator_version_id, one.query_filter, mappings, lettered_ones)
+
+
+def _numbered(base: str) -> Iterator[str]:
+    yield base
+    for number in count(2):
+        yield f"{base} {number}"

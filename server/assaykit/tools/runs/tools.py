@@ -1,0 +1,333 @@
+"""Toolset runs: one pass of a task over its rows, from trigger to outcome."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.judge.columns import as_text
+from assaykit.names import Named
+from assaykit.planning.costs import with_costs
+from assaykit.planning.periods import Period, between, parse
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space, Window
+from assaykit.toolkit.replies import Reply, bullets
+from assaykit.tools.runs.parts import coverage, parts_of, remarks, requests, triggered, under_way
+from assaykit.tools.runs.rows import rows_of
+from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, task_for
+from assaykit.tools.runs.waiting import Calls, ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
+from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
+from assaykit.tools.tasks.tools import one_run
+from assaykit.wire.local import RunLimits
+from assaykit.wire.runs import (
+    DEFAULT_MAX_SPANS,
+    RunStatus,
+    TaskRun,
+    TaskRunPage,
+    TriggerEvaluationRequest,
+    TriggerRunExperimentRequest,
+)
+from assaykit.wire.tasks import Task
+
+Runs = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
+MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
+MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
+
+DEFAULT_WAIT_S = 45
+LONGEST_WAIT_S = 600
+
+
+@tool("add")
+async def trigger_backfill(
+    here: Here,
+    ctx: Calls,
+    task: str | None = None,
+    project: Project = None,
+    evaluators: list[str] | None = None,
+    window: Window = None,
+    query_filter: Filter = None,
+    column_mappings: Mappings = None,
+    max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
+    override_evaluations: Annotated[bool, Field(description="Score labelled rows anew")] = False,
+    allow_empty: bool = False,
+    preview: bool = False,
+    max_rows: MaxRows = None,
+    max_cost: MaxCost = None,
+    wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
+    space: Space = None,
+) -> Reply:
+    """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
+
+    All is tried on real rows first. For evaluators an equal task is reused, else created.
+
+    Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
+    Raises: Invalid, NotFound, Unsupported.
+    """
+    within = await here.space(space)
+    period = parse(window or "last 7 days", here.now())
+    scope = Scope(period, max_spans, override=override_evaluations)
+    if task is not None:
+        if evaluators or project or query_filter or column_mappings:
+            raise Invalid(
+                "A task brings its own project, evaluators, filter and mappings.",
+                "Give task alone, or project and evaluators without task.",
+            )
+        aim = await aim_of_task(here, within, task, scope, windowed=window is not None)
+    else:
+        if not evaluators:
+            raise Invalid("Nothing says what to score with.", "Pass task, or project and evaluators.")
+        wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
+        aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
+    aim = aim._replace(plan=await with_costs(here, aim.plan, aim.wanted))
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    parts = await parts_of(here, aim, scope, limits)
+    facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict(), **coverage(parts)}
+    if aim.reads_spans:
+        facts["window"] = str(period)
+    told = bullets([*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)])
+    of_window = f", {period}" if aim.reads_spans else ""
+    if preview:
+        return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{told}", facts)
+    found, how = await task_for(here, within, aim.target)
+    facts["task"] = found.name
+    runs = await under_way(here, found, scope)
+    if runs:
+        head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
+    else:
+        runs = [await triggered(here, found.id, body, limits) for body in requests(aim, scope, parts)]
+        of_task = f"of {how}task {found.name!r}"
+        one = len(runs) == 1
+        told_runs = f"Run {runs[0].id} {of_task} is" if one else f"{len(runs)} runs {of_task} are"
+        head = f"{told_runs} {runs[0].status}{of_window}."
+    facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
+    if not wait:
+        return Reply(f"{head}\n{told}\nNext: wait_for_run(run={ids_of(runs)!r}).", facts)
+    text, data = await told_of_all(here, await wait_for(here, ctx, runs, wait))
+    return Reply(f"{head}\n{told}\n{text}", {**facts, **data})
+
+
+@tool("add")
+async def trigger_run(
+    here: Here,
+    ctx: Calls,
+    task: str | None = None,
+    window: Window = None,
+    data_start_time: str | None = None,
+    data_end_time: str | None = None,
+    max_spans: Annotated[int | None, Field(ge=1)] = None,
+    override_evaluations: bool = False,
+    experiments: list[str] | None = None,
+    experiment_name: str | None = None,
+    dataset_version_id: str | None = None,
+    example_ids: list[str] | None = None,
+    max_examples: Annotated[int | None, Field(ge=1)] = None,
+    query_filter: str | None = None,
+    tracing_metadata: dict[str, Any] | None = None,
+    evaluation_tasks: list[str] | None = None,
+    max_rows: MaxRows = None,
+    max_cost: MaxCost = None,
+    wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
+    space: Space = None,
+) -> Reply:
+    """Run any task once: spans since its last run without window.
+
+    From experiment_name on: for RUN_EXPERIMENT tasks.
+
+    Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
+    Raises: Invalid, NotFound, Unsupported.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    moments = {"window": window, "data_start_time": data_start_time, "data_end_time": data_end_time}
+    selected = {"override_evaluations": override_evaluations or None, "max_spans": max_spans}
+    of_examples = {
+        "dataset_version_id": dataset_version_id,
+        "example_ids": example_ids,
+        "max_examples": max_examples,
+        "query_filter": query_filter,
+        # The contract takes texts alone.
+        "tracing_metadata": tracing_metadata and {key: as_text(value) or "" for key, value in tracing_metadata.items()},
+    }
+    asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
+    body: TriggerEvaluationRequest | TriggerRunExperimentRequest
+    if found.type == "RUN_EXPERIMENT":
+        refuse_foreign(found, {**moments, **selected, "experiments": experiments}, "evaluation tasks")
+        if experiment_name is None:
+            raise Invalid(f"Task {found.name!r} makes an experiment, which needs a name.", "Pass experiment_name.")
+        tasks = [(await here.names.task(one, within)).id for one in evaluation_tasks or ()] or None
+        body = TriggerRunExperimentRequest(
+            experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=tasks
+        )
+    else:
+        refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
+        within_time = await _rows_asked(here, within, found, moments, experiments)
+        body = TriggerEvaluationRequest(**within_time, **_given(selected))
+    run = await triggered(here, found.id, body, RunLimits(max_rows=max_rows, max_cost=max_cost))
+    follows = (
+        f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
+    )
+    head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{follows}"
+    facts = {**here.source(within), "task": found.name, "run": plain(run)}
+    if not wait:
+        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
+    text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
+    return Reply(f"{head}\n{text}", {**facts, **data})
+
+
+@tool("read", default=False)
+async def list_runs(
+    here: Here,
+    task: str | None = None,
+    status: RunStatus | None = None,
+    limit: ListLimit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List a task's runs, newest first, with their counts.
+
+    Source: REST v2 `GET /v2/tasks/{id}/runs`.
+    Raises: NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    at = path("v2", "tasks", named.id, "runs")
+    facts = {**here.source(within), "task": named.name}
+    if save_to is not None:
+        found = rows(here.api, at, TaskRunPage, {"status": status})
+        return await save(here, save_to, cursor, found, plain, "runs", facts)
+    page = await here.api.get(at, TaskRunPage, limit=limit, cursor=cursor, status=status)
+    following = next_of(page)
+    lines = [_one_of_several(run) for run in page.task_runs]
+    what = f"{status} run(s)" if status else "run(s)"
+    text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
+    if not lines:
+        advice = "Leave status out to see all." if status else "`trigger_run` starts one."
+        text = f"No {what} of task {named.name!r}. {advice}"
+    return Reply(text, {**facts, "runs": [plain(run) for run in page.task_runs], "next_cursor": following})
+
+
+@tool("read")
+async def get_run(
+    here: Here,
+    run: str,
+    rows: bool = False,
+    state: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+) -> Reply:
+    """Show a run's counts, pace, cost, causes; or rows.
+
+    Source: REST v2 `GET /v2/task-runs/{id}`; on the engine `GET /x/task-runs/{id}/report` and `/rows`.
+    Raises: NotFound, Invalid, Unsupported.
+    """
+    if rows or state or cursor is not None or save_to is not None:
+        return await rows_of(here, run, state, limit, cursor, save_to)
+    text, data = await told_of(here, await run_of(here, run))
+    return Reply(text, {**here.source(), **data})
+
+
+@tool("change")
+async def cancel_run(here: Here, run: Runs) -> Reply:
+    """Stop a run that is pending or running, or several. What was scored stays.
+
+    Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
+    Raises: NotFound, Invalid.
+    """
+    asked = await runs_of(here, run)
+    # Of several, those that have ended meanwhile are no reason to leave the others at work.
+    active = [one for one in asked if not one.is_final] if len(asked) > 1 else asked
+    if not active:
+        raise Invalid("All of these runs have ended already.", "Trigger the task again if needed.")
+    found = [await here.api.post(path("v2", "task-runs", one.id, "cancel"), TaskRun) for one in active]
+    said = "\n".join(f"Run {one_run(one)}." for one in found)
+    return Reply(
+        f"{said} What was scored stays; trigger again to score the rest.",
+        {**here.source(), "run": plain(found[0]), "runs": [plain(one) for one in found]},
+    )
+
+
+@tool("read")
+async def wait_for_run(
+    here: Here,
+    ctx: Calls,
+    run: Runs,
+    timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
+    poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
+) -> Reply:
+    """Wait until a run ends, or several; "still running" after timeout: call again.
+
+    Source: REST v2 `GET /v2/task-runs/{id}`.
+    Raises: NotFound, Invalid.
+    """
+    ended = await wait_for(here, ctx, await runs_of(here, run), timeout, poll_interval)
+    text, data = await told_of_all(here, ended)
+    return Reply(text, {**here.source(), **data})
+
+
+def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None:
+    """Refuse what belongs to tasks of another type.
+
+    Raises:
+        Invalid: something of `given` is there; it is named.
+    """
+    if foreign := list(_given(given)):
+        verb = "belongs" if len(foreign) == 1 else "belong"
+        raise Invalid(
+            f"{', '.join(foreign)} {verb} to {owners}; this one is {task.type}.",
+            f"Leave {'it' if len(foreign) == 1 else 'them'} out, or name another task.",
+        )
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+async def _rows_asked(
+    here: Session, within: Named, task: Task, moments: Mapping[str, str | None], experiments: list[str] | None
+) -> dict[str, Any]:
+    """Which rows of an evaluation task a trigger asks for.
+
+    Raises:
+        Invalid: a task on a project gets experiments, one on a dataset a window, or the window is given twice.
+        NotFound: no such experiment.
+    """
+    if task.project_id is None:
+        if windowed := list(_given(moments)):
+            raise Invalid(
+                f"{', '.join(windowed)}: task {task.name!r} reads experiments, which have no window.",
+                "Leave it out; experiments narrows what is read.",
+            )
+        chosen = [(await here.names.experiment(one, within, task.dataset_id)).id for one in experiments or ()]
+        return {"experiment_ids": chosen or None}
+    if experiments:
+        raise Invalid(
+            f"experiments belongs to tasks on a dataset; {task.name!r} reads a project.", "Leave experiments out."
+        )
+    window, start, end = moments.values()
+    if window is not None:
+        if start is not None or end is not None:
+            raise Invalid("The window is given twice.", "Pass window, or data_start_time and data_end_time.")
+        return dict(zip(_ENDS, parse(window, here.now()), strict=True))
+    return dict(zip(_ENDS, between(start, end), strict=True))
+
+
+_ENDS = ("data_start_time", "data_end_time")
+
+
+def _one_of_several(run: TaskRun) -> str:
+    """A run on one line, with when it started and what it was over."""
+    when = "" if run.created_at is None else f", {run.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{one_run(run)}{when}{_over(run)}"
+
+
+def _over(run: TaskRun) -> str:
+    start, end = run.data_start_time, run.data_end_time
+    return "" if start is None or end is None else f", over {Period(start, end)}"

@@ -1,0 +1,252 @@
+"""What is told of a run, while it works and when it has ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from assaykit.api.client import path
+from assaykit.errors import NotFound
+from assaykit.names import Named
+from assaykit.session import Session
+from assaykit.toolkit.listing import plain
+from assaykit.toolkit.replies import fenced, one_line
+from assaykit.tools.runs.why_nothing_scored import derived, step_after
+from assaykit.tools.tasks.tools import one_run
+from assaykit.wire.evaluators import EvaluatorWithVersion
+from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
+from assaykit.wire.runs import TaskRun
+
+_NOBODY = "The process that executed it has ended; it goes on while an assaykit server or engine is open."
+CAUSES_SHOWN = 5
+SHOWN_WHOLE = 10
+"""From so many rows a second on, the digits after the point say nothing."""
+
+Calls = Context[Session]
+
+
+async def run_of(here: Session, wanted: str) -> TaskRun:
+    """The run of this id.
+
+    Raises:
+        NotFound: there is none.
+        Invalid: it is no id of a run.
+    """
+    try:
+        return await here.api.get(path("v2", "task-runs", here.names.run(wanted)), TaskRun)
+    except NotFound:
+        raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
+
+
+def joined(given: object) -> object:
+    """Ids that come as a list, which some models send, as the text that the schema asks for."""
+    return ",".join(map(str, cast("list[object]", given))) if isinstance(given, list) else given
+
+
+async def runs_of(here: Session, wanted: str) -> list[TaskRun]:
+    """The runs of these ids, which have commas between them.
+
+    Raises:
+        NotFound: there is none of one id.
+        Invalid: one is no id of a run.
+    """
+    ids = dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip()) or [wanted]
+    return [await run_of(here, one) for one in ids]
+
+
+async def wait_for(
+    here: Session, ctx: Calls, runs: Sequence[TaskRun], wait_s: float, every_s: float = 1.0
+) -> list[TaskRun]:
+    """The runs when all have ended, or as they are after `wait_s` seconds; progress is reported on the way."""
+    found = list(runs)
+    total = None
+    with anyio.move_on_after(wait_s):
+        # The first looks come quickly: a short run should not cost a whole interval.
+        pause = min(0.05, every_s)
+        while not all(run.is_final for run in found):
+            total = total or await _total(here, found)
+            done = sum(run.rows_done for run in found)
+            await ctx.report_progress(done, total, f"{done} rows done")
+            await anyio.sleep(pause)
+            pause = min(pause * 1.5, every_s)
+            for place, run in enumerate(found):
+                if not run.is_final:
+                    found[place] = await here.api.get(path("v2", "task-runs", run.id), TaskRun)
+    done = sum(run.rows_done for run in found)
+    await ctx.report_progress(done, total, f"{', '.join(sorted({run.status for run in found}))}: {done} rows done")
+    return found
+
+
+def ids_of(runs: Sequence[TaskRun]) -> str:
+    """How a call names them."""
+    return ",".join(run.id for run in runs)
+
+
+async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict[str, Any]]:
+    """One run with all that is known of it; several with a line each and their sum."""
+    if len(runs) == 1:
+        return await told_of(here, runs[0])
+    is_going_on = not all(run.is_final for run in runs)
+    data = {"runs": [plain(run) for run in runs], "still_running": is_going_on}
+    names = ("num_successes", "num_errors", "num_skipped")
+    scored, failed, skipped = (sum(getattr(run, name) or 0 for run in runs) for name in names)
+    lines = [f"Run {one_run(run)}" for run in runs]
+    lines.append(f"Together {scored} scored, {failed} failed, {skipped} skipped")
+    going = [run for run in runs if not run.is_final]
+    if going:
+        lines.append(f"Still running. Next: wait_for_run(run={ids_of(going)!r}) again.")
+    elif lost := next((run for run in runs if run.num_errors or run.status != "COMPLETED"), None):
+        lines.append(f"Next: get_run(run={lost.id!r}) tells why; the same backfill again scores what is left.")
+    else:
+        lines.append("Next: search_spans shows the verdicts.")
+    return "\n".join(lines), {**data, "scored": scored, "failed": failed, "skipped": skipped}
+
+
+async def _total(here: Session, runs: Sequence[TaskRun]) -> int | None:
+    """How many rows the runs have; None until each has chosen them, and where the backend does not tell."""
+    if not await here.api.has_engine_routes():
+        return None
+    totals = [(await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total for run in runs]
+    return sum(total or 0 for total in totals) if all(totals) else None
+
+
+async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
+    """A run in words and as data, with its causes where the backend tells them."""
+    data: dict[str, Any] = {
+        "run": run.model_dump(mode="json", exclude_none=True),
+        "still_running": not run.is_final,
+    }
+    lines = [one_run(run)]
+    if run.experiment_id is not None:
+        made = await here.api.get(path("v2", "experiments", run.experiment_id), Named)
+        data["experiment"] = {"id": made.id, "name": made.name}
+        lines.append(f"Experiment {one_line(made.name)!r} ({made.id})")
+    if run.failure_reason:
+        lines.append(f"Reason: {one_line(run.failure_reason, 1200)}")
+    report = RunReport()
+    if await here.api.has_engine_routes():
+        report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
+        said, told = await _report(here, report)
+        if report.is_executed is False and not run.is_final:
+            said.append(_NOBODY)
+        cause = report.cause
+    else:
+        said, told, cause = await _derived(here, run)
+    paced, pace = _pace(run, report.total, here.now())
+    data |= {**told, **pace}
+    lines += [*paced, *said]
+    following, call = await _next(here, run, cause)
+    return "Run " + "\n".join([*lines, following]), {**data, **call}
+
+
+async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any], RunCause | None]:
+    """What the contract's own lists tell of a run that scored nothing."""
+    lines: list[str] = []
+    if run.num_errors or run.num_skipped:
+        lines.append("Arize AX tells no causes over REST: they are in the run's log, on the task's page.")
+    cause = await derived(here, run) if run.is_final and not run.num_successes else None
+    if cause is None:
+        return lines, {}, None
+    return [*lines, f"As the project is now: {one_line(cause.message, 900)}"], {"cause": plain(cause)}, cause
+
+
+async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str, Any]]:
+    labels = await _labels(here, report)
+    data: dict[str, Any] = {
+        "labels": labels,
+        "errors": [one.model_dump() for one in report.errors],
+        "skipped": [one.model_dump() for one in report.skipped],
+    }
+    told = {"selection": report.selection, "tokens": report.tokens, "cause": report.cause}
+    data |= {name: plain(body) for name, body in told.items() if body is not None}
+    lines = [] if report.selection is None else _selected(report.selection)
+    if report.tokens is not None:
+        lines += _spent(report.tokens)
+    lines += [
+        f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
+        for name, counted in labels.items()
+    ]
+    causes = [
+        one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
+        for word, some in (("failed", report.errors), ("skipped", report.skipped))
+        for one in some[:CAUSES_SHOWN]
+    ]
+    return [*lines, *([fenced(causes)] if causes else [])], data
+
+
+def _spent(tokens: RunTokens) -> list[str]:
+    """What the questions took, and what that costs as far as it is known."""
+    lines: list[str] = []
+    if tokens.answers:
+        known = "" if tokens.cost is None else f", ${tokens.cost:.4g} by list prices"
+        if tokens.unpriced:
+            known += f"; the price of {tokens.unpriced} is not known (prices.json in the data folder can tell it)"
+        lines.append(
+            f"Tokens: {tokens.prompt} prompt, {tokens.completion} completion, in {tokens.answers} answers{known}"
+        )
+    if tokens.remembered:
+        lines.append(f"{tokens.remembered} rows asked what was answered before, and cost nothing")
+    return lines
+
+
+async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:
+    named: dict[str, dict[str, int]] = {}
+    for evaluator_id, counted in report.labels.items():
+        found = await here.api.get(path("v2", "evaluators", evaluator_id), EvaluatorWithVersion)
+        named[found.name] = counted
+    return named
+
+
+def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    """How fast a run is or was, and how long it still takes; `rows` are rows times evaluators, as the counts are."""
+    done = run.rows_done
+    known = f" of {total}" if total else ""
+    if run.run_started_at is None or not done:
+        return ([f"{done}{known} done"] if total and not run.is_final else []), {}
+    seconds = max(((run.run_finished_at or now) - run.run_started_at).total_seconds(), 0.001)
+    rate = done / seconds
+    pace: dict[str, Any] = {"rows_per_second": float(f"{rate:.3g}")}
+    fast = f"{rate:.0f}" if rate >= SHOWN_WHOLE else f"{rate:.2g}"
+    if run.is_final:
+        return [f"{done} rows in {seconds:.2f} s, {fast} a second"], {"pace": pace}
+    if not total:
+        return [f"{done} done, {fast} rows a second"], {"pace": pace}
+    pace["seconds_left"] = round((total - done) / rate, 1)
+    return [f"{done}{known} done, {fast} rows a second, about {pace['seconds_left']:.0f} s left"], {"pace": pace}
+
+
+def _selected(counted: RunSelection) -> list[str]:
+    """Where the rows went that matched and were not taken; nothing where all were."""
+    left = {
+        "left out by the sampling rate": counted.sampled_out,
+        "that no evaluator's own filter takes": counted.filtered_out,
+        "labelled already": counted.labelled,
+    }
+    parts = [f"{number} {what}" for what, number in left.items() if number]
+    if counted.capped:
+        parts.append("older ones not looked at, as the run had its fill")
+    return [f"Of {counted.matched} rows that match, {counted.chosen} chosen; {', '.join(parts)}"] if parts else []
+
+
+async def _next(here: Session, run: TaskRun, cause: RunCause | None) -> tuple[str, dict[str, Any]]:
+    """What to do now, in words and where it is one call as data."""
+    if run.is_final and not run.num_successes and cause is not None:
+        step = await step_after(here, run, cause)
+        if step is not None:
+            return f"Nothing was scored. Next: {step}", {"next": step.as_dict()}
+    return _usual(run), {}
+
+
+def _usual(run: TaskRun) -> str:
+    if not run.is_final:
+        return f"Still running. Next: wait_for_run(run={run.id!r}) again."
+    if not run.num_successes:
+        return "Nothing was scored. Correct the cause above, then trigger again."
+    if run.experiment_id is not None:
+        return "Next: get_experiment shows the rows, compare_experiments says whether it is better than another."
+    # Only a run over spans has a window.
+    if run.data_start_time is None:
+        return "Next: compare_experiments reads the verdicts."
+    return "Next: search_spans shows the verdicts; a filter like eval.<name>.label = '...' narrows them."

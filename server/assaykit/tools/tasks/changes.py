@@ -1,0 +1,96 @@
+"""What a change makes of a task: its evaluators, its filters, and what it would do then."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assaykit.errors import Invalid
+from assaykit.judge.score import variables
+from assaykit.planning.periods import parse
+from assaykit.planning.spans import Plan, SpanQuery, Wanted, plan_experiments
+from assaykit.planning.units import plan_project
+from assaykit.session import Session
+from assaykit.tools.tasks.evaluators import EvaluatorChoice, wanted_evaluators, wanted_of, with_mappings
+from assaykit.tools.tasks.units import lettered
+from assaykit.wire.evaluators import Granularity
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput
+
+
+def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]) -> None:
+    """Raises: Invalid: nothing is given, a field is given and cleared, or does not belong to such a task."""
+    if not given and not clear:
+        raise Invalid("Nothing to change was given.", "Pass what shall change, or clear.")
+    if both := sorted(given.keys() & set(clear)):
+        raise Invalid(f"{both[0]} is given and cleared.", "Do one of the two.")
+    asked = [*given, *clear]
+    of_experiments = {"name", "run_configuration"}
+    if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field not in of_experiments]):
+        raise Invalid(
+            f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
+            "Leave it out.",
+        )
+    if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
+        raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
+    # That a task on a dataset is not continuous may be said.
+    of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
+    if task.project_id is None and (foreign := [word for word in of_project if word in given]):
+        raise Invalid(
+            f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
+            "Leave it out.",
+        )
+
+
+async def changed_evaluators(
+    here: Session,
+    task: Task,
+    evaluators: Sequence[EvaluatorChoice] | None,
+    column_mappings: dict[str, str] | None,
+    space: str | None,
+) -> list[Wanted]:
+    """The evaluators a task will have; one that stays keeps what is not given anew, and its version."""
+    present = {one.evaluator.id: one for one in await wanted_of(here, task)}
+    if evaluators is None:
+        asked = [Wanted(one.evaluator) for one in present.values()]
+    else:
+        asked = await wanted_evaluators(here, evaluators, None, space)
+    fitting = "TEMPLATE" if task.type == "TEMPLATE_EVALUATION" else "CODE"
+    if foreign := [one.evaluator.name for one in asked if one.evaluator.type != fitting]:
+        what = "LLM judges" if fitting == "TEMPLATE" else "code evaluators"
+        raise Invalid(
+            f"Task {task.name!r} has only {what}, and {foreign[0]!r} is none.", "Create a task of its own for it."
+        )
+    found: list[Wanted] = []
+    for one in with_mappings(asked, column_mappings):
+        old = present.get(one.evaluator.id, one)
+        names = variables(old.config)
+        kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
+        mapped = {**kept, **(one.column_mappings or {})}
+        found.append(Wanted(old.evaluator, one.query_filter or old.query_filter, mapped))
+    return found
+
+
+async def plan_of(here: Session, task: Task, wanted: Sequence[Wanted], query_filter: str | None, rate: float) -> Plan:
+    """What an existing task would do with these evaluators, over everything there is."""
+    if task.project_id is not None:
+        query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
+        return await plan_project(here.api, query, wanted)
+    return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+def of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:
+    """Filter and evaluators together: where traces or sessions are scored, each variable names the filter."""
+    about: dict[str, Any] = {"name": task.name, "type": task.type, "project_id": task.project_id}
+    wanted = lettered(CreateTaskRequest(**about, query_filter=text, evaluators=list(found)), level)
+    filters = None if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
+    entries = pinned(task, wanted.evaluators or [])
+    return {"query_filter": wanted.query_filter, "query_filters": filters, "evaluators": entries}
+
+
+def pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
+    """The entries with the versions that the task pins already; what has no value is left out, as null clears."""
+    pins = {entry.evaluator_id: entry.evaluator_version_id for entry in task.evaluators or []}
+    return [
+        {"evaluator_version_id": pins[one.evaluator_id], **one.model_dump(exclude_none=True)}
+        if pins.get(one.evaluator_id)
+        else one.model_dump(exclude_none=True)
+        for one in found
+    ]

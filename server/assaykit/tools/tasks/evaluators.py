@@ -1,0 +1,159 @@
+"""Which evaluators a task has: as they are asked for, resolved, and held against what they would score."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from assaykit.api.client import path
+from assaykit.errors import Invalid
+from assaykit.judge.score import variables
+from assaykit.planning.spans import Plan, Wanted
+from assaykit.session import Session
+from assaykit.toolkit.replies import one_line
+from assaykit.wire.evaluators import EvaluatorWithVersion
+from assaykit.wire.tasks import Task, TaskEvaluatorInput, TaskType
+
+
+class EvaluatorChoice(BaseModel):
+    """One evaluator with a filter and mappings of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    query_filter: str | None = None
+    column_mappings: dict[str, str] | None = None
+
+
+def _choice(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"name": given}
+    if isinstance(given, dict):
+        return cast("dict[str, Any]", given)
+    raise ValueError("expected a name, or an object with name, query_filter and column_mappings")
+
+
+Choice = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
+Evaluators = Annotated[list[Choice], Field(min_length=1)]
+"""Names, or objects where an evaluator has a filter or mappings of its own."""
+
+
+async def wanted_evaluators(
+    here: Session,
+    evaluators: Sequence[str | EvaluatorChoice],
+    column_mappings: dict[str, str] | None,
+    space: str | None,
+) -> list[Wanted]:
+    """The evaluators asked for, resolved; `column_mappings` reaches each one that has such a variable.
+
+    Raises:
+        NotFound: no such evaluator.
+        Invalid: one is named twice, or a mapping names a variable that none of them has.
+    """
+    within = await here.space(space)
+    found: list[Wanted] = []
+    for entry in evaluators:
+        choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
+        named = await here.names.judge(choice.name, within)
+        evaluator = await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
+        if any(one.evaluator.id == evaluator.id for one in found):
+            raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
+        found.append(Wanted(evaluator, choice.query_filter, choice.column_mappings))
+    return with_mappings(found, column_mappings)
+
+
+def with_mappings(wanted: Sequence[Wanted], shared: Mapping[str, str] | None) -> list[Wanted]:
+    """Each evaluator with those of the shared mappings that it has a variable for; its own ones win.
+
+    Raises:
+        Invalid: a mapping names a variable that none of them has.
+    """
+    shared = shared or {}
+    found: list[Wanted] = []
+    known: set[str] = set()
+    for one in wanted:
+        names = set(variables(one.config))
+        known |= names
+        mine = {name: at for name, at in shared.items() if name in names}
+        found.append(Wanted(one.evaluator, one.query_filter, {**mine, **(one.column_mappings or {})}))
+    if unused := sorted(shared.keys() - known):
+        raise Invalid(
+            f"column_mappings names {unused[0]!r}, which no evaluator has; they have {', '.join(sorted(known))}.",
+            "Correct the name.",
+        )
+    return found
+
+
+async def wanted_of(here: Session, task: Task) -> list[Wanted]:
+    """The evaluators of a task, in the versions that it pins."""
+    found: list[Wanted] = []
+    for entry in task.evaluators or []:
+        at = path("v2", "evaluators", entry.evaluator_id)
+        evaluator = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
+        mappings = entry.query_mappings or ()
+        mapped = {one.variable_name: one.attribute_path for one in mappings} or entry.column_mappings
+        ids = {one.variable_name: [name for name in one.query_ids if name is not None] for one in mappings}
+        found.append(Wanted(evaluator, entry.query_filter, mapped, ids))
+    return found
+
+
+def entries(wanted: Sequence[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
+    """The evaluators as a task holds them, with the mappings that the plan found."""
+    return [
+        TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
+        for one, share in zip(wanted, plan.shares, strict=True)
+    ]
+
+
+def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:
+    """Refuse a plan whose filters match none of the rows that are there.
+
+    Raises:
+        Invalid: an evaluator would score nothing, and that was not allowed.
+    """
+    if allow_empty or plan.existing == 0:
+        return
+    for share in plan.shares:
+        if share.matched == 0:
+            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
+            raise Invalid(
+                " ".join([f"No existing {plan.unit} matches {what}, though there are some without it.", *plan.absent]),
+                f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for those to come.",
+            )
+
+
+_WAYS_TO_TRY = {
+    "span": "Try the filter with search_spans.",
+    "trace": "Try the filter with search_spans.",
+    "session": "Try the filter with search_spans; spans of a session have attributes.session.id.",
+    "experiment run": "A filter of experiments names columns of the runs or, as dataset.<column>, of the examples.",
+}
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What looks wrong in a plan, each as one line."""
+    found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
+    if plan.existing == 0:
+        found.append(f"Warning: there is no {plan.unit} there, so filters and mappings could not be tried.")
+    return found
+
+
+def task_type(given: TaskType | None, wanted: Sequence[Wanted]) -> TaskType:
+    """The type of task that runs these evaluators.
+
+    Raises:
+        Invalid: no one type runs them all, or not the one given.
+    """
+    types = {one.evaluator.type for one in wanted}
+    if len(types) > 1:
+        raise Invalid(
+            "LLM judges and code evaluators cannot share a task.",
+            "Create one task for the judges and one for the code evaluators.",
+        )
+    inferred: TaskType = "TEMPLATE_EVALUATION" if types == {"TEMPLATE"} else "CODE_EVALUATION"
+    if given is not None and given != inferred:
+        raise Invalid(
+            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.",
+            "Leave type out.",
+        )
+    return inferred

@@ -1,0 +1,175 @@
+"""What a task that runs an experiment does with each example: as it is asked for, resolved, and tried on real rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from assaykit.api.client import path
+from assaykit.errors import Invalid
+from assaykit.judge import placeholders
+from assaykit.judge.columns import columns
+from assaykit.names import Named
+from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Row, Variable, try_path
+from assaykit.session import Session
+from assaykit.toolkit.replies import one_line
+from assaykit.wire.datasets import ExamplePage
+from assaykit.wire.prompts import InputVariableFormat, PromptVersion, PromptWithVersion
+from assaykit.wire.run_configurations import (
+    RUN_CONFIGURATION,
+    AgentCallConfig,
+    LlmGenerationConfig,
+    TemplateEvaluationConfig,
+)
+from assaykit.wire.tasks import Task
+from assaykit.wire.validation import describe
+
+Config = LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig
+
+_BY_NAME = ("integration", "prompt")
+"""What may be given by name; on the wire these are ids, and the prompt's messages."""
+
+_MODELS: Mapping[str, type[Config]] = {
+    "LLM_GENERATION": LlmGenerationConfig,
+    "TEMPLATE_EVALUATION": TemplateEvaluationConfig,
+    "AGENT_CALL": AgentCallConfig,
+}
+
+
+class Tried(NamedTuple):
+    """A configuration, and what became of its variables on the dataset's first examples."""
+
+    config: Config
+    variables: Sequence[Variable]
+    doubts: Sequence[str]
+
+    def lines(self) -> list[str]:
+        """What would be done, one line each."""
+        return [
+            described(self.config.model_dump(mode="json")),
+            *(one.as_text() for one in self.variables),
+            *self.doubts,
+        ]
+
+
+async def configured(here: Session, within: Named, given: Mapping[str, Any], dataset_id: str) -> Tried:
+    """The configuration asked for, with names resolved, tried on the dataset.
+
+    Raises:
+        Invalid: an unknown key, a wrong value, or a variable that no example has.
+        NotFound: no such integration or prompt.
+    """
+    wanted = {key: value for key, value in given.items() if value is not None}
+    kind = str(wanted.setdefault("experiment_type", _kind(wanted))).upper()
+    if kind == "LLM_GENERATION":
+        wanted = await _with_prompt(here, within, wanted)
+        wanted.setdefault("input_variable_format", "F_STRING")
+    if kind == "TEMPLATE_EVALUATION":
+        wanted.setdefault("provide_explanation", True)
+    if kind in {"LLM_GENERATION", "TEMPLATE_EVALUATION"}:
+        named = wanted.pop("integration", None) or wanted.get("ai_integration_id")
+        wanted["ai_integration_id"] = (await here.names.integration(named)).id
+    try:
+        config = RUN_CONFIGURATION.validate_python(wanted)
+    except ValidationError as error:
+        known = [*_MODELS[kind].model_fields, *_BY_NAME] if kind in _MODELS else []
+        following = f"run_configuration takes: {', '.join(known)}." if known else "Correct run_configuration."
+        raise Invalid(f"run_configuration: {describe(error, known)}", following) from error
+    return await _tried(here, config, dataset_id)
+
+
+def described(config: Mapping[str, Any]) -> str:
+    """A configuration of the wire on one line."""
+    model = config.get("model_name") or "the integration's first model"
+    if config.get("experiment_type") == "TEMPLATE_EVALUATION":
+        labels = ", ".join(config.get("classification_choices") or {}) or "free text"
+        return one_line(f"TEMPLATE_EVALUATION by {model}: {labels}")
+    if config.get("experiment_type") == "LLM_GENERATION":
+        said = [message.get("content") or "" for message in config.get("messages") or ()]
+        return one_line(f"LLM_GENERATION by {model}: {' / '.join(said)}")
+    return one_line(config.get("experiment_type") or "no configuration")
+
+
+def of_task(task: Task) -> str:
+    """The same of a task."""
+    return described(task.run_configuration or {})
+
+
+def _kind(given: Mapping[str, Any]) -> str:
+    if "template" in given:
+        return "TEMPLATE_EVALUATION"
+    return "AGENT_CALL" if "input_template" in given else "LLM_GENERATION"
+
+
+async def _with_prompt(here: Session, within: Named, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The messages, writing, model and parameters of a saved prompt, where one is named; what is given wins."""
+    wanted = dict(given)
+    prompt, version_id = wanted.pop("prompt", None), wanted.get("prompt_version_id")
+    if prompt is None and (version_id is None or "messages" in wanted):
+        return wanted
+    if "messages" in wanted:
+        raise Invalid("run_configuration has messages and prompt.", "Pass one of them; a prompt brings its messages.")
+    if prompt is None:
+        version = await here.api.get(path("v2", "prompt-versions", str(version_id)), PromptVersion)
+    else:
+        named = await here.names.prompt(prompt, within)
+        at = path("v2", "prompts", named.id)
+        version = (await here.api.get(at, PromptWithVersion, version_id=version_id)).version
+    brought = {
+        "messages": version.messages,
+        "input_variable_format": version.input_variable_format,
+        "model_name": version.model,
+        "invocation_parameters": version.invocation_params,
+        "prompt_version_id": version.id,
+    }
+    return {**{key: value for key, value in brought.items() if value is not None}, **wanted}
+
+
+async def _tried(here: Session, config: Config, dataset_id: str) -> Tried:
+    if isinstance(config, AgentCallConfig):
+        return Tried(config, [], [])
+    texts, written, mapping = _written(config)
+    names = list(dict.fromkeys(name for text in texts for name in placeholders.names(text, written)))
+    if not names:
+        return Tried(config, [], [_doubt(texts, written)])
+    found = await here.api.get(path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=SAMPLE)
+    sample = [_row(example.id, example.model_extra or {}) for example in found.examples]
+    tried = [try_path(name, mapping.get(name, name), sample) for name in names]
+    if sample and (empty := [variable for variable in tried if variable.filled == 0]):
+        missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
+        there = [column for column in columns(sample) if column != "id" and not column.startswith("dataset.")]
+        raise Invalid(
+            f"None of {len(sample)} examples has a value for {missing}. Columns: {', '.join(there[:PATHS_SHOWN])}.",
+            "Name the variables after columns" + (", or map them with column_mapping." if mapping else "."),
+        )
+    partly = [one for one in tried if one.filled < one.tried]
+    return Tried(config, tried, [f"Warning: examples without {one.path} are skipped." for one in partly])
+
+
+def _written(
+    config: LlmGenerationConfig | TemplateEvaluationConfig,
+) -> tuple[list[str], InputVariableFormat, Mapping[str, str]]:
+    if isinstance(config, TemplateEvaluationConfig):
+        return [config.template], "MUSTACHE", config.column_mapping or {}
+    return [message.content or "" for message in config.messages], config.input_variable_format, {}
+
+
+def _row(example_id: str, example: Row) -> Row:
+    """An example as the backend sees it."""
+    return {"id": example_id, **{f"dataset.{column}": value for column, value in example.items()}, **example}
+
+
+def _doubt(texts: Sequence[str], written: InputVariableFormat) -> str:
+    """Why no example will be in what is sent.
+
+    Raises:
+        Invalid: there are variables, in the other writing.
+    """
+    other: InputVariableFormat = "F_STRING" if written == "MUSTACHE" else "MUSTACHE"
+    names = [name for text in texts for name in placeholders.names(text, other)]
+    if names and written != "NONE":
+        raise Invalid(
+            f"There is no variable as {written}, but {', '.join(dict.fromkeys(names))} as {other}.",
+            "Write {x} for F_STRING, {{x}} for MUSTACHE; messages take input_variable_format, templates are MUSTACHE.",
+        )
+    return "Warning: nothing of the examples is sent, so each gets the same messages."

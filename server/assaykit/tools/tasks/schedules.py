@@ -1,0 +1,95 @@
+"""What is told of a continuous task: when it looks for new spans, how many wait, and who runs it."""
+
+from datetime import datetime
+from typing import Any
+
+from assaykit.api.client import path
+from assaykit.filters.fields import span_tree
+from assaykit.filters.tree import And, IsNull, Node, Not, Or
+from assaykit.judge.units import NOUNS, plural
+from assaykit.session import Session
+from assaykit.toolkit.listing import plain
+from assaykit.toolkit.replies import one_line
+from assaykit.wire.evaluators import Granularity
+from assaykit.wire.local import TaskSchedule
+from assaykit.wire.tasks import Task
+
+_JUDGED = ("eval.", "trace_eval.", "session_eval.", "annotation.")
+_WORKERS = {
+    "this": "in this process",
+    "another": "in another process that has the store open",
+    "nobody": "but no process can run it now, as the lock file in the data folder cannot be used",
+}
+
+
+_TOO_EARLY = (
+    " Warning: a filter asks for verdicts or annotations. A span is looked at once, soon after it arrives, and is "
+    "passed over where it has none by then."
+)
+
+
+async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
+    """When a continuous task runs, as a sentence and as data; both are empty for a task that runs when triggered."""
+    if not task.is_continuous:
+        return "", {}
+    if not await here.api.has_engine_routes():
+        said = "Runs continuously: AX has a rolling schedule for it and does not tell when."
+        return said, {"schedule": {"worker": "Arize AX", "last_run_at": plain(task).get("last_run_at")}}
+    found = await here.api.get(path("x", "tasks", task.id, "schedule"), TaskSchedule)
+    filters = [task.query_filter, *(entry.query_filter for entry in task.evaluators or ())]
+    asks = any(_asks_for_verdicts(span_tree(text)) for text in filters if text)
+    return _sentence(found) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
+
+
+def what_it_does(task: Task, level: Granularity) -> str:
+    """What a task that has been made, or has become continuous, will do and what it will not."""
+    if not task.is_continuous:
+        return f"It runs when triggered: trigger_backfill(task={task.name!r})."
+    rows = plural(level)
+    return (
+        f"It scores {rows} that arrive from now on, while a server or `assaykit engine` is open, and catches up on "
+        f"what arrived in between. For {rows} that are there already: trigger_backfill(task={task.name!r})."
+    )
+
+
+def _asks_for_verdicts(node: Node) -> bool:
+    """Whether a filter takes only what somebody has judged; that something is not judged yet may be asked."""
+    match node:
+        case And(items) | Or(items):
+            return any(_asks_for_verdicts(item) for item in items)
+        case Not(IsNull(field)):
+            return field.startswith(_JUDGED)
+        case Not(item):
+            return _asks_for_verdicts(item)
+        case IsNull():
+            return False
+        case _:
+            return node.field.startswith(_JUDGED)
+
+
+def _sentence(found: TaskSchedule) -> str:
+    now = "running now, " if found.is_running else ""
+    upcoming = "" if found.next_run_at is None else f"next at about {_time(found.next_run_at)}, "
+    last = "none yet" if found.last_run_at is None else _time(found.last_run_at)
+    said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}"
+    if not found.failures:
+        return f"{said}."
+    keys = ", which reads keys from its own environment" if found.worker == "another" else ""
+    return (
+        f"{said}. {found.failures} run(s) in a row failed, so it waits longer each time, at most 10 minutes, and takes "
+        f"the same spans again{keys}. Cause: {one_line(found.last_failure or 'not told', 600)}"
+    )
+
+
+def _waiting(found: TaskSchedule) -> str:
+    if found.unit is None:
+        return f"{found.spans_waiting or 0} new span(s) waiting"
+    noun = NOUNS[found.unit]
+    return (
+        f"{found.units_waiting or 0} {noun}(s) waiting, and {found.units_open or 0} to which something was added in "
+        f"the last {found.quiet_s or 0:.0f} s"
+    )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,419 @@
+"""Toolset tasks: which rows are scored, by which evaluators."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import Field
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid, NotFound
+from assaykit.names import TASK, Named
+from assaykit.planning.costs import with_costs
+from assaykit.planning.periods import parse
+from assaykit.planning.spans import SpanQuery, plan_experiments
+from assaykit.planning.units import granularity_of, plan_project
+from assaykit.session import Session
+from assaykit.toolkit.builder import tool
+from assaykit.toolkit.confirmation import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
+from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.tools.tasks.changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
+from assaykit.tools.tasks.evaluators import (
+    Evaluators,
+    entries,
+    refuse_empty,
+    task_type,
+    wanted_evaluators,
+    wanted_of,
+    warnings,
+)
+from assaykit.tools.tasks.run_configurations import configured, of_task
+from assaykit.tools.tasks.schedules import schedule_of, what_it_does
+from assaykit.tools.tasks.units import (
+    Asked,
+    at_granularity,
+    copies_told,
+    filter_of,
+    folded,
+    is_lettered,
+    lettered,
+    refuse_on_dataset,
+    stored,
+)
+from assaykit.wire.experiments import Experiment
+from assaykit.wire.runs import TaskRun, TaskRunPage
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
+
+LAST_RUNS = 3
+
+RunConfig = dict[str, Any] | None
+"""As the contract has it; `prompt` and `integration` take names. A wrong key is answered with all there are."""
+
+Clearable = Literal["query_filter"]
+"""What a task can do without."""
+
+
+@tool("add")
+async def create_task(
+    here: Here,
+    name: str,
+    evaluators: Evaluators | None = None,
+    type: TaskType | None = None,  # noqa: A002
+    project: Project = None,
+    dataset: str | None = None,
+    experiments: list[str] | None = None,
+    column_mappings: Mappings = None,
+    query_filter: Filter = None,
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
+    is_continuous: bool = False,
+    granularity: Asked | None = None,
+    run_configuration: RunConfig = None,
+    allow_empty: bool = False,
+    preview: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
+
+    With run_configuration {prompt, model_name} or {template} it makes experiments. All is tried on real rows first.
+
+    Source: REST v2 `POST /v2/tasks`.
+    Raises: Invalid, NotFound, Conflict, Unsupported.
+    """
+    within = await here.space(space)
+    if type == "RUN_EXPERIMENT" or run_configuration is not None:
+        scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
+        rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
+        rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
+        _refuse_scoring(type, {**scoring, **rows_of, **rest})
+        return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
+    if not evaluators:
+        raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
+    wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
+    wanted = await at_granularity(here, within, wanted, granularity)
+    kind = task_type(type, wanted)
+    if dataset is not None or experiments:
+        if project is not None:
+            raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
+        _refuse_of_project({"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
+        refuse_on_dataset(wanted)
+        dataset_id, chosen = await _experiments(here, dataset, experiments, space)
+        plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
+        target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
+        about = "experiment(s) " + ", ".join(one.name for one in chosen)
+    else:
+        named = await here.names.project(project, within)
+        query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
+        plan = await plan_project(here.api, query, wanted)
+        target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
+        about = f"project {named.name!r}"
+    refuse_empty(plan, query_filter, allow_empty=allow_empty)
+    plan = await with_costs(here, plan, wanted)
+    facts = {**here.source(within), "plan": plan.as_dict()}
+    told = [*plan.lines(), *copies_told(wanted), *warnings(plan)]
+    if preview:
+        return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+    wanted = await stored(here, within, wanted)
+    body = CreateTaskRequest(
+        name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
+    )
+    made = await here.api.post("/v2/tasks", Task, lettered(body, granularity_of(wanted)))
+    here.names.forget()
+    when, schedule = await schedule_of(here, made)
+    what = f"{when} {what_it_does(made, granularity_of(wanted))}".strip()
+    return Reply(
+        f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets(told)}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
+    )
+
+
+@tool("read")
+async def get_task(
+    here: Here,
+    task: str | None = None,
+    space: Space = None,
+) -> Reply:
+    """Show a task: target, evaluators, mappings, filter, when it runs, last three runs.
+
+    Source: REST v2 `GET /v2/tasks/{id}`, `GET /v2/tasks/{id}/runs`.
+    Raises: NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+    when, schedule = await schedule_of(here, found)
+    lines = [
+        f"On {await _target(here, within, found)}",
+        f"Filter: {one_line(filter_of(found) or 'none')}; sampling rate {rate_of(found):g}",
+        when or "Runs when triggered",
+    ]
+    if found.type == "RUN_EXPERIMENT":
+        lines[1:] = [of_task(found)]
+    for entry in found.evaluators or []:
+        paths = {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
+        mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or paths).items())
+        lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
+    starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
+    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [f"No runs yet: `{starter}` starts one."]
+    data = {
+        **here.source(within),
+        "task": found.model_dump(mode="json", exclude_none=True),
+        "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
+        **schedule,
+    }
+    return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
+
+
+@tool("read")
+async def list_tasks(
+    here: Here,
+    name: str | None = None,
+    project: Project = None,
+    dataset: str | None = None,
+    type: TaskType | None = None,  # noqa: A002
+    limit: ListLimit = 20,
+    cursor: str | None = None,
+    save_to: SaveTo = None,
+    space: Space = None,
+) -> Reply:
+    """List tasks: target, evaluators, when they run, last three runs of each.
+
+    Source: REST v2 `GET /v2/tasks`, `GET /v2/tasks/{id}/runs` for each.
+    Raises: NotFound, Invalid.
+    """
+    within = await here.space(space)
+    query = {
+        "space_id": within.id,
+        "name": name,
+        "type": type,
+        "project_id": None if project is None else (await here.names.project(project, within)).id,
+        "dataset_id": None if dataset is None else (await here.names.dataset(dataset, within)).id,
+    }
+    if save_to is not None:
+        every = rows(here.api, "/v2/tasks", TaskPage, query)
+        return await save(here, save_to, cursor, every, _flat, "tasks", here.source(within))
+    page = await here.api.get("/v2/tasks", TaskPage, limit=limit, cursor=cursor, **query)
+    listed: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for found in page.tasks:
+        target = await _target(here, within, found)
+        runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+        when, schedule = await schedule_of(here, found)
+        last_runs = [plain(run) for run in runs.task_runs]
+        listed.append({**_facts(found), "target": target, "last_runs": last_runs, **schedule})
+        below = [when] * bool(when) + [one_run(run) for run in runs.task_runs]
+        lines += [_line(found, target), *(f"  {one}" for one in below)]
+    following = next_of(page)
+    text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
+    if not listed:
+        text = f"No task in space {within.name!r} fits. `create_task` makes one; leave arguments out to see all."
+    return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": following})
+
+
+@tool("change")
+async def update_task(
+    here: Here,
+    task: str | None = None,
+    name: str | None = None,
+    sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
+    is_continuous: bool | None = None,
+    query_filter: Filter = None,
+    evaluators: Evaluators | None = None,
+    column_mappings: Mappings = None,
+    clear: list[Clearable] | None = None,
+    run_configuration: RunConfig = None,
+    allow_empty: bool = False,
+    space: Space = None,
+) -> Reply:
+    """Change a task; what is not given stays. clear empties a field.
+
+    All is tried on real rows first. evaluators is the whole list; those that stay keep filters and mappings.
+
+    Source: REST v2 `PATCH /v2/tasks/{id}`.
+    Raises: Invalid, NotFound, Conflict, Unsupported.
+    """
+    within = await here.space(space)
+    named = await here.names.task(task, within)
+    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
+    of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
+    every = {"name": name, **of_project, **rows_of, "run_configuration": run_configuration}
+    given = {key: value for key, value in every.items() if value is not None}
+    refuse_change(found, given, clear or [])
+    plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
+    changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
+    changes |= dict.fromkeys(clear or [])
+    told: list[str] = []
+    if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
+        now = folded(found)
+        wanted = await changed_evaluators(here, now, evaluators, column_mappings, space)
+        if found.dataset_id is not None:
+            refuse_on_dataset(wanted)
+        text = changes.get("query_filter", now.query_filter)
+        plan = await plan_of(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
+        refuse_empty(plan, text, allow_empty=allow_empty)
+        plan = await with_costs(here, plan, wanted)
+        told = [*plan.lines(), *warnings(plan)]
+        if is_lettered(found) or granularity_of(wanted) != "SPAN":
+            changes |= of_units(now, text, entries(wanted, plan), granularity_of(wanted))
+        elif evaluators is not None or column_mappings is not None:
+            changes["evaluators"] = pinned(found, entries(wanted, plan))
+    if run_configuration is not None:
+        tried = await configured(here, within, run_configuration, found.dataset_id or "")
+        told, changes["run_configuration"] = tried.lines(), tried.config
+    made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
+    here.names.forget()
+    what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
+    when, schedule = await schedule_of(here, made)
+    if when:
+        level = granularity_of(await wanted_of(here, made))
+        told.append(when if found.is_continuous else f"{when} {what_it_does(made, level)}")
+    return Reply(
+        f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
+        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
+    )
+
+
+def rate_of(task: Task) -> float:
+    """The share of matching rows that the task takes, 0 to 1."""
+    return 1.0 if task.sampling_rate is None else task.sampling_rate
+
+
+def one_run(run: TaskRun) -> str:
+    """A run on one line."""
+    counted = f"{run.num_successes or 0} scored, {run.num_errors or 0} failed, {run.num_skipped or 0} skipped"
+    return f"{run.id} {run.status}: {counted}"
+
+
+def _line(task: Task, target: str) -> str:
+    """A task on one line; its runs follow."""
+    if task.type == "RUN_EXPERIMENT":
+        return f"- {task.name!r} ({task.type}) on {target}: {of_task(task)}"
+    when = "continuously" if task.is_continuous else "when triggered"
+    judges = ", ".join(one_line(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
+    text = filter_of(task)
+    taken = f"; filter {one_line(text)}" if text else ""
+    share = f"; sampling rate {rate_of(task):g}" if rate_of(task) != 1 else ""
+    return f"- {task.name!r} ({task.type}) on {target}, {when}: {judges or 'no evaluators'}{taken}{share}"
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "name": task.name,
+        "type": task.type,
+        "evaluators": [entry.evaluator_name or entry.evaluator_id for entry in task.evaluators or []],
+        "is_continuous": bool(task.is_continuous),
+        "sampling_rate": rate_of(task),
+        "query_filter": filter_of(task),
+    }
+
+
+def _flat(task: Task) -> dict[str, Any]:
+    """A task as one row of a file. Its runs have a list of their own."""
+    facts = _facts(task)
+    whole = plain(task)
+    of = {key: whole.get(key) for key in ("project_id", "dataset_id", "created_at", "last_run_at")}
+    return {**facts, "evaluators": ", ".join(facts["evaluators"]), **of}
+
+
+async def _target(here: Session, within: Named, task: Task) -> str:
+    """What a task reads, by name; one request for each that is new."""
+    try:
+        if task.project_id is not None:
+            return f"project {(await here.names.project(task.project_id, within)).name!r}"
+        return f"dataset {(await here.names.dataset(task.dataset_id, within)).name!r}"
+    except NotFound:
+        return "something that was deleted"
+
+
+async def _create_experiment_task(
+    here: Session, within: Named, name: str, dataset: str | None, wanted: Mapping[str, Any] | None, *, preview: bool
+) -> Reply:
+    if wanted is None:
+        raise Invalid("Nothing says what to do with the examples.", "Pass run_configuration={'prompt': 'its name'}.")
+    on = await here.names.dataset(dataset, within)
+    tried = await configured(here, within, wanted, on.id)
+    told = bullets(tried.lines())
+    config = tried.config.model_dump(mode="json", exclude_none=True)
+    facts = {**here.source(within), "run_configuration": config, "warnings": tried.doubts}
+    if preview:
+        return Reply(f"Plan for dataset {on.name!r}; nothing was created:\n{told}", {**facts, "created": False})
+    body = CreateTaskRequest(name=name, type="RUN_EXPERIMENT", dataset_id=on.id, run_configuration=tried.config)
+    made = await here.api.post("/v2/tasks", Task, body)
+    here.names.forget()
+    return Reply(
+        f"Created task {made.name!r} ({made.id}) on dataset {on.name!r}. Each run makes an experiment: "
+        f"trigger_run(task={made.name!r}, experiment_name=...).\n{told}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
+    )
+
+
+def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
+    """Raises: Invalid: the type is of a task that evaluates, or something is given that only such a task has."""
+    if kind not in {None, "RUN_EXPERIMENT"}:
+        raise Invalid(f"run_configuration belongs to RUN_EXPERIMENT tasks, not to {kind}.", "Leave one of them out.")
+    if foreign := [name for name, value in given.items() if value]:
+        later = " query_filter goes to trigger_run." if "query_filter" in foreign else ""
+        raise Invalid(
+            f"{', '.join(foreign)}: only tasks that evaluate have that, and this one runs an experiment.",
+            f"Leave it out.{later}",
+        )
+
+
+def _refuse_of_project(given: Mapping[str, bool]) -> None:
+    """Raises: Invalid: something is given that only a task on a project has."""
+    if foreign := next((name for name, value in given.items() if value), None):
+        raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
+
+
+async def _experiments(
+    here: Session, dataset: str | None, experiments: list[str] | None, space: str | None
+) -> tuple[str, list[Experiment]]:
+    within = await here.space(space)
+    if not experiments:
+        raise Invalid("A dataset task needs experiments.", "Pass the names of at least one experiment.")
+    dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in experiments]
+    found = dict.fromkeys(one.id for one in named)
+    chosen = [await here.api.get(path("v2", "experiments", experiment_id), Experiment) for experiment_id in found]
+    of_datasets = {one.dataset_id for one in chosen}
+    if len(of_datasets) > 1 or None in of_datasets:
+        raise Invalid("The experiments do not belong to one dataset.", "Make one task for each dataset.")
+    return of_datasets.pop() or "", chosen
+
+
+async def _to_delete(here: Here, task: str, space: Space) -> Named:
+    return await here.names.exactly(TASK, task, await here.space(space))
+
+
+async def _sure(
+    ctx: Context[Session], found: Annotated[Named, Resolve(_to_delete)], confirm: str | None
+) -> Sure | Elicit[Sure]:
+    return await before_deleting(ctx, "task", found, "its runs (its verdicts stay)", confirm)
+
+
+@tool("delete", default=False)
+async def delete_task(
+    here: Here,
+    found: Annotated[Named, Resolve(_to_delete)],
+    sure: Annotated[Answer, Resolve(_sure)],
+    task: ExactName,  # noqa: ARG001  (a resolver reads it)
+    confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
+    space: Space = None,  # noqa: ARG001  (a resolver reads it)
+) -> Reply:
+    """Delete a task and its runs for good; the verdicts stay. The user is asked where the client can show a question.
+
+    Source: REST v2 `DELETE /v2/tasks/{id}`.
+    Raises: NotFound, Ambiguous, Invalid.
+    """
+    data = {**here.source(), "task": {"id": found.id, "name": found.name}}
+    if not agreed(sure):
+        return Reply(f"Not deleted: {refused(sure)}.", {**data, "deleted": False})
+    await here.api.delete(path("v2", "tasks", found.id))
+    here.names.forget()
+    return Reply(f"Deleted the task {found.name!r} ({found.id}).", {**data, "deleted": True})

@@ -1,0 +1,228 @@
+"""Tasks on whole traces and sessions: judges for them, and the shape that the contract has for such tasks.
+
+On the wire such a task has `query_filters` and `query_mappings`; here it is thought of as every other, with one filter
+and column mappings: the filter chooses the units, and the variables read the spans that match it.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from assaykit.api.client import path
+from assaykit.api.pages import rows
+from assaykit.errors import Conflict, Invalid
+from assaykit.judge.units import NOUNS, plural
+from assaykit.names import Named
+from assaykit.planning.spans import Wanted
+from assaykit.planning.units import granularity_of
+from assaykit.session import Session
+from assaykit.wire.evaluators import (
+    CreateCodeVersionRequest,
+    CreateEvaluatorRequest,
+    CreateTemplateVersionRequest,
+    Evaluator,
+    EvaluatorPage,
+    EvaluatorWithVersion,
+    Granularity,
+    ManagedCodeConfig,
+    TemplateConfig,
+)
+from assaykit.wire.tasks import (
+    CreateTaskRequest,
+    Task,
+    TaskEvaluatorInput,
+    TaskQueryFilter,
+    TaskQueryFilters,
+    TaskQueryMapping,
+)
+
+Asked = Literal["span", "trace", "session"]
+
+FILTER_LIMIT = 2000
+"""Characters of one lettered filter."""
+
+NAME_LIMIT = 240
+"""Characters of a name that we lengthen: a few more follow within the contract's 255."""
+
+_NOT_MADE = ""
+"""The id of a judge that is made when its task is."""
+
+
+async def at_granularity(here: Session, within: Named, wanted: Sequence[Wanted], asked: Asked | None) -> list[Wanted]:
+    """The evaluators as judges of what is asked for; one that judges spans gets a copy, which `stored` makes.
+
+    Raises:
+        Invalid: one judges something else, or has a filter of its own where that cannot be.
+        Conflict: there is such a copy, and it is no longer the same.
+    """
+    level: Granularity = "SPAN" if asked is None else _LEVELS[asked]
+    found: list[Wanted] = []
+    for one in wanted:
+        if asked is None or one.granularity == level:
+            found.append(one)
+        elif one.granularity == "SPAN":
+            evaluator = await _copy(here, within, one, level)
+            found.append(Wanted(evaluator, one.query_filter, one.column_mappings))
+        else:
+            raise Invalid(
+                f"{one.evaluator.name!r} judges {plural(one.granularity)}, and granularity is {asked}.",
+                "Leave granularity out, or name a judge of spans.",
+            )
+    if granularity_of(found) != "SPAN" and (own := [one.evaluator.name for one in found if one.query_filter]):
+        raise Invalid(
+            f"{own[0]!r} has a filter of its own; a task on {plural(granularity_of(found))} has one for all.",
+            "Pass query_filter, or create a task for it.",
+        )
+    return found
+
+
+_LEVELS: dict[Asked, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
+
+
+async def stored(here: Session, within: Named, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """The same evaluators; the copies among them that do not exist yet are made."""
+    found: list[Wanted] = []
+    for one in wanted:
+        evaluator = one.evaluator
+        if evaluator.id == _NOT_MADE:
+            request = CreateEvaluatorRequest(
+                space_id=within.id, name=evaluator.name, type=evaluator.type, version=_version(one)
+            )
+            evaluator = await here.api.post("/v2/evaluators", EvaluatorWithVersion, request)
+        found.append(Wanted(evaluator, one.query_filter, one.column_mappings))
+    return found
+
+
+def copies_told(wanted: Sequence[Wanted]) -> list[str]:
+    """What is said of the copies that are made with the task."""
+    return [
+        f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of thing"
+        for one in wanted
+        if one.evaluator.id == _NOT_MADE
+    ]
+
+
+def refuse_on_dataset(wanted: Sequence[Wanted]) -> None:
+    """Refuse judges of traces and sessions for a dataset.
+
+    Raises:
+        Invalid: it has none of those.
+    """
+    level = granularity_of(wanted)
+    if level != "SPAN":
+        raise Invalid(
+            f"{wanted[0].evaluator.name!r} judges whole {NOUNS[level]}s, and a dataset has none.",
+            "Leave granularity out and name judges of spans, or score a project.",
+        )
+
+
+def lettered(request: CreateTaskRequest, level: Granularity) -> CreateTaskRequest:
+    """The request in the contract's shape for what its evaluators judge.
+
+    Raises:
+        Invalid: the filter is too long for that shape.
+    """
+    if level == "SPAN":
+        return request
+    text = request.query_filter
+    if text is not None and len(text) > FILTER_LIMIT:
+        raise Invalid(
+            f"The filter has {len(text)} characters; for traces and sessions the limit is {FILTER_LIMIT}.",
+            "Write it shorter, for example with IN or LIKE.",
+        )
+    filters = None if text is None else TaskQueryFilters(filters=[TaskQueryFilter(id="A", filter=text)])
+    letters: list[str | None] = [] if text is None else ["A"]
+    entries = [
+        TaskEvaluatorInput(
+            evaluator_id=entry.evaluator_id,
+            evaluator_version_id=entry.evaluator_version_id,
+            query_mappings=[
+                TaskQueryMapping(variable_name=name, query_ids=letters, attribute_path=at)
+                for name, at in (entry.column_mappings or {}).items()
+            ]
+            or None,
+        )
+        for entry in request.evaluators or ()
+    ]
+    return request.model_copy(update={"query_filter": None, "query_filters": filters, "evaluators": entries})
+
+
+def folded(task: Task) -> Task:
+    """The task with one filter and column mappings.
+
+    Raises:
+        Invalid: it has several filters, or variables that read other spans than it chooses by.
+    """
+    if not is_lettered(task):
+        return task
+    filters = [] if task.query_filters is None else task.query_filters.filters
+    letters = [one.id for one in filters]
+    mappings = [one for entry in task.evaluators or () for one in entry.query_mappings or ()]
+    if len(letters) > 1 or any(list(one.query_ids) != letters for one in mappings):
+        raise Invalid(
+            f"Task {task.name!r} has filters of its own for some variables, which this tool cannot change.",
+            "Create a new task, or change this one with PATCH /v2/tasks.",
+        )
+    entries = [
+        entry.model_copy(
+            update={
+                "query_mappings": None,
+                "column_mappings": {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
+                or None,
+            }
+        )
+        for entry in task.evaluators or ()
+    ]
+    text = filters[0].filter if filters else None
+    return task.model_copy(update={"query_filters": None, "query_filter": text, "evaluators": entries})
+
+
+def is_lettered(task: Task) -> bool:
+    """Whether the task has the shape of tasks on traces and sessions."""
+    return task.query_filters is not None or any(entry.query_mappings for entry in task.evaluators or ())
+
+
+def column_of(level: Granularity, name: str) -> str:
+    """What the columns of a verdict begin with in filters, by what was judged."""
+    return f"eval.{name}" if level == "SPAN" else f"{level.lower()}_eval.{name}"
+
+
+def filter_of(task: Task) -> str | None:
+    """What the task chooses by, in words."""
+    if task.query_filters is None:
+        return task.query_filter
+    filters = task.query_filters.filters
+    if len(filters) == 1 and task.query_filters.expression in {None, filters[0].id}:
+        return filters[0].filter
+    each = "; ".join(f"{one.id}: {one.filter}" for one in filters)
+    return f"{task.query_filters.expression}, where {each}"
+
+
+async def _copy(here: Session, within: Named, one: Wanted, level: Granularity) -> EvaluatorWithVersion:
+    config = one.config.model_copy(update={"data_granularity": level})
+    name = f"{one.evaluator.name[:NAME_LIMIT]} ({NOUNS[level]})"
+    existing = await evaluator_named(here, within, name)
+    if existing is None:
+        key = "template_config" if isinstance(config, TemplateConfig) else "code_config"
+        version = one.evaluator.version.model_copy(update={key: config})
+        return one.evaluator.model_copy(update={"id": _NOT_MADE, "name": name, "version": version})
+    found = await here.api.get(path("v2", "evaluators", existing.id), EvaluatorWithVersion)
+    if found.version.config != config:
+        raise Conflict(
+            f"There is an evaluator {name!r}, and it is no copy of {one.evaluator.name!r} as it is now.",
+            f"Name {name!r} in evaluators to use it, or copy the judge under another name.",
+        )
+    return found
+
+
+async def evaluator_named(here: Session, within: Named, name: str) -> Evaluator | None:
+    """The evaluator of exactly this name, if there is one."""
+    every = rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id, "name": name})
+    return next((row for row in [row async for row in every] if row.name == name), None)
+
+
+def _version(one: Wanted) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
+    message = f"Copied to judge {plural(one.granularity)}"
+    config = one.config
+    if isinstance(config, ManagedCodeConfig):
+        return CreateCodeVersionRequest(commit_message=message, code_config=config)
+    return CreateTemplateVersionRequest(commit_message=message, template_config=config)
