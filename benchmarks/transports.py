@@ -15,7 +15,7 @@ import anyio
 import httpx
 from judged_rows import MODEL, TEXT, measured
 
-from assaykit.judge.providers.aiohttp_transport import Transport
+from assaykit.judge.providers.aiohttp_transport import AiohttpTransport
 
 Ask = Callable[[], Awaitable[object]]
 BODY = json.dumps({"model": "mock", "messages": [{"role": "user", "content": TEXT}], "temperature": 0}).encode()
@@ -64,7 +64,7 @@ async def compare(url: str, given: argparse.Namespace) -> None:
                 return await answer.read()
 
         await timed("aiohttp", floor, given)
-    async with aclosing(Transport()) as ours:
+    async with aclosing(AiohttpTransport()) as ours:
         await timed("ours", lambda: ours.post(url, HEADERS, BODY), given)
     limits = httpx.Limits(max_connections=given.concurrency, max_keepalive_connections=given.concurrency)
     async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=30) as theirs:

@@ -29,7 +29,7 @@ CACHE_S = 60.0
 NEAR_NAMES = 5
 
 
-class Kind(NamedTuple):
+class ResourceKind(NamedTuple):
     """One kind of thing that can be named. `id_types` are the types its ids carry."""
 
     noun: str
@@ -38,15 +38,15 @@ class Kind(NamedTuple):
     page: type[Page[Any]]
 
 
-SPACE = Kind("space", frozenset({"Space"}), "/v2/spaces", SpacePage)
-PROJECT = Kind("project", frozenset({"Model", "Project"}), "/v2/projects", ProjectPage)
-JUDGE = Kind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage)
-TASK = Kind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage)
-DATASET = Kind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage)
-EXPERIMENT = Kind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage)
-INTEGRATION = Kind("AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage)
-PROMPT = Kind("prompt", frozenset({"Prompt"}), "/v2/prompts", PromptPage)
-ANNOTATION_CONFIG = Kind(
+SPACE = ResourceKind("space", frozenset({"Space"}), "/v2/spaces", SpacePage)
+PROJECT = ResourceKind("project", frozenset({"Model", "Project"}), "/v2/projects", ProjectPage)
+JUDGE = ResourceKind("judge", frozenset({"Evaluator"}), "/v2/evaluators", EvaluatorPage)
+TASK = ResourceKind("task", frozenset({"OnlineTask", "Task"}), "/v2/tasks", TaskPage)
+DATASET = ResourceKind("dataset", frozenset({"Dataset"}), "/v2/datasets", DatasetPage)
+EXPERIMENT = ResourceKind("experiment", frozenset({"Experiment"}), "/v2/experiments", ExperimentPage)
+INTEGRATION = ResourceKind("AI integration", frozenset({"LlmIntegration"}), "/v2/ai-integrations", AiIntegrationPage)
+PROMPT = ResourceKind("prompt", frozenset({"Prompt"}), "/v2/prompts", PromptPage)
+ANNOTATION_CONFIG = ResourceKind(
     "annotation config", frozenset({"AnnotationConfig"}), "/v2/annotation-configs", AnnotationConfigPage
 )
 
@@ -120,7 +120,7 @@ class Names:
         """A prompt of the space."""
         return await self._resolve(PROMPT, wanted, {"space_id": space.id})
 
-    async def exactly(self, kind: Kind, wanted: str, space: Named | None) -> Named:
+    async def exactly(self, kind: ResourceKind, wanted: str, space: Named | None) -> Named:
         """The thing of exactly this id or name; `space` None is for what belongs to the account.
 
         For deleting: what is remembered is dropped first, and another letter case is another name.
@@ -145,7 +145,7 @@ class Names:
             raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
         return wanted
 
-    async def _resolve(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
+    async def _resolve(self, kind: ResourceKind, wanted: str | None, within: dict[str, str]) -> Named:
         if wanted is None and kind is not SPACE:
             # Never remembered: a second project may arrive at any moment.
             return await self._only(kind, within)
@@ -157,7 +157,7 @@ class Names:
         self._known[key] = (self._clock(), found)
         return found
 
-    async def _found(self, kind: Kind, wanted: str | None, within: dict[str, str]) -> Named:
+    async def _found(self, kind: ResourceKind, wanted: str | None, within: dict[str, str]) -> Named:
         if wanted is None:
             return await self._only(kind, within)
         id_type = ids.kind_of(wanted)
@@ -168,7 +168,7 @@ class Names:
         told, following = _instead(kind, await self._all(kind, within))
         raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
 
-    async def _by_id(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
+    async def _by_id(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
         noun = kind.at.strip("/").split("/")
         try:
             return await self._api.get(path(*noun, wanted), Named)
@@ -176,7 +176,7 @@ class Names:
             told, following = _instead(kind, await self._all(kind, within))
             raise NotFound(f"No {kind.noun} has the id {wanted!r}. {told}", following) from None
 
-    async def _by_name(self, kind: Kind, wanted: str, within: dict[str, str]) -> Named:
+    async def _by_name(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
         # The name filter is a substring in any case, so one request finds nearly every spelling of a right name.
         found = _same(kind, wanted, await self._all(kind, {**within, "name": wanted}))
         if found is not None:
@@ -189,7 +189,7 @@ class Names:
         told, following = _instead(kind, every, near_to=wanted)
         raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
 
-    async def _only(self, kind: Kind, within: dict[str, str]) -> Named:
+    async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
         every = await self._all(kind, within)
         if len(every) == 1:
             return every[0]
@@ -199,7 +199,7 @@ class Names:
         argument = kind.noun.removeprefix("AI ")
         raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{argument}`.")
 
-    async def _all(self, kind: Kind, within: dict[str, str]) -> Sequence[Named]:
+    async def _all(self, kind: ResourceKind, within: dict[str, str]) -> Sequence[Named]:
         return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]
 
 
@@ -215,7 +215,7 @@ _HOW_TO_BEGIN = {
 }
 
 
-def _same(kind: Kind, wanted: str, among: Sequence[Named]) -> Named | None:
+def _same(kind: ResourceKind, wanted: str, among: Sequence[Named]) -> Named | None:
     """The thing of that name: exactly so, or else the only one in another letter case."""
     for same in (
         [thing for thing in among if thing.name == wanted],
@@ -228,13 +228,13 @@ def _same(kind: Kind, wanted: str, among: Sequence[Named]) -> Named | None:
     return None
 
 
-def _ambiguous(kind: Kind, wanted: str, same: Sequence[Named]) -> Ambiguous:
+def _ambiguous(kind: ResourceKind, wanted: str, same: Sequence[Named]) -> Ambiguous:
     return Ambiguous(
         f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
     )
 
 
-def _instead(kind: Kind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
+def _instead(kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
     """What could have been meant, as a sentence and the next step."""
     if not every:
         return f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, "")

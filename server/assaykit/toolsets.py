@@ -14,7 +14,7 @@ from assaykit.toolkit.builder import Definition
 ALL = "all"
 
 
-class Selection(NamedTuple):
+class ShownTools(NamedTuple):
     """The tools of a server, and what its instructions say about those that are not among them."""
 
     definitions: Sequence[Definition]
@@ -36,7 +36,7 @@ def discover() -> Iterator[tuple[str, Definition]]:
                 yield toolset, value
 
 
-def selected(settings: Settings) -> Selection:
+def selected(settings: Settings) -> ShownTools:
     """The default set, with the toolsets and tools that the settings name; read-only leaves out all that write.
 
     Raises:
@@ -60,7 +60,7 @@ def selected(settings: Settings) -> Selection:
         remarks.append("This server is read-only: the tools that write are left out.")
     if hidden:
         remarks.append(f"Not shown: {', '.join(hidden)}. The user can start the server with --toolsets all.")
-    return Selection(shown, remarks)
+    return ShownTools(shown, remarks)
 
 
 def _refuse_unknown(what: str, wanted: Iterable[str], known: Sequence[str]) -> None:

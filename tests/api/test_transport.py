@@ -11,20 +11,20 @@ import anyio.lowlevel
 import pytest
 from tests.api.faulty import GOOD, Behaviour, FaultyServer, Peer, misbehaving
 
-from assaykit.judge.providers.aiohttp_transport import LARGEST_ANSWER, Transport
-from assaykit.judge.providers.transport import Answer, BadAddress, Broken, NotReached
+from assaykit.judge.providers.aiohttp_transport import LARGEST_ANSWER, AiohttpTransport
+from assaykit.judge.providers.transport import BadAddress, Broken, HttpAnswer, NotReached
 
 CANCELLATIONS = 100
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture
-async def client() -> AsyncGenerator[Transport]:
-    async with aclosing(Transport()) as transport:
+async def client() -> AsyncGenerator[AiohttpTransport]:
+    async with aclosing(AiohttpTransport()) as transport:
         yield transport
 
 
-async def ask(client: Transport, server: FaultyServer, body: bytes = b"{}") -> Answer:
+async def ask(client: AiohttpTransport, server: FaultyServer, body: bytes = b"{}") -> HttpAnswer:
     return await client.post(server.url, {}, body)
 
 
@@ -34,14 +34,14 @@ async def well(peer: Peer) -> None:
         await peer.answer()
 
 
-async def test_one_connection_carries_many_calls(client: Transport) -> None:
+async def test_one_connection_carries_many_calls(client: AiohttpTransport) -> None:
     async with misbehaving(well) as server:
         for _ in range(3):
             assert (await ask(client, server)).body == GOOD
         assert (len(server.requests), server.opened) == (3, 1)
 
 
-async def test_a_refused_connection_is_a_failure_to_connect(client: Transport) -> None:
+async def test_a_refused_connection_is_a_failure_to_connect(client: AiohttpTransport) -> None:
     async with misbehaving(well) as server:
         pass
     with pytest.raises(NotReached):
@@ -51,12 +51,12 @@ async def test_a_refused_connection_is_a_failure_to_connect(client: Transport) -
 @pytest.mark.parametrize(
     "url", ["", "nowhere", "ftp://127.0.0.1/", "http://", "http://[::1", "http://127.0.0.1:99999/"]
 )
-async def test_an_address_that_is_none_is_named_so(client: Transport, url: str) -> None:
+async def test_an_address_that_is_none_is_named_so(client: AiohttpTransport, url: str) -> None:
     with pytest.raises(BadAddress):
         await client.post(url, {}, b"{}")
 
 
-async def test_a_request_dropped_after_it_was_received_is_no_failure_to_connect(client: Transport) -> None:
+async def test_a_request_dropped_after_it_was_received_is_no_failure_to_connect(client: AiohttpTransport) -> None:
     async def drop(peer: Peer) -> None:
         await peer.request()
 
@@ -78,7 +78,7 @@ async def test_a_request_dropped_after_it_was_received_is_no_failure_to_connect(
     ],
     ids=["status line", "head", "body", "chunk", "no chunk", "gzip"],
 )
-async def test_a_truncated_answer_is_an_error_and_never_an_answer(client: Transport, sent: bytes) -> None:
+async def test_a_truncated_answer_is_an_error_and_never_an_answer(client: AiohttpTransport, sent: bytes) -> None:
     async def cut(peer: Peer) -> None:
         await peer.request()
         await peer.send(sent)
@@ -88,7 +88,7 @@ async def test_a_truncated_answer_is_an_error_and_never_an_answer(client: Transp
             await ask(client, server)
 
 
-async def test_what_is_no_http_is_an_error(client: Transport) -> None:
+async def test_what_is_no_http_is_an_error(client: AiohttpTransport) -> None:
     async def chat(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"220 mail.example ESMTP\r\n")
@@ -112,14 +112,16 @@ async def drip(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [hang, drip])
-async def test_a_deadline_around_the_call_ends_a_hang_and_a_drip(client: Transport, behaviour: Behaviour) -> None:
+async def test_a_deadline_around_the_call_ends_a_hang_and_a_drip(
+    client: AiohttpTransport, behaviour: Behaviour
+) -> None:
     async with misbehaving(behaviour) as server:
         with pytest.raises(TimeoutError), anyio.fail_after(0.2):
             await ask(client, server)
         await gone(server)
 
 
-async def test_a_compressed_bomb_is_refused_before_it_is_inflated(client: Transport) -> None:
+async def test_a_compressed_bomb_is_refused_before_it_is_inflated(client: AiohttpTransport) -> None:
     bomb = gzip.compress(b" " * (16 * LARGEST_ANSWER))
 
     async def throw(peer: Peer) -> None:
@@ -131,7 +133,7 @@ async def test_a_compressed_bomb_is_refused_before_it_is_inflated(client: Transp
             await ask(client, server)
 
 
-async def test_an_endless_answer_is_cut_off(client: Transport) -> None:
+async def test_an_endless_answer_is_cut_off(client: AiohttpTransport) -> None:
     async def pour(peer: Peer) -> None:
         await peer.request()
         await peer.send(HEAD + b"connection: close\r\n\r\n")
@@ -144,7 +146,7 @@ async def test_an_endless_answer_is_cut_off(client: Transport) -> None:
         await gone(server)
 
 
-async def test_gzip_and_deflate_are_read_and_nothing_else_is_asked_for(client: Transport) -> None:
+async def test_gzip_and_deflate_are_read_and_nothing_else_is_asked_for(client: AiohttpTransport) -> None:
     async def squeeze(peer: Peer) -> None:
         await peer.request()
         await peer.answer(gzip.compress(GOOD), "content-encoding: gzip")
@@ -158,7 +160,7 @@ async def test_gzip_and_deflate_are_read_and_nothing_else_is_asked_for(client: T
         assert all(b"accept-encoding: gzip, deflate\r\n" in head.lower() + b"\r\n" for head in server.requests)
 
 
-async def test_a_redirect_is_answered_and_not_followed(client: Transport) -> None:
+async def test_a_redirect_is_answered_and_not_followed(client: AiohttpTransport) -> None:
     async def elsewhere(peer: Peer) -> None:
         await peer.request()
         await peer.answer(b"", "location: /elsewhere", status="307 Temporary Redirect")
@@ -171,11 +173,11 @@ async def test_a_redirect_is_answered_and_not_followed(client: Transport) -> Non
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    async with aclosing(Transport()) as client, misbehaving(well) as server:
+    async with aclosing(AiohttpTransport()) as client, misbehaving(well) as server:
         assert (await ask(client, server)).status == 200
 
 
-async def test_no_cookie_is_kept(client: Transport) -> None:
+async def test_no_cookie_is_kept(client: AiohttpTransport) -> None:
     async def crumb(peer: Peer) -> None:
         while True:
             await peer.request()
@@ -196,16 +198,16 @@ async def test_a_certificate_nobody_trusts_is_refused_by_name(tmp_path: Path) ->
     theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     theirs.load_cert_chain(certificate, key)
     async with misbehaving(well, theirs) as server:
-        async with aclosing(Transport()) as client:
+        async with aclosing(AiohttpTransport()) as client:
             with pytest.raises(NotReached, match=r"(?i)certificate"):
                 await ask(client, server)
         trusting = ssl.create_default_context(cafile=str(certificate))
-        async with aclosing(Transport(trusting)) as client:
+        async with aclosing(AiohttpTransport(trusting)) as client:
             assert (await ask(client, server)).status == 200
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
-async def test_a_hundred_cancellations_leave_nothing_behind(client: Transport, part: str) -> None:
+async def test_a_hundred_cancellations_leave_nothing_behind(client: AiohttpTransport, part: str) -> None:
     stalls = True
 
     async def stall(peer: Peer) -> None:

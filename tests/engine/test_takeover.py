@@ -16,7 +16,7 @@ from tests.scripted_model import ScriptedModel
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
 from assaykit.engine.store.queue import generations, leases, runs
 from assaykit.engine.store.queue.leases import MOST_TRIES, Lease
-from assaykit.engine.store.queue.runs import Item, Outcome
+from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.tables import task_runs
 from assaykit.wire.runs import TriggerEvaluationRequest
 
@@ -120,12 +120,12 @@ async def test_each_write_of_a_run_needs_its_lease(home: Path) -> None:
         lost, (lease,) = Lease(run, "first"), await write(leases.take, "second", later().now, clock)
         assert not await write(runs.start, lost, [item], {}, clock)
         assert await write(runs.start, lease, [item], {}, clock)
-        assert not await write(runs.record, lost, [Outcome(item, "SCORED")], clock.now_ns())
-        assert not await write(runs.record, Lease(run, "second"), [Outcome(item, "SCORED")], clock.now_ns())
+        assert not await write(runs.record, lost, [ItemOutcome(item, "SCORED")], clock.now_ns())
+        assert not await write(runs.record, Lease(run, "second"), [ItemOutcome(item, "SCORED")], clock.now_ns())
         assert (await write(runs.finish, lost, "FAILED", "late", clock)).status == "RUNNING"
         assert await write(leases.renew, [lost, lease], clock.now_ns()) == [lost]
         assert counts(await door.get(f"/v2/task-runs/{run}")) == (0, 0, 0)
-        assert await write(runs.record, lease, [Outcome(item, "SCORED")], clock.now_ns())
+        assert await write(runs.record, lease, [ItemOutcome(item, "SCORED")], clock.now_ns())
         assert (await write(runs.finish, lease, "COMPLETED", None, clock)).num_successes == 1
 
 

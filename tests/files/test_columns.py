@@ -13,7 +13,7 @@ from assaykit.files.columns import (
     ExperimentRows,
     Filled,
 )
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 
 
 class Mapped(NamedTuple):
@@ -22,7 +22,7 @@ class Mapped(NamedTuple):
 
 
 def mapped(*values: Mapping[str, object], columns: ExperimentColumns | None = None) -> Mapped:
-    rows = [Row(line, dict(value)) for line, value in enumerate(values, start=2)]
+    rows = [FileRow(line, dict(value)) for line, value in enumerate(values, start=2)]
     found = ExperimentRows(rows, columns or ExperimentColumns(), "runs.csv")
     told = list(found)
     assert [row for row, _ in told] == rows
@@ -88,7 +88,7 @@ def test_repeated_example_ids_are_runs_of_their_own() -> None:
 
 def test_a_row_that_lacks_a_column_is_no_row_of_another_table() -> None:
     """A row of JSON lines has the columns that it has."""
-    rows = [Row(1, {"example_id": "a"}), Row(2, {"output": "x", "example_id": "b", "eval.tone.label": "kind"})]
+    rows = [FileRow(1, {"example_id": "a"}), FileRow(2, {"output": "x", "example_id": "b", "eval.tone.label": "kind"})]
     found = ExperimentRows(rows, ExperimentColumns(), "runs.jsonl")
     with pytest.raises(Invalid, match=r"1 of 2 rows of 'runs\.jsonl' have no output in 'output': line 1\."):
         list(found)

@@ -16,10 +16,10 @@ from assaykit.errors import Invalid, Unsupported
 from assaykit.files import parquet as module
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 
 
-def read(folder: Path) -> list[Row]:
+def read(folder: Path) -> list[FileRow]:
     return list(read_rows("a.parquet", Folders((folder,))))
 
 
@@ -56,7 +56,7 @@ def test_values_become_what_json_can_carry(tmp_path: Path) -> None:
     assert first.values["cost"] == 0.25
     assert first.values["tags"] == ["a", None]
     assert first.values["more"] == {"k": True}
-    assert second == Row(2, dict[str, object](dict.fromkeys(first.values)))
+    assert second == FileRow(2, dict[str, object](dict.fromkeys(first.values)))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"bytes"])

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from assaykit.errors import Invalid
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
-from assaykit.files.rows import MAX_CELL, MAX_COLUMNS, Row
+from assaykit.files.rows import MAX_CELL, MAX_COLUMNS, FileRow
 
-Read = Callable[..., list[Row]]
+Read = Callable[..., list[FileRow]]
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 CELL = st.none() | TEXT.filter(bool)
@@ -27,7 +27,7 @@ VALUE = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dict
 def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
     folder = tmp_path_factory.mktemp("files")
 
-    def written(name: str, content: str | bytes, max_rows: int = 100_000) -> list[Row]:
+    def written(name: str, content: str | bytes, max_rows: int = 100_000) -> list[FileRow]:
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         return list(read_rows(name, Folders((folder,)), max_rows=max_rows))
 
@@ -43,8 +43,8 @@ def refusal(read: Read, name: str, content: str | bytes, max_rows: int = 100_000
 def test_csv_rows_carry_the_line_they_start_on_and_empty_cells_are_missing(read: Read) -> None:
     rows = read("a.csv", 'example_id, output\r\ne1,"two\r\nlines"\r\n\r\ne2,\r\n')
     assert rows == [
-        Row(2, {"example_id": "e1", "output": "two\r\nlines"}),
-        Row(5, {"example_id": "e2", "output": None}),
+        FileRow(2, {"example_id": "e1", "output": "two\r\nlines"}),
+        FileRow(5, {"example_id": "e2", "output": None}),
     ]
 
 
@@ -84,7 +84,7 @@ def test_csv_takes_cells_and_columns_up_to_the_limits(read: Read) -> None:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
 def test_json_lines_are_objects_one_a_line(read: Read, name: str) -> None:
     content = '{"a": 1, "b": [true, null]}\n\n  \n{"a": "x\u2028y"}'
-    assert read(name, content) == [Row(1, {"a": 1, "b": [True, None]}), Row(4, {"a": "x\u2028y"})]
+    assert read(name, content) == [FileRow(1, {"a": 1, "b": [True, None]}), FileRow(4, {"a": "x\u2028y"})]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_json_nested_up_to_the_limit_is_read(read: Read) -> None:
 
 def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None:
     array = '[\n {"a": 1},\n {"a": 2}\n]\n'
-    expected = [Row(2, {"a": 1}), Row(3, {"a": 2})]
+    expected = [FileRow(2, {"a": 1}), FileRow(3, {"a": 2})]
     assert read("a.json", array) == expected
     for key in ("rows", "data", "examples", "runs"):
         assert read("a.json", f'{{"count": 2, "{key}": {array}, "next": {{"data": 1}}}}') == expected

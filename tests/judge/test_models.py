@@ -11,7 +11,7 @@ from assaykit.errors import Unsupported
 from assaykit.judge import replies
 from assaykit.judge.providers import calls
 from assaykit.judge.providers.calls import Line
-from assaykit.judge.providers.models import ChatModel, Endpoint, Reply
+from assaykit.judge.providers.models import ChatModel, Endpoint, ModelReply
 from assaykit.judge.providers.registry import chat_model
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import InvocationParams
@@ -47,16 +47,16 @@ def endpoint(url: str | None, provider: str = "OPEN_AI", **changes: Any) -> Endp
     return Endpoint(**(fields | changes))
 
 
-async def ask(model: ChatModel, schema: dict[str, Any] | None = SCHEMA) -> Reply | Unscored:
+async def ask(model: ChatModel, schema: dict[str, Any] | None = SCHEMA) -> ModelReply | Unscored:
     return await model.ask("Is it right?", schema)
 
 
-def verdict(reply: Reply | Unscored) -> Verdict | Unscored:
-    assert isinstance(reply, Reply)
+def verdict(reply: ModelReply | Unscored) -> Verdict | Unscored:
+    assert isinstance(reply, ModelReply)
     return replies.parse(reply, CHOICES, explain=True)
 
 
-def unscored(reply: Reply | Unscored) -> Unscored:
+def unscored(reply: ModelReply | Unscored) -> Unscored:
     assert isinstance(reply, Unscored)
     assert SECRET not in reply.detail
     return reply
@@ -124,7 +124,7 @@ async def test_the_flags_of_an_endpoint_leave_ways_out(line: Line) -> None:
 async def test_without_a_schema_the_prompt_goes_out_as_it_is(line: Line, provider: str) -> None:
     with ScriptedModel(lambda _: "a poem") as server:
         reply = await ask(chat_model(endpoint(server.url, provider), line), None)
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, ModelReply)
     assert reply.text == "a poem"
     assert server.prompts == ["Is it right?"]
 
@@ -133,7 +133,7 @@ async def test_without_a_schema_the_prompt_goes_out_as_it_is(line: Line, provide
 async def test_a_temperature_that_is_not_taken_is_dropped_for_good(line: Line, provider: str) -> None:
     with ScriptedModel(correct, reject_temperature=True) as server:
         for _ in range(2):
-            assert isinstance(await ask(chat_model(endpoint(server.url, provider), line)), Reply)
+            assert isinstance(await ask(chat_model(endpoint(server.url, provider), line)), ModelReply)
     assert ["temperature" in request.body for request in server.requests] == [True, False, False]
     assert len({request.way for request in server.requests}) == 1
 
@@ -155,7 +155,7 @@ async def test_a_passing_failure_is_tried_again(line: Line, provider: str, statu
     waits = Waits()
     with ScriptedModel(correct, failures=[status] * 3) as server:
         reply = await ask(chat_model(endpoint(server.url, provider), replace(line, sleep=waits)))
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, ModelReply)
     assert server.count == 4
     assert [0.25 <= waits.seconds[0] <= 0.5, 0.5 <= waits.seconds[1] <= 1, 1 <= waits.seconds[2] <= 2] == [True] * 3
 
@@ -236,7 +236,7 @@ async def test_a_key_that_no_header_can_carry_is_not_sent(line: Line) -> None:
 
 async def test_a_custom_endpoint_needs_no_key_but_an_address(line: Line) -> None:
     with ScriptedModel(correct) as server:
-        assert isinstance(await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), line)), Reply)
+        assert isinstance(await ask(chat_model(endpoint(server.url + "/", "CUSTOM", key=None), line)), ModelReply)
         assert "authorization" not in server.requests[0].headers
         result = unscored(await ask(chat_model(endpoint(None, "CUSTOM"), line)))
     assert result.reason == "bad_model"

@@ -1,6 +1,6 @@
 import pytest
 
-from assaykit.judge.providers.models import Reply
+from assaykit.judge.providers.models import ModelReply
 from assaykit.judge.replies import parse, request, schema
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.spans import EXPLANATION_LIMIT
@@ -40,7 +40,7 @@ def test_plain_text_is_told_where_the_label_goes_and_which_there_are() -> None:
     ],
 )
 def test_a_reply_that_names_one_choice_is_a_verdict(text: str) -> None:
-    verdict = parse(Reply(text, None, 10, 5, "m"), CHOICES, explain=True)
+    verdict = parse(ModelReply(text, None, 10, 5, "m"), CHOICES, explain=True)
     assert isinstance(verdict, Verdict)
     assert (verdict.label, verdict.score) == ("Correct", 1.0)
     assert verdict.explanation is not None
@@ -62,7 +62,7 @@ def test_a_reply_that_names_one_choice_is_a_verdict(text: str) -> None:
     ],
 )
 def test_a_reply_that_is_no_choice_is_never_bent_into_one(text: str) -> None:
-    result = parse(Reply(text, None, 10, 5, "m"), CHOICES, explain=True)
+    result = parse(ModelReply(text, None, 10, 5, "m"), CHOICES, explain=True)
     assert isinstance(result, Unscored)
     assert result.reason == "off_choice"
     assert "['Correct', 'incorrect']" in result.detail
@@ -71,24 +71,24 @@ def test_a_reply_that_is_no_choice_is_never_bent_into_one(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n", '{"explanation": "So."}', "```json\n{}\n```"])
 def test_a_reply_without_a_label_is_a_bad_reply(text: str) -> None:
-    result = parse(Reply(text), CHOICES, explain=True)
+    result = parse(ModelReply(text), CHOICES, explain=True)
     assert isinstance(result, Unscored)
     assert result.reason == "bad_reply"
 
 
 def test_the_fields_of_a_tool_call_go_before_the_text() -> None:
-    reply = Reply("incorrect", {"label": "correct", "explanation": "So."})
+    reply = ModelReply("incorrect", {"label": "correct", "explanation": "So."})
     assert parse(reply, CHOICES, explain=True) == Verdict("Correct", 1.0, "So.")
 
 
 def test_a_label_that_two_choices_share_needs_the_exact_case() -> None:
     choices = {"A": 1.0, "a": 0.0}
-    assert parse(Reply("a"), choices, explain=False) == Verdict("a", 0.0, None)
-    assert parse(Reply("A"), choices, explain=False) == Verdict("A", 1.0, None)
+    assert parse(ModelReply("a"), choices, explain=False) == Verdict("a", 0.0, None)
+    assert parse(ModelReply("A"), choices, explain=False) == Verdict("A", 1.0, None)
 
 
 def test_explanations_are_left_out_unless_wanted_and_clipped_at_the_limit() -> None:
-    reply = Reply("x" * 20_000 + "\ncorrect")
+    reply = ModelReply("x" * 20_000 + "\ncorrect")
     assert parse(reply, CHOICES, explain=False) == Verdict("Correct", 1.0, None)
     long = parse(reply, CHOICES, explain=True)
     assert isinstance(long, Verdict)
@@ -96,7 +96,7 @@ def test_explanations_are_left_out_unless_wanted_and_clipped_at_the_limit() -> N
 
 
 def test_without_choices_the_text_is_the_result_and_there_is_no_score() -> None:
-    verdict = parse(Reply("A fine answer,\n" + "y" * 200), None, explain=False)
+    verdict = parse(ModelReply("A fine answer,\n" + "y" * 200), None, explain=False)
     assert isinstance(verdict, Verdict)
     assert verdict.score is None
     assert len(verdict.label) == 100
@@ -105,6 +105,6 @@ def test_without_choices_the_text_is_the_result_and_there_is_no_score() -> None:
 
 
 def test_an_empty_free_text_is_a_bad_reply() -> None:
-    result = parse(Reply(" "), None, explain=True)
+    result = parse(ModelReply(" "), None, explain=True)
     assert isinstance(result, Unscored)
     assert result.reason == "bad_reply"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assaykit.runner.results import Call, Result, columns
+from assaykit.runner.results import ExampleCall, RowResult, columns
 from assaykit.runner.usage import cost, tokens
 
 
@@ -35,6 +35,6 @@ def test_what_no_span_tells_whole_is_unknown(said: dict[str, Any]) -> None:
 
 def test_a_run_has_what_its_task_used_and_not_what_its_evaluators_did() -> None:
     spans = [span("a", None, llm__token_count__total=5), span("judge", None, "other", llm__token_count__total=90)]
-    row = columns(Result(Call("e"), "out", spans=spans), {}, 1)
+    row = columns(RowResult(ExampleCall("e"), "out", spans=spans), {}, 1)
     assert (row["token_count"], row["latency"]) == (5, 2.0)
     assert "total_cost" not in row

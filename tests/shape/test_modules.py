@@ -52,6 +52,15 @@ def test_every_module_is_named_after_what_it_is_about() -> None:
     assert not empty, f"these names say nothing: {empty}"
 
 
+def test_every_class_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path, node in nodes():
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path.is_relative_to(SERVER):
+            places.setdefault(node.name, []).append(at(path, node))
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert not shared, f"tell these classes apart by name: {shared}"
+
+
 def test_only_commands_print() -> None:
     printing = [
         at(path, call) for path, call in calls(SERVER) if called(call) == "print" and not path.is_relative_to(COMMANDS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from assaykit.analysis.findings import Change, Comparison, Finding, Share, Skipped
+from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
 from assaykit.analysis.missing import gaps, reach
 from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
 from assaykit.analysis.rows import Outcome, listed, short
@@ -224,10 +224,10 @@ def _outputs(variant: Variant) -> dict[str, str | None]:
     return found
 
 
-def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[Share, ...]:
+def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[LabelShare, ...]:
     labels = sorted(first.labels() | second.labels())
     before, after = _spread(paired, first), _spread(paired, second)
-    return tuple(Share(label, before.get(label, 0.0), after.get(label, 0.0)) for label in labels)
+    return tuple(LabelShare(label, before.get(label, 0.0), after.get(label, 0.0)) for label in labels)
 
 
 def _spread(paired: Sequence[str], one: Sheet) -> dict[str, float]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-Row = TypeVar("Row", bound=Mapping[str, Any])
+RowT = TypeVar("RowT", bound=Mapping[str, Any])
 
 
 class Likeness(NamedTuple):
@@ -24,7 +24,7 @@ class Likeness(NamedTuple):
         return hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).digest()
 
 
-def firsts(rows: Iterable[Row], likeness: Likeness, known: Iterable[bytes] = ()) -> Iterator[Row]:
+def firsts(rows: Iterable[RowT], likeness: Likeness, known: Iterable[bytes] = ()) -> Iterator[RowT]:
     """The rows without those that equal an earlier one, or one whose digest is known."""
     seen = set(known)
     for row in rows:

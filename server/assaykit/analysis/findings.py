@@ -17,9 +17,9 @@ SAME_TOLD = 100
 OUTPUT_TOLD = 300
 """Characters of an output there."""
 
-Kind = Literal["binary", "numeric", "categorical"]
+FigureKind = Literal["binary", "numeric", "categorical"]
 Test = Literal["McNemar", "sign test"]
-Verdict = Literal["better", "worse", "different", "no difference shown", "not tested"]
+ComparisonVerdict = Literal["better", "worse", "different", "no difference shown", "not tested"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class LabelShare:
     """How often one label was given on each side, 0 to 1, over the paired examples."""
 
     label: str
@@ -124,7 +124,7 @@ class Finding:
     evaluator: str
     baseline: str
     challenger: str
-    kind: Kind
+    kind: FigureKind
     direction: Direction
     direction_assumed: bool
     positive: str | None
@@ -142,7 +142,7 @@ class Finding:
     smallest_detectable: float | None = None
     table: Table | None = None
     effect_size: float | None = None
-    shares: tuple[Share, ...] = ()
+    shares: tuple[LabelShare, ...] = ()
     rose: tuple[Change, ...] = ()
     fell: tuple[Change, ...] = ()
     same: tuple[Change, ...] = ()
@@ -150,7 +150,7 @@ class Finding:
     gaps: Mapping[str, Gap] = field(default_factory=dict[str, Gap])
     reach: tuple[float, float] = (0.0, 1.0)
     p_adjusted: float | None = None
-    verdict: Verdict = "not tested"
+    verdict: ComparisonVerdict = "not tested"
     cautions: tuple[str, ...] = ()
     sentence: str = ""
 

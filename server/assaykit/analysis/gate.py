@@ -23,7 +23,7 @@ from assaykit.analysis.verdicts import verdict
 from assaykit.errors import Invalid
 
 Want = Literal["within", "better", "not shown worse"]
-Outcome = Literal["passed", "failed", "undecided"]
+Decision = Literal["passed", "failed", "undecided"]
 
 _RULE = re.compile(
     r"\s*(?P<evaluator>.+?)\s*:\s*"
@@ -53,7 +53,7 @@ class Ruling:
     """What came of a rule, and why in one sentence."""
 
     rule: Rule
-    outcome: Outcome
+    outcome: Decision
     why: str
 
 
@@ -119,7 +119,7 @@ def _tested(filled: Finding, ruling: Ruling, tests: int) -> Finding:
     return replace(corrected, verdict=verdict(corrected))
 
 
-def _outcome(rule: Rule, finding: Finding) -> Outcome:
+def _outcome(rule: Rule, finding: Finding) -> Decision:
     if rule.want == "not shown worse":
         return "failed" if finding.verdict == "worse" else "passed"
     low, high = _gain(finding)
@@ -158,13 +158,13 @@ def _ends(finding: Finding) -> tuple[float, float]:
     return min(middle, back), max(middle, back)
 
 
-def _why(outcome: Outcome, finding: Finding) -> str:
+def _why(outcome: Decision, finding: Finding) -> str:
     if outcome == "undecided":
         return f"{finding.sentence} With n = {finding.n} that is too few to say."
     return finding.sentence
 
 
-def overall(rulings: list[Ruling]) -> Outcome:
+def overall(rulings: list[Ruling]) -> Decision:
     """What came of all rules together: one that failed counts for more than one that could not be decided."""
     outcomes = {one.outcome for one in rulings}
     return "failed" if "failed" in outcomes else "undecided" if "undecided" in outcomes else "passed"

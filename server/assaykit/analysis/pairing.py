@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from assaykit.analysis.findings import Kind, Side
+from assaykit.analysis.findings import FigureKind, Side
 from assaykit.analysis.rows import Outcome, finite, listed, short
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
@@ -35,7 +35,7 @@ class Sheet(NamedTuple):
 class Scale(NamedTuple):
     """How verdicts become figures: by score, or by whether the label is `positive`."""
 
-    kind: Kind
+    kind: FigureKind
     from_labels: bool
     positive: str | None = None
     positive_assumed: bool = False

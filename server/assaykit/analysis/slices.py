@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from assaykit.analysis.findings import Finding, Verdict
+from assaykit.analysis.findings import ComparisonVerdict, Finding
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
 from assaykit.analysis.verdicts import tested, verdict
@@ -22,7 +22,7 @@ WARNING = (
     "examples to be sure of."
 )
 
-Examples = Mapping[str, Mapping[str, Any]]
+ExamplesById = Mapping[str, Mapping[str, Any]]
 
 
 class Column(NamedTuple):
@@ -47,7 +47,7 @@ class Slice:
     interval: Interval | None
     p: float | None
     p_adjusted: float | None
-    verdict: Verdict | Literal["too small"]
+    verdict: ComparisonVerdict | Literal["too small"]
     rose: int
     fell: int
 
@@ -66,7 +66,7 @@ class Slicing:
         return {"column": self.column, **of, "slices": [asdict(one) for one in self.slices]}
 
 
-def column(name: str, examples: Examples) -> Column:
+def column(name: str, examples: ExamplesById) -> Column:
     """A column of a dataset's examples to slice by.
 
     Raises:
@@ -88,7 +88,7 @@ def column(name: str, examples: Examples) -> Column:
     return Column(name, values)
 
 
-def _few(name: str, examples: Examples) -> bool:
+def _few(name: str, examples: ExamplesById) -> bool:
     values = {text for row in examples.values() if (text := cell(row.get(name)))}
     return 1 < len(values) <= MOST_VALUES
 

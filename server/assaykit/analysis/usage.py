@@ -8,7 +8,7 @@ from typing import Any
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, bootstrap_interval, quantile
 
-Rows = Sequence[Outcome]
+OutcomeRows = Sequence[Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Slower:
         return {**asdict(self), "shown": self.is_shown}
 
 
-def usage(name: str, rows: Rows) -> Usage:
+def usage(name: str, rows: OutcomeRows) -> Usage:
     """What the rows took."""
     good = [row for row in rows if row.error is None]
     return Usage(
@@ -82,7 +82,7 @@ def usage(name: str, rows: Rows) -> Usage:
     )
 
 
-def slower(baseline: tuple[str, Rows], challenger: tuple[str, Rows]) -> Slower | None:
+def slower(baseline: tuple[str, OutcomeRows], challenger: tuple[str, OutcomeRows]) -> Slower | None:
     """The paired difference in latency of two experiments, each by name and rows; None where no example has both."""
     (old, rows), (new, others) = baseline, challenger
     before, after = _by_example(rows), _by_example(others)
@@ -102,7 +102,7 @@ def _amount(values: Iterable[float | None]) -> Amount | None:
     return Amount(len(known), total, total / len(known), quantile(known, 0.5), quantile(known, 0.95))
 
 
-def _by_example(rows: Rows) -> dict[str, float]:
+def _by_example(rows: OutcomeRows) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for row in rows:
         if row.error is None and row.latency_ms is not None:

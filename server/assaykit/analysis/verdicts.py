@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assaykit.analysis.findings import Finding, Table, Verdict
+from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
 from assaykit.analysis.statistics import (
     ALPHA,
     bootstrap_interval,
@@ -67,7 +67,7 @@ def _table(pairs: Sequence[tuple[float, float]]) -> Table:
     )
 
 
-def verdict(finding: Finding) -> Verdict:
+def verdict(finding: Finding) -> ComparisonVerdict:
     """What the corrected test says of the finding."""
     if finding.p_adjusted is None or finding.difference is None:
         return "not tested"

@@ -11,7 +11,7 @@ CHARACTERS_PER_REQUEST = 2_500_000
 PLAIN = 12
 """Characters that a number, true or false is taken for."""
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 _NUMBERS = (bool, int, float)
 """As a tuple: a union is built anew for every row."""
@@ -29,9 +29,9 @@ def _length(value: Any) -> int:
     return PLAIN if value is None or isinstance(value, _NUMBERS) else len(repr(value))
 
 
-def batches(rows: Iterable[Row], size: Callable[[Row], int] = characters) -> Iterator[list[Row]]:
+def batches(rows: Iterable[RowT], size: Callable[[RowT], int] = characters) -> Iterator[list[RowT]]:
     """The rows in order, at most 1,000 and 2.5 million characters at a time; a longer row goes alone."""
-    batch: list[Row] = []
+    batch: list[RowT] = []
     total = 0
     for row in rows:
         length = size(row)

@@ -14,7 +14,7 @@ from assaykit.wire.bodies import ReplyBody
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
 
-Reply = TypeVar("Reply", bound=ReplyBody)
+ReplyT = TypeVar("ReplyT", bound=ReplyBody)
 
 DEADLINE_S = 60.0
 """Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
@@ -74,7 +74,7 @@ class Api:
                 self._engine_routes = False
         return self._engine_routes
 
-    async def get(self, at: str, reply: type[Reply], **query: str | int | None) -> Reply:
+    async def get(self, at: str, reply: type[ReplyT], **query: str | int | None) -> ReplyT:
         """GET as `reply`; a query value of None is left out.
 
         Raises:
@@ -83,8 +83,8 @@ class Api:
         return self._parsed(await self._send("GET", at, None, query), reply)
 
     async def post(
-        self, at: str, reply: type[Reply], body: BaseModel | None = None, **query: str | int | None
-    ) -> Reply:
+        self, at: str, reply: type[ReplyT], body: BaseModel | None = None, **query: str | int | None
+    ) -> ReplyT:
         """POST `body` (a field that is None is not sent), answered as `reply`.
 
         Raises:
@@ -108,7 +108,7 @@ class Api:
         """
         await self._send("POST", at, (content, kind), {})
 
-    async def put(self, at: str, reply: type[Reply], body: BaseModel) -> Reply:
+    async def put(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
         """PUT `body`, answered as `reply`.
 
         Raises:
@@ -124,7 +124,7 @@ class Api:
         """
         await self._send("DELETE", at, None, {})
 
-    async def patch(self, at: str, reply: type[Reply], body: BaseModel) -> Reply:
+    async def patch(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
         """PATCH what was set of `body`, answered as `reply`. A field set to None is sent as null, which clears it.
 
         Raises:
@@ -163,7 +163,7 @@ class Api:
             raise error_for(response, self._subject)
         return response
 
-    def _parsed(self, response: httpx.Response, reply: type[Reply]) -> Reply:
+    def _parsed(self, response: httpx.Response, reply: type[ReplyT]) -> ReplyT:
         at = response.request.url.path
         if response.is_redirect:
             raise ContractBroken(

@@ -10,7 +10,7 @@ from assaykit.api.client import Api
 from assaykit.errors import ContractBroken
 from assaykit.wire.bodies import Page
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 _NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 MOST_PAGES = 2_000
@@ -20,12 +20,12 @@ MOST_PAGES = 2_000
 async def rows(
     api: Api,
     at: str,
-    page: type[Page[Row]],
+    page: type[Page[RowT]],
     query: Mapping[str, str | None] = _NOTHING,
     *,
     body: BaseModel | None = None,
     limit: int = 100,
-) -> AsyncGenerator[Row]:
+) -> AsyncGenerator[RowT]:
     """Every row of a list, page by page, in the list's order. `limit` is rows per request; a body makes it a POST.
 
     Raises:

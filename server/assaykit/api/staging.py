@@ -13,7 +13,7 @@ from assaykit.wire.local import Uploaded, UploadRequest
 
 GIVE_UP_S = 5.0
 
-Part = TypeVar("Part")
+PartT = TypeVar("PartT")
 
 
 class Body(NamedTuple):
@@ -24,7 +24,7 @@ class Body(NamedTuple):
     is_last: bool
 
 
-async def ahead(parts: Generator[Part]) -> AsyncGenerator[tuple[Part, bool]]:
+async def ahead(parts: Generator[PartT]) -> AsyncGenerator[tuple[PartT, bool]]:
     """The parts, made in a thread, and of each whether it is the last one."""
     with closing(parts):
         part = await anyio.to_thread.run_sync(next, parts, None)

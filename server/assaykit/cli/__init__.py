@@ -197,9 +197,9 @@ def gate(backend: str | None, **given: Any) -> None:
     with 2 when nothing could be compared.
     """
     from assaykit.cli import gating
-    from assaykit.experiments.comparing import Asked
+    from assaykit.experiments.comparing import ComparisonRequest
 
-    asked = Asked(
+    asked = ComparisonRequest(
         [given["candidate"]], given["baseline"], given["dataset"],
         directions=gating.directions(given["directions"]),
         positive=gating.pairs(given["positives"], "--positive"),

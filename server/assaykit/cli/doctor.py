@@ -20,7 +20,7 @@ OLDEST_SQLITE = (3, 35, 0)
 """RETURNING and upserts need it."""
 
 
-class Finding(NamedTuple):
+class Check(NamedTuple):
     """One check: what was looked at, what was found, and what to do if it is not well."""
 
     what: str
@@ -40,10 +40,10 @@ def run(settings: Settings) -> bool:
     return all(finding.well for finding in findings)
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings) -> Iterator[Check]:
     python = ".".join(str(part) for part in sys.version_info[:3])
-    yield Finding("assaykit", well=True, found=f"{__version__} on Python {python}")
-    yield Finding(
+    yield Check("assaykit", well=True, found=f"{__version__} on Python {python}")
+    yield Check(
         "SQLite",
         well=sqlite3.sqlite_version_info >= OLDEST_SQLITE,
         found=sqlite3.sqlite_version,
@@ -52,12 +52,12 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield _backend(settings)
     if settings.backend == "local":
         yield _store(settings)
-    yield Finding("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
+    yield Check("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
     present = [name for name in SECRET_VARIABLES if settings.environment.get(name, "").strip()]
-    yield Finding("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
+    yield Check("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
 
 
-def _backend(settings: Settings) -> Finding:
+def _backend(settings: Settings) -> Check:
     what = f"Arize AX at {settings.ax_url.partition('://')[2]}" if settings.backend == "ax" else "embedded engine"
     try:
         spaces = anyio.run(_spaces, settings)
@@ -65,11 +65,11 @@ def _backend(settings: Settings) -> Finding:
         errors = explained(raised)
         if not errors:
             raise
-        return Finding(what, well=False, found=errors[0].message, remedy=errors[0].next)
-    return Finding(what, well=True, found=f"answers; {len(spaces.spaces)} space(s)")
+        return Check(what, well=False, found=errors[0].message, remedy=errors[0].next)
+    return Check(what, well=True, found=f"answers; {len(spaces.spaces)} space(s)")
 
 
-def _store(settings: Settings) -> Finding:
+def _store(settings: Settings) -> Check:
     where = str(settings.home)
     try:
         found = anyio.run(_checked, settings)
@@ -77,15 +77,15 @@ def _store(settings: Settings) -> Finding:
         errors = explained(raised)
         if not errors:
             raise
-        return Finding("store", well=False, found=f"{where}: {errors[0].message}", remedy=errors[0].next)
+        return Check("store", well=False, found=f"{where}: {errors[0].message}", remedy=errors[0].next)
     if found.damaged:
-        return Finding(
+        return Check(
             "store",
             well=False,
             found=f"{where}: {found.damaged} damaged, as {'; '.join(found.examples)}",
             remedy="Score those rows anew with override_evaluations; where the file itself is damaged, restore a copy.",
         )
-    return Finding("store", well=True, found=f"{where}, {found.verdicts} verdict(s) as they were written")
+    return Check("store", well=True, found=f"{where}, {found.verdicts} verdict(s) as they were written")
 
 
 async def _checked(settings: Settings) -> StoreCheck:

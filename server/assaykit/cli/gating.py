@@ -8,16 +8,16 @@ import anyio
 import click
 
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.gate import Outcome, Rule, Ruling, decide, overall, read
+from assaykit.analysis.gate import Decision, Rule, Ruling, decide, overall, read
 from assaykit.backend import connect
 from assaykit.errors import Invalid
-from assaykit.experiments.comparing import Asked, compared
+from assaykit.experiments.comparing import ComparisonRequest, compared
 from assaykit.report.gate import junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.wire.evaluators import Direction
 
-EXIT_CODES: dict[Outcome, int] = {"passed": 0, "failed": 1, "undecided": 3}
+EXIT_CODES: dict[Decision, int] = {"passed": 0, "failed": 1, "undecided": 3}
 """2 is the shell's word for a command that was typed wrongly."""
 
 _DIRECTIONS: dict[str, Direction] = {"MAXIMIZE": "MAXIMIZE", "MINIMIZE": "MINIMIZE"}
@@ -61,7 +61,7 @@ def directions(texts: Sequence[str]) -> dict[str, Direction]:
     return found
 
 
-def run(settings: Settings, asked: Asked, space: str | None, rules: Sequence[str], files: Files) -> int:
+def run(settings: Settings, asked: ComparisonRequest, space: str | None, rules: Sequence[str], files: Files) -> int:
     """Print what came of each rule; the exit code of all of them.
 
     Raises:
@@ -86,7 +86,7 @@ def _ruling(rule: Rule, found: Comparison) -> Ruling:
     return decide(rule, next(one for one in found.findings if one.evaluator == rule.evaluator), tests)
 
 
-async def _compared(settings: Settings, asked: Asked, space: str | None) -> Comparison:
+async def _compared(settings: Settings, asked: ComparisonRequest, space: str | None) -> Comparison:
     async with connect(settings) as api:
         here = session(api, settings)
         return (await compared(here, await here.space(space), asked)).comparison

@@ -19,7 +19,7 @@ from assaykit.settings import Settings
 TENTHS = 10
 
 
-class Bar:
+class ProgressBar:
     """Rows that are done, on stderr, from the first report on: a bar, or where nobody looks a line for each tenth."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
 
 
 async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:
-    bar = Bar()
+    bar = ProgressBar()
     try:
         async with Client(create_server(settings)) as client:
             return await client.call_tool("run_experiment", arguments, progress_callback=bar.report)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assaykit.engine import access, routes
 from assaykit.engine.problems import TooLarge, explain, problem
-from assaykit.engine.sdk_versions import Dialects
+from assaykit.engine.sdk_versions import OlderSdks
 from assaykit.errors import AssayError, Unauthorized
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ def create_app(key: str) -> Starlette:
     """
     app = Starlette(
         routes=list(_discovered()),
-        middleware=[Middleware(Dialects), Middleware(KeyCheck, key=access.encoded(key)), Middleware(BodyLimit)],
+        middleware=[Middleware(OlderSdks), Middleware(KeyCheck, key=access.encoded(key)), Middleware(BodyLimit)],
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
     # A redirect to the path without the slash would be an answer outside the contract.

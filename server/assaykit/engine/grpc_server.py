@@ -45,7 +45,7 @@ Unary: TypeAlias = Callable[[Any], Awaitable[Any]]
 Stream: TypeAlias = Callable[[Any], AsyncIterator[Any]]
 
 
-class Call(NamedTuple):
+class GrpcMethod(NamedTuple):
     """One method of a service: what it is called, what answers it, and the classes of its messages."""
 
     name: str
@@ -60,7 +60,7 @@ class Service(NamedTuple):
     """What is served: its name, its methods, and the largest message it takes, in bytes."""
 
     name: str
-    calls: Sequence[Call]
+    calls: Sequence[GrpcMethod]
     message_limit: int
 
 
@@ -103,7 +103,7 @@ async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGene
             await server.stop(GRACE_S)
 
 
-def _method(call: Call, key: Key) -> Any:
+def _method(call: GrpcMethod, key: Key) -> Any:
     async def answer(request: Any, context: Any) -> Any:
         async with _explained(context, call.name, key):
             return await cast("Unary", call.work)(request)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects, spaces
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.traces import spans
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ async def keep(engine: "Engine", arrived: "Intake") -> None:
     """Store what a request holds: all of it, or on an exception none. A project is made on first sight."""
 
     def store(connection: sa.Connection) -> None:
-        space = spaces.page(connection, None, Slice(1)).spaces[0]
+        space = spaces.page(connection, None, PageRequest(1)).spaces[0]
         for batch in arrived.batches:
             project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
             spans.add(connection, project.id, batch.rows)

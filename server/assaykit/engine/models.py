@@ -13,7 +13,7 @@ from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.models import ChatModel, Endpoint
-from assaykit.judge.providers.output_modes import LadderModel
+from assaykit.judge.providers.output_modes import FallbackModel
 from assaykit.judge.providers.prices import Prices, Rate
 from assaykit.judge.providers.rate_control import Gate
 from assaykit.judge.providers.registry import chat_model
@@ -26,7 +26,7 @@ from assaykit.wire.tasks import Task
 class Priced(NamedTuple):
     """A model, what its tokens cost if that is known, and a digest of all of it that decides on an answer."""
 
-    model: LadderModel
+    model: FallbackModel
     rate: Rate | None
     identity: bytes
 
@@ -53,7 +53,7 @@ class Models:
         self._environment = environment
         self._concurrency = concurrency
         self._most = calls_a_second
-        self._connections: Transport | None = None
+        self._transport: Transport | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
 
     @property
@@ -63,8 +63,8 @@ class Models:
 
     async def aclose(self) -> None:
         """Close what the models share."""
-        if self._connections is not None:
-            await self._connections.aclose()
+        if self._transport is not None:
+            await self._transport.aclose()
 
     async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> Priced | None:
         """The model of a judge; None for a code evaluator, which needs none.
@@ -153,13 +153,13 @@ class Models:
             structured_output=structured_output,
             headers=access.headers,
         )
-        if self._connections is None:
-            connections = await anyio.to_thread.run_sync(_connections)
-            self._connections = self._connections or connections
+        if self._transport is None:
+            made = await anyio.to_thread.run_sync(_made_transport)
+            self._transport = self._transport or made
         place = (access.provider, access.base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._most))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
-        return Priced(chat_model(endpoint, Line(self._connections, gate)), rate, _identity(endpoint))
+        return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint))
 
 
 def _identity(endpoint: Endpoint) -> bytes:
@@ -169,8 +169,8 @@ def _identity(endpoint: Endpoint) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _connections() -> Transport:
+def _made_transport() -> Transport:
     # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
-    from assaykit.judge.providers.aiohttp_transport import Transport  # noqa: PLC0415
+    from assaykit.judge.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
 
-    return Transport()
+    return AiohttpTransport()

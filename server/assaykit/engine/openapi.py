@@ -15,16 +15,16 @@ from assaykit.engine.problems import PROBLEM_JSON
 from assaykit.engine.requests import JSON
 from assaykit.wire.bodies import Problem
 
-Node = dict[str, Any]
+SchemaNode = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _ALWAYS_IN_A_PROBLEM = ["title", "status", "type", "detail", "instance"]
 
 
-def document(operations: Sequence[Operation], version: str) -> Node:
+def document(operations: Sequence[Operation], version: str) -> SchemaNode:
     """What the operations take and give. `version` is the engine's."""
     bodies, schemas = _schemas(operations)
-    paths: dict[str, Node] = {}
+    paths: dict[str, SchemaNode] = {}
     for one, name in zip(operations, _names(operations), strict=True):
         paths.setdefault(one.path, {})[one.method.lower()] = _described(one, name, bodies)
     return {
@@ -52,7 +52,7 @@ class _Schemas(GenerateJsonSchema):
         return super().field_is_required(field, total)
 
 
-def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, Node], dict[str, Node]]:
+def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, SchemaNode], dict[str, SchemaNode]]:
     """The schema of each body by (type, mode), and the components that these refer to."""
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [(Problem, "serialization", TypeAdapter(Problem))]
     for one in operations:
@@ -61,7 +61,7 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, Node], dict[
         if one.gives is not None:
             inputs.append((one.gives, "serialization", TypeAdapter(one.gives)))
     found, whole = TypeAdapter.json_schemas(inputs, ref_template=_REF, schema_generator=_Schemas)
-    schemas: dict[str, Node] = whole["$defs"]
+    schemas: dict[str, SchemaNode] = whole["$defs"]
     schemas["Problem"]["required"] = _ALWAYS_IN_A_PROBLEM
     return found, schemas
 
@@ -76,8 +76,8 @@ def _noun(one: Operation) -> str:
     return one.endpoint.__module__.rpartition(".")[2]
 
 
-def _described(one: Operation, name: str, bodies: Mapping[Any, Node]) -> Node:
-    told: Node = {
+def _described(one: Operation, name: str, bodies: Mapping[Any, SchemaNode]) -> SchemaNode:
+    told: SchemaNode = {
         "operationId": name,
         "tags": [_noun(one)],
         "summary": one.name.replace("_", " ").capitalize(),
@@ -98,7 +98,7 @@ def _must_be_sent(kind: type[BaseModel] | UnionType) -> bool:
     return any(field.is_required() for field in kind.model_fields.values())
 
 
-def _parameters(one: Operation) -> Iterator[Node]:
+def _parameters(one: Operation) -> Iterator[SchemaNode]:
     for name in one.param_convertors:
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     for name in one.query:
@@ -108,8 +108,8 @@ def _parameters(one: Operation) -> Iterator[Node]:
         yield {"name": "cursor", "in": "query", "schema": {"type": "string"}}
 
 
-def _responses(one: Operation, bodies: Mapping[Any, Node]) -> Node:
-    good: Node = {"description": HTTPStatus(one.status).phrase}
+def _responses(one: Operation, bodies: Mapping[Any, SchemaNode]) -> SchemaNode:
+    good: SchemaNode = {"description": HTTPStatus(one.status).phrase}
     if one.gives is not None:
         good["content"] = {JSON: {"schema": bodies[one.gives, "serialization"]}}
     problem = {PROBLEM_JSON: {"schema": bodies[Problem, "serialization"]}}

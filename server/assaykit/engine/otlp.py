@@ -25,6 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from assaykit.engine import openinference
+from assaykit.engine.problems import TooLarge
 from assaykit.errors import Invalid
 from assaykit.wire.bodies import rfc3339
 
@@ -49,12 +50,6 @@ _PROJECT_ON_SPAN = "arize.project.name"
 _PROJECT_ON_RESOURCE = ("openinference.project.name", "arize.project.name", "model_id", "service.name")
 _NO_SERVICE_NAME = "unknown_service"
 """How the SDKs begin a service name that nobody gave."""
-
-
-class TooLarge(Invalid):
-    """The body is larger than is taken at once."""
-
-    status = 413
 
 
 class UnsupportedMedia(Invalid):

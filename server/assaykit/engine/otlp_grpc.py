@@ -25,7 +25,9 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
         Unavailable: the port is taken.
         ValueError: the key is empty or blank.
     """
-    call = grpc_server.Call("Export", partial(_export, engine), ExportTraceServiceRequest, ExportTraceServiceResponse)
+    call = grpc_server.GrpcMethod(
+        "Export", partial(_export, engine), ExportTraceServiceRequest, ExportTraceServiceResponse
+    )
     wanted = grpc_server.Key(access.encoded(key), "authorization", "Send it as the metadata 'authorization'.")
     service = grpc_server.Service(SERVICE, [call], otlp.BODY_LIMIT)
     return grpc_server.serving(service, wanted, port, "--otlp-port")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from assaykit.engine import sdk_versions
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.errors import quote
 from assaykit.wire.bodies import ReplyBody
 from assaykit.wire.validation import describe
@@ -61,7 +61,7 @@ async def body(request: Request, model: type[T]) -> T:
         raise Malformed("A time lies outside the years 1 to 9999 when it is brought to UTC.", _SEND_AGAIN) from error
 
 
-def page(request: Request, *, default: int = 50, most: int = 100) -> Slice:
+def page(request: Request, *, default: int = 50, most: int = 100) -> PageRequest:
     """The page asked for by `limit` and `cursor` in the query.
 
     Raises:
@@ -70,7 +70,7 @@ def page(request: Request, *, default: int = 50, most: int = 100) -> Slice:
     asked = request.query_params.get("limit", str(default))
     if not (asked.isdecimal() and len(asked) < _DIGITS and 1 <= int(asked) <= most):
         raise Malformed(f"limit must be a whole number from 1 to {most}, not {asked[:20]!r}.")
-    return Slice(int(asked), request.query_params.get("cursor"))
+    return PageRequest(int(asked), request.query_params.get("cursor"))
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:

@@ -145,7 +145,7 @@ ALWAYS_UPPER = {(StaticParam, "type"), (Span, "kind"), (Span, "status_code")}
 """Enums that were upper case from the start."""
 
 
-class Asked(NamedTuple):
+class OlderRequest(NamedTuple):
     """The minor version of an older SDK, and which route it asks."""
 
     version: int
@@ -153,12 +153,12 @@ class Asked(NamedTuple):
     path: str
 
 
-_asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
+_asked: ContextVar[OlderRequest | None] = ContextVar("asked", default=None)
 
 _VERSION = re.compile(rb"8\.(\d{1,3})(\.\w+)*")
 
 
-class Dialects:
+class OlderSdks:
     """Notes, for the length of a request, that its sender is an older SDK."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -177,12 +177,12 @@ class Dialects:
             _asked.reset(token)
 
 
-def older() -> Asked | None:
+def older() -> OlderRequest | None:
     """The older SDK that sent the request being answered, if one did."""
     return _asked.get()
 
 
-def retell(model: BaseModel, body: dict[str, Any], asked: Asked) -> dict[str, Any]:
+def retell(model: BaseModel, body: dict[str, Any], asked: OlderRequest) -> dict[str, Any]:
     """`body`, which is `model` as JSON, as that SDK knows it."""
     _retell(model, body, asked.version)
     if isinstance(model, PromptVersion) and asked.method == "PUT" and asked.version < UPPER_CASE:
@@ -226,14 +226,14 @@ def _object(holder: Any, name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _sender(scope: Scope) -> Asked | None:
+def _sender(scope: Scope) -> OlderRequest | None:
     """The older SDK that speaks in the headers. Whoever else sends such a header speaks the newest dialect."""
     headers = dict(scope["headers"])
     version = _VERSION.fullmatch(headers.get(b"sdk-version", b""))
     if version is None or headers.get(b"sdk-language", b"python") != b"python":
         return None
     minor = int(version[1])
-    return Asked(minor, scope["method"], scope["path"]) if minor < NEWEST else None
+    return OlderRequest(minor, scope["method"], scope["path"]) if minor < NEWEST else None
 
 
 def _retell(model: BaseModel, body: dict[str, Any], version: int) -> None:

@@ -23,7 +23,7 @@ from assaykit.session import Session
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 
 
-class Asked(NamedTuple):
+class ComparisonRequest(NamedTuple):
     """What is to be compared, as `compare_experiments` has it."""
 
     experiments: Sequence[str]
@@ -50,7 +50,7 @@ class Compared(NamedTuple):
         return {**self.comparison.as_dict(), **self.details.as_dict()}
 
 
-async def compared(here: Session, within: Named, asked: Asked) -> Compared:
+async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Compared:
     """Every experiment against the baseline, which is the first unless one is named.
 
     Raises:
@@ -109,7 +109,7 @@ async def _examples(
 
 
 def _weighed(
-    asked: Asked,
+    asked: ComparisonRequest,
     variants: list[Variant],
     directions: Mapping[str, Direction],
     examples: Mapping[str, Mapping[str, Any]],

@@ -19,9 +19,9 @@ from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
-from assaykit.runner.results import Call, Result, columns
+from assaykit.runner.results import ExampleCall, RowResult, columns
 from assaykit.runner.spans import PROTOBUF, otlp
-from assaykit.runner.worker_pool import Crew, Row
+from assaykit.runner.worker_pool import PendingCall, WorkerPool
 from assaykit.settings import Settings
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import (
@@ -40,7 +40,7 @@ SPANS_PER_REQUEST = 500
 Binding = Literal["auto", "ax", "phoenix"]
 
 
-class Function(NamedTuple):
+class FunctionReference(NamedTuple):
     """Something callable in a file of the user's."""
 
     file: Path
@@ -52,11 +52,11 @@ class Function(NamedTuple):
         return {"file": str(self.file), "name": self.name}
 
 
-class Plan(NamedTuple):
+class ExperimentPlan(NamedTuple):
     """What is run, and how. `timeout_s` is for a row with its evaluators."""
 
-    task: Function
-    evaluators: Sequence[Function]
+    task: FunctionReference
+    evaluators: Sequence[FunctionReference]
     python: Path
     binding: Binding = "auto"
     concurrency: int = 10
@@ -87,14 +87,14 @@ class Ran(NamedTuple):
     `shown` is the first row that failed, else the first of all.
     """
 
-    results: Sequence[Result]
+    results: Sequence[RowResult]
     ready: Mapping[str, Any]
     resumed: int
-    stopped_by: Result | None
-    shown: Row
+    stopped_by: RowResult | None
+    shown: PendingCall
 
 
-def functions(texts: Sequence[str], folders: Folders) -> list[Function]:
+def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
     """Those of the texts that name functions of files, and no judges.
 
     Raises: as `function`.
@@ -102,7 +102,7 @@ def functions(texts: Sequence[str], folders: Folders) -> list[Function]:
     return [function(one, folders) for one in texts if is_function(one)]
 
 
-def function(text: str, folders: Folders) -> Function:
+def function(text: str, folders: Folders) -> FunctionReference:
     """`task.py:answer` as a function.
 
     Raises:
@@ -112,7 +112,7 @@ def function(text: str, folders: Folders) -> Function:
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.replace(".", "_").isidentifier():
         raise Invalid(f"{quote(text)!r} is no function of a file.", "Write it as 'task.py:answer'.")
-    return Function(locate(file, folders), name)
+    return FunctionReference(locate(file, folders), name)
 
 
 def is_function(text: str) -> bool:
@@ -120,7 +120,7 @@ def is_function(text: str) -> bool:
     return ".py:" in text or text.endswith(".py")
 
 
-def python_for(task: Function, wanted: str | None, folders: Folders) -> Path:
+def python_for(task: FunctionReference, wanted: str | None, folders: Folders) -> Path:
     """The interpreter that a task is run by.
 
     Raises:
@@ -130,15 +130,15 @@ def python_for(task: Function, wanted: str | None, folders: Folders) -> Path:
     return interpreter(wanted, task.file.resolve(), above[0] if above else task.file.parent)
 
 
-def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[Row]:
+def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[PendingCall]:
     """The calls to make: each example once, then each once more, so that an early end has looked at all of them."""
     told = [(one.id, {"id": one.id, **(one.model_extra or {})}) for one in examples]
-    return [Row(Call(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
+    return [PendingCall(ExampleCall(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
 
 
 async def execute(
-    plan: Plan,
-    calls: Sequence[Row],
+    plan: ExperimentPlan,
+    calls: Sequence[PendingCall],
     journal: Journal | None,
     settings: Settings,
     report: Report,
@@ -149,14 +149,14 @@ async def execute(
     Raises:
         Invalid: the user's file cannot be used; the reason is its own.
     """
-    done: dict[Call, Result] = {} if journal is None else dict(journal.results)
+    done: dict[ExampleCall, RowResult] = {} if journal is None else dict(journal.results)
     resumed = len(done)
     left = [row for row in calls if row.call not in done]
-    stopped_by: list[Result] = []
+    stopped_by: list[RowResult] = []
 
     progress = Progress(report, len(calls), resumed)
 
-    async def keep(result: Result) -> None:
+    async def keep(result: RowResult) -> None:
         done[result.call] = result
         progress.done = len(done)
         if journal is not None:
@@ -176,7 +176,7 @@ async def execute(
         "taken": list(taken),
     }
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
-    crew = Crew(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
+    crew = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: Invalid | None = None
     if left:
         async with anyio.create_task_group() as group:
@@ -191,7 +191,7 @@ async def execute(
     return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None, shown)
 
 
-async def _outcome(crew: Crew, left: Sequence[Row]) -> Invalid | None:
+async def _outcome(crew: WorkerPool, left: Sequence[PendingCall]) -> Invalid | None:
     """Why the rows could not be done; raised in here it would come out in a group."""
     try:
         await crew.run(left)
@@ -200,7 +200,7 @@ async def _outcome(crew: Crew, left: Sequence[Row]) -> Invalid | None:
     return None
 
 
-def resume(journal: Journal, plan: Plan, dataset: Named, name: str, *, restart: bool) -> None:
+def resume(journal: Journal, plan: ExperimentPlan, dataset: Named, name: str, *, restart: bool) -> None:
     """Go on with what the journal has, or begin it; one without a result holds nobody to anything.
 
     Raises:
@@ -218,7 +218,7 @@ def resume(journal: Journal, plan: Plan, dataset: Named, name: str, *, restart: 
         )
 
 
-async def write(api: Api, dataset: Named, name: str, results: Sequence[Result], plan: Plan) -> Experiment:
+async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult], plan: ExperimentPlan) -> Experiment:
     """The results as an experiment, with their spans where the backend takes them. What is there of it already stays.
 
     Raises:
@@ -241,7 +241,7 @@ async def write(api: Api, dataset: Named, name: str, results: Sequence[Result], 
 
 
 async def extend(
-    api: Api, experiment: Experiment, results: Sequence[Result], plan: Plan, written: set[str | None]
+    api: Api, experiment: Experiment, results: Sequence[RowResult], plan: ExperimentPlan, written: set[str | None]
 ) -> None:
     """Further runs of an experiment with their spans; those in a trace that is `written` are there already."""
     new = [one for one in results if not (one.spans and one.spans[0]["trace_id"] in written)]
@@ -256,7 +256,9 @@ async def add(api: Api, experiment: Experiment, inputs: list[ExperimentRunInput]
     await api.post(path("v2", "experiments", experiment.id, "runs"), ExperimentWithRunIds, body)
 
 
-async def _found(api: Api, dataset: Named, name: str, results: Sequence[Result]) -> tuple[Experiment | None, set[Call]]:
+async def _found(
+    api: Api, dataset: Named, name: str, results: Sequence[RowResult]
+) -> tuple[Experiment | None, set[ExampleCall]]:
     """What an earlier try has written, before it was killed."""
     there = await named(api, dataset.id, name)
     if there is None:
@@ -265,7 +267,7 @@ async def _found(api: Api, dataset: Named, name: str, results: Sequence[Result])
     ours = {one.spans[0]["trace_id"] for one in results if one.spans}
     if not traces_of(runs) <= ours:
         raise taken(dataset.name, name)
-    return there, {Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1))) for run in runs}
+    return there, {ExampleCall(run.example_id or "", int((run.model_extra or {}).get("repetition", 1))) for run in runs}
 
 
 def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
@@ -273,7 +275,7 @@ def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
     return {(run.model_extra or {}).get("result.trace.id") for run in found}
 
 
-async def send_spans(api: Api, experiment: Experiment, results: Sequence[Result]) -> None:
+async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResult]) -> None:
     """The spans of the calls, into the experiment's own project; nothing where the backend has no such route."""
     spans = [span for one in results for span in one.spans]
     if not spans or not await api.has_engine_routes():
@@ -284,7 +286,7 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[Result]
         await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
 
 
-def remember(home: Path, experiment_id: str, plan: Plan) -> None:
+def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
     """Keep how an experiment was run, so that its failed rows can be run again without saying it all once more."""
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
     told = plan._asdict() | {"python": str(plan.python), "functions": functions}
@@ -294,14 +296,14 @@ def remember(home: Path, experiment_id: str, plan: Plan) -> None:
     place.write_text(json.dumps(told), encoding="utf-8")
 
 
-def recalled(home: Path, experiment_id: str) -> Plan | None:
+def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
     """How an experiment was run; None where this data folder does not know."""
     place = _kept_at(home, experiment_id)
     if not place.exists():
         return None
     told = json.loads(place.read_text(encoding="utf-8"))
-    task, *evaluators = (Function(Path(file), name) for file, name in told.pop("functions"))
-    return Plan(task, evaluators, Path(told.pop("python")), **told)
+    task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
+    return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
 
 
 def _kept_at(home: Path, experiment_id: str) -> Path:

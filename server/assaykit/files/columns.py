@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from assaykit.errors import Invalid, quote
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 
 LISTED = 5  # lines named in an error
 COLUMNS_LISTED = 30
@@ -67,7 +67,7 @@ class ExperimentRows:
     a repetition is a run of its own.
     """
 
-    def __init__(self, rows: Iterable[Row], columns: ExperimentColumns, path: str) -> None:
+    def __init__(self, rows: Iterable[FileRow], columns: ExperimentColumns, path: str) -> None:
         self.count = 0
         self.evaluators: dict[str, Filled] = {}
         self._rows = rows
@@ -79,7 +79,7 @@ class ExperimentRows:
         self._needed = ["output"] if columns.example_id is None else ["example_id", "output"]
         self._empty: dict[str, list[int]] = {wire: [] for wire in self._needed}
 
-    def __iter__(self) -> Iterator[tuple[Row, dict[str, object]]]:
+    def __iter__(self) -> Iterator[tuple[FileRow, dict[str, object]]]:
         """The rows; a row that lacks its example id or output is passed over until the end tells of all of them.
 
         Raises:
@@ -165,7 +165,7 @@ class _Shape:
                 if match["field"] in {"label", "score"}:
                     self._counts.append((wire, match["field"], counted))
 
-    def flat(self, row: Row, path: str) -> dict[str, object]:
+    def flat(self, row: FileRow, path: str) -> dict[str, object]:
         """One row without what is missing."""
         line, values = row
         flat: dict[str, object] = {}

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from typing import Any, BinaryIO, cast
 
 from assaykit.errors import Invalid, Unsupported, quote
-from assaykit.files.rows import Row, require_width
+from assaykit.files.rows import FileRow, require_width
 
 BATCH_ROWS = 256
 BATCH_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
@@ -29,7 +29,7 @@ _SHARING = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", _BEGINNINGS}
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
 
 
-def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterator[Row]:
+def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterator[FileRow]:
     """The rows; `line` is the number of the row. Times become ISO 8601 text, decimals become floats.
 
     Raises:
@@ -49,7 +49,7 @@ def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterat
             for values in batch.to_pylist():
                 number += 1
                 plain = {name: _plain(cell, name, number, path, nan_is_null) for name, cell in values.items()}
-                yield Row(number, plain)
+                yield FileRow(number, plain)
     except (arrow.ArrowException, OSError) as error:
         raise Invalid(
             f"{quote(path)!r} is not a Parquet file that can be read: {quote(str(error))}.",

@@ -10,7 +10,7 @@ from assaykit.errors import Invalid, quote
 from assaykit.files.folders import Folders, open_inside
 from assaykit.files.opening import MAX_BYTES
 from assaykit.files.parquet import parquet_rows
-from assaykit.files.rows import MAX_CELL, MAX_ROWS, Row, require_width, too_many_rows
+from assaykit.files.rows import MAX_CELL, MAX_ROWS, FileRow, require_width, too_many_rows
 from assaykit.files.strict_json import JsonError, parse, parse_rows
 
 MAX_LINE = 16 * 1024 * 1024
@@ -20,14 +20,14 @@ CHUNK = 256 * 1024
 """Bytes of JSON that are read at once."""
 
 _BOM = b"\xef\xbb\xbf"
-_Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[Row]]
+_Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[FileRow]]
 _OTHER_MARKS = (";", "\t", "|")
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
 """How what gzip, zstd, zip (so a workbook too), xz and bzip2 have made begins, whatever it is called."""
 
 
-def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[Row]:
+def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[FileRow]:
     """The rows of `path`, read as they are asked for; text is UTF-8, with or without a byte order mark.
 
     `nan_is_null` takes NaN in JSON and Parquet for a missing value, as data frames mean it, instead of refusing it.
@@ -129,7 +129,7 @@ def _not_utf8(path: str, line: int, byte: int, position: int) -> Invalid:
     )
 
 
-def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[Row]:
+def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]:
     # The limit belongs to the process, not to the reader; 128 KiB is too little for a long answer.
     csv.field_size_limit(MAX_CELL)
     records = _csv_records(_lines(file, path), path)
@@ -142,9 +142,9 @@ def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[Row]:
                 "Put cells that hold a comma or a line break in double quotes.",
             )
         if "" in cells:
-            yield Row(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
+            yield FileRow(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
         else:
-            yield Row(line, dict(zip(names, cells, strict=True)))
+            yield FileRow(line, dict(zip(names, cells, strict=True)))
 
 
 def _csv_records(lines: Iterator[str], path: str) -> Iterator[tuple[int, list[str]]]:
@@ -198,7 +198,7 @@ def _csv_names(header: list[str], path: str, line: int) -> list[str]:
     return names
 
 
-def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
+def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[FileRow]:
     for number, line in enumerate(_lines(file, path), start=1):
         if line.strip():
             try:
@@ -209,7 +209,7 @@ def _jsonl_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
             yield _row(number, value, path)
 
 
-def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[Row]:
+def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[FileRow]:
     try:
         for line, value in parse_rows(_chunks(file, path), nan_is_null=nan_is_null):
             yield _row(line, value, path)
@@ -226,7 +226,7 @@ def _not_json(path: str, line: int, error: JsonError, advice: str) -> Invalid:
     return Invalid(f"Line {line} of {quote(path)!r} is not JSON that can be read: {quote(error.reason)}.", advice)
 
 
-def _row(line: int, value: object, path: str) -> Row:
+def _row(line: int, value: object, path: str) -> FileRow:
     if not isinstance(value, dict):
         kind = "null" if value is None else type(value).__name__
         raise Invalid(
@@ -235,7 +235,7 @@ def _row(line: int, value: object, path: str) -> Row:
         )
     values: dict[str, object] = {str(key): cell for key, cell in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (JSON is untyped)
     require_width(len(values), path, line)
-    return Row(line, values)
+    return FileRow(line, values)
 
 
 _READERS: dict[str, _Reader] = {

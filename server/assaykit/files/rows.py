@@ -9,7 +9,7 @@ MAX_COLUMNS = 512
 MAX_CELL = 1024 * 1024  # characters of one CSV cell
 
 
-class Row(NamedTuple):
+class FileRow(NamedTuple):
     """One row. `line` is where it starts in the file, from 1; in a Parquet file it is the number of the row.
 
     A missing value is `None`. An empty CSV cell is a missing value, for CSV cannot tell it from empty text.

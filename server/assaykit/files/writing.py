@@ -16,7 +16,7 @@ from assaykit.files.folders import Folders, places_of
 from assaykit.files.opening import creating_below, require_free_below
 from assaykit.files.parquet import pyarrow
 
-Row = Mapping[str, Any]
+Record = Mapping[str, Any]
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What begins a formula, also in its full-width form."""
@@ -24,7 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _INT64 = 2**63
 
 
-class Place(NamedTuple):
+class NewFile(NamedTuple):
     """Where a new file will lie: below `folder`, at `parts`."""
 
     folder: Path
@@ -36,7 +36,7 @@ class Place(NamedTuple):
         return self.folder.joinpath(*self.parts)
 
 
-def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> Place:
+def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> NewFile:
     """Where `path` would be written: in the first folder that has its parent. Nothing is created yet.
 
     Without other suffixes those of rows may be written.
@@ -57,14 +57,14 @@ def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> Pla
             require_free_below(folder, parts)
         except FileNotFoundError:
             continue
-        return Place(folder, parts)
+        return NewFile(folder, parts)
     raise NotFound(
         f"There is no folder {quote(str(PurePath(path).parent))!r}; looked in: {folders}.",
         "Create it first, or name one that is there.",
     )
 
 
-def write_rows(place: Place, rows: Sequence[Row]) -> None:
+def write_rows(place: NewFile, rows: Sequence[Record]) -> None:
     """The rows as a new file at `place`: all of it, or none.
 
     Raises:
@@ -75,7 +75,7 @@ def write_rows(place: Place, rows: Sequence[Row]) -> None:
     _write(place, lambda file: write(file, rows))
 
 
-def write_text(place: Place, text: str) -> None:
+def write_text(place: NewFile, text: str) -> None:
     """The text as a new file at `place`: all of it, or none.
 
     Raises: as `write_rows`.
@@ -87,7 +87,7 @@ def _either(known: Sequence[str]) -> str:
     return known[0] if len(known) == 1 else f"one of {', '.join(known)}"
 
 
-def _write(place: Place, write: Callable[[BinaryIO], object]) -> None:
+def _write(place: NewFile, write: Callable[[BinaryIO], object]) -> None:
     try:
         with creating_below(place.folder, place.parts) as file:
             write(file)
@@ -95,12 +95,12 @@ def _write(place: Place, write: Callable[[BinaryIO], object]) -> None:
         raise NotFound(f"The folder of {quote(str(place.path))!r} is gone.", "Create it, then try again.") from error
 
 
-def columns_of(rows: Sequence[Row]) -> list[str]:
+def columns_of(rows: Sequence[Record]) -> list[str]:
     """Every column of any row, in order of appearance."""
     return list(dict.fromkeys(column for row in rows for column in row))
 
 
-def _csv(file: BinaryIO, rows: Sequence[Row]) -> None:
+def _csv(file: BinaryIO, rows: Sequence[Record]) -> None:
     columns = columns_of(rows)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)
@@ -130,7 +130,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _json(file: BinaryIO, rows: Sequence[Row]) -> None:
+def _json(file: BinaryIO, rows: Sequence[Record]) -> None:
     # Line by line, as one tree of 100,000 rows would be held twice.
     file.write(b"[\n")
     for number, row in enumerate(rows):
@@ -139,11 +139,11 @@ def _json(file: BinaryIO, rows: Sequence[Row]) -> None:
     file.write(b"\n]\n")
 
 
-def _jsonl(file: BinaryIO, rows: Sequence[Row]) -> None:
+def _jsonl(file: BinaryIO, rows: Sequence[Record]) -> None:
     file.writelines(_text(row).encode() + b"\n" for row in rows)
 
 
-def _parquet(file: BinaryIO, rows: Sequence[Row]) -> None:
+def _parquet(file: BinaryIO, rows: Sequence[Record]) -> None:
     arrow, parquet = pyarrow("the file")
     columns = {column: _column(arrow, [row.get(column) for row in rows]) for column in columns_of(rows)}
     parquet.write_table(arrow.table(columns), file)
@@ -170,7 +170,7 @@ def _kind(value: Any) -> type:
     return float if isinstance(value, float) else str
 
 
-_WRITERS: dict[str, Callable[[BinaryIO, Sequence[Row]], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, Sequence[Record]], None]] = {
     ".csv": _csv,
     ".json": _json,
     ".jsonl": _jsonl,

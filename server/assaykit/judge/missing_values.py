@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from assaykit.judge.columns import ATTRIBUTES, Row, as_text, columns, resolve
-from assaykit.judge.score import Config, variables
+from assaykit.judge.score import EvaluatorConfig, variables
 from assaykit.judge.units import Reading
 
 NEAR_COLUMNS = 3
@@ -24,7 +24,7 @@ class Unread(NamedTuple):
     near: list[str]
 
 
-def unread(config: Config, mappings: Mapping[str, str], rows: Sequence[Row]) -> Unread | None:
+def unread(config: EvaluatorConfig, mappings: Mapping[str, str], rows: Sequence[Row]) -> Unread | None:
     """The first variable that has a value on none of the rows; None when each has one somewhere."""
     for variable in variables(config):
         column = mappings.get(variable, variable)

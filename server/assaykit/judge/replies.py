@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from assaykit.errors import quote
-from assaykit.judge.providers.models import Reply
+from assaykit.judge.providers.models import ModelReply
 from assaykit.judge.verdicts import Reason, Unscored, Verdict
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
@@ -43,7 +43,7 @@ def request(schema: Mapping[str, Any], *, as_text: bool) -> str:
     return f"{first} {where}. It is exactly one of: {labels}."
 
 
-def parse(reply: Reply, choices: Mapping[str, float] | None, *, explain: bool) -> Verdict | Unscored:
+def parse(reply: ModelReply, choices: Mapping[str, float] | None, *, explain: bool) -> Verdict | Unscored:
     """The verdict in a reply; without choices, the free text itself (label clipped, no score)."""
     if choices is None:
         return _free_text(reply)
@@ -61,7 +61,7 @@ def parse(reply: Reply, choices: Mapping[str, float] | None, *, explain: bool) -
     return Verdict(label, choices[label], kept, reply.prompt_tokens, reply.completion_tokens, reply.model)
 
 
-def _free_text(reply: Reply) -> Verdict | Unscored:
+def _free_text(reply: ModelReply) -> Verdict | Unscored:
     text = reply.text.strip()
     if not text:
         return _unscored(reply, "bad_reply", "The model's reply is empty.")
@@ -69,7 +69,7 @@ def _free_text(reply: Reply) -> Verdict | Unscored:
     return Verdict(label, None, whole, reply.prompt_tokens, reply.completion_tokens, reply.model)
 
 
-def _said(reply: Reply) -> tuple[str | None, str | None]:
+def _said(reply: ModelReply) -> tuple[str | None, str | None]:
     """The label as it was said, and the explanation: from the fields, from JSON, else from the lines."""
     fields = reply.fields if reply.fields is not None else _object(reply.text)
     if fields is not None:
@@ -107,5 +107,5 @@ def _choice(said: str, choices: Mapping[str, float]) -> str | None:
     return None
 
 
-def _unscored(reply: Reply, reason: Reason, detail: str) -> Unscored:
+def _unscored(reply: ModelReply, reason: Reason, detail: str) -> Unscored:
     return Unscored(reason, detail, reply.prompt_tokens, reply.completion_tokens, reply.model)

@@ -11,17 +11,17 @@ from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.spans import LABEL_LIMIT
 
-Config = TemplateConfig | ManagedCodeConfig | CustomCodeConfig
+EvaluatorConfig = TemplateConfig | ManagedCodeConfig | CustomCodeConfig
 
 
-def variables(config: Config) -> list[str]:
+def variables(config: EvaluatorConfig) -> list[str]:
     """The names that need a value in every row, in order."""
     if isinstance(config, TemplateConfig):
         return templates.placeholders(config.template)
     return config.variables
 
 
-def check(config: Config) -> None:
+def check(config: EvaluatorConfig) -> None:
     """Everything that can be known to be wrong before a row is judged. Custom code is accepted as it is.
 
     Raises:
@@ -46,7 +46,9 @@ def check_template(template: str, choices: Mapping[str, float] | None, written: 
     templates.check(template, choices, written)
 
 
-async def score(config: Config, values: Mapping[str, str | None], model: ChatModel | None) -> Verdict | Unscored:
+async def score(
+    config: EvaluatorConfig, values: Mapping[str, str | None], model: ChatModel | None
+) -> Verdict | Unscored:
     """The verdict on one row, or why there is none. `values` holds each variable's text, None where missing.
 
     What a row, a model or a provider does wrong comes back as Unscored and never raises.

@@ -8,7 +8,7 @@ import anyio.to_thread
 from assaykit.api.client import Api, path
 from assaykit.errors import NotFound, Unauthorized
 from assaykit.judge.providers.prices import Estimate, Prices, estimate
-from assaykit.planning.spans import Plan, Share, Wanted
+from assaykit.planning.spans import EvaluatorShare, TaskPlan, WantedEvaluator
 from assaykit.session import Session
 from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.integrations import AiIntegration
@@ -17,7 +17,7 @@ FRAME_CHARACTERS = 600
 """Of a question beside its template and values: fences, and what is said of the choices."""
 
 
-async def with_costs(here: Session, plan: Plan, wanted: Sequence[Wanted]) -> Plan:
+async def with_costs(here: Session, plan: TaskPlan, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     """The plan, with what each judge's calls are expected to take. Code evaluators call no model.
 
     Source: REST v2 `GET /v2/ai-integrations/{id}`.
@@ -30,12 +30,12 @@ async def with_costs(here: Session, plan: Plan, wanted: Sequence[Wanted]) -> Pla
     return replace(plan, shares=[await _with_cost(here.api, prices, share, one) for share, one in pairs])
 
 
-async def _with_cost(api: Api, prices: Prices, share: Share, one: Wanted) -> Share:
+async def _with_cost(api: Api, prices: Prices, share: EvaluatorShare, one: WantedEvaluator) -> EvaluatorShare:
     expected = await _expected(api, prices, share, one.config) if share.calls else None
     return replace(share, estimate=expected)
 
 
-async def _expected(api: Api, prices: Prices, share: Share, config: object) -> Estimate | None:
+async def _expected(api: Api, prices: Prices, share: EvaluatorShare, config: object) -> Estimate | None:
     if not isinstance(config, TemplateConfig):
         return None
     llm = config.llm_config

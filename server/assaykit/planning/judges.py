@@ -40,7 +40,7 @@ _NO_MODEL = EvaluatorLlmConfig(
 )
 """Stands in while the rest of a judge is checked: looking for a model comes last."""
 
-Way = Literal["catalogue", "template", "code"]
+JudgeSource = Literal["catalogue", "template", "code"]
 
 COMMIT_MESSAGE = "Created with assaykit"
 
@@ -61,14 +61,14 @@ class Recipe:
     explanations: bool = True
 
     @property
-    def way(self) -> Way:
+    def way(self) -> JudgeSource:
         """Which of the three it is.
 
         Raises:
             Invalid: none or several were given.
         """
-        ways: tuple[Way, ...] = ("catalogue", "template", "code")
-        given: list[Way] = [way for way in ways if getattr(self, way) is not None]
+        ways: tuple[JudgeSource, ...] = ("catalogue", "template", "code")
+        given: list[JudgeSource] = [way for way in ways if getattr(self, way) is not None]
         if len(given) != 1:
             found = "none of them was given" if not given else f"{' and '.join(given)} were given"
             raise Invalid(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from assaykit.api.client import Api
 from assaykit.api.pages import rows
 from assaykit.planning.periods import Period
-from assaykit.planning.spans import ROWS_PER_PAGE, SpanQuery, Wanted, both, own_filter
+from assaykit.planning.spans import ROWS_PER_PAGE, SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.units import granularity_of
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
@@ -20,7 +20,7 @@ _TICK = timedelta(microseconds=1)
 """The contract's windows include both ends, and its times are in microseconds."""
 
 
-class Row(NamedTuple):
+class DatedSpan(NamedTuple):
     """A span: when it started, the unit that it belongs to, and whether that has still to be scored."""
 
     at: datetime
@@ -28,7 +28,7 @@ class Row(NamedTuple):
     is_left: bool
 
 
-class Part(NamedTuple):
+class BackfillPart(NamedTuple):
     """One run of a backfill, and how many units it has to score."""
 
     period: Period
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 class Parts(NamedTuple):
     """The parts, newest first. `matching` units were found; before `looked_back_to`, if that is set, nobody looked."""
 
-    parts: Sequence[Part]
+    parts: Sequence[BackfillPart]
     matching: int
     looked_back_to: datetime | None = None
 
@@ -55,13 +55,13 @@ class _Block(NamedTuple):
     units: int
 
 
-async def in_parts(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Parts:
+async def in_parts(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> Parts:
     """The parts of a backfill over a query, each of at most `max_spans` units where that is possible.
 
     Raises:
         Invalid: the evaluators judge different things, or a filter cannot be read.
     """
-    found: list[Row] = []
+    found: list[DatedSpan] = []
     looked_back_to = None
     async with aclosing(_rows(api, query, wanted)) as every:
         async for row in every:
@@ -74,25 +74,25 @@ async def in_parts(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Part
     return Parts(split(found, period, query.max_spans), matching, looked_back_to)
 
 
-def split(found: Sequence[Row], period: Period, most: int) -> list[Part]:
+def split(found: Sequence[DatedSpan], period: Period, most: int) -> list[BackfillPart]:
     """Windows that together are the period, for rows that come newest first.
 
     A part has at most `most` units to score, and more only where one block has. Windows with nothing to
     score are left out.
     """
-    parts: list[Part] = []
+    parts: list[BackfillPart] = []
     end, count, start = period.end, 0, period.end
     for block in _blocks(found):
         if count and count + block.units > most:
-            parts.append(Part(Period(start, end), count))
+            parts.append(BackfillPart(Period(start, end), count))
             end, count = start - _TICK, 0
         count, start = count + block.units, block.start
     if count:
-        parts.append(Part(Period(period.start, end), count))
+        parts.append(BackfillPart(Period(period.start, end), count))
     return parts
 
 
-def _blocks(found: Sequence[Row]) -> Iterator[_Block]:
+def _blocks(found: Sequence[DatedSpan]) -> Iterator[_Block]:
     to_come = Counter(row.unit for row in found)
     seen: set[str] = set()
     open_units, units = 0, 0
@@ -109,7 +109,7 @@ def _blocks(found: Sequence[Row]) -> Iterator[_Block]:
             units = 0
 
 
-async def _rows(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> AsyncGenerator[Row]:
+async def _rows(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> AsyncGenerator[DatedSpan]:
     level = granularity_of(wanted)
     prefix = "" if level == "SPAN" else f"{level.lower()}_"
     verdicts = {f"{prefix}eval.{one.config.name}" if prefix else one.config.name for one in wanted}
@@ -126,10 +126,10 @@ async def _rows(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> AsyncGe
             unit = _unit(span, level)
             if unit and span.start_time is not None:
                 done = verdicts <= {one.name for one in span.evaluations}
-                yield Row(span.start_time, unit, query.override or not done)
+                yield DatedSpan(span.start_time, unit, query.override or not done)
 
 
-def _filter(query: SpanQuery, wanted: Sequence[Wanted]) -> str | None:
+def _filter(query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> str | None:
     """Of what every evaluator takes; a task with lettered filters may mean any span of the window."""
     if query.filters is not None:
         return None

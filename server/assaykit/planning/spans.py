@@ -15,7 +15,7 @@ from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
-from assaykit.judge.columns import as_text, columns, resolve, span_row
+from assaykit.judge.columns import Row, as_text, columns, resolve, span_row
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import variables
@@ -50,11 +50,9 @@ OWN_COLUMNS = frozenset(
 )
 """Columns that are there whatever an application records."""
 
-Row = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedEvaluator:
     """One evaluator as asked for: with its own filter and mappings, which win over the usual ones."""
 
     evaluator: EvaluatorWithVersion
@@ -104,7 +102,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Share:
+class EvaluatorShare:
     """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them have its verdict."""
 
     name: str
@@ -149,13 +147,13 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TaskPlan:
     """What would happen. `existing` says how many rows there are without any filter, up to one sample.
 
     `unit` is what a row is: a span, a trace, a session or an experiment run. `remarks` say what else is to be known.
     """
 
-    shares: Sequence[Share]
+    shares: Sequence[EvaluatorShare]
     existing: int
     capped: bool
     unit: str
@@ -204,13 +202,13 @@ class SpanQuery:
     """Instead of `query_filter`, where a task has lettered ones."""
 
 
-async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
+async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     """The plan of a project task.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
     """
-    shares: list[Share] = []
+    shares: list[EvaluatorShare] = []
     capped = False
     for one in wanted:
         text = both(query.query_filter, one.query_filter, own_filter(one))
@@ -219,7 +217,7 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
         done = 0 if query.override else counted.labelled
         calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
         shares.append(
-            Share(
+            EvaluatorShare(
                 one.evaluator.name,
                 one.config.name,
                 counted.matched,
@@ -230,11 +228,11 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Pl
         )
         capped = capped or counted.capped
     if all(share.matched for share in shares):
-        return Plan(shares, SAMPLE, capped, "span")
+        return TaskPlan(shares, SAMPLE, capped, "span")
     there = [span_row(span) for span in await _sample(api, query, None)]
     asked = (both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted)
     missing = [sentence for text in asked if text is not None for sentence in absent(text, there)]
-    return Plan(shares, len(there), capped, "span", absent=list(dict.fromkeys(missing)))
+    return TaskPlan(shares, len(there), capped, "span", absent=list(dict.fromkeys(missing)))
 
 
 def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
@@ -252,25 +250,25 @@ async def plan_experiments(
     api: Api,
     dataset_id: str,
     experiment_ids: Sequence[str],
-    wanted: Sequence[Wanted],
+    wanted: Sequence[WantedEvaluator],
     query_filter: str | None = None,
     *,
     override: bool = False,
-) -> Plan:
+) -> TaskPlan:
     """The plan of a dataset task over some experiments' runs.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
     """
     every = await experiment_rows(api, dataset_id, experiment_ids)
-    shares: list[Share] = []
+    shares: list[EvaluatorShare] = []
     for one in wanted:
         text = both(query_filter, one.query_filter, own_filter(one))
         tree = None if text is None else row_tree(text)
         taken = every if tree is None else [row for row in every if matches(tree, row.get)]
         labelled = sum(f"eval.{one.config.name}.label" in row for row in taken)
         shares.append(
-            Share(
+            EvaluatorShare(
                 one.evaluator.name,
                 one.config.name,
                 len(taken),
@@ -279,10 +277,10 @@ async def plan_experiments(
                 try_mappings(reads_run(one), taken[:SAMPLE]),
             )
         )
-    return Plan(shares, len(every), capped=False, unit="experiment run")
+    return TaskPlan(shares, len(every), capped=False, unit="experiment run")
 
 
-def reads_run(wanted: Wanted) -> Wanted:
+def reads_run(wanted: WantedEvaluator) -> WantedEvaluator:
     """An evaluator of experiments: `output` is what the run came to, whatever is recorded in the example."""
     mapped = dict(wanted.column_mappings or {})
     if "output" in variables(wanted.config):
@@ -312,7 +310,7 @@ async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Ro
     return [span_row(span) for span in (await _sample(api, query, query.query_filter))[:most]]
 
 
-def mappings_for(wanted: Wanted, sample: "Sequence[Row] | Sample") -> dict[str, str]:
+def mappings_for(wanted: WantedEvaluator, sample: "Sequence[Row] | Sample") -> dict[str, str]:
     """The mapping of each variable as a task would have it.
 
     Raises:
@@ -361,7 +359,7 @@ def both(*filters: str | None) -> str | None:
     return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
 
 
-def own_filter(wanted: Wanted) -> str | None:
+def own_filter(wanted: WantedEvaluator) -> str | None:
     """The filter that a code evaluator itself has."""
     config = wanted.config
     return config.query_filter if isinstance(config, ManagedCodeConfig) else None
@@ -380,7 +378,7 @@ class Sample:
     things: str
 
 
-def try_mappings(wanted: Wanted, sample: Sequence[Row] | Sample) -> list[Variable]:
+def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> list[Variable]:
     """Each variable on a sample, at the path given or found.
 
     Raises:

@@ -19,11 +19,11 @@ from assaykit.judge.columns import Row, span_row
 from assaykit.judge.units import CONVERSATION, NOUNS, Gathering, Reading, Unit, one_granularity
 from assaykit.planning.spans import (
     ROWS_PER_PAGE,
-    Plan,
+    EvaluatorShare,
     Sample,
-    Share,
     SpanQuery,
-    Wanted,
+    TaskPlan,
+    WantedEvaluator,
     both,
     own_filter,
     plan_spans,
@@ -63,7 +63,7 @@ class _Count:
     partly: bool = False
 
 
-async def plan_project(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> Plan:
+async def plan_project(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     """The plan of a task on a project, whatever its evaluators judge.
 
     Raises:
@@ -73,7 +73,7 @@ async def plan_project(api: Api, query: SpanQuery, wanted: Sequence[Wanted]) -> 
     return await plan_spans(api, query, wanted) if level == "SPAN" else await _plan_units(api, query, level, wanted)
 
 
-def granularity_of(wanted: Sequence[Wanted]) -> Granularity:
+def granularity_of(wanted: Sequence[WantedEvaluator]) -> Granularity:
     """What all of these judge.
 
     Raises:
@@ -82,16 +82,16 @@ def granularity_of(wanted: Sequence[Wanted]) -> Granularity:
     return one_granularity({one.evaluator.name: one.granularity for one in wanted})
 
 
-async def sample_units(api: Api, query: SpanQuery, level: Unit, one: Wanted) -> Sample:
+async def sample_units(api: Api, query: SpanQuery, level: Unit, one: WantedEvaluator) -> Sample:
     """The newest units of a query as an evaluator reads them, at most ten."""
     chosen = _chosen(query, one)
     found = await _count(api, query, level, chosen, one.config.name)
     return await _sample(api, query, level, chosen, one, found.units[:UNITS_TRIED])
 
 
-async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[Wanted]) -> Plan:
+async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     noun = NOUNS[level]
-    shares: list[Share] = []
+    shares: list[EvaluatorShare] = []
     capped = partly = False
     for one in wanted:
         chosen = _chosen(query, one)
@@ -101,16 +101,16 @@ async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[
         left = len(counted.units) - (0 if query.override else labelled)
         calls = min(round(left * query.sampling_rate), query.max_spans)
         mapped = try_mappings(one, sample)
-        shares.append(Share(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
+        shares.append(EvaluatorShare(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
         capped, partly = capped or left > query.max_spans, partly or counted.partly
     existing = len((await _keys(api, query, level, None, "", ROWS_PER_PAGE)).units)
     remarks = [f"A {noun} counts when a span of it lies in the window, and is read whole. max_spans counts {noun}s."]
     if partly:
         remarks.append(f"Counted by the newest {SPANS_COUNTED:,} spans; there are more.")
-    return Plan(shares, existing, capped, noun, remarks)
+    return TaskPlan(shares, existing, capped, noun, remarks)
 
 
-def _chosen(query: SpanQuery, one: Wanted) -> Chosen:
+def _chosen(query: SpanQuery, one: WantedEvaluator) -> Chosen:
     if query.filters is None:
         text = both(query.query_filter, one.query_filter, own_filter(one))
         return Chosen({}, None) if text is None else Chosen({"A": text}, Compare("A", "=", value=True))
@@ -190,7 +190,9 @@ def _unit_of(span: Span, level: Unit) -> str:
     return span.context.trace_id if level == "TRACE" else str(span.attributes.get("session.id") or "")
 
 
-async def _sample(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, one: Wanted, units: Sequence[str]) -> Sample:
+async def _sample(
+    api: Api, query: SpanQuery, level: Unit, chosen: Chosen, one: WantedEvaluator, units: Sequence[str]
+) -> Sample:
     """Some units as an evaluator reads them: each variable from the spans of its filters."""
     ids: dict[str, Sequence[str]] = {"": tuple(chosen.filters) if query.filters is None else ()}
     if query.filters is not None:

@@ -15,7 +15,7 @@ _APART = 50
 _CLASSES = {"better": "var(--better)", "worse": "var(--worse)", "different": "var(--other)"}
 
 
-class Bar(NamedTuple):
+class IntervalBar(NamedTuple):
     """A difference with its interval, what it is of, and what it says in words."""
 
     label: str
@@ -34,7 +34,7 @@ class Bar(NamedTuple):
 def intervals(findings: Sequence[Finding]) -> str:
     """Differences of one unit, of at least one finding."""
     of = [
-        Bar(
+        IntervalBar(
             f"{short(one.evaluator)}: {short(one.challenger)}",
             one.difference or 0.0,
             one.interval,
@@ -46,7 +46,7 @@ def intervals(findings: Sequence[Finding]) -> str:
     return bars(of, findings[0])
 
 
-def bars(of: Sequence[Bar], finding: Finding) -> str:
+def bars(of: Sequence[IntervalBar], finding: Finding) -> str:
     """Differences as dots with their intervals, beside the line where there is none; in the unit of the finding."""
     ends = [end for one in of for end in one.ends]
     low, high = min(0.0, *ends), max(0.0, *ends)
@@ -71,7 +71,7 @@ def bars(of: Sequence[Bar], finding: Finding) -> str:
     )
 
 
-def _row(one: Bar, number: int, x: Callable[[float], float]) -> str:
+def _row(one: IntervalBar, number: int, x: Callable[[float], float]) -> str:
     y = _ROW * number + _ROW / 2
     colour = _CLASSES.get(one.verdict, "var(--soft)")
     low, high = one.ends

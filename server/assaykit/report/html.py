@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from assaykit.analysis.details import Details
-from assaykit.analysis.findings import Change, Comparison, Finding, Verdict
+from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding
 from assaykit.analysis.sentences import detectable, digits, figure, p_value, signed
 from assaykit.report.charts import intervals
 from assaykit.report.sections import sections
@@ -17,7 +17,7 @@ OUTPUT_LIMIT = 4_000
 
 _OPEN = {"broken", "worse", "lower"}
 
-_MARKS: dict[Verdict, str] = {
+_MARKS: dict[ComparisonVerdict, str] = {
     "better": "▲ better",
     "worse": "▼ worse",
     "different": "◆ different",

@@ -8,7 +8,7 @@ from assaykit.analysis.details import Details, Repetition
 from assaykit.analysis.slices import WARNING, Slicing
 from assaykit.analysis.truth import Classification
 from assaykit.report import passages
-from assaykit.report.charts import Bar, bars
+from assaykit.report.charts import IntervalBar, bars
 
 
 def sections(found: Details) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _slices(one: Slicing) -> str:
     rows = [passages.slice_cells(one, each) for each in one.slices]
     heads = (one.column, "Pairs", f"{finding.challenger} vs {finding.baseline}", "Difference", "p, Holm", "Verdict")
     judged = [
-        Bar(cells[0], each.difference, each.interval, each.verdict, f"{cells[0]}: {cells[3]}, {cells[5]}.")
+        IntervalBar(cells[0], each.difference, each.interval, each.verdict, f"{cells[0]}: {cells[3]}, {cells[5]}.")
         for each, cells in zip(one.slices, rows, strict=True)
         if each.verdict != "too small"
     ]

@@ -44,7 +44,7 @@ class Printed:
 class Forked:
     """A forked process, as far as a worker needs it."""
 
-    def __init__(self, pid: int, forks: "Forks", rows: End, printed: Printed) -> None:
+    def __init__(self, pid: int, forks: "ForkSocket", rows: End, printed: Printed) -> None:
         self.pid = pid
         self.stdin = self.stdout = rows
         self.stderr = printed
@@ -64,7 +64,7 @@ class Forked:
         await self.wait()
 
 
-class Forks:
+class ForkSocket:
     """The socket to the process that forks."""
 
     def __init__(self, ours: socket.socket) -> None:

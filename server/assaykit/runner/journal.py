@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 
 from assaykit.errors import Conflict, Unavailable
 from assaykit.filelock import FileLock
-from assaykit.runner.results import Call, Result, from_json
+from assaykit.runner.results import ExampleCall, RowResult, from_json
 
 FOLDER = "experiments"
 
@@ -30,7 +30,7 @@ class Journal:
         self._name = name
         self._file: BinaryIO | None = None
         self.asked: dict[str, Any] = {}
-        self.results: dict[Call, Result] = {}
+        self.results: dict[ExampleCall, RowResult] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -75,7 +75,7 @@ class Journal:
         self._path.unlink(missing_ok=True)
         self._write(asked)
 
-    def keep(self, result: Result) -> None:
+    def keep(self, result: RowResult) -> None:
         """Add one result; it is there when this returns, however the process ends."""
         self.results[result.call] = result
         self._write(result.as_json())

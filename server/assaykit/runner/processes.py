@@ -16,7 +16,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from assaykit.errors import Invalid, quote
-from assaykit.runner.forks import Forked, Forks, Gone
+from assaykit.runner.forks import Forked, ForkSocket, Gone
 
 START_S = 300.0
 """Until the user's file is imported, and all that it imports."""
@@ -38,7 +38,7 @@ class Ended(Exception):
 class Worker:
     """A process that has imported the user's file. `ready` is what it found there."""
 
-    def __init__(self, process: Process | Forked, forks: Forks | None = None) -> None:
+    def __init__(self, process: Process | Forked, forks: ForkSocket | None = None) -> None:
         self._process = process
         self._forks = forks
         # All three are pipes.
@@ -173,12 +173,12 @@ class Worker:
                 self._said = (self._said + await self._errors.receive())[-_TAIL:]
 
 
-def _pair(stack: AsyncExitStack) -> tuple[Forks | None, socket.socket | None]:
+def _pair(stack: AsyncExitStack) -> tuple[ForkSocket | None, socket.socket | None]:
     """Our end of a socket over which a process is asked to fork, and the end for it; neither where it cannot."""
     if sys.platform != "linux":
         return None, None
     ours, theirs = map(stack.enter_context, socket.socketpair())
-    return Forks(ours), theirs
+    return ForkSocket(ours), theirs
 
 
 def _kill(process: Process | Forked) -> None:

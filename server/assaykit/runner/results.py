@@ -9,17 +9,17 @@ from assaykit.runner.usage import cost, tokens
 JsonObject = dict[str, Any]
 
 
-class Call(NamedTuple):
+class ExampleCall(NamedTuple):
     """One example and the how-manieth time it is taken, from 1."""
 
     example_id: str
     repetition: int = 1
 
 
-class Result(NamedTuple):
+class RowResult(NamedTuple):
     """An output or an error, the verdicts on it, and the spans of it all."""
 
-    call: Call
+    call: ExampleCall
     output: Any = None
     error: str | None = None
     evaluations: Sequence[JsonObject] = ()
@@ -47,13 +47,13 @@ class Result(NamedTuple):
         return told
 
 
-def from_json(told: JsonObject) -> Result:
+def from_json(told: JsonObject) -> RowResult:
     """A result of the journal."""
-    call = Call(told["example_id"], told["repetition"])
-    return Result(call, told["output"], told["error"], told["evaluations"], told["spans"])
+    call = ExampleCall(told["example_id"], told["repetition"])
+    return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
 
 
-def columns(result: Result, metadata: Mapping[str, Any], repetitions: int) -> JsonObject:
+def columns(result: RowResult, metadata: Mapping[str, Any], repetitions: int) -> JsonObject:
     """The result as a run of an experiment. A verdict that failed has an explanation and neither label nor score."""
     found: JsonObject = {"example_id": result.call.example_id, "output": text(result.output)}
     if result.error is not None:

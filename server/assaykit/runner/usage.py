@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Span = dict[str, Any]
+SpanObject = dict[str, Any]
 
 _TOTAL = ("llm.token_count.total",)
 _PARTS = (
@@ -13,7 +13,7 @@ _PARTS = (
 _COST = ("llm.cost.total",)
 
 
-def tokens(spans: Sequence[Span]) -> float | None:
+def tokens(spans: Sequence[SpanObject]) -> float | None:
     """The tokens of all model calls of one task; None where no span has any.
 
     Source: OpenInference and OpenTelemetry's conventions for generative AI.
@@ -21,7 +21,7 @@ def tokens(spans: Sequence[Span]) -> float | None:
     return _sum(spans, _tokens)
 
 
-def cost(spans: Sequence[Span]) -> float | None:
+def cost(spans: Sequence[SpanObject]) -> float | None:
     """What they cost in US dollars; None where no span has it."""
     return _sum(spans, lambda attributes: _all(attributes, _COST))
 
@@ -37,7 +37,7 @@ def _all(attributes: dict[str, Any], names: Sequence[str]) -> float | None:
     return sum(numbers) if len(numbers) == len(names) and min(numbers) >= 0 else None
 
 
-def _sum(spans: Sequence[Span], read: Callable[[dict[str, Any]], float | None]) -> float | None:
+def _sum(spans: Sequence[SpanObject], read: Callable[[dict[str, Any]], float | None]) -> float | None:
     """A span above others that tell an amount tells their sum: only the lowest ones count."""
     told = {span["span_id"]: amount for span in spans if (amount := read(span["attributes"])) is not None}
     parents = {span["span_id"]: span["parent_id"] for span in spans}

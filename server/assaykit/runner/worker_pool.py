@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from assaykit.errors import Invalid, explained
 from assaykit.runner.processes import Ended, Worker
-from assaykit.runner.results import Call, Result
+from assaykit.runner.results import ExampleCall, RowResult
 from assaykit.runner.spans import cut_short
 
 GRACE_S = 1.0
@@ -36,33 +36,33 @@ _IDLE_ENDS = 3
 Start = Callable[[], AbstractAsyncContextManager[Worker]]
 
 
-class Row(NamedTuple):
+class PendingCall(NamedTuple):
     """One call to make, with the example's columns."""
 
-    call: Call
+    call: ExampleCall
     columns: Mapping[str, Any]
 
 
 class Begun(NamedTuple):
     """A row that a process is at: when it began, by our clock and in nanoseconds since 1970."""
 
-    row: Row
+    row: PendingCall
     at: float
     start_ns: int
 
 
-class Hands:
+class WorkerSlots:
     """What one process has: rows that it is at, and behind them rows that it begins as soon as one of these ends."""
 
     def __init__(self, together: int) -> None:
         self.together = together
         self.begun: dict[int, Begun] = {}
-        self.behind: deque[tuple[int, Row]] = deque()
+        self.behind: deque[tuple[int, PendingCall]] = deque()
 
     def __len__(self) -> int:
         return len(self.begun) + len(self.behind)
 
-    def take(self, number: int, row: Row) -> None:
+    def take(self, number: int, row: PendingCall) -> None:
         """One more row."""
         self.behind.append((number, row))
         self._begin()
@@ -79,7 +79,7 @@ class Hands:
             self.begun[number] = Begun(row, anyio.current_time(), time.time_ns())
 
 
-class Crew:
+class WorkerPool:
     """Does rows until there is none left, or until `stop`.
 
     `keep` is awaited with each result, one at a time; `on_ready` is called when the user's file is imported.
@@ -88,7 +88,7 @@ class Crew:
     def __init__(
         self,
         start: Start,
-        keep: Callable[[Result], Awaitable[None]],
+        keep: Callable[[RowResult], Awaitable[None]],
         concurrency: int,
         timeout_s: float,
         on_ready: Callable[[], None],
@@ -98,8 +98,8 @@ class Crew:
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._on_ready = on_ready
-        self._waiting: deque[Row] = deque()
-        self._suspects: deque[Row] = deque()
+        self._waiting: deque[PendingCall] = deque()
+        self._suspects: deque[PendingCall] = deque()
         self._keeping = anyio.Lock()
         self._idle_ends = 0
         self._numbers = count(1)
@@ -113,7 +113,7 @@ class Crew:
         self._is_stopped = True
         self._group.cancel_scope.cancel()
 
-    async def run(self, rows: Iterable[Row]) -> None:
+    async def run(self, rows: Iterable[PendingCall]) -> None:
         """Do the rows.
 
         Raises:
@@ -144,7 +144,7 @@ class Crew:
             together = self._concurrency if self.ready["is_async"] else 1
             if together == 1:
                 self._spread(group, self._start, self._concurrency - 1)
-            await self._work(worker, Hands(together))
+            await self._work(worker, WorkerSlots(together))
         await self._serve(self._start, together)
 
     def _spread(self, group: TaskGroup, start: Start, most: int) -> None:
@@ -155,12 +155,12 @@ class Crew:
         while self._waiting and not self._is_stopped:
             try:
                 async with start() as worker:
-                    await self._work(worker, Hands(together))
+                    await self._work(worker, WorkerSlots(together))
             except Ended:
                 # Nothing is forked any more. What is started anew has to import the file again.
                 start = self._start
 
-    async def _work(self, worker: Worker, hands: Hands) -> None:
+    async def _work(self, worker: Worker, hands: WorkerSlots) -> None:
         """Give the process rows until there is none, or it is of no more use."""
         try:
             await self._fill(worker, hands)
@@ -182,7 +182,7 @@ class Crew:
                 self._ended_idle(str(error))
             await self._blame(hands, str(error))
 
-    async def _fill(self, worker: Worker, hands: Hands) -> None:
+    async def _fill(self, worker: Worker, hands: WorkerSlots) -> None:
         """Hand out rows until the process has as many as it may have.
 
         Of rows that take next to no time it gets some before it has ended others; a slow row has none behind it that
@@ -203,25 +203,25 @@ class Crew:
                 raise
             hands.take(number, row)
 
-    async def _next(self, worker: Worker, hands: Hands) -> dict[str, Any] | None:
+    async def _next(self, worker: Worker, hands: WorkerSlots) -> dict[str, Any] | None:
         """What comes next; None when a row is late."""
         due = min(one.at for one in hands.begun.values()) + self._timeout_s
         with anyio.move_on_at(due + (GRACE_S if hands.together > 1 else 0)):
             return await worker.receive()
         return None
 
-    async def _blame(self, hands: Hands, why: str) -> None:
+    async def _blame(self, hands: WorkerSlots, why: str) -> None:
         self._waiting.extendleft(row for _, row in reversed(hands.behind))
         begun = list(hands.begun.values())
         if len(begun) == 1:
             row, _, start_ns = begun[0]
             name = f"Task: {self.ready['task']}"
             span = cut_short(name, start_ns, time.time_ns(), row.call.example_id, why)
-            await self._done(Result(row.call, error=why, spans=[span]))
+            await self._done(RowResult(row.call, error=why, spans=[span]))
         else:
             self._suspects.extend(one.row for one in begun)
 
-    async def _done(self, result: Result) -> None:
+    async def _done(self, result: RowResult) -> None:
         # Kept whatever happens meanwhile: what was answered is not asked again.
         with anyio.CancelScope(shield=True):
             async with self._keeping:
@@ -236,5 +236,5 @@ class Crew:
             raise Invalid(f"The task's process ends before it gets a row: {why}.", "Run the file by itself to see why.")
 
 
-def _result(call: Call, told: dict[str, Any]) -> Result:
-    return Result(call, told.get("output"), told.get("error"), told["evaluations"], told["spans"])
+def _result(call: ExampleCall, told: dict[str, Any]) -> RowResult:
+    return RowResult(call, told.get("output"), told.get("error"), told["evaluations"], told["spans"])

@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).parent
 _STATUS = {"OK": 1, "ERROR": 2}  # Source: OTLP `Status.StatusCode`
 _INTERNAL = 1  # Source: OTLP `Span.SpanKind`
 
-Scalar = str | int | float
+Cell = str | int | float
 
 
 class _Line(TypedDict):
@@ -37,7 +37,7 @@ class _Line(TypedDict):
     duration_ms: int
     status: Literal["OK", "ERROR"]
     status_message: NotRequired[str]
-    attributes: dict[str, Scalar]
+    attributes: dict[str, Cell]
 
 
 def otlp_json(now_ns: int) -> bytes:
@@ -94,11 +94,11 @@ def _hex(name: str, digits: int) -> str:
     return hashlib.sha256(f"assaykit.sample/{name}".encode()).hexdigest()[:digits]
 
 
-def _attributes(values: Mapping[str, Scalar]) -> list[dict[str, object]]:
+def _attributes(values: Mapping[str, Cell]) -> list[dict[str, object]]:
     return [{"key": key, "value": _value(value)} for key, value in values.items()]
 
 
-def _value(value: Scalar) -> dict[str, object]:
+def _value(value: Cell) -> dict[str, object]:
     if isinstance(value, str):
         return {"stringValue": value}
     return {"intValue": str(value)} if isinstance(value, int) else {"doubleValue": value}

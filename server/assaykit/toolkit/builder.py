@@ -25,13 +25,13 @@ from assaykit.toolkit.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
 
 Effect = Literal["read", "add", "change", "delete"]
-Function = Callable[..., Awaitable[Reply]]
+ToolFunction = Callable[..., Awaitable[Reply]]
 
 
 class Definition(NamedTuple):
     """A function that is a tool, what calling it does to the world, and whether it is shown without being asked for."""
 
-    function: Function
+    function: ToolFunction
     effect: Effect
     default: bool = True
 
@@ -41,13 +41,13 @@ class Definition(NamedTuple):
         return self.function.__name__
 
 
-def tool(effect: Effect, *, default: bool = True) -> Callable[[Function], Definition]:
+def tool(effect: Effect, *, default: bool = True) -> Callable[[ToolFunction], Definition]:
     """Mark a function as a tool. Its name, docstring and arguments are the tool's.
 
     Every conversation pays for the tools of the default set, so what few jobs need is not in it.
     """
 
-    def mark(function: Function) -> Definition:
+    def mark(function: ToolFunction) -> Definition:
         return Definition(function, effect, default)
 
     return mark
@@ -82,7 +82,7 @@ def _annotations(effect: Effect) -> ToolAnnotations:
     )
 
 
-def _description(function: Function) -> str:
+def _description(function: ToolFunction) -> str:
     """The docstring up to its first section: what follows is for maintainers and would cost tokens."""
     text = (function.__doc__ or "").split("\n    Raises:")[0].split("\n    Source:")[0]
     return " ".join(text.split())

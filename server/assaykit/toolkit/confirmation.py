@@ -25,7 +25,7 @@ class Sure(BaseModel):
     yes: bool = Field(title="Yes, do it")
 
 
-Answer = ElicitationResult[Sure]
+Confirmation = ElicitationResult[Sure]
 """What came back: accepted with the form, declined or cancelled."""
 
 
@@ -57,12 +57,12 @@ async def before_deleting(
     return Sure(yes=True)
 
 
-def agreed(answer: Answer) -> bool:
+def agreed(answer: Confirmation) -> bool:
     """Whether the answer is a yes."""
     return isinstance(answer, AcceptedElicitation) and answer.data.yes
 
 
-def refused(answer: Answer) -> str:
+def refused(answer: Confirmation) -> str:
     """An answer that is no yes, in words."""
     return {"decline": "the user declined", "cancel": "the user closed the question"}.get(
         answer.action, "the user did not tick the box"

@@ -8,7 +8,7 @@ import anyio.to_thread
 
 from assaykit.errors import Invalid, Unsupported
 from assaykit.files.folders import Folders
-from assaykit.files.writing import Place, columns_of, free_place, write_rows
+from assaykit.files.writing import NewFile, columns_of, free_place, write_rows
 from assaykit.session import Session
 from assaykit.toolkit.replies import Reply, one_line
 from assaykit.wire.bodies import Page
@@ -18,7 +18,7 @@ MOST_ROWS = 100_000
 
 COLUMNS_SHOWN = 20
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 
 def next_of(page: Page[Any]) -> str | None:
@@ -40,8 +40,8 @@ async def save(
     here: Session,
     save_to: str,
     cursor: str | None,
-    found: AsyncGenerator[Row],
-    flat: Callable[[Row], Mapping[str, Any]],
+    found: AsyncGenerator[RowT],
+    flat: Callable[[RowT], Mapping[str, Any]],
     what: str,
     facts: Mapping[str, Any],
 ) -> Reply:
@@ -72,7 +72,7 @@ async def save(
     return Reply(text, {**facts, "saved": saved})
 
 
-async def page_place(here: Session, save_to: str) -> Place:
+async def page_place(here: Session, save_to: str) -> NewFile:
     """Where a page for people is written.
 
     Raises:
@@ -85,7 +85,7 @@ async def page_place(here: Session, save_to: str) -> Place:
 
 
 async def _taken(
-    found: AsyncIterable[Row], flat: Callable[[Row], Mapping[str, Any]]
+    found: AsyncIterable[RowT], flat: Callable[[RowT], Mapping[str, Any]]
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
     rows: list[Mapping[str, Any]] = []
     async for row in found:

@@ -17,14 +17,17 @@ def _session(ctx: Context[Session]) -> Session:
     return ctx.request_context.lifespan_context
 
 
+ToolContext = Context[Session]
+"""The call itself, for tools that report progress or ask the user."""
+
 Here = Annotated[Session, Resolve(_session)]
 """The session of the call; the model never sees it."""
 
-Space = str | None
-Project = str | None
+SpaceName = str | None
+ProjectName = str | None
 SaveTo = str | None
 Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
-Window = Annotated[str | None, Field(description="'last 7 days', 2026-01-01..2026-01-31")]
+PeriodText = Annotated[str | None, Field(description="'last 7 days', 2026-01-01..2026-01-31")]
 Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
 Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, where the contract's pages are long."""

@@ -16,14 +16,14 @@ from assaykit.names import (
     JUDGE,
     PROJECT,
     PROMPT,
-    Kind,
     Named,
+    ResourceKind,
 )
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, Space
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
@@ -33,7 +33,7 @@ DeletableKind = Literal["project", "dataset", "experiment", "judge", "integratio
 
 
 class _Deletable(NamedTuple):
-    kind: Kind
+    kind: ResourceKind
     goes_too: str
 
 
@@ -122,7 +122,7 @@ def _first_step(store: StoreStatus | None) -> str:
     return "Next: `list_projects`, then `search_spans`."
 
 
-async def _found(here: Here, kind: DeletableKind, name: str, space: Space) -> Named:
+async def _found(here: Here, kind: DeletableKind, name: str, space: SpaceName) -> Named:
     # Integrations belong to the account; everything else is looked for in a space.
     within = None if kind == "integration" else await here.space(space)
     return await here.names.exactly(_DELETABLE[kind].kind, name, within)
@@ -139,11 +139,11 @@ async def _sure(
 async def delete_resource(
     here: Here,
     found: Annotated[Named, Resolve(_found)],
-    sure: Annotated[Answer, Resolve(_sure)],
+    sure: Annotated[Confirmation, Resolve(_sure)],
     kind: DeletableKind,
     name: ExactName,  # noqa: ARG001  (a resolver reads it)
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
-    space: Space = None,  # noqa: ARG001  (a resolver reads it)
+    space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
     """Delete one thing for good. The user is asked where the client can show a question.
 

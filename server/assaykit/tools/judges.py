@@ -13,12 +13,12 @@ from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.units import NOUNS
 from assaykit.planning.judges import Recipe, version_of
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, Wanted, mappings_for, sample_rows
+from assaykit.planning.spans import SpanQuery, WantedEvaluator, mappings_for, sample_rows
 from assaykit.planning.units import sample_units
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import plain, save
-from assaykit.toolkit.parameters import Filter, Here, Mappings, Project, SaveTo, Space, Window
+from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.tasks.units import evaluator_named
 from assaykit.wire.evaluators import (
@@ -48,7 +48,7 @@ async def list_judges(
     here: Here,
     judge: Annotated[str | None, Field(description="This one in full")] = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List a space's judges and code evaluators, and the catalogue of ready-made judges.
 
@@ -105,7 +105,7 @@ async def create_judge(
     integration: str | None = None,
     model: str | None = None,
     new_version: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Create a judge: from the catalogue, from your own template and choices, or a code evaluator.
 
@@ -154,13 +154,13 @@ async def create_judge(
 async def preview_judge(
     here: Here,
     judge: str,
-    project: Project = None,
+    project: ProjectName = None,
     filter: Filter = None,  # noqa: A002  (AX's word for it)
-    window: Window = None,
+    window: PeriodText = None,
     column_mappings: Mappings = None,
     rows: Annotated[int, Field(ge=1, le=PREVIEW_ROWS)] = 3,
     call_model: bool = True,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Try a judge on a few real spans; nothing is stored. Shows the mapping, one rendered prompt and the verdicts.
 
@@ -170,7 +170,7 @@ async def preview_judge(
     within = await here.space(space)
     target = await here.names.project(project, within)
     found = await _evaluator(here, judge, space)
-    wanted = Wanted(found, column_mappings=column_mappings)
+    wanted = WantedEvaluator(found, column_mappings=column_mappings)
     period = parse(window or "everything", here.now())
     query = SpanQuery(target.id, period, filter)
     noun = NOUNS[wanted.granularity]
@@ -195,7 +195,7 @@ async def preview_judge(
 
 
 async def _on_sample(
-    here: Session, wanted: Wanted, query: SpanQuery, most: int
+    here: Session, wanted: WantedEvaluator, query: SpanQuery, most: int
 ) -> tuple[dict[str, str], list[dict[str, str | None]]]:
     """The mapping as a task would have it, and what the judge reads of the newest spans, traces or sessions."""
     if wanted.granularity == "SPAN":

@@ -16,7 +16,7 @@ from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import Here, Limit, ListLimit, Project, SaveTo, Space, Window
+from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.runs.rows import spans_of
 from assaykit.wire.bodies import rfc3339
@@ -44,7 +44,7 @@ async def list_projects(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List the projects whose traces can be scored.
 
@@ -75,14 +75,14 @@ async def list_projects(
 @tool("read")
 async def search_spans(
     here: Here,
-    project: Project = None,
+    project: ProjectName = None,
     filter: SpanFilter = None,  # noqa: A002  (AX's word for it)
     run: str | None = None,
-    window: Window = None,
+    window: PeriodText = None,
     limit: Limit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Find spans of run, or the last 7 days, with verdicts, newest first.
 
@@ -127,9 +127,9 @@ async def _listed_at(here: Session, within: Named, project: str | None, run: str
 async def get_trace(
     here: Here,
     trace: Annotated[str, Field(description="Its id or a span's")],
-    project: Project = None,
+    project: ProjectName = None,
     limit: Limit = 100,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Show a trace as a tree of spans, each with input, output, verdicts and their explanations.
 
@@ -189,36 +189,36 @@ def _anytime(here: Session, project: Named, filter_text: str) -> ListSpansReques
     )
 
 
-class Node(NamedTuple):
+class SpanNode(NamedTuple):
     """A span at its place in a tree; a root has depth 0."""
 
     depth: int
     span: Span
 
 
-def in_order(spans: Sequence[Span]) -> list[Node]:
+def in_order(spans: Sequence[Span]) -> list[SpanNode]:
     """The spans as a tree from the top, siblings by start. One whose parent is not among them is a root."""
     by_start = sorted(spans, key=lambda span: (span.start_time or _NEVER, span.context.span_id))
     known = {span.context.span_id for span in by_start}
     below: dict[str | None, list[Span]] = {}
     for span in by_start:
         below.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
-    found: list[Node] = []
+    found: list[SpanNode] = []
     seen: set[str] = set()
     # Spans that are their own ancestors hang from no root, so each may have to begin a tree.
     for top in [*below.get(None, []), *by_start]:
-        waiting = [Node(0, top)]
+        waiting = [SpanNode(0, top)]
         while waiting:
             node = waiting.pop()
             span_id = node.span.context.span_id
             if span_id not in seen:
                 seen.add(span_id)
                 found.append(node)
-                waiting += [Node(node.depth + 1, child) for child in reversed(below.get(span_id, []))]
+                waiting += [SpanNode(node.depth + 1, child) for child in reversed(below.get(span_id, []))]
     return found
 
 
-def _in_full(node: Node) -> dict[str, Any]:
+def _in_full(node: SpanNode) -> dict[str, Any]:
     """A span in a tree; verdicts on the whole trace or session stand at the top."""
     span = node.span
     told = {key: value for key, value in _as_dict(span).items() if key != "trace_id"}
@@ -231,7 +231,7 @@ def _in_full(node: Node) -> dict[str, Any]:
     }
 
 
-def _branch(node: Node) -> Iterator[str]:
+def _branch(node: SpanNode) -> Iterator[str]:
     """The lines of one span in the tree."""
     told = _in_full(node)
     indent = "  " * min(node.depth, DEEPEST_INDENT)

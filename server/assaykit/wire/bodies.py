@@ -74,7 +74,7 @@ Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_not_b
 """What a thing is called: 1 to 255 characters that are not all white space."""
 
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 
 class Pagination(ReplyBody):
@@ -84,14 +84,14 @@ class Pagination(ReplyBody):
     has_more: bool = False
 
 
-class Page(ReplyBody, Generic[Row]):
+class Page(ReplyBody, Generic[RowT]):
     """One page of a list."""
 
     pagination: Pagination = Pagination()
 
     @property
     @abstractmethod
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[RowT]:
         """The rows under whatever name the noun gives them."""
 
 

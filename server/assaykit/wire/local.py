@@ -176,7 +176,7 @@ class RunRowPage(Page[RunRow]):
         return self.run_rows
 
 
-Worker = Literal["this", "another", "nobody"]
+ScheduleWorker = Literal["this", "another", "nobody"]
 """Which process runs continuous tasks: the one that answers, another that has the store open, or none."""
 
 
@@ -190,7 +190,7 @@ class TaskSchedule(ReplyBody):
     """
 
     is_continuous: bool
-    worker: Worker
+    worker: ScheduleWorker
     is_running: bool = False
     last_run_at: Timestamp | None = None
     next_run_at: Timestamp | None = None

@@ -18,7 +18,7 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_s
 ROWS = st.lists(st.dictionaries(st.sampled_from(["a", "b.c", "d"]), VALUES), max_size=6)
 
 
-def back(rows: list[frames.Row]) -> tuple[dict[str, frames.Kind], list[frames.Row]]:
+def back(rows: list[frames.ArrowRow]) -> tuple[dict[str, frames.ColumnType], list[frames.ArrowRow]]:
     """The columns of the rows, and the rows as they come back out of a batch."""
     columns = frames.columns_of(rows)
     batch = frames.batch(rows, columns, frames.schema(columns))
@@ -26,7 +26,7 @@ def back(rows: list[frames.Row]) -> tuple[dict[str, frames.Kind], list[frames.Ro
 
 
 @given(ROWS)
-def test_any_rows_come_back_as_they_were_or_as_json_text(rows: list[frames.Row]) -> None:
+def test_any_rows_come_back_as_they_were_or_as_json_text(rows: list[frames.ArrowRow]) -> None:
     columns, found = back(rows)
     for row, other in zip(rows, found, strict=bool(columns)):
         for name, kind in columns.items():
@@ -62,7 +62,7 @@ def test_any_rows_come_back_as_they_were_or_as_json_text(rows: list[frames.Row])
         ([None], None),
     ],
 )
-def test_a_column_has_the_narrowest_type_that_holds_its_values(values: list[Any], kind: frames.Kind) -> None:
+def test_a_column_has_the_narrowest_type_that_holds_its_values(values: list[Any], kind: frames.ColumnType) -> None:
     assert frames.columns_of([{"x": value} for value in values]) == {"x": kind}
 
 

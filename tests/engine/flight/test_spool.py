@@ -1,6 +1,6 @@
 import pytest
 
-from assaykit.engine.flight.spool import Part, Spool
+from assaykit.engine.flight.spool import FlightMessage, Spool
 from assaykit.errors import Invalid
 
 ROWS = [{"n": n, "word": f"w{n}" * (n % 7)} for n in range(1200)]
@@ -26,7 +26,7 @@ def test_a_projection_writes_the_columns_it_names_and_no_others() -> None:
 
 
 def test_what_is_no_arrow_stream_is_refused() -> None:
-    for parts in ([], [Part(b"nonsense", b"")], [Part(b"\0" * 64, b"\0" * 64)]):
+    for parts in ([], [FlightMessage(b"nonsense", b"")], [FlightMessage(b"\0" * 64, b"\0" * 64)]):
         with Spool() as spool:
             for part in parts:
                 spool.add(part)

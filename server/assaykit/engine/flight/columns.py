@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-from assaykit.engine.flight.frames import Kind, Row
+from assaykit.engine.flight.frames import ArrowRow, ColumnType
 from assaykit.engine.store.times import nanoseconds
 from assaykit.engine.store.traces.annotations import PARTS, columns
-from assaykit.engine.store.traces.span_updates import Level, Said
+from assaykit.engine.store.traces.span_updates import Said, UnitLevel
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, quote
 from assaykit.filters.fields import ALIASES
@@ -22,7 +22,7 @@ SPAN_ID: Final = "context.span_id"
 PATCH: Final = "patch_document"
 NOTES: Final = "annotation.notes"
 
-FIXED: Final[dict[str, Kind]] = {
+FIXED: Final[dict[str, ColumnType]] = {
     "context.span_id": "text",
     "context.trace_id": "text",
     "parent_id": "text",
@@ -42,7 +42,7 @@ _METADATA = "metadata"
 _SHOWN = 10
 _VERDICT = re.compile(r"(eval|trace_eval|session_eval)\.(.+)\.(label|score|explanation)", re.DOTALL)
 _ANNOTATION = re.compile(r"annotation\.(.+)\.(label|score|text|updated_by|updated_at)", re.DOTALL)
-_LEVELS: Final[dict[str, Level]] = {"eval": "SPAN", "trace_eval": "TRACE", "session_eval": "SESSION"}
+_LEVELS: Final[dict[str, UnitLevel]] = {"eval": "SPAN", "trace_eval": "TRACE", "session_eval": "SESSION"}
 
 
 class Patches(NamedTuple):
@@ -52,10 +52,10 @@ class Patches(NamedTuple):
     bad: dict[str, str]
 
 
-def of_span(span: Span) -> Row:
+def of_span(span: Span) -> ArrowRow:
     """A span as a row."""
     start, end = nanoseconds(span.start_time), nanoseconds(span.end_time)
-    row: Row = {
+    row: ArrowRow = {
         "context.span_id": span.context.span_id,
         "context.trace_id": span.context.trace_id,
         "parent_id": span.parent_id,
@@ -79,7 +79,7 @@ def of_span(span: Span) -> Row:
     return {**row, **columns(span.annotations)}
 
 
-def projected(names: Sequence[str]) -> dict[str, Kind]:
+def projected(names: Sequence[str]) -> dict[str, ColumnType]:
     """The columns that an export of these names has: they, and the two it cannot do without."""
     wanted = dict.fromkeys([_column(name) for name in names] + ["time", "start_time"])
     return {name: FIXED.get(name) for name in wanted}

@@ -19,9 +19,9 @@ from assaykit.errors import Invalid, quote
 # pyarrow has no types of its own: this module and `spool` are all that touch it, and hand on plain values.
 arrow = cast("Any", pa)
 
-Row: TypeAlias = dict[str, Any]
-Scalar: TypeAlias = Literal["bool", "int", "long", "float", "text", "time"]
-Kind: TypeAlias = Scalar | tuple[Scalar | None] | None
+ArrowRow: TypeAlias = dict[str, Any]
+ScalarType: TypeAlias = Literal["bool", "int", "long", "float", "text", "time"]
+ColumnType: TypeAlias = ScalarType | tuple[ScalarType | None] | None
 """The type of a column; in a tuple that of a list's items. None is one that holds only nulls so far.
 
 `long` is an integer that no double holds exactly, so that it never shares a column with fractions.
@@ -42,9 +42,11 @@ _TYPES: Final = {
 }
 
 
-def columns_of(rows: Iterable[Mapping[str, Any]], begin: Mapping[str, Kind] | None = None) -> dict[str, Kind]:
+def columns_of(
+    rows: Iterable[Mapping[str, Any]], begin: Mapping[str, ColumnType] | None = None
+) -> dict[str, ColumnType]:
     """The columns of all rows in the order they come up, after those of `begin`, each of a type that holds them all."""
-    kinds: dict[str, Kind] = dict(begin or {})
+    kinds: dict[str, ColumnType] = dict(begin or {})
     for row in rows:
         for name, value in row.items():
             if kinds.get(name, "") not in {"text", "time"}:
@@ -52,12 +54,12 @@ def columns_of(rows: Iterable[Mapping[str, Any]], begin: Mapping[str, Kind] | No
     return kinds
 
 
-def schema(columns: Mapping[str, Kind]) -> Any:
+def schema(columns: Mapping[str, ColumnType]) -> Any:
     """The Arrow schema. A column that holds nothing is one of text."""
     return arrow.schema([arrow.field(name, _type(kind)) for name, kind in columns.items()])
 
 
-def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Kind], known: Any) -> Any:
+def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, ColumnType], known: Any) -> Any:
     """Rows as one batch of the schema `known`; what a row has beyond the columns is left out."""
     arrays = [
         arrow.array([_cell(row.get(name), kind) for row in rows], type=_type(kind)) for name, kind in columns.items()
@@ -65,7 +67,7 @@ def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Kind], known:
     return arrow.record_batch(arrays, schema=known)
 
 
-def rows_of(batches: Iterable[Any]) -> Iterator[list[Row]]:
+def rows_of(batches: Iterable[Any]) -> Iterator[list[ArrowRow]]:
     """The rows of batches that somebody sent, at most a thousand at a time.
 
     NaN and the infinities become null, times become RFC 3339 text, decimals become text.
@@ -82,7 +84,7 @@ def rows_of(batches: Iterable[Any]) -> Iterator[list[Row]]:
                 twice = next(name for name in names if names.count(name) > 1)
                 raise Invalid(f"The column {quote(twice, 60)!r} is there twice.", "Name the columns apart.")
             for start in range(0, each.num_rows, _ROWS_PER_SLICE):
-                some: list[Row] = each.slice(start, _ROWS_PER_SLICE).to_pylist()
+                some: list[ArrowRow] = each.slice(start, _ROWS_PER_SLICE).to_pylist()
                 yield [{name: _plain(value, name) for name, value in row.items()} for row in some]
     except (arrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
         raise Invalid(
@@ -90,10 +92,10 @@ def rows_of(batches: Iterable[Any]) -> Iterator[list[Row]]:
         ) from error
 
 
-def _kind(value: Any) -> Kind:
+def _kind(value: Any) -> ColumnType:
     match value:
         case bool():
-            kind: Kind = "bool"
+            kind: ColumnType = "bool"
         case int():
             kind = "int" if abs(value) <= _EXACT else "long" if -_INT64 <= value < _INT64 else "text"
         case float():
@@ -105,17 +107,17 @@ def _kind(value: Any) -> Kind:
     return kind
 
 
-def _list_kind(items: Sequence[Any]) -> Kind:
+def _list_kind(items: Sequence[Any]) -> ColumnType:
     some = [item for item in items if item is not None]
     kinds = [_kind(item) for item in some]
     if any(kind == "text" and not isinstance(item, str) for item, kind in zip(some, kinds, strict=True)):
         return "text"
     if any(isinstance(kind, tuple) for kind in kinds):
         return "text"
-    return functools.reduce(_joined, [(cast("Scalar", kind),) for kind in kinds], cast("Kind", (None,)))
+    return functools.reduce(_joined, [(cast("ScalarType", kind),) for kind in kinds], cast("ColumnType", (None,)))
 
 
-def _joined(one: Kind, other: Kind) -> Kind:
+def _joined(one: ColumnType, other: ColumnType) -> ColumnType:
     """The narrowest kind that holds both."""
     if one == other or other is None:
         return one
@@ -125,19 +127,19 @@ def _joined(one: Kind, other: Kind) -> Kind:
         inner = _joined(one[0], other[0])
         # Strings and numbers in one list would both have to change.
         like = None in {one[0], other[0]} or inner in {"float", "long"}
-        return (cast("Scalar | None", inner),) if like else "text"
+        return (cast("ScalarType | None", inner),) if like else "text"
     if {one, other} == {"int", "long"}:
         return "long"
     return "float" if {one, other} == {"int", "float"} else "text"
 
 
-def _type(kind: Kind) -> Any:
+def _type(kind: ColumnType) -> Any:
     if isinstance(kind, tuple):
         return arrow.list_(_TYPES[kind[0] or "text"])
     return _TYPES[kind or "text"]
 
 
-def _cell(value: Any, kind: Kind) -> Any:
+def _cell(value: Any, kind: ColumnType) -> Any:
     if value is None:
         return value
     if isinstance(kind, tuple):

@@ -6,22 +6,22 @@ from functools import partial
 import sqlalchemy as sa
 
 from assaykit.engine.flight import columns
-from assaykit.engine.flight.frames import Row
+from assaykit.engine.flight.frames import ArrowRow
 from assaykit.engine.flight.spool import Spool
-from assaykit.engine.flight.tickets import Asked, GetDataset, GetExperiment, SpanQuery
+from assaykit.engine.flight.tickets import FlightRequest, GetDataset, GetExperiment, SpanExport
 from assaykit.engine.runs.sampling import taken
 from assaykit.engine.store.definitions import bulk
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.times import nanoseconds
 from assaykit.engine.store.traces import spans
 from assaykit.engine.store.traces.span_updates import project_named
-from assaykit.engine.store.traces.spans import Window
+from assaykit.engine.store.traces.spans import TimeRange
 from assaykit.errors import Invalid
 
 _SPANS_PER_READ = 500
 
 
-def fetch(connection: sa.Connection, asked: Asked, spool: Spool) -> None:
+def fetch(connection: sa.Connection, asked: FlightRequest, spool: Spool) -> None:
     """Write what was asked for.
 
     Raises:
@@ -40,14 +40,14 @@ def fetch(connection: sa.Connection, asked: Asked, spool: Spool) -> None:
                 partial(bulk.runs_of, connection, asked.experiment_id),
                 {"id": "text", "example_id": "text", "output": "text"},
             )
-        case SpanQuery():
+        case SpanExport():
             begin = columns.projected(asked.projected_columns) if asked.projected_columns else columns.FIXED
             spool.write(partial(span_rows, connection, asked), begin, only=bool(asked.projected_columns))
         case _:
             raise TypeError(type(asked))
 
 
-def count(connection: sa.Connection, asked: SpanQuery) -> int:
+def count(connection: sa.Connection, asked: SpanExport) -> int:
     """How many spans the query finds.
 
     Raises:
@@ -59,7 +59,7 @@ def count(connection: sa.Connection, asked: SpanQuery) -> int:
     return sum(asked.sample_rate is None or taken(trace_id, asked.sample_rate) for _, trace_id in found)
 
 
-def span_rows(connection: sa.Connection, asked: SpanQuery) -> Iterator[Row]:
+def span_rows(connection: sa.Connection, asked: SpanExport) -> Iterator[ArrowRow]:
     """The spans that the query finds as rows, newest first.
 
     Raises:
@@ -68,7 +68,7 @@ def span_rows(connection: sa.Connection, asked: SpanQuery) -> Iterator[Row]:
     """
     project = project_named(connection, asked.space_id, asked.model_id)
     filter_text = asked.filter_expression.strip() or None
-    at = Slice(_SPANS_PER_READ)
+    at = PageRequest(_SPANS_PER_READ)
     while True:
         page = spans.page(connection, project.id, _window(asked), filter_text, spans.EVERYTHING, at)
         found = [
@@ -80,9 +80,9 @@ def span_rows(connection: sa.Connection, asked: SpanQuery) -> Iterator[Row]:
         at = at._replace(cursor=page.pagination.next_cursor)
 
 
-def _window(asked: SpanQuery) -> Window:
+def _window(asked: SpanExport) -> TimeRange:
     start, end = nanoseconds(asked.start_time), nanoseconds(asked.end_time)
     if start is None or end is None or start >= end:
         raise Invalid("The window ends before it begins.", "Give a start_time before the end_time.")
     # The end itself is not meant; the store's windows hold both ends.
-    return Window(start, end - 1)
+    return TimeRange(start, end - 1)

@@ -9,8 +9,8 @@ import anyio.to_thread
 from assaykit.engine import access, grpc_server
 from assaykit.engine.flight import messages, reads, tickets, writes
 from assaykit.engine.flight.messages import Message
-from assaykit.engine.flight.spool import Part, Spool
-from assaykit.engine.grpc_server import Call
+from assaykit.engine.flight.spool import FlightMessage, Spool
+from assaykit.engine.grpc_server import GrpcMethod
 from assaykit.engine.problems import Malformed
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
     """
     flight = _Flight(engine)
     calls = [
-        Call("GetFlightInfo", flight.info, messages.FlightDescriptor, messages.FlightInfo),
-        Call("DoGet", flight.get, messages.Ticket, messages.FlightData, gives_stream=True),
-        Call("DoPut", flight.put, messages.FlightData, messages.PutResult, takes_stream=True, gives_stream=True),
-        Call("DoAction", flight.act, messages.Action, messages.Result, gives_stream=True),
+        GrpcMethod("GetFlightInfo", flight.info, messages.FlightDescriptor, messages.FlightInfo),
+        GrpcMethod("DoGet", flight.get, messages.Ticket, messages.FlightData, gives_stream=True),
+        GrpcMethod("DoPut", flight.put, messages.FlightData, messages.PutResult, takes_stream=True, gives_stream=True),
+        GrpcMethod("DoAction", flight.act, messages.Action, messages.Result, gives_stream=True),
     ]
     wanted = grpc_server.Key(
         access.encoded(key), "auth-token-bin", "Set ARIZE_API_KEY to the key that `assaykit engine` names."
@@ -65,13 +65,13 @@ class _Flight:
 
     async def put(self, stream: AsyncIterator[Message]) -> AsyncGenerator[Message]:
         """Write the rows that follow a command, when the last of them has come."""
-        asked: tickets.Asked | None = None
+        asked: tickets.FlightRequest | None = None
         with Spool() as spool:
             async for sent in stream:
                 if asked is None:
                     asked = tickets.read(sent.flight_descriptor.cmd, tickets.PUTS)
                 if sent.data_header:
-                    await anyio.to_thread.run_sync(spool.add, Part(sent.data_header, sent.data_body))
+                    await anyio.to_thread.run_sync(spool.add, FlightMessage(sent.data_header, sent.data_body))
             if asked is None:
                 raise Malformed("Nothing was sent.", "Send a command, and rows.")
             reply = await self._database.write(writes.put, asked, spool.rows(), self._clock)

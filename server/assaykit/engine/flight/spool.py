@@ -26,7 +26,7 @@ _CONTINUES = b"\xff\xff\xff\xff"
 _END = _CONTINUES + b"\0\0\0\0"
 
 
-class Part(NamedTuple):
+class FlightMessage(NamedTuple):
     """One message: what it is, and its columns."""
 
     header: bytes
@@ -52,12 +52,12 @@ class Spool:
         """Drop what was kept."""
         self._file.close()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: FlightMessage) -> None:
         """Append one message that came in."""
         padded = part.header + bytes(-len(part.header) % _ALIGNED)
         self._file.write(_CONTINUES + struct.pack("<i", len(padded)) + padded + part.body)
 
-    def rows(self) -> Iterator[list[frames.Row]]:
+    def rows(self) -> Iterator[list[frames.ArrowRow]]:
         """The rows of all that was added, some at a time.
 
         Raises:
@@ -69,14 +69,20 @@ class Spool:
             yield from frames.rows_of(sent)
 
     def write(
-        self, read: Callable[[], Iterable[frames.Row]], begin: Mapping[str, frames.Kind], *, only: bool = False
+        self,
+        read: Callable[[], Iterable[frames.ArrowRow]],
+        begin: Mapping[str, frames.ColumnType],
+        *,
+        only: bool = False,
     ) -> None:
         """Write rows, which are read twice: once for their columns. With `only`, no columns beside those of `begin`."""
         found = frames.columns_of(read(), begin)
-        columns: dict[str, frames.Kind] = {name: kind for name, kind in found.items() if not only or name in begin}
+        columns: dict[str, frames.ColumnType] = {
+            name: kind for name, kind in found.items() if not only or name in begin
+        }
         schema = frames.schema(columns)
         with arrow.ipc.new_stream(self._file, schema) as written:
-            some: list[frames.Row] = []
+            some: list[frames.ArrowRow] = []
             for row in read():
                 some.append(row)
                 if len(some) == frames.ROWS_PER_BATCH:
@@ -86,14 +92,14 @@ class Spool:
                 written.write_batch(frames.batch(some, columns, schema))
         self._file.seek(0)
 
-    def next(self) -> Part | None:
+    def next(self) -> FlightMessage | None:
         """The next message of what was written; None at the end."""
         self._messages = self._messages or arrow.ipc.MessageReader.open_stream(self._file)
         try:
             message = self._messages.read_next_message()
         except StopIteration:
             return None
-        return Part(message.metadata.to_pybytes(), b"" if message.body is None else message.body.to_pybytes())
+        return FlightMessage(message.metadata.to_pybytes(), b"" if message.body is None else message.body.to_pybytes())
 
 
 @contextmanager

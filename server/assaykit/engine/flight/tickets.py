@@ -17,12 +17,12 @@ from assaykit.errors import Unsupported, quote
 from assaykit.wire.bodies import Timestamp
 from assaykit.wire.validation import describe
 
-T = TypeVar("T", bound="Asked")
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+T = TypeVar("T", bound="FlightRequest")
+ResourceName = Annotated[str, Field(min_length=1, max_length=255)]
 _SEND_AGAIN = "Correct the message and send it again."
 
 
-class Asked(BaseModel):
+class FlightRequest(BaseModel):
     """One request; `space_id` is the space it is about."""
 
     model_config = ConfigDict(
@@ -32,20 +32,20 @@ class Asked(BaseModel):
     space_id: str = ""
 
 
-class GetDataset(Asked):
+class GetDataset(FlightRequest):
     """The examples of a version, of the newest one unless one is named."""
 
     dataset_id: str
     dataset_version: str | None = None
 
 
-class GetExperiment(Asked):
+class GetExperiment(FlightRequest):
     """The runs of an experiment."""
 
     experiment_id: str
 
 
-class SpanQuery(Asked):
+class SpanExport(FlightRequest):
     """Spans of a project, which is named: `[start_time, end_time)`, filtered and sampled by trace."""
 
     model_id: str
@@ -61,27 +61,27 @@ class SpanQuery(Asked):
     batch_id: str = ""
 
 
-class CreateDataset(Asked):
+class CreateDataset(FlightRequest):
     """A new dataset of the rows that follow."""
 
-    dataset_name: Name
+    dataset_name: ResourceName
 
 
-class CreateExperimentEntry(Asked):
+class CreateExperimentEntry(FlightRequest):
     """A new experiment whose runs follow in another call."""
 
     dataset_id: str
-    experiment_name: Annotated[Name, Field(pattern=r'^[^"\\]+$')]
+    experiment_name: Annotated[ResourceName, Field(pattern=r'^[^"\\]+$')]
 
 
-class PostExperimentData(Asked):
+class PostExperimentData(FlightRequest):
     """The runs of an experiment that has none yet."""
 
     dataset_id: str
     experiment_name: str
 
 
-class _WriteSpans(Asked):
+class _WriteSpans(FlightRequest):
     external_model_id: str
     """The name of a project."""
 
@@ -98,14 +98,14 @@ class WriteMetadata(_WriteSpans):
     """Changes to the metadata of spans."""
 
 
-GETS: Final[Mapping[str, type[Asked]]] = {
+GETS: Final[Mapping[str, type[FlightRequest]]] = {
     "getDataset": GetDataset,
     "getExperiment": GetExperiment,
-    "exportSpans": SpanQuery,
+    "exportSpans": SpanExport,
 }
 """`exportSpans` is our own: what a span query's ticket says."""
 
-PUTS: Final[Mapping[str, type[Asked]]] = {
+PUTS: Final[Mapping[str, type[FlightRequest]]] = {
     "createDataset": CreateDataset,
     "postExperimentData": PostExperimentData,
     "writeSpanEvaluationRequest": WriteEvaluations,
@@ -132,14 +132,14 @@ def read(raw: bytes, known: Mapping[str, type[T]]) -> T:
     return _checked(known[name], body)
 
 
-def span_query(raw: bytes) -> SpanQuery:
+def span_query(raw: bytes) -> SpanExport:
     """The query inside a descriptor, which stands there bare.
 
     Raises:
         Malformed: a field is missing or mistyped.
         Unsupported: it asks for what the engine has not: models other than traces, or a search by similarity.
     """
-    query = _checked(SpanQuery, _object(raw))
+    query = _checked(SpanExport, _object(raw))
     if query.environment != "TRACING" or query.model_version or query.batch_id:
         raise Unsupported("Only the spans of a project are exported.", "Ask for the environment TRACING.")
     if query.similarity_search_params:
@@ -147,7 +147,7 @@ def span_query(raw: bytes) -> SpanQuery:
     return query
 
 
-def span_ticket(query: SpanQuery) -> bytes:
+def span_ticket(query: SpanExport) -> bytes:
     """The ticket that stands for the query."""
     return json.dumps({"exportSpans": query.model_dump(mode="json", by_alias=True)}).encode()
 

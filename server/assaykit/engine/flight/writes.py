@@ -6,12 +6,12 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.flight import columns, messages
-from assaykit.engine.flight.frames import Row
+from assaykit.engine.flight.frames import ArrowRow
 from assaykit.engine.flight.messages import Message
 from assaykit.engine.flight.tickets import (
-    Asked,
     CreateDataset,
     CreateExperimentEntry,
+    FlightRequest,
     PostExperimentData,
     WriteAnnotations,
     WriteEvaluations,
@@ -35,7 +35,7 @@ def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -
     )
 
 
-def put(connection: sa.Connection, asked: Asked, parts: Iterator[list[Row]], clock: Clock) -> Message:
+def put(connection: sa.Connection, asked: FlightRequest, parts: Iterator[list[ArrowRow]], clock: Clock) -> Message:
     """Write the rows, and say what became of them.
 
     Raises:
@@ -61,7 +61,7 @@ def put(connection: sa.Connection, asked: Asked, parts: Iterator[list[Row]], clo
 
 
 def evaluate(
-    connection: sa.Connection, space_id: str, project_name: str, parts: Iterator[list[Row]], clock: Clock
+    connection: sa.Connection, space_id: str, project_name: str, parts: Iterator[list[ArrowRow]], clock: Clock
 ) -> Message:
     """Write verdicts on spans of a project. `records_updated` counts rows; unmatched are ids that name no span.
 
@@ -77,7 +77,9 @@ def evaluate(
     return reply
 
 
-def _annotate(connection: sa.Connection, asked: WriteAnnotations, parts: Iterator[list[Row]], clock: Clock) -> Message:
+def _annotate(
+    connection: sa.Connection, asked: WriteAnnotations, parts: Iterator[list[ArrowRow]], clock: Clock
+) -> Message:
     project = span_updates.project_named(connection, asked.space_id, asked.external_model_id)
     reply = messages.SpansUpdated()
     for rows in parts:
@@ -86,13 +88,13 @@ def _annotate(connection: sa.Connection, asked: WriteAnnotations, parts: Iterato
     return reply
 
 
-def _tally(reply: Message, rows: list[Row], said: list[span_updates.Said], known: set[str]) -> None:
+def _tally(reply: Message, rows: list[ArrowRow], said: list[span_updates.Said], known: set[str]) -> None:
     about = {one.key for one in said}
     reply.records_updated += sum(row[columns.SPAN_ID] in about & known for row in rows)
     reply.unmatched_ids.extend(sorted(about - known))
 
 
-def _patch(connection: sa.Connection, asked: WriteMetadata, parts: Iterator[list[Row]]) -> Message:
+def _patch(connection: sa.Connection, asked: WriteMetadata, parts: Iterator[list[ArrowRow]]) -> Message:
     project = span_updates.project_named(connection, asked.space_id, asked.external_model_id)
     reply = messages.MetadataUpdated()
     for rows in parts:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from assaykit.engine.requests import answer, body, engine
 from assaykit.engine.store.definitions import integrations
 from assaykit.errors import Invalid, quote
-from assaykit.judge.providers.models import Reply
+from assaykit.judge.providers.models import ModelReply
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
@@ -34,7 +34,7 @@ async def check_integration(request: Request) -> Response:
         raise Invalid(f"Integration {access.name!r} lists no models, so none can be chosen.", "Send model.")
     model = await here.models.to_check(access, name)
     began = time.monotonic()
-    reply: Reply | Unscored = Unscored("timeout", f"{access.provider} did not answer within {DEADLINE_S:g} s.")
+    reply: ModelReply | Unscored = Unscored("timeout", f"{access.provider} did not answer within {DEADLINE_S:g} s.")
     with anyio.move_on_after(DEADLINE_S):
         reply = await model.ask(QUESTION, None)
     latency_ms = round((time.monotonic() - began) * 1000, 1)

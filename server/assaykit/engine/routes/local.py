@@ -16,7 +16,7 @@ from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import evaluators, experiments, projects
 from assaykit.engine.store.migrations import HEAD
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.engine.store.traces import logged_evaluations, spans
@@ -100,7 +100,7 @@ async def list_run_spans(request: Request) -> Response:
     wanted = await body(request, ListSpansRequest)
     at = page(request, most=SPANS_PER_PAGE)
     bounds = nanoseconds(wanted.start_time), nanoseconds(wanted.end_time)
-    window = spans.Window(
+    window = spans.TimeRange(
         earlier(0, _FOREVER) if bounds[0] is None else bounds[0], _FOREVER if bounds[1] is None else bounds[1] + 999
     )
 
@@ -126,7 +126,7 @@ async def show_status(request: Request) -> Response:
     here = engine(request)
 
     def read(connection: sa.Connection) -> StoreStatus:
-        every = projects.page(connection, space_id=None, space_name=None, name=None, at=Slice(100))
+        every = projects.page(connection, space_id=None, space_name=None, name=None, at=PageRequest(100))
         return StoreStatus(
             home=str(here.home),
             schema_version=HEAD,

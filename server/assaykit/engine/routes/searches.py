@@ -7,7 +7,7 @@ from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine
 from assaykit.engine.store.definitions import searches
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.wire.datasets import ExamplePage, SearchDatasetExamplesRequest
 from assaykit.wire.experiments import ExperimentRunPage, SearchExperimentRunsRequest
 
@@ -38,8 +38,8 @@ def _filter(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) 
     return wanted.filter
 
 
-def _slice(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) -> Slice:
-    return Slice(wanted.limit or DEFAULT_LIMIT, wanted.cursor)
+def _slice(wanted: SearchDatasetExamplesRequest | SearchExperimentRunsRequest) -> PageRequest:
+    return PageRequest(wanted.limit or DEFAULT_LIMIT, wanted.cursor)
 
 
 routes = [

@@ -68,7 +68,7 @@ async def delete_spans(request: Request) -> Response:
 
 def window(
     start: datetime | None, end: datetime | None, now_ns: int, width: timedelta = DEFAULT_WINDOW
-) -> spans.Window:
+) -> spans.TimeRange:
     """The bounds asked for, both inclusive. Without an end it is now, without a start `width` before the end."""
     end_ns = nanoseconds(end)
     # The wire holds microseconds, so an inclusive end takes the rest of its microsecond with it.
@@ -76,7 +76,7 @@ def window(
     start_ns = nanoseconds(start)
     if start_ns is None:
         start_ns = earlier(end_ns, int(width.total_seconds()) * 1_000_000_000)
-    return spans.Window(start_ns, end_ns)
+    return spans.TimeRange(start_ns, end_ns)
 
 
 routes = [

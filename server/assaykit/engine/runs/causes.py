@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterable, Sequence
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.runs.selection import Row, Selection, rows
+from assaykit.engine.runs.selection import Selection, rows
 from assaykit.engine.runs.units import UNITS_PER_READ
 from assaykit.engine.store.definitions import experiments
 from assaykit.engine.store.queue import run_reports, runs
 from assaykit.engine.store.queue.leases import Lease, is_held
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import spans
-from assaykit.engine.store.traces.spans import Arrivals, Window
-from assaykit.engine.store.traces.verdicts import Level
+from assaykit.engine.store.traces.spans import Arrivals, TimeRange
+from assaykit.engine.store.traces.verdicts import VerdictLevel
 from assaykit.errors import quote
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.parse import parse
 from assaykit.filters.text import conditions
+from assaykit.judge.columns import Row
 from assaykit.judge.missing_values import unread as find_unread
 from assaykit.judge.missing_values import unread_units
 from assaykit.judge.units import NOUNS, UNITS
@@ -94,11 +95,13 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
     return reason
 
 
-def _things(level: Level) -> str:
+def _things(level: VerdictLevel) -> str:
     return f"{NOUNS[level]}s" if level in UNITS else "rows"
 
 
-def _without_spans(connection: sa.Connection, task: Task, window: Window | Arrivals, level: Level) -> RunCause:
+def _without_spans(
+    connection: sa.Connection, task: Task, window: TimeRange | Arrivals, level: VerdictLevel
+) -> RunCause:
     project = task.project_id or ""
     number = spans.count_matching(connection, project, window)
     if number and (task.query_filters is not None or (level == "SESSION" and task.query_filter is None)):
@@ -119,7 +122,7 @@ def _without_spans(connection: sa.Connection, task: Task, window: Window | Arriv
     return RunCause(code="no_rows", message=text, rows=0, oldest=oldest, newest=newest)
 
 
-def _without_units(task: Task, number: int, level: Level) -> RunCause:
+def _without_units(task: Task, number: int, level: VerdictLevel) -> RunCause:
     """There are spans in the window, and they make no unit that is meant."""
     if task.query_filters is None:
         text = f"No data to score: none of the {number} spans in the window has attributes.session.id."
@@ -157,7 +160,7 @@ def _filtered(task: Task, number: int, what: str, count: Callable[[str], int]) -
     return RunCause(code="filter", message=f"{said} Widen the filter.", rows=number, conditions=alone)
 
 
-def _bounds(window: Window | Arrivals) -> str:
+def _bounds(window: TimeRange | Arrivals) -> str:
     if isinstance(window, Arrivals):
         return ""
     return f", {_seconds(window.start_ns)} to {_seconds(window.end_ns)}"

@@ -9,13 +9,13 @@ from assaykit.engine.models import Models, Priced
 from assaykit.engine.runs import tracing
 from assaykit.engine.runs.final_status import ending
 from assaykit.engine.runs.limits import Budget
-from assaykit.engine.runs.row_workers import Job, Pool, Refusals
-from assaykit.engine.runs.tracing import Question, Result, Timing
+from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
+from assaykit.engine.runs.tracing import ModelResult, Timing, TracedQuestion
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import generations, runs
-from assaykit.engine.store.queue.generations import Made, Provision
+from assaykit.engine.store.queue.generations import ExampleOutcome, Provision
 from assaykit.engine.store.queue.leases import Lease
-from assaykit.engine.store.queue.runs import Item, Outcome
+from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
 from assaykit.judge.providers.models import Completion, Conversation
@@ -65,7 +65,7 @@ class _Generation:
     async def run(self, rows_at_once: int) -> str | None:
         """Ask for everything. Returns why the run was given up, or None when it went through."""
         enough, has_room = self._refusals.enough, self._budget.has_room
-        pool = Pool(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
+        pool = RowWorkers(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
         await pool.run(self._budget.items(self._provision.items))
         return self._refusals.broken
 
@@ -74,12 +74,12 @@ class _Generation:
         version_id = None if experiment is None else experiment.dataset_version_id
         return await self._database.read(generations.rows, version_id, items)
 
-    async def _make(self, job: Job) -> Made:
+    async def _make(self, job: Job) -> ExampleOutcome:
         values = _values(self._config, job.row)
         if absent := [name for name, text in values.items() if text is None]:
             listed = ", ".join(repr(name) for name in absent)
             result = Unscored("no_input", f"The example has no value for {listed}.")
-            return Made(Outcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None)
+            return ExampleOutcome(ItemOutcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None)
         present = {name: text for name, text in values.items() if text is not None}
         start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
         costs = expected(self._rate, sum(map(len, present.values())) + PROMPT_CHARACTERS)
@@ -94,19 +94,21 @@ class _Generation:
         self._refusals.note(result, asked=not isinstance(result, Unscored))
         return self._made(job.item, question, result, timing, paid)
 
-    async def _ask(self, values: Mapping[str, str]) -> tuple[Question, Result]:
+    async def _ask(self, values: Mapping[str, str]) -> tuple[TracedQuestion, ModelResult]:
         config = self._config
         if isinstance(config, TemplateEvaluationConfig):
             choices, explain = config.classification_choices, config.provide_explanation
             verdict = await judged(
                 config.template, values, self._model, choices=choices, explain=explain, written="MUSTACHE"
             )
-            return Question([], values), verdict
+            return TracedQuestion([], values), verdict
         messages = [_filled(message, config, values) for message in config.messages]
         tools = config.tool_config or _tools_of(config)
-        return Question(messages, values), await self._model.complete(Conversation(messages, tools))
+        return TracedQuestion(messages, values), await self._model.complete(Conversation(messages, tools))
 
-    def _made(self, item: Item, question: Question, result: Result, timing: Timing, paid: Spent | None) -> Made:
+    def _made(
+        self, item: Item, question: TracedQuestion, result: ModelResult, timing: Timing, paid: Spent | None
+    ) -> ExampleOutcome:
         columns = {**self._columns(result), "latency": timing.ms, "token_count": tracing.tokens(result)}
         columns["execution_status"] = "FAILED" if isinstance(result, Unscored) else "COMPLETED"
         span = None
@@ -116,11 +118,13 @@ class _Generation:
             columns["result.trace.id"] = span["trace_id"]
             columns["result.trace.timestamp"] = timing.start_ns // 1_000_000
         if isinstance(result, Unscored):
-            return Made(Outcome(item, "FAILED", reason=result.reason, detail=result.detail, spent=paid), columns, span)
+            return ExampleOutcome(
+                ItemOutcome(item, "FAILED", reason=result.reason, detail=result.detail, spent=paid), columns, span
+            )
         label = result.label if isinstance(result, Verdict) else None
-        return Made(Outcome(item, "SCORED", label=label, spent=paid), columns, span)
+        return ExampleOutcome(ItemOutcome(item, "SCORED", label=label, spent=paid), columns, span)
 
-    def _columns(self, result: Result) -> dict[str, Any]:
+    def _columns(self, result: ModelResult) -> dict[str, Any]:
         match result:
             case Completion():
                 return {"output": result.output}
@@ -136,7 +140,7 @@ class _Generation:
     def _has_choices(self) -> bool:
         return isinstance(self._config, TemplateEvaluationConfig) and bool(self._config.classification_choices)
 
-    async def _record(self, batch: list[Made]) -> bool:
+    async def _record(self, batch: list[ExampleOutcome]) -> bool:
         if not await self._database.write(generations.record, self._lease, self._provision, batch, self._clock):
             return False
         return self._refusals.broken is None

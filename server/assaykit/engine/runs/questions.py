@@ -37,7 +37,7 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16, key=identity).digest()
 
 
-class Asked:
+class SharedAnswers:
     """What one run is asking and has asked: rows with the same question are answered by one call."""
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ async def _always() -> bool:
     return True
 
 
-class Pool(Generic[R]):
+class RowWorkers(Generic[R]):
     """One pass over a run's items.
 
     `read` gives the rows of some items by target id, `work` makes a result of one of them and does not raise for what

@@ -16,7 +16,7 @@ from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import schedules
 from assaykit.errors import AssayError
 from assaykit.filelock import FileLock
-from assaykit.wire.local import Worker
+from assaykit.wire.local import ScheduleWorker
 
 PERIOD_S = 15.0
 """Between two looks for new spans of a task."""
@@ -38,7 +38,7 @@ class Scheduler:
     def __init__(
         self, lock: FileLock, database: Database, clock: Clock, executor: Executor, group: TaskGroup, period_s: float
     ) -> None:
-        self.worker: Worker = "nobody"
+        self.worker: ScheduleWorker = "nobody"
         self._lock = lock
         self._database = database
         self._clock = clock

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget
-from assaykit.engine.runs.questions import Asked, Question, key_of
-from assaykit.engine.runs.row_workers import Job, Pool, Refusals
-from assaykit.engine.runs.selection import Row, Scorer, Selection, rows, rows_per_read, values
+from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
+from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
+from assaykit.engine.runs.selection import Scorer, Selection, rows, rows_per_read, values
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
-from assaykit.engine.store.queue.runs import Item, Outcome
+from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.traces import verdicts
+from assaykit.judge.columns import Row
 from assaykit.judge.providers.prices import Spent, expected, spent
 from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
@@ -59,7 +60,7 @@ class Scoring:
         self._at_once = rows_at_once
         self._budget = budget
         self._anew = anew
-        self._asked = Asked()
+        self._asked = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._refusals = Refusals()
 
@@ -67,7 +68,7 @@ class Scoring:
         """Score everything that the budget allows. Returns why the run was given up, or None when it went through."""
         at_once = rows_per_read(self._selection)
         enough, has_room = self._refusals.enough, self._budget.has_room
-        pool = Pool(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
+        pool = RowWorkers(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
         await pool.run(self._budget.items(self._selection.items))
         return self._refusals.broken
 
@@ -164,9 +165,9 @@ class Scoring:
         }
 
 
-def _outcome(scored: Scored) -> Outcome:
+def _outcome(scored: Scored) -> ItemOutcome:
     result, spent_on_it = scored.result, scored.spent
     if isinstance(result, Verdict):
-        return Outcome(scored.item, "SCORED", label=result.label, spent=spent_on_it, remembered=scored.remembered)
+        return ItemOutcome(scored.item, "SCORED", label=result.label, spent=spent_on_it, remembered=scored.remembered)
     state = "SKIPPED" if result.reason == "no_input" else "FAILED"
-    return Outcome(scored.item, state, reason=result.reason, detail=result.detail, spent=spent_on_it)
+    return ItemOutcome(scored.item, state, reason=result.reason, detail=result.detail, spent=spent_on_it)

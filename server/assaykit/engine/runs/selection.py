@@ -21,16 +21,13 @@ from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import as_text, resolve, span_row
+from assaykit.judge.columns import Row, as_text, resolve, span_row
 from assaykit.judge.score import variables
 from assaykit.judge.units import NOUNS, Reading, Unit
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
 from assaykit.wire.tasks import Task, TaskEvaluator
-
-Row = Mapping[str, Any]
-"""One row: column path to value."""
 
 
 class Scorer(NamedTuple):
@@ -67,7 +64,7 @@ class Candidate(NamedTuple):
 class Selection(NamedTuple):
     """The work of a run, and how it was come to."""
 
-    level: verdicts.Level
+    level: verdicts.VerdictLevel
     scorers: Sequence[Scorer]
     items: Sequence[Item]
     counted: RunSelection
@@ -199,7 +196,7 @@ def _scorer(connection: sa.Connection, task: Task, entry: TaskEvaluator) -> Scor
 
 
 def _spans(
-    connection: sa.Connection, task: Task, window: spans.Window | spans.Arrivals, scorers: Sequence[Scorer]
+    connection: sa.Connection, task: Task, window: spans.TimeRange | spans.Arrivals, scorers: Sequence[Scorer]
 ) -> Iterator[Candidate]:
     project_id = task.project_id or ""
     asked = [(scorer.column, scorer.filters) for scorer in scorers]
@@ -210,7 +207,7 @@ def _units(
     connection: sa.Connection,
     task: Task,
     unit: Unit,
-    window: spans.Window | spans.Arrivals,
+    window: spans.TimeRange | spans.Arrivals,
     scorers: Sequence[Scorer],
 ) -> Iterator[Candidate]:
     asked = [(scorer.column, scorer.filters) for scorer in scorers]
@@ -242,7 +239,7 @@ def _has_verdict(row: Row, column: str) -> bool:
 
 
 def _choose(
-    level: verdicts.Level,
+    level: verdicts.VerdictLevel,
     candidates: Iterable[Candidate],
     scorers: Sequence[Scorer],
     task: Task,

@@ -11,10 +11,10 @@ from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.prompts import LlmMessage
 
-Result = Completion | Verdict | Unscored
+ModelResult = Completion | Verdict | Unscored
 
 
-class Question(NamedTuple):
+class TracedQuestion(NamedTuple):
     """What a model was asked: messages, or the values of a template."""
 
     messages: list[LlmMessage]
@@ -34,7 +34,12 @@ class Timing(NamedTuple):
 
 
 def span(
-    experiment: Experiment, example_id: str, told: Mapping[str, Any], question: Question, result: Result, timing: Timing
+    experiment: Experiment,
+    example_id: str,
+    told: Mapping[str, Any],
+    question: TracedQuestion,
+    result: ModelResult,
+    timing: Timing,
 ) -> dict[str, Any]:
     """The span, with a trace id of its own. `told` is the metadata that the run was triggered with."""
     about = {
@@ -66,13 +71,13 @@ def span(
     }
 
 
-def tokens(result: Result) -> int | None:
+def tokens(result: ModelResult) -> int | None:
     """Tokens of the prompt and of the reply together; None where the provider did not count."""
     counted = [number for number in (result.prompt_tokens, result.completion_tokens) if number is not None]
     return sum(counted) if counted else None
 
 
-def _asked(question: Question) -> dict[str, Any]:
+def _asked(question: TracedQuestion) -> dict[str, Any]:
     if not question.messages:
         return {
             openinference.INPUT: json.dumps(question.values, ensure_ascii=False),
@@ -86,7 +91,7 @@ def _asked(question: Question) -> dict[str, Any]:
     return {**messages, openinference.INPUT: "\n".join(said or [question.messages[-1].content or ""])}
 
 
-def _answered(result: Result) -> dict[str, Any]:
+def _answered(result: ModelResult) -> dict[str, Any]:
     match result:
         case Completion():
             role, content = "llm.output_messages.0.message.role", "llm.output_messages.0.message.content"
@@ -97,7 +102,7 @@ def _answered(result: Result) -> dict[str, Any]:
             return {}
 
 
-def _cost(result: Result) -> dict[str, Any]:
+def _cost(result: ModelResult) -> dict[str, Any]:
     return {
         openinference.MODEL: result.model,
         "llm.token_count.prompt": result.prompt_tokens,

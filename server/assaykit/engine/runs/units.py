@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.store.traces import units
-from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.engine.store.traces.spans import Arrivals, TimeRange
 from assaykit.filters.expressions import expression_tree
 from assaykit.judge.columns import span_row
 from assaykit.judge.units import Choice, Gathering, Reading, Unit, reading
@@ -38,7 +38,7 @@ def candidates(
     connection: sa.Connection,
     task: Task,
     unit: Unit,
-    window: Window | Arrivals,
+    window: TimeRange | Arrivals,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
     """The units in question, as `store.units.matching` has them."""

@@ -14,7 +14,7 @@ from assaykit.wire.bodies import Pagination
 _KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
 
-class Slice(NamedTuple):
+class PageRequest(NamedTuple):
     """Which page is asked for. `limit` counts rows; `cursor` comes from the page before."""
 
     limit: int
@@ -42,7 +42,7 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
 
 
 def newest_by(
-    connection: sa.Connection, query: sa.Select[Any], key: Sequence[sa.ColumnElement[int]], page: Slice
+    connection: sa.Connection, query: sa.Select[Any], key: Sequence[sa.ColumnElement[int]], page: PageRequest
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
     """One page of `query`, largest `key` first. The columns of the key are selected under their own names."""
     if page.cursor is not None:
@@ -61,7 +61,7 @@ def by_arrival(
     connection: sa.Connection,
     query: sa.Select[Any],
     n: sa.Column[int],
-    page: Slice,
+    page: PageRequest,
     *,
     newest_first: bool = True,
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:

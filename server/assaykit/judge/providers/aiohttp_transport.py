@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from assaykit.judge.providers.transport import Answer, BadAddress, Broken, NotReached, TransportError
+from assaykit.judge.providers.transport import BadAddress, Broken, HttpAnswer, NotReached, TransportError
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes, after decompression; a judge's answer has some hundred."""
@@ -22,7 +22,7 @@ _ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 """What is asked for and read, with zlib's word for the wrapping."""
 
 
-class Transport:
+class AiohttpTransport:
     """Connections that are kept and used again, one call on each at a time.
 
     Follows no redirect, uses no proxy of the environment, keeps no cookie. How many calls run at once is the
@@ -33,7 +33,7 @@ class Transport:
         self._certificates = certificates
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """The answer to one request, whatever its status.
 
         Raises:
@@ -46,7 +46,7 @@ class Transport:
         try:
             trusted = self._trusted() if address.scheme == "https" else True
             async with session.post(address, headers=headers, data=body, ssl=trusted, allow_redirects=False) as answer:
-                return Answer(answer.status, answer.headers, _inflated(answer, await _whole(answer)))
+                return HttpAnswer(answer.status, answer.headers, _inflated(answer, await _whole(answer)))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _meaning(error) from error
 

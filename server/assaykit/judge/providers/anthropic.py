@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from assaykit.judge.providers.models import Completion, Conversation, Endpoint, Reply
-from assaykit.judge.providers.output_modes import Dialect, Way
+from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
+from assaykit.judge.providers.output_modes import OutputMode, ProviderApi
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.prompts import LlmMessage, ToolCall, ToolCallFunction
 
@@ -52,11 +52,11 @@ def _headers(key: str | None) -> dict[str, str]:
     return {"anthropic-version": API_VERSION, **({"x-api-key": key} if key else {})}
 
 
-def _ways(endpoint: Endpoint) -> list[Way]:
+def _ways(endpoint: Endpoint) -> list[OutputMode]:
     return ["tool", "text"] if endpoint.structured_output or endpoint.function_calling else ["text"]
 
 
-def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way: Way) -> dict[str, Any]:
+def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way: OutputMode) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": endpoint.model,
         "messages": [{"role": "user", "content": prompt}],
@@ -155,12 +155,12 @@ def _hear(answer: dict[str, Any]) -> Completion | Unscored:
     return Completion(text, called, *_spent(message))
 
 
-def _read(answer: dict[str, Any]) -> Reply | Unscored:
+def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
     message = _said(answer)
     if isinstance(message, Unscored):
         return message
     fields = next((block.input or {} for block in message.content if block.type == "tool_use"), None)
-    return Reply(_text(message), fields, *_spent(message))
+    return ModelReply(_text(message), fields, *_spent(message))
 
 
 def _said(answer: dict[str, Any]) -> _Message | Unscored:
@@ -185,4 +185,4 @@ def _text(message: _Message) -> str:
     return "".join(block.text for block in message.content if block.type == "text")
 
 
-DIALECT = Dialect(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)
+API = ProviderApi(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)

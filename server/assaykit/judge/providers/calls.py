@@ -63,7 +63,7 @@ class Rejected:
     text: str
 
 
-Answer = dict[str, Any] | Rejected | Unscored
+CallAnswer = dict[str, Any] | Rejected | Unscored
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Line:
     deadline_s: float = DEADLINE_S
 
 
-async def post(line: Line, endpoint: Endpoint, request: Request) -> Answer:
+async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
     """The JSON object that was answered, or why there is none.
 
     Between two attempts nothing is held: who waits to ask again keeps nobody from asking.
@@ -97,9 +97,9 @@ async def post(line: Line, endpoint: Endpoint, request: Request) -> Answer:
         await line.sleep(wait_s)
 
 
-async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[Answer, float | None]:
+async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[CallAnswer, float | None]:
     """One attempt in its turn: its outcome, and how long to wait when another attempt makes sense."""
-    outcome: Answer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
+    outcome: CallAnswer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
     headers = None
     async with line.gate.slot() as began:
         with anyio.move_on_after(line.deadline_s):
@@ -110,7 +110,7 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
     return outcome, wait_s
 
 
-async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[Answer, Mapping[str, str] | None]:
+async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallAnswer, Mapping[str, str] | None]:
     """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
     body = _written(request.body)
     try:
@@ -132,7 +132,7 @@ def _written(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body).encode()  # half a character in a template, which JSON can say
 
 
-def _read(response: transport.Answer, endpoint: Endpoint) -> tuple[Answer, Mapping[str, str] | None]:
+def _read(response: transport.HttpAnswer, endpoint: Endpoint) -> tuple[CallAnswer, Mapping[str, str] | None]:
     status = response.status
     if status == HTTPStatus.OK:
         return _object(response, endpoint), None
@@ -159,7 +159,7 @@ def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored 
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
 
 
-def _object(response: transport.Answer, endpoint: Endpoint) -> Answer:
+def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:
     try:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -169,7 +169,7 @@ def _object(response: transport.Answer, endpoint: Endpoint) -> Answer:
     return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
 
 
-def _error_text(response: transport.Answer) -> str:
+def _error_text(response: transport.HttpAnswer) -> str:
     """The provider's own words: message, code and parameter of its error object, else the whole body."""
     try:
         body = json.loads(response.body)

@@ -31,7 +31,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ModelReply:
     """What a model answered: the text, and the fields where it answered by a tool call."""
 
     text: str
@@ -72,6 +72,6 @@ class Completion:
 class ChatModel(Protocol):
     """Anything that can be asked. What goes wrong on the way comes back as a value and is not raised."""
 
-    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
+    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
         """The reply to one prompt, in the shape of the JSON schema where one is given."""
         ...

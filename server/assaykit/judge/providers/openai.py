@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from assaykit.judge.providers.models import Completion, Conversation, Endpoint, Reply
-from assaykit.judge.providers.output_modes import Dialect, Way
+from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
+from assaykit.judge.providers.output_modes import OutputMode, ProviderApi
 from assaykit.judge.verdicts import Unscored
 from assaykit.wire.prompts import LlmMessage, ToolCall, ToolCallFunction
 
@@ -74,8 +74,8 @@ def _headers(key: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
-def _ways(endpoint: Endpoint) -> list[Way]:
-    offered: list[tuple[Way, bool]] = [
+def _ways(endpoint: Endpoint) -> list[OutputMode]:
+    offered: list[tuple[OutputMode, bool]] = [
         ("schema", endpoint.structured_output),
         ("tool", endpoint.function_calling),
         ("text", True),
@@ -83,7 +83,7 @@ def _ways(endpoint: Endpoint) -> list[Way]:
     return [way for way, on in offered if on]
 
 
-def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way: Way) -> dict[str, Any]:
+def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way: OutputMode) -> dict[str, Any]:
     body = {
         "model": endpoint.model,
         "messages": [{"role": "user", "content": prompt}],
@@ -140,12 +140,12 @@ def _raw(call: _ToolCall) -> str:
     return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
 
 
-def _read(answer: dict[str, Any]) -> Reply | Unscored:
+def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
     choice = _choice(answer)
     if isinstance(choice, Unscored):
         return choice
     message, spent = choice
-    return Reply(_text(message), _arguments(message), *spent)
+    return ModelReply(_text(message), _arguments(message), *spent)
 
 
 def _choice(answer: dict[str, Any]) -> tuple[_Message, _Spent] | Unscored:
@@ -183,4 +183,4 @@ def _arguments(message: _Message) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-DIALECT = Dialect(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)
+API = ProviderApi(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)

@@ -16,14 +16,14 @@ from typing import Any, Literal
 from assaykit.errors import quote
 from assaykit.judge import replies
 from assaykit.judge.providers import calls
-from assaykit.judge.providers.models import Completion, Conversation, Endpoint, Reply
+from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
 from assaykit.judge.verdicts import Unscored
 
-Way = Literal["schema", "tool", "text"]
+OutputMode = Literal["schema", "tool", "text"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class ProviderApi:
     """What differs from one provider's API to the next."""
 
     default_url: Callable[[Endpoint], str | None]
@@ -32,11 +32,11 @@ class Dialect:
     """The address to post to, from the base URL."""
     headers: Callable[[str | None], dict[str, str]]
     """The headers that carry the key."""
-    ways: Callable[[Endpoint], list[Way]]
+    ways: Callable[[Endpoint], list[OutputMode]]
     """The ways this endpoint offers, best first."""
-    body: Callable[[Endpoint, str, Mapping[str, Any] | None, Way], dict[str, Any]]
+    body: Callable[[Endpoint, str, Mapping[str, Any] | None, OutputMode], dict[str, Any]]
     """The request for one prompt."""
-    read: Callable[[dict[str, Any]], Reply | Unscored]
+    read: Callable[[dict[str, Any]], ModelReply | Unscored]
     """The reply in an answer."""
     converse: Callable[[Endpoint, Conversation], dict[str, Any]]
     """The request for a conversation."""
@@ -48,7 +48,7 @@ class Dialect:
 class Learnt:
     """What one model does not take."""
 
-    refused: set[Way] = field(default_factory=set[Way])
+    refused: set[OutputMode] = field(default_factory=set[OutputMode])
     temperature: bool = True
 
 
@@ -66,16 +66,16 @@ _ABOUT_THE_PROMPT = re.compile(
 )
 
 
-class LadderModel:
+class FallbackModel:
     """A chat model behind HTTP. The line belongs to the caller, who decides on its connections and its pace."""
 
-    def __init__(self, endpoint: Endpoint, line: calls.Line, dialect: Dialect, *, memory: Memory = LEARNT) -> None:
+    def __init__(self, endpoint: Endpoint, line: calls.Line, dialect: ProviderApi, *, memory: Memory = LEARNT) -> None:
         self._endpoint = endpoint
         self._line = line
         self._dialect = dialect
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
 
-    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> Reply | Unscored:
+    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
         """The reply, or why there is none; without a schema, plain text is asked for."""
         target = self._target()
         if isinstance(target, Unscored):
@@ -112,9 +112,9 @@ class LadderModel:
 
     async def _climb_down(
         self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
-    ) -> Reply | Unscored:
+    ) -> ModelReply | Unscored:
         ways = self._ways(schema)
-        refused: set[Way] = set()
+        refused: set[OutputMode] = set()
         temperature = self._learnt.temperature
         while True:
             answer = await self._post(target, prompt, schema, ways[0], temperature=temperature)
@@ -133,7 +133,7 @@ class LadderModel:
             else:
                 return self._refused(answer)
 
-    def _ways(self, schema: Mapping[str, Any] | None) -> list[Way]:
+    def _ways(self, schema: Mapping[str, Any] | None) -> list[OutputMode]:
         if schema is None:
             return ["text"]
         return [way for way in self._dialect.ways(self._endpoint) if way not in self._learnt.refused]
@@ -143,10 +143,10 @@ class LadderModel:
         target: tuple[str, dict[str, str]],
         prompt: str,
         schema: Mapping[str, Any] | None,
-        way: Way,
+        way: OutputMode,
         *,
         temperature: bool,
-    ) -> calls.Answer:
+    ) -> calls.CallAnswer:
         url, headers = target
         asked = f"{prompt}\n\n{replies.request(schema, as_text=way == 'text')}" if schema else prompt
         body = self._dialect.body(self._endpoint, asked, schema, way)

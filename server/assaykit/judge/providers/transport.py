@@ -22,7 +22,7 @@ class Broken(TransportError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back. Header names are in any case; the body is whole and decompressed."""
 
     status: int
@@ -38,7 +38,7 @@ class Answer:
 class Transport(Protocol):
     """A client that can post. `aiohttp_transport` has the real one, which is imported with the first judge."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """The answer to one request, whatever its status.
 
         Raises:

@@ -75,7 +75,7 @@ def call(function: Callable[..., Any], bindings: Bound, given: Callable[[str], A
     return function(*first, **{name: fresh(given(what)) for name, what in bindings.items() if name not in places})
 
 
-class Given:
+class Arguments:
     """What stands behind each name for one example. `metadata` is the experiment's."""
 
     def __init__(self, example: Example, style: str, metadata: dict[str, Any]) -> None:
@@ -84,9 +84,9 @@ class Given:
         self._metadata = metadata
         self._judged: dict[str, Any] | None = None
 
-    def judged(self, output: Any, trace_id: str | None) -> Given:
+    def judged(self, output: Any, trace_id: str | None) -> Arguments:
         """The same for evaluators: `output` is what the task said, in the trace of this id."""
-        found = Given(self._example, self._style, self._metadata)
+        found = Arguments(self._example, self._style, self._metadata)
         found._judged = {"output": output, "experiment_output": output, "trace_id": trace_id}
         return found
 

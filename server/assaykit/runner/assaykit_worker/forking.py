@@ -25,7 +25,7 @@ from .pipes import Pipe
 _MESSAGE = 4096
 
 
-class Forks:
+class ForkServer:
     """The socket, which is there before the user's file is imported."""
 
     def __init__(self, number: int) -> None:

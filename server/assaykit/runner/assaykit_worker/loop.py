@@ -23,7 +23,7 @@ from typing import Any
 
 from . import loading, rows, tracing
 from .binding import Unbindable
-from .forking import Forks
+from .forking import ForkServer
 from .pipes import Pipe
 
 
@@ -33,9 +33,9 @@ def main() -> None:
     asked = json.loads(pipe.incoming.readline() or b"null")
     if asked is None:
         return
-    forks = None if asked["forks"] is None else Forks(asked["forks"])
+    forks = None if asked["forks"] is None else ForkServer(asked["forks"])
     try:
-        work = rows.Rows(asked)
+        work = rows.RowRunner(asked)
     except (loading.NotThere, Unbindable, tracing.NoSdk) as error:
         pipe.tell({"failed": str(error)})
         return
@@ -65,7 +65,7 @@ def _listen(pipe: Pipe, take: Callable[[dict[str, Any]], object]) -> None:
     threading.Thread(target=listen, daemon=True).start()
 
 
-def _one_by_one(pipe: Pipe, work: rows.Rows) -> None:
+def _one_by_one(pipe: Pipe, work: rows.RowRunner) -> None:
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     _listen(pipe, waiting.put)
     while True:
@@ -75,7 +75,7 @@ def _one_by_one(pipe: Pipe, work: rows.Rows) -> None:
         pipe.tell(told)
 
 
-async def _side_by_side(pipe: Pipe, work: rows.Rows, together: int, timeout_s: float) -> None:
+async def _side_by_side(pipe: Pipe, work: rows.RowRunner, together: int, timeout_s: float) -> None:
     import asyncio  # noqa: PLC0415  (as above)
 
     loop = asyncio.get_running_loop()
@@ -96,7 +96,7 @@ async def _side_by_side(pipe: Pipe, work: rows.Rows, together: int, timeout_s: f
         row.add_done_callback(ended)
 
 
-async def _row(pipe: Pipe, work: rows.Rows, message: dict[str, Any], timeout_s: float) -> None:
+async def _row(pipe: Pipe, work: rows.RowRunner, message: dict[str, Any], timeout_s: float) -> None:
     import asyncio  # noqa: PLC0415  (as above)
 
     told: dict[str, Any] = {"row": message["row"]}

@@ -18,10 +18,10 @@ from .tracing import Joined, Open, Plain
 OUTPUT_LIMIT = 1_000_000
 """Characters of an output as JSON."""
 
-Row = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-class Function(NamedTuple):
+class BoundFunction(NamedTuple):
     """Something of the user's to call, and what its parameters get."""
 
     name: str
@@ -38,7 +38,7 @@ class Function(NamedTuple):
         return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(of_class)
 
 
-class Rows:
+class RowRunner:
     """What is done to each row."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ class Rows:
         self._tracer = Joined() if asked["joins_spans"] else Plain()
         found = loading.member(asked["task"]["file"], asked["task"]["name"])
         self.task = self._function(asked["task"]["name"], found, judges=False)
-        self.evaluators: list[Function] = []
+        self.evaluators: list[BoundFunction] = []
         for one in asked["evaluators"]:
             found = loading.member(one["file"], one["name"])
             name, judge = loading.evaluator(found, one["name"])
@@ -64,25 +64,25 @@ class Rows:
                 raise binding.Unbindable(f"two evaluators are named {name!r}; rename one, as each has its own column")
             self.evaluators.append(self._function(name, judge, judges=True, takes_all=judge is not found))
 
-    def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> Function:
+    def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> BoundFunction:
         try:
-            return Function(name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all))
+            return BoundFunction(name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all))
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
 
-    def run_alone(self, columns: dict[str, Any], told: Row) -> None:
+    def run_alone(self, columns: dict[str, Any], told: JsonObject) -> None:
         """The same for a task that is not async: nothing is waited for, so the first step is the last."""
         try:
             self.run(columns, told).send(None)
         except StopIteration:
             return
 
-    async def run(self, columns: dict[str, Any], told: Row) -> None:
+    async def run(self, columns: dict[str, Any], told: JsonObject) -> None:
         """Fill `told` with output or error, evaluations and spans; what is done when a deadline comes stays in it."""
         told.update(evaluations=[], spans=[])
         example = Example(columns)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
-        given = binding.Given(example, self._style, self._metadata)
+        given = binding.Arguments(example, self._style, self._metadata)
         with self._kept("Task: " + self.task.name, "CHAIN", told) as span:
             span.attributes = {"input.value": _text(example.input), "metadata": about}
             try:
@@ -100,7 +100,7 @@ class Rows:
         for one in self.evaluators:
             await self._judge(one, given, about, told)
 
-    async def _judge(self, one: Function, given: Callable[[str], Any], about: str, told: Row) -> None:
+    async def _judge(self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject) -> None:
         with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
             try:
@@ -122,13 +122,13 @@ class Rows:
         return self._loop.run_until_complete(found)
 
     @contextmanager
-    def _kept(self, name: str, kind: str, told: Row) -> Iterator[Open]:
+    def _kept(self, name: str, kind: str, told: JsonObject) -> Iterator[Open]:
         """A span that is among the row's when it has ended, however that is."""
         with ExitStack() as after, self._tracer.span(name, kind) as span:
             after.callback(lambda: told["spans"].extend(span.spans))
             yield span
 
-    async def _called(self, one: Function, given: Callable[[str], Any]) -> Any:
+    async def _called(self, one: BoundFunction, given: Callable[[str], Any]) -> Any:
         call = functools.partial(binding.call, one.call, one.bindings, given)
         if not self.task.is_async:
             # No event loop runs around a plain function: it may run one of its own.

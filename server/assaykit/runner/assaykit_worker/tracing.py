@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Span = dict[str, Any]
+SpanDict = dict[str, Any]
 KIND = "openinference.span.kind"
 
 
@@ -26,7 +26,7 @@ class Open:
     def __init__(self) -> None:
         self.attributes: dict[str, Any] = {}
         self.error: str | None = None
-        self.spans: list[Span] = []
+        self.spans: list[SpanDict] = []
         """This one and those below it, once it has ended."""
 
 
@@ -73,7 +73,7 @@ class Joined:
             )
         except ImportError as error:
             raise NoSdk("set_global_tracer_provider needs opentelemetry-sdk in that interpreter") from error
-        ended: dict[int, list[Span]] = {}
+        ended: dict[int, list[SpanDict]] = {}
         self._ended = ended
         self._open: set[int] = set()
 
@@ -117,7 +117,7 @@ class Joined:
             opened.spans += self._ended.pop(other, [])
 
 
-def _told(span: Any) -> Span:
+def _told(span: Any) -> SpanDict:
     parent = span.parent
     return {
         "trace_id": f"{span.context.trace_id:032x}",

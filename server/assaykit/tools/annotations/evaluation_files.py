@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from assaykit.errors import Invalid, quote
 from assaykit.files.columns import label_of, score_of, text_of
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
@@ -34,7 +34,7 @@ _NEAR_PREFIX, _NEAR_FIELD = 0.8, 0.75
 """How alike two words are that are taken for one another."""
 
 
-class Given(NamedTuple):
+class FileVerdict(NamedTuple):
     """One verdict: on which level, about the id `key` of what `by` says, and the line it stands on."""
 
     level: Granularity
@@ -57,7 +57,7 @@ class Found(NamedTuple):
     counts rows without a verdict, `repeated` verdicts that stand there twice.
     """
 
-    verdicts: list[Given]
+    verdicts: list[FileVerdict]
     ids: dict[Granularity, str]
     columns: dict[str, str]
     passed_over: list[str]
@@ -65,7 +65,7 @@ class Found(NamedTuple):
     repeated: int
 
 
-def verdicts_in(rows: Sequence[Row], name: str | None, file: str) -> Found:
+def verdicts_in(rows: Sequence[FileRow], name: str | None, file: str) -> Found:
     """The verdicts of the rows of `file`. With `name`, those of this evaluator alone, also in columns `label`, `score`.
 
     Raises:
@@ -77,7 +77,7 @@ def verdicts_in(rows: Sequence[Row], name: str | None, file: str) -> Found:
     existing = list(dict.fromkeys(column for row in rows for column in row.values))
     ids = _ids(existing, file)
     columns = _columns(existing, name, ids, file)
-    kept: dict[tuple[str, str, str], Given] = {}
+    kept: dict[tuple[str, str, str], FileVerdict] = {}
     silent = repeated = 0
     for row in rows:
         found = list(_of_row(row, columns, ids, file))
@@ -185,7 +185,7 @@ def _misspelt(column: str) -> str | None:
     return f"{prefix[0]}.{'.'.join(middle) or '<name>'}.{field[0]}" if prefix and field else None
 
 
-def _of_row(row: Row, columns: _Columns, ids: Mapping[Granularity, str], file: str) -> Iterator[Given]:
+def _of_row(row: FileRow, columns: _Columns, ids: Mapping[Granularity, str], file: str) -> Iterator[FileVerdict]:
     found: dict[tuple[Granularity, str], dict[str, Any]] = {}
     for column, (level, name, part) in columns.items():
         value = row.values.get(column)
@@ -198,7 +198,7 @@ def _of_row(row: Row, columns: _Columns, ids: Mapping[Granularity, str], file: s
                 "A verdict needs one of them.",
             )
         by, key = _about(row, level, name, ids, file)
-        yield Given(level, name, by, key, parts, row.line)
+        yield FileVerdict(level, name, by, key, parts, row.line)
 
 
 def _cell(value: object, part: str, line: int, column: str, file: str) -> Any:
@@ -219,7 +219,7 @@ def _cell(value: object, part: str, line: int, column: str, file: str) -> Any:
 
 
 def _about(
-    row: Row, level: Granularity, name: str, ids: Mapping[Granularity, str], file: str
+    row: FileRow, level: Granularity, name: str, ids: Mapping[Granularity, str], file: str
 ) -> tuple[Granularity, str]:
     """What a verdict is about: the id of its level, else that of a span of the trace or session."""
     for by in dict.fromkeys((level, "SPAN")):

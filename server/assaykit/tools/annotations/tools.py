@@ -14,13 +14,13 @@ from assaykit.api.batches import batches
 from assaykit.errors import AssayError, Invalid, NotFound, Unsupported
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
-from assaykit.files.rows import Row, too_many_rows
+from assaykit.files.rows import FileRow, too_many_rows
 from assaykit.files.writing import unguarded
 from assaykit.names import Named
 from assaykit.planning.periods import parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.parameters import File, Here, Project, Space, Window
+from assaykit.toolkit.parameters import File, Here, PeriodText, ProjectName, SpaceName
 from assaykit.toolkit.replies import Reply, one_line
 from assaykit.tools.annotations.evaluation_files import Found, verdicts_in
 from assaykit.wire.annotations import (
@@ -51,7 +51,7 @@ _BOUNDS = 2
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Place(NamedTuple):
+class AnnotationTarget(NamedTuple):
     """Where the targets are, and the request that annotates them."""
 
     noun: str
@@ -68,13 +68,13 @@ async def annotate(
     label: str | None = None,
     score: Number | None = None,
     text: str | None = None,
-    project: Project = None,
+    project: ProjectName = None,
     experiment: str | None = None,
     dataset: str | None = None,
     choices: Annotated[dict[str, Number] | None, Field(description="{label: score}, all a new name offers")] = None,
     score_range: Annotated[list[Number] | None, Field(description="[0, 1]")] = None,
-    window: Window = None,
-    space: Space = None,
+    window: PeriodText = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Record a person's label, score or note on spans, or on runs of an experiment or examples of a dataset.
 
@@ -124,10 +124,10 @@ async def log_evaluations(
     here: Here,
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
-    project: Project = None,
+    project: ProjectName = None,
     name: Annotated[str | None, Field(description="Evaluator; whose columns label, score, explanation are")] = None,
     skip_unmatched: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Write labels, scores and explanations computed elsewhere to spans, traces or sessions: all of them, or nothing.
 
@@ -168,11 +168,11 @@ def _looked_through(file: str | None, given: Sequence[dict[str, Any]], name: str
     if file is None:
         if len(given) > MOST_ROWS:
             raise too_many_rows("rows", MOST_ROWS)
-        return verdicts_in([Row(line, values) for line, values in enumerate(given, start=1)], name, "rows")
+        return verdicts_in([FileRow(line, values) for line, values in enumerate(given, start=1)], name, "rows")
     read = list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True))
     if file.lower().endswith(".csv"):
         read = [
-            Row(line, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in values.items()})
+            FileRow(line, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in values.items()})
             for line, values in read
         ]
     return verdicts_in(read, name, file)
@@ -244,7 +244,7 @@ async def _place(
     records: list[AnnotateRecordInput],
     named: dict[str, str | None],
     window: str | None,
-) -> Place:
+) -> AnnotationTarget:
     given = [noun for noun, name in named.items() if name is not None]
     if len(given) > 1:
         raise Invalid(f"{' and '.join(given)} were given; targets are in one place.", "Pass one of them.")
@@ -257,13 +257,13 @@ async def _place(
         at = client.path("v2", "experiments", target.id, "runs")
         there = {run.id async for run in pages.rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)}
         _refuse_missing(wanted, there, f"run of experiment {target.name!r}")
-        return Place("run", target, f"{at}/annotate", body)
+        return AnnotationTarget("run", target, f"{at}/annotate", body)
     if given == ["dataset"]:
         target = await here.names.dataset(named["dataset"], within)
         at = client.path("v2", "datasets", target.id, "examples")
         there = {example.id async for example in pages.rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE)}
         _refuse_missing(wanted, there, f"example of dataset {target.name!r}")
-        return Place("example", target, f"{at}/annotate", body)
+        return AnnotationTarget("example", target, f"{at}/annotate", body)
     if any(_UUID.fullmatch(target) for target in wanted):
         raise Invalid(
             "The targets are ids of runs or examples, not of spans.",
@@ -277,7 +277,7 @@ async def _place(
         end_time=None if period is None else period.end,
         annotations=records,
     )
-    return Place("span", target, "/v2/spans/annotate", spans)
+    return AnnotationTarget("span", target, "/v2/spans/annotate", spans)
 
 
 def _refuse_missing(wanted: Sequence[str], there: set[str], what: str) -> None:
@@ -369,7 +369,7 @@ def _offers(config: AnnotationConfig) -> str:
     return "FREEFORM"
 
 
-def _told(error: AssayError, place: Place) -> AssayError:
+def _told(error: AssayError, place: AnnotationTarget) -> AssayError:
     if isinstance(error, NotFound) and place.noun == "span":
         return NotFound(
             error.message,

@@ -43,14 +43,14 @@ WHERE_AND_WHEN = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, "start_ti
 _SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
 _LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
 
-Row = dict[str, Any]
+ExampleRow = dict[str, Any]
 
 
-class Asked(NamedTuple):
+class ExampleSource(NamedTuple):
     """Where the examples come from, as `create_dataset` has it."""
 
     file: str | None = None
-    rows: list[Row] | None = None
+    rows: list[ExampleRow] | None = None
     dataset: str | None = None
     project: str | None = None
     filter: str | None = None
@@ -60,13 +60,13 @@ class Asked(NamedTuple):
 class Source(NamedTuple):
     """Rows that can be read again, and what is to be said of where they come from."""
 
-    read: Callable[[], Iterator[Row]]
+    read: Callable[[], Iterator[ExampleRow]]
     told: str = ""
     facts: Mapping[str, Any] = {}
 
 
 @asynccontextmanager
-async def source(here: Session, within: Named, asked: Asked) -> AsyncGenerator[Source]:
+async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGenerator[Source]:
     """The rows asked for. Those of a file are read as they are needed.
 
     Raises:
@@ -91,7 +91,7 @@ async def source(here: Session, within: Named, asked: Asked) -> AsyncGenerator[S
         yield Source(lambda: _lines(kept), told, facts)
 
 
-def reader(here: Session, file: str | None, given: Sequence[Row] | None) -> Callable[[], Iterator[Row]]:
+def reader(here: Session, file: str | None, given: Sequence[ExampleRow] | None) -> Callable[[], Iterator[ExampleRow]]:
     """What reads the rows of the file, or else those given; one that cannot be an example ends it as `Invalid`."""
     if file is None:
         return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
@@ -99,7 +99,7 @@ def reader(here: Session, file: str | None, given: Sequence[Row] | None) -> Call
     return lambda: (_usable(row.values, f"Line {row.line} of {file!r}") for row in read_rows(file, folders))
 
 
-def _usable(row: Row, place: str) -> Row:
+def _usable(row: ExampleRow, place: str) -> ExampleRow:
     """Raises: Invalid: it cannot be an example."""
     if all(value is None for value in row.values()):
         raise Invalid(f"{place} is empty.", "Give each example at least one value, or leave the row out.")
@@ -111,7 +111,9 @@ def _usable(row: Row, place: str) -> Row:
     return row
 
 
-async def _keep_spans(here: Session, within: Named, asked: Asked, kept: IO[bytes]) -> tuple[str, Mapping[str, Any]]:
+async def _keep_spans(
+    here: Session, within: Named, asked: ExampleSource, kept: IO[bytes]
+) -> tuple[str, Mapping[str, Any]]:
     target = await here.names.project(asked.project, within)
     now = here.now()
     period = parse(asked.window, now) if asked.window else Period(now - timedelta(days=7), now)
@@ -186,7 +188,7 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     )
 
 
-def _of_span(span: Span) -> Row:
+def _of_span(span: Span) -> ExampleRow:
     """A span as an example: `input` and `output` first, then what people said, then the rest of it.
 
     What judges said is left out: a column `eval.<name>.label` would be taken for a verdict on what a run came to.
@@ -204,13 +206,13 @@ def _of_span(span: Span) -> Row:
     return {column: value for column, value in every.items() if value is not None}
 
 
-def _of_example(example: DatasetExample) -> Row:
+def _of_example(example: DatasetExample) -> ExampleRow:
     """An example as one of another dataset: without what the server owns, with the id of its source."""
     own = dict(example.model_extra or {})
     return {**own, **said_by_people(example.annotations), SOURCE_EXAMPLE: source_of(example.id, own)}
 
 
-def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation") -> Row:
+def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation") -> ExampleRow:
     """Labels, scores and notes as columns `annotation.<name>.label` and its like."""
     return {
         f"{prefix}.{one.name}.{part}": value
@@ -220,11 +222,11 @@ def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation"
     }
 
 
-def _keep(kept: IO[bytes], row: Row) -> None:
+def _keep(kept: IO[bytes], row: ExampleRow) -> None:
     kept.write(json.dumps(row).encode() + b"\n")
 
 
-def _lines(kept: IO[bytes]) -> Iterator[Row]:
+def _lines(kept: IO[bytes]) -> Iterator[ExampleRow]:
     kept.seek(0)
     for line in kept:
         yield json.loads(line)

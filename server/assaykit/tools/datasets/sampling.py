@@ -10,7 +10,7 @@ from assaykit.experiments.provenance import SAMPLE, SEED
 from assaykit.matching import text_of
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
-from assaykit.tools.datasets.reading import WHERE_AND_WHEN, Row, Source
+from assaykit.tools.datasets.reading import WHERE_AND_WHEN, ExampleRow, Source
 
 EVERY = "*"
 """Instead of columns: all of them."""
@@ -49,7 +49,7 @@ class Draw(NamedTuple):
     drawn: Drawn | None
     known: Collection[bytes]
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ExampleRow]:
         """The examples, read from the source once more."""
         every = _without_repeats(self.source.read(), self.wish, self.known)
         if self.drawn is None:
@@ -98,7 +98,7 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
     columns: dict[str, None] = {}
     strata: list[Hashable] = []
 
-    def looked_at() -> Iterator[Row]:
+    def looked_at() -> Iterator[ExampleRow]:
         nonlocal read
         for row in source.read():
             read += 1
@@ -164,7 +164,7 @@ def likeness(unique: Sequence[str]) -> Likeness:
     return Likeness(None, {*WHERE_AND_WHEN, SEED, SAMPLE}) if EVERY in unique else Likeness(unique)
 
 
-def _without_repeats(rows: Iterator[Row], wish: Wish, known: Collection[bytes]) -> Iterator[Row]:
+def _without_repeats(rows: Iterator[ExampleRow], wish: Wish, known: Collection[bytes]) -> Iterator[ExampleRow]:
     return rows if wish.unique is None else firsts(rows, likeness(wish.unique), known)
 
 

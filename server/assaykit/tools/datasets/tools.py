@@ -16,9 +16,9 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.columns import listed
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, Project, SaveTo, Space
+from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
-from assaykit.tools.datasets.reading import Asked, Source, reader, source
+from assaykit.tools.datasets.reading import ExampleSource, Source, reader, source
 from assaykit.tools.datasets.sampling import Wish, draw, facts_of, likeness, refuse_odd, told_of
 from assaykit.tools.datasets.writing import append, create
 from assaykit.wire.datasets import (
@@ -48,7 +48,7 @@ async def create_dataset(
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
     dataset: str | None = None,
-    project: Project = None,
+    project: ProjectName = None,
     filter: str | None = None,  # noqa: A002  (AX's word for it)
     window: str | None = None,
     unique: Unique = None,
@@ -56,7 +56,7 @@ async def create_dataset(
     size: int | None = None,
     by: Annotated[str | None, Field(description="Strata")] = None,
     seed: int = 0,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Create a dataset from a file, rows, or by filter: spans (last 7 days), a dataset; of all or a sample. Atomic.
 
@@ -66,7 +66,7 @@ async def create_dataset(
     wish = Wish(unique, sample, size, by, seed)
     refuse_odd(wish)
     within = await here.space(space)
-    asked = Asked(file, rows, dataset, project, filter, window)
+    asked = ExampleSource(file, rows, dataset, project, filter, window)
     async with source(here, within, asked) as found:
         drawn = await anyio.to_thread.run_sync(draw, found, wish, abandon_on_cancel=True)
         made = await create(here, name, within.id, drawn.rows())
@@ -91,7 +91,7 @@ async def list_datasets(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List the datasets of a space, newest first.
 
@@ -121,7 +121,7 @@ async def get_dataset(
     limit: Limit = 10,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Show a dataset: versions, columns, and examples with their ids; of the newest version unless one is named.
 
@@ -167,7 +167,7 @@ async def append_examples(
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
     unique: Unique = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Append rows to a dataset's newest version. With unique, none that repeats an example there or another row.
 

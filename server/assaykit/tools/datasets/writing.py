@@ -20,7 +20,7 @@ from assaykit.wire.datasets import (
 from assaykit.wire.local import NewDataset
 
 
-class Made(NamedTuple):
+class WrittenDataset(NamedTuple):
     """The dataset's id, how many examples were written, and their columns in order of appearance."""
 
     id: str
@@ -43,12 +43,12 @@ class _Parts:
                 self._columns.update(dict.fromkeys(row))
             yield part
 
-    def made(self, dataset_id: str) -> Made:
+    def made(self, dataset_id: str) -> WrittenDataset:
         """What they were made into."""
-        return Made(dataset_id, self._count, list(self._columns))
+        return WrittenDataset(dataset_id, self._count, list(self._columns))
 
 
-async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[str, Any]]) -> Made:
+async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[str, Any]]) -> WrittenDataset:
     """A dataset of any size; the rows are read in a thread. On AX it is removed again when a part of it fails.
 
     Raises:
@@ -63,7 +63,7 @@ async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[st
     return parts.made(dataset_id)
 
 
-async def append(here: Session, dataset_id: str, rows: Iterable[dict[str, Any]]) -> Made:
+async def append(here: Session, dataset_id: str, rows: Iterable[dict[str, Any]]) -> WrittenDataset:
     """Any number of examples behind those of a dataset's newest version; the rows are read in a thread.
 
     Raises:

@@ -9,7 +9,7 @@ from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.experiments.executing import is_function
 from assaykit.names import Named
-from assaykit.planning.spans import Wanted, mappings_for, plan_experiments, reads_run, run_row
+from assaykit.planning.spans import WantedEvaluator, mappings_for, plan_experiments, reads_run, run_row
 from assaykit.session import Session
 from assaykit.tools.runs.targets import NAME_LIMIT, task_for
 from assaykit.tools.runs.waiting import told_of
@@ -28,7 +28,7 @@ _TRIED = 20
 _ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
 _PAUSES_S = 0.05, 1.0
 
-Progress = Callable[[int], Awaitable[None]]
+OnProgress = Callable[[int], Awaitable[None]]
 
 
 class Judged(NamedTuple):
@@ -46,14 +46,14 @@ def judges_of(evaluators: Sequence[str] | None) -> list[str]:
     return [one for one in evaluators or () if not is_function(one)]
 
 
-def columns_of(wanted: Sequence[Wanted]) -> list[str]:
+def columns_of(wanted: Sequence[WantedEvaluator]) -> list[str]:
     """The names under which the judges' verdicts stand."""
     return [one.config.name for one in wanted]
 
 
 async def wanted_judges(
     here: Session, names: Sequence[str], examples: Sequence[DatasetExample], space: str | None
-) -> list[Wanted]:
+) -> list[WantedEvaluator]:
     """The judges of these names, tried on the dataset's first examples with an output, before anything is run.
 
     Raises:
@@ -75,7 +75,7 @@ async def wanted_judges(
 
 
 async def judged(
-    here: Session, within: Named, experiment: Experiment, wanted: Sequence[Wanted], progress: Progress
+    here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator], progress: OnProgress
 ) -> Judged:
     """Have the rows judged that are not yet. `progress` gets how many are.
 
@@ -96,7 +96,9 @@ async def judged(
     return Judged(lines, data)
 
 
-async def _run(here: Session, within: Named, experiment: Experiment, wanted: Sequence[Wanted]) -> TaskRun | None:
+async def _run(
+    here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator]
+) -> TaskRun | None:
     """The run of a task that has these judges score the experiment; None where nothing is left to score."""
     plan = await plan_experiments(here.api, experiment.dataset_id or "", [experiment.id], wanted, HAS_OUTPUT)
     if not any(share.calls for share in plan.shares):
@@ -124,7 +126,7 @@ async def _under_way(here: Session, task: Task) -> TaskRun | None:
     return None
 
 
-async def _ended(here: Session, runs: Sequence[TaskRun], progress: Progress) -> list[TaskRun]:
+async def _ended(here: Session, runs: Sequence[TaskRun], progress: OnProgress) -> list[TaskRun]:
     """The runs as they end, or as they are when that takes too long."""
     found = list(runs)
     pause, longest = _PAUSES_S

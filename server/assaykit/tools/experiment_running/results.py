@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from assaykit.experiments.executing import Plan, Ran
+from assaykit.experiments.executing import ExperimentPlan, Ran
 from assaykit.names import Named
-from assaykit.runner.assaykit_worker.binding import Given
+from assaykit.runner.assaykit_worker.binding import Arguments
 from assaykit.runner.assaykit_worker.examples import Example
-from assaykit.runner.results import Result, text
+from assaykit.runner.results import RowResult, text
 from assaykit.session import Session
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.experiment_running.judges import NOTHING_SAID, Judged
@@ -22,7 +22,13 @@ _ANSWERS = {"expected", "reference", "dataset_output"}
 
 
 def told(
-    here: Session, within: Named, plan: Plan, ran: Ran, facts: Mapping[str, Any], head: str, said: Judged = NOTHING_SAID
+    here: Session,
+    within: Named,
+    plan: ExperimentPlan,
+    ran: Ran,
+    facts: Mapping[str, Any],
+    head: str,
+    said: Judged = NOTHING_SAID,
 ) -> Reply:
     """The counts, what each check said, what the functions were given, and the first rows."""
     errors = [one for one in ran.results if one.error is not None]
@@ -55,7 +61,7 @@ def _following(*, is_failed: bool, is_dry: bool) -> str:
     return "mend the cause, then retry_experiment" if is_failed else "compare_experiments"
 
 
-def _causes(errors: Sequence[Result]) -> list[dict[str, Any]]:
+def _causes(errors: Sequence[RowResult]) -> list[dict[str, Any]]:
     """The commonest errors, each once, with the first example that had it."""
     first = {one.error: one.call.example_id for one in reversed(errors)}
     commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
@@ -74,10 +80,10 @@ def _functions(ran: Ran) -> list[tuple[str, Mapping[str, str]]]:
     return [(ran.ready["task"], ran.ready["bound"]), *((one["name"], one["bound"]) for one in ran.ready["evaluators"])]
 
 
-def _given(plan: Plan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
+def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
     """What each function was given in the row that is shown; the checks only where there was an output."""
     row = Example({**ran.shown.columns})
-    of_task = Given(row, plan.binding, {**plan.metadata})
+    of_task = Arguments(row, plan.binding, {**plan.metadata})
     result = next(one for one in ran.results if one.call == ran.shown.call)
     reached = functions[:1] if result.error is not None else functions
     of_checks = of_task.judged(result.output, None)
@@ -114,7 +120,7 @@ def _json(value: Any) -> str:
     return one_line(json.dumps(value, ensure_ascii=False), 300)
 
 
-def _scores(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
     """Of each evaluator: how many verdicts, the mean score, the labels, and how often it failed."""
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):

@@ -3,23 +3,22 @@
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid
 from assaykit.experiments import executing as runs
-from assaykit.experiments.executing import Binding, Plan
+from assaykit.experiments.executing import Binding, ExperimentPlan
 from assaykit.files.folders import Folders
 from assaykit.names import Named
-from assaykit.planning.spans import Wanted
+from assaykit.planning.spans import WantedEvaluator
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
-from assaykit.runner.results import Call
-from assaykit.runner.worker_pool import Row
+from assaykit.runner.results import ExampleCall
+from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.parameters import Here, Space
+from assaykit.toolkit.parameters import Here, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply
 from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, wanted_judges
 from assaykit.tools.experiment_running.results import told
@@ -32,13 +31,12 @@ LONGEST_S = 3600
 
 TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
 Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct', or a judge")]
-Calls = Context[Session]
 
 
 @tool("add")
 async def run_experiment(
     here: Here,
-    ctx: Calls,
+    ctx: ToolContext,
     task: TaskFunction,
     dataset: str | None = None,
     name: Annotated[str | None, Field(description="Else of task")] = None,
@@ -54,7 +52,7 @@ async def run_experiment(
     python: Annotated[str | None, Field(description="Else .venv")] = None,
     set_global_tracer_provider: bool = False,
     restart: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Run a function of a Python file over a dataset, judge the outputs, record an experiment.
 
@@ -71,7 +69,7 @@ async def run_experiment(
     if not examples:
         raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
     judges = await wanted_judges(here, judges_of(evaluators), examples, space)
-    plan = Plan(
+    plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
         [one.evaluator.id for one in judges],
@@ -91,10 +89,12 @@ class Goal(NamedTuple):
     within: Named
     dataset: Named
     name: str
-    judges: Sequence[Wanted]
+    judges: Sequence[WantedEvaluator]
 
 
-async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: list[Row], restart: bool) -> Reply:
+async def _recorded(
+    here: Session, ctx: ToolContext, goal: Goal, plan: ExperimentPlan, calls: list[PendingCall], restart: bool
+) -> Reply:
     within, target, title, judges = goal
     report = _reporter(ctx, len(calls) * len(judges))
     with Journal(here.settings.home, target.id, title) as journal:
@@ -120,7 +120,7 @@ async def _recorded(here: Session, ctx: Calls, goal: Goal, plan: Plan, calls: li
 
 
 async def _asked(
-    here: Session, within: Named, made: Experiment, judges: Sequence[Wanted], report: Report, done: int
+    here: Session, within: Named, made: Experiment, judges: Sequence[WantedEvaluator], report: Report, done: int
 ) -> Judged:
     """What the judges say of the runs that are there."""
 
@@ -133,13 +133,13 @@ async def _asked(
 @tool("add", default=False)
 async def retry_experiment(
     here: Here,
-    ctx: Calls,
+    ctx: ToolContext,
     experiment: str | None = None,
     dataset: str | None = None,
     task: Annotated[str | None, Field(description="Else that of the run")] = None,
     evaluators: Evaluators = None,
     python: str | None = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Run the failed rows of an experiment again, as further runs of it; the failed ones stay visible.
 
@@ -174,13 +174,13 @@ async def retry_experiment(
 
 def _again(
     here: Session, named: Experiment, task: str | None, evaluators: Sequence[str] | None, python: str | None
-) -> Plan:
+) -> ExperimentPlan:
     """How the experiment was run, with what is said otherwise."""
     folders = Folders(here.settings.folders)
     plan = before = runs.recalled(here.settings.home, named.id)
     if task is not None:
         of_task = runs.function(task, folders)
-        plan = (before or Plan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
+        plan = (before or ExperimentPlan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
     if plan is None:
         raise Invalid(
             f"How {named.name!r} was run is not known here.", "Pass task='task.py:answer' and the evaluators."
@@ -192,16 +192,16 @@ def _again(
     return plan
 
 
-def _failed(found: Sequence[ExperimentRun]) -> set[Call]:
+def _failed(found: Sequence[ExperimentRun]) -> set[ExampleCall]:
     """The calls of which no run came to an output."""
-    ended: dict[Call, bool] = {}
+    ended: dict[ExampleCall, bool] = {}
     for run in found:
-        call = Call(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
+        call = ExampleCall(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
         ended[call] = ended.get(call, False) or not run.error
     return {call for call, is_good in ended.items() if not is_good}
 
 
-def _reporter(ctx: Calls, verdicts: int = 0) -> Report:
+def _reporter(ctx: ToolContext, verdicts: int = 0) -> Report:
     """Progress in rows, with the verdicts of judges that come after them."""
 
     async def report(done: int, total: int, words: str) -> None:

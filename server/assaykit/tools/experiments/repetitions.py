@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assaykit.errors import Invalid
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 
 COLUMN = "repetition"
 
@@ -24,7 +24,7 @@ class Repetitions:
         self._times: Counter[str] = Counter()
         self._failed: Counter[tuple[str, str]] = Counter()
 
-    def numbered(self, row: Row, flat: Mapping[str, Any]) -> dict[str, Any]:
+    def numbered(self, row: FileRow, flat: Mapping[str, Any]) -> dict[str, Any]:
         """The row with its number.
 
         Raises:

@@ -8,7 +8,8 @@ from assaykit.analysis.rows import Outcome
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
-from assaykit.planning.spans import Row, run_row
+from assaykit.judge.columns import Row
+from assaykit.planning.spans import run_row
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import Direction

@@ -14,7 +14,7 @@ from assaykit.api.client import path
 from assaykit.api.experiments import runs_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
-from assaykit.experiments.comparing import Asked, compared, directions_of
+from assaykit.experiments.comparing import ComparisonRequest, compared, directions_of
 from assaykit.experiments.examples import example_columns
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
@@ -25,10 +25,10 @@ from assaykit.report.text import comparison_text
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, next_of, page_place, plain, save
-from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, Space
+from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
-from assaykit.tools.experiments.uploading import Place, Results, facts_of, told_of, upload
+from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
     Experiment,
@@ -40,7 +40,7 @@ ROWS_PER_PAGE = 500
 EXAMPLE_ID = "example_id"
 
 
-class Columns(BaseModel):
+class FileColumns(BaseModel):
     """The columns of one evaluator's results."""
 
     model_config = ConfigDict(extra="forbid")
@@ -60,11 +60,11 @@ async def upload_experiment(
     output: str = "output",
     example_id: str = EXAMPLE_ID,
     key: Annotated[str | None, Field(description="Column of both to match by, not ids")] = None,
-    evaluators: Annotated[dict[str, Columns] | None, Field(description="{evaluator: its columns}")] = None,
+    evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{evaluator: its columns}")] = None,
     new_dataset: Annotated[list[str] | None, Field(description="Make the dataset too, of these columns")] = None,
     repetitions: Annotated[bool, Field(description="Examples may have several rows")] = False,
     skip_unmatched: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Upload a variant's results as an experiment on a dataset, with the scores you have.
 
@@ -84,13 +84,13 @@ async def upload_experiment(
         target = await here.names.dataset(dataset, within)
         if await stored.named(here.api, target.id, title) is not None:
             raise stored.taken(target.name, title)
-        place = Place(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
+        place = UploadTarget(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
     else:
         if dataset is None or not new_dataset:
             raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
         if key is None and example_id == EXAMPLE_ID:
             await anyio.to_thread.run_sync(results.look_for_ids)
-        place = Place(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
+        place = UploadTarget(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
     told = await upload(here, place, results)
     return Reply(
         told_of(told, place, results) + " Next: `compare_experiments`.",
@@ -111,7 +111,7 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator whose label is held against it; else output")] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
 
@@ -121,7 +121,7 @@ async def compare_experiments(
     Raises: Invalid, NotFound, Ambiguous.
     """
     within = await here.space(space)
-    asked = Asked(
+    asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
     )
     # Looked at first: a refusal should come before the work.
@@ -145,7 +145,7 @@ async def list_experiments(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List the experiments of a dataset, or of all datasets.
 
@@ -188,7 +188,7 @@ async def get_experiment(
     limit: Limit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Show an experiment's rows: output, error, verdicts. Errors come first, then the worst scores.
 

@@ -20,7 +20,7 @@ from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
-from assaykit.files.rows import Row
+from assaykit.files.rows import FileRow
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
@@ -48,7 +48,7 @@ SHOWN = 5
 COLUMNS_SHOWN = 20
 
 
-class Place(NamedTuple):
+class UploadTarget(NamedTuple):
     """Where an upload goes: a dataset that is there, or one that is made in the space of this id, and how.
 
     `key` is the column by which runs and examples are matched; without one, by id.
@@ -70,7 +70,7 @@ class Pair(NamedTuple):
     run: ExperimentRunInput
 
 
-Part = Sequence[Pair]
+PairBatch = Sequence[Pair]
 
 
 class Results:
@@ -116,7 +116,7 @@ class Results:
         else:
             self.key = SOURCE_EXAMPLE
 
-    def parts(self) -> Generator[Part]:
+    def parts(self) -> Generator[PairBatch]:
         """The rows, each brought to the wire, some at a time."""
         with closing(self._rows()) as read:
             self.found = ExperimentRows(read, self._columns, self.file)
@@ -125,14 +125,14 @@ class Results:
             pairs = self._pairs() if self._of_dataset is not None else self._runs()
             yield from batches(pairs, _characters)
 
-    def _rows(self) -> Generator[Row]:
+    def _rows(self) -> Generator[FileRow]:
         yield from read_rows(self.file, self._folders, max_rows=MOST_ROWS)
 
     def _runs(self) -> Iterator[Pair]:
         for row, flat in self.found:
             yield Pair(None, ExperimentRunInput.model_validate(self._numbered(row, flat)))
 
-    def _numbered(self, row: Row, flat: dict[str, object]) -> dict[str, object]:
+    def _numbered(self, row: FileRow, flat: dict[str, object]) -> dict[str, object]:
         if self.repetitions is None or "example_id" not in flat:
             return flat
         return self.repetitions.numbered(row, flat)
@@ -142,7 +142,7 @@ class Results:
         taken = self._of_dataset or []
         known: dict[str, tuple[int, int]] = {}
         lacking = set(taken)
-        row = Row(0, {})
+        row = FileRow(0, {})
         for row, flat in self.found:
             lacking -= row.values.keys()
             if lacking and self.file.lower().endswith((".csv", ".parquet")):
@@ -194,7 +194,7 @@ def _characters(pair: Pair) -> int:
     return run + (0 if pair.example is None else characters(pair.example))
 
 
-async def upload(here: Session, place: Place, results: Results) -> Uploaded:
+async def upload(here: Session, place: UploadTarget, results: Results) -> Uploaded:
     """Write the results: all of them, or nothing.
 
     Raises:
@@ -211,7 +211,7 @@ async def upload(here: Session, place: Place, results: Results) -> Uploaded:
     return told
 
 
-async def _at_once(here: Session, place: Place, results: Results) -> Uploaded:
+async def _at_once(here: Session, place: UploadTarget, results: Results) -> Uploaded:
     asked: dict[str, Any] = {
         "dataset_id": place.dataset_id,
         "new_dataset": None if place.dataset_id else NewDataset(name=place.name, space_id=place.space_id),
@@ -230,7 +230,7 @@ async def _bodies(results: Results) -> AsyncGenerator[Body]:
             yield Body(examples, [pair.run for pair in part], is_last)
 
 
-async def _in_steps(here: Session, place: Place, results: Results) -> Uploaded:
+async def _in_steps(here: Session, place: UploadTarget, results: Results) -> Uploaded:
     """The same where each request writes: looked at first, and taken back when a later request fails."""
     matches = await _looked_at(here, place, results)
     if is_refused(matches, skip_unmatched=place.skip_unmatched, repetitions=place.repetitions):
@@ -252,7 +252,7 @@ async def _in_steps(here: Session, place: Place, results: Results) -> Uploaded:
     )
 
 
-async def _looked_at(here: Session, place: Place, results: Results) -> Matches:
+async def _looked_at(here: Session, place: UploadTarget, results: Results) -> Matches:
     """How the whole file fits the dataset, or itself where the dataset is new; the file has been read to its end."""
     matching, _ = await _known(here, place, place.dataset_id)
     number = 0
@@ -267,7 +267,7 @@ async def _looked_at(here: Session, place: Place, results: Results) -> Matches:
     return matching.found()
 
 
-async def _known(here: Session, place: Place, dataset_id: str | None) -> tuple[Matching, list[str]]:
+async def _known(here: Session, place: UploadTarget, dataset_id: str | None) -> tuple[Matching, list[str]]:
     """The examples that are there, and their ids in order."""
     matching, ids = Matching(place.key), list[str]()
     if dataset_id is not None:
@@ -277,7 +277,7 @@ async def _known(here: Session, place: Place, dataset_id: str | None) -> tuple[M
     return matching, ids
 
 
-async def _new_dataset(here: Session, place: Place, results: Results) -> str:
+async def _new_dataset(here: Session, place: UploadTarget, results: Results) -> str:
     dataset_id = ""
     try:
         async for part, _ in ahead(results.parts()):
@@ -296,7 +296,7 @@ async def _new_dataset(here: Session, place: Place, results: Results) -> str:
     return dataset_id
 
 
-async def _sent(here: Session, place: Place, dataset_id: str, results: Results) -> tuple[str, int]:
+async def _sent(here: Session, place: UploadTarget, dataset_id: str, results: Results) -> tuple[str, int]:
     """The experiment's id and its number of runs."""
     matching, ids = await _known(here, place, dataset_id)
     following = iter(ids)
@@ -328,7 +328,7 @@ async def _take_back(here: Session, noun: str, key: str) -> None:
         await here.api.delete(path("v2", noun, key))
 
 
-def facts_of(told: Uploaded, place: Place, results: Results) -> dict[str, Any]:
+def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str, Any]:
     """What was written, as data."""
     matches = told.matches or Matches()
     return {
@@ -345,7 +345,7 @@ def facts_of(told: Uploaded, place: Place, results: Results) -> dict[str, Any]:
     }
 
 
-def told_of(told: Uploaded, place: Place, results: Results) -> str:
+def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
     """What was written, in words."""
     matches = told.matches or Matches()
     scored = "; ".join(
@@ -367,7 +367,7 @@ def told_of(told: Uploaded, place: Place, results: Results) -> str:
     return text
 
 
-def _misfit(matches: Matches, place: Place, results: Results) -> Invalid:
+def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
     """Why nothing was written, with how many and which."""
     dataset, key = one_line(place.name, 80), place.key or "example_id"
     if matches.columns is not None:

@@ -12,7 +12,7 @@ from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.planning.judges import DEFAULT_MODELS
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Answer, Sure, agreed, can_ask, refused
+from assaykit.toolkit.confirmation import Confirmation, Sure, agreed, can_ask, refused
 from assaykit.toolkit.listing import more, next_of, save
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
 from assaykit.toolkit.replies import Reply, bullets, one_line
@@ -25,7 +25,7 @@ KeyVariable = Annotated[str | None, Field(description="NAME of the variable, nev
 BaseUrl = Annotated[str | None, Field(description="https or loopback")]
 
 
-class Wanted(NamedTuple):
+class WantedIntegration(NamedTuple):
     """An integration as asked for, checked. `variable` and `entry` are names: a key is in neither."""
 
     name: str
@@ -55,7 +55,7 @@ async def _wanted(
     base_url: str | None,
     model_names: list[str] | None,
     test: bool,
-) -> Wanted:
+) -> WantedIntegration:
     environment = here.settings.environment
     on_ax = not await here.api.has_engine_routes()
     keys.refuse_keys(name=name, keyring_entry=keyring_entry)
@@ -75,14 +75,14 @@ async def _wanted(
     if keyring_entry is None and (key_variable is not None or provider in keys.USUAL_VARIABLES):
         usual = keys.USUAL_VARIABLES.get(provider, "")
         variable = keys.checked_variable(key_variable or usual, environment, must_be_set=test or on_ax)
-    found = Wanted(name, provider, variable, keyring_entry, url, model_names)
+    found = WantedIntegration(name, provider, variable, keyring_entry, url, model_names)
     if variable is not None:
         keys.refuse_elsewhere(variable, found.url, environment)
     return found
 
 
 async def _allowed(
-    ctx: Context[Session], here: Here, wanted: Annotated[Wanted, Resolve(_wanted)]
+    ctx: Context[Session], here: Here, wanted: Annotated[WantedIntegration, Resolve(_wanted)]
 ) -> Sure | Elicit[Sure]:
     """A person says where a key may go: on AX always, else where it goes to another address than the provider's own."""
     key = wanted.variable or wanted.entry
@@ -125,8 +125,8 @@ async def list_integrations(
 @tool("add", default=False)
 async def create_integration(
     here: Here,
-    wanted: Annotated[Wanted, Resolve(_wanted)],
-    allowed: Annotated[Answer, Resolve(_allowed)],
+    wanted: Annotated[WantedIntegration, Resolve(_wanted)],
+    allowed: Annotated[Confirmation, Resolve(_allowed)],
     name: str,
     provider: ModelProvider,
     key_variable: KeyVariable = None,  # noqa: ARG001  (a resolver reads it)
@@ -162,7 +162,7 @@ async def create_integration(
     return Reply(told, {**data, "tested": True, "model": checked.model, "latency_ms": checked.latency_ms})
 
 
-async def _key(here: Session, wanted: Wanted) -> str | None:
+async def _key(here: Session, wanted: WantedIntegration) -> str | None:
     """What stands for the key on the contract: a reference on the engine, wherever that runs, the key itself on AX."""
     if wanted.entry is not None:
         return f"keyring:{wanted.entry}"
@@ -173,7 +173,7 @@ async def _key(here: Session, wanted: Wanted) -> str | None:
     return here.settings.environment[wanted.variable]
 
 
-async def _checked(here: Session, made: AiIntegration, wanted: Wanted) -> IntegrationCheck:
+async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration) -> IntegrationCheck:
     """The outcome of a test that went well; after any other the integration is removed again, so that a name is free.
 
     Raises:
@@ -196,7 +196,7 @@ async def _checked(here: Session, made: AiIntegration, wanted: Wanted) -> Integr
     )
 
 
-def _remedy(wanted: Wanted) -> str:
+def _remedy(wanted: WantedIntegration) -> str:
     key = (
         f"the key in {wanted.variable or wanted.entry}" if wanted.variable or wanted.entry else "whether it wants a key"
     )

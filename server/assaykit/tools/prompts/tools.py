@@ -13,7 +13,7 @@ from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, Space
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.prompts.deciding_experiment import record, recorded, records, without_records
 from assaykit.wire import ids
@@ -42,7 +42,7 @@ async def list_prompts(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List the prompts of a space.
 
@@ -69,7 +69,7 @@ async def list_prompts(
 
 @tool("read", default=False)
 async def get_prompt(
-    here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: Space = None
+    here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: SpaceName = None
 ) -> Reply:
     """Show a prompt: the messages of its newest version, or of the one that is named or labelled.
 
@@ -105,7 +105,7 @@ async def save_prompt(
     ] = None,
     commit_message: str | None = None,
     description: str | None = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Save a prompt: a new one, or a new version of the one of that name.
 
@@ -157,7 +157,7 @@ async def label_prompt(
     prompt: PromptName = None,
     version: Version = None,
     experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Set the labels of a version, all of them: others it had are taken away, and each moves from where it was.
 

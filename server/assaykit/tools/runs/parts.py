@@ -6,7 +6,7 @@ from typing import Any
 
 from assaykit.api.client import path
 from assaykit.errors import Unsupported
-from assaykit.planning.parts import Part, Parts, in_parts
+from assaykit.planning.parts import BackfillPart, Parts, in_parts
 from assaykit.session import Session
 from assaykit.tools.runs.targets import Aim, Scope
 from assaykit.wire.local import LimitedTrigger, RunLimits
@@ -35,7 +35,7 @@ async def parts_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits) -> 
         if found.parts:
             return found
     left = max((share.calls for share in shares), default=0)
-    return Parts([Part(scope.period, left)], aim.plan.matched)
+    return Parts([BackfillPart(scope.period, left)], aim.plan.matched)
 
 
 def requests(aim: Aim, scope: Scope, parts: Parts) -> Iterator[TriggerEvaluationRequest]:

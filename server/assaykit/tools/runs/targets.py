@@ -9,7 +9,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.names import Named
 from assaykit.planning.periods import Period
-from assaykit.planning.spans import Plan, SpanQuery, Wanted, plan_experiments
+from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.evaluators import entries, refuse_empty, task_type, wanted_of
@@ -32,11 +32,11 @@ class Scope(NamedTuple):
 class Aim(NamedTuple):
     """What a backfill is about; `target` is a task, or the request for one that may have to be made."""
 
-    plan: Plan
+    plan: TaskPlan
     about: str
     target: Task | CreateTaskRequest
     query: SpanQuery | None
-    wanted: Sequence[Wanted]
+    wanted: Sequence[WantedEvaluator]
 
     @property
     def reads_spans(self) -> bool:
@@ -76,7 +76,7 @@ async def aim_of_evaluators(
     here: Session,
     within: Named,
     project: str | None,
-    wanted: list[Wanted],
+    wanted: list[WantedEvaluator],
     query_filter: str | None,
     scope: Scope,
     *,

@@ -15,12 +15,22 @@ from assaykit.planning.periods import Period, between, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space, Window
+from assaykit.toolkit.parameters import (
+    Filter,
+    Here,
+    ListLimit,
+    Mappings,
+    PeriodText,
+    ProjectName,
+    SaveTo,
+    SpaceName,
+    ToolContext,
+)
 from assaykit.toolkit.replies import Reply, bullets
 from assaykit.tools.runs.parts import coverage, parts_of, remarks, requests, triggered, under_way
 from assaykit.tools.runs.rows import rows_of
 from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, task_for
-from assaykit.tools.runs.waiting import Calls, ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
+from assaykit.tools.runs.waiting import ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
 from assaykit.tools.tasks.tools import one_run
 from assaykit.wire.local import RunLimits
@@ -34,7 +44,7 @@ from assaykit.wire.runs import (
 )
 from assaykit.wire.tasks import Task
 
-Runs = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
+RunIds = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
 MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
 MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 
@@ -45,11 +55,11 @@ LONGEST_WAIT_S = 600
 @tool("add")
 async def trigger_backfill(
     here: Here,
-    ctx: Calls,
+    ctx: ToolContext,
     task: str | None = None,
-    project: Project = None,
+    project: ProjectName = None,
     evaluators: list[str] | None = None,
-    window: Window = None,
+    window: PeriodText = None,
     query_filter: Filter = None,
     column_mappings: Mappings = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
@@ -59,7 +69,7 @@ async def trigger_backfill(
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
 
@@ -114,9 +124,9 @@ async def trigger_backfill(
 @tool("add")
 async def trigger_run(
     here: Here,
-    ctx: Calls,
+    ctx: ToolContext,
     task: str | None = None,
-    window: Window = None,
+    window: PeriodText = None,
     data_start_time: str | None = None,
     data_end_time: str | None = None,
     max_spans: Annotated[int | None, Field(ge=1)] = None,
@@ -132,7 +142,7 @@ async def trigger_run(
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Run any task once: spans since its last run without window.
 
@@ -188,7 +198,7 @@ async def list_runs(
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List a task's runs, newest first, with their counts.
 
@@ -235,7 +245,7 @@ async def get_run(
 
 
 @tool("change")
-async def cancel_run(here: Here, run: Runs) -> Reply:
+async def cancel_run(here: Here, run: RunIds) -> Reply:
     """Stop a run that is pending or running, or several. What was scored stays.
 
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
@@ -257,8 +267,8 @@ async def cancel_run(here: Here, run: Runs) -> Reply:
 @tool("read")
 async def wait_for_run(
     here: Here,
-    ctx: Calls,
-    run: Runs,
+    ctx: ToolContext,
+    run: RunIds,
     timeout: Annotated[int, Field(ge=1, le=LONGEST_WAIT_S)] = DEFAULT_WAIT_S,  # noqa: ASYNC109
     poll_interval: Annotated[float, Field(ge=0.1, le=60)] = 1.0,
 ) -> Reply:

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, cast
 
 import anyio
-from mcp.server.mcpserver import Context
 
 from assaykit.api.client import path
 from assaykit.errors import NotFound
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
+from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import fenced, one_line
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
 from assaykit.tools.tasks.tools import one_run
@@ -23,8 +23,6 @@ _NOBODY = "The process that executed it has ended; it goes on while an assaykit 
 CAUSES_SHOWN = 5
 SHOWN_WHOLE = 10
 """From so many rows a second on, the digits after the point say nothing."""
-
-Calls = Context[Session]
 
 
 async def run_of(here: Session, wanted: str) -> TaskRun:
@@ -57,7 +55,7 @@ async def runs_of(here: Session, wanted: str) -> list[TaskRun]:
 
 
 async def wait_for(
-    here: Session, ctx: Calls, runs: Sequence[TaskRun], wait_s: float, every_s: float = 1.0
+    here: Session, ctx: ToolContext, runs: Sequence[TaskRun], wait_s: float, every_s: float = 1.0
 ) -> list[TaskRun]:
     """The runs when all have ended, or as they are after `wait_s` seconds; progress is reported on the way."""
     found = list(runs)

@@ -11,7 +11,7 @@ from assaykit.filters.text import conditions
 from assaykit.judge.missing_values import unread
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
-from assaykit.planning.spans import SpanQuery, Wanted, sample_rows
+from assaykit.planning.spans import SpanQuery, WantedEvaluator, sample_rows
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.tasks.evaluators import wanted_of
@@ -30,7 +30,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 """A window is written within these; further out everything is meant."""
 
 
-class Step(NamedTuple):
+class NextStep(NamedTuple):
     """What to do next: a call that can be made as it stands, with the words around it."""
 
     tool: str
@@ -59,7 +59,7 @@ def window_of(run: TaskRun) -> str | None:
     return _window(run.data_start_time, run.data_end_time)
 
 
-async def step_after(here: Session, run: TaskRun, cause: RunCause) -> Step | None:
+async def step_after(here: Session, run: TaskRun, cause: RunCause) -> NextStep | None:
     """What helps a run that scored nothing; None where the cause alone has to be read."""
     if run.task_id is None:
         return None
@@ -72,17 +72,17 @@ async def step_after(here: Session, run: TaskRun, cause: RunCause) -> Step | Non
     then = f", then {written(*again)}"
     match cause.code:
         case "labelled":
-            step = Step(again[0], {**again[1], "override_evaluations": True})
+            step = NextStep(again[0], {**again[1], "override_evaluations": True})
         case "sampling":
-            step = Step("update_task", {"task": task.name, "sampling_rate": 1.0}, after=then)
+            step = NextStep("update_task", {"task": task.name, "sampling_rate": 1.0}, after=then)
         case "no_value":
             mappings = {cause.variable: cause.near[0]}
-            step = Step("update_task", {"task": task.name, "column_mappings": mappings}, after=then)
+            step = NextStep("update_task", {"task": task.name, "column_mappings": mappings}, after=then)
         case "own_filter":
             shown = " shows the evaluators' filters; correct them with update_task(evaluators=[...])"
-            step = Step("get_task", {"task": task.name}, after=shown)
+            step = NextStep("get_task", {"task": task.name}, after=shown)
         case _:
-            step = Step(*again, before=_FIRST.get(cause.code, "Correct the cause above, then "))
+            step = NextStep(*again, before=_FIRST.get(cause.code, "Correct the cause above, then "))
     return step
 
 
@@ -93,26 +93,30 @@ _FIRST = {
 """What has to be done before a run is triggered again."""
 
 
-async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> Step:
+async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> NextStep:
     """Where the rows themselves have to be looked at, or others have to be taken."""
     if task.project_id is None:
         if cause.code == "no_rows" or not task.experiment_ids:
-            return Step("get_task", {"task": task.name}, after=" shows what it reads")
+            return NextStep("get_task", {"task": task.name}, after=" shows what it reads")
         shown = {"experiment": task.experiment_ids[0]}
-        return Step("get_experiment", shown, after=f" shows the columns, then update_task(task={task.name!r}, ...)")
+        return NextStep("get_experiment", shown, after=f" shows the columns, then update_task(task={task.name!r}, ...)")
     project = await here.api.get(path("v2", "projects", task.project_id), Named)
     if cause.code == "no_rows":
         if cause.newest is None:
             sent = f"Send spans to project {one_line(project.name, 60)!r}; "
-            return Step("search_spans", {"project": project.name}, before=sent, after=" shows when they are there")
+            return NextStep("search_spans", {"project": project.name}, before=sent, after=" shows when they are there")
         oldest = cause.oldest or cause.newest - timedelta(days=7)
-        return Step("trigger_backfill", {"task": task.name, "window": _window(oldest, cause.newest)})
+        return NextStep("trigger_backfill", {"task": task.name, "window": _window(oldest, cause.newest)})
     if cause.code == "left_over":
         left = {"project": project.name, "run": run.id}
-        return Step("search_spans", left, after=" shows what was left; there is nothing to correct if it has no output")
+        return NextStep(
+            "search_spans", left, after=" shows what was left; there is nothing to correct if it has no output"
+        )
     field = "query_filter" if cause.code == "filter" else "column_mappings"
     look = {"project": project.name, "window": window_of(run) or "everything"}
-    return Step("search_spans", look, after=f" shows what there is, then update_task(task={task.name!r}, {field}=...)")
+    return NextStep(
+        "search_spans", look, after=f" shows what there is, then update_task(task={task.name!r}, {field}=...)"
+    )
 
 
 def _again(task: Task, run: TaskRun) -> tuple[str, dict[str, Any]]:
@@ -217,7 +221,7 @@ async def _unread(here: Session, query: SpanQuery, task: Task) -> RunCause | Non
     return None
 
 
-def _columns(wanted: Sequence[Wanted]) -> list[str]:
+def _columns(wanted: Sequence[WantedEvaluator]) -> list[str]:
     return [one.config.name for one in wanted]
 
 

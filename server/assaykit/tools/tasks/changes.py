@@ -6,7 +6,7 @@ from typing import Any
 from assaykit.errors import Invalid
 from assaykit.judge.score import variables
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import Plan, SpanQuery, Wanted, plan_experiments
+from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
 from assaykit.planning.units import plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.evaluators import EvaluatorChoice, wanted_evaluators, wanted_of, with_mappings
@@ -45,11 +45,11 @@ async def changed_evaluators(
     evaluators: Sequence[EvaluatorChoice] | None,
     column_mappings: dict[str, str] | None,
     space: str | None,
-) -> list[Wanted]:
+) -> list[WantedEvaluator]:
     """The evaluators a task will have; one that stays keeps what is not given anew, and its version."""
     present = {one.evaluator.id: one for one in await wanted_of(here, task)}
     if evaluators is None:
-        asked = [Wanted(one.evaluator) for one in present.values()]
+        asked = [WantedEvaluator(one.evaluator) for one in present.values()]
     else:
         asked = await wanted_evaluators(here, evaluators, None, space)
     fitting = "TEMPLATE" if task.type == "TEMPLATE_EVALUATION" else "CODE"
@@ -58,17 +58,19 @@ async def changed_evaluators(
         raise Invalid(
             f"Task {task.name!r} has only {what}, and {foreign[0]!r} is none.", "Create a task of its own for it."
         )
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     for one in with_mappings(asked, column_mappings):
         old = present.get(one.evaluator.id, one)
         names = variables(old.config)
         kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
         mapped = {**kept, **(one.column_mappings or {})}
-        found.append(Wanted(old.evaluator, one.query_filter or old.query_filter, mapped))
+        found.append(WantedEvaluator(old.evaluator, one.query_filter or old.query_filter, mapped))
     return found
 
 
-async def plan_of(here: Session, task: Task, wanted: Sequence[Wanted], query_filter: str | None, rate: float) -> Plan:
+async def plan_of(
+    here: Session, task: Task, wanted: Sequence[WantedEvaluator], query_filter: str | None, rate: float
+) -> TaskPlan:
     """What an existing task would do with these evaluators, over everything there is."""
     if task.project_id is not None:
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.judge.score import variables
-from assaykit.planning.spans import Plan, Wanted
+from assaykit.planning.spans import TaskPlan, WantedEvaluator
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import EvaluatorWithVersion
@@ -33,8 +33,8 @@ def _choice(given: Any) -> Any:
     raise ValueError("expected a name, or an object with name, query_filter and column_mappings")
 
 
-Choice = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
-Evaluators = Annotated[list[Choice], Field(min_length=1)]
+EvaluatorArgument = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
+EvaluatorArguments = Annotated[list[EvaluatorArgument], Field(min_length=1)]
 """Names, or objects where an evaluator has a filter or mappings of its own."""
 
 
@@ -43,7 +43,7 @@ async def wanted_evaluators(
     evaluators: Sequence[str | EvaluatorChoice],
     column_mappings: dict[str, str] | None,
     space: str | None,
-) -> list[Wanted]:
+) -> list[WantedEvaluator]:
     """The evaluators asked for, resolved; `column_mappings` reaches each one that has such a variable.
 
     Raises:
@@ -51,31 +51,31 @@ async def wanted_evaluators(
         Invalid: one is named twice, or a mapping names a variable that none of them has.
     """
     within = await here.space(space)
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     for entry in evaluators:
         choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
         named = await here.names.judge(choice.name, within)
         evaluator = await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
         if any(one.evaluator.id == evaluator.id for one in found):
             raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
-        found.append(Wanted(evaluator, choice.query_filter, choice.column_mappings))
+        found.append(WantedEvaluator(evaluator, choice.query_filter, choice.column_mappings))
     return with_mappings(found, column_mappings)
 
 
-def with_mappings(wanted: Sequence[Wanted], shared: Mapping[str, str] | None) -> list[Wanted]:
+def with_mappings(wanted: Sequence[WantedEvaluator], shared: Mapping[str, str] | None) -> list[WantedEvaluator]:
     """Each evaluator with those of the shared mappings that it has a variable for; its own ones win.
 
     Raises:
         Invalid: a mapping names a variable that none of them has.
     """
     shared = shared or {}
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     known: set[str] = set()
     for one in wanted:
         names = set(variables(one.config))
         known |= names
         mine = {name: at for name, at in shared.items() if name in names}
-        found.append(Wanted(one.evaluator, one.query_filter, {**mine, **(one.column_mappings or {})}))
+        found.append(WantedEvaluator(one.evaluator, one.query_filter, {**mine, **(one.column_mappings or {})}))
     if unused := sorted(shared.keys() - known):
         raise Invalid(
             f"column_mappings names {unused[0]!r}, which no evaluator has; they have {', '.join(sorted(known))}.",
@@ -84,20 +84,20 @@ def with_mappings(wanted: Sequence[Wanted], shared: Mapping[str, str] | None) ->
     return found
 
 
-async def wanted_of(here: Session, task: Task) -> list[Wanted]:
+async def wanted_of(here: Session, task: Task) -> list[WantedEvaluator]:
     """The evaluators of a task, in the versions that it pins."""
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     for entry in task.evaluators or []:
         at = path("v2", "evaluators", entry.evaluator_id)
         evaluator = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
         mappings = entry.query_mappings or ()
         mapped = {one.variable_name: one.attribute_path for one in mappings} or entry.column_mappings
         ids = {one.variable_name: [name for name in one.query_ids if name is not None] for one in mappings}
-        found.append(Wanted(evaluator, entry.query_filter, mapped, ids))
+        found.append(WantedEvaluator(evaluator, entry.query_filter, mapped, ids))
     return found
 
 
-def entries(wanted: Sequence[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
+def entries(wanted: Sequence[WantedEvaluator], plan: TaskPlan) -> list[TaskEvaluatorInput]:
     """The evaluators as a task holds them, with the mappings that the plan found."""
     return [
         TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
@@ -105,7 +105,7 @@ def entries(wanted: Sequence[Wanted], plan: Plan) -> list[TaskEvaluatorInput]:
     ]
 
 
-def refuse_empty(plan: Plan, query_filter: str | None, *, allow_empty: bool) -> None:
+def refuse_empty(plan: TaskPlan, query_filter: str | None, *, allow_empty: bool) -> None:
     """Refuse a plan whose filters match none of the rows that are there.
 
     Raises:
@@ -130,7 +130,7 @@ _WAYS_TO_TRY = {
 }
 
 
-def warnings(plan: Plan) -> list[str]:
+def warnings(plan: TaskPlan) -> list[str]:
     """What looks wrong in a plan, each as one line."""
     found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
     if plan.existing == 0:
@@ -138,7 +138,7 @@ def warnings(plan: Plan) -> list[str]:
     return found
 
 
-def task_type(given: TaskType | None, wanted: Sequence[Wanted]) -> TaskType:
+def task_type(given: TaskType | None, wanted: Sequence[WantedEvaluator]) -> TaskType:
     """The type of task that runs these evaluators.
 
     Raises:

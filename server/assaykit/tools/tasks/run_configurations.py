@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.judge import placeholders
-from assaykit.judge.columns import columns
+from assaykit.judge.columns import Row, columns
 from assaykit.names import Named
-from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Row, Variable, try_path
+from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Variable, try_path
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.datasets import ExamplePage
@@ -24,12 +24,12 @@ from assaykit.wire.run_configurations import (
 from assaykit.wire.tasks import Task
 from assaykit.wire.validation import describe
 
-Config = LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig
+RunConfiguration = LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig
 
 _BY_NAME = ("integration", "prompt")
 """What may be given by name; on the wire these are ids, and the prompt's messages."""
 
-_MODELS: Mapping[str, type[Config]] = {
+_MODELS: Mapping[str, type[RunConfiguration]] = {
     "LLM_GENERATION": LlmGenerationConfig,
     "TEMPLATE_EVALUATION": TemplateEvaluationConfig,
     "AGENT_CALL": AgentCallConfig,
@@ -39,7 +39,7 @@ _MODELS: Mapping[str, type[Config]] = {
 class Tried(NamedTuple):
     """A configuration, and what became of its variables on the dataset's first examples."""
 
-    config: Config
+    config: RunConfiguration
     variables: Sequence[Variable]
     doubts: Sequence[str]
 
@@ -125,7 +125,7 @@ async def _with_prompt(here: Session, within: Named, given: Mapping[str, Any]) -
     return {**{key: value for key, value in brought.items() if value is not None}, **wanted}
 
 
-async def _tried(here: Session, config: Config, dataset_id: str) -> Tried:
+async def _tried(here: Session, config: RunConfiguration, dataset_id: str) -> Tried:
     if isinstance(config, AgentCallConfig):
         return Tried(config, [], [])
     texts, written, mapping = _written(config)

@@ -17,13 +17,13 @@ from assaykit.planning.spans import SpanQuery, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Answer, Confirm, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, Project, SaveTo, Space
+from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.tools.tasks.changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
 from assaykit.tools.tasks.evaluators import (
-    Evaluators,
+    EvaluatorArguments,
     entries,
     refuse_empty,
     task_type,
@@ -34,7 +34,7 @@ from assaykit.tools.tasks.evaluators import (
 from assaykit.tools.tasks.run_configurations import configured, of_task
 from assaykit.tools.tasks.schedules import schedule_of, what_it_does
 from assaykit.tools.tasks.units import (
-    Asked,
+    UnitName,
     at_granularity,
     copies_told,
     filter_of,
@@ -61,20 +61,20 @@ Clearable = Literal["query_filter"]
 async def create_task(
     here: Here,
     name: str,
-    evaluators: Evaluators | None = None,
+    evaluators: EvaluatorArguments | None = None,
     type: TaskType | None = None,  # noqa: A002
-    project: Project = None,
+    project: ProjectName = None,
     dataset: str | None = None,
     experiments: list[str] | None = None,
     column_mappings: Mappings = None,
     query_filter: Filter = None,
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
-    granularity: Asked | None = None,
+    granularity: UnitName | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
     preview: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
@@ -134,7 +134,7 @@ async def create_task(
 async def get_task(
     here: Here,
     task: str | None = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Show a task: target, evaluators, mappings, filter, when it runs, last three runs.
 
@@ -172,13 +172,13 @@ async def get_task(
 async def list_tasks(
     here: Here,
     name: str | None = None,
-    project: Project = None,
+    project: ProjectName = None,
     dataset: str | None = None,
     type: TaskType | None = None,  # noqa: A002
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """List tasks: target, evaluators, when they run, last three runs of each.
 
@@ -222,12 +222,12 @@ async def update_task(
     sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
     is_continuous: bool | None = None,
     query_filter: Filter = None,
-    evaluators: Evaluators | None = None,
+    evaluators: EvaluatorArguments | None = None,
     column_mappings: Mappings = None,
     clear: list[Clearable] | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
-    space: Space = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Change a task; what is not given stays. clear empties a field.
 
@@ -387,7 +387,7 @@ async def _experiments(
     return of_datasets.pop() or "", chosen
 
 
-async def _to_delete(here: Here, task: str, space: Space) -> Named:
+async def _to_delete(here: Here, task: str, space: SpaceName) -> Named:
     return await here.names.exactly(TASK, task, await here.space(space))
 
 
@@ -401,10 +401,10 @@ async def _sure(
 async def delete_task(
     here: Here,
     found: Annotated[Named, Resolve(_to_delete)],
-    sure: Annotated[Answer, Resolve(_sure)],
+    sure: Annotated[Confirmation, Resolve(_sure)],
     task: ExactName,  # noqa: ARG001  (a resolver reads it)
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
-    space: Space = None,  # noqa: ARG001  (a resolver reads it)
+    space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
     """Delete a task and its runs for good; the verdicts stay. The user is asked where the client can show a question.
 

@@ -12,7 +12,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
-from assaykit.planning.spans import Wanted
+from assaykit.planning.spans import WantedEvaluator
 from assaykit.planning.units import granularity_of
 from assaykit.session import Session
 from assaykit.wire.evaluators import (
@@ -35,7 +35,7 @@ from assaykit.wire.tasks import (
     TaskQueryMapping,
 )
 
-Asked = Literal["span", "trace", "session"]
+UnitName = Literal["span", "trace", "session"]
 
 FILTER_LIMIT = 2000
 """Characters of one lettered filter."""
@@ -47,7 +47,9 @@ _NOT_MADE = ""
 """The id of a judge that is made when its task is."""
 
 
-async def at_granularity(here: Session, within: Named, wanted: Sequence[Wanted], asked: Asked | None) -> list[Wanted]:
+async def at_granularity(
+    here: Session, within: Named, wanted: Sequence[WantedEvaluator], asked: UnitName | None
+) -> list[WantedEvaluator]:
     """The evaluators as judges of what is asked for; one that judges spans gets a copy, which `stored` makes.
 
     Raises:
@@ -55,13 +57,13 @@ async def at_granularity(here: Session, within: Named, wanted: Sequence[Wanted],
         Conflict: there is such a copy, and it is no longer the same.
     """
     level: Granularity = "SPAN" if asked is None else _LEVELS[asked]
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     for one in wanted:
         if asked is None or one.granularity == level:
             found.append(one)
         elif one.granularity == "SPAN":
             evaluator = await _copy(here, within, one, level)
-            found.append(Wanted(evaluator, one.query_filter, one.column_mappings))
+            found.append(WantedEvaluator(evaluator, one.query_filter, one.column_mappings))
         else:
             raise Invalid(
                 f"{one.evaluator.name!r} judges {plural(one.granularity)}, and granularity is {asked}.",
@@ -75,12 +77,12 @@ async def at_granularity(here: Session, within: Named, wanted: Sequence[Wanted],
     return found
 
 
-_LEVELS: dict[Asked, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
+_LEVELS: dict[UnitName, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
 
 
-async def stored(here: Session, within: Named, wanted: Sequence[Wanted]) -> list[Wanted]:
+async def stored(here: Session, within: Named, wanted: Sequence[WantedEvaluator]) -> list[WantedEvaluator]:
     """The same evaluators; the copies among them that do not exist yet are made."""
-    found: list[Wanted] = []
+    found: list[WantedEvaluator] = []
     for one in wanted:
         evaluator = one.evaluator
         if evaluator.id == _NOT_MADE:
@@ -88,11 +90,11 @@ async def stored(here: Session, within: Named, wanted: Sequence[Wanted]) -> list
                 space_id=within.id, name=evaluator.name, type=evaluator.type, version=_version(one)
             )
             evaluator = await here.api.post("/v2/evaluators", EvaluatorWithVersion, request)
-        found.append(Wanted(evaluator, one.query_filter, one.column_mappings))
+        found.append(WantedEvaluator(evaluator, one.query_filter, one.column_mappings))
     return found
 
 
-def copies_told(wanted: Sequence[Wanted]) -> list[str]:
+def copies_told(wanted: Sequence[WantedEvaluator]) -> list[str]:
     """What is said of the copies that are made with the task."""
     return [
         f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of thing"
@@ -101,7 +103,7 @@ def copies_told(wanted: Sequence[Wanted]) -> list[str]:
     ]
 
 
-def refuse_on_dataset(wanted: Sequence[Wanted]) -> None:
+def refuse_on_dataset(wanted: Sequence[WantedEvaluator]) -> None:
     """Refuse judges of traces and sessions for a dataset.
 
     Raises:
@@ -197,7 +199,7 @@ def filter_of(task: Task) -> str | None:
     return f"{task.query_filters.expression}, where {each}"
 
 
-async def _copy(here: Session, within: Named, one: Wanted, level: Granularity) -> EvaluatorWithVersion:
+async def _copy(here: Session, within: Named, one: WantedEvaluator, level: Granularity) -> EvaluatorWithVersion:
     config = one.config.model_copy(update={"data_granularity": level})
     name = f"{one.evaluator.name[:NAME_LIMIT]} ({NOUNS[level]})"
     existing = await evaluator_named(here, within, name)
@@ -220,7 +222,7 @@ async def evaluator_named(here: Session, within: Named, name: str) -> Evaluator 
     return next((row for row in [row async for row in every] if row.name == name), None)
 
 
-def _version(one: Wanted) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
+def _version(one: WantedEvaluator) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
     message = f"Copied to judge {plural(one.granularity)}"
     config = one.config
     if isinstance(config, ManagedCodeConfig):

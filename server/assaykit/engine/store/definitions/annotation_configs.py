@@ -11,7 +11,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import annotation_configs
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, quote
@@ -57,7 +57,7 @@ def create(connection: sa.Connection, wanted: CreateAnnotationConfigRequest, clo
 
 
 def page(
-    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: PageRequest
 ) -> AnnotationConfigPage:
     """Configs, newest first."""
     query = sa.select(annotation_configs).where(spaces.within(annotation_configs, space_id, space_name))

@@ -10,7 +10,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch
 from assaykit.engine.store.definitions import datasets, experiments
 from assaykit.engine.store.keys import row_ids
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.tables import examples, experiment_runs
 from assaykit.engine.store.tables import experiments as experiment_table
 from assaykit.engine.store.traces import annotations
@@ -18,7 +18,7 @@ from assaykit.errors import Conflict, Invalid, NotFound, quote
 from assaykit.wire.datasets import SYSTEM_COLUMNS
 from assaykit.wire.experiments import Experiment
 
-Row = dict[str, Any]
+StoredRow = dict[str, Any]
 
 _ROWS_PER_READ = 500
 _IDS_PER_QUERY = 500
@@ -98,31 +98,31 @@ def fill_experiment(
     return experiment.id
 
 
-def examples_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> Iterator[Row]:
+def examples_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> Iterator[StoredRow]:
     """Every example of a version, oldest first: `id`, times in milliseconds, its columns and `annotation.<name>.*`.
 
     Raises:
         NotFound: no such dataset or version.
     """
-    at = Slice(_ROWS_PER_READ)
+    at = PageRequest(_ROWS_PER_READ)
     while True:
         page = datasets.example_page(connection, dataset_id, version_id, at)
         for example in page.examples:
             times = {"created_at": _milliseconds(example.created_at), "updated_at": _milliseconds(example.updated_at)}
-            columns: Row = example.model_extra or {}
+            columns: StoredRow = example.model_extra or {}
             yield {"id": example.id} | times | columns | annotations.columns(example.annotations)
         if not page.pagination.has_more:
             return
         at = at._replace(cursor=page.pagination.next_cursor)
 
 
-def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[Row]:
+def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[StoredRow]:
     """Every run of an experiment in order of arrival, with uploaded and computed verdicts and `annotation.<name>.*`.
 
     Raises:
         NotFound: no such experiment.
     """
-    at = Slice(_ROWS_PER_READ)
+    at = PageRequest(_ROWS_PER_READ)
     while True:
         page = experiments.run_page(connection, experiment_id, at)
         for run in page.experiment_runs:
@@ -132,7 +132,7 @@ def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[Row]:
         at = at._replace(cursor=page.pagination.next_cursor)
 
 
-def _example(version_id: str, key: str, row: Mapping[str, Any], now: int) -> Row:
+def _example(version_id: str, key: str, row: Mapping[str, Any], now: int) -> StoredRow:
     data = _free(row)
     if not data:
         raise Invalid("An example has no column of its own.", "Give each example at least one field.")
@@ -140,7 +140,7 @@ def _example(version_id: str, key: str, row: Mapping[str, Any], now: int) -> Row
     return {"id": example_id, "version_id": version_id, "data": data, "created_ns": now, "updated_ns": now}
 
 
-def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, now: int) -> Row:
+def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, now: int) -> StoredRow:
     if not row.get("example_id"):
         raise Invalid(
             f"Run {position} has no example_id.", "Each run of a dataset's experiment names the example it belongs to."
@@ -156,7 +156,7 @@ def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, no
     }
 
 
-def _free(row: Mapping[str, Any]) -> Row:
+def _free(row: Mapping[str, Any]) -> StoredRow:
     """The columns that are not the engine's own. Of those, a sender fills in all but the annotations."""
     if "annotations" in row:
         raise Invalid("The column annotations belongs to the engine.", "Leave it out or rename it.")

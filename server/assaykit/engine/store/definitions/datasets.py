@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_ids
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
@@ -119,7 +119,7 @@ def update_examples(
 
 
 def page(
-    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: PageRequest
 ) -> DatasetPage:
     """Datasets, newest first."""
     query = sa.select(datasets).where(spaces.within(datasets, space_id, space_name))
@@ -176,7 +176,7 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
     connection.execute(datasets.delete().where(datasets.c.id == dataset_id))
 
 
-def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: Slice) -> ExamplePage:
+def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: PageRequest) -> ExamplePage:
     """Examples of a version, oldest first; of the newest version when none is named.
 
     Raises:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, decode_cursor, encode_cursor, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, decode_cursor, encode_cursor, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
@@ -87,7 +87,7 @@ def add_version(
 
 
 def page(
-    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: PageRequest
 ) -> EvaluatorPage:
     """Evaluators, last updated first."""
     query = sa.select(evaluators).where(spaces.within(evaluators, space_id, space_name))
@@ -139,7 +139,7 @@ def update(connection: sa.Connection, evaluator_id: str, wanted: UpdateEvaluator
     return _evaluator(connection.execute(change.values(values).returning(evaluators)).one())
 
 
-def version_page(connection: sa.Connection, evaluator_id: str, at: Slice) -> EvaluatorVersionPage:
+def version_page(connection: sa.Connection, evaluator_id: str, at: PageRequest) -> EvaluatorVersionPage:
     """The versions of an evaluator, newest first.
 
     Raises:

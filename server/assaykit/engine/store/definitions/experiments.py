@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import keep_up, touch
 from assaykit.engine.store.definitions import datasets, projects, spaces
 from assaykit.engine.store.keys import next_id, row_ids
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
@@ -135,7 +135,7 @@ def refuse_taken(
 
 
 def page(
-    connection: sa.Connection, *, dataset_id: str | None, space_id: str | None, name: str | None, at: Slice
+    connection: sa.Connection, *, dataset_id: str | None, space_id: str | None, name: str | None, at: PageRequest
 ) -> ExperimentPage:
     """Experiments, newest first."""
     query = sa.select(experiments).where(spaces.within(experiments, space_id, None))
@@ -168,7 +168,7 @@ def delete(connection: sa.Connection, experiment_id: str) -> None:
     connection.execute(experiments.delete().where(experiments.c.id == experiment_id))
 
 
-def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> ExperimentRunPage:
+def run_page(connection: sa.Connection, experiment_id: str, at: PageRequest) -> ExperimentRunPage:
     """Runs in the order they were added, with uploaded and computed verdicts as flat columns, and annotations.
 
     Raises:
@@ -185,7 +185,7 @@ def run_page(connection: sa.Connection, experiment_id: str, at: Slice) -> Experi
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
     """Every run of an experiment in order of arrival, as `rows_of` has them, a few hundred in memory at a time."""
-    at = Slice(_ROWS_AT_A_TIME)
+    at = PageRequest(_ROWS_AT_A_TIME)
     while True:
         query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
         rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)

@@ -9,7 +9,7 @@ from assaykit.engine import credentials
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
@@ -101,7 +101,7 @@ def page(
     space_id: str | None,
     space_name: str | None,
     name: str | None,
-    at: Slice,
+    at: PageRequest,
     environment: Mapping[str, str],
 ) -> AiIntegrationPage:
     """Integrations, newest first; each serves every space that there is."""

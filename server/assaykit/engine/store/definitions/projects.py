@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiments, projects, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
@@ -44,7 +44,7 @@ def page(
     space_id: str | None,
     space_name: str | None,
     name: str | None,
-    at: Slice,
+    at: PageRequest,
     kind: ProjectType | None = None,
 ) -> ProjectPage:
     """Projects, newest first; of one kind when it is given."""

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like, newest_by
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
 from assaykit.engine.store.tables import prompt_labels, prompt_versions, prompts
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound
@@ -74,7 +74,7 @@ def add_version(
 
 
 def page(
-    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: Slice
+    connection: sa.Connection, *, space_id: str | None, space_name: str | None, name: str | None, at: PageRequest
 ) -> PromptPage:
     """Prompts, last updated first."""
     query = sa.select(prompts).where(spaces.within(prompts, space_id, space_name))
@@ -144,7 +144,7 @@ def delete(connection: sa.Connection, prompt_id: str) -> None:
     connection.execute(prompts.delete().where(prompts.c.id == prompt_id))
 
 
-def version_page(connection: sa.Connection, prompt_id: str, at: Slice) -> PromptVersionPage:
+def version_page(connection: sa.Connection, prompt_id: str, at: PageRequest) -> PromptVersionPage:
     """The versions of a prompt, newest first.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import datasets, experiments
-from assaykit.engine.store.pages import Slice, encode_cursor
+from assaykit.engine.store.pages import PageRequest, encode_cursor
 from assaykit.engine.store.tables import examples, experiment_runs
 from assaykit.engine.store.traces import annotations
 from assaykit.errors import Invalid, quote
@@ -20,11 +20,11 @@ from assaykit.wire.experiments import ExperimentRun, ExperimentRunPage
 
 _ROWS_PER_READ = 500
 
-Found = TypeVar("Found", DatasetExample, ExperimentRun)
+FoundT = TypeVar("FoundT", DatasetExample, ExperimentRun)
 
 
 def search_examples(
-    connection: sa.Connection, dataset_id: str, version_id: str | None, filter_text: str | None, at: Slice
+    connection: sa.Connection, dataset_id: str, version_id: str | None, filter_text: str | None, at: PageRequest
 ) -> ExamplePage:
     """Examples that a filter takes, in the order of `datasets.example_page`.
 
@@ -33,7 +33,7 @@ def search_examples(
         Invalid: the filter cannot be read, or names a column that no example has.
     """
 
-    def read(part: Slice) -> ExamplePage:
+    def read(part: PageRequest) -> ExamplePage:
         return datasets.example_page(connection, dataset_id, version_id, part)
 
     if filter_text is None:
@@ -45,7 +45,9 @@ def search_examples(
     return ExamplePage(examples=found, pagination=_pagination(connection, last))
 
 
-def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str | None, at: Slice) -> ExperimentRunPage:
+def search_runs(
+    connection: sa.Connection, experiment_id: str, filter_text: str | None, at: PageRequest
+) -> ExperimentRunPage:
     """Runs that a filter takes, in the order of `experiments.run_page`.
 
     Raises:
@@ -53,7 +55,7 @@ def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str 
         Invalid: the filter cannot be read, or names a column that no run has.
     """
 
-    def read(part: Slice) -> ExperimentRunPage:
+    def read(part: PageRequest) -> ExperimentRunPage:
         return experiments.run_page(connection, experiment_id, part)
 
     if filter_text is None:
@@ -63,17 +65,17 @@ def search_runs(connection: sa.Connection, experiment_id: str, filter_text: str 
     return ExperimentRunPage(experiment_runs=found, pagination=_pagination(connection, last))
 
 
-def _search(read: Callable[[Slice], Page[Found]], node: Node, at: Slice) -> tuple[list[Found], bool]:
+def _search(read: Callable[[PageRequest], Page[FoundT]], node: Node, at: PageRequest) -> tuple[list[FoundT], bool]:
     """At most `at.limit` rows that match, and whether there is one more.
 
     Raises:
         Invalid: nothing matches, and a column of the filter is in no row.
     """
-    found: list[Found] = []
+    found: list[FoundT] = []
     seen: set[str] = set()
     cursor = at.cursor
     while True:
-        part = read(Slice(_ROWS_PER_READ, cursor))
+        part = read(PageRequest(_ROWS_PER_READ, cursor))
         for row in part.rows:
             columns = _columns(row)
             seen |= columns.keys()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import spaces
 from assaykit.engine.store.times import moment
 from assaykit.errors import NotFound
@@ -25,7 +25,7 @@ def ensure_default(connection: sa.Connection, clock: Clock) -> None:
         )
 
 
-def page(connection: sa.Connection, name: str | None, at: Slice) -> SpacePage:
+def page(connection: sa.Connection, name: str | None, at: PageRequest) -> SpacePage:
     """Spaces whose name holds `name`, newest first."""
     query = sa.select(spaces)
     if name:

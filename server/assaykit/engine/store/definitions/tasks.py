@@ -11,7 +11,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.definitions import datasets, evaluators, experiments, projects, spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
@@ -78,7 +78,7 @@ def page(
     space_name: str | None,
     name: str | None,
     exactly: dict[str, str],
-    at: Slice,
+    at: PageRequest,
 ) -> TaskPage:
     """Tasks, newest first; `exactly` holds column values such as `project_id`."""
     query = sa.select(tasks).where(spaces.within(tasks, space_id, space_name))

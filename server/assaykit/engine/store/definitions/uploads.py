@@ -22,7 +22,7 @@ _EXAMPLE = "INSERT INTO examples (id, created_ns, version_id, data, updated_ns) 
 """As text for the driver: with 100,000 rows, what SQLAlchemy does for each costs as much as writing it."""
 
 
-class Part(NamedTuple):
+class BodyRows(NamedTuple):
     """The rows of one body, each as the JSON text that the store keeps. A run is its example's name and its data."""
 
     examples: Sequence[str]
@@ -37,27 +37,27 @@ class Refused(Exception):
         self.matches = matches
 
 
-def part_of(wanted: UploadRequest) -> Part:
+def part_of(wanted: UploadRequest) -> BodyRows:
     """The rows of a body.
 
     Raises:
         Invalid: an example is empty or has a system column, or a run has annotations.
     """
     datasets.refuse_unfit(wanted.examples)
-    return Part([to_json(one).decode() for one in wanted.examples], [_run(one) for one in wanted.runs])
+    return BodyRows([to_json(one).decode() for one in wanted.examples], [_run(one) for one in wanted.runs])
 
 
-def packed(part: Part) -> bytes:
+def packed(part: BodyRows) -> bytes:
     """A part as a line of JSON."""
     return to_json(part)
 
 
-def unpacked(line: bytes) -> Part:
+def unpacked(line: bytes) -> BodyRows:
     """What `packed` has made."""
-    return Part(*from_json(line))
+    return BodyRows(*from_json(line))
 
 
-def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[Part], clock: Clock) -> Uploaded:
+def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[BodyRows], clock: Clock) -> Uploaded:
     """Write what an upload's last body asks for, with the rows of all of its parts.
 
     Raises:
@@ -133,7 +133,7 @@ def _add(matching: Matching, examples: Iterable[Sequence[str]]) -> None:
         matching.add(example_id, None if matching.key is None else from_json(data))
 
 
-def _matched(matching: Matching, part: Part, ids: Sequence[str]) -> list[tuple[str, str]]:
+def _matched(matching: Matching, part: BodyRows, ids: Sequence[str]) -> list[tuple[str, str]]:
     """The runs of a part with the ids of their examples; `ids` are those of the part's own examples."""
     places = [*ids, *[None] * (len(part.runs) - len(ids))]
     found = ((matching.id_of(name, at), data) for (name, data), at in zip(part.runs, places, strict=False))

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import datasets, experiments, searches, tasks
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import runs
 from assaykit.engine.store.queue.leases import Lease, is_held, try_again
-from assaykit.engine.store.queue.runs import UNLIMITED, Item, Limits, Outcome
+from assaykit.engine.store.queue.runs import UNLIMITED, Item, ItemOutcome, Limits
 from assaykit.engine.store.tables import examples, task_runs
 from assaykit.engine.store.traces import spans
 from assaykit.engine.validation import run_configurations
@@ -39,10 +39,10 @@ class Provision(NamedTuple):
     reason: str | None = None
 
 
-class Made(NamedTuple):
+class ExampleOutcome(NamedTuple):
     """What became of one example: its outcome, the columns of its run if it gets one, and its span if traced."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     columns: dict[str, Any] | None
     span: dict[str, Any] | None = None
 
@@ -67,7 +67,7 @@ def trigger(
     experiments.refuse_taken(connection, wanted.experiment_name, dataset_id=dataset_id)
     version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
     if wanted.query_filter is not None:
-        searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, Slice(1))
+        searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, PageRequest(1))
     _refuse_unknown(connection, version_id, wanted.example_ids or ())
     for follower in wanted.evaluation_task_ids or ():
         _refuse_unfit(tasks.get(connection, follower), dataset_id)
@@ -144,7 +144,9 @@ def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item
     }
 
 
-def record(connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[Made], clock: Clock) -> bool:
+def record(
+    connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[ExampleOutcome], clock: Clock
+) -> bool:
     """Store outcomes, runs and spans in one go; False when the run has ended or is another's, and nothing is stored."""
     if provision.experiment is None or not runs.record(
         connection, lease, [one.outcome for one in made], clock.now_ns()
@@ -188,7 +190,7 @@ def _chosen(
     """The ids of the examples that a run is on, in the order of the dataset."""
     named = None if wanted.example_ids is None else set(wanted.example_ids)
     left = wanted.max_examples
-    at = Slice(_ROWS_PER_READ)
+    at = PageRequest(_ROWS_PER_READ)
     while True:
         page = searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, at)
         for example in page.examples:

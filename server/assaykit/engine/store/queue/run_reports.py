@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import Field, TypeAdapter, ValidationError
 
 from assaykit.engine.problems import Malformed
-from assaykit.engine.store.pages import Slice
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import leases, runs
 from assaykit.engine.store.queue.runs import KEPT
 from assaykit.engine.store.tables import evals, evaluator_versions, evaluators, experiments, run_items, task_runs
@@ -75,7 +75,7 @@ def keep(
     connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(request=request))
 
 
-def page(connection: sa.Connection, run_id: str, state: RowState | None, at: Slice) -> RunRowPage:
+def page(connection: sa.Connection, run_id: str, state: RowState | None, at: PageRequest) -> RunRowPage:
     """One page of a run's rows, newest first.
 
     Raises:

@@ -10,13 +10,13 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.definitions import experiments, tasks
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import Slice, by_arrival
+from assaykit.engine.store.pages import PageRequest, by_arrival
 from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.tables import run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.engine.store.traces import spans
-from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.engine.store.traces.spans import Arrivals, TimeRange
 from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.judge.providers.prices import Spent
 from assaykit.wire.bodies import RequestBody
@@ -63,7 +63,7 @@ class Limits(NamedTuple):
 UNLIMITED = Limits()
 
 
-class Outcome(NamedTuple):
+class ItemOutcome(NamedTuple):
     """What became of an item."""
 
     item: Item
@@ -103,7 +103,7 @@ def add(
     owner: str,
     clock: Clock,
     now: int,
-    window: Window | None = None,
+    window: TimeRange | None = None,
     limits: Limits = UNLIMITED,
 ) -> TaskRun:
     """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
@@ -123,7 +123,7 @@ def _new(
     connection: sa.Connection,
     task_id: str,
     wanted: RequestBody,
-    window: Window | None,
+    window: TimeRange | None,
     owner: str,
     clock: Clock,
     *,
@@ -149,7 +149,7 @@ def _new(
     ).one()
 
 
-def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: Slice) -> TaskRunPage:
+def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: PageRequest) -> TaskRunPage:
     """A task's runs, newest first.
 
     Raises:
@@ -182,14 +182,16 @@ def task_of(connection: sa.Connection, run_id: str) -> Task:
     return tasks.get(connection, _row(connection, run_id).task_id)
 
 
-def details(connection: sa.Connection, run_id: str) -> tuple[Task, TriggerEvaluationRequest, Window | Arrivals | None]:
+def details(
+    connection: sa.Connection, run_id: str
+) -> tuple[Task, TriggerEvaluationRequest, TimeRange | Arrivals | None]:
     """What a run has to do: its task, its request, and when it reads spans, which."""
     row = _row(connection, run_id)
-    window: Window | Arrivals | None = None
+    window: TimeRange | Arrivals | None = None
     if row.up_to_n is not None:
         window = Arrivals(row.after_n, row.up_to_n)
     elif row.data_start_ns is not None:
-        window = Window(row.data_start_ns, row.data_end_ns)
+        window = TimeRange(row.data_start_ns, row.data_end_ns)
     asked = {key: value for key, value in row.request.items() if key != KEPT}
     return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(asked), window
 
@@ -256,7 +258,7 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
     return query.order_by(c.position, c.evaluator_id)
 
 
-def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[Outcome], now_ns: int) -> bool:
+def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutcome], now_ns: int) -> bool:
     """Store outcomes and show a sign of life; False when the run has ended or is another's, and nothing is stored."""
     alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, tries=0))
     if alive.rowcount == 0:
@@ -365,7 +367,7 @@ def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationReque
             raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than this task.")
 
 
-def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> Window:
+def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> TimeRange:
     """The window asked for. Without a start it goes on where earlier runs ended, or takes the week before its end."""
     end_ns = nanoseconds(wanted.data_end_time)
     end_ns = now_ns if end_ns is None else end_ns + 999
@@ -374,7 +376,7 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
         start_ns = _seen_up_to(connection, task.id)
         if start_ns is None or start_ns > end_ns:
             start_ns = earlier(end_ns, FIRST_WINDOW_NS)
-    return Window(start_ns, end_ns)
+    return TimeRange(start_ns, end_ns)
 
 
 def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:

@@ -19,7 +19,7 @@ from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import spans, units
 from assaykit.engine.store.traces.spans import Arrivals
 from assaykit.judge.units import Unit
-from assaykit.wire.local import TaskSchedule, Worker
+from assaykit.wire.local import ScheduleWorker, TaskSchedule
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
 from assaykit.wire.tasks import Task
 
@@ -36,7 +36,7 @@ _MOST_DOUBLINGS = 30
 """Far beyond the longest pause, and small enough for the store's integers."""
 
 
-class Step(NamedTuple):
+class ArrivalBatch(NamedTuple):
     """The arrivals that a task takes next; `is_full` when more may wait behind these.
 
     For a task of traces or sessions they are where the last span of each arrived.
@@ -62,7 +62,7 @@ def retry(connection: sa.Connection, clock: Clock) -> None:
     connection.execute(schedules.update().where(schedules.c.failures > 0).values(due_ns=clock.now_ns()))
 
 
-def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock) -> Step | None:
+def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock) -> ArrivalBatch | None:
     """Take note of how the last run ended, and say what comes next; None when there is nothing to do now."""
     now = clock.now_ns()
     row = _settled(connection, task_id, period_ns, now)
@@ -82,11 +82,18 @@ def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock)
         _set(connection, task_id, cursor_n=max(last, row.cursor_n), due_ns=now + period_ns)
         return None
     is_full = len(found) == DEFAULT_MAX_SPANS
-    return Step(Arrivals(row.cursor_n, found[-1] if is_full else last), is_full)
+    return ArrivalBatch(Arrivals(row.cursor_n, found[-1] if is_full else last), is_full)
 
 
 def take(
-    connection: sa.Connection, task_id: str, step: Step, *, has_work: bool, owner: str, period_ns: int, clock: Clock
+    connection: sa.Connection,
+    task_id: str,
+    step: ArrivalBatch,
+    *,
+    has_work: bool,
+    owner: str,
+    period_ns: int,
+    clock: Clock,
 ) -> str | None:
     """Make a run of a step, or where there is no work in it, go past it. Returns the run's id.
 
@@ -126,7 +133,7 @@ def pause_ns(failures: int, period_ns: int) -> int:
     return min(period_ns << min(failures, _MOST_DOUBLINGS), LONGEST_PAUSE_NS)
 
 
-def get(connection: sa.Connection, task_id: str, worker: Worker, clock: Clock) -> TaskSchedule:
+def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: Clock) -> TaskSchedule:
     """When a task is looked at next, how much waits for it, and who does it.
 
     Raises:

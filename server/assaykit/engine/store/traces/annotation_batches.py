@@ -10,8 +10,8 @@ from assaykit.engine.problems import Malformed
 from assaykit.engine.store.definitions import annotation_configs, datasets, experiments, projects
 from assaykit.engine.store.tables import dataset_versions, examples, experiment_runs, spans
 from assaykit.engine.store.traces import annotations
-from assaykit.engine.store.traces.annotations import Level
-from assaykit.engine.store.traces.spans import Window
+from assaykit.engine.store.traces.annotations import AnnotationLevel
+from assaykit.engine.store.traces.spans import TimeRange
 from assaykit.errors import NotFound
 from assaykit.wire.annotations import AnnotateRecordInput
 from assaykit.wire.evaluators import Granularity
@@ -24,7 +24,7 @@ def annotate_spans(
     connection: sa.Connection,
     project_id: str,
     granularity: Granularity,
-    window: Window,
+    window: TimeRange,
     records: Sequence[AnnotateRecordInput],
     clock: Clock,
 ) -> None:
@@ -111,7 +111,7 @@ def _found(
 def _write(
     connection: sa.Connection,
     space_id: str,
-    place: tuple[str, Level],
+    place: tuple[str, AnnotationLevel],
     records: Sequence[AnnotateRecordInput],
     targets: Mapping[str, str],
     hint: str,

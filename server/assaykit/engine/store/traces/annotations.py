@@ -12,7 +12,7 @@ from assaykit.engine.store.tables import annotations
 from assaykit.engine.store.times import moment
 from assaykit.wire.spans import Annotation, AnnotatorUser
 
-Level = Literal["SPAN", "TRACE", "SESSION", "RUN", "EXAMPLE"]
+AnnotationLevel = Literal["SPAN", "TRACE", "SESSION", "RUN", "EXAMPLE"]
 
 PARTS = ("label", "score", "text")
 """What an annotation is made of, as the last part of a column's name."""
@@ -22,7 +22,7 @@ _ROWS_PER_QUERY = 500
 
 
 def of(
-    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+    connection: sa.Connection, scope_id: str, level: AnnotationLevel, target_ids: Sequence[str]
 ) -> dict[str, list[Annotation]]:
     """The annotations of some targets, by target id, each list in order of name."""
     found: dict[str, list[Annotation]] = defaultdict(list)
@@ -46,7 +46,7 @@ def columns(given: Sequence[Annotation]) -> dict[str, Any]:
 def put(
     connection: sa.Connection,
     scope_id: str,
-    level: Level,
+    level: AnnotationLevel,
     said: Mapping[tuple[str, str], Mapping[str, Any]],
     now: int,
 ) -> None:
@@ -71,7 +71,7 @@ def put(
         touch_annotated(connection, level, scope_id, now)
 
 
-def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:
+def forget(connection: sa.Connection, scope_id: str, level: AnnotationLevel, target_ids: Sequence[str]) -> None:
     """Remove the annotations of some targets."""
     for some in _batches(target_ids):
         connection.execute(annotations.delete().where(_of_targets(scope_id, level, some)))
@@ -82,7 +82,7 @@ def forget_scopes(connection: sa.Connection, scope_ids: sa.Select[Any] | Sequenc
     connection.execute(annotations.delete().where(annotations.c.scope_id.in_(scope_ids)))
 
 
-def _of_targets(scope_id: str, level: Level, target_ids: Sequence[str]) -> sa.ColumnElement[bool]:
+def _of_targets(scope_id: str, level: AnnotationLevel, target_ids: Sequence[str]) -> sa.ColumnElement[bool]:
     c = annotations.c
     return sa.and_(c.scope_id == scope_id, c.level == level, c.target_id.in_(target_ids))
 

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.traces import span_updates, verdicts
-from assaykit.engine.store.traces.span_updates import Level, Said
+from assaykit.engine.store.traces.span_updates import Said, UnitLevel
 from assaykit.errors import Invalid, NotFound, quote
 
 SHOWN = 5
-_NOUNS: dict[Level, str] = {"SPAN": "span", "TRACE": "trace", "SESSION": "session"}
+_NOUNS: dict[UnitLevel, str] = {"SPAN": "span", "TRACE": "trace", "SESSION": "session"}
 
-_Place = tuple[Level, str, str]
+_Place = tuple[UnitLevel, str, str]
 _Words = tuple[Any, ...]
 
 
@@ -43,7 +43,7 @@ def log(
     """
     project = projects.get(connection, project_id)
     now = clock.now_ns()
-    unknown: dict[Level, dict[str, None]] = {}
+    unknown: dict[UnitLevel, dict[str, None]] = {}
     said_of: dict[_Place, int] = {}
     counts = {"new": 0, "replaced": 0, "unchanged": 0}
     for said in parts:
@@ -84,7 +84,7 @@ def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, int]) -> lis
 
 def _there(connection: sa.Connection, project_id: str, rows: Iterable[Mapping[str, Any]]) -> dict[_Place, _Words]:
     """What was said before on the targets of these rows."""
-    targets: dict[Level, list[str]] = {}
+    targets: dict[UnitLevel, list[str]] = {}
     for row in rows:
         targets.setdefault(row["level"], []).append(row["target_id"])
     return {
@@ -102,7 +102,7 @@ def _words(row: Mapping[str, Any]) -> _Words:
     return tuple(row[part] for part in verdicts.VERDICT_FIELDS)
 
 
-def _unmatched(unknown: Mapping[Level, Iterable[str]], project: str, *, any_matched: bool) -> NotFound:
+def _unmatched(unknown: Mapping[UnitLevel, Iterable[str]], project: str, *, any_matched: bool) -> NotFound:
     told: list[str] = []
     for by, keys in unknown.items():
         ids = list(keys)

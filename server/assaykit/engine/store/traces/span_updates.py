@@ -15,10 +15,10 @@ from assaykit.errors import Invalid, NotFound, quote
 from assaykit.wire.annotations import AnnotationInput
 from assaykit.wire.projects import Project
 
-Level = Literal["SPAN", "TRACE", "SESSION"]
+UnitLevel = Literal["SPAN", "TRACE", "SESSION"]
 
 _IDS_PER_QUERY = 500
-_COLUMNS: Final[dict[Level, sa.Column[Any]]] = {
+_COLUMNS: Final[dict[UnitLevel, sa.Column[Any]]] = {
     "SPAN": spans.c.span_id,
     "TRACE": spans.c.trace_id,
     "SESSION": spans.c.session_id,
@@ -36,15 +36,15 @@ class Said(NamedTuple):
     key: str
     name: str
     parts: Mapping[str, Any]
-    level: Level = "SPAN"
-    by: Level = "SPAN"
+    level: UnitLevel = "SPAN"
+    by: UnitLevel = "SPAN"
 
 
 class Fitted(NamedTuple):
     """Verdicts as rows of the table, and what they were said about that is not there: `{by: ids}`, in order."""
 
     rows: list[dict[str, Any]]
-    unknown: dict[Level, list[str]]
+    unknown: dict[UnitLevel, list[str]]
 
 
 def project_named(connection: sa.Connection, space_id: str, name: str) -> Project:
@@ -159,7 +159,7 @@ def _target(one: Said, span: sa.Row[Any]) -> str:
 
 
 def _known(
-    connection: sa.Connection, project_id: str, keys: Iterable[str], by: Level = "SPAN"
+    connection: sa.Connection, project_id: str, keys: Iterable[str], by: UnitLevel = "SPAN"
 ) -> dict[str, sa.Row[Any]]:
     """By id, what is there: of a span also the trace and session that it belongs to."""
     ids = list(dict.fromkeys(keys))

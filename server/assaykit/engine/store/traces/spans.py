@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from assaykit.engine import json_text
 from assaykit.engine.store.definitions import projects
-from assaykit.engine.store.pages import Slice, decode_cursor, encode_cursor
+from assaykit.engine.store.pages import PageRequest, decode_cursor, encode_cursor
 from assaykit.engine.store.tables import run_items, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations, verdicts
@@ -34,7 +34,7 @@ _IDS_PER_DELETE = 500
 _NO_END = 2**63 - 1
 
 
-class Window(NamedTuple):
+class TimeRange(NamedTuple):
     """Start times that are meant, in nanoseconds, both ends included."""
 
     start_ns: int
@@ -91,10 +91,10 @@ def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
 def page(
     connection: sa.Connection,
     project_id: str,
-    window: Window,
+    window: TimeRange,
     filter_text: str | None,
     shape: Shape,
-    at: Slice,
+    at: PageRequest,
     run_id: str | None = None,
 ) -> SpanPage:
     """One page of a project's spans with their verdicts, newest start first; with a run those that it selected.
@@ -125,7 +125,7 @@ def page(
 def matching(
     connection: sa.Connection,
     project_id: str,
-    window: Window | Arrivals,
+    window: TimeRange | Arrivals,
     filter_text: str | None,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
@@ -146,7 +146,7 @@ def matching(
 
 
 def ids(
-    connection: sa.Connection, project_id: str, window: Window, filter_text: str | None
+    connection: sa.Connection, project_id: str, window: TimeRange, filter_text: str | None
 ) -> Iterator[tuple[str, str]]:
     """The span and trace ids of the spans that a filter takes."""
     query = sa.select(spans.c.span_id, spans.c.trace_id).where(_chosen(project_id, window, filter_text))
@@ -163,7 +163,7 @@ def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) 
 
 
 def of_trace(
-    connection: sa.Connection, project_id: str, window: Window, trace_id: str, most: int
+    connection: sa.Connection, project_id: str, window: TimeRange, trace_id: str, most: int
 ) -> tuple[list[Span], bool]:
     """The spans of a trace that started in the window, oldest first, and whether `most` cut them off."""
     query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
@@ -171,7 +171,9 @@ def of_trace(
     return full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
 
 
-def delete(connection: sa.Connection, project_id: str, window: Window, span_ids: Sequence[str]) -> DeleteSpansResponse:
+def delete(
+    connection: sa.Connection, project_id: str, window: TimeRange, span_ids: Sequence[str]
+) -> DeleteSpansResponse:
     """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
 
     Raises:
@@ -199,18 +201,18 @@ def count(connection: sa.Connection) -> int:
 
 
 def count_matching(
-    connection: sa.Connection, project_id: str, window: Window | Arrivals, filter_text: str | None = None
+    connection: sa.Connection, project_id: str, window: TimeRange | Arrivals, filter_text: str | None = None
 ) -> int:
     """How many spans a filter takes."""
     query = sa.select(sa.func.count()).select_from(spans).where(_chosen(project_id, window, filter_text))
     return connection.execute(query).scalar_one()
 
 
-def bounds(connection: sa.Connection, project_id: str) -> Window | None:
+def bounds(connection: sa.Connection, project_id: str) -> TimeRange | None:
     """When the oldest and the newest span of a project started; None when it has none."""
     ends = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
     oldest, newest = connection.execute(ends.where(spans.c.project_id == project_id)).one()
-    return None if oldest is None else Window(oldest, newest)
+    return None if oldest is None else TimeRange(oldest, newest)
 
 
 def last(connection: sa.Connection) -> int:
@@ -230,18 +232,18 @@ def count_arrived(connection: sa.Connection, project_id: str, after: int) -> int
     return connection.execute(query).scalar_one()
 
 
-def extent(connection: sa.Connection, project_id: str, arrivals: Arrivals) -> Window | None:
+def extent(connection: sa.Connection, project_id: str, arrivals: Arrivals) -> TimeRange | None:
     """The first and the last start among the arrivals; None when there are none."""
     bounds = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
     first, final = connection.execute(bounds.where(_among(project_id, arrivals))).one()
-    return None if first is None else Window(first, final)
+    return None if first is None else TimeRange(first, final)
 
 
 def _among(project_id: str, arrivals: Arrivals) -> sa.ColumnElement[bool]:
     return of_project(project_id, by_arrival=True) & spans.c.n.between(arrivals.after + 1, arrivals.up_to)
 
 
-def _chosen(project_id: str, window: Window | Arrivals, filter_text: str | None) -> sa.ColumnElement[bool]:
+def _chosen(project_id: str, window: TimeRange | Arrivals, filter_text: str | None) -> sa.ColumnElement[bool]:
     if isinstance(window, Arrivals):
         chosen, by_arrival = _among(project_id, window), True
     else:

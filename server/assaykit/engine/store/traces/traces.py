@@ -5,11 +5,11 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects
-from assaykit.engine.store.pages import Slice, newest_by
+from assaykit.engine.store.pages import PageRequest, newest_by
 from assaykit.engine.store.tables import spans as span_table
 from assaykit.engine.store.traces import spans
 from assaykit.engine.store.traces.span_filters import where
-from assaykit.engine.store.traces.spans import Window
+from assaykit.engine.store.traces.spans import TimeRange
 from assaykit.filters.fields import span_tree
 from assaykit.wire.traces import Trace, TracePage
 
@@ -17,7 +17,9 @@ SPANS_PER_TRACE = 1000
 """Most spans answered of one trace."""
 
 
-def page(connection: sa.Connection, project_id: str, window: Window, filter_text: str | None, at: Slice) -> TracePage:
+def page(
+    connection: sa.Connection, project_id: str, window: TimeRange, filter_text: str | None, at: PageRequest
+) -> TracePage:
     """One page of traces, newest root first. A trace without a root in the window is not there, as on AX.
 
     Raises:
@@ -42,7 +44,7 @@ def page(connection: sa.Connection, project_id: str, window: Window, filter_text
     return TracePage(traces=traces, pagination=pagination)
 
 
-def _trace(connection: sa.Connection, project_id: str, window: Window, trace_id: str, root_id: str) -> Trace:
+def _trace(connection: sa.Connection, project_id: str, window: TimeRange, trace_id: str, root_id: str) -> Trace:
     inside, truncated = spans.of_trace(connection, project_id, window, trace_id, SPANS_PER_TRACE)
     return Trace(
         trace_id=trace_id,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from assaykit.engine.store.tables import spans as span_table
 from assaykit.engine.store.traces import spans, verdicts
 from assaykit.engine.store.traces.span_filters import of_project, where
-from assaykit.engine.store.traces.spans import Arrivals, Window
+from assaykit.engine.store.traces.spans import Arrivals, TimeRange
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, Compare, Node, Not, Or
 from assaykit.judge.units import Choice, Unit
@@ -34,7 +34,7 @@ def matching(
     connection: sa.Connection,
     project_id: str,
     unit: Unit,
-    window: Window | Arrivals,
+    window: TimeRange | Arrivals,
     query: Query,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:

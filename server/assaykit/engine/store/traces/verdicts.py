@@ -12,7 +12,7 @@ from assaykit.engine.store.integrity import checksum
 from assaykit.engine.store.tables import evals
 from assaykit.wire.spans import Evaluation
 
-Level = Literal["SPAN", "TRACE", "SESSION", "RUN"]
+VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
 
 SharedLevel = Literal["TRACE", "SESSION"]
 """Levels whose verdicts several spans share."""
@@ -31,7 +31,7 @@ _PUT = _INSERT.on_conflict_do_update(
 
 
 def of(
-    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+    connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> dict[str, list[Evaluation]]:
     """The verdicts on some targets, by target id, each list in order of name."""
     found: dict[str, list[Evaluation]] = defaultdict(list)
@@ -69,7 +69,7 @@ def shared(
 
 
 def words(
-    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+    connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
     """The same verdicts as target id, name, and their fields in order: cheap, where there are many."""
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
@@ -84,7 +84,7 @@ def words(
 
 
 def flat_columns(
-    connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]
+    connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """The same verdicts as columns `eval.<name>.label|score|explanation`, by target id."""
     return {
@@ -98,7 +98,7 @@ def flat_columns(
     }
 
 
-def labelled(scope_id: str, level: Level, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+def labelled(scope_id: str, level: VerdictLevel, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     """The condition that a target has a verdict of this evaluator."""
     return sa.exists().where(
         evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
@@ -114,7 +114,7 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         keep_up(connection, experiment_ids, max(row["updated_ns"] for row in rows))
 
 
-def forget(connection: sa.Connection, scope_id: str, level: Level, target_ids: Sequence[str]) -> None:
+def forget(connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]) -> None:
     """Remove the verdicts on some targets."""
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
         some = target_ids[start : start + _ROWS_PER_QUERY]

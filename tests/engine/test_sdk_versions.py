@@ -18,7 +18,7 @@ from tests.contract.test_golden import REPLIES, parsed
 from tests.engine.door import Body, Door, judge_version, problem_of, span, version
 
 from assaykit.engine import sdk_versions
-from assaykit.engine.sdk_versions import Asked
+from assaykit.engine.sdk_versions import OlderRequest
 from assaykit.wire.bodies import Page
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import ExperimentRun
@@ -239,8 +239,8 @@ async def test_a_broken_body_is_refused_by_its_model(door: Door, raw: bytes) -> 
     problem_of(400, response)
 
 
-def asked(generation: int) -> Asked:
-    return Asked(generation, "GET", "/v2/of/any/route")
+def asked(generation: int) -> OlderRequest:
+    return OlderRequest(generation, "GET", "/v2/of/any/route")
 
 
 async def old(door: Door, method: str, path: str, body: Body | None = None) -> Body:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.planning.parts import Part, Row, split
+from assaykit.planning.parts import BackfillPart, DatedSpan, split
 from assaykit.planning.periods import Period
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,18 +17,18 @@ def at(second: int) -> datetime:
     return START + timedelta(seconds=second)
 
 
-def rows(*told: tuple[int, str, bool]) -> list[Row]:
+def rows(*told: tuple[int, str, bool]) -> list[DatedSpan]:
     """Newest first."""
-    return sorted((Row(at(second), unit, is_left) for second, unit, is_left in told), reverse=True)
+    return sorted((DatedSpan(at(second), unit, is_left) for second, unit, is_left in told), reverse=True)
 
 
 def test_the_newest_part_is_full_and_the_windows_touch() -> None:
     found = split(rows(*((number, f"s{number}", True) for number in range(5))), PERIOD, 2)
     tick = timedelta(microseconds=1)
     assert found == [
-        Part(Period(at(3), PERIOD.end), 2),
-        Part(Period(at(1), at(3) - tick), 2),
-        Part(Period(PERIOD.start, at(1) - tick), 1),
+        BackfillPart(Period(at(3), PERIOD.end), 2),
+        BackfillPart(Period(at(1), at(3) - tick), 2),
+        BackfillPart(Period(PERIOD.start, at(1) - tick), 1),
     ]
 
 

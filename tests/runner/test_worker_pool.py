@@ -11,8 +11,8 @@ import pytest
 from tests.tools.test_run_experiment import bare_python
 
 from assaykit.runner.processes import Worker
-from assaykit.runner.results import Call, Result
-from assaykit.runner.worker_pool import Crew, Row, Start
+from assaykit.runner.results import ExampleCall, RowResult
+from assaykit.runner.worker_pool import PendingCall, Start, WorkerPool
 
 __all__ = ["bare_python"]
 
@@ -34,10 +34,10 @@ async def test_a_row_that_kills_its_process_is_the_only_one_that_fails(
     tmp_path: Path, bare_python: Path, kind: str
 ) -> None:
     (tmp_path / "task.py").write_text(TASK.replace("{kind}", kind), encoding="utf-8")
-    results: list[Result] = []
+    results: list[RowResult] = []
     deepest = 0
 
-    async def keep(result: Result) -> None:
+    async def keep(result: RowResult) -> None:
         # Slower than the rows: what a process told before it ended must be read all the same.
         await anyio.sleep(0.02)
         results.append(result)
@@ -72,8 +72,8 @@ async def test_a_row_that_kills_its_process_is_the_only_one_that_fails(
         "taken": [],
     }  # fmt: skip
     opened = partial(Worker.open, bare_python, asked, tmp_path, {})
-    rows = [Row(Call(f"e{number}"), {"input": f"q{number}"}) for number in range(90)]
-    await Crew(counting(opened), keep, 4, 60, lambda: None).run(rows)
+    rows = [PendingCall(ExampleCall(f"e{number}"), {"input": f"q{number}"}) for number in range(90)]
+    await WorkerPool(counting(opened), keep, 4, 60, lambda: None).run(rows)
     assert deepest > (1 if kind == "def" else 4), "nothing was handed out ahead"
     assert sorted(one.call.example_id for one in results) == sorted(row.call.example_id for row in rows)
     failed = {one.call.example_id for one in results if one.error is not None}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import anyio
 import anyio.lowlevel
 
-from assaykit.engine.runs.row_workers import OUTCOMES_PER_WRITE, Job, Pool
+from assaykit.engine.runs.row_workers import OUTCOMES_PER_WRITE, Job, RowWorkers
 from assaykit.engine.store.queue.runs import Item
 from assaykit.judge.columns import Row
 
@@ -30,7 +30,7 @@ async def test_a_run_that_is_ended_elsewhere_stops_however_many_results_are_on_t
         stored.extend(batch)
         return False
 
-    await Pool(read, work, store, rows_at_once=50, enough=anyio.Event()).run(ITEMS)
+    await RowWorkers(read, work, store, rows_at_once=50, enough=anyio.Event()).run(ITEMS)
     assert 0 < len(stored) < len(ITEMS)
 
 
@@ -50,7 +50,7 @@ async def test_without_room_nothing_is_begun_and_what_is_under_way_is_stored() -
     async def has_room() -> bool:
         return len(begun) < 7
 
-    await Pool(read, note, store, rows_at_once=3, enough=anyio.Event(), has_room=has_room).run(ITEMS)
+    await RowWorkers(read, note, store, rows_at_once=3, enough=anyio.Event(), has_room=has_room).run(ITEMS)
     assert sorted(stored) == sorted(begun) == list(range(7))
 
 
@@ -65,7 +65,7 @@ async def test_results_that_come_one_after_the_other_are_stored_together() -> No
         batches.append(batch)
         return True
 
-    await Pool(read, slow, store, rows_at_once=2, enough=anyio.Event()).run(ITEMS[:200])
+    await RowWorkers(read, slow, store, rows_at_once=2, enough=anyio.Event()).run(ITEMS[:200])
     assert sorted(position for batch in batches for position in batch) == list(range(200))
     assert len(batches) < 100
 
@@ -85,5 +85,5 @@ async def test_what_ends_a_run_is_stored_at_once_whoever_is_still_waited_for() -
         return False
 
     with anyio.fail_after(60):
-        await Pool(read, give_up, store, rows_at_once=3, enough=enough).run(ITEMS)
+        await RowWorkers(read, give_up, store, rows_at_once=3, enough=enough).run(ITEMS)
     assert stored == [0]
