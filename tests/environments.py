@@ -41,6 +41,17 @@ BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-e
 
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 
+INSTALLERS = ("uv==0.13.*", "pipx==1.18.*")
+"""What runs a program of a checkout without an environment of the user's."""
+
+HOSTS = (
+    "node@22",
+    "@anthropic-ai/claude-code@2.1.332",
+    "@openai/codex@0.171.0",
+    "@google/gemini-cli@0.61.0",
+)
+"""Coding assistants, as npm has them, and the Node that they need."""
+
 OLDER_MCP = ("langchain-mcp-adapters>=0.3,<0.4",)
 """A client of the SDK's first generation."""
 
@@ -100,5 +111,6 @@ def _install(command: list[str]) -> None:
 if __name__ == "__main__":
     # Two at a time; a test that needs one which is not there yet waits for it.
     with ThreadPoolExecutor(2) as builders:
-        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP):
+        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, INSTALLERS):
             builders.submit(python_with, *needed)
+        builders.submit(node_modules_with, *HOSTS)

@@ -136,6 +136,7 @@ def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
         (server / "utils.py").write_text('"""Anything."""\n', encoding="utf-8")
         append(server / "planning" / "periods.py", CROOKED)
         append(server / "errors.py", '\n\nclass Unheard(AssayError):\n    """Nobody raises it."""\n')
+        append(copy / "README.md", "word " * 900)
         append(copy / "README.md", f"\nSee /roo{'t'}/notes, version {__version__}, from registr{'y'}.npmjs.org.\n")
         append(server / "session.py", '\n\nclass Span:\n    """Another span."""\n')
         append(server / "tools" / "admin.py", UNTESTED_TOOL)
@@ -175,6 +176,7 @@ SHAPES = {
     "test_no_file_knows_the_machine_it_was_written_on",
     "test_no_file_chooses_the_registry",
     "test_the_version_stands_in_one_place",
+    "test_the_readme_is_short",
     "test_every_tool_is_named_verb_noun",
     "test_every_tool_is_called_by_a_test",
     "test_every_tool_is_what_its_snapshot_says",

@@ -2,9 +2,13 @@
 
 import re
 
-from tests.shape.tree import SERVER, at, files
+from tests.fenced import prose
+from tests.shape.tree import ROOT, SERVER, at, files
 
 from assaykit import __version__
+
+README_WORDS = 900
+"""Words of the README without its blocks and tables."""
 
 # A bracket in each word keeps these patterns from finding themselves.
 LEFT_TO_DO = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b")
@@ -38,3 +42,8 @@ def test_the_version_stands_in_one_place() -> None:
     elsewhere = ("CHANGELOG.md", "plugin.json", ".claude-plugin/", ".cursor-plugin/")
     homes = [where for where in lines_with(number) if not where.startswith(elsewhere)]
     assert [where.rpartition(":")[0] for where in homes] == [at(SERVER / "__init__.py")]
+
+
+def test_the_readme_is_short() -> None:
+    words = prose(ROOT / "README.md").split()
+    assert len(words) <= README_WORDS
