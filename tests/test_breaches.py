@@ -63,17 +63,17 @@ def append(path: Path, text: str) -> None:
 
 
 def test_the_linter_sees_an_unused_import(copy: Path) -> None:
-    module = copy / "server" / "assaykit" / "windows.py"
+    module = copy / "server" / "assaykit" / "planning" / "periods.py"
     command = [PYTHON, "-m", "ruff", "check", "--no-cache", str(module)]
     said = red_after(copy, lambda: append(module, "\nimport os\n"), *command)
     assert "F401" in said
 
 
 def test_the_formatter_sees_a_crooked_line(copy: Path) -> None:
-    module = copy / "server" / "assaykit" / "windows.py"
+    module = copy / "server" / "assaykit" / "planning" / "periods.py"
     command = [PYTHON, "-m", "ruff", "format", "--check", "--no-cache", str(module)]
     said = red_after(copy, lambda: append(module, "\nX  =  1\n"), *command)
-    assert "windows.py" in said
+    assert "periods.py" in said
 
 
 def test_the_type_checker_sees_a_wrong_type(copy: Path) -> None:
@@ -141,6 +141,7 @@ def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
         append(server / "session.py", '\n\nclass Span:\n    """Another span."""\n')
         append(server / "tools" / "admin.py", UNTESTED_TOOL)
         append(copy / "tests" / "caller.py", "\n\nclass TestNothing:\n    pass\n")
+        append(copy / "docs" / "design" / "store.md", "\nSee `engine/gone.py` and `test_nobody_wrote_this`.\n" * 150)
 
     said = red_after(copy, breach, *SHAPE)
     red = {line.split("::")[1].split()[0] for line in said.splitlines() if line.startswith("FAILED")}
@@ -172,6 +173,10 @@ SHAPES = {
     "test_every_text_file_is_opened_with_an_encoding",
     "test_every_error_is_raised_somewhere",
     "test_tests_are_plain_functions",
+    "test_every_page_of_the_design_is_short_enough_to_read",
+    "test_every_file_that_a_document_names_is_there",
+    "test_every_test_that_a_document_names_is_there",
+    "test_the_picture_of_the_package_has_every_part_of_it",
     "test_nothing_is_left_to_do",
     "test_no_file_knows_the_machine_it_was_written_on",
     "test_no_file_chooses_the_registry",

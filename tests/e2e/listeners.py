@@ -15,6 +15,9 @@ from tests.e2e.processes import environment
 
 Transport = Literal["http", "sse"]
 
+LOOPBACK = "0100007F"
+"""127.0.0.1 as the kernel of Linux writes it."""
+
 STOP_S = 20
 """For an end on a busy machine; a deadline, not a wait."""
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.e2e.listeners import LOOPBACK, listening_addresses
 from tests.e2e.processes import KEY, environment
 
 pytestmark = pytest.mark.slow
 
 ENGINE = [sys.executable, "-m", "assaykit", "engine"]
+EVERY_DOOR = ["--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+
 WITHOUT_GRPC = """
 import sys
 sys.modules["grpc"] = None
@@ -26,7 +29,7 @@ main(["engine", *sys.argv[1:]])
 def test_the_engine_ends_when_asked_while_a_client_is_sending(tmp_path: Path) -> None:
     flight: Any = importlib.import_module("pyarrow.flight")
     pa: Any = importlib.import_module("pyarrow")
-    command = [*ENGINE, "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+    command = [*ENGINE, *EVERY_DOOR]
     with subprocess.Popen(
         command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -49,6 +52,22 @@ def test_the_engine_ends_when_asked_while_a_client_is_sending(tmp_path: Path) ->
         assert process.stderr.read() == ""
     with pytest.raises(pa.ArrowException):
         writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_every_door_listens_on_loopback_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*ENGINE, *EVERY_DOOR], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(7)]
+        found = listening_addresses(process.pid)
+        process.terminate()
+        process.wait(20)
+    assert told[-1].startswith("spans")
+    # gRPC listens on the same address as IPv6 writes it.
+    mapped = f"0000000000000000FFFF0000{LOOPBACK}"
+    assert [address.partition(":")[0] for address in found] == [LOOPBACK, mapped, mapped]
 
 
 @pytest.mark.parametrize("flag", ["--flight-port", "--otlp-port"])

@@ -18,7 +18,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestParams, ElicitResult
 from tests.caller import Caller
-from tests.e2e.listeners import Listener, Transport, listening, listening_addresses
+from tests.e2e.listeners import LOOPBACK, Listener, Transport, listening, listening_addresses
 from tests.environments import OLDER_MCP, python_with
 
 from assaykit import __version__
@@ -30,8 +30,6 @@ DEADLINE_S = 120
 WAYS: list[tuple[Transport, Literal["legacy", "auto"]]] = [("http", "legacy"), ("http", "auto"), ("sse", "legacy")]
 PATHS = ["/mcp", "/mcp/", "/sse", "/messages/", "/messages/?session_id=1", "/", "/anything", "/.well-known/x", "//mcp"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
-LOOPBACK = "0100007F"
-"""127.0.0.1, as the kernel of Linux writes it."""
 
 
 @pytest.fixture(scope="module")
