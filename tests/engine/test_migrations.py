@@ -124,7 +124,7 @@ async def test_a_store_is_copied_before_it_is_changed_and_one_copy_stays(tmp_pat
 async def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old_store(tmp_path / STORE)
     monkeypatch.setattr(shutil, "disk_usage", no_room)
-    with pytest.raises(Unavailable, match=r"takes \d+ MB with a copy of it as it is, and 0 MB are free"):
+    with pytest.raises(Unavailable, match=r"needs \d+ MB, with a backup copy of it, but only 0 MB are free"):
         async with opened(tmp_path):
             pass
     with sqlite3.connect(tmp_path / STORE) as connection:

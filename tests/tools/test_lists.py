@@ -88,7 +88,7 @@ async def test_a_whole_list_goes_into_a_file_whatever_the_limit(
 async def test_a_cursor_of_another_list_is_refused(filled: Caller) -> None:
     for tool, arguments, _, _ in LISTS:
         refusal = await filled.refused(tool, **arguments, cursor="abc")
-        assert refusal["message"].startswith("The cursor is not one that this list gave.")
+        assert refusal["message"].startswith("The cursor does not come from this list.")
 
 
 async def test_experiments_are_told_apart_by_id_and_time(filled: Caller) -> None:

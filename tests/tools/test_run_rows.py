@@ -105,7 +105,7 @@ async def test_a_score_that_another_run_replaced_is_not_told_as_the_first_run_s(
     [
         ({"state": "done"}, "state must be PENDING, SCORED, FAILED, SKIPPED, not 'done'."),
         ({"rows": True, "limit": 501}, "limit must be a whole number from 1 to 500, not '501'."),
-        ({"cursor": "x"}, "The cursor is not one that this list gave."),
+        ({"cursor": "x"}, "The cursor does not come from this list."),
     ],
 )
 async def test_what_no_list_of_rows_has_is_refused(cites: Caller, arguments: dict[str, Any], said: str) -> None:

@@ -120,7 +120,7 @@ async def test_one_of_several_projects_must_be_named(ax: Caller, settings: Setti
         ({"filter": "nme = 'a1'"}, "Spans have no field 'nme'."),
         ({"filter": "latency_ms <"}, "At column 13 of the filter"),
         ({"filter": " "}, "The filter is blank."),
-        ({"cursor": "abc"}, "The cursor is not one that this list gave."),
+        ({"cursor": "abc"}, "The cursor does not come from this list."),
         ({"window": "a while ago"}, "The window 'a while ago' is not understood."),
         ({"limit": 501}, "limit: input should be less than or equal to 500"),
         ({"limit": "few"}, "limit: input should be a valid integer"),

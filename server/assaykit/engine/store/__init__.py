@@ -1,1 +1,1 @@
-"""One SQLite file: tables, migrations, and the functions that read and write them, one module per noun."""
+"""The store: one SQLite file, its tables and migrations, and one module per noun that reads and writes it."""

@@ -1,8 +1,8 @@
-"""Times of change that tell one state of a dataset or an experiment from the next.
+"""Times of change that distinguish the successive states of a dataset or an experiment.
 
-The `arize` SDK keeps rows on disk under the id and `updated_at` to the second, and reads them from there while the
-two stay the same. So every write of rows or annotations moves `updated_at` to another second than the one before,
-and a task's run does so when it ends; while it runs, its verdicts only bring `updated_at` up to the present.
+The `arize` SDK caches rows on disk under the id and `updated_at` to the second, and reads the cache as long as both
+are unchanged. Therefore every write of rows or annotations moves `updated_at` to a later second, and so does the end of
+a task's run. Verdicts of a run under way only set `updated_at` to the current time.
 """
 
 from collections.abc import Collection
@@ -15,20 +15,20 @@ _SECOND = 1_000_000_000
 
 
 def touch(connection: sa.Connection, table: sa.Table, keys: Collection[str] | sa.CompoundSelect[str], now: int) -> None:
-    """Move `updated_ns` to now, or to the second after the last change where that is later."""
+    """Set `updated_ns` to `now`, or to the second after the last change if that is later."""
     later = (table.c.updated_ns // _SECOND + 1) * _SECOND
     connection.execute(table.update().where(table.c.id.in_(keys)).values(updated_ns=sa.func.max(now, later)))
 
 
 def touch_annotated(connection: sa.Connection, level: str, scope_id: str, now: int) -> None:
-    """The same for the dataset or the experiment whose examples or runs were annotated."""
+    """Touch the dataset or the experiment whose examples or runs were annotated."""
     owner = {"EXAMPLE": datasets, "RUN": experiments}.get(level)
     if owner is not None:
         touch(connection, owner, [scope_id], now)
 
 
 def touch_run(connection: sa.Connection, run_id: str, now: int) -> None:
-    """The same for the experiments that a task's run has scored, or has made."""
+    """Touch the experiments that a task's run has scored or created."""
     scored = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id, run_items.c.state == "SCORED")
     owners = sa.select(experiment_runs.c.experiment_id).where(experiment_runs.c.id.in_(scored))
     made = sa.select(task_runs.c.experiment_id).where(task_runs.c.id == run_id, task_runs.c.experiment_id.is_not(None))
@@ -36,6 +36,6 @@ def touch_run(connection: sa.Connection, run_id: str, now: int) -> None:
 
 
 def keep_up(connection: sa.Connection, experiment_ids: Collection[str], now: int) -> None:
-    """Bring `updated_ns` of experiments up to the present, and no further: batches of verdicts follow quickly."""
+    """Set `updated_ns` of experiments to `now`, but never further: `touch` on every batch would run ahead of time."""
     change = experiments.update().where(experiments.c.id.in_(experiment_ids))
     connection.execute(change.values(updated_ns=sa.func.max(now, experiments.c.updated_ns)))

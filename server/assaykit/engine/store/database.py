@@ -1,4 +1,4 @@
-"""The SQLite file and the threads that touch it.
+"""The SQLite file and the threads that access it.
 
 SQLAlchemy is used synchronously in worker threads: on a local file an async driver only adds cost. Writes are
 `BEGIN IMMEDIATE`, one at a time per process, and never span an await, so two processes on one file wait for each
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 READERS = 3
 ROOM = 64 * 1024 * 1024
-"""Bytes that stay free on the disk: a store that fills it can neither be written nor tidied up."""
+"""Bytes that must stay free: on a full disk, the store can be neither written nor cleaned up."""
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -40,7 +40,7 @@ _PRAGMAS = (
 
 
 class Database:
-    """One file, opened and migrated. `read` and `write` run a function of a connection in a thread."""
+    """One file, opened and migrated. `read` and `write` call a function with a connection in a worker thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,23 +50,23 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
-        """The file at `path`, created when absent and brought to the newest schema.
+        """Open the file at `path`. Create it if it is absent, and migrate it to the newest schema.
 
         Raises:
-            Unavailable: the file is newer than this version, or cannot be written.
+            Unavailable: the file has a newer schema, cannot be written, or cannot be backed up for lack of space.
         """
         database = cls(path)
         await anyio.to_thread.run_sync(database._prepare, limiter=database._writer)
         return database
 
     async def read(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work(connection, ...)` returns, inside one read transaction."""
+        """Return the result of `work(connection, ...)`, called in one read transaction."""
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN", work, *args, **kwargs), limiter=self._readers
         )
 
     async def write(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work(connection, ...)` returns; all of it is stored, or on an exception none.
+        """Return the result of `work(connection, ...)`, called in one write transaction. An exception rolls it back.
 
         Raises:
             Unavailable: the disk is nearly full, or the file cannot be written.
@@ -74,13 +74,13 @@ class Database:
         return await anyio.to_thread.run_sync(partial(self._with_room, work, *args, **kwargs), limiter=self._writer)
 
     async def settle(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The same for what ends something, lets go of it or deletes it, which a disk that is nearly full allows."""
+        """Like `write`, also on a nearly full disk: for work that ends, releases or deletes something."""
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer
         )
 
     async def close(self) -> None:
-        """Fold the write-ahead log back in and close every connection."""
+        """Checkpoint the write-ahead log and close every connection."""
         await anyio.to_thread.run_sync(self._close, limiter=self._writer)
 
     def _with_room(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -88,7 +88,7 @@ class Database:
         if free < ROOM:
             raise Unavailable(
                 f"The disk is nearly full: {free // 2**20} MB are left, and {ROOM // 2**20} MB must stay free.",
-                "Free some space, or set ASSAYKIT_HOME to a folder on another disk; what is stored is safe.",
+                "Free some space, or set ASSAYKIT_HOME to a folder on another disk. Stored data is safe.",
             )
         return self._within("BEGIN IMMEDIATE", work, *args, **kwargs)
 
@@ -128,7 +128,7 @@ class Database:
 def _engine(path: Path) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
-        # Autocommit in the driver: transactions begin where `begin` below says, and nowhere else.
+        # Autocommit in the driver: only `_begin` below starts transactions.
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10},
         json_serializer=json_text.written,
         json_deserializer=json_text.read,
@@ -141,7 +141,7 @@ def _engine(path: Path) -> sa.Engine:
 
 
 def _make_private(path: Path) -> None:
-    """Have the file before SQLite makes it, for its owner alone; its journals take over the mode."""
+    """Create the file for its owner alone before SQLite opens it. SQLite gives its journals the same mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     if os.name == "posix":
         path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""Whether the file is sound: by SQLite's own check, and by the checksum that each verdict carries."""
+"""Integrity of the store: SQLite's own check of the file, and a checksum for each verdict."""
 
 import zlib
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ from assaykit.engine.store.tables import evals
 from assaykit.wire.local import StoreCheck
 
 SHOWN = 5
-"""Damages that are named."""
+"""The most damaged places that a check lists."""
 
 _SUMMED = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
 _ROWS_PER_READ = 5_000
 
 
 def checksum(verdict: Mapping[str, Any]) -> int:
-    """Of all that a verdict says, and of whom."""
+    """Return the CRC-32 of a verdict's target, name, label, score and explanation."""
     said = [verdict[name] for name in _SUMMED]
-    # SQLite gives back 1.0 for 1: both are the same score.
+    # SQLite returns 1.0 for a stored score of 1; both must have the same checksum.
     said = [float(value) if isinstance(value, int) else value for value in said]
     return zlib.crc32(repr(said).encode("utf-8", "surrogatepass"))
 
 
 def check(connection: sa.Connection) -> StoreCheck:
-    """Look at every page of the file and at every verdict."""
+    """Check every page of the file, and every verdict that has a checksum."""
     found = [row[0] for row in connection.exec_driver_sql(f"PRAGMA quick_check({SHOWN})") if row[0] != "ok"]
     verdicts = 0
     query = sa.select(*(evals.c[name] for name in _SUMMED), evals.c.checksum).where(evals.c.checksum.is_not(None))

@@ -1,4 +1,4 @@
-"""The ids of new things and of new rows."""
+"""Ids of new resources and of new rows."""
 
 import secrets
 
@@ -13,11 +13,11 @@ _MILLISECOND = 1_000_000
 """In nanoseconds."""
 
 _NODE = (1 << 48) - 1
-"""The last twelve digits of a UUID."""
+"""Bit mask of the last twelve digits of a UUID."""
 
 
 def next_id(connection: sa.Connection, kind: str, clock: Clock) -> str:
-    """A new id; its number is never given twice, even when the thing is deleted."""
+    """Return a new id. Its number is never used again, even after the resource is deleted."""
     bump = (
         insert(counters)
         .values(kind=kind, last=1)
@@ -28,12 +28,12 @@ def next_id(connection: sa.Connection, kind: str, clock: Clock) -> str:
 
 
 def row_ids(number: int, now_ns: int) -> list[str]:
-    """UUIDs of examples or runs that arrive together at `now_ns`. Their order as text is the order of arrival.
+    """Return `number` UUIDs, in ascending text order, for examples or runs that arrive together at `now_ns`.
 
-    AX lists examples by time and then id, and searches runs by id: with such ids both is the order of arrival.
+    AX lists examples by time and then id, and searches runs by id. With these ids both orders are the order of arrival.
     """
     milliseconds, rest = divmod(now_ns, _MILLISECOND)
-    # Version 7 of RFC 9562: milliseconds, their 4096ths, and chance. As text, which is three times as fast as UUID().
+    # UUID version 7 (RFC 9562): milliseconds, 4096ths of one, random bits. Text is three times as fast as UUID().
     first, last = divmod(milliseconds, 1 << 16)
     moment = f"{first:08x}-{last:04x}-7{rest * 4096 // _MILLISECOND:03x}"
     chance = sorted(secrets.randbits(62) | 2 << 62 for _ in range(number))

@@ -1,4 +1,4 @@
-"""Lists in pages: an opaque cursor that says after which row the next page starts."""
+"""Pagination. An opaque cursor holds the sort key of the last row of a page."""
 
 import base64
 import json
@@ -15,36 +15,36 @@ _KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
 
 class PageRequest(NamedTuple):
-    """Which page is asked for. `limit` counts rows; `cursor` comes from the page before."""
+    """The page that a caller asks for. `limit` counts rows; `cursor` comes from the previous page."""
 
     limit: int
     cursor: str | None = None
 
 
 def encode_cursor(*key: int) -> str:
-    """The cursor after the row whose sort key is `key`."""
+    """Return the cursor of the page after the row with the sort key `key`."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode("ascii")
 
 
 def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
-    """The sort key inside a cursor of ours.
+    """Return the sort key in a cursor; `parts` is its number of integers.
 
     Raises:
-        Malformed: this is no cursor of this list.
+        Malformed: the text is not a cursor, or its key has another length.
     """
     try:
         key = _KEY.validate_json(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except ValueError:
         key = ()
     if len(key) != parts:
-        raise Malformed("The cursor is not one that this list gave.", "Start again without a cursor.")
+        raise Malformed("The cursor does not come from this list.", "Start again without a cursor.")
     return key
 
 
 def newest_by(
     connection: sa.Connection, query: sa.Select[Any], key: Sequence[sa.ColumnElement[int]], page: PageRequest
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
-    """One page of `query`, largest `key` first. The columns of the key are selected under their own names."""
+    """One page of `query`, largest `key` first. `query` must select the key's columns under their own names."""
     if page.cursor is not None:
         last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(page.cursor, len(key))))
         query = query.where(sa.tuple_(*key) < last)
@@ -65,7 +65,7 @@ def by_arrival(
     *,
     newest_first: bool = True,
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
-    """One page of `query` in order of arrival, and where the next one starts."""
+    """One page of `query` in the order of `n`, newest first by default."""
     if page.cursor is not None:
         (last,) = decode_cursor(page.cursor, 1)
         query = query.where(n < last if newest_first else n > last)
@@ -77,5 +77,5 @@ def by_arrival(
 
 
 def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
-    """AX's name filter: a substring, in any case. SQLite's own `lower` knows ASCII alone; see `database`."""
+    """AX's name filter: a case-insensitive substring. SQLite's `lower` is ASCII-only; `database` adds `casefold`."""
     return sa.func.instr(sa.func.casefold(column), part.casefold()) > 0

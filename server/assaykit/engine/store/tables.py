@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core objects. `migrations/` makes the same ones; a test compares the two.
+"""The tables, as SQLAlchemy Core objects. The migrations create the same tables; a test compares the two.
 
 Conventions: `n` counts up and orders rows by arrival; `id` is the public id (see `wire.ids`); times are integer
 nanoseconds since 1970 in UTC, in columns ending in `_ns`; free-form values are JSON text.
@@ -25,7 +25,7 @@ metadata = MetaData()
 
 
 def _noun(name: str, *columns: Column[object] | Index | UniqueConstraint) -> Table:
-    """A table of things with an id of their own."""
+    """A table whose rows have a public id and a time of creation."""
     return Table(
         name,
         metadata,
@@ -40,7 +40,7 @@ def _noun(name: str, *columns: Column[object] | Index | UniqueConstraint) -> Tab
 counters = Table(
     "counters", metadata, Column("kind", String, primary_key=True), Column("last", Integer, nullable=False)
 )
-"""The number inside the next id of each kind; never goes back, so that ids are not used twice."""
+"""The number in the last id of each kind. It never decreases, so no id is used twice."""
 
 spaces = _noun("spaces", Column("name", String, nullable=False, unique=True))
 
@@ -76,7 +76,7 @@ spans = Table(
     Index("spans_by_session", "project_id", "session_id", "start_ns"),
     sqlite_autoincrement=True,
 )
-"""`n` is the ingest sequence. `attributes` is one flat object: full OpenInference names to JSON values."""
+"""`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values."""
 
 evals = Table(
     "evals",
@@ -94,8 +94,9 @@ evals = Table(
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
-"""Verdicts, the latest one wins; `checksum` is of what it says. `scope_id` is a project (level SPAN, TRACE or SESSION;
-`target_id` a span, trace or session id) or an experiment (level RUN; `target_id` an experiment run id)."""
+"""Verdicts. A new verdict replaces the stored one with the same key; `integrity` computes `checksum`. `scope_id` is a
+project (level SPAN, TRACE or SESSION; `target_id` a span, trace or session id) or an experiment (level RUN; `target_id`
+an experiment run id)."""
 
 annotations = Table(
     "annotations",
@@ -112,8 +113,8 @@ annotations = Table(
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
-"""What people say, one per target and annotation config. `scope_id` and `target_id` are as in `evals`; level EXAMPLE
-has a dataset and an example id. `annotator` is null: the engine has one user, who has no name."""
+"""Annotations by people, one per target and annotation config. `scope_id` and `target_id` are as in `evals`; level
+EXAMPLE has a dataset and an example id. `annotator` is null, because the engine has a single unnamed user."""
 
 integrations = _noun(
     "integrations",
@@ -128,8 +129,8 @@ integrations = _noun(
     Column("default_models", Boolean, nullable=False, server_default=text("1")),
     Column("follows_environment", Boolean, nullable=False, server_default=text("0")),
 )
-"""`secret_ref` says where the key is (`env:OPENAI_API_KEY`); the key itself is never stored, nor is a header that
-holds one. `follows_environment` marks what was made from the environment and is kept in step with it."""
+"""`secret_ref` names the place of the key (`env:OPENAI_API_KEY`). Keys are never stored, nor are headers that hold one.
+`follows_environment` marks an integration that was created from environment variables and follows their changes."""
 
 evaluators = _noun(
     "evaluators",
@@ -169,7 +170,7 @@ prompt_versions = _noun(
     Column("config", JSON, nullable=False),
     Index("prompt_versions_of", "prompt_id", "n"),
 )
-"""`config` is the rest of the create body: messages, variable format, provider, model and parameters."""
+"""`config` is the create body without the commit message: messages, variable format, provider, model and parameters."""
 
 prompt_labels = Table(
     "prompt_labels",
@@ -181,7 +182,7 @@ prompt_labels = Table(
     Index("prompt_labels_of", "version_id"),
     sqlite_with_rowid=False,
 )
-"""The key is the prompt and the label, so a label is never on two versions of one prompt."""
+"""The key is the prompt and the label, so a label is on at most one version of a prompt."""
 
 annotation_configs = _noun(
     "annotation_configs",
@@ -191,7 +192,7 @@ annotation_configs = _noun(
     Column("config", JSON, nullable=False),
     UniqueConstraint("space_id", "name"),
 )
-"""`config` holds what belongs to the `type`: values, score bounds, optimization direction."""
+"""`config` holds the fields of the `type`: values, score bounds, optimization direction."""
 
 datasets = _noun(
     "datasets",
@@ -223,7 +224,7 @@ examples = Table(
     Index("examples_by_id", "id"),
     sqlite_autoincrement=True,
 )
-"""`data` is the flat row: the user's columns and nothing of ours. An example has its id in every version."""
+"""`data` is the flat row of the user's columns. An example has the same id in every version."""
 
 experiments = _noun(
     "experiments",
@@ -235,7 +236,7 @@ experiments = _noun(
     Column("traces_project_id", String),
     Index("experiments_name", "dataset_id", "name", unique=True),
 )
-"""`traces_project_id` is the project that the spans of its runs went to; null where none were recorded."""
+"""`traces_project_id` is the project with the spans of the experiment's runs; null if none were recorded."""
 
 experiment_runs = _noun(
     "experiment_runs",
@@ -244,7 +245,7 @@ experiment_runs = _noun(
     Column("data", JSON, nullable=False),
     Index("experiment_runs_of", "experiment_id", "n"),
 )
-"""`data` is the flat row: `output`, uploaded `eval.<name>.<field>` columns and whatever else was sent."""
+"""`data` is the flat row: `output`, uploaded `eval.<name>.<field>` columns and all other columns sent."""
 
 tasks = _noun(
     "tasks",
@@ -264,8 +265,8 @@ tasks = _noun(
     Column("query_filters", JSON),
     UniqueConstraint("space_id", "name"),
 )
-"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has none, but a
-`run_configuration`. `query_filters` is null but for tasks that choose traces or sessions by lettered filters."""
+"""`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
+`run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters."""
 
 task_runs = _noun(
     "task_runs",
@@ -290,12 +291,12 @@ task_runs = _noun(
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
-"""`request` is the trigger body, and under `report` what the run's selection found; `owner` names the engine that
-executes the run, `heartbeat_ns` when it last did. `fence` counts the engines that took it over, `tries` those that have
-set about it since a row of it was done. `plan` is what a run that has started goes on with, so that nothing that
-changes meanwhile changes the run.
-`experiment_id` is the experiment that the run made. A run of a schedule takes the spans whose `n` lies above `after_n`
-and not above `up_to_n`; other runs have neither. `max_rows` and `max_cost` (US dollars) end it early."""
+"""`request` is the trigger body; its key `report` holds the counts and the cause from the run's selection. `owner`
+names the engine that executes the run, and `heartbeat_ns` is the time of its last heartbeat. `fence` counts the engines
+that took the run over. `tries` counts the engines that worked on the run since a row was last recorded. `plan` is a
+copy of the run's definition, so that a resumed run ignores later changes of it.
+`experiment_id` is the experiment that the run created. A run of a schedule covers the spans with `n` above `after_n`
+and up to `up_to_n`; other runs have neither. `max_rows` and `max_cost` (US dollars) end the run early."""
 
 schedules = Table(
     "schedules",
@@ -307,10 +308,10 @@ schedules = Table(
     Column("due_ns", Integer, nullable=False),
     Column("marks", JSON),
 )
-"""One row for each continuous task. Spans up to `cursor_n` are done with; `run_id` is the run that is at work on the
-next ones, or the last one while nobody has seen how it ended. `failures` counts failed runs in a row, and `due_ns` is
-when the task is looked at next. `marks` are pairs of a time and the end that the ingest sequence had then, the oldest
-first."""
+"""One row for each continuous task. The task is done with the spans up to `cursor_n`. `run_id` is the run over the next
+spans; it stays set until the schedule has processed the end of that run. `failures` counts consecutive failed runs, and
+`due_ns` is the time of the next look. `marks` are pairs of a time and the end of the ingest sequence at that time,
+oldest first."""
 
 run_items = Table(
     "run_items",
@@ -332,11 +333,11 @@ run_items = Table(
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,
 )
-"""One row and evaluator of a run; `state` is PENDING, SCORED, FAILED or SKIPPED, and every count comes from here.
-`reason` is the cause in a word (`no_input`, `auth`, `off_choice`, ...), `detail` one sentence about it. `scope_id` is
-where the verdict lives: a project or an experiment. In a run that makes an experiment the target is an example, and
-`evaluator_id` and `scope_id` are empty. `cost` is in US dollars, and null where the price is not known. A row that
-is `remembered` took its verdict from `answers` and cost nothing."""
+"""One row and evaluator of a run. `state` is PENDING, SCORED, FAILED or SKIPPED; every count of a run comes from here.
+`reason` is a code for the cause (`no_input`, `auth`, `off_choice`, ...), and `detail` one sentence about it. `scope_id`
+is the project or experiment of the verdict. In a run that creates an experiment the target is an example, and
+`evaluator_id` and `scope_id` are empty. `cost` is in US dollars, and null if the price is unknown. A `remembered` item
+reused an earlier answer and cost nothing."""
 
 answers = Table(
     "answers",
@@ -349,4 +350,4 @@ answers = Table(
     Column("model", String),
     sqlite_autoincrement=True,
 )
-"""What judges have answered, by the digest of all that decides on the answer. The oldest go first."""
+"""Answers of judges. `key` is a digest of everything that determines the answer. The oldest rows are deleted first."""

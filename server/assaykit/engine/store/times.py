@@ -1,21 +1,21 @@
-"""Between the store's nanoseconds and the wire's timestamps."""
+"""Conversion between the store's nanoseconds and the wire's timestamps."""
 
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FURTHEST = (2**63 - 1) // 1_000_000 * 1_000_000
-"""A whole number of milliseconds, so that the rest of a microsecond still fits on top."""
+"""The last whole millisecond in 64 bits, in nanoseconds. Up to 999 ns may be added without an overflow."""
 
 
 def moment(ns: int | None) -> datetime | None:
-    """The timestamp, cut to microseconds; None stays None."""
+    """Convert nanoseconds since 1970 to a timestamp, truncated to microseconds; None stays None."""
     return None if ns is None else _EPOCH + timedelta(microseconds=ns // 1000)
 
 
 def nanoseconds(when: datetime | None) -> int | None:
-    """Nanoseconds since 1970; None stays None. A time with no zone was read as UTC at the door.
+    """Convert a timestamp with a zone to nanoseconds since 1970; None stays None.
 
-    Times outside the years 1678 to 2261 are brought to the nearest one that the store's integers can hold.
+    Times outside the years 1678 to 2261 are clamped to the range of the store's integers.
     """
     if when is None:
         return None
@@ -23,5 +23,5 @@ def nanoseconds(when: datetime | None) -> int | None:
 
 
 def earlier(ns: int, width_ns: int) -> int:
-    """So much before, at the earliest the first moment that the store's integers can hold."""
+    """Return `ns - width_ns`, clamped to the range of the store's integers."""
     return max(-_FURTHEST, ns - width_ns)

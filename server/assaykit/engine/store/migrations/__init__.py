@@ -1,6 +1,6 @@
-"""Bringing a store to the newest schema.
+"""Migration of a store to the newest schema.
 
-Alembic is imported only when the stored version is not `HEAD`: a start on an up-to-date file does not pay for it.
+Alembic is imported only if the stored version is not `HEAD`, so that a start on an up-to-date file stays fast.
 """
 
 import shutil
@@ -20,11 +20,11 @@ HEAD = "0010"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()
-"""Alembic keeps its context in a module: two stores of one process migrate one after the other."""
+"""Alembic keeps its context in a module, so the stores of one process must migrate one at a time."""
 
 
 def stored_version(engine: sa.Engine) -> str | None:
-    """The revision the file is at; None for an empty file."""
+    """The schema revision of the file; None for an empty file."""
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
@@ -32,10 +32,10 @@ def stored_version(engine: sa.Engine) -> str | None:
 
 
 def bring_up_to_date(engine: sa.Engine) -> None:
-    """Migrate the file to `HEAD` in one transaction; do nothing when it is there already.
+    """Migrate the file to `HEAD` in one transaction, after a backup; do nothing if it is at `HEAD` already.
 
     Raises:
-        Unavailable: the file was written by a newer version.
+        Unavailable: the file was written by a newer version, or the disk has no room for the backup.
     """
     version = stored_version(engine)
     if version == HEAD:
@@ -51,17 +51,17 @@ def bring_up_to_date(engine: sa.Engine) -> None:
 
 
 def _back_up(engine: sa.Engine, version: str) -> None:
-    """A copy of the file as it is, beside it; the one of the migration before goes.
+    """Copy the file beside itself, and delete the copy from the previous migration.
 
     Raises:
-        Unavailable: there is no room for it.
+        Unavailable: the disk has no room for the copy.
     """
     file = Path(engine.url.database or "")
     needed, free = 2 * file.stat().st_size, shutil.disk_usage(file.parent).free
     if free < needed:
         raise Unavailable(
-            f"The store has to be brought to a newer schema, which takes {needed // 2**20} MB with a copy of it as it "
-            f"is, and {free // 2**20} MB are free.",
+            f"Migrating the store to a newer schema needs {needed // 2**20} MB, with a backup copy of it, but only "
+            f"{free // 2**20} MB are free.",
             "Free some space and start again; nothing was changed.",
         )
     copy = file.with_name(f"{file.name}.schema-{version}")
@@ -82,7 +82,7 @@ def _migrate(engine: sa.Engine) -> None:
 
     config = Config(attributes={})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    # Two processes may start together: the second sees the first one's work once it holds the lock.
+    # Two processes may start together: the second finds the file migrated once it holds the lock.
     with _ALEMBIC, engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)

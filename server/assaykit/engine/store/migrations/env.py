@@ -1,4 +1,4 @@
-"""Where alembic starts: the connection comes from `migrations`, inside its transaction."""
+"""Entry point for alembic. It uses the connection and the transaction of `migrations`."""
 
 from alembic import context
 

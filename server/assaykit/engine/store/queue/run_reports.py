@@ -119,7 +119,7 @@ def _decoded(cursor: str) -> tuple[int, str]:
     try:
         return _PLACE.validate_json(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except (ValueError, ValidationError):
-        raise Malformed("The cursor is not one that this list gave.", "Start again without a cursor.") from None
+        raise Malformed("The cursor does not come from this list.", "Start again without a cursor.") from None
 
 
 def _kept(connection: sa.Connection, run_id: str) -> dict[str, Any]:
