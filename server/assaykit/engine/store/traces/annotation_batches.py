@@ -1,4 +1,4 @@
-"""Batches of annotations: all of a batch is written, or on the first thing wrong with it none."""
+"""Batches of annotations. If any part of a batch is invalid, nothing of it is written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,12 +30,12 @@ def annotate_spans(
 ) -> None:
     """Annotate spans, traces or sessions that have a span in the window.
 
-    A trace is named by its root span, as AX has it, or by its own id.
+    A record names a trace by the root span, as on AX, or by the trace id.
 
     Raises:
-        NotFound: no such project, or a record that is not there.
-        Malformed: a record or a name is there twice.
-        Invalid: a value that its config does not offer.
+        NotFound: no such project, or no such span, trace or session in the window.
+        Malformed: a target is annotated more than once under one name.
+        Invalid: a name has no config, or its config does not allow the value.
     """
     project = projects.get(connection, project_id)
     within = (spans.c.project_id == project_id) & spans.c.start_ns.between(*window)
@@ -53,19 +53,19 @@ def annotate_spans(
     targets: dict[str, str] = {}
     for query, key in zip(queries, keys, strict=True):
         targets |= _found(connection, query, key, records)
-    hint = "Look at the ids, or give start_time and end_time so that they hold the record's spans."
+    hint = "Check the ids, or set start_time and end_time to a window with spans of these records."
     _write(connection, project.space_id or "", (project_id, granularity), records, targets, hint, clock)
 
 
 def annotate_runs(
     connection: sa.Connection, experiment_id: str, records: Sequence[AnnotateRecordInput], clock: Clock
 ) -> None:
-    """Annotate runs of an experiment. An unknown run, which AX passes over in silence, refuses the whole batch.
+    """Annotate runs of an experiment. An unknown run fails the whole batch; AX ignores it.
 
     Raises:
         NotFound: no such experiment or run.
-        Malformed: a record or a name is there twice.
-        Invalid: a value that its config does not offer.
+        Malformed: a target is annotated more than once under one name.
+        Invalid: a name has no config, or its config does not allow the value.
     """
     experiment = experiments.get(connection, experiment_id)
     c = experiment_runs.c
@@ -78,12 +78,12 @@ def annotate_runs(
 def annotate_examples(
     connection: sa.Connection, dataset_id: str, records: Sequence[AnnotateRecordInput], clock: Clock
 ) -> None:
-    """Annotate examples of a dataset, of any version. An unknown example refuses the whole batch.
+    """Annotate examples of a dataset, of any version. An unknown example fails the whole batch.
 
     Raises:
         NotFound: no such dataset or example.
-        Malformed: a record or a name is there twice.
-        Invalid: a value that its config does not offer.
+        Malformed: a target is annotated more than once under one name.
+        Invalid: a name has no config, or its config does not allow the value.
     """
     dataset = datasets.get(connection, dataset_id)
     versions = sa.select(dataset_versions.c.id).where(dataset_versions.c.dataset_id == dataset_id)
@@ -99,7 +99,7 @@ def _found(
     key: sa.ColumnElement[str],
     records: Sequence[AnnotateRecordInput],
 ) -> dict[str, str]:
-    """From record id to target id, for the records that the query finds by `key`."""
+    """Map record ids to target ids, for the records that `query` finds by `key`."""
     asked = list({record.record_id for record in records})
     found: dict[str, str] = {}
     for start in range(0, len(asked), _IDS_PER_QUERY):
@@ -120,7 +120,7 @@ def _write(
     missing = [record.record_id for record in records if record.record_id not in targets]
     if missing:
         shown = ", ".join(repr(each) for each in missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        raise NotFound(f"{len(missing)} of {len(records)} records are not there: {shown}. Nothing was written.", hint)
+        raise NotFound(f"{len(missing)} of {len(records)} records were not found: {shown}. Nothing was written.", hint)
     configs = annotation_configs.of_space(connection, space_id)
     said: dict[tuple[str, str], dict[str, Any]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""Annotations: reading them beside their rows, and writing them so that what is not said stays as it was."""
+"""Reading and writing of annotations. A write keeps the parts that it does not mention."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from assaykit.wire.spans import Annotation, AnnotatorUser
 AnnotationLevel = Literal["SPAN", "TRACE", "SESSION", "RUN", "EXAMPLE"]
 
 PARTS = ("label", "score", "text")
-"""What an annotation is made of, as the last part of a column's name."""
+"""The parts of an annotation; each is the last part of a column's name."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -24,7 +24,7 @@ _ROWS_PER_QUERY = 500
 def of(
     connection: sa.Connection, scope_id: str, level: AnnotationLevel, target_ids: Sequence[str]
 ) -> dict[str, list[Annotation]]:
-    """The annotations of some targets, by target id, each list in order of name."""
+    """The annotations of some targets, by target id; each list is sorted by name."""
     found: dict[str, list[Annotation]] = defaultdict(list)
     for some in _batches(target_ids):
         query = sa.select(annotations).where(_of_targets(scope_id, level, some)).order_by(annotations.c.name)
@@ -50,7 +50,7 @@ def put(
     said: Mapping[tuple[str, str], Mapping[str, Any]],
     now: int,
 ) -> None:
-    """Write `{(target id, config name): parts}`. A part that is not given stays, one that is None is taken away."""
+    """Write `{(target id, config name): parts}`. An absent part keeps its value; None removes the value."""
     stored: dict[tuple[str, str], dict[str, Any]] = {}
     for some in _batches(list({target for target, _ in said})):
         query = sa.select(annotations).where(_of_targets(scope_id, level, some))

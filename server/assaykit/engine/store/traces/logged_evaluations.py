@@ -1,4 +1,4 @@
-"""Verdicts computed elsewhere, written in one transaction: what is new, what replaces another, what was there."""
+"""Verdicts computed elsewhere, written in one transaction and counted as new, replaced or unchanged."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,7 @@ _Words = tuple[Any, ...]
 
 
 class Logged(NamedTuple):
-    """How many verdicts there were of each sort, and the ids that name nothing, in order."""
+    """The number of new, replaced and unchanged verdicts, and the unknown ids in order."""
 
     new: int
     replaced: int
@@ -35,11 +35,11 @@ def log(
     *,
     skip_unmatched: bool,
 ) -> Logged:
-    """Write verdicts. One that says what is there already leaves that as it is, with who made it.
+    """Write verdicts. If a verdict equals the stored one, the stored one stays, with its metadata.
 
     Raises:
-        NotFound: no such project; an id names nothing in it, unless those are skipped; or none does.
-        Invalid: two verdicts contradict each other, or one is about the session of a span that belongs to none.
+        NotFound: no such project; an id is not in it and `skip_unmatched` is false; or no id is in it.
+        Invalid: two verdicts contradict each other, or one is on the session of a span without a session.
     """
     project = projects.get(connection, project_id)
     now = clock.now_ns()
@@ -66,7 +66,7 @@ def log(
 
 
 def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, int]) -> list[dict[str, Any]]:
-    """The rows without repetitions. `said_of` goes on to hold what was said, as a hash: the texts may be long."""
+    """Return the rows without repetitions. `said_of` collects a hash of each verdict, since the texts may be long."""
     kept: list[dict[str, Any]] = []
     for row in rows:
         place, words = _place(row), hash(_words(row))
@@ -77,13 +77,13 @@ def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, int]) -> lis
             level, target, name = place
             raise Invalid(
                 f"The {_NOUNS[level]} {quote(target, 60)!r} is given two different verdicts named {quote(name, 60)!r}.",
-                "Say one thing about it. Nothing was written.",
+                "Send one verdict for it. Nothing was written.",
             )
     return kept
 
 
 def _there(connection: sa.Connection, project_id: str, rows: Iterable[Mapping[str, Any]]) -> dict[_Place, _Words]:
-    """What was said before on the targets of these rows."""
+    """The stored verdicts on the targets of these rows."""
     targets: dict[UnitLevel, list[str]] = {}
     for row in rows:
         targets.setdefault(row["level"], []).append(row["target_id"])
@@ -112,5 +112,5 @@ def _unmatched(unknown: Mapping[UnitLevel, Iterable[str]], project: str, *, any_
     skip = " Or send skip_unmatched=true to write the rest." if any_matched else ""
     return NotFound(
         f"Project {quote(project, 60)!r} does not have {'; '.join(told)}. Nothing was written.",
-        f"Look whether this is the right project, and correct the ids.{skip}",
+        f"Check the project, and correct the ids.{skip}",
     )

@@ -1,7 +1,7 @@
 """Filters over spans, as SQL. By the rules of `filters.values`, a tree means the same here and in memory.
 
-What a user wrote (literals, attribute keys, names of evaluators) travels in bound parameters only, and the
-project is asked for outside the user's tree, so that no filter can look past it.
+User input (literals, attribute keys, names of evaluators) is passed in bound parameters only. The condition on the
+project stands outside the user's tree, so no filter can reach another project.
 """
 
 import json
@@ -79,9 +79,9 @@ _UNKNOWN: Final = literal(None, Boolean)
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a field holds, seen as each sort of value; every view is null where the value is not of that sort.
+    """The value of a field, with one view for each type. A view is null in rows with a value of another type.
 
-    A view that is None would be null for every row.
+    A view of None would be null in every row.
     """
 
     value: ColumnElement[Any]
@@ -91,23 +91,23 @@ class _Held:
     strict_number: ColumnElement[Any] | None = None
     flag: ColumnElement[Any] | None = None
     inner_text: Callable[[str], ColumnElement[bool]] | None = None
-    """Does a list or an object hold a text that contains this one?"""
+    """Makes the condition that a list or an object holds a text that contains the given one."""
 
 
 def where(node: Node, project_id: str, *, by_arrival: bool = False) -> ColumnElement[bool]:
-    """The condition on `spans` that a tree from `span_tree` makes, within one project.
+    """Translate a tree from `span_tree` to a condition on `spans` within one project.
 
     Raises:
-        Invalid: a field that is not canonical; keys that a JSON path cannot say stop here too.
+        Invalid: a field is not canonical, or an attribute key cannot stand in a JSON path.
     """
     return and_(of_project(project_id, by_arrival=by_arrival), _clause(node, project_id))
 
 
 def of_project(project_id: str, *, by_arrival: bool = False) -> ColumnElement[bool]:
-    """The condition that a span belongs to a project. `by_arrival` goes with a condition on `n`.
+    """The condition that a span belongs to a project. Set `by_arrival` together with a condition on `n`.
 
-    There the project is made an expression, which no index serves: SQLite would walk all spans of the project by one
-    instead of the few that arrived.
+    The project is then compared as an expression, which no index matches. With an index, SQLite would walk all spans of
+    the project instead of the few that arrived.
     """
     return (spans.c.project_id.concat("") if by_arrival else spans.c.project_id) == project_id
 
@@ -155,7 +155,7 @@ def _equal(held: _Held, values: Sequence[Value]) -> ColumnElement[bool]:
 
 
 def _among(view: ColumnElement[Any], values: Sequence[Value]) -> ColumnElement[bool]:
-    # `literal` keeps an integer one: in a list beside a Float column it would become a double.
+    # `literal` keeps an integer an integer; in a plain list, a Float column would make it a double.
     found = [literal(value) for value in values]
     return view == found[0] if len(found) == 1 else view.in_(found)
 
@@ -247,17 +247,17 @@ def _attribute(key: str) -> _Held:
 
 
 def _path(key: str) -> ColumnElement[str]:
-    """The JSON path of one key, dots and all."""
+    """The JSON path of one key, which may contain dots."""
     plain = literal(f'$."{key}"')
     if key.isascii():
         return plain
-    # Older SQLite compares keys as they are spelled in the stored JSON, which may be `\u00e9` for `é`.
+    # Older SQLite compares keys with their spelling in the stored JSON, which may be `\u00e9` for `é`.
     escaped = literal(f"$.{json.dumps(key)}")
     return case((func.json_type(spans.c.attributes, plain).is_(None), escaped), else_=plain)
 
 
 def _is_decimal(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """`filters.values.decimal` in SQLite's words: sign or digit, digits and dots, digit; at most one dot."""
+    """`filters.values.decimal` as SQL: a sign or digit, then digits and dots, last a digit; at most one dot."""
     return and_(
         or_(column.bool_op("GLOB")("[0-9]*"), column.bool_op("GLOB")("-[0-9]*")),
         column.bool_op("GLOB")("*[0-9]"),

@@ -1,4 +1,4 @@
-"""Writing about spans by their id, many at once: verdicts, annotations, metadata. Unknown ids are told, not hidden."""
+"""Bulk writes of verdicts, annotations and metadata to spans by id. The caller learns which ids are unknown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
@@ -27,10 +27,10 @@ _METADATA = "metadata"
 
 
 class Said(NamedTuple):
-    """What is said about a span under one name: `{label, score, explanation}` or `{label, score, text}`, parts of it.
+    """A verdict or an annotation under one name. `parts` are some of label, score, and explanation or text.
 
-    A verdict may be about the span's trace or session instead. Those may be named by ids of their own: `by` says what
-    `key` is the id of.
+    `level` is the unit that a verdict is on. `key` is an id of the kind `by`: a span id may stand for the span's trace
+    or session.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Verdicts as rows of the table, and what they were said about that is not there: `{by: ids}`, in order."""
+    """Verdicts as rows of the table, and the unknown ids as `{by: ids}`, in order."""
 
     rows: list[dict[str, Any]]
     unknown: dict[UnitLevel, list[str]]
@@ -59,16 +59,16 @@ def project_named(connection: sa.Connection, space_id: str, name: str) -> Projec
     if key is None:
         raise NotFound(
             f"This space has no project named {quote(name, 60)!r}.",
-            "GET /v2/projects lists them; a project is there once it has been sent a span.",
+            "GET /v2/projects lists them; a project exists from its first span on.",
         )
     return projects.get(connection, key)
 
 
 def put_verdicts(connection: sa.Connection, project_id: str, said: Sequence[Said], clock: Clock) -> set[str]:
-    """Write verdicts, each replacing one of its name. Returns the ids of the spans that were found.
+    """Write verdicts, each replacing the stored one of its name. Returns the ids of the spans that were found.
 
     Raises:
-        Invalid: a verdict is about the session of a span that belongs to none.
+        Invalid: a verdict is on the session of a span without a session.
     """
     fitted = fit(connection, project_id, said, clock.now_ns())
     latest = {(row["level"], row["target_id"], row["name"]): row for row in fitted.rows}
@@ -77,10 +77,10 @@ def put_verdicts(connection: sa.Connection, project_id: str, said: Sequence[Said
 
 
 def fit(connection: sa.Connection, project_id: str, said: Sequence[Said], now_ns: int) -> Fitted:
-    """The verdicts as rows of the table, in order; nothing is written.
+    """Convert verdicts to rows of the table, in order, without writing them.
 
     Raises:
-        Invalid: a verdict is about the session of a span that belongs to none.
+        Invalid: a verdict is on the session of a span without a session.
     """
     known = {by: _known(connection, project_id, [one.key for one in said if one.by == by], by) for by in _COLUMNS}
     fitted = Fitted([], {})
@@ -101,12 +101,12 @@ def fit(connection: sa.Connection, project_id: str, said: Sequence[Said], now_ns
 
 
 def put_annotations(connection: sa.Connection, project: Project, said: Sequence[Said], clock: Clock) -> set[str]:
-    """Write annotations; parts that are not said stay. Returns the ids of the spans that were found.
+    """Write annotations; absent parts keep their values. Returns the ids of the spans that were found.
 
-    A name that has a config must fit it; one that has none is taken as it is.
+    If the name has a config, the value must fit it; a name without a config accepts any value.
 
     Raises:
-        Invalid: a value is not one that its config offers.
+        Invalid: the config of the name does not allow the value.
     """
     known = _known(connection, project.id, (one.key for one in said))
     configs = annotation_configs.of_space(connection, project.space_id or "")
@@ -121,7 +121,7 @@ def put_annotations(connection: sa.Connection, project: Project, said: Sequence[
 
 
 def patch_metadata(connection: sa.Connection, project_id: str, patches: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Merge into the metadata of spans, objects key by key; null becomes a null value. Returns the ids found."""
+    """Merge patches into the metadata of spans, objects key by key; a null is stored. Returns the ids found."""
     done: set[str] = set()
     ids = list(patches)
     for start in range(0, len(ids), _IDS_PER_QUERY):
@@ -136,7 +136,7 @@ def patch_metadata(connection: sa.Connection, project_id: str, patches: Mapping[
 
 
 def _merged(attributes: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes with the patch laid over: what takes a key's place takes all that was below or above it."""
+    """Return the attributes with the patch applied. A patched key replaces its dotted prefixes and extensions."""
     new = openinference.storable(openinference.flattened(patch, f"{_METADATA}."))
     kept = {key: value for key, value in attributes.items() if not any(_in_the_way(key, other) for other in new)}
     return kept | new
@@ -161,7 +161,7 @@ def _target(one: Said, span: sa.Row[Any]) -> str:
 def _known(
     connection: sa.Connection, project_id: str, keys: Iterable[str], by: UnitLevel = "SPAN"
 ) -> dict[str, sa.Row[Any]]:
-    """By id, what is there: of a span also the trace and session that it belongs to."""
+    """The rows of the ids that exist, by id. The row of a span also has its trace and session id."""
     ids = list(dict.fromkeys(keys))
     column = _COLUMNS[by]
     asked = (column, spans.c.trace_id, spans.c.session_id) if by == "SPAN" else (column,)

@@ -1,4 +1,4 @@
-"""Spans in the store: written as they arrive, listed newest first."""
+"""Spans in the store, written as they arrive and listed newest first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ _GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n
 _COLUMNS = (*_SET_HERE, *_GIVEN)
 _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
-# Written out, as a span takes half the time when nothing of it is bound by name.
+# Written out, because binding by position takes half the time of binding by name.
 _ADD = (
     f"INSERT INTO {spans.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED}"
@@ -35,34 +35,34 @@ _NO_END = 2**63 - 1
 
 
 class TimeRange(NamedTuple):
-    """Start times that are meant, in nanoseconds, both ends included."""
+    """A range of start times in nanoseconds since 1970, both ends included."""
 
     start_ns: int
     end_ns: int
 
 
 class Arrivals(NamedTuple):
-    """Places in the ingest sequence that are meant: those above `after`, up to and with `up_to`."""
+    """A range of the ingest sequence: the places above `after`, up to and including `up_to`."""
 
     after: int
     up_to: int
 
 
 class Shape(NamedTuple):
-    """Which columns of each span are answered, and how long their strings may be."""
+    """The columns to return of each span, and the most characters of a string."""
 
     included: frozenset[str] | None = None
     excluded: frozenset[str] = frozenset()
     string_limit: int | None = None
 
     def wants(self, column: str) -> bool:
-        """Whether `column` is answered."""
+        """Whether to return `column`."""
         if self.included is not None:
             return column in self.included
         return column not in self.excluded
 
     def cut(self, value: Any) -> Any:
-        """The value, a long string cut."""
+        """The value; a string is cut to `string_limit` characters."""
         if self.string_limit is not None and isinstance(value, str):
             return value[: self.string_limit]
         return value
@@ -72,7 +72,7 @@ EVERYTHING = Shape()
 
 
 def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Store spans; one that was sent before is replaced, keeping its place in the sequence."""
+    """Store spans. A span with a known id replaces the stored one and keeps its place in the ingest sequence."""
     for start in range(0, len(rows), _ROWS_PER_INSERT):
         written = [_written(project_id, row) for row in rows[start : start + _ROWS_PER_INSERT]]
         connection.exec_driver_sql(_ADD, written)
@@ -97,7 +97,7 @@ def page(
     at: PageRequest,
     run_id: str | None = None,
 ) -> SpanPage:
-    """One page of a project's spans with their verdicts, newest start first; with a run those that it selected.
+    """One page of a project's spans with their verdicts, newest start first. `run_id` keeps those that a run selected.
 
     Raises:
         NotFound: no such project.
@@ -107,7 +107,7 @@ def page(
     query = sa.select(spans).where(_chosen(project_id, window, filter_text))
     if run_id is not None:
         selected = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)
-        # A run over traces or sessions has the ids of these.
+        # The targets of a run over traces or sessions are trace or session ids.
         own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
         query = query.where(sa.or_(*(column.in_(selected) for column in own)))
     if at.cursor is not None:
@@ -129,10 +129,10 @@ def matching(
     filter_text: str | None,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
-    """The spans that a filter takes, newest first and as they are asked for.
+    """Yield the spans that match a filter, newest first.
 
-    `evaluators` are columns with further filters. A row is the span's id and then, for each of them, whether its
-    filters take the span and whether the span has its verdict.
+    `evaluators` are pairs of an evaluation column and further filters. A row is the span's id and then, for each
+    evaluator, whether its filters match the span and whether the span has its verdict.
     """
     asked: list[sa.ColumnElement[Any]] = [spans.c.span_id]
     for column, filters in evaluators:
@@ -148,7 +148,7 @@ def matching(
 def ids(
     connection: sa.Connection, project_id: str, window: TimeRange, filter_text: str | None
 ) -> Iterator[tuple[str, str]]:
-    """The span and trace ids of the spans that a filter takes."""
+    """Yield the span and trace ids of the spans that match a filter."""
     query = sa.select(spans.c.span_id, spans.c.trace_id).where(_chosen(project_id, window, filter_text))
     with connection.execute(query) as result:
         for row in result:
@@ -165,7 +165,7 @@ def by_ids(connection: sa.Connection, project_id: str, span_ids: Sequence[str]) 
 def of_trace(
     connection: sa.Connection, project_id: str, window: TimeRange, trace_id: str, most: int
 ) -> tuple[list[Span], bool]:
-    """The spans of a trace that started in the window, oldest first, and whether `most` cut them off."""
+    """The spans of a trace that started in the window, oldest first, and whether there are more than `most`."""
     query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
     rows = connection.execute(query.order_by(spans.c.start_ns, spans.c.n).limit(most + 1)).fetchall()
     return full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
@@ -196,20 +196,20 @@ def delete(
 
 
 def count(connection: sa.Connection) -> int:
-    """How many spans the store holds."""
+    """The number of spans in the store."""
     return connection.execute(sa.select(sa.func.count()).select_from(spans)).scalar_one()
 
 
 def count_matching(
     connection: sa.Connection, project_id: str, window: TimeRange | Arrivals, filter_text: str | None = None
 ) -> int:
-    """How many spans a filter takes."""
+    """The number of spans that match a filter."""
     query = sa.select(sa.func.count()).select_from(spans).where(_chosen(project_id, window, filter_text))
     return connection.execute(query).scalar_one()
 
 
 def bounds(connection: sa.Connection, project_id: str) -> TimeRange | None:
-    """When the oldest and the newest span of a project started; None when it has none."""
+    """The start times of the oldest and the newest span of a project; None without spans."""
     ends = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
     oldest, newest = connection.execute(ends.where(spans.c.project_id == project_id)).one()
     return None if oldest is None else TimeRange(oldest, newest)
@@ -221,19 +221,19 @@ def last(connection: sa.Connection) -> int:
 
 
 def arrived(connection: sa.Connection, project_id: str, after: int, most: int) -> Sequence[int]:
-    """The places of the first spans of a project that came after one, in order and at most that many."""
+    """The ingest places of the first `most` spans of a project after the place `after`, in order."""
     query = sa.select(spans.c.n).where(_among(project_id, Arrivals(after, _NO_END)))
     return connection.execute(query.order_by(spans.c.n).limit(most)).scalars().all()
 
 
 def count_arrived(connection: sa.Connection, project_id: str, after: int) -> int:
-    """How many spans of a project came after a place."""
+    """The number of spans of a project after the ingest place `after`."""
     query = sa.select(sa.func.count()).select_from(spans).where(_among(project_id, Arrivals(after, _NO_END)))
     return connection.execute(query).scalar_one()
 
 
 def extent(connection: sa.Connection, project_id: str, arrivals: Arrivals) -> TimeRange | None:
-    """The first and the last start among the arrivals; None when there are none."""
+    """The first and the last start time of the arrivals; None without arrivals."""
     bounds = sa.select(sa.func.min(spans.c.start_ns), sa.func.max(spans.c.start_ns))
     first, final = connection.execute(bounds.where(_among(project_id, arrivals))).one()
     return None if first is None else TimeRange(first, final)
@@ -252,7 +252,7 @@ def _chosen(project_id: str, window: TimeRange | Arrivals, filter_text: str | No
 
 
 def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
-    """Rows of the table as spans, with the verdicts and annotations on them, their traces and sessions."""
+    """Rows of the table as spans, with verdicts on span, trace and session, and annotations on span and trace."""
     span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
     session_ids = list({row.session_id for row in rows if row.session_id})
     found = verdicts.of(connection, project_id, "SPAN", span_ids)

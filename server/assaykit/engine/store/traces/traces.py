@@ -1,4 +1,4 @@
-"""Traces in the store: they are their root spans, and carry the spans around them."""
+"""Traces in the store. A trace is listed by its root span, and has its other spans with it."""
 
 from typing import Any, cast
 
@@ -14,13 +14,13 @@ from assaykit.filters.fields import span_tree
 from assaykit.wire.traces import Trace, TracePage
 
 SPANS_PER_TRACE = 1000
-"""Most spans answered of one trace."""
+"""The most spans returned with one trace."""
 
 
 def page(
     connection: sa.Connection, project_id: str, window: TimeRange, filter_text: str | None, at: PageRequest
 ) -> TracePage:
-    """One page of traces, newest root first. A trace without a root in the window is not there, as on AX.
+    """One page of traces, newest root first. A trace without a root in the window is left out, as on AX.
 
     Raises:
         NotFound: no such project.

@@ -1,4 +1,4 @@
-"""Units in the store: the traces and sessions that spans make. They have no table of their own."""
+"""Traces and sessions as units in the store. They have no table; their spans define them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -19,10 +19,9 @@ _SPANS_PER_READ = 500
 
 
 class Query(NamedTuple):
-    """Which units are meant: those with a span in the window that `filter_text` takes.
+    """Conditions on units: a span in the window matches `filter_text`, and `expression` is true.
 
-    Where there is an expression, it is decided besides: each letter by whether some span of the unit, in the window or
-    not, matches the filter of that letter.
+    A letter of the expression is true if any span of the unit, in the window or not, matches the filter of that letter.
     """
 
     filter_text: str | None
@@ -38,10 +37,10 @@ def matching(
     query: Query,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
-    """The units that a query takes, those with the newest span first; for arrivals, of those that ended there.
+    """Yield the units that match a query, newest last span first. A unit is among arrivals if its last span is.
 
-    `evaluators` are columns with further filters. A row is the unit's id and then, for each of them, whether its
-    filters take one of those spans and whether the unit has its verdict.
+    `evaluators` are pairs of an evaluation column and further filters. A row is the unit's id and then, for each
+    evaluator, whether its filters match a span that the query matched, and whether the unit has its verdict.
     """
     key = _KEYS[unit]
     if isinstance(window, Arrivals):
@@ -54,7 +53,7 @@ def matching(
         for number, (_, filters) in enumerate(evaluators)
     ]
     newest, last = sa.func.max(span_table.c.start_ns).label("newest"), sa.func.max(span_table.c.n).label("last")
-    # Null, for spans without a session, is not unequal to anything and so is left out with the empty text.
+    # The comparison with the empty text is null for spans without a session, and so drops them too.
     grouped = sa.select(key.label("id"), newest, last, *parts).where(in_window, taken, key != "").group_by(key)
     found = grouped.subquery("unit")
     asked: list[sa.ColumnElement[Any]] = [found.c.id]
@@ -76,19 +75,19 @@ def matching(
 
 
 def ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals, most: int) -> Sequence[int]:
-    """Where the last span of each unit arrived that ended among the arrivals; in order, and at most that many."""
+    """The ingest places of the last spans of the first `most` units whose last span is among the arrivals, in order."""
     found = _last_places(project_id, unit, arrivals)
     return connection.execute(sa.select(found.c.last).order_by(found.c.last).limit(most)).scalars().all()
 
 
 def count_ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals) -> int:
-    """How many units have had their last span among the arrivals."""
+    """The number of units whose last span is among the arrivals."""
     found = _last_places(project_id, unit, arrivals)
     return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
 
 
 def _last_places(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery:
-    """Units by where their last span arrived: to those that ended among the arrivals, nothing has come since."""
+    """Select `id` and the ingest place `last` of the last span, for the units whose last span is among the arrivals."""
     key, last = _KEYS[unit], sa.func.max(span_table.c.n)
     query = sa.select(key.label("id"), last.label("last")).group_by(key)
     query = query.where(of_project(project_id, by_arrival=True), span_table.c.n > arrivals.after, key != "")
@@ -98,7 +97,7 @@ def _last_places(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery
 def spans_of(
     connection: sa.Connection, project_id: str, unit: Unit, unit_id: str, choices: Sequence[Choice]
 ) -> Iterator[tuple[Span, Mapping[Choice, bool]]]:
-    """The spans of a unit, trace by trace and oldest first, each with the choices that take it."""
+    """Yield the spans of a unit, trace by trace and oldest first. Each has a flag per choice: whether it matches."""
     asked = [
         sa.case((_all(choice, project_id), 1), else_=0).label(f"choice_{number}")
         for number, choice in enumerate(choices)

@@ -1,4 +1,4 @@
-"""Verdicts: reading them beside their rows, and writing them so that the latest one wins."""
+"""Reading and writing of verdicts. A new verdict replaces the stored one with its target and name."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ SharedLevel = Literal["TRACE", "SESSION"]
 """Levels whose verdicts several spans share."""
 
 VERDICT_FIELDS = ("label", "score", "explanation")
-"""What a verdict is made of, as the last part of a column's name."""
+"""The fields of a verdict; each is the last part of a column's name."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -33,7 +33,7 @@ _PUT = _INSERT.on_conflict_do_update(
 def of(
     connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> dict[str, list[Evaluation]]:
-    """The verdicts on some targets, by target id, each list in order of name."""
+    """The verdicts on some targets, by target id; each list is sorted by name."""
     found: dict[str, list[Evaluation]] = defaultdict(list)
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
         some = target_ids[start : start + _ROWS_PER_QUERY]
@@ -58,9 +58,9 @@ def of(
 def shared(
     connection: sa.Connection, scope_id: str, level: SharedLevel, target_ids: Sequence[str]
 ) -> dict[str, list[Evaluation]]:
-    """The verdicts on some traces or sessions, by their ids, as their spans show them.
+    """The verdicts on some traces or sessions, by their ids, under the names that spans show.
 
-    They are named `trace_eval.<name>` or `session_eval.<name>`.
+    The names are `trace_eval.<name>` and `session_eval.<name>`.
     """
     return {
         target: [one.model_copy(update={"name": f"{level.lower()}_eval.{one.name}"}) for one in found]
@@ -71,7 +71,7 @@ def shared(
 def words(
     connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
-    """The same verdicts as target id, name, and their fields in order: cheap, where there are many."""
+    """Yield target id, name and `VERDICT_FIELDS` of the verdicts on some targets. Cheaper than `of` for many."""
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
         some = target_ids[start : start + _ROWS_PER_QUERY]
         columns = [evals.c[column] for column in ("target_id", "name", *VERDICT_FIELDS)]
@@ -86,7 +86,7 @@ def words(
 def flat_columns(
     connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """The same verdicts as columns `eval.<name>.label|score|explanation`, by target id."""
+    """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id."""
     return {
         target: {
             f"eval.{verdict.name}.{field}": value
@@ -99,14 +99,14 @@ def flat_columns(
 
 
 def labelled(scope_id: str, level: VerdictLevel, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
-    """The condition that a target has a verdict of this evaluator."""
+    """The condition that a target has a verdict of this name."""
     return sa.exists().where(
         evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
     )
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write verdicts (rows of the table); one that is there already for its target and name is replaced."""
+    """Write verdicts, given as rows of the table. A stored verdict with the same target and name is replaced."""
     if not rows:
         return
     connection.execute(_PUT, [{**row, "checksum": checksum(row)} for row in rows])
