@@ -285,7 +285,7 @@ except RuntimeError as error:
 tell(first=first, said=said, names=[one.name for one in client.datasets.list(space=space).datasets])
 """)
     assert told["first"] == "own-0"
-    assert "The example id 'own-1499' is there twice, or belongs to another dataset." in told["said"]
+    assert "The example id 'own-1499' occurs twice, or belongs to another dataset." in told["said"]
     assert "with ids" in told["names"]
     assert "clash" not in told["names"]
 

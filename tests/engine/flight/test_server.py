@@ -96,7 +96,7 @@ async def test_a_put_with_one_bad_row_leaves_nothing_behind(tmp_path: Path) -> N
         good, bad = pa.record_batch({"id": ["a"], "q": ["x"]}), pa.record_batch({"id": ["a"], "q": ["y"]})
         command = {"createDataset": {"spaceId": await door.space(), "datasetName": "put"}}
         said = await refused(pa.ArrowException, caller.put, command, [good, bad], messages.DatasetMade)
-        assert "The example id 'a' is there twice, or belongs to another dataset." in said
+        assert "The example id 'a' occurs twice, or belongs to another dataset." in said
         assert (await door.get("/v2/datasets"))["datasets"] == []
 
 

@@ -1,4 +1,4 @@
-"""Annotation configs in the store: which answers people may give, and whether one of them is such an answer."""
+"""Annotation configs in the store: the answers that people may give, and the check of one answer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def create(connection: sa.Connection, wanted: CreateAnnotationConfigRequest, clo
     Raises:
         NotFound: no such space.
         Conflict: the space has a config of this name.
-        Invalid: labels that are alike, or bounds that leave no room.
+        Invalid: a label is blank or occurs twice, or the minimum is not below the maximum.
     """
     spaces.get(connection, wanted.space_id)
     _refuse_taken(connection, wanted.space_id, wanted.name)
@@ -77,13 +77,13 @@ def get(connection: sa.Connection, config_id: str) -> AnnotationConfig:
 
 
 def update(connection: sa.Connection, config_id: str, wanted: UpdateAnnotationConfigRequest) -> AnnotationConfig:
-    """Change what is given. Annotations that are there already keep the name and the value they have.
+    """Change the given fields. Existing annotations keep their names and values.
 
     Raises:
         NotFound: there is none with this id.
-        Malformed: the type is another one, nothing is changed, or null is given for what cannot be empty.
+        Malformed: the type differs, no field is given, or a field is null.
         Conflict: the space has a config of this name.
-        Invalid: labels that are alike, or bounds that leave no room.
+        Invalid: a label is blank or occurs twice, or the minimum is not below the maximum.
     """
     row = _row(connection, config_id)
     if wanted.annotation_config_type != row.type:
@@ -92,7 +92,7 @@ def update(connection: sa.Connection, config_id: str, wanted: UpdateAnnotationCo
     if not given:
         raise Malformed("The body changes nothing.", "Send the fields to change beside annotation_config_type.")
     if empty := [name for name, value in given.items() if value is None]:
-        raise Malformed(f"{', '.join(empty)} cannot be null.", "Leave out what is to stay.")
+        raise Malformed(f"{', '.join(empty)} cannot be null.", "Leave out the fields to keep.")
     name = given.pop("name", row.name)
     if name != row.name:
         _refuse_taken(connection, row.space_id, name)
@@ -119,10 +119,10 @@ def of_space(connection: sa.Connection, space_id: str) -> dict[str, AnnotationCo
 
 
 def parts(given: AnnotationInput, configs: Mapping[str, AnnotationConfig]) -> dict[str, Any]:
-    """What an answer sets, once it fits its config: label, score, text. A label brings its config's score along.
+    """Check an answer against its config. Returns its label, score and text; a label implies its score.
 
     Raises:
-        Invalid: there is no such config, nothing is set, or a value is not one that the config offers.
+        Invalid: there is no such config, the answer is empty, or the config does not allow a value.
     """
     config = configs.get(given.name)
     if config is None:
@@ -148,14 +148,14 @@ def _categorical(config: AnnotationConfig, said: dict[str, Any]) -> dict[str, An
                 f"{config.name!r} is categorical, and the annotation has a score but no label.",
                 f"Give one of the labels {_listed(scores)}.",
             )
-        # A label that is taken away takes its score along.
+        # Removing a label also removes its score.
         return said | {"score": None} if "label" in said else said
     if label not in scores:
-        raise Invalid(f"{quote(label, 60)!r} is no label of {config.name!r}.", f"Give one of {_listed(scores)}.")
+        raise Invalid(f"{quote(label, 60)!r} is not a label of {config.name!r}.", f"Give one of {_listed(scores)}.")
     known = scores[label]
     if score is not None and known is not None and score != known:
         raise Invalid(
-            f"The score {score} does not belong to the label {label!r} of {config.name!r}, which has {known}.",
+            f"The label {label!r} of {config.name!r} has the score {known}, not {score}.",
             "Leave the score out.",
         )
     return said | {"score": score if known is None else known}
@@ -184,20 +184,20 @@ def _only(config: AnnotationConfig, said: dict[str, Any], allowed: set[str]) -> 
 def _unknown(name: str, there: Sequence[str]) -> Invalid:
     near = get_close_matches(name, there, n=3, cutoff=0.5)
     names = ", ".join(repr(each) for each in near or sorted(there)[:5])
-    known = f"Did you mean {names}?" if near else f"There are {names}." if there else "It has none yet."
+    known = f"Did you mean {names}?" if near else f"Its configs are {names}." if there else "It has none yet."
     return Invalid(
         f"This space has no annotation config named {quote(name, 60)!r}.",
-        f"{known} POST /v2/annotation-configs makes one.",
+        f"{known} POST /v2/annotation-configs creates one.",
     )
 
 
 def _check(config: Mapping[str, Any]) -> None:
     labels = [CategoricalValue.model_validate(value).label for value in config.get("values", ())]
     if any(not label.strip() for label in labels) or len(set(labels)) < len(labels):
-        raise Invalid("A label is blank or is there twice.", "Name the labels apart.")
+        raise Invalid("A label is blank or occurs twice.", "Give each value its own label.")
     low, high = config.get("minimum_score"), config.get("maximum_score")
     if low is not None and high is not None and not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise Invalid(f"The bounds {low} and {high} leave no room.", "Give a minimum below the maximum.")
+        raise Invalid(f"The bounds {low} and {high} are not a range.", "Give a finite minimum below a finite maximum.")
 
 
 def _listed(scores: Mapping[str, Any]) -> str:

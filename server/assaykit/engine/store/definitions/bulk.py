@@ -1,4 +1,4 @@
-"""Datasets and experiments of any size, written and read some rows at a time: what Flight moves."""
+"""Datasets and experiments of any size, written and read in parts for Arrow Flight."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,15 +23,15 @@ StoredRow = dict[str, Any]
 _ROWS_PER_READ = 500
 _IDS_PER_QUERY = 500
 _APART_NS = 1000
-"""So far apart the ids of two parts are made that their order as text is the order of arrival."""
+"""Nanoseconds between the ids of two parts. They make the order of ids as text the order of arrival."""
 
 
 def create_dataset(
     connection: sa.Connection, space_id: str, name: str, parts: Iterable[Sequence[Mapping[str, Any]]], clock: Clock
 ) -> str:
-    """A new dataset of these rows; its id. Rows keep the `id` they came with, since their sender may know them by it.
+    """Create a dataset of these rows and return its id. A row keeps its `id`, because the sender may refer to it.
 
-    Times of creation and change are the engine's own.
+    The engine sets the times of creation and change.
 
     Raises:
         NotFound: no such space.
@@ -54,7 +54,7 @@ def create_dataset(
 
 
 def begin_experiment(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) -> Experiment:
-    """An experiment without runs: a new one, or the one of this name that has none yet.
+    """Return an experiment without runs: the stored one of this name, or a new one.
 
     Raises:
         NotFound: no such dataset.
@@ -70,7 +70,7 @@ def begin_experiment(connection: sa.Connection, dataset_id: str, name: str, cloc
 def fill_experiment(
     connection: sa.Connection, dataset_id: str, name: str, parts: Iterable[Sequence[Mapping[str, Any]]], clock: Clock
 ) -> str:
-    """Give an experiment that has no runs its runs; its id. Run ids are the engine's own.
+    """Add the runs of an experiment that has none, and return its id. The engine sets the ids of the runs.
 
     Raises:
         NotFound: the dataset has no such experiment.
@@ -80,7 +80,7 @@ def fill_experiment(
     experiment = _named(connection, dataset_id, name)
     if experiment is None:
         raise NotFound(
-            f"The dataset {dataset_id!r} has no experiment named {quote(name, 60)!r}.", "Create its entry first."
+            f"The dataset {dataset_id!r} has no experiment named {quote(name, 60)!r}.", "Create the experiment first."
         )
     _refuse_filled(connection, experiment)
     now = clock.now_ns()
@@ -99,7 +99,7 @@ def fill_experiment(
 
 
 def examples_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> Iterator[StoredRow]:
-    """Every example of a version, oldest first: `id`, times in milliseconds, its columns and `annotation.<name>.*`.
+    """Yield the examples of a version, oldest first: `id`, times in milliseconds, columns and `annotation.<name>.*`.
 
     Raises:
         NotFound: no such dataset or version.
@@ -117,7 +117,7 @@ def examples_of(connection: sa.Connection, dataset_id: str, version_id: str | No
 
 
 def runs_of(connection: sa.Connection, experiment_id: str) -> Iterator[StoredRow]:
-    """Every run of an experiment in order of arrival, with uploaded and computed verdicts and `annotation.<name>.*`.
+    """Yield the runs of an experiment by arrival, with uploaded and computed verdicts and `annotation.<name>.*`.
 
     Raises:
         NotFound: no such experiment.
@@ -157,14 +157,14 @@ def _run(experiment_id: str, key: str, row: Mapping[str, Any], position: int, no
 
 
 def _free(row: Mapping[str, Any]) -> StoredRow:
-    """The columns that are not the engine's own. Of those, a sender fills in all but the annotations."""
+    """The columns without the system columns. A sender may fill in any system column except `annotations`."""
     if "annotations" in row:
         raise Invalid("The column annotations belongs to the engine.", "Leave it out or rename it.")
     return {column: value for column, value in row.items() if column not in SYSTEM_COLUMNS}
 
 
 def _text(value: Any) -> str | None:
-    """What the wire holds as text: a task may have answered with a number, and the column is one of numbers then."""
+    """The value as the text that the wire requires. A column is numeric if the sender's task returned numbers."""
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -190,8 +190,8 @@ def _refuse_used(connection: sa.Connection, ids: Sequence[str]) -> None:
         used = used or connection.execute(some).scalar()
     if used is not None:
         raise Conflict(
-            f"The example id {quote(used, 60)!r} is there twice, or belongs to another dataset.",
-            "Leave the column id out: every example gets one of its own.",
+            f"The example id {quote(used, 60)!r} occurs twice, or belongs to another dataset.",
+            "Leave the column id out; the engine then gives each example an id.",
         )
 
 

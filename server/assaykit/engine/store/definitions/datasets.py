@@ -43,7 +43,7 @@ def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock
 
 
 def begin(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> tuple[str, str]:
-    """A new dataset and its first version, which is empty; their ids.
+    """Create a dataset with an empty first version. Returns the ids of both.
 
     Raises:
         NotFound: no such space.
@@ -71,7 +71,7 @@ def append(
     rows: Sequence[dict[str, Any]],
     clock: Clock,
 ) -> DatasetVersionWithExampleIds:
-    """Add examples to a version in place, to the newest when none is named.
+    """Add examples to a version in place; to the newest if `version_id` is None.
 
     Raises:
         NotFound: no such dataset or version.
@@ -91,14 +91,14 @@ def update_examples(
     wanted: UpdateDatasetExamplesRequest,
     clock: Clock,
 ) -> DatasetVersionWithExampleIds:
-    """Change columns of examples of a version, the newest when none is named; in place, or in a copy of it.
+    """Change columns of examples in a version, in place or in a copy of it. `version_id` None is the newest version.
 
-    Examples that the version does not have are passed over; the answer names those that were changed.
+    Unknown example ids are ignored; the response has the ids of the changed examples.
 
     Raises:
         NotFound: no such dataset or version.
-        Conflict: the dataset has a version of the new one's name.
-        Invalid: an example has a system column, or none at all.
+        Conflict: the dataset has a version with the name of the new one.
+        Invalid: an example is empty or has a system column.
     """
     _row(connection, dataset_id)
     target: str = _version_row(connection, dataset_id, version_id).id
@@ -177,7 +177,7 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
 
 
 def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: PageRequest) -> ExamplePage:
-    """Examples of a version, oldest first; of the newest version when none is named.
+    """Examples of a version, oldest first; of the newest version if `version_id` is None.
 
     Raises:
         NotFound: no such dataset or version.
@@ -193,7 +193,7 @@ def example_page(connection: sa.Connection, dataset_id: str, version_id: str | N
 def delete_examples(
     connection: sa.Connection, dataset_id: str, version_id: str, example_ids: Sequence[str], clock: Clock
 ) -> DeleteDatasetExamplesResponse:
-    """Take examples out of a version in place, with their annotations.
+    """Delete examples from a version in place, with annotations that no other version needs.
 
     Raises:
         NotFound: no such dataset or version.
@@ -224,7 +224,7 @@ def newest_version(connection: sa.Connection, dataset_id: str) -> str:
 
 
 def version_of(connection: sa.Connection, dataset_id: str, version_id: str | None) -> str:
-    """The id of a version, of the newest when none is named.
+    """The id of a version; of the newest if `version_id` is None.
 
     Raises:
         NotFound: the dataset has no such version.
@@ -235,7 +235,7 @@ def version_of(connection: sa.Connection, dataset_id: str, version_id: str | Non
 def example_columns(
     connection: sa.Connection, version_id: str | None, example_ids: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """The columns of some examples, by id: as that version has them, else as the newest that has them."""
+    """The columns of some examples, by id: from `version_id`, else from the newest version that has the example."""
     c = examples.c
     query = sa.select(c.id, c.data).where(c.id.in_(example_ids)).order_by(c.version_id == version_id, c.n)
     return {row.id: row.data for row in connection.execute(query)}
@@ -249,7 +249,7 @@ def _insert_version(connection: sa.Connection, dataset_id: str, name: str, clock
 
 
 def copy_version(connection: sa.Connection, dataset_id: str, version_id: str, name: str, clock: Clock) -> str:
-    """A new version with the examples of another, which keep their ids: runs of experiments name examples by them.
+    """Copy a version, and return the new id. Examples keep their ids, because experiment runs refer to them.
 
     Raises:
         Conflict: the dataset has a version of this name.
@@ -266,21 +266,25 @@ def copy_version(connection: sa.Connection, dataset_id: str, version_id: str, na
 
 
 def touch_examples(connection: sa.Connection, dataset_id: str, version_id: str, now: int) -> sa.Row[Any]:
-    """The dataset after a write of its examples."""
+    """Update the times of change after a write of examples, and return the row of the dataset."""
     touch(connection, dataset_versions, [version_id], now)
     touch(connection, datasets, [dataset_id], now)
     return _row(connection, dataset_id)
 
 
 def refuse_unfit(rows: Sequence[dict[str, Any]]) -> None:
-    """Raises: Invalid: an example is empty or has a system column."""
+    """Check the columns of new examples.
+
+    Raises:
+        Invalid: an example is empty or has a system column.
+    """
     for position, row in enumerate(rows, start=1):
         if not row:
             raise Invalid(f"Example {position} is empty.", "Give each example at least one field.")
         if owned := SYSTEM_COLUMNS & row.keys():
             raise Invalid(
                 f"Example {position} has the system field(s) {', '.join(sorted(owned))}.",
-                "Leave them out or rename them; the server gives its own.",
+                "Leave them out or rename them; the server sets its own.",
             )
 
 

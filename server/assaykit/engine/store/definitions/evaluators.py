@@ -72,7 +72,7 @@ def create(connection: sa.Connection, wanted: CreateEvaluatorRequest, clock: Clo
 def add_version(
     connection: sa.Connection, evaluator_id: str, wanted: CreateVersionRequest, clock: Clock
 ) -> EvaluatorVersion:
-    """A new version, which is the newest from now on.
+    """Add a version, which becomes the newest.
 
     Raises:
         NotFound: no such evaluator or integration.
@@ -171,7 +171,7 @@ def delete(connection: sa.Connection, evaluator_id: str) -> None:
 
     Raises:
         NotFound: there is none with this id.
-        Conflict: tasks use it; they are listed.
+        Conflict: tasks use it. The message lists the tasks.
     """
     row = _row(connection, evaluator_id)
     if using := _tasks_using(connection, evaluator_id):
@@ -182,11 +182,11 @@ def delete(connection: sa.Connection, evaluator_id: str) -> None:
 def delete_versions(
     connection: sa.Connection, evaluator_id: str, version_ids: Sequence[str], clock: Clock
 ) -> DeleteEvaluatorVersionsResponse:
-    """Remove versions. A task that was pinned to one of them runs the newest from now on.
+    """Remove versions. A task that was pinned to one of them runs the newest version instead.
 
     Raises:
         NotFound: no such evaluator.
-        Conflict: no version would be left; the tasks that use the evaluator are listed.
+        Conflict: no version would be left. The message lists the tasks that use the evaluator.
     """
     row = _row(connection, evaluator_id)
     c = evaluator_versions.c
@@ -198,7 +198,7 @@ def delete_versions(
         raise Conflict(
             f"Evaluator {row.name!r} would lose its last version"
             + (f", and is used by the task(s) {using}." if using else "."),
-            "Keep one, or delete the evaluator as a whole" + (" after its tasks." if using else "."),
+            "Keep one version, or delete the evaluator" + (" after its tasks." if using else "."),
         )
     if doomed:
         connection.execute(evaluator_versions.delete().where(c.id.in_(doomed)))
@@ -252,7 +252,7 @@ def _insert_version(
         config = wanted.code_config
     else:
         raise Unsupported(
-            "Remote evaluators are not run by the embedded engine.",
+            "The embedded engine does not run remote evaluators.",
             "Use an LLM judge or a managed code evaluator; on AX, create it there.",
         )
     body = config.model_dump(mode="json", exclude_none=True)
@@ -283,7 +283,7 @@ def _version(row: sa.Row[Any]) -> EvaluatorVersion:
             "type": row.type,
             f"{row.type.lower()}_config": row.config,
         },
-        extra="ignore",  # an older version of ours stored what this one would refuse
+        extra="ignore",  # older versions of assaykit stored fields that this one refuses
     )
 
 

@@ -29,7 +29,7 @@ from assaykit.wire.spans import Annotation
 
 _ROWS_AT_A_TIME = 500
 _TRACES_OF = "experiment_traces_for_dataset_"
-"""Begins the name of a project of spans of experiments. Source: AX."""
+"""Prefix of the name of a project with the spans of experiments. Source: AX."""
 
 
 def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
@@ -79,7 +79,7 @@ def _insert(connection: sa.Connection, values: Mapping[str, str], clock: Clock) 
 
 
 def traced(connection: sa.Connection, experiment: Experiment, clock: Clock) -> Project:
-    """The project that the spans of its runs belong to: one for all experiments of a dataset, made on first sight."""
+    """Set and return the project for the spans of its runs. The experiments of a dataset share one project."""
     dataset_id = experiment.dataset_id or ""
     space_id = datasets.get(connection, dataset_id).space_id or ""
     project = projects.find_or_create(connection, space_id, f"{_TRACES_OF}{dataset_id}", clock)
@@ -89,7 +89,7 @@ def traced(connection: sa.Connection, experiment: Experiment, clock: Clock) -> P
 
 
 def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, dict[str, Any]], clock: Clock) -> None:
-    """Add runs that the engine made: `{example id: columns}`."""
+    """Add runs that the engine made, as `{example id: columns}`."""
     now = clock.now_ns()
     made = [
         {"id": run_id, "experiment_id": experiment_id, "example_id": key, "data": data, "created_ns": now}
@@ -119,7 +119,7 @@ def append(
 def refuse_taken(
     connection: sa.Connection, name: str, *, dataset_id: str | None = None, space_id: str | None = None
 ) -> None:
-    """Names are taken once in a dataset, or in a space where there is no dataset.
+    """Check that no experiment of the dataset, or of the space if there is no dataset, has this name.
 
     Raises:
         Conflict: there is an experiment of this name.
@@ -184,7 +184,7 @@ def run_page(connection: sa.Connection, experiment_id: str, at: PageRequest) -> 
 
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
-    """Every run of an experiment in order of arrival, as `rows_of` has them, a few hundred in memory at a time."""
+    """Yield every run of an experiment in order of arrival, as in `rows_of`, with at most 500 in memory."""
     at = PageRequest(_ROWS_AT_A_TIME)
     while True:
         query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
@@ -198,7 +198,7 @@ def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[st
 def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Some runs of an experiment, each with its verdicts and the columns of its example.
 
-    Where a run has a column of the same name it wins; the example's is always at `dataset.<column>`.
+    A column of the run hides the example's column of the same name, which is also at `dataset.<column>`.
     """
     query = sa.select(experiment_runs).where(experiment_runs.c.id.in_(run_ids))
     return _full(connection, experiment_id, connection.execute(query).fetchall())
@@ -277,7 +277,7 @@ def _run(row: sa.Row[Any], verdicts: dict[str, Any], said: list[Annotation]) -> 
 
 
 def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
-    """A run's columns. A verdict takes the place of an uploaded one whole: no label beside another's explanation."""
+    """A run's columns. A computed verdict replaces all columns of an uploaded verdict of the same name."""
     names = {column.rpartition(".")[0] for column in verdicts}
     uploaded = {
         column: value

@@ -1,4 +1,4 @@
-"""AI integrations in the store: where a model is called, and the name of the variable that holds its key."""
+"""AI integrations in the store: the address of a provider, and the name of the variable with its key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -36,11 +36,11 @@ _COLUMNS = {
     "enable_default_models": "default_models",
     "function_calling_enabled": "function_calling",
 }
-"""From the fields of an update to the columns they change."""
+"""Maps the fields of an update to the columns that they change."""
 
 
 class Access(NamedTuple):
-    """How to reach the models of one integration. `secret_ref` is a name such as `env:OPENAI_API_KEY`."""
+    """The data to reach the models of one integration. `secret_ref` is a name such as `env:OPENAI_API_KEY`."""
 
     name: str
     provider: Provider
@@ -104,7 +104,7 @@ def page(
     at: PageRequest,
     environment: Mapping[str, str],
 ) -> AiIntegrationPage:
-    """Integrations, newest first; each serves every space that there is."""
+    """Integrations, newest first; each serves every space."""
     query = sa.select(integrations).where(spaces.exists(space_id, space_name))
     if name:
         query = query.where(named_like(integrations.c.name, name))
@@ -122,7 +122,7 @@ def get(connection: sa.Connection, integration_id: str, environment: Mapping[str
 
 
 def access(connection: sa.Connection, integration_id: str) -> Access:
-    """How to reach its model.
+    """The data to reach the models of an integration.
 
     Raises:
         NotFound: there is none with this id.
@@ -142,12 +142,12 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
 def create(
     connection: sa.Connection, wanted: CreateAiIntegrationRequest, environment: Mapping[str, str], clock: Clock
 ) -> AiIntegration:
-    """A new integration; its key is stored by name alone.
+    """A new integration. The store keeps the name of its key, never the key.
 
     Raises:
         Conflict: there is an integration of this name.
-        Invalid: a key instead of its name, a header that holds one, or an unsafe address.
-        Unsupported: something that the engine has no use for.
+        Invalid: `api_key` is a key instead of a name, a header holds a key, or the address is unsafe.
+        Unsupported: a field or a provider that the engine does not support.
     """
     _refuse_unsupported(wanted)
     _refuse_taken(connection, wanted.name)
@@ -180,13 +180,13 @@ def update(
     environment: Mapping[str, str],
     clock: Clock,
 ) -> AiIntegration:
-    """Change what is given; null takes away the key, the base URL or the headers.
+    """Change the given fields; null removes the key, the base URL or the headers.
 
     Raises:
         NotFound: there is none with this id.
         Conflict: there is an integration of this name.
-        Invalid: as for `create`, or the key would go to another address than it was given for.
-        Unsupported: something that the engine has no use for.
+        Invalid: as for `create`, or the stored key would be sent to a new address.
+        Unsupported: a field or a provider that the engine does not support.
     """
     row = _row(connection, integration_id)
     _refuse_unsupported(wanted)
@@ -198,8 +198,8 @@ def update(
     moves = (provider, base_url) != (row.provider, row.base_url)
     if moves and row.secret_ref is not None and "secret_ref" not in values:
         raise Invalid(
-            "With another provider or base_url the key would go to another address than it was given for.",
-            "Send api_key in the same request, or null to take the key away.",
+            "The change of provider or base_url would send the stored key to a new address.",
+            "Send api_key in the same request, or null to remove the key.",
         )
     change = integrations.update().where(integrations.c.id == integration_id)
     stays = {"follows_environment": row.follows_environment and not moves, "updated_ns": clock.now_ns()}
@@ -207,11 +207,11 @@ def update(
 
 
 def delete(connection: sa.Connection, integration_id: str) -> None:
-    """Remove an integration. One that comes from the environment is back at the next start.
+    """Remove an integration. The next start restores an integration from the environment.
 
     Raises:
         NotFound: there is none with this id.
-        Conflict: the newest version of a judge uses it; they are listed.
+        Conflict: the newest version of a judge uses it. The message lists the judges.
     """
     row = _row(connection, integration_id)
     c = evaluator_versions.c
@@ -227,7 +227,7 @@ def delete(connection: sa.Connection, integration_id: str) -> None:
 
 
 def _changes(wanted: UpdateAiIntegrationRequest) -> dict[str, Any]:
-    """The columns that are given, checked."""
+    """The columns to change, with checked values."""
     values: dict[str, Any] = {
         column: getattr(wanted, name) for name, column in _COLUMNS.items() if name in wanted.model_fields_set
     }
@@ -253,10 +253,11 @@ def _check_provider(provider: Provider, base_url: str | None) -> None:
 def _refuse_unsupported(wanted: CreateAiIntegrationRequest | UpdateAiIntegrationRequest) -> None:
     if wanted.auth_type not in {None, "DEFAULT"}:
         raise Unsupported(
-            f"The embedded engine does not sign in by {wanted.auth_type}.", "Leave auth_type out: the key is sent."
+            f"The embedded engine does not support auth_type {wanted.auth_type}.",
+            "Leave auth_type out; requests then send the key.",
         )
     if wanted.provider_metadata:
-        raise Unsupported("The embedded engine has no use for provider_metadata.", "Leave it out.")
+        raise Unsupported("The embedded engine does not use provider_metadata.", "Leave it out.")
     if any(scoping.organization_id or scoping.space_id for scoping in wanted.scopings or ()):
         raise Unsupported("The engine's integrations serve every space.", "Leave scopings out.")
 

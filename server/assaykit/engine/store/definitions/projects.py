@@ -33,7 +33,7 @@ def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock
 
 
 def find_or_create(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
-    """The project that arriving spans belong to, made on first sight."""
+    """The project of this name, for arriving spans; created if it does not exist."""
     row = _named(connection, space_id, name)
     return _insert(connection, space_id, name, clock) if row is None else _project(row)
 
@@ -70,7 +70,7 @@ def get(connection: sa.Connection, project_id: str) -> Project:
 
 
 def rename(connection: sa.Connection, project_id: str, name: str) -> Project:
-    """Give a project another name; spans that arrive under the old one make a new project.
+    """Give a project another name; later spans under the old name create a new project.
 
     Raises:
         NotFound: there is none with this id.
@@ -101,7 +101,7 @@ def _named(connection: sa.Connection, space_id: str, name: str) -> sa.Row[Any] |
 
 
 def _insert(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
-    # AX calls a project a Model inside its ids, and the SDK's examples show it.
+    # AX calls a project a Model in ids, as the SDK's examples show.
     project_id = next_id(connection, "Model", clock)
     values = {"id": project_id, "space_id": space_id, "name": name, "created_ns": clock.now_ns()}
     connection.execute(projects.insert().values(values))

@@ -62,7 +62,7 @@ def create(connection: sa.Connection, wanted: CreatePromptRequest, clock: Clock)
 def add_version(
     connection: sa.Connection, prompt_id: str, wanted: CreatePromptVersionRequest, clock: Clock
 ) -> PromptVersion:
-    """A new version, which is the newest from now on.
+    """Add a version, which becomes the newest.
 
     Raises:
         NotFound: no such prompt.
@@ -87,7 +87,7 @@ def page(
 def get(
     connection: sa.Connection, prompt_id: str, *, version_id: str | None = None, label: str | None = None
 ) -> PromptWithVersion:
-    """One prompt with the version that was named by id or label, or its newest.
+    """One prompt with the version of this id or label, or with its newest version.
 
     Raises:
         NotFound: no such prompt, or no such version or label of it.
@@ -111,7 +111,7 @@ def labelled(connection: sa.Connection, prompt_id: str, label: str) -> PromptVer
     """The version that a label points at.
 
     Raises:
-        NotFound: no such prompt, or no such label of it; the labels there are get listed.
+        NotFound: no such prompt, or no such label of it. The message lists the prompt's labels.
     """
     name = _row(connection, prompt_id).name
     every = sa.select(prompt_labels.c.label, prompt_labels.c.version_id).where(prompt_labels.c.prompt_id == prompt_id)
@@ -123,7 +123,7 @@ def labelled(connection: sa.Connection, prompt_id: str, label: str) -> PromptVer
 
 
 def update(connection: sa.Connection, prompt_id: str, description: str | None, clock: Clock) -> Prompt:
-    """Change or take away the description.
+    """Change the description, or remove it with None.
 
     Raises:
         NotFound: no such prompt.
@@ -166,11 +166,11 @@ def version(connection: sa.Connection, version_id: str) -> PromptVersion:
 
 
 def set_labels(connection: sa.Connection, version_id: str, labels: Sequence[str]) -> PromptVersion:
-    """Make these the labels of a version, and take them from the prompt's other versions.
+    """Set the labels of a version, and remove them from the prompt's other versions.
 
     Raises:
         NotFound: no such version.
-        Invalid: a label is blank, too long, or has a slash, which its own address could not hold.
+        Invalid: a label is blank, too long, or has a slash, which its URL cannot contain.
     """
     row = _version_row(connection, version_id)
     for label in labels:
@@ -189,7 +189,7 @@ def set_labels(connection: sa.Connection, version_id: str, labels: Sequence[str]
 
 
 def remove_label(connection: sa.Connection, version_id: str, label: str) -> None:
-    """Take one label off a version.
+    """Remove one label from a version.
 
     Raises:
         NotFound: no such version, or it does not have this label.
@@ -254,7 +254,7 @@ def _version(row: sa.Row[Any], labels: list[str]) -> PromptVersion:
             "created_at": moment(row.created_ns),
             "labels": labels,
         },
-        extra="ignore",  # an older version of ours stored what this one would refuse
+        extra="ignore",  # older versions of assaykit stored fields that this one refuses
     )
 
 

@@ -1,4 +1,4 @@
-"""Searching the rows of a dataset or an experiment: read a stretch, keep what the filter takes, go on."""
+"""Search in the rows of a dataset or an experiment. Rows are read in batches and filtered in memory."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -26,7 +26,7 @@ FoundT = TypeVar("FoundT", DatasetExample, ExperimentRun)
 def search_examples(
     connection: sa.Connection, dataset_id: str, version_id: str | None, filter_text: str | None, at: PageRequest
 ) -> ExamplePage:
-    """Examples that a filter takes, in the order of `datasets.example_page`.
+    """Examples that match a filter, in the order of `datasets.example_page`.
 
     Raises:
         NotFound: no such dataset or version.
@@ -48,7 +48,7 @@ def search_examples(
 def search_runs(
     connection: sa.Connection, experiment_id: str, filter_text: str | None, at: PageRequest
 ) -> ExperimentRunPage:
-    """Runs that a filter takes, in the order of `experiments.run_page`.
+    """Runs that match a filter, in the order of `experiments.run_page`.
 
     Raises:
         NotFound: no such experiment.
@@ -92,7 +92,7 @@ def _search(read: Callable[[PageRequest], Page[FoundT]], node: Node, at: PageReq
 
 
 def _columns(row: DatasetExample | ExperimentRun) -> Mapping[str, Any]:
-    """A row as a filter sees it: its columns, with its annotations among them."""
+    """The columns of a row for a filter, with its annotations as columns."""
     return row.model_dump(mode="json", exclude={"annotations"}) | annotations.columns(row.annotations)
 
 
@@ -102,12 +102,12 @@ def _refuse_unknown(node: Node, seen: set[str]) -> None:
             near = get_close_matches(field, seen, n=3, cutoff=0.5) or sorted(seen)[:10]
             raise Invalid(
                 f"Nothing matches, and no row has the column {quote(field)!r}.",
-                f"There are {', '.join(repr(quote(each, 60)) for each in near)}.",
+                f"Columns are {', '.join(repr(quote(each, 60)) for each in near)}.",
             )
 
 
 def _pagination(connection: sa.Connection, last: sa.Select[int] | None) -> Pagination:
-    """Where the list goes on; `last` selects the place of its last row, when there are more."""
+    """The pagination of a page. `last` selects the place of its last row; None if no rows follow."""
     if last is None:
         return Pagination()
     return Pagination(has_more=True, next_cursor=encode_cursor(connection.execute(last).scalar_one()))

@@ -16,7 +16,7 @@ DEFAULT_SPACE = "default"
 
 
 def ensure_default(connection: sa.Connection, clock: Clock) -> None:
-    """A first start has one space, named `default`."""
+    """Create the space `default` in a store without spaces."""
     if connection.execute(sa.select(spaces.c.id).limit(1)).first() is None:
         connection.execute(
             spaces.insert().values(
@@ -26,7 +26,7 @@ def ensure_default(connection: sa.Connection, clock: Clock) -> None:
 
 
 def page(connection: sa.Connection, name: str | None, at: PageRequest) -> SpacePage:
-    """Spaces whose name holds `name`, newest first."""
+    """Spaces whose name contains `name`, newest first."""
     query = sa.select(spaces)
     if name:
         query = query.where(named_like(spaces.c.name, name))
@@ -56,7 +56,7 @@ def within(table: sa.Table, space_id: str | None, space_name: str | None) -> sa.
 
 
 def exists(space_id: str | None, space_name: str | None) -> sa.ColumnElement[bool]:
-    """The condition that there is such a space, for what belongs to all of them; true when none is asked for."""
+    """The condition that the named space exists, for rows that belong to every space; true if none is named."""
     if space_id:
         return sa.exists().where(spaces.c.id == space_id)
     return sa.exists().where(named_like(spaces.c.name, space_name)) if space_name else sa.true()

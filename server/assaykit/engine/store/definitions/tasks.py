@@ -109,7 +109,7 @@ def update(
     clock: Clock,
     check: Callable[[CreateTaskRequest], None],
 ) -> Task:
-    """Change what is given. `check` sees the task as it would be, before anything is written.
+    """Change the given fields. `check` gets the changed task before anything is written.
 
     Raises:
         NotFound: no such task, or an evaluator does not exist.
@@ -142,13 +142,13 @@ def update(
     elif not now.is_continuous:
         _follow(connection, task_id, moment_ns)
     else:
-        # What made its runs fail may be what was changed.
+        # The change may have removed the cause of failed runs.
         connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns))
     return get(connection, task_id)
 
 
 def _changed(task: Task, wanted: UpdateTaskRequest) -> CreateTaskRequest:
-    """The task as it will be, by the rules of a new one."""
+    """The changed task, checked by the rules for a new one."""
     given = wanted.model_dump(mode="json", exclude_unset=True)
     foreign = {"run_configuration"} if task.type != "RUN_EXPERIMENT" else given.keys() - {"name", "run_configuration"}
     if unfit := sorted(foreign & given.keys()):
@@ -178,7 +178,7 @@ def delete(connection: sa.Connection, task_id: str) -> None:
 
 
 def _configuration(connection: sa.Connection, wanted: CreateTaskRequest) -> Any:
-    """What a RUN_EXPERIMENT task keeps, checked; null for any other."""
+    """The checked run configuration of a RUN_EXPERIMENT task; null for any other."""
     if wanted.run_configuration is None:
         return sa.null()
     run_configurations.check(connection, wanted.run_configuration)
@@ -190,7 +190,7 @@ def _lettered(wanted: CreateTaskRequest) -> Any:
 
 
 def _follow(connection: sa.Connection, task_id: str, now_ns: int) -> None:
-    """Have the task score what arrives from now on."""
+    """Create a schedule for the task, from the end of the ingest sequence on."""
     connection.execute(
         schedules.insert().values(task_id=task_id, cursor_n=spans.last(connection), failures=0, due_ns=now_ns)
     )
@@ -224,7 +224,7 @@ def _check_filters(wanted: CreateTaskRequest) -> None:
 
 
 def level(connection: sa.Connection, task: Task) -> Granularity:
-    """What its evaluators judge by now: spans where that cannot be told, since a run will say why."""
+    """The current granularity of its evaluators. SPAN if none is available; a run then reports the reason."""
     for entry in task.evaluators or ():
         try:
             found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)
@@ -244,7 +244,7 @@ def _check_evaluators(connection: sa.Connection, wanted: CreateTaskRequest) -> N
         if found.type != expected:
             raise Invalid(
                 f"Evaluator {found.name!r} is of type {found.type}, which a {wanted.type} task does not run.",
-                "Put LLM judges and code evaluators into tasks of their own.",
+                "Put LLM judges and code evaluators into separate tasks.",
             )
         config = found.version.config
         if config is None:

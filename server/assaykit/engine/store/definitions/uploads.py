@@ -1,4 +1,4 @@
-"""What an upload brings, of any size, written in one transaction: examples, and runs of a new experiment on them."""
+"""Uploads of any size, written in one transaction: examples, and runs of a new experiment on them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -15,22 +15,22 @@ from assaykit.wire.experiments import ExperimentRunInput
 from assaykit.wire.local import Matches, Uploaded, UploadRequest
 
 _APART_NS = 1000
-"""So far apart the ids of two parts are made that their order as text is the order of arrival."""
+"""Nanoseconds between the ids of two parts. They make the order of ids as text the order of arrival."""
 
 _RUN = "INSERT INTO experiment_runs (id, created_ns, experiment_id, example_id, data) VALUES (?, ?, ?, ?, ?)"
 _EXAMPLE = "INSERT INTO examples (id, created_ns, version_id, data, updated_ns) VALUES (?, ?, ?, ?, ?)"
-"""As text for the driver: with 100,000 rows, what SQLAlchemy does for each costs as much as writing it."""
+"""SQL text for the driver: with 100,000 rows, SQLAlchemy's work for a row costs as much as the write."""
 
 
 class BodyRows(NamedTuple):
-    """The rows of one body, each as the JSON text that the store keeps. A run is its example's name and its data."""
+    """The rows of one body, as JSON texts that the store keeps. A run is a pair of its example's name and its data."""
 
     examples: Sequence[str]
     runs: Sequence[tuple[str | None, str]]
 
 
 class Refused(Exception):
-    """The rows do not fit the dataset, and how."""
+    """The rows do not fit the dataset; `matches` says how."""
 
     def __init__(self, matches: Matches) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 def part_of(wanted: UploadRequest) -> BodyRows:
-    """The rows of a body.
+    """Check the rows of a body and convert them to JSON texts.
 
     Raises:
         Invalid: an example is empty or has a system column, or a run has annotations.
@@ -53,12 +53,12 @@ def packed(part: BodyRows) -> bytes:
 
 
 def unpacked(line: bytes) -> BodyRows:
-    """What `packed` has made."""
+    """The part that `packed` wrote as this line."""
     return BodyRows(*from_json(line))
 
 
 def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[BodyRows], clock: Clock) -> Uploaded:
-    """Write what an upload's last body asks for, with the rows of all of its parts.
+    """Write the dataset, version and experiment of an upload's last body, with the rows of all parts.
 
     Raises:
         NotFound: no such dataset or space.
@@ -90,7 +90,7 @@ def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[Body
     ):
         raise Refused(matches)
     if not added and not runs:
-        raise Invalid("There is no example and no run.", "Send at least one row.")
+        raise Invalid("The upload has no example and no run.", "Send at least one row.")
     if added and wanted.new_dataset is None:
         datasets.touch_examples(connection, dataset_id, version_id, now)
     return Uploaded(
@@ -111,7 +111,7 @@ def _run(run: ExperimentRunInput) -> tuple[str | None, str]:
 
 
 def _place(connection: sa.Connection, wanted: UploadRequest, clock: Clock) -> tuple[str, str]:
-    """The dataset and the version that are written to, made where that is asked for."""
+    """The ids of the dataset and the version to write to; each is created if the request asks for a new one."""
     if wanted.new_dataset is not None:
         return datasets.begin(connection, wanted.new_dataset.space_id, wanted.new_dataset.name, clock)
     dataset_id = datasets.get(connection, wanted.dataset_id or "").id
@@ -122,7 +122,7 @@ def _place(connection: sa.Connection, wanted: UploadRequest, clock: Clock) -> tu
 
 
 def _there(connection: sa.Connection, version_id: str, *, with_data: bool) -> Sequence[sa.Row[Any]]:
-    """The examples of a version, as pairs of id and JSON text, or of id and nothing."""
+    """The examples of a version, as pairs of id and JSON text; the text is empty without data."""
     data = "data" if with_data else "''"
     query = f"SELECT id, {data} FROM examples WHERE version_id = ? ORDER BY n"  # noqa: S608  (one of two texts)
     return connection.exec_driver_sql(query, (version_id,)).fetchall()
@@ -134,7 +134,7 @@ def _add(matching: Matching, examples: Iterable[Sequence[str]]) -> None:
 
 
 def _matched(matching: Matching, part: BodyRows, ids: Sequence[str]) -> list[tuple[str, str]]:
-    """The runs of a part with the ids of their examples; `ids` are those of the part's own examples."""
+    """The runs of a part that match an example, with its id; `ids` are the ids of the part's own examples."""
     places = [*ids, *[None] * (len(part.runs) - len(ids))]
     found = ((matching.id_of(name, at), data) for (name, data), at in zip(part.runs, places, strict=False))
     return [(example_id, data) for example_id, data in found if example_id is not None]
