@@ -112,12 +112,12 @@ class Scheduler:
     async def _run(self, task_id: str) -> None:
         """One step of a task after another, until it has nothing more to do now."""
         write = self._database.write
-        while (step := await write(schedules.begin, task_id, self._period_ns, self._clock)) is not None:
-            has_work = await self._database.read(finds, task_id, step.arrivals)
+        while (batch := await write(schedules.begin, task_id, self._period_ns, self._clock)) is not None:
+            has_work = await self._database.read(finds, task_id, batch.arrivals)
             run_id = await write(
                 schedules.take,
                 task_id,
-                step,
+                batch,
                 has_work=has_work,
                 owner=self._executor.owner,
                 period_ns=self._period_ns,

@@ -1,1 +1,1 @@
-"""Runs and what executes them: items, leases, schedules, reports and remembered answers."""
+"""Task runs and their execution: items, leases, schedules, reports and remembered answers."""

@@ -1,4 +1,4 @@
-"""What judges have answered, so that the same question is not paid for twice."""
+"""Stored answers of judges, so that the same question is not paid for twice."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from assaykit.engine.store.tables import answers
 from assaykit.judge.verdicts import Verdict
 
 MOST = 200_000
-"""Answers that are kept; the oldest go first."""
+"""The most answers kept; the oldest are deleted first."""
 
 _TOLD = ("label", "score", "explanation", "model")
 
@@ -19,14 +19,14 @@ _TRIM = answers.delete().where(answers.c.n <= sa.select(sa.func.max(answers.c.n)
 
 
 def known(connection: sa.Connection, keys: Iterable[bytes]) -> Mapping[bytes, Verdict]:
-    """The answers to those of the questions that were asked before. They carry no tokens: nothing is paid again."""
+    """The stored answers to these questions, by key. They have no token counts, since nothing is paid again."""
     c = answers.c
     query = sa.select(c.key, c.label, c.score, c.explanation, c.model).where(c.key.in_(list(keys)))
     return {key: Verdict(label, score, why, model=model) for key, label, score, why, model in connection.execute(query)}
 
 
 def keep(connection: sa.Connection, fresh: Mapping[bytes, Verdict]) -> None:
-    """Store answers, in the place of older ones to the same questions."""
+    """Store answers. Each replaces an older answer to the same question."""
     if not fresh:
         return
     rows = [{"key": key, **{name: getattr(verdict, name) for name in _TOLD}} for key, verdict in fresh.items()]

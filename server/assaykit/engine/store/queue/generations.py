@@ -1,4 +1,4 @@
-"""Runs of RUN_EXPERIMENT tasks in the store: triggered, provisioned with an experiment, recorded, followed up."""
+"""Runs of RUN_EXPERIMENT tasks in the store: their trigger, experiment, results and follow-up evaluations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -25,9 +25,10 @@ _IDS_SHOWN = 3
 
 
 class Provision(NamedTuple):
-    """The work of a run and where it goes. `reason` says why there is none; `column` is a template's verdicts'.
+    """The items of a run and the experiment for its results. `reason` is set if there are no items.
 
-    `tracing` is put on every span; None means that none are recorded.
+    `column` is the evaluation column of a template's verdicts. `tracing` is metadata for every span; None means that no
+    spans are recorded.
     """
 
     config: run_configurations.Runnable
@@ -40,7 +41,7 @@ class Provision(NamedTuple):
 
 
 class ExampleOutcome(NamedTuple):
-    """What became of one example: its outcome, the columns of its run if it gets one, and its span if traced."""
+    """The outcome of one example, the columns of its experiment run if it gets one, and its span if traced."""
 
     outcome: ItemOutcome
     columns: dict[str, Any] | None
@@ -55,7 +56,7 @@ def trigger(
     clock: Clock,
     limits: Limits = UNLIMITED,
 ) -> TaskRun:
-    """A new run in PENDING, owned by this engine; its experiment is made when it starts.
+    """A new run in PENDING, owned by this engine. `start` creates its experiment.
 
     Raises:
         NotFound: no such task, dataset version or evaluation task.
@@ -80,13 +81,13 @@ def makes_experiment(connection: sa.Connection, run_id: str) -> bool:
 
 
 def start(connection: sa.Connection, lease: Lease, clock: Clock) -> Provision | None:
-    """PENDING becomes RUNNING, with an experiment and an item for each example; a run that has started goes on.
+    """Start a PENDING run, with an experiment and an item for each example; resume a run that has started.
 
-    None when it was cancelled before, or the lease is lost.
+    Returns None if the run was cancelled or the lease is lost.
 
     Raises:
-        Conflict: an experiment of this name has been made since.
-        Invalid: the configuration names what is gone by now.
+        Conflict: an experiment of this name was created after the trigger.
+        Invalid: the configuration names a prompt, a judge or a model that no longer exists.
     """
     run_id = lease.run_id
     task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
@@ -122,7 +123,7 @@ def _resumed(
     plan: Mapping[str, Any],
     items: Sequence[Item],
 ) -> Provision:
-    """The rest of a run that another engine began, as it began it."""
+    """The remaining items of a run that another engine began, with the configuration that it began with."""
     config = run_configurations.runnable(RUN_CONFIGURATION.validate_python(plan["config"]))
     experiment_id = runs.get(connection, run_id).experiment_id
     if experiment_id is None:
@@ -133,9 +134,9 @@ def _resumed(
 
 
 def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
-    """The examples of some items as the version has them, by id.
+    """The examples of some items in a dataset version, by id.
 
-    A row has the example's columns, which are also at `dataset.<column>`, and its id.
+    A row has the example's id and its columns, which are also at `dataset.<column>`.
     """
     found = datasets.example_columns(connection, version_id, {item.target_id for item in items})
     return {
@@ -147,7 +148,7 @@ def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item
 def record(
     connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[ExampleOutcome], clock: Clock
 ) -> bool:
-    """Store outcomes, runs and spans in one go; False when the run has ended or is another's, and nothing is stored."""
+    """Store outcomes, runs and spans. Returns False and stores nothing if the run has ended or the lease is lost."""
     if provision.experiment is None or not runs.record(
         connection, lease, [one.outcome for one in made], clock.now_ns()
     ):
@@ -162,9 +163,9 @@ def record(
 def finish(
     connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock
 ) -> tuple[TaskRun, list[TaskRun]]:
-    """End a run of either kind; if it has made an experiment, its evaluation tasks start in the same transaction.
+    """End a run of any task. If it completed an experiment, trigger its evaluation tasks in the same transaction.
 
-    Returns the run and theirs, which are PENDING. A run that has ended or is another's stays as it is, and none start.
+    Returns the run, and the PENDING runs of those tasks. Nothing changes if the run has ended or the lease is lost.
     """
     started: list[TaskRun] = []
     faults: list[str] = []
@@ -187,7 +188,7 @@ def _request(connection: sa.Connection, run_id: str) -> TriggerRunExperimentRequ
 def _chosen(
     connection: sa.Connection, dataset_id: str, version_id: str, wanted: TriggerRunExperimentRequest
 ) -> Iterator[str]:
-    """The ids of the examples that a run is on, in the order of the dataset."""
+    """Yield the ids of the examples that a run covers, in the order of the dataset."""
     named = None if wanted.example_ids is None else set(wanted.example_ids)
     left = wanted.max_examples
     at = PageRequest(_ROWS_PER_READ)
@@ -222,5 +223,5 @@ def _refuse_unfit(task: Task, dataset_id: str) -> None:
         )
         raise Invalid(
             f"Task {task.name!r} {what}, so it cannot score the new one.",
-            "evaluation_task_ids are evaluation tasks on the same dataset.",
+            "Give evaluation_task_ids of evaluation tasks on the same dataset.",
         )

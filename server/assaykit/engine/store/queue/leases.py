@@ -1,7 +1,7 @@
-"""Who executes a run: one engine at a time, under a lease that every write of results checks.
+"""Leases on runs. One engine at a time executes a run, and every write of results checks its lease.
 
-An engine that falls silent, or stops, loses its runs to the next one that looks. Each time the run's `fence` rises, so
-that an engine that was only slow finds out in the transaction that would have stored its results, and stores nothing.
+If an engine stops or sends no heartbeat, another engine takes its runs over. Each takeover raises the run's `fence`.
+When a slow engine comes back, its lease has an old fence, and the transaction with its results stores nothing.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from assaykit.engine.store.tables import task_runs
 ACTIVE = ("PENDING", "RUNNING")
 
 MOST_TRIES = 6
-"""A run is given up when so many engines in a row died while they were at it and got no row done: it may be what ends
-them."""
+"""A run fails when so many engines in a row ended while they executed it and recorded no row. The run may be the cause
+of their end."""
 
 _RELEASED = 0
-"""The heartbeat of a run whose engine has let go of it."""
+"""The heartbeat of a run that its engine has released: any engine may take it at once."""
 
 GIVEN_UP = (
     f"{MOST_TRIES} processes in a row ended while they executed this run, and none got a row done. What was "
@@ -28,7 +28,7 @@ GIVEN_UP = (
 
 
 class Lease(NamedTuple):
-    """An engine's right to a run. A run that nobody has taken over has the fence 0."""
+    """An engine's right to execute a run. The fence is 0 until another engine takes the run over."""
 
     run_id: str
     owner: str
@@ -36,25 +36,25 @@ class Lease(NamedTuple):
 
 
 def held(lease: Lease) -> sa.ColumnElement[bool]:
-    """Takes the run of `task_runs` while it has not ended and is this lease's."""
+    """The condition on `task_runs` that the run has not ended and that this lease holds it."""
     c = task_runs.c
     return sa.and_(c.id == lease.run_id, c.owner == lease.owner, c.fence == lease.fence, c.status.in_(ACTIVE))
 
 
 def is_held(connection: sa.Connection, lease: Lease) -> bool:
-    """Whether the run has not ended and is still this lease's."""
+    """Whether the run has not ended and this lease still holds it."""
     return connection.execute(sa.select(task_runs.c.id).where(held(lease))).first() is not None
 
 
 def is_alive(connection: sa.Connection, run_id: str, silent_since_ns: int) -> bool:
-    """Whether the run has not ended and its engine has shown a sign of life after that time."""
+    """Whether the run has not ended and its last heartbeat is after `silent_since_ns`."""
     c = task_runs.c
     query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.heartbeat_ns > silent_since_ns)
     return connection.execute(query).first() is not None
 
 
 def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Sequence[Lease]:
-    """Show a sign of life for each. Returns those that are gone: the run has ended, or another engine has it."""
+    """Send a heartbeat for each lease. Returns the lost leases: the run has ended, or another engine has it."""
     return [
         lease
         for lease in leases
@@ -63,7 +63,7 @@ def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Se
 
 
 def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clock) -> Sequence[Lease]:
-    """Take over every run that nobody has shown a sign of life for since then."""
+    """Take over every active run with its last heartbeat before `silent_since_ns`; fail those with too many tries."""
     c = task_runs.c
     is_silent = sa.and_(c.status.in_(ACTIVE), c.heartbeat_ns < silent_since_ns)
     given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
@@ -74,12 +74,12 @@ def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clo
 
 
 def try_again(connection: sa.Connection, lease: Lease) -> None:
-    """Note that the engine sets about a run that another began. It may have had many more, which wait for a place."""
+    """Count a try, when the work on a run that was taken over begins. Until then the run may wait for a slot."""
     connection.execute(task_runs.update().where(held(lease)).values(tries=task_runs.c.tries + 1))
 
 
 def release(connection: sa.Connection, owner: str) -> None:
-    """Let go of every run of an engine that is stopping: the next one need not wait."""
+    """Release every run of an engine that is stopping, so that another engine can take it at once."""
     c = task_runs.c
     mine = sa.and_(c.owner == owner, c.status.in_(ACTIVE))
     connection.execute(task_runs.update().where(mine).values(owner=None, heartbeat_ns=_RELEASED, tries=0))

@@ -1,4 +1,4 @@
-"""What a run can tell of itself: its outcomes by label and cause, its rows, what it cost, and why it scored nothing."""
+"""Reports on runs: outcomes by label and cause, rows, cost, and the cause if a run scored nothing."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ from assaykit.wire.local import (
 from assaykit.wire.tasks import Task
 
 _CAUSES = 50
-"""Causes of one kind in a report: each row may fail in words of its own."""
+"""The most causes per state in a report. Without a limit, each row could add one of its own."""
 
 _CODES: dict[str | None, Nothing] = {"auth": "key", "bad_model": "model"}
 _WHY = sa.func.coalesce(run_items.c.detail, run_items.c.reason)
@@ -37,9 +37,9 @@ _MADE_BY = evals.c.metadata["run_id"].as_string()
 
 
 def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> RunReport:
-    """A run's outcomes by label and by cause, each cause with one example; the commonest causes only.
+    """A run's outcomes by label and by cause, each cause with one example. Only the most common causes are included.
 
-    A run that has not ended and has shown no sign of life after `silent_since_ns` is executed by nobody.
+    `is_executed` is true if the run has not ended and its last heartbeat is after `silent_since_ns`.
 
     Raises:
         NotFound: no such run.
@@ -67,7 +67,7 @@ def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> 
 def keep(
     connection: sa.Connection, run_id: str, *, selection: RunSelection | None = None, cause: RunCause | None = None
 ) -> None:
-    """Store what cannot be found out later, since rows, filters and verdicts go on changing."""
+    """Store the selection and the cause. They cannot be computed later, because rows, filters and verdicts change."""
     stored = _kept(connection, run_id)
     told = {"selection": selection, "cause": cause}
     fresh = {name: body.model_dump(mode="json", exclude_none=True) for name, body in told.items() if body is not None}
@@ -80,7 +80,7 @@ def page(connection: sa.Connection, run_id: str, state: RowState | None, at: Pag
 
     Raises:
         NotFound: no such run.
-        Malformed: the cursor is not one of this list.
+        Malformed: the cursor does not come from this list.
     """
     task = runs.task_of(connection, run_id)
     c = run_items.c
@@ -130,7 +130,7 @@ def _labels(connection: sa.Connection, run_id: str) -> dict[str, dict[str, int]]
     c = run_items.c
     labels: dict[str, dict[str, int]] = {}
     scored = sa.select(c.evaluator_id, c.label, sa.func.count())
-    # Rows without an evaluator are examples that an experiment was run on.
+    # Items without an evaluator are examples of a run that creates an experiment.
     scored = scored.where(c.run_id == run_id, c.state == "SCORED", c.evaluator_id != "")
     for evaluator_id, label, number in connection.execute(scored.group_by(c.evaluator_id, c.label)):
         labels.setdefault(evaluator_id, {})[label or "(no label)"] = number
@@ -153,7 +153,7 @@ def _causes(connection: sa.Connection, run_id: str, state: RowState) -> list[Run
 
 
 def _own(task: Task, run_id: str) -> sa.ColumnElement[bool]:
-    """The condition that a verdict is one of this run, within what its task reads."""
+    """The condition that this run made a verdict, within the project or dataset of its task."""
     if task.project_id is not None:
         within = evals.c.scope_id == task.project_id
         return within & evals.c.level.in_(("SPAN", "TRACE", "SESSION")) & (run_id == _MADE_BY)
@@ -162,7 +162,7 @@ def _own(task: Task, run_id: str) -> sa.ColumnElement[bool]:
 
 
 def _tokens(connection: sa.Connection, run_id: str) -> RunTokens | None:
-    """None where no model told any: code evaluators ask none, and a provider may not tell."""
+    """Tokens and cost of a run; None if no answer has a token count and none was remembered."""
     c = run_items.c
     query = sa.select(
         sa.func.coalesce(sa.func.sum(c.prompt_tokens), 0).label("prompt"),
@@ -186,7 +186,7 @@ def _tokens(connection: sa.Connection, run_id: str) -> RunTokens | None:
 
 
 def _scores(connection: sa.Connection, task: Task, run_id: str, targets: Sequence[str]) -> dict[tuple[str, str], float]:
-    """The scores that the run gave, by target and evaluator, of the verdicts that still stand."""
+    """The scores of the run by target and evaluator, from verdicts that no later run has replaced."""
     made_with = evals.c.metadata["evaluator_version_id"].as_string()
     query = sa.select(evals.c.target_id, evaluator_versions.c.evaluator_id, evals.c.score)
     query = query.join(evaluator_versions, evaluator_versions.c.id == made_with)

@@ -25,12 +25,12 @@ from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluatio
 from assaykit.wire.tasks import Task
 
 FIRST_WINDOW_NS = 7 * 24 * 3600 * 1_000_000_000
-"""How far back a first run looks when no start is given."""
+"""The length of a first run's window if no start is given."""
 
-_GOES_ON = " The task goes on with spans that arrive later; only a run that is triggered scores the rest of these."
+_GOES_ON = " The task continues with spans that arrive later. Trigger a run to score the rest of these spans."
 
 _MODEL_AT_FAULT = ("auth", "bad_model", "rate_limited", "model_error", "timeout")
-"""Why a row may fail today and be scored tomorrow, as nothing is wrong with the row."""
+"""Causes of failure outside the row. A later run may score the row."""
 
 _NOTHING = Spent(None, None, None)
 
@@ -41,11 +41,11 @@ _RECORD = run_items.update().where(
 )
 
 KEPT = "report"
-"""Where in a run's stored request its report keeps what only its selection knew; see `run_reports`."""
+"""The key in a run's stored request for the counts and the cause from its selection; see `run_reports`."""
 
 
 class Item(NamedTuple):
-    """One row and evaluator of a run. `position` orders rows: the newest is 0. Its verdict lives at `scope_id`."""
+    """One row and evaluator of a run. `position` orders rows, newest first from 0. The verdict is in `scope_id`."""
 
     position: int
     target_id: str
@@ -54,7 +54,7 @@ class Item(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Where a run stops by itself: after so many rows, and before it costs more than so many US dollars."""
+    """The limits that end a run early: its number of rows, and its cost in US dollars."""
 
     max_rows: int | None = None
     max_cost: float | None = None
@@ -64,7 +64,7 @@ UNLIMITED = Limits()
 
 
 class ItemOutcome(NamedTuple):
-    """What became of an item."""
+    """The outcome of an item."""
 
     item: Item
     state: RowState
@@ -106,13 +106,13 @@ def add(
     window: TimeRange | None = None,
     limits: Limits = UNLIMITED,
 ) -> TaskRun:
-    """A run in PENDING of a request that has been checked; a window that has no end given ends `now`."""
+    """A new run in PENDING for a checked request. `now` is the time of its creation, in nanoseconds."""
     made = _new(connection, task_id, wanted, window, owner, clock, created_ns=now, **limits._asdict())
     return _run(made, {})
 
 
 def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
-    """A new run in PENDING over spans by their arrival; its id. Its window is what those spans span."""
+    """Create a run in PENDING over arrivals, and return its id. Its window covers their start times."""
     wanted = TriggerEvaluationRequest()
     window = spans.extent(connection, task.project_id or "", arrivals)
     places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
@@ -185,7 +185,7 @@ def task_of(connection: sa.Connection, run_id: str) -> Task:
 def details(
     connection: sa.Connection, run_id: str
 ) -> tuple[Task, TriggerEvaluationRequest, TimeRange | Arrivals | None]:
-    """What a run has to do: its task, its request, and when it reads spans, which."""
+    """The task of a run, its request, and its range of spans; None in place of a range if it reads experiments."""
     row = _row(connection, run_id)
     window: TimeRange | Arrivals | None = None
     if row.up_to_n is not None:
@@ -199,9 +199,9 @@ def details(
 def start(
     connection: sa.Connection, lease: Lease, items: Iterable[Item], plan: Mapping[str, Any], clock: Clock
 ) -> bool:
-    """PENDING becomes RUNNING and its items are queued; False when it was cancelled before, or the lease is lost.
+    """Start a PENDING run and store its items. Returns False if it was cancelled or the lease is lost.
 
-    `plan` is kept for an engine that may have to go on with the run.
+    `plan` is stored for an engine that may have to resume the run.
     """
     moved = connection.execute(
         task_runs.update()
@@ -217,25 +217,25 @@ def start(
 
 
 def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Sequence[Item]] | None:
-    """The plan of a run that has started and its items that are PENDING, in order; None when it has not.
+    """The plan and the PENDING items of a run, in order; None if the run has not started.
 
     Raises:
-        Unsupported: it was started by a version that kept no plan.
+        Unsupported: the run was started by a version that stored no plan.
     """
     row = _row(connection, run_id)
     if row.status == "PENDING":
         return None
     if row.plan is None:
         raise Unsupported(
-            "The process that executed this run ended, and it was of an older version whose runs cannot be taken over.",
-            "What was done stays; trigger the task again.",
+            "The process that executed this run ended. An older version started the run, so it cannot be resumed.",
+            "Earlier results stay; trigger the task again.",
         )
     query = _items(run_id).where(run_items.c.state == "PENDING")
     return row.plan, [Item(*found) for found in connection.execute(query)]
 
 
 def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
-    """A run's limits, and how many US dollars it has spent so far as far as prices are known."""
+    """The limits of a run, and its cost so far in US dollars, counting only items with a known price."""
     row = _row(connection, run_id)
     spent = sa.select(sa.func.sum(run_items.c.cost)).where(run_items.c.run_id == run_id)
     return Limits(row.max_rows, row.max_cost), connection.execute(spent).scalar() or 0.0
@@ -248,7 +248,7 @@ def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
 
 
 def first_items(connection: sa.Connection, run_id: str, number: int) -> Sequence[Item]:
-    """Some items of a run, whatever became of them."""
+    """The first `number` items of a run, in any state."""
     return [Item(*found) for found in connection.execute(_items(run_id).limit(number))]
 
 
@@ -259,7 +259,7 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
 
 
 def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutcome], now_ns: int) -> bool:
-    """Store outcomes and show a sign of life; False when the run has ended or is another's, and nothing is stored."""
+    """Store outcomes with a heartbeat. Returns False and stores nothing if the run has ended or the lease is lost."""
     alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, tries=0))
     if alive.rowcount == 0:
         return False
@@ -285,7 +285,7 @@ def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutco
 
 
 def finish(connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:
-    """End a run; one that has ended or is another's stays as it is."""
+    """End a run. Nothing changes if it has ended or the lease is lost."""
     return _end(connection, lease.run_id, held(lease), status, reason, clock)
 
 
@@ -304,7 +304,7 @@ def _end(
 
 
 def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
-    """End a PENDING or RUNNING run; what was scored stays.
+    """Cancel a PENDING or RUNNING run. Its verdicts stay.
 
     Raises:
         NotFound: no such run.
@@ -314,26 +314,26 @@ def cancel(connection: sa.Connection, run_id: str, clock: Clock) -> TaskRun:
     if row.status not in ACTIVE:
         raise Malformed(f"The run is {row.status} already and cannot be cancelled.", "Trigger a new run if needed.")
     goes_on = "" if row.up_to_n is None else _GOES_ON
-    reason = f"Cancelled on request; what was scored stays.{goes_on}"
+    reason = f"Cancelled on request; earlier results stay.{goes_on}"
     return _end(connection, run_id, task_runs.c.status.in_(ACTIVE), "CANCELLED", reason, clock)
 
 
 def active(connection: sa.Connection) -> int:
-    """How many runs have not ended."""
+    """The number of runs that have not ended."""
     query = sa.select(sa.func.count()).where(task_runs.c.status.in_(ACTIVE))
     return connection.execute(query).scalar_one()
 
 
 def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
-    """Whether rows of a run that ended may still be scored: it failed, and they are not to blame.
+    """Whether an ended run left rows for another run: it failed for a cause outside the rows.
 
-    A run that was cancelled leaves nothing, since somebody did not want it.
+    A cancelled run leaves no rows, because a user ended it on purpose.
     """
     if _row(connection, run_id).status != "FAILED":
         return False
     items = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id)
     again = items.where((run_items.c.state == "PENDING") | run_items.c.reason.in_(_MODEL_AT_FAULT)).limit(1)
-    # A run that failed before it had chosen any row has gone through none.
+    # A run without items failed before its selection, so it has left all of its rows.
     return connection.execute(items.limit(1)).first() is None or connection.execute(again).first() is not None
 
 
@@ -368,7 +368,7 @@ def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationReque
 
 
 def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> TimeRange:
-    """The window asked for. Without a start it goes on where earlier runs ended, or takes the week before its end."""
+    """The requested window. Without a start, it begins where earlier runs ended, or a week before its end."""
     end_ns = nanoseconds(wanted.data_end_time)
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(wanted.data_start_time)
@@ -380,9 +380,10 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
 
 
 def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
-    """Where the task's runs have got to. One that failed or was cancelled has left rows behind it and is no mark.
+    """The latest window end among the task's runs; None without such a run.
 
-    Nor is a run of a schedule, which goes by arrival and has not looked at what came before.
+    Failed and cancelled runs do not count, because they left rows. Runs of a schedule do not count, because they cover
+    arrivals instead of a window.
     """
     c = task_runs.c
     query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(

@@ -1,8 +1,8 @@
-"""Schedules of continuous tasks: what is due, which arrivals come next, and how the run over them ended.
+"""Schedules of continuous tasks: due tasks, their next batch of arrivals, and the end of the run over a batch.
 
-A schedule's cursor moves in the transaction that sees how a run ended, and only past what that run is done with. A run
-whose engine died goes on in another, and the schedule waits for it. One that failed for a cause outside its rows has
-its spans taken again; those it scored are labelled by then and skipped.
+The transaction that processes the end of a run moves the cursor of the schedule, and only past spans that the run is
+done with. If an engine dies, another engine resumes its run, and the schedule waits for the run. If a run fails for a
+cause outside its rows, the next run covers the same spans and skips those that have labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,22 +24,22 @@ from assaykit.wire.runs import DEFAULT_MAX_SPANS
 from assaykit.wire.tasks import Task
 
 LONGEST_PAUSE_NS = 600 * 1_000_000_000
-"""Between two tries of a task whose runs fail."""
+"""The longest pause between two tries of a task whose runs fail."""
 
 Mark = tuple[int, int]
-"""A time, and the end of the ingest sequence then."""
+"""A time in nanoseconds, and the end of the ingest sequence at that time."""
 
 QUIET_NS: Mapping[Unit, int] = {"TRACE": 60 * 1_000_000_000, "SESSION": 600 * 1_000_000_000}
-"""A trace or session to which nothing was added for so long is taken to be complete."""
+"""The quiet period: a trace or session without a new span for so long counts as complete."""
 
 _MOST_DOUBLINGS = 30
-"""Far beyond the longest pause, and small enough for the store's integers."""
+"""The most doublings of a pause: more would exceed the longest pause anyway."""
 
 
 class ArrivalBatch(NamedTuple):
-    """The arrivals that a task takes next; `is_full` when more may wait behind these.
+    """The arrivals that a task takes next. `is_full` means that more may follow.
 
-    For a task of traces or sessions they are where the last span of each arrived.
+    A trace or session is among the arrivals if its last span is.
     """
 
     arrivals: Arrivals
@@ -47,10 +47,10 @@ class ArrivalBatch(NamedTuple):
 
 
 def due(connection: sa.Connection, clock: Clock) -> Sequence[str]:
-    """The tasks that have something to do: their time has come, or their run has ended and nobody has seen it."""
+    """The tasks to look at: their time has come, or their run has ended and its end is not processed yet."""
     now = clock.now_ns()
     c = schedules.c
-    # A time further away than any pause was set by a clock that has been put back since.
+    # A due time beyond the longest pause shows that the clock has been set back since.
     is_time = (c.due_ns <= now) | (c.due_ns > now + LONGEST_PAUSE_NS)
     run = schedules.outerjoin(task_runs, task_runs.c.id == c.run_id)
     query = sa.select(c.task_id).select_from(run).where(sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), is_time))
@@ -58,12 +58,12 @@ def due(connection: sa.Connection, clock: Clock) -> Sequence[str]:
 
 
 def retry(connection: sa.Connection, clock: Clock) -> None:
-    """End every pause after a failure: a process that takes over may have the key that was missing."""
+    """End every pause after a failure: the process that runs the tasks now may have the missing key."""
     connection.execute(schedules.update().where(schedules.c.failures > 0).values(due_ns=clock.now_ns()))
 
 
 def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock) -> ArrivalBatch | None:
-    """Take note of how the last run ended, and say what comes next; None when there is nothing to do now."""
+    """Process the end of the last run, and return the next batch; None if there is nothing to do now."""
     now = clock.now_ns()
     row = _settled(connection, task_id, period_ns, now)
     if row is None or row.run_id is not None or now < row.due_ns <= now + LONGEST_PAUSE_NS:
@@ -88,53 +88,53 @@ def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock)
 def take(
     connection: sa.Connection,
     task_id: str,
-    step: ArrivalBatch,
+    batch: ArrivalBatch,
     *,
     has_work: bool,
     owner: str,
     period_ns: int,
     clock: Clock,
 ) -> str | None:
-    """Make a run of a step, or where there is no work in it, go past it. Returns the run's id.
+    """Create a run over a batch and return its id. Without work in the batch, move the cursor past it.
 
-    The task may have been changed since the step was found; then nothing happens.
+    Nothing happens if the schedule has changed since `begin` found the batch.
     """
     row = _row(connection, task_id)
-    if row is None or row.run_id is not None or row.cursor_n != step.arrivals.after:
+    if row is None or row.run_id is not None or row.cursor_n != batch.arrivals.after:
         return None
-    due_ns = clock.now_ns() + (0 if step.is_full else period_ns)
+    due_ns = clock.now_ns() + (0 if batch.is_full else period_ns)
     if not has_work:
-        _set(connection, task_id, cursor_n=step.arrivals.up_to, due_ns=due_ns)
+        _set(connection, task_id, cursor_n=batch.arrivals.up_to, due_ns=due_ns)
         return None
-    run_id = runs.take(connection, tasks.get(connection, task_id), step.arrivals, owner, clock)
+    run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock)
     _set(connection, task_id, run_id=run_id, due_ns=due_ns)
     return run_id
 
 
 def _marked(marks: Sequence[Mark] | None, last: int, now_ns: int) -> list[Mark]:
-    """The marks with how far the sequence is now. A clock that was put back makes none of them lie ahead."""
+    """Add a mark if the sequence has grown. Marks after `now_ns` move to it, in case the clock was set back."""
     kept: list[Mark] = [(min(ns, now_ns), n) for ns, n in marks or ()]
     return kept if kept and kept[-1][1] == last else [*kept, (now_ns, last)]
 
 
 def _horizon(marks: Sequence[Mark], before_ns: int) -> int:
-    """How far the sequence had come by then: what is at most there, and has got nothing since, is quiet."""
+    """The end of the sequence at `before_ns`, by the marks. A unit is quiet if its last span is not beyond it."""
     return max((n for ns, n in marks if ns <= before_ns), default=0)
 
 
 def _still_needed(marks: Sequence[Mark], before_ns: int) -> list[Mark]:
-    """Of the marks up to then the last one says all."""
+    """The marks without those that are older than the last mark up to `before_ns`."""
     past = [mark for mark in marks if mark[0] <= before_ns]
     return [*past[-1:], *marks[len(past) :]]
 
 
 def pause_ns(failures: int, period_ns: int) -> int:
-    """How long to wait after so many failures in a row: the period, doubled with each, and never for too long."""
+    """The pause after consecutive failures: the period, doubled with each, up to `LONGEST_PAUSE_NS`."""
     return min(period_ns << min(failures, _MOST_DOUBLINGS), LONGEST_PAUSE_NS)
 
 
 def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: Clock) -> TaskSchedule:
-    """When a task is looked at next, how much waits for it, and who does it.
+    """The schedule of a task: its next look, the spans or units that wait, and the process that runs it.
 
     Raises:
         NotFound: there is no such task.
@@ -145,7 +145,7 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
         return TaskSchedule(is_continuous=False, worker=worker)
     last = _last_run(connection, task_id)
     at_work = last if last is not None and last.id == row.run_id else None
-    # A run that has just ended counts here before the cursor moves.
+    # The spans of a run that has just ended count as taken before the cursor moves.
     is_taken = at_work is not None and not runs.leaves_rows(connection, at_work.id)
     taken = at_work.up_to_n if at_work is not None and is_taken else row.cursor_n
     return TaskSchedule(
@@ -179,7 +179,7 @@ def _waiting(
 
 
 def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: int) -> sa.Row[Any] | None:
-    """The schedule, once what its run did to it is stored; `run_id` stays while the run is at work."""
+    """Store the effect of an ended run, and return the schedule. `run_id` stays set while a run is active."""
     row = _row(connection, task_id)
     if row is None or row.run_id is None:
         return row
@@ -202,7 +202,7 @@ def _last_run(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:
 
 
 def _last_failure(connection: sa.Connection, task_id: str) -> str | None:
-    """Why the newest of these runs failed that has ended: the one that is at it again has nothing to tell yet."""
+    """Failure reason of the most recent finished run. A retry in progress is ignored."""
     ended = _runs(task_id).where(task_runs.c.finished_ns.is_not(None)).limit(1)
     found = connection.execute(ended).first()
     return None if found is None else found.failure_reason
