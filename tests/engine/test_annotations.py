@@ -232,7 +232,7 @@ async def test_a_span_of_another_project_is_unknown(rest: Rest) -> None:
         ({"name": "quality"}, ["sets nothing"]),
         ({"name": "quality", "label": "Good"}, ["'Good'", "'good', 'bad', 'unclear'"]),
         ({"name": "quality", "score": 1}, ["no label"]),
-        ({"name": "quality", "label": "good", "score": 0}, ["'good'", "has 1"]),
+        ({"name": "quality", "label": "good", "score": 0}, ["'good'", "has the score 1"]),
         ({"name": "rating", "score": 5.1}, ["5.1", "from 1 to 5"]),
         ({"name": "rating", "score": 0}, ["from 1 to 5"]),
         ({"name": "rating", "label": "good"}, ["no label"]),

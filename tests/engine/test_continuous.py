@@ -369,7 +369,7 @@ async def test_a_cancelled_run_counts_as_done_and_is_not_repeated(home: Path) ->
             (run,) = await until(lambda: runs(door, task), bool)
             await door.until(run["id"], "RUNNING")
             cancelled = await door.post(f"/v2/task-runs/{run['id']}/cancel")
-            assert "goes on with spans that arrive later" in cancelled["failure_reason"]
+            assert "continues with spans that arrive later" in cancelled["failure_reason"]
             held.let_go()
             await looked(door, task)
             await door.send(span(3))

@@ -281,7 +281,7 @@ async def test_a_crash_of_a_worker_fails_its_run_alone_and_is_logged(door: Door)
     with capture_logs() as logged:
         run = await door.run(task)
     assert (run["status"], run["failure_reason"]) == (
-        "FAILED", "The run stopped on an internal error; the server's log has it.",
+        "FAILED", "The run stopped on an internal error; see the server's log.",
     )  # fmt: skip
     assert [entry["run_id"] for entry in logged if entry["event"] == "run_crashed"] == [run["id"]]
     await set_kind(door, "JSON_PARSEABLE")

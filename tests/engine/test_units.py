@@ -302,8 +302,8 @@ async def test_filters_and_mappings_that_cannot_be_used_are_refused_by_name(door
         (lettered("A" + " " * 600, A="name = 'x'"), "512"),
         (lettered(None, A=" "), "The filter is blank"),
         (lettered(None, A="name ="), "Filter A: At column 7"),
-        (lettered(None, F="name = 'x'"), "'F' is none of them"),
-        ({"filters": [{"id": "A", "filter": "name = 'x'"}] * 2, "expression": "A"}, "'A' is there more than once"),
+        (lettered(None, F="name = 'x'"), "'F' is not one of them"),
+        ({"filters": [{"id": "A", "filter": "name = 'x'"}] * 2, "expression": "A"}, "'A' occurs more than once"),
     ]
     for filters, said in cases:
         status = 400 if said == "512" else 422

@@ -92,7 +92,7 @@ async def test_a_project_without_spans_is_told(cites: Caller, settings: Settings
         ("name = 'zzz'", ""),
         ("name = 'zzz' AND status_code = 'OK'", " \"name = 'zzz'\" matches none by itself."),
         ("name = 'z' AND latency_ms < 0", " \"name = 'z'\" and 'latency_ms < 0' match none by itself."),
-        ("name = 'a1' AND name = 'a2'", " Each of its conditions matches some, but no row has all."),
+        ("name = 'a1' AND name = 'a2'", " Each of its conditions matches some, but no row matches all."),
     ],
 )
 async def test_a_filter_that_takes_none_is_told_with_the_condition_at_fault(

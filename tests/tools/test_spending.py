@@ -131,7 +131,7 @@ async def test_a_run_stops_after_max_rows_with_the_newest_done_and_the_next_goes
         data = await run_of(ax, max_rows=2)
         assert (counts(data), model.count) == (("CANCELLED", 2, 0, 0), 2)
         assert data["run"]["failure_reason"] == (
-            "Stopped at its max_rows of 2. What was done stays; trigger again to go on with the rest."
+            "Stopped at its max_rows of 2. Earlier results stay; trigger again to continue with the rest."
         )
         done = await ax.ask("search_spans", run=data["run"]["id"], filter="eval.helpful.label = 'good'")
         assert [row["name"] for row in done["spans"]] == ["s0", "s1"]

@@ -1,4 +1,4 @@
-"""Why a run has scored nothing: the first true cause, as it was when the run looked."""
+"""The cause of a run that scored nothing: the first that applies, computed while the run executes."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -30,11 +30,11 @@ from assaykit.wire.tasks import Task
 
 CONDITIONS_TRIED = 8
 SAMPLE = 50
-"""Rows that a mapping is tried on when all were skipped."""
+"""The number of rows on which a mapping is tried if every row was skipped."""
 
 
 def start(connection: sa.Connection, lease: Lease, selection: Selection, cause: RunCause | None, clock: Clock) -> bool:
-    """Begin a run with what was selected; False when it was cancelled before, or the lease is lost."""
+    """Start a run with its selection. Returns False if it was cancelled or the lease is lost."""
     plan = {**selection.plan, "reason": cause and cause.message}
     if not runs.start(connection, lease, selection.items, plan, clock):
         return False
@@ -43,7 +43,7 @@ def start(connection: sa.Connection, lease: Lease, selection: Selection, cause: 
 
 
 def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -> RunCause:
-    """Why a selection is empty."""
+    """The cause of an empty selection."""
     counted = selection.counted
     task, request, window = runs.details(connection, run_id)
     if counted.matched == 0:
@@ -66,10 +66,10 @@ def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -
 
 
 def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason: str) -> str:
-    """Why every row was skipped: `reason`, with the column that has no value and what the rows have instead."""
+    """Add to `reason`, for a run that skipped every row, the column without a value and similar columns."""
     if not is_held(connection, lease):
         return reason
-    # The selection of a run that was taken over has no more than was left.
+    # The selection of a resumed run has only the remaining items, so read the first ones from the store.
     some = runs.first_items(connection, lease.run_id, UNITS_PER_READ if selection.level in UNITS else SAMPLE)
     sample: Sequence[Row] = list(rows(connection, selection, some).values())
     for scorer in selection.scorers:
@@ -78,7 +78,7 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
         else:
             found = find_unread(scorer.config, scorer.column_mappings, sample)
         if found is not None and (done := selection.counted.labelled):
-            # The mapping has done for others: these rows lack what it names, and another column would be another thing.
+            # The mapping worked for the labelled rows, so a similar column would be the wrong advice for the others.
             message = f"{reason} The {done} other {_things(selection.level)} that match are labelled already."
             cause = RunCause(code="left_over", message=message, variable=found.variable, column=found.column)
             run_reports.keep(connection, lease.run_id, cause=cause)
@@ -123,7 +123,7 @@ def _without_spans(
 
 
 def _without_units(task: Task, number: int, level: VerdictLevel) -> RunCause:
-    """There are spans in the window, and they make no unit that is meant."""
+    """The cause if the window has spans, but no unit that the task covers."""
     if task.query_filters is None:
         text = f"No data to score: none of the {number} spans in the window has attributes.session.id."
         return RunCause(code="no_rows", message=f"{text} Send spans with session.id, or score traces.", rows=number)
@@ -146,17 +146,17 @@ def _count(found: Iterable[Row], text: str) -> int:
     return sum(matches(tree, row.get) for row in found)
 
 
-def _filtered(task: Task, number: int, what: str, count: Callable[[str], int]) -> RunCause:
-    """The task's filter takes none of the rows that are there; a condition may be to blame alone."""
+def _filtered(task: Task, number: int, things: str, count: Callable[[str], int]) -> RunCause:
+    """The cause if the task's filter matches no row, with the conditions that match no row by themselves."""
     text = task.query_filter or ""
     parts = conditions(parse(text)) if text else []
     alone = [part for part in parts[:CONDITIONS_TRIED] if count(part) == 0]
-    said = f"No data to score: none of the {number} {what} matches the task's filter {quote(text)!r}."
+    said = f"No data to score: none of the {number} {things} matches the task's filter {quote(text)!r}."
     if alone:
         verb = "matches" if len(alone) == 1 else "match"
         said += f" {' and '.join(repr(quote(part)) for part in alone)} {verb} none by itself."
     elif parts and len(parts) <= CONDITIONS_TRIED:
-        said += " Each of its conditions matches some, but no row has all."
+        said += " Each of its conditions matches some, but no row matches all."
     return RunCause(code="filter", message=f"{said} Widen the filter.", rows=number, conditions=alone)
 
 

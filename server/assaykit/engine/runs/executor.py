@@ -24,13 +24,13 @@ from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
 RUNS_AT_ONCE = 4
-"""More runs than this wait in PENDING."""
+"""The most runs executed at a time; further runs wait in PENDING."""
 
 SILENT_S = 30
-"""After this long without a heartbeat the engine that executed a run counts as gone."""
+"""Seconds without a heartbeat after which the engine that executes a run counts as gone."""
 
 BEATS = 6
-"""Heartbeats in that time."""
+"""Heartbeats in `SILENT_S`."""
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class Executor:
     async def open(
         cls, database: Database, clock: Clock, models: Models, silent_s: float | None = None
     ) -> AsyncGenerator["Executor"]:
-        """An executor that works until the block ends; the next one goes on with the runs it leaves unfinished."""
+        """An executor that works until the block ends. Another engine resumes its unfinished runs."""
         owner = secrets.token_hex(8)
         try:
             async with anyio.create_task_group() as group:
@@ -67,7 +67,7 @@ class Executor:
                 finally:
                     group.cancel_scope.cancel()
         finally:
-            # Only now: a write that was on its way when the block ended may just have shown a sign of life.
+            # Released last: a write under way at the end of the block may have renewed a heartbeat.
             with anyio.CancelScope(shield=True):
                 await database.settle(leases.release, owner)
 
@@ -77,11 +77,11 @@ class Executor:
         wanted: TriggerEvaluationRequest | TriggerRunExperimentRequest,
         limits: Limits = UNLIMITED,
     ) -> TaskRun:
-        """Start a run; it is answered in PENDING and goes on in the background. `wanted` is of the task's type.
+        """Start a run in the background, and return it in PENDING. `wanted` must be of the task's type.
 
         Raises:
             NotFound: no such task.
-            Conflict: the experiment that it would make is there.
+            Conflict: an experiment of the requested name exists.
             Invalid: a field does not fit the task's target.
         """
         if isinstance(wanted, TriggerRunExperimentRequest):
@@ -92,7 +92,7 @@ class Executor:
         return run
 
     def silent_since_ns(self) -> int:
-        """Who has shown no sign of life since then counts as gone."""
+        """The time in nanoseconds since which an engine must have sent a heartbeat, or count as gone."""
         return self._clock.now_ns() - self._silent_ns
 
     async def cancel(self, run_id: str) -> TaskRun:
@@ -109,10 +109,10 @@ class Executor:
     async def _beat(self) -> None:
         while True:
             try:
-                # One reading of the clock: if it jumped in between, runs of this engine would look silent.
+                # One clock reading for both calls: a jump in between would make this engine's runs look silent.
                 now = self._clock.now_ns()
                 since = now - self._silent_ns
-                # Only what is still worked on: a run whose end could not be stored falls silent, and is taken later.
+                # Renew only runs under way. A run whose end could not be stored falls silent and is taken over.
                 self._stop(await self._database.settle(leases.renew, list(self._scopes), now))
                 for lease in await self._database.settle(leases.take, self.owner, since, self._clock):
                     log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
@@ -127,7 +127,7 @@ class Executor:
                 scope.cancel()
 
     async def execute(self, run_id: str) -> None:
-        """Do a new run of this executor's own, to its end."""
+        """Execute a new run of this executor to its end."""
         await self._execute(Lease(run_id, self.owner))
 
     async def _execute(self, lease: Lease) -> None:
@@ -190,7 +190,7 @@ class Executor:
         return status, reason
 
     async def _begin(self, lease: Lease) -> tuple[Selection | None, str | None]:
-        """What there is to do, or why there is nothing; neither when the run was cancelled before."""
+        """Start a run. Returns its selection, and the reason if that is empty; None twice if the run was cancelled."""
         selection = await self._database.read(select, lease.run_id)
         cause = None
         if not selection.items:
@@ -201,11 +201,11 @@ class Executor:
 
 
 def _reason(error: Exception, run_id: str) -> str:
-    """Why a run failed. What its workers raise comes in groups; an error of ours says itself what is wrong."""
+    """The reason of a failed run: the message of an `AssayError`, also in a group, or a pointer to the log."""
     explained, rest = ExceptionGroup("run", [error]).split(AssayError)
     if explained is None or rest is not None:
         log.error("run_crashed", run_id=run_id, exc_info=error)
-        return "The run stopped on an internal error; the server's log has it."
+        return "The run stopped on an internal error; see the server's log."
     found: Exception = explained
     while isinstance(found, ExceptionGroup):
         found = found.exceptions[0]

@@ -1,4 +1,4 @@
-"""How a run ends that went through its rows."""
+"""The final status of a run that has processed its rows."""
 
 import sqlalchemy as sa
 
@@ -7,7 +7,7 @@ from assaykit.wire.runs import RunStatus
 
 
 def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tuple[RunStatus, str | None]:
-    """The status, and why nothing was done if so; `done` is the word for what should have been."""
+    """The status, and the reason if no row succeeded. `done` is the participle in that reason."""
     number = runs.counts(connection, run_id)
     if number.get("SCORED"):
         return "COMPLETED", None

@@ -1,4 +1,4 @@
-"""Runs of RUN_EXPERIMENT tasks: each example goes to a model, and what comes back is a row of a new experiment."""
+"""Execution of RUN_EXPERIMENT tasks: a model answers each example, and the answers become a new experiment."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -28,11 +28,11 @@ from assaykit.wire.run_configurations import LlmGenerationConfig, TemplateEvalua
 from assaykit.wire.runs import RunStatus
 
 PROMPT_CHARACTERS = 1_000
-"""Of a question beside its values, as a rule of thumb."""
+"""The rough length of a question without its values."""
 
 
 async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
-    """Make the experiment of a run, or the rest of it. Returns how the run ends, and why if it is not plain."""
+    """Execute or resume a run. Returns its final status, and the reason if the status needs one."""
     provision = await database.write(generations.start, lease, clock)
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
@@ -63,10 +63,10 @@ class _Generation:
         self._refusals = Refusals()
 
     async def run(self, rows_at_once: int) -> str | None:
-        """Ask for everything. Returns why the run was given up, or None when it went through."""
+        """Process the examples that the budget allows. Returns the reason if the run was given up."""
         enough, has_room = self._refusals.enough, self._budget.has_room
-        pool = RowWorkers(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
-        await pool.run(self._budget.items(self._provision.items))
+        workers = RowWorkers(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
+        await workers.run(self._budget.items(self._provision.items))
         return self._refusals.broken
 
     async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:
@@ -134,7 +134,7 @@ class _Generation:
                 verdict = {"label": result.label, "score": result.score, "explanation": result.explanation}
                 column = self._provision.column
                 told = {f"eval.{column}.{part}": value for part, value in verdict.items() if value is not None}
-                # Free text is clipped to be a label; the explanation has the whole of it.
+                # Free text is clipped in the label; the explanation has the whole text.
                 return {"output": result.label if self._has_choices() else result.explanation, **told}
 
     def _has_choices(self) -> bool:
@@ -147,7 +147,7 @@ class _Generation:
 
 
 def _values(config: LlmGenerationConfig | TemplateEvaluationConfig, row: Row) -> dict[str, str | None]:
-    """The text of each variable in one example; None where it has none."""
+    """The text of each variable in one example; None if the example has no value for it."""
     if isinstance(config, TemplateEvaluationConfig):
         mapping = config.column_mapping or {}
         names = placeholders.names(config.template, "MUSTACHE")
@@ -166,6 +166,6 @@ def _filled(message: LlmMessage, config: LlmGenerationConfig, values: Mapping[st
 
 
 def _tools_of(config: LlmGenerationConfig) -> ToolConfig | None:
-    """The tools where they stand among the parameters."""
+    """The tools in the invocation parameters."""
     params = config.invocation_parameters
     return None if params is None else params.tool_config

@@ -1,4 +1,4 @@
-"""How much a run may do and spend before it stops by itself."""
+"""The budget of a run: the rows that it may process and the money that it may spend."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from assaykit.judge.providers.prices import Spent
 
 
 class Budget:
-    """What a run has left of its limits. `spent` is what it took before, in another engine maybe."""
+    """Tracks the cost of a run against its limits. `spent` is its cost so far in US dollars, in any engine."""
 
     def __init__(self, limits: Limits, spent: float) -> None:
         self._limits = limits
@@ -23,14 +23,14 @@ class Budget:
         self._is_full = False
 
     def items(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Those of the run's items that it may have to do with: of its newest rows, if their number is limited."""
+        """The items that the run may process: those of its newest `max_rows` rows, or all without that limit."""
         most = self._limits.max_rows
         return items if most is None else [item for item in items if item.position < most]
 
     async def has_room(self) -> bool:
-        """Whether one more question like the last may be asked; waits for those under way where that depends on them.
+        """Whether one more question like the last may be asked. Waits for questions under way if they may leave room.
 
-        Who hears yes asks at once: what it asks is set aside by `begin`.
+        After True, a caller that asks must call `begin` before it awaits anything.
         """
         while self._is_tight():
             if not self._under_way:
@@ -41,23 +41,23 @@ class Budget:
         return True
 
     def _is_tight(self) -> bool:
-        """Whether one more may be too much, if it and those under way cost what is expected."""
+        """Whether one more question would exceed `max_cost`, if open questions cost as much as expected."""
         if self._limits.max_cost is None:
             return False
-        # What has been answered tells how good the expectations are.
+        # The ratio of paid to expected cost so far corrects the expectation.
         measure = self._paid / self._expected if self._paid else 1.0
         return self._spent + (self._reserved + self._last) * measure > self._limits.max_cost
 
     def begin(self, expected: float) -> None:
-        """Set aside what a question is expected to cost."""
+        """Reserve the expected cost of a question, in US dollars."""
         self._under_way += 1
         self._reserved += expected
         self._last = expected
 
     def end(self, expected: float, spent: Spent | None) -> None:
-        """Count what it took instead."""
+        """Replace the reserved cost of a question with its actual cost."""
         self._under_way -= 1
-        # Sums of what is set aside and taken back would not come to nothing by themselves.
+        # Set to zero at the end, because float rounding would leave a remainder.
         self._reserved = self._reserved - expected if self._under_way else 0.0
         if spent is not None and spent.cost is not None:
             self._spent += spent.cost
@@ -68,9 +68,9 @@ class Budget:
             self._change = None
 
     def stopped(self) -> str:
-        """Why a run has stopped that has rows left."""
+        """The reason of a run that stopped with rows left."""
         if self._is_full:
             limit = f"max_cost of ${self._limits.max_cost:g} (${self._spent:.4g} spent)"
         else:
             limit = f"max_rows of {self._limits.max_rows}"
-        return f"Stopped at its {limit}. What was done stays; trigger again to go on with the rest."
+        return f"Stopped at its {limit}. Earlier results stay; trigger again to continue with the rest."

@@ -1,4 +1,4 @@
-"""The questions that a run has for its judges: what tells one from another, and which are being asked."""
+"""The questions of a run to its judges: the key of a question, and answers shared by rows with the same key."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
 RECENT = 10_000
-"""Answers that a run has at hand: those of rows that were read before these came are not looked up in the store."""
+"""The most answers that a run keeps in memory, for rows that were read before an answer was stored."""
 
 
 class Question(NamedTuple):
-    """What an evaluator reads of a row. `key` is None where no model is asked, `known` the answer if there is one."""
+    """The values that an evaluator reads of a row. `key` is None if no model is asked; `known` is a stored answer."""
 
     values: Mapping[str, str | None]
     key: bytes | None = None
@@ -25,9 +25,9 @@ class Question(NamedTuple):
 
 
 def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | None]) -> bytes | None:
-    """The digest of all that decides on the answer; None where a variable has no value, so that nothing is asked.
+    """The digest of everything that determines the answer; None if a variable has no value and no model is asked.
 
-    `identity` is that of the model. The random mark around the values in a prompt is no part of it.
+    `identity` is the digest of the model. The random markers around the values of a prompt are not part of the key.
     """
     texts = [values.get(name) for name in variables(config)]
     if None in texts:
@@ -38,7 +38,7 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
 
 
 class SharedAnswers:
-    """What one run is asking and has asked: rows with the same question are answered by one call."""
+    """The open and answered questions of one run. One call answers all rows with the same question."""
 
     def __init__(self) -> None:
         self._asking: dict[bytes, list[anyio.Event]] = {}
@@ -47,7 +47,7 @@ class SharedAnswers:
     async def once(
         self, key: bytes, ask: Callable[[], Awaitable[Verdict | Unscored]]
     ) -> tuple[Verdict | Unscored, bool]:
-        """The answer, and whether it was there already. One that came to nothing is no answer for the next row."""
+        """Return the answer, and whether it existed already. A failed call is not shared: the next row asks again."""
         while (others := self._asking.get(key)) is not None:
             others.append(over := anyio.Event())
             await over.wait()

@@ -1,4 +1,4 @@
-"""Items worked on by a few workers at once, their results stored in batches as they come."""
+"""Concurrent work on the items of a run, with results stored in batches."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -13,10 +13,10 @@ from assaykit.judge.verdicts import Unscored
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
 GATHER_S = 0.1
-"""How long a result may wait for others to be stored with: one at a time, storing costs more than asking."""
+"""Seconds that a result may wait for others of its batch. A write per result would cost more than a model call."""
 GATHER_STEP_S = 0.01
 GIVE_UP_AFTER = 5
-"""Refusals of the key or the model in a row that end a run: the rest would be refused too."""
+"""The number of consecutive refusals of the key or the model that end a run."""
 
 _HOPELESS = frozenset({"auth", "bad_model"})
 
@@ -24,24 +24,24 @@ R = TypeVar("R")
 
 
 class Job(NamedTuple):
-    """One item with the row it is about; an empty one where the row is gone."""
+    """One item with its row. The row is empty if it no longer exists."""
 
     item: Item
     row: Row
 
 
 class Refusals:
-    """Counts how often in a row the key or the model was refused."""
+    """Counts consecutive refusals of the key or the model."""
 
     def __init__(self) -> None:
         self._number = 0
         self.broken: str | None = None
-        """Why the run is to be given up; None while it is not."""
+        """The reason to give the run up; None without one."""
         self.enough = anyio.Event()
-        """Set when it is to be given up."""
+        """Set when the run is to be given up."""
 
     def note(self, result: object, *, asked: bool) -> None:
-        """Take in one result; `asked` says that a model answered."""
+        """Count one result. `asked` means that a model answered."""
         if isinstance(result, Unscored) and result.reason in _HOPELESS:
             self._number += 1
             if self._number >= GIVE_UP_AFTER:
@@ -58,9 +58,9 @@ async def _always() -> bool:
 class RowWorkers(Generic[R]):
     """One pass over a run's items.
 
-    `read` gives the rows of some items by target id, `work` makes a result of one of them and does not raise for what
-    a row or a model does wrong, and `store` keeps a batch and says whether to go on. Once `has_room` says no, nothing
-    more is begun, and what is under way is finished and stored. From `enough` on, no result waits for others.
+    `read` returns the rows of some items by target id. `work` returns the result of one job, and does not raise for a
+    fault of the row or the model. `store` stores a batch, and returns whether to continue. After `has_room` returns
+    False, no job is begun; jobs under way are finished and stored. After `enough` is set, no result waits for others.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class RowWorkers(Generic[R]):
         self._has_room = has_room
 
     async def run(self, items: Sequence[Item]) -> None:
-        """Work on everything, or until `store` has enough."""
+        """Work on all items, or until `store` returns False."""
         give_jobs, take_jobs = anyio.create_memory_object_stream[Job](self._per_read)
         give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
-        # Closed when all are gone: a worker that has a result is stopped by the cancel, and not by a closed stream.
+        # Closed after all workers have ended, so that a worker with a result is cancelled before its stream closes.
         with take_results:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._feed, items, give_jobs)
@@ -106,7 +106,7 @@ class RowWorkers(Generic[R]):
                     try:
                         await _put(jobs, Job(item, found.get(item.target_id, {})))
                     except anyio.BrokenResourceError:
-                        return  # nobody takes more
+                        return  # no worker is left
 
     async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
         async with jobs, results:
@@ -125,7 +125,7 @@ class RowWorkers(Generic[R]):
                 return
 
     async def _gathered(self, results: MemoryObjectReceiveStream[R]) -> None:
-        """Wait until there is a batch, nobody is left to add to one, or the first has waited long enough."""
+        """Wait until the batch is full, no worker is left, `enough` is set, or `GATHER_S` has passed."""
         for _ in range(round(GATHER_S / GATHER_STEP_S)):
             state = results.statistics()
             is_full = state.current_buffer_used >= OUTCOMES_PER_WRITE - 1
@@ -136,7 +136,7 @@ class RowWorkers(Generic[R]):
 
 
 async def _put(stream: MemoryObjectSendStream[R], one: R) -> None:
-    """Send, and wait only where there is something to wait for: the ways through the scheduler cost more than a row."""
+    """Send without awaiting if the buffer has room; a trip through the event loop costs more than processing a row."""
     try:
         stream.send_nowait(one)
     except anyio.WouldBlock:
@@ -144,7 +144,7 @@ async def _put(stream: MemoryObjectSendStream[R], one: R) -> None:
 
 
 async def _taken(stream: MemoryObjectReceiveStream[R]) -> R | None:
-    """The same for what comes in; None once nothing more does."""
+    """Receive, without awaiting if the buffer has an item; None at the end of the stream."""
     try:
         return stream.receive_nowait()
     except anyio.WouldBlock:

@@ -1,4 +1,4 @@
-"""Which units a sampling rate takes: a hash of the unit's id decides, so every run takes the same ones."""
+"""Sampling by a hash of the unit's id, so that every run takes the same units."""
 
 import hashlib
 
@@ -6,6 +6,6 @@ _RANGE = 2**64
 
 
 def taken(unit_id: str, rate: float) -> bool:
-    """Whether the unit belongs to the sample. `rate` is a fraction, 0 to 1; a smaller sample lies inside a larger."""
+    """Whether the unit belongs to the sample. `rate` is a fraction, 0 to 1. A larger sample contains a smaller."""
     digest = hashlib.blake2b(unit_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest) < rate * _RANGE

@@ -1,4 +1,4 @@
-"""Runs continuous tasks: one engine among all that have the store open looks for spans that have arrived."""
+"""Scheduling of continuous tasks. One of the engines that have the store open looks for new spans."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,13 +19,13 @@ from assaykit.filelock import FileLock
 from assaykit.wire.local import ScheduleWorker
 
 PERIOD_S = 15.0
-"""Between two looks for new spans of a task."""
+"""Seconds between two looks for new spans of a task."""
 
 WAKE_S = 3.0
-"""At the latest after this long: is the lock free, is a task due?"""
+"""The most seconds between two checks for a free lock and for due tasks."""
 
 RUNS_AT_ONCE = 2
-"""Fewer than the executor takes: a long backlog must not keep the runs waiting that somebody triggers."""
+"""Fewer than the executor's, so that triggered runs need not wait for a long backlog."""
 
 LOCK = "scheduler.lock"
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 class Scheduler:
-    """Makes the runs of continuous tasks while it holds the lock of the data folder. `worker` says who holds it."""
+    """Creates the runs of continuous tasks while it holds the data folder's lock. `worker` tells who holds it."""
 
     def __init__(
         self, lock: FileLock, database: Database, clock: Clock, executor: Executor, group: TaskGroup, period_s: float
@@ -54,7 +54,7 @@ class Scheduler:
     async def open(
         cls, home: Path, database: Database, clock: Clock, executor: Executor, period_s: float | None = None
     ) -> AsyncGenerator["Scheduler"]:
-        """A scheduler that works until the block ends, whenever no other process does."""
+        """A scheduler that works until the block ends, whenever no other process has the lock."""
         lock = FileLock(home / LOCK)
         try:
             async with anyio.create_task_group() as group:
@@ -64,7 +64,7 @@ class Scheduler:
                 yield scheduler
                 group.cancel_scope.cancel()
         finally:
-            # Only now: a try that was on its way when the block ended may just have taken it.
+            # Released last: an attempt under way at the end of the block may have taken the lock.
             lock.release()
 
     async def _keep(self) -> None:
@@ -78,10 +78,10 @@ class Scheduler:
             await anyio.sleep(min(self._period_s, WAKE_S))
 
     async def _elect(self) -> None:
-        """Find out who runs the tasks, and be it if nobody else is."""
+        """Try to take the lock, and set `worker` to the result."""
         before = self.worker
         try:
-            # A look at a file can take its time where the folder is slow.
+            # File access can block if the folder is slow.
             held = await anyio.to_thread.run_sync(self._lock.try_take)
         except OSError as error:
             self.worker = "nobody"
@@ -110,7 +110,7 @@ class Scheduler:
             self._busy.discard(task_id)
 
     async def _run(self, task_id: str) -> None:
-        """One step of a task after another, until it has nothing more to do now."""
+        """Run the batches of a task one after another, until no arrivals are left."""
         write = self._database.write
         while (batch := await write(schedules.begin, task_id, self._period_ns, self._clock)) is not None:
             has_work = await self._database.read(finds, task_id, batch.arrivals)

@@ -1,4 +1,4 @@
-"""Scores a run's items with a few workers, and records outcomes in batches as they come."""
+"""Scoring of a run's items by a few workers, with outcomes stored in batches."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -24,11 +24,11 @@ from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
 PROMPT_CHARACTERS = 1_000
-"""Of a question beside its values: template, fences, and what is said of the choices."""
+"""The rough length of a question without its values: template, fences, and the text about the choices."""
 
 
 class Scored(NamedTuple):
-    """One finished item. `key` is that of a question that was asked now; `remembered` says that none had to be."""
+    """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused."""
 
     item: Item
     result: Verdict | Unscored
@@ -38,7 +38,7 @@ class Scored(NamedTuple):
 
 
 class Scoring:
-    """One run's pass over its items. `anew` has every judge asked, whatever it has answered before."""
+    """One run's pass over its items. `anew` ignores the stored answers of judges."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Scoring:
         self._refusals = Refusals()
 
     async def run(self) -> str | None:
-        """Score everything that the budget allows. Returns why the run was given up, or None when it went through."""
+        """Score the items that the budget allows. Returns the reason if the run was given up."""
         at_once = rows_per_read(self._selection)
         enough, has_room = self._refusals.enough, self._budget.has_room
-        pool = RowWorkers(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
-        await pool.run(self._budget.items(self._selection.items))
+        workers = RowWorkers(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
+        await workers.run(self._budget.items(self._selection.items))
         return self._refusals.broken
 
     async def _questions(self, items: Sequence[Item]) -> dict[str, Row]:

@@ -1,8 +1,8 @@
-"""Which rows a run scores, and what each row looks like to its evaluators.
+"""Selection of the rows that a run scores, and the values that evaluators read of each row.
 
-The order is fixed: window, then filters (the task's AND the evaluator's), then the sample, then what is labelled
-already is dropped, and of the rest the newest are taken up to the cap. A row is a span, a run of an experiment, or,
-where the evaluators judge those, a whole trace or session.
+The steps have a fixed order: the window, the filters (the task's AND the evaluator's), the sample, the removal of
+labelled rows, and the cap, which keeps the newest rows. A row is a span, a run of an experiment, or, if the evaluators
+judge units, a whole trace or session.
 """
 
 from collections import Counter
@@ -39,11 +39,11 @@ class Scorer(NamedTuple):
     filters: tuple[str, ...]
     column_mappings: Mapping[str, str]
     readings: Mapping[str, Reading]
-    """What its variables read of a trace or session."""
+    """The reading of each variable in a trace or session."""
 
     @property
     def granularity(self) -> Granularity:
-        """What it judges."""
+        """The level that it judges."""
         return self.config.data_granularity or "SPAN"
 
     @property
@@ -53,7 +53,7 @@ class Scorer(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One row in question. For each scorer: do its filters take the row, and has the row its verdict already?"""
+    """One candidate row. `allowed` and `labelled` say for each scorer: its filters match; its verdict exists."""
 
     scope_id: str
     target_id: str
@@ -62,7 +62,7 @@ class Candidate(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The work of a run, and how it was come to."""
+    """The items of a run, with the task, the scorers and the counts of the selection."""
 
     level: verdicts.VerdictLevel
     scorers: Sequence[Scorer]
@@ -72,7 +72,7 @@ class Selection(NamedTuple):
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What `resume` needs beside the items: the task as it was, with the versions that the run began with."""
+        """The data that `resume` needs beside the items: the task, with the evaluator versions of this run."""
         pinned = [
             entry.model_copy(update={"evaluator_version_id": scorer.version_id})
             for entry, scorer in zip(self.task.evaluators or (), self.scorers, strict=True)
@@ -82,7 +82,13 @@ class Selection(NamedTuple):
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
-    """Everything that this run has to do."""
+    """Select the items of a run.
+
+    Raises:
+        NotFound: an evaluator or an experiment is deleted.
+        Invalid: two evaluators write one column or judge different things, or a filter cannot be read.
+        Unsupported: an evaluator is neither a judge nor a managed code evaluator.
+    """
     task, request, window = runs.details(connection, run_id)
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
     _refuse_shared_columns(scorers)
@@ -95,10 +101,10 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
-    """What is left of a run that another engine began, or why it chose nothing; None when it has not begun.
+    """The rest of a run that another engine began, and the reason if it chose nothing; None if it has not begun.
 
     Raises:
-        NotFound: a version that it began with is gone.
+        NotFound: an evaluator version that the run began with is deleted.
         Unsupported: an older version of assaykit began it.
     """
     found = runs.left(connection, run_id)
@@ -111,9 +117,9 @@ def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | Non
 
 
 def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
-    """Whether a run over these arrivals would have anything to do.
+    """Whether a run over these arrivals would have work.
 
-    It would where its evaluators or filters cannot be used by now, since the run is who tells.
+    True also if the task's evaluators or filters no longer work, because only a run reports the error.
     """
     task = tasks.get(connection, task_id)
     try:
@@ -147,7 +153,7 @@ def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item])
 
 
 def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str | None]:
-    """What an evaluator reads of a row, by variable."""
+    """The texts that an evaluator reads of a row, by variable."""
     if selection.level in {"TRACE", "SESSION"}:
         return row.get(scorer.evaluator_id, {})
     names = variables(scorer.config)
@@ -155,28 +161,28 @@ def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str |
 
 
 def rows_per_read(selection: Selection) -> int:
-    """How many rows are held at once."""
+    """The number of rows to read at once."""
     return units.UNITS_PER_READ if selection.level in {"TRACE", "SESSION"} else ROWS_PER_READ
 
 
 def _granularity(scorers: Sequence[Scorer]) -> Granularity:
-    """Checked when the task is made, but a newer version may judge something else."""
+    """The common level of the scorers. It is checked again, because a newer version may have changed it."""
     found = {scorer.granularity: scorer.column for scorer in scorers}
     if len(found) > 1:
         judged = ", ".join(f"{column!r} {NOUNS[level]}s" for level, column in found.items())
         raise Invalid(
-            f"By now the evaluators of the task judge different things: {judged}.",
+            f"The evaluators of the task now judge different things: {judged}.",
             "Make a task for each, or pin versions that judge the same.",
         )
     return scorers[0].granularity if scorers else "SPAN"
 
 
 def _refuse_shared_columns(scorers: Sequence[Scorer]) -> None:
-    """Checked when the task is made, but a newer version may have renamed its column."""
+    """Refuse scorers with the same column. It is checked again, because a newer version may have renamed its column."""
     columns = [scorer.column for scorer in scorers]
     if twice := [column for column in columns if columns.count(column) > 1]:
         raise Invalid(
-            f"Two evaluators of the task write the column {twice[0]!r} by now.",
+            f"Two evaluators of the task now write the column {twice[0]!r}.",
             "Rename the column of one in a new version of it, or pin an older version.",
         )
 
@@ -234,7 +240,7 @@ def _experiment_runs(
 
 
 def _has_verdict(row: Row, column: str) -> bool:
-    """Whether the evaluator's label or score is there, computed or uploaded; a blank cell is none."""
+    """Whether the row has the evaluator's label or score, computed or uploaded; a blank cell does not count."""
     return any(row.get(f"eval.{column}.{field}") not in (None, "") for field in ("label", "score"))
 
 

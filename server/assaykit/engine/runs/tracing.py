@@ -15,21 +15,21 @@ ModelResult = Completion | Verdict | Unscored
 
 
 class TracedQuestion(NamedTuple):
-    """What a model was asked: messages, or the values of a template."""
+    """The question to a model: messages, or the values of a template."""
 
     messages: list[LlmMessage]
     values: Mapping[str, str | None]
 
 
 class Timing(NamedTuple):
-    """When an example was worked on, in nanoseconds since 1970."""
+    """Start and end of the work on an example, in nanoseconds since 1970."""
 
     start_ns: int
     end_ns: int
 
     @property
     def ms(self) -> float:
-        """How long it took."""
+        """The duration in milliseconds."""
         return (self.end_ns - self.start_ns) / 1e6
 
 
@@ -41,7 +41,7 @@ def span(
     result: ModelResult,
     timing: Timing,
 ) -> dict[str, Any]:
-    """The span, with a trace id of its own. `told` is the metadata that the run was triggered with."""
+    """Return the span of one example, with a new trace id. `told` is the tracing metadata of the run's request."""
     about = {
         "experiment_id": experiment.id,
         "experiment": experiment.name,
@@ -72,7 +72,7 @@ def span(
 
 
 def tokens(result: ModelResult) -> int | None:
-    """Tokens of the prompt and of the reply together; None where the provider did not count."""
+    """Tokens of the prompt and of the reply together; None if the provider gave no counts."""
     counted = [number for number in (result.prompt_tokens, result.completion_tokens) if number is not None]
     return sum(counted) if counted else None
 

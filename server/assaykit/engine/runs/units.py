@@ -1,4 +1,4 @@
-"""What a run over whole traces or sessions scores: which units, and the texts that evaluators read of each."""
+"""Runs over whole traces or sessions: their candidate units, and the texts that evaluators read of a unit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from assaykit.judge.units import Choice, Gathering, Reading, Unit, reading
 from assaykit.wire.tasks import Task, TaskEvaluator
 
 UNITS_PER_READ = 10
-"""Far fewer than spans: one unit may have several texts of 100,000 characters."""
+"""Far less than `ROWS_PER_READ`: one unit may have several texts of 100,000 characters."""
 
 
 def readings(task: Task, entry: TaskEvaluator, filters: Sequence[str], variables: Sequence[str]) -> dict[str, Reading]:
-    """What each variable of an evaluator reads. `filters` are the evaluator's own, which its spans must match.
+    """The reading of each variable of an evaluator. Its spans must match `filters`, the evaluator's own.
 
-    With lettered filters and query mappings these name the spans; with one filter and column mappings, they are those
-    that match the task's filter.
+    With lettered filters or query mappings, those choose the spans of each variable. Otherwise every variable reads the
+    spans that match the task's filter, by the column mappings.
     """
     if task.query_filters is not None or entry.query_mappings is not None:
         named = {name: reading(name, task.query_filters, entry.query_mappings) for name in variables}
@@ -41,7 +41,7 @@ def candidates(
     window: TimeRange | Arrivals,
     evaluators: Sequence[tuple[str, Sequence[str]]],
 ) -> Iterator[tuple[Any, ...]]:
-    """The units in question, as `store.units.matching` has them."""
+    """Yield the candidate units of a task, as rows of `store.traces.units.matching`."""
     texts = {one.id: one.filter for one in task.query_filters.filters} if task.query_filters else {}
     wanted = task.query_filters.expression if task.query_filters else None
     expression = expression_tree(wanted or next(iter(texts)), texts) if texts else None
@@ -52,7 +52,7 @@ def candidates(
 def texts_of(
     connection: sa.Connection, project_id: str, unit: Unit, unit_id: str, wanted: Mapping[str, Mapping[str, Reading]]
 ) -> dict[str, Mapping[str, str | None]]:
-    """What each evaluator reads of a unit, by evaluator id; `wanted` has the readings of each."""
+    """The texts that each evaluator reads of a unit, by evaluator id and variable. `wanted` has the readings."""
     choices: list[Choice] = list(
         dict.fromkeys(choice for of in wanted.values() for one in of.values() for choice in one.among)
     )

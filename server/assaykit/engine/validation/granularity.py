@@ -1,4 +1,4 @@
-"""What a task may say, given what its evaluators judge: spans, whole traces or whole sessions."""
+"""Checks of a task against the granularity of its evaluators: spans, whole traces or whole sessions."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from assaykit.wire.tasks import CreateTaskRequest, TaskEvaluatorInput, TaskQuery
 
 
 def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
-    """Refuse what does not go with what the evaluators judge, given by their names.
+    """Refuse a task that does not fit its evaluators. `judged` has their granularity by name.
 
     Raises:
-        Invalid: they judge different things, a dataset has none of those, or the filters or mappings cannot be used.
+        Invalid: they judge different things, or units that a dataset lacks, or the filters or mappings are wrong.
     """
     level = one_granularity(judged)
     if level == "SPAN":
@@ -37,14 +37,16 @@ def check(wanted: CreateTaskRequest, judged: Mapping[str, Granularity]) -> None:
 
 
 def _letters(wanted: TaskQueryFilters | None) -> list[str]:
-    """The letters of the filters, which are checked with their expression."""
+    """Check the filters and their expression, and return the letters."""
     if wanted is None:
         return []
     letters = [one.id for one in wanted.filters]
     for letter, times in Counter(letters).items():
         if letter not in LETTERS or times > 1:
-            what = "is there more than once" if letter in LETTERS else "is none of them"
-            raise Invalid(f"Filters are called {', '.join(LETTERS)}; {quote(letter, 60)!r} {what}.", "Name them apart.")
+            what = "occurs more than once" if letter in LETTERS else "is not one of them"
+            raise Invalid(
+                f"Filters are named {', '.join(LETTERS)}; {quote(letter, 60)!r} {what}.", "Give each its own letter."
+            )
     for one in wanted.filters:
         try:
             span_tree(one.filter)
@@ -54,7 +56,7 @@ def _letters(wanted: TaskQueryFilters | None) -> list[str]:
         expression_tree(wanted.expression, letters)
     elif len(letters) > 1:
         raise Invalid(
-            f"There are {len(letters)} filters, and no expression says how they go together.",
+            f"There are {len(letters)} filters, but no expression that combines them.",
             f"Send one, such as {' AND '.join(letters)!r}.",
         )
     return letters

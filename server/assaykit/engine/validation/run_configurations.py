@@ -1,4 +1,4 @@
-"""What a RUN_EXPERIMENT task would do, held against what the store has: integration, model, prompt, template."""
+"""Checks of a run configuration against the store: integration, model, prompt and template."""
 
 import sqlalchemy as sa
 
@@ -11,11 +11,11 @@ from assaykit.wire.run_configurations import AgentCallConfig, LlmGenerationConfi
 Runnable = LlmGenerationConfig | TemplateEvaluationConfig
 
 COLUMN = "template_evaluation"
-"""The evaluation column of a template that is no judge's."""
+"""The evaluation column of a template that belongs to no judge."""
 
 
 def runnable(config: Runnable | AgentCallConfig) -> Runnable:
-    """The configuration, when the engine runs such.
+    """Return the configuration if the engine supports it.
 
     Raises:
         Unsupported: it calls an agent.
@@ -29,7 +29,7 @@ def runnable(config: Runnable | AgentCallConfig) -> Runnable:
 
 
 def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runnable:
-    """The configuration, when nothing is known to be wrong with it before a run.
+    """Check a configuration as far as possible before a run, and return it.
 
     Raises:
         Unsupported: it calls an agent.
@@ -52,12 +52,12 @@ def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runn
         try:
             prompts.version(connection, config.prompt_version_id)
         except NotFound as error:
-            raise Invalid(error.message, "prompt_version_id may be left out: messages are what is sent.") from error
+            raise Invalid(error.message, "Leave prompt_version_id out; only the messages are sent.") from error
     return config
 
 
 def model_of(config: Runnable, access: integrations.Access) -> str:
-    """The model that is asked.
+    """The name of the model to ask.
 
     Raises:
         Invalid: neither the configuration nor the integration names one.
@@ -69,7 +69,7 @@ def model_of(config: Runnable, access: integrations.Access) -> str:
 
 
 def column_of(connection: sa.Connection, config: TemplateEvaluationConfig) -> str:
-    """The evaluation column that the verdicts stand in: the judge's where the template is one's.
+    """The evaluation column of the verdicts: the judge's if the template belongs to a judge.
 
     Raises:
         Invalid: no such judge.
