@@ -79,7 +79,7 @@ def _insert(connection: sa.Connection, values: Mapping[str, str], clock: Clock) 
 
 
 def traced(connection: sa.Connection, experiment: Experiment, clock: Clock) -> Project:
-    """Set and return the project for the spans of its runs. The experiments of a dataset share one project."""
+    """Set and return the project for the spans of an experiment. All experiments of a dataset share it."""
     dataset_id = experiment.dataset_id or ""
     space_id = datasets.get(connection, dataset_id).space_id or ""
     project = projects.find_or_create(connection, space_id, f"{_TRACES_OF}{dataset_id}", clock)

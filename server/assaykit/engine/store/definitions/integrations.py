@@ -207,7 +207,7 @@ def update(
 
 
 def delete(connection: sa.Connection, integration_id: str) -> None:
-    """Remove an integration. The next start restores an integration from the environment.
+    """Remove an integration. If it came from the environment, the next start creates it again.
 
     Raises:
         NotFound: there is none with this id.

@@ -224,7 +224,7 @@ def _check_filters(wanted: CreateTaskRequest) -> None:
 
 
 def level(connection: sa.Connection, task: Task) -> Granularity:
-    """The current granularity of its evaluators. SPAN if none is available; a run then reports the reason."""
+    """The current granularity of a task's evaluators. SPAN if none is available; a run then reports the reason."""
     for entry in task.evaluators or ():
         try:
             found = evaluators.get(connection, entry.evaluator_id, entry.evaluator_version_id)

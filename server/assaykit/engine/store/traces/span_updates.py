@@ -59,7 +59,7 @@ def project_named(connection: sa.Connection, space_id: str, name: str) -> Projec
     if key is None:
         raise NotFound(
             f"This space has no project named {quote(name, 60)!r}.",
-            "GET /v2/projects lists them; a project exists from its first span on.",
+            "GET /v2/projects lists them; the first span sent to a project creates it.",
         )
     return projects.get(connection, key)
 
