@@ -275,7 +275,7 @@ async def test_a_run_begun_by_a_version_that_kept_no_plan_ends_with_the_reason(h
         await half.door.engine.database.write(executing("UPDATE task_runs SET plan = NULL"))
         async with opened(home, clock=later()) as other:
             ended = await other.until(half.run, "FAILED")
-            assert "of an older version" in ended["failure_reason"]
+            assert "An older version started the run" in ended["failure_reason"]
             assert counts(ended) == (1, 0, 0)
 
 

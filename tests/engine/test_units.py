@@ -289,7 +289,7 @@ async def test_filters_and_mappings_that_cannot_be_used_are_refused_by_name(door
     project = await door.send(part(1, 1, output__value="x"))
     entry: Body = {"evaluator_id": await door.evaluator(data_granularity="TRACE")}
     cases: list[tuple[Body, str]] = [
-        (lettered(None, A="name = 'x'", B="name = 'y'"), "2 filters, and no expression"),
+        (lettered(None, A="name = 'x'", B="name = 'y'"), "2 filters, but no expression"),
         (lettered("A AND D", A="name = 'x'", B="name = 'y'"), "At column 7 of the expression the letter of a filter"),
         (lettered("A AND", A="name = 'x'"), "At column 6 of the expression a letter, NOT or '(' should follow"),
         (lettered("A B", A="name = 'x'", B="name = 'y'"), "At column 3 of the expression AND, OR or the end"),
