@@ -131,7 +131,7 @@ async def test_an_integration_is_made_without_a_test_and_its_key_is_sent_itself(
         arize = Caller(client, settings)
         refusal = await arize.refused("create_integration", name="g", provider="OPEN_AI")
         # The engine behind the stand-in says what it was sent: it takes references only.
-        assert refusal["message"] == "api_key does not name where the key is; a key itself is not taken."
+        assert refusal["message"] == "api_key must be a reference to a key; the engine does not accept the key itself."
         assert MODEL_KEY not in str(refusal)
         refusal = await arize.refused("create_integration", name="g", provider="OPEN_AI", keyring_entry="mine")
         assert refusal["message"] == "On Arize AX the key is read from a variable."

@@ -1,1 +1,1 @@
-"""The local AX: an ASGI app that serves the REST v2 contract, and the runs behind it."""
+"""The embedded engine: an ASGI app that serves the REST v2 contract of AX, and executes task runs."""

@@ -1,4 +1,4 @@
-"""Whether what a caller sent is the engine's key: one rule for every door."""
+"""The check of the engine's key, shared by HTTP and gRPC."""
 
 import hmac
 
@@ -9,10 +9,10 @@ _HEADER = "Send it as 'Authorization: Bearer <key>'."
 
 
 def encoded(key: str) -> bytes:
-    """The key as `require` takes it.
+    """The key as bytes, for `require`.
 
     Raises:
-        ValueError: it is empty or blank, which a caller without a key would match.
+        ValueError: the key is empty or blank; a caller without a key would match it.
     """
     if not key.strip():
         raise ValueError("The engine needs a key that is not empty.")
@@ -20,12 +20,12 @@ def encoded(key: str) -> bytes:
 
 
 def require(sent: bytes, key: bytes, how: str = _HEADER) -> None:
-    """Let the caller pass. Both `Bearer <key>` and, as some clients send it, the raw key will do.
+    """Accept `sent` if it holds `key`, as `Bearer <key>` or as the raw key that some clients send.
 
-    `how` tells one who may not pass how the key is sent.
+    `how` is the next step in the error: it explains how to send the key.
 
     Raises:
-        Unauthorized: it is another key, or none. An empty `key` lets nobody pass.
+        Unauthorized: `sent` is empty or another key. An empty `key` refuses every caller.
     """
     if sent[: len(_BEARER)].lower() == _BEARER:
         sent = sent[len(_BEARER) :]

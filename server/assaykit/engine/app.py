@@ -25,7 +25,7 @@ BODY_LIMIT = 16 * 1024 * 1024
 
 
 def create_app(key: str) -> Starlette:
-    """The app; every route wants `key`, as a bearer token or raw. The engine puts itself on `app.state`.
+    """The app; every route requires `key`, as a bearer token or raw. `Engine.open` sets `app.state.engine`.
 
     Raises:
         ValueError: the key is empty or blank.
@@ -35,7 +35,7 @@ def create_app(key: str) -> Starlette:
         middleware=[Middleware(OlderSdks), Middleware(KeyCheck, key=access.encoded(key)), Middleware(BodyLimit)],
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
-    # A redirect to the path without the slash would be an answer outside the contract.
+    # The contract has no redirect from a path with a trailing slash to the path without it.
     app.router.redirect_slashes = False
     return app
 
@@ -47,7 +47,7 @@ def _discovered() -> Sequence[Route]:
 
 
 class KeyCheck:
-    """Refuses a request without the key. Accepts `Bearer <key>` and, as some clients send it, the raw key."""
+    """Middleware that refuses a request without the key; `access.require` has the accepted forms."""
 
     def __init__(self, app: ASGIApp, key: bytes) -> None:
         self._app = app
@@ -67,7 +67,10 @@ class KeyCheck:
 
 
 class BodyLimit:
-    """Refuses a body over the limit: at once where its length is declared, else as soon as that much has come."""
+    """Middleware that refuses a body of more than `BODY_LIMIT` bytes.
+
+    It checks a declared length before the body is read, and otherwise counts the bytes as they arrive.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -82,13 +85,13 @@ class BodyLimit:
             response = await explain(Request(scope), _too_large())
             await response(scope, receive, send)
             return
-        come = 0
+        received = 0
 
         async def counted() -> Message:
-            nonlocal come
+            nonlocal received
             message = await receive()
-            come += len(message.get("body", b""))
-            if come > BODY_LIMIT:
+            received += len(message.get("body", b""))
+            if received > BODY_LIMIT:
                 raise _too_large()
             return message
 
@@ -117,7 +120,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """What the request's path takes; several routes share one."""
+    """The methods of all routes that match the request's path."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return {method for route in fitting for method in route.methods or ()}

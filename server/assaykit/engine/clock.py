@@ -1,16 +1,16 @@
-"""Time and chance, in one replaceable place."""
+"""Time and randomness, in one replaceable place."""
 
 import secrets
 import time
 
 
 class Clock:
-    """Wall time and the random part of ids; a test passes one of its own."""
+    """Wall time and the random part of ids; tests replace it."""
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970, UTC."""
         return time.time_ns()
 
     def suffix(self) -> str:
-        """Four characters that keep ids apart when a store is thrown away and begun again."""
+        """Four random hex characters, so that a new store does not repeat the ids of a deleted one."""
         return secrets.token_hex(2)

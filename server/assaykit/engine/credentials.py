@@ -1,6 +1,6 @@
-"""What an integration may say about keys, headers and addresses, and where its key is read when a model is called.
+"""Checks of an integration's key reference, headers and base URL, and the reading of its key for a model call.
 
-The store holds the name of a key and never the key: `env:NAME` is a variable of the engine's environment,
+The store holds a reference to a key and never the key: `env:NAME` is a variable of the engine's environment,
 `keyring:NAME` an entry of the operating system's keyring under the service `assaykit`.
 """
 
@@ -14,14 +14,14 @@ import httpx
 from assaykit.errors import Invalid, Unsupported
 
 SERVICE = "assaykit"
-"""The keyring service that entries are looked up under."""
+"""The keyring service of all entries."""
 
 HEADER_BYTES = 8175
 """Most bytes of all headers together. Source: AX."""
 
 _REFERENCE = re.compile(r"(env|keyring):([A-Za-z0-9_.-]{1,128})")
 _LIKE_A_KEY = re.compile(r"(?:sk|pk|ak|xai|nvapi)-[\w.-]{16,}|gsk_\w{16,}|AIza[\w-]{20,}")
-_OURS = ("ASSAYKIT_", "ARIZE_")
+_SERVER_PREFIXES = ("ASSAYKIT_", "ARIZE_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|password|credential|cookie", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"^(?:bearer|basic)\s", re.IGNORECASE)
@@ -34,32 +34,33 @@ _HOW = (
 
 
 def check_reference(api_key: str) -> str:
-    """The reference as it is stored. What was sent is never repeated.
+    """The reference, as the store keeps it. No error repeats the value sent.
 
     Raises:
-        Invalid: this is no reference, or one to a key that opens something else than a model.
+        Invalid: `api_key` is not a reference, or names a key of this server instead of a model provider's.
     """
     found = _REFERENCE.fullmatch(api_key)
     if found is None or _LIKE_A_KEY.fullmatch(found[2]):
-        raise Invalid("api_key does not name where the key is; a key itself is not taken.", _HOW)
-    if found[2].upper().startswith(_OURS):
+        raise Invalid("api_key must be a reference to a key; the engine does not accept the key itself.", _HOW)
+    if found[2].upper().startswith(_SERVER_PREFIXES):
         raise Invalid(
-            "api_key names a key of this server, which no model provider may see.", "Name the model provider's own key."
+            "api_key names a key of this server, which must not go to a model provider.",
+            "Name the model provider's own key.",
         )
     return api_key
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers as they are stored. No value is repeated.
+    """The headers, as the store keeps them. No error repeats a header's value.
 
     Raises:
-        Invalid: one looks like a credential, cannot be sent, or they are too many.
+        Invalid: a header looks like a credential or cannot be sent, or the headers exceed `HEADER_BYTES`.
     """
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not (value.isascii() and value.isprintable()):
             raise Invalid("A header has a name or a value that cannot be sent.", "Use printable ASCII.")
         if name.lower() in _TRANSPORT_HEADERS:
-            raise Invalid(f"The header {name[:60]!r} belongs to the transport.", "Leave it out.")
+            raise Invalid(f"The HTTP client sets the header {name[:60]!r} itself.", "Leave it out.")
         if _SECRET_HEADER.search(name) or _SECRET_VALUE.match(value) or _LIKE_A_KEY.search(value):
             raise Invalid(f"The header {name[:60]!r} looks like a credential.", f"Use api_key for it. {_HOW}")
     if sum(len(name) + len(value) for name, value in headers.items()) > HEADER_BYTES:
@@ -68,10 +69,12 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_address(base_url: str) -> str:
-    """The base URL as it is stored: https, or http on this machine; a key sent there can be read by nobody else.
+    """The base URL without trailing slashes, as the store keeps it.
+
+    It is https, or http on loopback, so that nobody can read the key on the network.
 
     Raises:
-        Invalid: it is another address, or holds a user, a query or a fragment.
+        Invalid: `base_url` is another address, or has a user, a query or a fragment.
     """
     try:
         url = httpx.URL(base_url)
@@ -80,16 +83,16 @@ def check_address(base_url: str) -> str:
     safe = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host))
     if not (safe and url.host) or url.userinfo or url.query or url.fragment:
         raise Invalid(
-            "base_url is not an https address, or an http one on loopback, without a user, a query or a fragment.",
+            "base_url must be an https address, or an http address on loopback, without a user, a query or a fragment.",
             "Send for example 'https://gateway.example.com/v1' or 'http://127.0.0.1:11434/v1'.",
         )
     return base_url.rstrip("/")
 
 
 def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
-    """Whether there is a key; a blank variable holds none.
+    """Whether the reference leads to a key; a blank variable counts as no key.
 
-    A keyring entry is taken to be there: a list should not unlock anything.
+    A keyring entry is assumed to exist, because listing integrations must not unlock the keyring.
     """
     if reference is None or reference.startswith("keyring:"):
         return reference is not None
@@ -97,12 +100,12 @@ def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
 
 
 def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
-    """The key without blanks around it, or None when there is none.
+    """The key without surrounding white space, or None if there is no key.
 
-    May block while a keyring is unlocked: call it in a thread.
+    The call may block while a keyring is unlocked: make it in a thread.
 
     Raises:
-        Unsupported: the key is in a keyring that cannot be read here.
+        Unsupported: the key is in a keyring that cannot be read.
     """
     if reference is None:
         return None
@@ -114,7 +117,7 @@ def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
 
 
 def described(reference: str | None) -> str:
-    """The place of a key, for an error sentence."""
+    """The place of the key, for an error sentence: a variable, a keyring entry, or the integration's api_key."""
     if reference is None:
         return "the integration's api_key"
     kind, _, name = reference.partition(":")
@@ -123,7 +126,7 @@ def described(reference: str | None) -> str:
 
 def _from_keyring(name: str) -> str | None:
     try:
-        # A second to import, and not installed everywhere: only who names a keyring entry pays for it.
+        # The import takes a second and the package is optional, so only a keyring reference imports it.
         keyring = importlib.import_module("keyring")
         errors = importlib.import_module("keyring.errors")
     except ImportError:

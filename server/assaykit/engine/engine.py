@@ -24,7 +24,7 @@ STORE = "assaykit.db"
 
 
 class Engine:
-    """One open store and what works on it. Enter `Engine.open`; its `app` is served in process or over HTTP."""
+    """One open store with its app, executor and scheduler. Enter `Engine.open`; serve `app` in process or over HTTP."""
 
     def __init__(
         self,
@@ -64,14 +64,19 @@ class Engine:
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
-        `key` is what every request must carry. `environment` is where provider keys are looked up. `concurrency` is
-        how many judge calls may be under way at once to one integration, and `calls_a_second` how many may go out to it
-        where that is known. `period_s` is the time between two looks for what continuous tasks have to score; it has a
-        default. So has `silent_s`: an engine that has shown no sign of
-        life for so long loses its runs to another one that has the store open.
+        Args:
+            home: The folder of the store; it is created if needed.
+            key: The key that every request must carry.
+            environment: The variables that hold provider keys.
+            clock: The source of time and ids; the system's by default.
+            concurrency: The most concurrent model calls to one integration.
+            calls_a_second: The most model calls to one integration in a second; no fixed limit by default.
+            period_s: Seconds between two checks of the continuous tasks for new spans; None takes the default.
+            silent_s: Seconds without a sign of life after which another engine on the same store takes over an
+                engine's runs; None takes the default.
 
         Raises:
-            Unavailable: the store cannot be opened, or is newer than this version.
+            Unavailable: the store cannot be opened, or its schema is newer than this version.
             ValueError: the key is empty or blank.
         """
         app = create_app(key)
@@ -96,10 +101,10 @@ class Engine:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder for its owner alone.
+    """Create the folder if needed and restrict it to its owner.
 
     Raises:
-        Unavailable: it cannot be made, or belongs to somebody else.
+        Unavailable: the folder cannot be created, or its mode cannot be changed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -107,6 +112,6 @@ def make_private(folder: Path) -> None:
             folder.chmod(0o700)
     except OSError as error:
         raise Unavailable(
-            f"The folder that keeps the data cannot be used: {error.strerror}.",
+            f"The data folder cannot be used: {error.strerror}.",
             "Set ASSAYKIT_HOME to a folder that you may write to.",
         ) from error

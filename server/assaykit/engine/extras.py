@@ -1,4 +1,4 @@
-"""What is only there with the extra `sdk`."""
+"""The check that the optional packages of the extra `sdk` are installed."""
 
 import importlib.util
 
@@ -8,7 +8,7 @@ _PACKAGES = ("pyarrow", "grpc")
 
 
 def require_sdk(what: str) -> None:
-    """Go on only where the extra is installed. `what` needs it: it begins the sentence.
+    """Refuse if the extra is not installed. `what` names the feature that needs it and begins the error sentence.
 
     Raises:
         Unsupported: the extra is not installed.

@@ -1,8 +1,8 @@
-"""gRPC on loopback: listening, the key check in front of every call, and our errors as gRPC's.
+"""gRPC on loopback: the server, the key check in front of every call, and errors as gRPC status codes.
 
-`grpc.aio` answers within the engine's own event loop, so calls reach the store as requests over HTTP do and no thread
-of ours is needed. Both doors use it. pyarrow has a Flight server of its own, on threads of its own, and that one
-cannot be stopped while a client keeps a stream open; this one cancels what is left after the grace time.
+OTLP and Arrow Flight share this server. `grpc.aio` answers in the engine's event loop, so calls reach the store in the
+same way as HTTP requests and need no threads. pyarrow's own Flight server runs on threads and cannot be stopped while a
+client keeps a stream open; this server cancels the remaining calls after the grace time.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -17,17 +17,17 @@ import structlog
 from assaykit.engine import access
 from assaykit.errors import AssayError, Unavailable
 
-# grpcio has no types of its own: this module is all that touches it.
+# grpcio has no type annotations, so only this module uses it.
 _grpc = cast("Any", grpc)
 
 log = structlog.get_logger()
 
 HOST = "127.0.0.1"
 GRACE_S = 1
-"""How long calls that are under way may go on when the engine stops."""
+"""Seconds that running calls may continue when the engine stops."""
 
 _DETAIL_CHARACTERS = 2000
-"""An error travels in a header, and headers are small."""
+"""Most characters of an error message: gRPC sends it in a header, and headers are small."""
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -46,7 +46,7 @@ Stream: TypeAlias = Callable[[Any], AsyncIterator[Any]]
 
 
 class GrpcMethod(NamedTuple):
-    """One method of a service: what it is called, what answers it, and the classes of its messages."""
+    """One method of a service: its name, its handler `work`, and the classes of its messages."""
 
     name: str
     work: Unary | Stream
@@ -57,7 +57,7 @@ class GrpcMethod(NamedTuple):
 
 
 class Service(NamedTuple):
-    """What is served: its name, its methods, and the largest message it takes, in bytes."""
+    """One gRPC service: its name, its methods, and its largest message in bytes."""
 
     name: str
     calls: Sequence[GrpcMethod]
@@ -65,7 +65,7 @@ class Service(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a call has to carry under which name, and how a caller without it is told to send it."""
+    """The key that a call must carry, the metadata entry for it, and the advice to a caller without it."""
 
     value: bytes
     header: str
@@ -74,13 +74,15 @@ class Key(NamedTuple):
 
 @asynccontextmanager
 async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGenerator[int]:
-    """Serve on loopback until the block ends; gives the port, which for 0 is a free one. `flag` chose the port.
+    """Serve on loopback until the block ends, and yield the port. Port 0 takes a free one.
+
+    `flag` is the command-line option that sets the port, for the error sentence.
 
     Raises:
         Unavailable: the port is taken.
     """
     options = [
-        # Else a second engine would listen on the same port, and the two would share the calls.
+        # With SO_REUSEPORT a second engine could listen on the same port, and the two would share the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", service.message_limit),
         ("grpc.max_send_message_length", service.message_limit),
@@ -124,7 +126,7 @@ def _method(call: GrpcMethod, key: Key) -> Any:
 
 @asynccontextmanager
 async def _explained(context: Any, method: str, key: Key) -> AsyncGenerator[None]:
-    """Let a caller with the key in, and tell what went wrong with the call."""
+    """Check the caller's key, and end the call with a gRPC status if the key or the call fails."""
     try:
         access.require(_sent(context, key.header), key.value, key.how)
         yield
@@ -133,7 +135,7 @@ async def _explained(context: Any, method: str, key: Key) -> AsyncGenerator[None
         await context.abort(code, str(error)[:_DETAIL_CHARACTERS])
     except (_grpc.RpcError, _grpc.aio.AbortError):
         raise
-    except Exception:  # nothing of it may reach the caller, whatever it is
+    except Exception:  # no detail of an unexpected error may reach the caller
         log.exception("engine_crashed", method=method)
         await context.abort(_grpc.StatusCode.INTERNAL, "The engine failed; its log has the cause.")
 

@@ -1,4 +1,4 @@
-"""Storing the spans that arrive, by whichever door."""
+"""The storing of spans that arrive over HTTP or gRPC."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def keep(engine: "Engine", arrived: "Intake") -> None:
-    """Store what a request holds: all of it, or on an exception none. A project is made on first sight."""
+    """Store the spans of one request in one transaction. A project that does not exist yet is created."""
 
     def store(connection: sa.Connection) -> None:
         space = spaces.page(connection, None, PageRequest(1)).spaces[0]

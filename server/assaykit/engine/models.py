@@ -1,4 +1,4 @@
-"""From the configuration of a judge or of an experiment to the model it calls."""
+"""Chat models for judges and experiments, made from their configurations."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from assaykit.wire.tasks import Task
 
 
 class Priced(NamedTuple):
-    """A model, what its tokens cost if that is known, and a digest of all of it that decides on an answer."""
+    """A model, the price of its tokens if known, and a digest of all settings that influence an answer."""
 
     model: FallbackModel
     rate: Rate | None
@@ -32,12 +32,12 @@ class Priced(NamedTuple):
 
 
 class Models:
-    """Makes chat models; the keys are read where they lie when they are needed and are kept nowhere.
+    """Makes chat models. It reads a key whenever it makes a model, and stores none.
 
-    All that is asked with one key at one address goes through one gate, whichever run or preview asks.
+    All calls with one key to one address share a `Gate`, across runs and previews.
 
-    The connections they share are made for the first of them: reading the certificates takes longer than all else that
-    an engine does to open, and most never call a model.
+    The models share one transport, made with the first model: loading the certificates takes longer than the rest of
+    the engine's start, and most engines never call a model.
     """
 
     def __init__(
@@ -52,26 +52,26 @@ class Models:
         self._database = database
         self._environment = environment
         self._concurrency = concurrency
-        self._most = calls_a_second
+        self._calls_a_second = calls_a_second
         self._transport: Transport | None = None
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
 
     @property
     def rows_at_once(self) -> int:
-        """How many rows to have in work: a row that waits to be asked again must keep no other waiting."""
+        """The rows to process at once: four per concurrent call, so that a row waiting for a retry blocks no other."""
         return 4 * self._concurrency
 
     async def aclose(self) -> None:
-        """Close what the models share."""
+        """Close the shared transport."""
         if self._transport is not None:
             await self._transport.aclose()
 
     async def for_config(self, config: TemplateConfig | ManagedCodeConfig) -> Priced | None:
-        """The model of a judge; None for a code evaluator, which needs none.
+        """The model of a judge; None for a code evaluator, which needs no model.
 
         Raises:
-            NotFound: the integration that the judge names is gone.
-            Unsupported: its key is in a keyring that cannot be read here.
+            NotFound: the judge's integration does not exist any more.
+            Unsupported: the integration's key is in a keyring that cannot be read.
             Invalid: the user's price list cannot be read.
         """
         if isinstance(config, ManagedCodeConfig):
@@ -87,32 +87,33 @@ class Models:
         )
 
     async def for_experiment(self, config: run_configurations.Runnable) -> Priced:
-        """The model that an experiment is run with.
+        """The model of an experiment's run configuration.
 
         Raises:
-            NotFound: the integration that the configuration names is gone.
+            NotFound: the configuration's integration does not exist any more.
             Invalid: neither the configuration nor the integration names a model, or the user's price list cannot be
                 read.
-            Unsupported: its key is in a keyring that cannot be read here.
+            Unsupported: the integration's key is in a keyring that cannot be read.
         """
         access = await self._database.read(integrations.access, config.ai_integration_id)
         model = run_configurations.model_of(config, access)
         return await self._model(access, model, config.invocation_parameters or InvocationParams())
 
     async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
-        """A model of an integration as it is, for one plain question.
+        """A model of an integration with default parameters, for a connection check.
 
         Raises:
-            Unsupported: its key is in a keyring that cannot be read here.
+            Invalid: the user's price list cannot be read.
+            Unsupported: the integration's key is in a keyring that cannot be read.
         """
         return (await self._model(access, model, InvocationParams())).model
 
     async def rates(self, task: Task) -> list[tuple[str, Rate | None]]:
-        """The models that a task asks, and what each costs if that is known.
+        """The models that a task calls, each with its price if known.
 
         Raises:
-            NotFound: an evaluator or integration of the task is gone.
-            Invalid: the user's price list cannot be read, or the run configuration names what is gone.
+            NotFound: an evaluator or integration of the task does not exist any more.
+            Invalid: the user's price list cannot be read, or the run configuration is not valid any more.
         """
         return await self._database.read(self._rates, task)
 
@@ -157,20 +158,20 @@ class Models:
             made = await anyio.to_thread.run_sync(_made_transport)
             self._transport = self._transport or made
         place = (access.provider, access.base_url, access.secret_ref)
-        gate = self._gates.setdefault(place, Gate(self._concurrency, self._most))
+        gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
         return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint))
 
 
 def _identity(endpoint: Endpoint) -> bytes:
-    """Of the model and how it is asked, and of no key."""
+    """A digest of the endpoint's settings without its key."""
     asked = (endpoint.params.model_dump_json(), endpoint.function_calling, endpoint.structured_output)
     text = repr((endpoint.provider, endpoint.base_url, endpoint.model, *asked, sorted(endpoint.headers.items())))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _made_transport() -> Transport:
-    # aiohttp comes with it, which costs as much as all else that an engine imports: for the first judge.
+    # This imports aiohttp, which takes as long as all other imports of the engine together.
     from assaykit.judge.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
 
     return AiohttpTransport()

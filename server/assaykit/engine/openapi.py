@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the contract as the engine serves it, made from the declared operations."""
+"""The OpenAPI 3.1 document of the engine's part of the contract, made from the declared operations."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _ALWAYS_IN_A_PROBLEM = ["title", "status", "type", "detail", "instance"]
 
 
 def document(operations: Sequence[Operation], version: str) -> SchemaNode:
-    """What the operations take and give. `version` is the engine's."""
+    """The OpenAPI document of the operations. `version` is the engine's."""
     bodies, schemas = _schemas(operations)
     paths: dict[str, SchemaNode] = {}
     for one, name in zip(operations, _names(operations), strict=True):
@@ -41,7 +41,7 @@ def document(operations: Sequence[Operation], version: str) -> SchemaNode:
 
 
 class _Schemas(GenerateJsonSchema):
-    """pydantic's schemas, except that an answer has all its fields: only what is null is left out of it."""
+    """pydantic's schemas, except that a reply field is required unless its default is null: replies omit only nulls."""
 
     def field_is_required(
         self, field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField, total: bool
@@ -53,7 +53,7 @@ class _Schemas(GenerateJsonSchema):
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, SchemaNode], dict[str, SchemaNode]]:
-    """The schema of each body by (type, mode), and the components that these refer to."""
+    """The schema of each body by (type, mode), and the components that these schemas refer to."""
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [(Problem, "serialization", TypeAdapter(Problem))]
     for one in operations:
         if one.takes is not None:
@@ -67,7 +67,7 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Mapping[Any, SchemaNode],
 
 
 def _names(operations: Sequence[Operation]) -> Sequence[str]:
-    """The name of each operation's function, with its noun where several functions have that name."""
+    """The name of each operation's function, prefixed with its noun if several functions share the name."""
     times = Counter(one.name for one in operations)
     return [one.name if times[one.name] == 1 else f"{_noun(one)}_{one.name}" for one in operations]
 
@@ -92,7 +92,7 @@ def _described(one: Operation, name: str, bodies: Mapping[Any, SchemaNode]) -> S
 
 
 def _must_be_sent(kind: type[BaseModel] | UnionType) -> bool:
-    """No body is read as an empty one, which is enough where every field may be left out."""
+    """Whether a request needs a body. The engine reads a missing body as `{}`, which fits if no field is required."""
     if isinstance(kind, UnionType):
         return all(_must_be_sent(one) for one in get_args(kind))
     return any(field.is_required() for field in kind.model_fields.values())

@@ -1,8 +1,8 @@
-"""Span attributes as the store wants them: one flat object of OpenInference names with bounded JSON values.
+"""Span attributes in the form of the store: one flat object of OpenInference names with bounded JSON values.
 
-Senders differ. Some nest, some send `metadata` as JSON text, some follow OpenTelemetry's GenAI conventions
-(`gen_ai.*`) instead of OpenInference. What they sent stays; the OpenInference names are added beside it,
-because filters, mappings and judges know only those.
+Senders differ. Some nest attributes, some send `metadata` as JSON text, some follow OpenTelemetry's GenAI conventions
+(`gen_ai.*`) instead of OpenInference. The sent attributes stay; the OpenInference names are added beside them,
+because filters, mappings and judges read only those.
 """
 
 import json
@@ -16,10 +16,10 @@ from assaykit.engine import json_text
 from assaykit.wire.spans import SpanKind
 
 STRING_LIMIT = 64 * 1024
-"""Most UTF-8 bytes of one string; what is longer is cut and says so."""
+"""Most UTF-8 bytes of one string. A longer string is cut and ends in a note of its length."""
 
 FLATTEN_LIMIT = 16
-"""Most levels that become part of a key. Deeper objects stay values: keys grow with the depth squared."""
+"""Most levels that become part of a key. Deeper objects stay values: total key length grows with the depth squared."""
 
 KIND = "openinference.span.kind"
 SESSION = "session.id"
@@ -45,8 +45,8 @@ _OLD_COMPLETION = re.compile(r"gen_ai\.completion\.(\d{1,9})\.content")
 def normalised(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of one span, ready to be stored.
 
-    Objects become dotted keys, `metadata` given as JSON text too; `gen_ai.*` is mapped; a float that JSON
-    cannot say becomes None; long strings are cut last, so that the steps before see them whole.
+    Objects become dotted keys, also those in `metadata` sent as JSON text. `gen_ai.*` names are mapped. A float that
+    JSON cannot express becomes None. Long strings are cut last, so that the earlier steps read them whole.
     """
     flat = _with_metadata(flattened(raw))
     flat.update(_from_gen_ai(flat))
@@ -54,7 +54,7 @@ def normalised(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(flat: Mapping[str, Any]) -> bool:
-    """Whether nothing of it needs a second look: most spans have a few short strings and numbers."""
+    """Whether `storable` would change nothing. It is cheap, and true of most spans: a few short strings and numbers."""
     values = flat.values()
     kinds = set(map(type, values))
     if not kinds <= _PLAIN:
@@ -64,18 +64,18 @@ def _is_plain(flat: Mapping[str, Any]) -> bool:
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:
-    """The span kind in upper case; UNKNOWN when it is absent or none of the contract's."""
+    """The span kind in upper case; UNKNOWN if it is absent or not in the contract."""
     kind = str(attributes.get(KIND, "")).upper()
     return kind if kind in KINDS else "UNKNOWN"
 
 
 def flattened(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Objects as dotted keys; lists and empty objects as they are. A key sent flat wins over a nested one."""
+    """Flatten objects into dotted keys; lists and empty objects stay. A key sent flat wins over a nested one."""
     if dict not in map(type, raw.values()):
         return {prefix + key: value for key, value in raw.items()} if prefix else dict(raw)
     flat: dict[str, Any] = {}
     nested: dict[str, Any] = {}
-    # A stack, not recursion: JSON text may be nested deeper than Python's own stack.
+    # A stack instead of recursion: JSON may be nested deeper than Python's recursion limit.
     pending: list[tuple[str, Any, int]] = [(prefix + key, raw[key], 1) for key in reversed(list(raw))]
     while pending:
         key, value, depth = pending.pop()
@@ -90,7 +90,7 @@ def flattened(raw: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def storable(value: Any) -> Any:
-    """The value with non-finite floats as None, and with strings cut and valid Unicode, all the way down."""
+    """The value with non-finite floats as None and strings cut to valid Unicode, at every level."""
     if isinstance(value, str):
         return cut(value)
     if isinstance(value, float):
@@ -103,17 +103,17 @@ def storable(value: Any) -> Any:
 
 
 def cut(text: str) -> str:
-    """The text as valid Unicode, cut to its limit."""
+    """The text as valid Unicode, cut to `STRING_LIMIT` bytes with a note of its full length."""
     if len(text) <= STRING_LIMIT and text.isascii():
         return text
-    raw = text.encode("utf-8", "replace")  # JSON text can hold half a surrogate pair, which no answer could
+    raw = text.encode("utf-8", "replace")  # JSON text can hold a lone surrogate, which UTF-8 cannot encode
     if len(raw) <= STRING_LIMIT:
         return raw.decode("utf-8")
     return f"{raw[:STRING_LIMIT].decode('utf-8', 'ignore')}…[cut: {len(raw)} bytes]"
 
 
 def _json(text: Any) -> Any:
-    """What the JSON text says; None when it is none."""
+    """The value of JSON text that holds an object or a list; None for anything else."""
     if not isinstance(text, str) or not text.lstrip().startswith(("{", "[")):
         return None
     try:
@@ -132,7 +132,7 @@ def _with_metadata(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_gen_ai(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The OpenInference names that `gen_ai.*` attributes stand for and the sender did not give."""
+    """The OpenInference attributes that follow from `gen_ai.*` and that the sender did not send."""
     if not any(map(_is_gen_ai, flat)):
         return {}
     prompt = _first(flat, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
@@ -158,7 +158,7 @@ def _first(flat: Mapping[str, Any], *names: str) -> Any:
 
 
 def _input(flat: Mapping[str, Any]) -> str | None:
-    """One message is its text; several are lines of `role: text`, the system's instructions first."""
+    """The text of a single message; several messages are joined as lines `role: text`, system instructions first."""
     said = list(_messages(flat.get("gen_ai.input.messages"), "user"))
     said = said or list(_numbered(flat, _OLD_PROMPT, "user"))
     instructions = _text(_json(flat.get("gen_ai.system_instructions")) or flat.get("gen_ai.system_instructions"))
@@ -189,7 +189,7 @@ def _messages(value: Any, role: str) -> Iterator[tuple[str, str]]:
 
 
 def _numbered(flat: Mapping[str, Any], names: re.Pattern[str], role: str) -> Iterator[tuple[str, str]]:
-    """(role, text) of each message in the older form, `gen_ai.prompt.0.content` and so on, by number."""
+    """(role, text) of each message in the older form `gen_ai.prompt.<number>.content`, in order of number."""
     found = sorted((int(match[1]), key) for key in flat if (match := names.fullmatch(key)))
     for _, key in found:
         text = _text(flat[key])
@@ -198,7 +198,7 @@ def _numbered(flat: Mapping[str, Any], names: re.Pattern[str], role: str) -> Ite
 
 
 def _text(value: Any) -> str:
-    """The text of a message's parts; what is not text (a tool call, its answer) is shown as JSON."""
+    """The text of a message's parts. A part without text, such as a tool call, becomes JSON."""
     if value is None or isinstance(value, str):
         return value or ""
     parts = cast("list[Any]", value if isinstance(value, list) else [value])

@@ -1,4 +1,4 @@
-"""A route that declares what it takes and gives where it stands; `openapi` makes the document out of these."""
+"""Routes that declare their bodies and statuses; `openapi` builds the document from them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from assaykit.wire.bodies import Page
 
 NAMED = ("space_id", "space_name", "name")
-"""The query of a list whose rows belong to a space and have names."""
+"""The query parameters of a list of named resources of a space."""
 
 ROWS_PER_PAGE = 100
 
@@ -21,11 +21,11 @@ ROWS_PER_PAGE = 100
 class Operation(Route):
     """One route of the contract.
 
-    `takes` and `gives` are the bodies: a wire model, or several. Without a `status` a create answers 201, other
-    answers 200, a delete without a body 204, and what else has none 202; one that is only refused here says
-    `status=501`. `query` names parameters that are text;
-    `limit` and `cursor` come with `most`, the rows of a page, which a GET that gives a page has anyway.
-    `refuses` adds to the statuses that follow from the rest: see `refusals`.
+    `takes` and `gives` are the request and reply bodies: a wire model, or a union of several. The default `status`
+    is 201 for a POST with a reply body, 200 for another method with one, 204 for a DELETE without one and 202 for the
+    rest. A route that the engine only refuses has `status=501`. `query` names the text parameters. `most`, the most
+    rows of a page, adds the parameters `limit` and `cursor`; a GET that gives a `Page` has 100 by default. `refuses`
+    adds statuses to those that `refusals` derives.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Operation(Route):
 
     @property
     def refusals(self) -> list[int]:
-        """The statuses of its problem bodies: no key; a bad query; a bad body; something named that is not there."""
+        """The statuses of the route's problem bodies: a wrong key, query or body, or a missing resource."""
         found = {401, *self._refuses}
         if self.status == HTTPStatus.NOT_IMPLEMENTED:
             return sorted(found | {self.status})

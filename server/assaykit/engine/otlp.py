@@ -1,9 +1,9 @@
-"""OTLP trace export, the pure part: from the bytes of a request to rows for the spans table.
+"""OTLP trace export without I/O: from the bytes of a request to rows for the spans table.
 
-Only the doors that spans come through import this module, and lazily: it brings protobuf with it.
+Only the OTLP routes over HTTP and gRPC import this module, and lazily, because it imports protobuf.
 
-Source: OpenTelemetry Protocol 1.x, `ExportTraceServiceRequest`. OTLP's JSON is protobuf's JSON mapping except
-for the ids: hex where protobuf wants base64.
+Source: OpenTelemetry Protocol 1.x, `ExportTraceServiceRequest`. OTLP's JSON is protobuf's JSON mapping, except that
+ids are hex instead of base64.
 """
 
 import base64
@@ -35,25 +35,25 @@ BODY_LIMIT = 16 * 1024 * 1024
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 NAME_LIMIT = 255
-"""Most characters of a project's name, as in `POST /v2/projects`; what is longer is cut."""
+"""Most characters of a project's name, as in `POST /v2/projects`. A longer name is cut."""
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
-_LAST_NS = 2**63 - 1  # the store's integers are signed
+_LAST_NS = 2**63 - 1  # the store's integers are signed, 64 bits
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
 _SCALARS = (str, int, float)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What exporters call the project, best first. `arize-otel` sends `openinference.project.name` on the resource
-# or, with routing, `arize.project.name` on each span; `model_id` stands in Arize's older set-up snippets.
+# The attributes that may name the project, in order of preference. `arize-otel` sends `openinference.project.name` on
+# the resource or, with routing, `arize.project.name` on each span. Arize's older set-up snippets send `model_id`.
 _PROJECT_ON_SPAN = "arize.project.name"
 _PROJECT_ON_RESOURCE = ("openinference.project.name", "arize.project.name", "model_id", "service.name")
 _NO_SERVICE_NAME = "unknown_service"
-"""How the SDKs begin a service name that nobody gave."""
+"""The prefix of the default service name that SDKs send if the user set none."""
 
 
 class UnsupportedMedia(Invalid):
-    """The content type or encoding is none we read."""
+    """The content type or encoding is not supported."""
 
     status = 415
 
@@ -66,7 +66,7 @@ class Batch(NamedTuple):
 
 
 class Intake(NamedTuple):
-    """What a request holds: the spans to store, how many were refused, and why the first one was."""
+    """The content of one request: the spans to store, the count of refused spans, and the first refusal's reason."""
 
     batches: list[Batch]
     rejected: int
@@ -77,19 +77,19 @@ def decode(body: bytes, *, content_type: str, content_encoding: str | None) -> E
     """The request inside `body`.
 
     Raises:
-        TooLarge: more than `BODY_LIMIT` bytes, as sent or inflated.
-        UnsupportedMedia: neither protobuf nor JSON, or an encoding other than gzip.
-        Invalid: the bytes are not what the headers say.
+        TooLarge: the body has more than `BODY_LIMIT` bytes, as sent or inflated.
+        UnsupportedMedia: the body is neither protobuf nor JSON, or its encoding is not gzip.
+        Invalid: the body does not match its content type or encoding.
     """
     media = content_type.partition(";")[0].strip().lower()
     if media not in {PROTOBUF, JSON}:
-        raise UnsupportedMedia(f"The content type {media[:100]!r} is not read here.", f"Send {PROTOBUF} or {JSON}.")
+        raise UnsupportedMedia(f"The content type {media[:100]!r} is not supported.", f"Send {PROTOBUF} or {JSON}.")
     plain = _inflated(body, content_encoding)
     return _from_protobuf(plain) if media == PROTOBUF else _from_json(plain)
 
 
 def spans(request: ExportTraceServiceRequest) -> Intake:
-    """The spans by project, in the order sent. A bad span is refused alone: OTLP calls it partial success."""
+    """The spans by project, in the order sent. A bad span alone is refused, which OTLP calls partial success."""
     rows: dict[str, list[dict[str, Any]]] = {}
     rejected, reason = 0, None
     for resource_spans in request.resource_spans:
@@ -108,7 +108,7 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
 
 
 def response(intake: Intake) -> ExportTraceServiceResponse:
-    """The answer to a stored request; refused spans are a partial success."""
+    """The answer to a stored request; it reports refused spans as a partial success."""
     told = ExportTraceServiceResponse()
     if intake.rejected:
         told.partial_success.rejected_spans = intake.rejected
@@ -117,7 +117,7 @@ def response(intake: Intake) -> ExportTraceServiceResponse:
 
 
 def reply(intake: Intake, content_type: str) -> bytes:
-    """The same answer in the request's own format."""
+    """The answer of `response` in the format of the request."""
     if content_type.startswith(JSON):
         return json_format.MessageToJson(response(intake), indent=None).encode()
     return response(intake).SerializeToString()
@@ -126,12 +126,12 @@ def reply(intake: Intake, content_type: str) -> bytes:
 def _inflated(body: bytes, content_encoding: str | None) -> bytes:
     encoding = (content_encoding or "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise UnsupportedMedia(f"The content encoding {encoding[:100]!r} is not read here.", "Send gzip or none.")
+        raise UnsupportedMedia(f"The content encoding {encoding[:100]!r} is not supported.", "Send gzip or none.")
     plain = body
     if encoding == "gzip" and len(body) <= BODY_LIMIT:
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
-                plain = stream.read(BODY_LIMIT + 1)  # inflates no further than this
+                plain = stream.read(BODY_LIMIT + 1)  # inflates no further than one byte past the limit
         except (OSError, EOFError, zlib.error) as error:
             raise Invalid("The body is not valid gzip.", "Send the exporter's bytes unchanged.") from error
     if len(plain) > BODY_LIMIT:
@@ -151,7 +151,7 @@ def _from_json(body: bytes) -> ExportTraceServiceRequest:
     try:
         told = json.loads(body)
         if not isinstance(told, dict):
-            raise Invalid(fault, "It is an object with `resourceSpans`.")
+            raise Invalid(fault, "Send an object with `resourceSpans`.")
         for span in _json_spans(cast("dict[str, Any]", told)):
             _ids_to_base64(span)
         return json_format.ParseDict(
@@ -168,7 +168,7 @@ def _json_spans(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _objects(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
-    """The objects in a list; anything else is left for the parser to refuse."""
+    """The objects of the lists under `names`. The parser refuses anything else later."""
     for name in names:
         inner = parent.get(name)
         if isinstance(inner, list):
@@ -178,7 +178,7 @@ def _objects(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
 
 
 def _ids_to_base64(span: dict[str, Any]) -> None:
-    """Ids in place as protobuf's JSON wants them; what is not hex gets a wrong length, to be refused."""
+    """Convert the ids in place from hex to base64. Text that is not hex becomes one byte, which `_faults` refuses."""
     for holder in (span, *_objects(span, "links")):
         for name in ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"):
             told = holder.get(name)
@@ -191,14 +191,14 @@ def _ids_to_base64(span: dict[str, Any]) -> None:
 
 
 def _faults(span: Span) -> Iterator[str]:
-    """Why the span cannot be stored, each in one sentence."""
+    """The reasons against storing the span, each as one sentence."""
     start, end, parent = span.start_time_unix_nano, span.end_time_unix_nano, span.parent_span_id
     if len(span.trace_id) != TRACE_ID_BYTES or not any(span.trace_id):
-        yield f"The trace id {span.trace_id[:32].hex()!r} is not 16 bytes, or all are zero."
+        yield f"The trace id {span.trace_id[:32].hex()!r} is not 16 bytes long, or is all zeros."
     if len(span.span_id) != SPAN_ID_BYTES or not any(span.span_id):
-        yield f"The span id {span.span_id[:32].hex()!r} is not 8 bytes, or all are zero."
+        yield f"The span id {span.span_id[:32].hex()!r} is not 8 bytes long, or is all zeros."
     if parent and len(parent) != SPAN_ID_BYTES:
-        yield f"The parent id {parent[:32].hex()!r} is not 8 bytes."
+        yield f"The parent id {parent[:32].hex()!r} is not 8 bytes long."
     if not 0 < start <= _LAST_NS:
         yield f"The start time {start} is missing or out of range."
     if end < start:
@@ -246,17 +246,17 @@ def _project(resource: dict[str, Any]) -> str:
 
 
 def _name(value: Any) -> str | None:
-    """A scalar as text; None for the empty string and for what is no scalar."""
+    """A scalar as text; None for blank text and for any other type."""
     return str(value).strip() or None if isinstance(value, _SCALARS) else None
 
 
 def _plain(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    # Nearly all are strings, and asking a value what it is costs as much as reading it.
+    # Nearly all values are strings, and `WhichOneof` takes as long as reading the value.
     return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
 
 def _value(value: AnyValue) -> Any:
-    """The value as JSON has it: bytes as base64, an empty one as None."""
+    """The value as JSON: bytes as base64, an unset value as None."""
     match value.WhichOneof("value"):
         case None | "string_value_strindex":  # the index belongs to profiles and counts as absent elsewhere
             return None

@@ -1,4 +1,4 @@
-"""Spans over OTLP/gRPC: the same ingest as `POST /v1/traces`. Imported only when its port is asked for."""
+"""Spans over OTLP/gRPC: the same ingest as `POST /v1/traces`. Imported only if the user sets its port."""
 
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -19,7 +19,7 @@ SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 
 def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManager[int]:
-    """Take spans on loopback until the block ends; gives the port.
+    """Accept spans on loopback until the block ends, and yield the port.
 
     Raises:
         Unavailable: the port is taken.

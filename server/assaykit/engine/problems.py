@@ -1,4 +1,4 @@
-"""From an exception to an error body (RFC 9457), in one place."""
+"""Error bodies (RFC 9457) for exceptions."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class Malformed(Invalid):
-    """The body or the query has the wrong shape: 400, where a well-formed but unacceptable one is 422."""
+    """The body or the query has the wrong shape: status 400. A well-formed but unacceptable body is `Invalid`, 422."""
 
     status = 400
 
 
 class TooLarge(Invalid):
-    """The body is larger than is taken at once."""
+    """The body is larger than the limit of one request."""
 
     status = 413
 
 
 class NotDeleted(Unavailable):
-    """A batch of deletes that could not be carried out; the body lists the ids, for the request can be sent again."""
+    """A batch of deletes failed as a whole. The error body lists the ids, so that the client can send them again."""
 
     def __init__(self, cause: Unavailable, noun: str, ids: Sequence[str]) -> None:
         super().__init__(f"{cause.message} Nothing was deleted.", cause.next)
@@ -34,7 +34,7 @@ class NotDeleted(Unavailable):
 
 @contextmanager
 def listing_undeleted(noun: str, ids: Sequence[str]) -> Generator[None]:
-    """Have a delete of all these ids or none say so where it fails.
+    """Turn a failure inside the block, which deletes all these ids or none, into `NotDeleted` with the ids.
 
     Raises:
         NotDeleted: the store could not be used.
@@ -53,7 +53,10 @@ def problem(
     following: str = "",
     lists: Mapping[str, Sequence[str]] | None = None,
 ) -> Response:
-    """One error body. `following`, the next step, closes the detail and stands alone under `next` too."""
+    """One error body. `following` is the next step: it ends `detail` and is repeated alone under `next`.
+
+    SDKs before minor version `TOLERANT` refuse unknown fields, so they get no `next`.
+    """
     body: dict[str, object] = {
         "title": title,
         "status": status,
@@ -69,7 +72,7 @@ def problem(
 
 
 async def explain(request: Request, error: Exception) -> Response:
-    """The body for an error of ours: what is wrong and what to do next."""
+    """The error body for an `AssayError`: the message and the next step."""
     if not isinstance(error, AssayError):
         raise error
     lists = error.lists if isinstance(error, NotDeleted) else None

@@ -1,4 +1,4 @@
-"""What a route needs from a request: the engine, a checked body, a page, and an answer."""
+"""Parts of every route: the engine, the checked body and page of a request, and the answer."""
 
 import json
 import math
@@ -23,21 +23,22 @@ T = TypeVar("T", bound=BaseModel)
 JSON = "application/json"
 
 _SEND_AGAIN = "Correct the body and send it again."
-_KINDS = bytes.maketrans(b"123456789E \t\r\n}]", b"000000000e,,,,,,")
-_LONG, _HIGH = b"0" * 200, re.compile(rb"0e000+,")
-"""What a body with a number beyond the largest holds once its digits are all 0 and what ends a number is a comma.
+_DIGITS_TO_ZEROS = bytes.maketrans(b"123456789E \t\r\n}]", b"000000000e,,,,,,")
+_LONG_NUMBER, _LARGE_EXPONENT = b"0" * 200, re.compile(rb"0e000+,")
+"""Signs of a number beyond the largest double, in a body translated by `_DIGITS_TO_ZEROS`.
 
-The largest number has 309 digits. To look for these takes a tenth of the time of one pattern over the body, and what
-follows an exponent tells it from the many ids that have `9e123` somewhere. A body that holds one is read once more.
+The translation turns each digit into 0, and each character that may end a number into a comma. The largest double has
+309 digits and an exponent of three. The comma after an exponent tells a number from an id such as `a9e123b`. This
+search takes a tenth of the time of one pattern over the original body. A body with either sign is parsed once more.
 """
 
 _SHOWN = 40
 _DIGITS = 10
-"""More than any limit has; Python refuses to read thousands of them."""
+"""More digits than any limit has. Python refuses to parse an integer of thousands of digits."""
 
 
 def engine(request: Request) -> "Engine":
-    """The engine that this app belongs to."""
+    """The engine that serves the request."""
     return request.app.state.engine
 
 
@@ -45,12 +46,12 @@ async def body(request: Request, model: type[T]) -> T:
     """The request's body as `model`.
 
     Raises:
-        Malformed: it is not JSON, or a field has the wrong shape; one line per field.
-        TooLarge: it has more bytes than the engine takes.
+        Malformed: the body is not JSON, or a field has the wrong shape; the message has one line per field.
+        TooLarge: the body has more bytes than the engine's limit.
     """
     raw = await request.body()
     try:
-        _refuse_no_number(raw)
+        _refuse_non_finite(raw)
         asked = sdk_versions.older()
         raw = raw if asked is None else sdk_versions.understood(raw)
         return model.model_validate_json(raw or b"{}")
@@ -58,11 +59,11 @@ async def body(request: Request, model: type[T]) -> T:
         known = model.model_fields
         raise Malformed(describe(error, known), _SEND_AGAIN) from error
     except OverflowError as error:
-        raise Malformed("A time lies outside the years 1 to 9999 when it is brought to UTC.", _SEND_AGAIN) from error
+        raise Malformed("A time in UTC lies outside the years 1 to 9999.", _SEND_AGAIN) from error
 
 
 def page(request: Request, *, default: int = 50, most: int = 100) -> PageRequest:
-    """The page asked for by `limit` and `cursor` in the query.
+    """The page that `limit` and `cursor` of the query ask for.
 
     Raises:
         Malformed: `limit` is not a number from 1 to `most`.
@@ -74,9 +75,9 @@ def page(request: Request, *, default: int = 50, most: int = 100) -> PageRequest
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
-    """The model as a JSON answer, in the dialect of its reader.
+    """The model as a JSON answer, in the form that the SDK version of the request expects.
 
-    What is None is left out, except where a row's own columns may be null.
+    Fields that are None are left out, except in models with free columns, where null is a value.
     """
     keeps_nulls = isinstance(model, ReplyBody) and model.keeps_columns
     asked = sdk_versions.older()
@@ -96,17 +97,17 @@ def gone() -> Response:
     return Response(status_code=204)
 
 
-def _refuse_no_number(raw: bytes) -> None:
-    """NaN and Infinity are no JSON, but pydantic lets them into free columns, and no reply could hold them.
+def _refuse_non_finite(raw: bytes) -> None:
+    """Refuse NaN, Infinity, and numbers such as 1e400 that become infinite as a double.
 
-    The same is true of what only becomes infinite when it is read, as 1e400 does.
+    pydantic accepts them in free columns, but JSON has no such values, so no reply could hold them.
     """
-    kinds = raw.translate(_KINDS, b"+") + b","
-    if b"NaN" in raw or b"Infinity" in raw or _LONG in kinds or _HIGH.search(kinds):
+    zeros = raw.translate(_DIGITS_TO_ZEROS, b"+") + b","
+    if b"NaN" in raw or b"Infinity" in raw or _LONG_NUMBER in zeros or _LARGE_EXPONENT.search(zeros):
         try:
             json.loads(raw, parse_constant=_no_json, parse_float=_finite, parse_int=_finite)
         except (ValueError, RecursionError):
-            return  # the model says what is wrong
+            return  # the model's validation reports the fault
 
 
 def _finite(digits: str) -> float:

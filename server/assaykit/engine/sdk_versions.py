@@ -1,13 +1,13 @@
-"""Older generations of the contract, spoken to the `arize` SDKs that know nothing newer.
+"""Translation of requests and replies for older versions of the `arize` SDK.
 
-Their generated models are closed: a status in another case, a field they do not know, or one they need and do not
-find, raises in the user's program. Each request says with `sdk-version` what its sender understands:
+The generated models of an older SDK are strict: an enum value in another case, an unknown field or a missing required
+field raises in the user's program. Each request names its SDK's version in the header `sdk-version`:
 
-- before 8.40 enums are lower case, and some have a spelling of their own;
-- before 8.45 an unknown field is refused;
-- before 8.60 fields are required that the newest contract may leave out.
+- before 8.40 enums are lower case, and some have another spelling;
+- before 8.45 the SDK refuses an unknown field;
+- before 8.60 the SDK requires fields that the newest contract may leave out.
 
-Only declared fields of the contract's own models are touched: columns, attributes and metadata are the user's.
+The translation changes only declared fields of the contract's models; columns, attributes and metadata are the user's.
 Source: the generated models of arize 8.26 to 8.61, compared field by field.
 """
 
@@ -38,19 +38,19 @@ UPPER_CASE: Final = 40
 """First minor version whose enums are upper case."""
 
 TOLERANT: Final = 45
-"""First one that takes a field it does not know."""
+"""First minor version that accepts unknown fields."""
 
 NEWEST: Final = 60
-"""First one that needs nothing translated."""
+"""First minor version that needs no translation."""
 
 FUNCTION_CALLING: Final = 49
-"""First one in which `use_function_calling` has this name."""
+"""First minor version that has `use_function_calling` under this name."""
 
 OLD_FUNCTION_CALLING: Final = "use_function_calling_if_available"
 
 
 class Until(NamedTuple):
-    """A value for a field that SDKs before minor version `version` need."""
+    """A value to send to SDKs before minor version `version`."""
 
     version: int
     value: Any
@@ -68,10 +68,10 @@ KNOWN_SINCE: Mapping[type[BaseModel], Mapping[str, int]] = {
     TaskRun: {"failure_reason": 42},
     TemplateConfig: {"use_structured_output": 41},
 }
-"""Fields that came later than the oldest SDK, and the minor version that knows them."""
+"""Fields added after the oldest supported SDK, with the first minor version that has them."""
 
 _NOTHING = Until(NEWEST, "")
-"""Text where there is nothing to say: the engine knows no users, and not everything has a description."""
+"""Empty text for a required field without a value: the engine has no users, and descriptions are optional."""
 
 NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
     AiIntegration: {
@@ -97,7 +97,7 @@ NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
     TaskEvaluator: {"evaluator_name": _NOTHING},
     Trace: {"root_span_id": _NOTHING},
 }
-"""Fields that those SDKs need and that the engine may leave out. What may be null for them is not here."""
+"""Fields that older SDKs require and the engine may leave out. Fields that those SDKs accept as null are not listed."""
 
 LATER_VALUES: Mapping[str, Until] = {
     "LITELLM": Until(51, "CUSTOM"),
@@ -106,7 +106,7 @@ LATER_VALUES: Mapping[str, Until] = {
     "OAUTH2_CLIENT_CREDENTIALS": Until(51, "DEFAULT"),
     "DECISION": Until(59, "UNKNOWN"),
 }
-"""Values of enums that came later, with the nearest one before: a list with one of them would raise as a whole."""
+"""Enum values added later, with the nearest older value. One unknown value would make an SDK refuse a whole list."""
 
 _PROVIDERS = {
     "OPEN_AI": "openAI",
@@ -127,7 +127,7 @@ SPELLINGS: Mapping[tuple[type[BaseModel], str], Mapping[str, str]] = {
     (AiIntegration, "provider"): _PROVIDERS,
     (ManagedCodeConfig, "managed_evaluator"): _MANAGED,
 }
-"""Where the spelling before 8.40 is more than lower case."""
+"""Enums whose spelling before 8.40 differs by more than case."""
 
 INSIDE: Mapping[type[BaseModel], Sequence[str]] = {
     InvocationParams: ["response_format.type"],
@@ -139,14 +139,14 @@ INSIDE: Mapping[type[BaseModel], Sequence[str]] = {
         "run_configuration.invocation_parameters.response_format.type",
     ],
 }
-"""Enums in objects that our models do not look into, by their path; a list on the way means each of its entries."""
+"""Enums inside untyped objects, by path. A list on the path stands for each of its entries."""
 
 ALWAYS_UPPER = {(StaticParam, "type"), (Span, "kind"), (Span, "status_code")}
-"""Enums that were upper case from the start."""
+"""Enums that are upper case in every version."""
 
 
 class OlderRequest(NamedTuple):
-    """The minor version of an older SDK, and which route it asks."""
+    """A request of an older SDK: its minor version, and the method and path of the route."""
 
     version: int
     method: str
@@ -159,7 +159,7 @@ _VERSION = re.compile(rb"8\.(\d{1,3})(\.\w+)*")
 
 
 class OlderSdks:
-    """Notes, for the length of a request, that its sender is an older SDK."""
+    """Middleware that records the older SDK of a request in a context variable, for `older`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -178,37 +178,37 @@ class OlderSdks:
 
 
 def older() -> OlderRequest | None:
-    """The older SDK that sent the request being answered, if one did."""
+    """The current request, if an older SDK sent it."""
     return _asked.get()
 
 
 def retell(model: BaseModel, body: dict[str, Any], asked: OlderRequest) -> dict[str, Any]:
-    """`body`, which is `model` as JSON, as that SDK knows it."""
+    """Change `body`, the JSON of `model`, into the form of the SDK that sent the request, and return it."""
     _retell(model, body, asked.version)
     if isinstance(model, PromptVersion) and asked.method == "PUT" and asked.version < UPPER_CASE:
-        return {"labels": body["labels"]}  # what setting labels was answered with
+        return {"labels": body["labels"]}  # the old reply to setting labels
     if asked.path == "/v2/experiments" and asked.version < TOLERANT:
-        body.pop("run_ids", None)  # only an append was answered with them
+        body.pop("run_ids", None)  # formerly only the reply to an append had them
     return body
 
 
 def understood(raw: bytes) -> bytes:
-    """A request's body with the names of evaluators' fields and values as they are today.
+    """A request's body with today's names for the fields and values of evaluators.
 
-    Every other old spelling is one that the models read themselves.
+    The wire models read every other old spelling themselves.
     """
     if b'"template_config"' not in raw and b'"code_config"' not in raw:
         return raw
     try:
         body = json.loads(raw)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        return raw  # the model says what is wrong
+        return raw  # the model's validation reports the fault
     changed = [_renamed(version) for version in (body, _object(body, "version"))]
     return json.dumps(body).encode() if any(changed) else raw
 
 
 def _renamed(version: Any) -> bool:
-    """Bring the configs of an evaluator's version up to date. Whether there was anything to do."""
+    """Rename the old fields and values in the configs of an evaluator's version; return whether any was found."""
     config = _object(version, "template_config")
     renamed = OLD_FUNCTION_CALLING in config
     if renamed:
@@ -221,13 +221,13 @@ def _renamed(version: Any) -> bool:
 
 
 def _object(holder: Any, name: str) -> dict[str, Any]:
-    """The object under `name`; an empty one where there is none."""
+    """The object under `name`, or an empty one."""
     found = cast("dict[str, Any]", holder).get(name) if isinstance(holder, dict) else None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _sender(scope: Scope) -> OlderRequest | None:
-    """The older SDK that speaks in the headers. Whoever else sends such a header speaks the newest dialect."""
+    """The request's older SDK, by its headers; None for the newest SDK and for SDKs of other languages."""
     headers = dict(scope["headers"])
     version = _VERSION.fullmatch(headers.get(b"sdk-version", b""))
     if version is None or headers.get(b"sdk-language", b"python") != b"python":
@@ -237,7 +237,7 @@ def _sender(scope: Scope) -> OlderRequest | None:
 
 
 def _retell(model: BaseModel, body: dict[str, Any], version: int) -> None:
-    """Change `body`, which is `model` as JSON, and the bodies of all models inside."""
+    """Change `body`, the JSON of `model`, and the bodies of all nested models."""
     kind = type(model)
     for name in kind.model_fields:
         _retell_inside(getattr(model, name), body.get(name), version)
@@ -294,7 +294,7 @@ def _rows(table: Mapping[type[BaseModel], Mapping[str, T]], kind: type[BaseModel
 
 @cache
 def _enums(kind: type[BaseModel]) -> tuple[str, ...]:
-    """The fields whose values are an enum of the contract."""
+    """The fields with an enum of the contract as type."""
     return tuple(name for name, field in kind.model_fields.items() if _is_literal(field.annotation))
 
 

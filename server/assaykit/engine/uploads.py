@@ -1,6 +1,7 @@
-"""Uploads that come in several requests: their parts are kept, out of memory, until the last one has them all written.
+"""Uploads in several requests: temporary files keep the parts until the last request, which writes all of them.
 
-Memory holds one part at a time, the store waits for nobody, and what is never finished leaves nothing behind.
+Memory holds one part at a time, no store transaction stays open between requests, and an unfinished upload leaves
+nothing behind.
 """
 
 import secrets
@@ -15,13 +16,13 @@ from assaykit.engine.problems import TooLarge
 from assaykit.errors import NotFound, Unavailable, quote
 
 MOST = 8
-"""Uploads under way at once."""
+"""Most concurrent uploads."""
 
 MAX_BYTES = 512 * 1024 * 1024
-"""Of one upload."""
+"""Most bytes of one upload."""
 
 IDLE_NS = 10 * 60 * 1_000_000_000
-"""So long after its last part an upload is given up."""
+"""Nanoseconds without a new part after which an upload is dropped."""
 
 
 class _Upload(NamedTuple):
@@ -30,7 +31,7 @@ class _Upload(NamedTuple):
 
 
 class Uploads:
-    """The uploads under way in one engine, by id. Use it as a context: they are gone afterwards."""
+    """The unfinished uploads of one engine, by id. Use it as a context manager: its exit drops them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -46,12 +47,14 @@ class Uploads:
             self._drop(key)
 
     def keep(self, key: str | None, part: bytes) -> str:
-        """Keep a part, which has no line break, of this upload or of a new one; its id.
+        """Keep a part of the upload `key`, or of a new upload if `key` is None, and return the upload's id.
+
+        The part must not contain a line break.
 
         Raises:
-            NotFound: there is no such upload, or no longer.
-            Unavailable: too many are under way.
-            TooLarge: it has become too large, and is given up.
+            NotFound: there is no such upload, or it was dropped.
+            Unavailable: `MOST` uploads are unfinished.
+            TooLarge: the upload exceeds `MAX_BYTES`; it is dropped.
         """
         now = self._clock.now_ns()
         self._drop_idle(now)
@@ -71,10 +74,10 @@ class Uploads:
 
     @contextmanager
     def taken(self, key: str | None) -> Generator[Iterator[bytes]]:
-        """The parts of an upload in order, none without a key. It is under way no longer.
+        """The parts of an upload in order, each with its line break; no parts if `key` is None. It ends the upload.
 
         Raises:
-            NotFound: there is no such upload, or no longer.
+            NotFound: there is no such upload, or it was dropped.
         """
         if key is None:
             yield iter(())
@@ -86,7 +89,7 @@ class Uploads:
             yield iter(file)
 
     def give_up(self, key: str) -> None:
-        """Forget an upload; one that is gone already stays so."""
+        """Drop an upload, if it exists."""
         if key in self._open:
             self._drop(key)
 
@@ -94,7 +97,8 @@ class Uploads:
         if key not in self._open:
             raise NotFound(
                 f"There is no upload {quote(key, 60)!r} under way. Nothing was written.",
-                "Start again with the first part: an upload ends with its engine, or when no part comes for a while.",
+                "Start again with the first part: an upload is dropped when the engine stops, or 10 minutes after its "
+                "last part.",
             )
         return self._open[key]
 
