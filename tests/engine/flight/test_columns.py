@@ -86,11 +86,11 @@ def test_patches_are_merged_by_span_and_bad_ones_named() -> None:
     ("read", "row", "said"),
     [
         (columns.verdicts, {"eval.x.label": "y"}, "A row has no context.span_id"),
-        (columns.verdicts, ID | {"evals.x.label": "y"}, "'evals.x.label' is not one that is written here"),
+        (columns.verdicts, ID | {"evals.x.label": "y"}, "'evals.x.label' cannot be written"),
         (columns.verdicts, ID | {"eval.x.score": "high"}, "'eval.x.score' holds str. Write a number"),
         (columns.verdicts, ID | {"eval.x.label": 1}, "'eval.x.label' holds int. Write text"),
-        (columns.annotations, ID | {"annotation.x.colour": "y"}, "'annotation.x.colour' is not one"),
-        (columns.annotations, ID | {"annotation.notes": "plain"}, "something else than notes"),
+        (columns.annotations, ID | {"annotation.x.colour": "y"}, "'annotation.x.colour' cannot be written"),
+        (columns.annotations, ID | {"annotation.notes": "plain"}, "does not hold notes"),
         (columns.patches, ID | {"patch": "{}"}, "Send context.span_id and patch_document"),
     ],
 )

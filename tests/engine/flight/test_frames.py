@@ -104,7 +104,7 @@ def test_bytes_doubled_names_and_broken_offsets_are_refused() -> None:
     with pytest.raises(Invalid, match="The column 'raw' holds bytes"):
         list(frames.rows_of([arrow.record_batch({"raw": [b"x"]})]))
     doubled = arrow.RecordBatch.from_arrays([arrow.array([1]), arrow.array([2])], names=["a", "a"])
-    with pytest.raises(Invalid, match="The column 'a' is there twice"):
+    with pytest.raises(Invalid, match="The column 'a' occurs twice"):
         list(frames.rows_of([doubled]))
     offsets = arrow.array([0, 900_000, 3], arrow.int32()).buffers()[1]
     broken = arrow.Array.from_buffers(arrow.string(), 2, [None, offsets, arrow.py_buffer(b"abc")])

@@ -30,5 +30,5 @@ def test_what_is_no_arrow_stream_is_refused() -> None:
         with Spool() as spool:
             for part in parts:
                 spool.add(part)
-            with pytest.raises(Invalid, match="The data is no Arrow stream"):
+            with pytest.raises(Invalid, match="The data is not a readable Arrow stream"):
                 list(spool.rows())

@@ -57,7 +57,7 @@ def test_what_is_no_message_is_refused(raw: bytes) -> None:
 
 
 def test_an_unknown_verb_and_a_missing_field_are_named() -> None:
-    with pytest.raises(Unsupported, match=r"'updateDataset' over Flight\. It does createDataset"):
+    with pytest.raises(Unsupported, match=r"'updateDataset' over Flight\. Send one of createDataset"):
         tickets.read(told({"updateDataset": {}}), tickets.PUTS)
     with pytest.raises(Malformed, match="datasetId: required"):
         tickets.read(told({"getDataset": {}}), tickets.GETS)

@@ -1,1 +1,1 @@
-"""Arrow Flight: the bulk calls of the `arize` SDK. Imported only when a Flight port is asked for."""
+"""Arrow Flight: the bulk calls of the `arize` SDK. Imported only if the user sets a Flight port."""

@@ -1,7 +1,7 @@
-"""Spans as flat columns, and what flat columns say about spans.
+"""Spans as flat rows for export, and flat rows as verdicts, annotations and metadata patches for spans.
 
-A column is called as in filters: `context.span_id`, `attributes.<key>`, `eval.<name>.label`. `attributes.metadata` is
-there besides: the metadata as one JSON text, which the SDK turns into a dict.
+Columns have the names of filter fields: `context.span_id`, `attributes.<key>`, `eval.<name>.label`. An export also has
+`attributes.metadata`, all metadata as one JSON text, which the SDK turns into a dict.
 """
 
 import json
@@ -35,8 +35,8 @@ FIXED: Final[dict[str, ColumnType]] = {
     "end_time": "int",
     "latency_ms": "float",
 }
-"""The columns that every export has. `time` is the start as a timestamp, by which the SDK sorts; the other two are
-nanoseconds since 1970, which it makes into times."""
+"""The columns of every export. `time` is the start as a timestamp, by which the SDK sorts. `start_time` and `end_time`
+are nanoseconds since 1970, which the SDK converts to times."""
 
 _METADATA = "metadata"
 _SHOWN = 10
@@ -46,7 +46,7 @@ _LEVELS: Final[dict[str, UnitLevel]] = {"eval": "SPAN", "trace_eval": "TRACE", "
 
 
 class Patches(NamedTuple):
-    """Changes of metadata by span id, and by span id why one cannot be made."""
+    """Metadata patches by span id: `good` ones, and for each `bad` one the reason that it cannot be applied."""
 
     good: dict[str, dict[str, Any]]
     bad: dict[str, str]
@@ -80,16 +80,16 @@ def of_span(span: Span) -> ArrowRow:
 
 
 def projected(names: Sequence[str]) -> dict[str, ColumnType]:
-    """The columns that an export of these names has: they, and the two it cannot do without."""
+    """The columns of an export that asks for `names`, plus `time` and `start_time`, which the SDK needs."""
     wanted = dict.fromkeys([_column(name) for name in names] + ["time", "start_time"])
     return {name: FIXED.get(name) for name in wanted}
 
 
 def verdicts(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
-    """What columns `eval|trace_eval|session_eval.<name>.label|score|explanation` say. What is null is not said.
+    """The verdicts in columns `eval|trace_eval|session_eval.<name>.label|score|explanation`. Nulls are skipped.
 
     Raises:
-        Invalid: a column is no such one, a row names no span, or a value has the wrong type.
+        Invalid: a column has another name, a row has no span id, or a value has the wrong type.
     """
     said: list[Said] = []
     for row in rows:
@@ -106,12 +106,12 @@ def verdicts(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
 
 
 def annotations(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
-    """What columns `annotation.<name>.label|score|text` say, and the notes, which are an annotation named `notes`.
+    """The annotations in columns `annotation.<name>.label|score|text`; `annotation.notes` becomes one named `notes`.
 
-    Who annotated and when is the engine's to say: those columns are passed over.
+    The columns `updated_by` and `updated_at` are ignored, because the engine sets the annotator and the time.
 
     Raises:
-        Invalid: a column is no such one, a row names no span, or a value has the wrong type.
+        Invalid: a column has another name, a row has no span id, or a value has the wrong type.
     """
     said: list[Said] = []
     for row in rows:
@@ -132,10 +132,10 @@ def annotations(rows: Iterable[Mapping[str, Any]]) -> list[Said]:
 
 
 def patches(rows: Iterable[Mapping[str, Any]]) -> Patches:
-    """What the column `patch_document` says, JSON objects as text.
+    """The metadata patches in the column `patch_document`, JSON objects as text.
 
     Raises:
-        Invalid: that column is not there, another one is, or a row names no span.
+        Invalid: the columns are not exactly the span id and `patch_document`, or a row has no span id.
     """
     found = Patches({}, {})
     for row in rows:
@@ -152,7 +152,7 @@ def patches(rows: Iterable[Mapping[str, Any]]) -> Patches:
         if isinstance(patch, dict):
             found.good.setdefault(span_id, {}).update(cast("dict[str, Any]", patch))
         else:
-            found.bad[span_id] = "parse_failure: the patch is no JSON object."
+            found.bad[span_id] = "parse_failure: the patch is not a JSON object."
     return found
 
 
@@ -162,7 +162,7 @@ def _metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _column(name: str) -> str:
-    """The column of an export for the name of a field, as filters take it."""
+    """The export column of a filter field, which may be an alias."""
     name = ALIASES.get(name, name)
     return "attributes.openinference.span.kind" if name == "span_kind" else name
 
@@ -170,14 +170,14 @@ def _column(name: str) -> str:
 def _taken_apart(pattern: re.Pattern[str], column: str, there_are: str) -> tuple[str, ...]:
     found = pattern.fullmatch(column)
     if found is None:
-        raise Invalid(f"The column {quote(column, 80)!r} is not one that is written here.", f"Send {there_are}.")
+        raise Invalid(f"The column {quote(column, 80)!r} cannot be written.", f"Send {there_are}.")
     return found.groups()
 
 
 def _span_id(row: Mapping[str, Any]) -> str:
     span_id = row.get(SPAN_ID)
     if not isinstance(span_id, str) or not span_id:
-        raise Invalid(f"A row has no {SPAN_ID}.", "Each row names the span it is about.")
+        raise Invalid(f"A row has no {SPAN_ID}.", "Send the id of its span with each row.")
     return span_id
 
 
@@ -190,7 +190,7 @@ def _value(column: str, part: str, value: Any) -> Any:
 
 
 def _note(value: Any) -> str | None:
-    """The text of the newest of some notes, each a JSON object with `text`."""
+    """The text of the last note in a list of JSON objects with `text`; None if there are no notes."""
     if value is None or value == []:
         return None
     try:
@@ -198,7 +198,9 @@ def _note(value: Any) -> str | None:
     except (TypeError, ValueError, KeyError, IndexError, RecursionError):
         text = None
     if not isinstance(text, str):
-        raise Invalid(f"The column {NOTES!r} holds something else than notes.", "Write lists of JSON objects there.")
+        raise Invalid(
+            f"The column {NOTES!r} does not hold notes.", 'Send lists of JSON objects such as {"text": "good"}.'
+        )
     return text
 
 

@@ -1,7 +1,7 @@
 """Rows as Arrow batches and back. A row is a dict of JSON values; a batch has one type per column.
 
-What one column cannot hold as it is, it holds as text: an object, a list of unlike things, or values of several
-sorts become JSON text, each on its own. Text stays what it is.
+Objects, lists of mixed types, and values of a column of mixed types become JSON text, one value at a time. Text stays
+unchanged.
 """
 
 import datetime as dt
@@ -16,16 +16,16 @@ import pyarrow as pa
 
 from assaykit.errors import Invalid, quote
 
-# pyarrow has no types of its own: this module and `spool` are all that touch it, and hand on plain values.
+# pyarrow has no type annotations, so only this module and `spool` use it; they return plain values.
 arrow = cast("Any", pa)
 
 ArrowRow: TypeAlias = dict[str, Any]
 ScalarType: TypeAlias = Literal["bool", "int", "long", "float", "text", "time"]
 ColumnType: TypeAlias = ScalarType | tuple[ScalarType | None] | None
-"""The type of a column; in a tuple that of a list's items. None is one that holds only nulls so far.
+"""The type of a column. A tuple holds the type of a list's items. None means that all values so far are null.
 
-`long` is an integer that no double holds exactly, so that it never shares a column with fractions.
-`time` is nanoseconds since 1970, and never found out from values: who writes such a column says so.
+`long` is an integer that a double cannot hold exactly; together with fractions it becomes text, not a float.
+`time` is nanoseconds since 1970. It is never inferred from values: the caller declares such a column.
 """
 
 ROWS_PER_BATCH: Final = 500
@@ -45,7 +45,7 @@ _TYPES: Final = {
 def columns_of(
     rows: Iterable[Mapping[str, Any]], begin: Mapping[str, ColumnType] | None = None
 ) -> dict[str, ColumnType]:
-    """The columns of all rows in the order they come up, after those of `begin`, each of a type that holds them all."""
+    """The columns of `begin` and then of all rows, in order of appearance, each with a type that holds all values."""
     kinds: dict[str, ColumnType] = dict(begin or {})
     for row in rows:
         for name, value in row.items():
@@ -55,12 +55,12 @@ def columns_of(
 
 
 def schema(columns: Mapping[str, ColumnType]) -> Any:
-    """The Arrow schema. A column that holds nothing is one of text."""
+    """The Arrow schema. A column of nulls only has the type text."""
     return arrow.schema([arrow.field(name, _type(kind)) for name, kind in columns.items()])
 
 
 def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, ColumnType], known: Any) -> Any:
-    """Rows as one batch of the schema `known`; what a row has beyond the columns is left out."""
+    """Rows as one batch of the schema `known`. Other columns of a row are left out."""
     arrays = [
         arrow.array([_cell(row.get(name), kind) for row in rows], type=_type(kind)) for name, kind in columns.items()
     ]
@@ -68,27 +68,27 @@ def batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, ColumnType], 
 
 
 def rows_of(batches: Iterable[Any]) -> Iterator[list[ArrowRow]]:
-    """The rows of batches that somebody sent, at most a thousand at a time.
+    """The rows of batches from a client, in lists of at most 1,000.
 
     NaN and the infinities become null, times become RFC 3339 text, decimals become text.
 
     Raises:
-        Invalid: a batch is broken, has a column twice, or holds bytes.
+        Invalid: a batch is broken, has two columns of one name, or holds a type that JSON cannot carry, such as bytes.
     """
     try:
         for each in batches:
-            # Offsets that point elsewhere would be followed: Arrow trusts them unless it is told not to.
+            # Without a full validation Arrow trusts the offsets and would read outside its buffers.
             each.validate(full=True)
             names: list[str] = each.schema.names
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
-                raise Invalid(f"The column {quote(twice, 60)!r} is there twice.", "Name the columns apart.")
+                raise Invalid(f"The column {quote(twice, 60)!r} occurs twice.", "Give each column its own name.")
             for start in range(0, each.num_rows, _ROWS_PER_SLICE):
                 some: list[ArrowRow] = each.slice(start, _ROWS_PER_SLICE).to_pylist()
                 yield [{name: _plain(value, name) for name, value in row.items()} for row in some]
     except (arrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
         raise Invalid(
-            f"The Arrow data cannot be read: {quote(str(error), 120)}.", "Send the table again, as Arrow writes it."
+            f"The Arrow data cannot be read: {quote(str(error), 120)}.", "Send the table again, as written by Arrow."
         ) from error
 
 
@@ -118,14 +118,14 @@ def _list_kind(items: Sequence[Any]) -> ColumnType:
 
 
 def _joined(one: ColumnType, other: ColumnType) -> ColumnType:
-    """The narrowest kind that holds both."""
+    """The narrowest type that holds both."""
     if one == other or other is None:
         return one
     if one is None:
         return other
     if isinstance(one, tuple) and isinstance(other, tuple):
         inner = _joined(one[0], other[0])
-        # Strings and numbers in one list would both have to change.
+        # Lists without a common item type become JSON text as a whole, not item by item.
         like = None in {one[0], other[0]} or inner in {"float", "long"}
         return (cast("ScalarType | None", inner),) if like else "text"
     if {one, other} == {"int", "long"}:
@@ -152,7 +152,11 @@ def _cell(value: Any, kind: ColumnType) -> Any:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """A value that JSON can carry."""
+    """The value in a form that JSON can carry.
+
+    Raises:
+        Invalid: the value is of a type that JSON cannot carry.
+    """
     match value:
         case None | bool() | int() | str():
             plain = value

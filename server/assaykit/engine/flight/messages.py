@@ -1,7 +1,6 @@
-"""The protobuf messages of Arrow Flight, and those that Arize's bulk calls put inside.
+"""The protobuf messages of Arrow Flight, and the messages that Arize's bulk calls put inside.
 
-They are declared here by their field numbers: few fields of few messages are needed, and what is not declared is
-passed over, as protobuf has it.
+This module declares the few fields that the engine needs, by number. protobuf ignores undeclared fields.
 
 Source: Arrow's Flight.proto; the replies and the schema of the `arize` SDK 8.61, by number.
 """
@@ -16,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 SERVICE: Final = "arrow.flight.protocol.FlightService"
 
 Message: TypeAlias = Any
-"""A protobuf message of one of the classes below: its fields exist only at run time."""
+"""A protobuf message of one of the classes below. Its fields exist only at run time, so it has no static type."""
 
 _KINDS: Final = {"bytes": Field.TYPE_BYTES, "string": Field.TYPE_STRING, "int64": Field.TYPE_INT64}
 

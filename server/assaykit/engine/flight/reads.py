@@ -1,4 +1,4 @@
-"""What is asked for over Flight, written to a spool within one read of the store."""
+"""The reads of Flight: rows from the store to a spool, within one transaction."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -22,11 +22,11 @@ _SPANS_PER_READ = 500
 
 
 def fetch(connection: sa.Connection, asked: FlightRequest, spool: Spool) -> None:
-    """Write what was asked for.
+    """Write the rows that `asked` names to the spool.
 
     Raises:
-        NotFound: there is no such thing.
-        Invalid: a filter cannot be read.
+        NotFound: no such dataset, version, experiment, space or project.
+        Invalid: the filter or the time window is not valid.
     """
     match asked:
         case GetDataset():
@@ -48,11 +48,11 @@ def fetch(connection: sa.Connection, asked: FlightRequest, spool: Spool) -> None
 
 
 def count(connection: sa.Connection, asked: SpanExport) -> int:
-    """How many spans the query finds.
+    """The number of spans that the query finds, after sampling.
 
     Raises:
         NotFound: no such space or project.
-        Invalid: the filter cannot be read.
+        Invalid: the filter or the time window is not valid.
     """
     project = project_named(connection, asked.space_id, asked.model_id)
     found = spans.ids(connection, project.id, _window(asked), asked.filter_expression.strip() or None)
@@ -60,11 +60,11 @@ def count(connection: sa.Connection, asked: SpanExport) -> int:
 
 
 def span_rows(connection: sa.Connection, asked: SpanExport) -> Iterator[ArrowRow]:
-    """The spans that the query finds as rows, newest first.
+    """The spans that the query finds, as rows, newest first.
 
     Raises:
         NotFound: no such space or project.
-        Invalid: the filter cannot be read.
+        Invalid: the filter or the time window is not valid.
     """
     project = project_named(connection, asked.space_id, asked.model_id)
     filter_text = asked.filter_expression.strip() or None
@@ -84,5 +84,5 @@ def _window(asked: SpanExport) -> TimeRange:
     start, end = nanoseconds(asked.start_time), nanoseconds(asked.end_time)
     if start is None or end is None or start >= end:
         raise Invalid("The window ends before it begins.", "Give a start_time before the end_time.")
-    # The end itself is not meant; the store's windows hold both ends.
+    # The query excludes its end; a `TimeRange` of the store includes both ends.
     return TimeRange(start, end - 1)

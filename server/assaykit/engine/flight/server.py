@@ -1,4 +1,4 @@
-"""The Flight service: which call does what."""
+"""The Flight service and its four methods."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from assaykit.engine.engine import Engine
 
 MESSAGE_LIMIT = 512 * 1024 * 1024
-"""Largest message, in bytes. Source: the SDK cuts its batches to 256 MiB, and knows a server that takes 512."""
+"""Largest message, in bytes. Source: the SDK cuts its batches to 256 MiB and expects a server limit of 512 MiB."""
 
 
 def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManager[int]:
-    """Serve Flight on loopback until the block ends; gives the port.
+    """Serve Flight on loopback until the block ends, and yield the port.
 
     Raises:
         Unavailable: the port is taken.
@@ -47,7 +47,7 @@ class _Flight:
         self._clock = engine.clock
 
     async def info(self, descriptor: Message) -> Message:
-        """How many spans a query finds, and the ticket to fetch them with."""
+        """The number of spans that a query finds, and the ticket to fetch them."""
         query = tickets.span_query(descriptor.cmd)
         found = await self._database.read(reads.count, query)
         ticket = messages.Ticket(ticket=tickets.span_ticket(query))
@@ -56,7 +56,7 @@ class _Flight:
         )
 
     async def get(self, ticket: Message) -> AsyncGenerator[Message]:
-        """The rows that a ticket stands for."""
+        """Stream the rows of a ticket."""
         asked = tickets.read(ticket.ticket, tickets.GETS)
         with Spool() as spool:
             await self._database.read(reads.fetch, asked, spool)
@@ -64,7 +64,7 @@ class _Flight:
                 yield messages.FlightData(data_header=part.header, data_body=part.body)
 
     async def put(self, stream: AsyncIterator[Message]) -> AsyncGenerator[Message]:
-        """Write the rows that follow a command, when the last of them has come."""
+        """Write the rows that follow a command, once the last row has arrived."""
         asked: tickets.FlightRequest | None = None
         with Spool() as spool:
             async for sent in stream:
@@ -73,12 +73,12 @@ class _Flight:
                 if sent.data_header:
                     await anyio.to_thread.run_sync(spool.add, FlightMessage(sent.data_header, sent.data_body))
             if asked is None:
-                raise Malformed("Nothing was sent.", "Send a command, and rows.")
+                raise Malformed("The stream is empty.", "Send a command, then rows.")
             reply = await self._database.write(writes.put, asked, spool.rows(), self._clock)
         yield messages.PutResult(app_metadata=reply.SerializeToString())
 
     async def act(self, action: Message) -> AsyncGenerator[Message]:
-        """Do what an action asks for."""
+        """Execute an action."""
         asked = tickets.read(action.body, tickets.ACTIONS)
         reply = await self._database.write(writes.act, asked, self._clock)
         yield messages.Result(body=reply.SerializeToString())

@@ -1,8 +1,8 @@
-"""A stream of Arrow messages, kept in a file of nobody's name while it is written or read.
+"""A stream of Arrow messages in an unnamed temporary file.
 
-A client may be slow, and the store must not wait for it: what is sent is gathered here before the one transaction
-that takes it, and what is asked for is written here within one, so that it is the state of one moment. Memory holds
-one message at a time.
+The spool separates slow clients from store transactions. A write first spools all of the client's rows and then stores
+them in one transaction. A read spools its rows in one transaction, so that they show the state of one moment, and
+streams them afterwards. Memory holds one message at a time.
 
 Source: Arrow's columnar format, "Encapsulated message format". Flight sends the two halves of a message apart.
 """
@@ -27,14 +27,14 @@ _END = _CONTINUES + b"\0\0\0\0"
 
 
 class FlightMessage(NamedTuple):
-    """One message: what it is, and its columns."""
+    """One message: its metadata in `header`, and the bytes of its columns in `body`."""
 
     header: bytes
     body: bytes
 
 
 class Spool:
-    """The file. Use it as a context: it is gone afterwards."""
+    """The file with the messages. Use it as a context manager: its exit deletes the file."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`, at the end of the context)
@@ -49,19 +49,19 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Drop what was kept."""
+        """Delete the file."""
         self._file.close()
 
     def add(self, part: FlightMessage) -> None:
-        """Append one message that came in."""
+        """Append one message from a client."""
         padded = part.header + bytes(-len(part.header) % _ALIGNED)
         self._file.write(_CONTINUES + struct.pack("<i", len(padded)) + padded + part.body)
 
     def rows(self) -> Iterator[list[frames.ArrowRow]]:
-        """The rows of all that was added, some at a time.
+        """The rows of all added messages, in lists of at most 1,000.
 
         Raises:
-            Invalid: what was added is no Arrow stream.
+            Invalid: the messages are not a valid Arrow stream.
         """
         self._file.write(_END)
         self._file.seek(0)
@@ -75,7 +75,10 @@ class Spool:
         *,
         only: bool = False,
     ) -> None:
-        """Write rows, which are read twice: once for their columns. With `only`, no columns beside those of `begin`."""
+        """Write the rows of `read`, which is called twice: first to find the columns, then to write the rows.
+
+        `begin` are the first columns with their types. With `only`, there are no others.
+        """
         found = frames.columns_of(read(), begin)
         columns: dict[str, frames.ColumnType] = {
             name: kind for name, kind in found.items() if not only or name in begin
@@ -93,7 +96,7 @@ class Spool:
         self._file.seek(0)
 
     def next(self) -> FlightMessage | None:
-        """The next message of what was written; None at the end."""
+        """The next message of the written rows; None at the end."""
         self._messages = self._messages or arrow.ipc.MessageReader.open_stream(self._file)
         try:
             message = self._messages.read_next_message()
@@ -104,15 +107,15 @@ class Spool:
 
 @contextmanager
 def stream(file: BinaryIO) -> Generator[Any]:
-    """The Arrow stream in a file: its `schema`, and its batches when it is iterated.
+    """A reader of the Arrow stream in a file: it has a `schema` and iterates over the batches.
 
     Raises:
-        Invalid: it is none.
+        Invalid: the file does not hold a readable Arrow stream.
     """
     try:
         with arrow.ipc.open_stream(file) as reader:
             yield reader
     except (arrow.ArrowException, OSError) as error:
         raise Invalid(
-            "The data is no Arrow stream that can be read.", "Send the table as Arrow's own format."
+            "The data is not a readable Arrow stream.", "Send the table in Arrow's IPC stream format."
         ) from error

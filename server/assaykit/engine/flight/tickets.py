@@ -1,6 +1,6 @@
-"""What a Flight call asks for: commands, tickets and action bodies, which are JSON with names in camelCase.
+"""The requests of Flight calls: commands, tickets and action bodies, as JSON with names in camelCase.
 
-A message holds one object under the name of what is to be done. Fields that nothing here needs are passed over.
+A message is an object with one key, the name of the request, whose value holds the fields. Unknown fields are ignored.
 
 Source: the messages of the `arize` SDK 8.61, as protobuf's JSON mapping writes them.
 """
@@ -23,7 +23,7 @@ _SEND_AGAIN = "Correct the message and send it again."
 
 
 class FlightRequest(BaseModel):
-    """One request; `space_id` is the space it is about."""
+    """One request. `space_id` names its space."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -33,7 +33,7 @@ class FlightRequest(BaseModel):
 
 
 class GetDataset(FlightRequest):
-    """The examples of a version, of the newest one unless one is named."""
+    """The examples of a dataset version, by default of the newest one."""
 
     dataset_id: str
     dataset_version: str | None = None
@@ -46,7 +46,7 @@ class GetExperiment(FlightRequest):
 
 
 class SpanExport(FlightRequest):
-    """Spans of a project, which is named: `[start_time, end_time)`, filtered and sampled by trace."""
+    """The spans of the project named `model_id` that start in `[start_time, end_time)`, filtered, sampled by trace."""
 
     model_id: str
     environment: str = "TRACING"
@@ -68,14 +68,14 @@ class CreateDataset(FlightRequest):
 
 
 class CreateExperimentEntry(FlightRequest):
-    """A new experiment whose runs follow in another call."""
+    """A new experiment without runs; a later `PostExperimentData` adds them."""
 
     dataset_id: str
     experiment_name: Annotated[ResourceName, Field(pattern=r'^[^"\\]+$')]
 
 
 class PostExperimentData(FlightRequest):
-    """The runs of an experiment that has none yet."""
+    """The runs of an experiment that has no runs yet."""
 
     dataset_id: str
     experiment_name: str
@@ -103,7 +103,7 @@ GETS: Final[Mapping[str, type[FlightRequest]]] = {
     "getExperiment": GetExperiment,
     "exportSpans": SpanExport,
 }
-"""`exportSpans` is our own: what a span query's ticket says."""
+"""`exportSpans` is the engine's own name: `span_ticket` writes it into a ticket."""
 
 PUTS: Final[Mapping[str, type[FlightRequest]]] = {
     "createDataset": CreateDataset,
@@ -117,27 +117,29 @@ ACTIONS: Final[Mapping[str, type[CreateExperimentEntry]]] = {"createExperimentDb
 
 
 def read(raw: bytes, known: Mapping[str, type[T]]) -> T:
-    """The request inside a message that names what is to be done.
+    """The request inside a message. `known` has the accepted request names.
 
     Raises:
-        Malformed: it is no such message, or a field is missing or mistyped.
-        Unsupported: it asks for something else.
+        Malformed: the message is not an object with one key, or a field is missing or mistyped.
+        Unsupported: the request's name is not in `known`.
     """
     told = _object(raw)
     if len(told) != 1:
-        raise Malformed("The message does not name the one thing to be done.", f"Name one of {', '.join(known)}.")
+        raise Malformed("The message does not hold exactly one request.", f"Send one of {', '.join(known)}.")
     ((name, body),) = told.items()
     if name not in known:
-        raise Unsupported(f"The engine does not do {quote(name, 60)!r} over Flight.", f"It does {', '.join(known)}.")
+        raise Unsupported(
+            f"The engine does not support {quote(name, 60)!r} over Flight.", f"Send one of {', '.join(known)}."
+        )
     return _checked(known[name], body)
 
 
 def span_query(raw: bytes) -> SpanExport:
-    """The query inside a descriptor, which stands there bare.
+    """The query inside a descriptor, which holds the fields without a request name.
 
     Raises:
         Malformed: a field is missing or mistyped.
-        Unsupported: it asks for what the engine has not: models other than traces, or a search by similarity.
+        Unsupported: the query asks for an environment other than TRACING, or for a similarity search.
     """
     query = _checked(SpanExport, _object(raw))
     if query.environment != "TRACING" or query.model_version or query.batch_id:
@@ -148,7 +150,7 @@ def span_query(raw: bytes) -> SpanExport:
 
 
 def span_ticket(query: SpanExport) -> bytes:
-    """The ticket that stands for the query."""
+    """The ticket of the query, which `read` turns back into the query."""
     return json.dumps({"exportSpans": query.model_dump(mode="json", by_alias=True)}).encode()
 
 
@@ -158,7 +160,7 @@ def _object(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        raise Malformed("The message is no JSON object.", _SEND_AGAIN)
+        raise Malformed("The message is not a JSON object.", _SEND_AGAIN)
     return cast("dict[str, Any]", told)
 
 

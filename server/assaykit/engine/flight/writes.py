@@ -1,4 +1,4 @@
-"""What is sent over Flight, written within one transaction: all of it, or on the first thing wrong none."""
+"""The writes of Flight, each within one transaction: the first fault refuses all rows."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ from assaykit.engine.store.traces import span_updates
 
 
 def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -> Message:
-    """Make an experiment that is yet to be filled, and say where its spans belong.
+    """Create an experiment without runs, and return its id and the name of the project for its spans.
 
     Raises:
         NotFound: no such dataset.
@@ -36,12 +36,12 @@ def act(connection: sa.Connection, asked: CreateExperimentEntry, clock: Clock) -
 
 
 def put(connection: sa.Connection, asked: FlightRequest, parts: Iterator[list[ArrowRow]], clock: Clock) -> Message:
-    """Write the rows, and say what became of them.
+    """Write the rows, and return the reply message of the request.
 
     Raises:
         NotFound: no such space, dataset, experiment or project.
         Conflict: a name or an id is taken.
-        Invalid: the rows are not what such a write takes.
+        Invalid: the rows do not fit the request.
     """
     match asked:
         case CreateDataset():
@@ -63,11 +63,13 @@ def put(connection: sa.Connection, asked: FlightRequest, parts: Iterator[list[Ar
 def evaluate(
     connection: sa.Connection, space_id: str, project_name: str, parts: Iterator[list[ArrowRow]], clock: Clock
 ) -> Message:
-    """Write verdicts on spans of a project. `records_updated` counts rows; unmatched are ids that name no span.
+    """Write verdicts on spans of a project.
+
+    In the reply, `records_updated` counts rows, and `unmatched_ids` are span ids that the project does not have.
 
     Raises:
         NotFound: no such space or project.
-        Invalid: a column or a value is not one of a verdict.
+        Invalid: a column or a value does not belong to a verdict.
     """
     project = span_updates.project_named(connection, space_id, project_name)
     reply = messages.SpansUpdated()
