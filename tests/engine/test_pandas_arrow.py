@@ -58,7 +58,7 @@ async def test_ids_of_which_none_names_a_span_are_404(door: Door) -> None:
 
 async def test_a_column_that_is_no_verdict_writes_nothing(door: Door) -> None:
     columns = {"context.span_id": [span_id(1)], "eval.tone.label": ["kind"], "name": ["call"]}
-    assert "'name' is not one that is written here" in problem_of(422, await post(door, columns))
+    assert "'name' cannot be written" in problem_of(422, await post(door, columns))
     (project,) = (await door.get("/v2/projects"))["projects"]
     assert all(one["evaluations"] == [] for one in await door.spans(project["id"]))
 
@@ -67,4 +67,4 @@ async def test_a_body_without_a_project_or_without_arrow_is_refused(door: Door) 
     columns = {"context.span_id": [span_id(1)], "eval.tone.label": ["kind"]}
     assert "does not name its project" in problem_of(400, await post(door, columns, project=None))
     assert "This space has no project named 'shpo'." in problem_of(404, await post(door, columns, project="shpo"))
-    assert "no Arrow stream" in problem_of(422, await door.http.post(PATH, content=b"{}"))
+    assert "not a readable Arrow stream" in problem_of(422, await door.http.post(PATH, content=b"{}"))

@@ -54,7 +54,7 @@ def normalised(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(flat: Mapping[str, Any]) -> bool:
-    """Whether `storable` would change nothing. It is cheap, and true of most spans: a few short strings and numbers."""
+    """Whether `storable` would surely change nothing. Most spans pass this cheap test: short ASCII text, integers."""
     values = flat.values()
     kinds = set(map(type, values))
     if not kinds <= _PLAIN:

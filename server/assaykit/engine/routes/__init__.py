@@ -1,1 +1,1 @@
-"""The engine's routes, one module per noun: parse, call, answer. Each module offers its `routes`."""
+"""The engine's routes, one module per noun. Each module lists its routes in `routes`, which `create_app` collects."""

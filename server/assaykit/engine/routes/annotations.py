@@ -81,7 +81,7 @@ async def annotate_spans(request: Request) -> Response:
         raise Malformed("The window lies in the future.", "Leave end_time out to reach as far as now.")
     if within.end_ns - within.start_ns > widest.total_seconds() * 1_000_000_000 + 999:
         raise Malformed(
-            f"The window is wider than {widest.days} days.", "Annotate in several requests, one for each stretch."
+            f"The window is wider than {widest.days} days.", "Annotate in several requests, one for each period."
         )
     await here.database.write(
         annotation_batches.annotate_spans, wanted.project_id, granularity, within, wanted.annotations, here.clock

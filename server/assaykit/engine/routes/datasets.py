@@ -112,13 +112,13 @@ async def delete_examples(request: Request) -> Response:
 
 
 def _version(request: Request) -> str | None:
-    """The version in the query. The SDK sends an empty one where its caller named none."""
+    """The version id in the query. The SDK sends an empty one if its caller named no version."""
     return request.query_params.get("dataset_version_id") or None
 
 
 def _refuse_twice(example_ids: Sequence[str]) -> None:
     if len(set(example_ids)) < len(example_ids):
-        raise Malformed("An example id is there twice.", "Send each id once.")
+        raise Malformed("An example id occurs twice.", "Send each id once.")
 
 
 routes = [

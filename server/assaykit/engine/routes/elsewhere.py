@@ -1,7 +1,7 @@
-"""What AX serves and the engine does not: answered with 501 and what does it instead, never with 404.
+"""Paths that AX serves and the engine does not: the engine answers them with 501 and an alternative.
 
-A path that neither has stays a 404, so that a misspelt one is not taken for something that AX could do. A method that
-is missing from a path which the engine serves is an `Operation` beside the others of that path.
+A path that AX does not serve either stays a 404, so that a typing error is not mistaken for a feature of AX. If the
+engine serves a path but not one of its methods, the module of that path declares the method with `status=501`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,19 +16,19 @@ from assaykit.errors import Unsupported
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 TAGGED = ("projects", "datasets", "experiments", "evaluators", "prompts", "annotation-configs")
-"""Nouns whose things carry tags on AX."""
+"""Resources that carry tags on AX."""
 
 ALONE = "The engine has one user and one key, on this machine alone; use AX to share work between people."
 
 
 class Missing(NamedTuple):
-    """What the engine does not have, and what to do instead."""
+    """A feature that the engine does not have, `what`, and the alternative, `instead`."""
 
     what: str
     instead: str
 
 
-TAGS = Missing("tags", "Tell things apart by their names: every list takes a part of one as `name`.")
+TAGS = Missing("tags", "Put the distinction into names: every list filters by a part of the name with `name`.")
 
 WHOLE = {
     "annotation-queues": Missing(
@@ -38,21 +38,21 @@ WHOLE = {
     ),
     "tags": TAGS,
     "integrations": Missing("integrations of agents and remote evaluators", "For models use /v2/ai-integrations."),
-    "organizations": Missing("organizations", "Its one space stands alone: GET /v2/spaces has its id."),
+    "organizations": Missing("organizations", "It has a single space: GET /v2/spaces gives the id."),
     "users": Missing("users", ALONE),
     "roles": Missing("roles", ALONE),
     "role-bindings": Missing("role bindings", ALONE),
     "resource-restrictions": Missing("resource restrictions", ALONE),
     "api-keys": Missing(
-        "API keys to hand out", "Its own key is set by ASSAYKIT_ENGINE_KEY, or made at the first start."
+        "API keys to hand out", "ASSAYKIT_ENGINE_KEY sets its own key; otherwise the first start generates one."
     ),
     "audit-logs": Missing("an audit log", ALONE),
-    "webhooks": Missing("webhooks", "Ask GET /v2/task-runs/{id} until the run has ended."),
-    "webhook-subscriptions": Missing("webhooks", "Ask GET /v2/task-runs/{id} until the run has ended."),
-    "monitors": Missing("monitors", "Create a task, and trigger it when its project is to be looked at again."),
+    "webhooks": Missing("webhooks", "Poll GET /v2/task-runs/{id} until the run has ended."),
+    "webhook-subscriptions": Missing("webhooks", "Poll GET /v2/task-runs/{id} until the run has ended."),
+    "monitors": Missing("monitors", "Create a task, and trigger it to check new spans of its project."),
     "dashboards": Missing("dashboards", "List spans and runs with their verdicts, or compare experiments."),
 }
-"""Every path of a resource, by its first part."""
+"""Resources that the engine lacks as a whole, by the first part of their paths."""
 
 MEMBERS = Missing("members of a space", ALONE)
 

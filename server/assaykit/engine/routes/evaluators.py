@@ -28,7 +28,7 @@ from assaykit.wire.evaluators import (
 
 
 class _Version(RootModel[CreateVersionRequest]):
-    """A version of any type, told by the config inside."""
+    """A version of any type. The name of its config field decides the type."""
 
 
 async def list_evaluators(request: Request) -> Response:
@@ -54,7 +54,7 @@ async def create_evaluator(request: Request) -> Response:
 
 
 async def get_evaluator(request: Request) -> Response:
-    """`GET /v2/evaluators/{evaluator_id}`, with the version named by `version_id` or the newest."""
+    """`GET /v2/evaluators/{evaluator_id}`, with the version `version_id`, by default the newest."""
     wanted = request.path_params["evaluator_id"]
     version_id = request.query_params.get("version_id") or None
     return answer(await engine(request).database.read(evaluators.get, wanted, version_id))

@@ -1,7 +1,6 @@
-"""An engine-only route: whether the model of an integration answers.
+"""An engine-only route that checks whether the model of an integration answers.
 
-AX has nothing of the kind. There, a judge has to be made and triggered on one span, and the run's
-`failure_reason` read.
+AX has no such route. There, create a judge, trigger it on one span, and read the run's `failure_reason`.
 """
 
 import time
@@ -19,13 +18,13 @@ from assaykit.judge.verdicts import Unscored
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
 DEADLINE_S = 20.0
-"""Seconds for the one question, every attempt included."""
+"""Seconds for the question, including retries."""
 QUESTION = "This is a connection check. Reply with the single word: ready"
 _SHOWN = 80
 
 
 async def check_integration(request: Request) -> Response:
-    """`POST /x/ai-integrations/{integration_id}/check`: one tiny question, paid for like any other."""
+    """`POST /x/ai-integrations/{integration_id}/check`: ask one tiny question, which costs like any other call."""
     wanted = await body(request, CheckIntegrationRequest)
     here = engine(request)
     access = await here.database.read(integrations.access, request.path_params["integration_id"])

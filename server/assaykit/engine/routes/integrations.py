@@ -1,4 +1,4 @@
-"""REST routes of AI integrations. A key is named, never sent: see `engine.credentials`."""
+"""REST routes of AI integrations. Requests send a reference to a key, never the key: see `engine.credentials`."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from assaykit.wire.integrations import (
 )
 
 CLEARABLE = {"api_key", "base_url", "headers", "provider_metadata"}
-"""What null takes away; the other fields cannot be null."""
+"""Fields that null clears; the other fields cannot be null."""
 
 
 async def list_integrations(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def get_integration(request: Request) -> Response:
 
 
 async def update_integration(request: Request) -> Response:
-    """`PATCH /v2/ai-integrations/{integration_id}`: what is left out stays."""
+    """`PATCH /v2/ai-integrations/{integration_id}`: omitted fields stay."""
     wanted = await body(request, UpdateAiIntegrationRequest)
     if not wanted.model_fields_set:
         raise Malformed("The body changes nothing.", "Send the fields to change.")

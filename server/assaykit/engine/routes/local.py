@@ -1,4 +1,4 @@
-"""The engine-only routes under `/x/`. Each says what AX needs instead; `wire.local` has their bodies."""
+"""The engine-only routes under `/x/`. Each docstring names the alternative on AX; `wire.local` has the bodies."""
 
 import json
 from itertools import chain
@@ -43,7 +43,7 @@ from assaykit.wire.local import (
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
-"""Below the client's own deadline, so that the rows that were judged in time are answered."""
+"""Seconds for all rows of `judge_rows`. The client's deadline is longer, so it receives the rows judged in time."""
 
 ROWS_PER_PAGE = 500
 _FOREVER = 2**63 - 1
@@ -53,7 +53,7 @@ UNMATCHED_SHOWN = 10
 
 
 async def judge_rows(request: Request) -> Response:
-    """`POST /x/judge`: judge a few rows now, store nothing. On AX: trigger a task with a small `max_spans`."""
+    """`POST /x/judge`: judge a few rows now without storing them. On AX: trigger a task with a small `max_spans`."""
     wanted = await body(request, JudgeRowsRequest)
     here = engine(request)
     config = await _config(request, wanted)
@@ -83,7 +83,7 @@ async def report_run(request: Request) -> Response:
 
 
 async def list_run_rows(request: Request) -> Response:
-    """`GET /x/task-runs/{run_id}/rows`: what became of each row, newest first. On AX: the run's log page."""
+    """`GET /x/task-runs/{run_id}/rows`: the outcome of each row, newest first. On AX: the run's log page."""
     at = page(request, most=ROWS_PER_PAGE)
     asked = request.query_params.get("state")
     state = next((one for one in get_args(RowState) if asked is not None and asked.upper() == one), None)
@@ -95,7 +95,7 @@ async def list_run_rows(request: Request) -> Response:
 async def list_run_spans(request: Request) -> Response:
     """`POST /x/task-runs/{run_id}/spans`: the spans that a run selected. On AX: a filter on its evaluator's label.
 
-    It takes what `POST /v2/spans` takes; without a start or an end they are not bounded there.
+    The body is that of `POST /v2/spans`, except that a missing start or end leaves the window open on that side.
     """
     wanted = await body(request, ListSpansRequest)
     at = page(request, most=SPANS_PER_PAGE)
@@ -107,14 +107,14 @@ async def list_run_spans(request: Request) -> Response:
     def read(connection: sa.Connection, run_id: str) -> SpanPage:
         task = runs.task_of(connection, run_id)
         if task.project_id != wanted.project_id:
-            raise Invalid(f"The run reads nothing of project {wanted.project_id!r}.", "Ask for its own project.")
+            raise Invalid(f"The run does not read project {wanted.project_id!r}.", "Send the project of its task.")
         return spans.page(connection, wanted.project_id, window, wanted.filter, shape_of(wanted), at, run_id)
 
     return answer(await engine(request).database.read(read, request.path_params["run_id"]))
 
 
 async def show_schedule(request: Request) -> Response:
-    """`GET /x/tasks/{task_id}/schedule`: when a continuous task runs, and who runs it. On AX: nothing to ask."""
+    """`GET /x/tasks/{task_id}/schedule`: the times of a continuous task, and the process that runs it. On AX: none."""
     here = engine(request)
     task_id = request.path_params["task_id"]
     found = await here.database.read(schedules.get, task_id, here.scheduler.worker, here.clock)
@@ -122,7 +122,7 @@ async def show_schedule(request: Request) -> Response:
 
 
 async def show_status(request: Request) -> Response:
-    """`GET /x/status`: what the store holds, and where it is. On AX there is nothing to ask."""
+    """`GET /x/status`: the place, schema version and row counts of the store. On AX: none."""
     here = engine(request)
 
     def read(connection: sa.Connection) -> StoreStatus:
@@ -139,7 +139,7 @@ async def show_status(request: Request) -> Response:
 
 
 async def check_store(request: Request) -> Response:
-    """`GET /x/check`: look at every page and every verdict of the store. On AX there is nothing to ask."""
+    """`GET /x/check`: check every page and every verdict of the store. On AX: none."""
     return answer(await engine(request).database.read(integrity.check))
 
 
@@ -151,7 +151,7 @@ async def log_evaluations(request: Request) -> Response:
         upload = here.uploads.keep(wanted.upload_id, json.dumps(_said(wanted)).encode())
         return answer(LoggedEvaluations(upload_id=upload))
     with here.uploads.taken(wanted.upload_id) as kept:
-        # Checked when they came; the store is not to wait for that once more.
+        # Each request checked its own part, so the transaction does not check the parts again.
         earlier = ([Said(*one) for one in json.loads(part)] for part in kept)
         parts = chain(earlier, [_said(wanted)])
         found = await here.database.write(
@@ -188,14 +188,14 @@ async def _config(request: Request, wanted: JudgeRowsRequest) -> TemplateConfig 
         config = None
     if not isinstance(config, (TemplateConfig, ManagedCodeConfig)):
         raise Unsupported(
-            "Only LLM judges and managed code evaluators are run by the engine.", "Judge the rows with one of those."
+            "The engine runs only LLM judges and managed code evaluators.", "Judge the rows with one of those."
         )
     check(config)
     return config
 
 
 async def trace_experiment(request: Request) -> Response:
-    """`POST /x/experiments/{experiment_id}/traces`: the project that spans of its runs go to; made on first sight."""
+    """`POST /x/experiments/{experiment_id}/traces`: the project for spans of its runs, created if needed."""
     here = engine(request)
     found = await here.database.read(experiments.get, request.path_params["experiment_id"])
     return answer(await here.database.write(experiments.traced, found, here.clock))

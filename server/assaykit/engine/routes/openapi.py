@@ -1,4 +1,4 @@
-"""The route of the contract's own description. AX publishes its API elsewhere."""
+"""The route of the OpenAPI document. AX has no such route; it publishes its API elsewhere."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,7 +10,7 @@ from assaykit.engine.operations import Operation
 
 
 async def show_document(request: Request) -> Response:
-    """`GET /openapi.json`: every route of the contract that this engine has."""
+    """`GET /openapi.json`: the document of every contract route that the engine serves."""
     operations = [route for route in request.app.routes if isinstance(route, Operation)]
     return JSONResponse(openapi.document(operations, __version__))
 

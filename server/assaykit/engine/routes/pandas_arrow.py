@@ -1,4 +1,4 @@
-"""Verdicts on spans as an Arrow stream: what the SDK sends where it is told to keep to HTTP."""
+"""Verdicts on spans as an Arrow stream, which the SDK sends if its user chooses HTTP over Flight."""
 
 import base64
 import binascii
@@ -19,10 +19,10 @@ _SCHEMA = b"arize-schema"
 
 
 async def write_evaluations(request: Request) -> Response:
-    """`POST /v1/pandas_arrow`: columns `eval.<name>.*` by `context.span_id`, all of them or none.
+    """`POST /v1/pandas_arrow`: write columns `eval.<name>.*` by `context.span_id`, all rows or none.
 
-    The space is in a header, the project's name in a protobuf message within the stream's own schema. The answer
-    says how many rows were written and which ids name no span; where none does, it is 404.
+    A header holds the space id, and a protobuf message in the stream's schema holds the project's name. The answer has
+    the number of rows written and the ids without a span. It is 404 if no id has a span.
     """
     require_sdk("An upload in Arrow's format")
     from assaykit.engine.flight import frames, messages, spool, writes  # noqa: PLC0415  (pyarrow comes with them)
@@ -39,7 +39,7 @@ async def write_evaluations(request: Request) -> Response:
     told = await here.database.write(write)
     unmatched = list(told.unmatched_ids)
     if unmatched and not told.records_updated:
-        raise NotFound(f"None of the {len(unmatched)} span ids is in the project.", "Look at context.span_id.")
+        raise NotFound(f"None of the {len(unmatched)} span ids is in the project.", "Check the column context.span_id.")
     return JSONResponse({"records_updated": told.records_updated, "unmatched_ids": unmatched})
 
 

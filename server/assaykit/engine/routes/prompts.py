@@ -42,7 +42,7 @@ async def create_prompt(request: Request) -> Response:
 
 
 async def get_prompt(request: Request) -> Response:
-    """`GET /v2/prompts/{prompt_id}`, with the version named by `version_id` or `label`, or the newest."""
+    """`GET /v2/prompts/{prompt_id}`, with the version of `version_id` or `label`, by default the newest."""
     asked = request.query_params
     version_id, label = asked.get("version_id") or None, asked.get("label") or None
     if version_id is not None and label is not None:
@@ -55,7 +55,7 @@ async def update_prompt(request: Request) -> Response:
     """`PATCH /v2/prompts/{prompt_id}`."""
     wanted = await body(request, UpdatePromptRequest)
     if not wanted.model_fields_set:
-        raise Malformed("The body changes nothing.", "Send description, or null to take it away.")
+        raise Malformed("The body changes nothing.", "Send description; null clears it.")
     here = engine(request)
     target = request.path_params["prompt_id"]
     return answer(await here.database.write(prompts.update, target, wanted.description, here.clock))

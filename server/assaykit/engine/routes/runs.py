@@ -21,7 +21,7 @@ from assaykit.wire.tasks import Task
 
 
 class _ForEvaluation(TriggerEvaluationRequest):
-    """The request, with a word about fields of the other kind."""
+    """The trigger of an evaluation task, with a clear error for fields of a RUN_EXPERIMENT trigger."""
 
     @model_validator(mode="before")
     @classmethod
@@ -30,7 +30,7 @@ class _ForEvaluation(TriggerEvaluationRequest):
 
 
 class _ForExperiment(TriggerRunExperimentRequest):
-    """The same."""
+    """The trigger of a RUN_EXPERIMENT task, with a clear error for fields of an evaluation trigger."""
 
     @model_validator(mode="before")
     @classmethod
@@ -55,9 +55,9 @@ def _refuse_foreign(given: Any, other: type[BaseModel], owners: str) -> Any:
 
 
 async def trigger(request: Request) -> Response:
-    """`POST /v2/tasks/{task_id}/trigger`: answered with PENDING, whatever happens next.
+    """`POST /v2/tasks/{task_id}/trigger`: start a run and answer at once, with the status PENDING.
 
-    The body has no type: the task says which fields fit.
+    The body does not name its type; the type of the task decides which fields fit.
     """
     here, task_id = engine(request), request.path_params["task_id"]
     task = await here.database.read(tasks.get, task_id)
@@ -66,7 +66,7 @@ async def trigger(request: Request) -> Response:
 
 
 async def trigger_limited(request: Request) -> Response:
-    """`POST /x/tasks/{task_id}/trigger`: the same with limits. On AX: a smaller `max_spans`."""
+    """`POST /x/tasks/{task_id}/trigger`: start a run with limits. On AX: a smaller `max_spans`."""
     here, task_id = engine(request), request.path_params["task_id"]
     task = await here.database.read(tasks.get, task_id)
     wanted = await body(request, _LimitedExperiment if task.type == "RUN_EXPERIMENT" else _LimitedEvaluation)
@@ -77,15 +77,15 @@ async def trigger_limited(request: Request) -> Response:
 
 
 async def _refuse_unpriced(models: Models, task: Task) -> None:
-    """A limit of cost holds only where every answer has a price.
+    """Refuse a cost limit for a task if the price of one of its models is unknown.
 
     Raises:
-        Invalid: the price of a model is not known; it is named.
+        Invalid: the price of a model is unknown; the message names the model.
     """
     for model, rate in await models.rates(task):
         if rate is None:
             raise Invalid(
-                f"The price of model {model!r} is not known, so max_cost cannot be kept.",
+                f"The price of model {model!r} is not known, so max_cost cannot be enforced.",
                 f'Write {{"{model}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
                 f"{models.prices.file}; or limit the run by max_rows.",
             )

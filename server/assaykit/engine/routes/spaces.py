@@ -24,23 +24,23 @@ async def get_space(request: Request) -> Response:
 
 
 async def create_space(_request: Request) -> Response:
-    """`POST /v2/spaces`: not offered, there is one space."""
+    """`POST /v2/spaces`: refused, because the engine has one fixed space."""
     raise _one_space()
 
 
 async def update_space(_request: Request) -> Response:
-    """`PATCH /v2/spaces/{space_id}`: not offered, there is one space."""
+    """`PATCH /v2/spaces/{space_id}`: refused, because the engine has one fixed space."""
     raise _one_space()
 
 
 async def delete_space(_request: Request) -> Response:
-    """`DELETE /v2/spaces/{space_id}`: not offered, there is one space."""
+    """`DELETE /v2/spaces/{space_id}`: refused, because the engine has one fixed space."""
     raise _one_space()
 
 
 def _one_space() -> Unsupported:
     return Unsupported(
-        "The embedded engine does not have more spaces than its own.",
+        "The embedded engine does not have several spaces; its one space cannot be changed.",
         "Keep work apart by project and dataset, or give a second engine another ASSAYKIT_HOME.",
     )
 

@@ -1,4 +1,4 @@
-"""REST routes of spans. Listing is a POST: the project and the filter travel in the body."""
+"""REST routes of spans. Listing is a POST, because the project and the filter are in the body."""
 
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ DELETE_WINDOW = timedelta(days=2 * 365)
 
 
 async def list_spans(request: Request) -> Response:
-    """`POST /v2/spans`: one page of spans, newest start first; the last week unless a window is given."""
+    """`POST /v2/spans`: one page of spans, newest start first, by default of the last week."""
     wanted = await body(request, ListSpansRequest)
     shape = shape_of(wanted)
     here = engine(request)
@@ -37,10 +37,10 @@ async def list_spans(request: Request) -> Response:
 
 
 def shape_of(wanted: ListSpansRequest) -> spans.Shape:
-    """Which columns of the spans are answered.
+    """The columns and the string length of the spans in the answer.
 
     Raises:
-        Invalid: some are included and some excluded.
+        Invalid: the request both includes and excludes columns.
         Malformed: the filter is blank.
     """
     if wanted.included_columns and wanted.excluded_columns:
@@ -57,7 +57,7 @@ def shape_of(wanted: ListSpansRequest) -> spans.Shape:
 
 
 async def delete_spans(request: Request) -> Response:
-    """`DELETE /v2/spans`: at most 5,000 by id, of the last two years unless a window is given."""
+    """`DELETE /v2/spans`: at most 5,000 by id, by default of the last two years."""
     wanted = await body(request, DeleteSpansRequest)
     here = engine(request)
     within = window(wanted.start_time, wanted.end_time, here.clock.now_ns(), DELETE_WINDOW)
@@ -69,9 +69,9 @@ async def delete_spans(request: Request) -> Response:
 def window(
     start: datetime | None, end: datetime | None, now_ns: int, width: timedelta = DEFAULT_WINDOW
 ) -> spans.TimeRange:
-    """The bounds asked for, both inclusive. Without an end it is now, without a start `width` before the end."""
+    """The requested window, both bounds inclusive. The end defaults to now, the start to `width` before the end."""
     end_ns = nanoseconds(end)
-    # The wire holds microseconds, so an inclusive end takes the rest of its microsecond with it.
+    # The wire has microseconds, so an inclusive end includes all nanoseconds of its microsecond.
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(start)
     if start_ns is None:

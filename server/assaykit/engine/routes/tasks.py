@@ -24,13 +24,13 @@ def _without_null(entries: object) -> object:
 
 
 class _CreateTask(CreateTaskRequest):
-    """The request, with a word about the null that `TaskEvaluatorInput(evaluator_id=...)` of the `arize` SDK sends."""
+    """The request, with a clear error for the null that `TaskEvaluatorInput(evaluator_id=...)` of the SDK sends."""
 
     _has_no_null = field_validator("evaluators", mode="before")(_without_null)
 
 
 class _UpdateTask(UpdateTaskRequest):
-    """The same for an update."""
+    """The update, with the same clear error."""
 
     _has_no_null = field_validator("evaluators", mode="before")(_without_null)
 
@@ -69,7 +69,7 @@ async def get_task(request: Request) -> Response:
 
 
 async def update_task(request: Request) -> Response:
-    """`PATCH /v2/tasks/{task_id}`: what is left out stays; only the filters can be cleared by null."""
+    """`PATCH /v2/tasks/{task_id}`: omitted fields stay; null clears a filter and is refused for other fields."""
     wanted = await body(request, _UpdateTask)
     if not wanted.model_fields_set:
         raise Malformed("The body changes nothing.", "Send the fields to change.")
@@ -97,7 +97,11 @@ def _check_shape(wanted: CreateTaskRequest) -> None:
 
 
 def _refuse_mixture(wanted: CreateTaskRequest) -> None:
-    """A task has one filter and column mappings, or lettered filters and query mappings."""
+    """Refuse a task that mixes a filter or column mappings with lettered filters or query mappings.
+
+    Raises:
+        Malformed: fields of both kinds are set.
+    """
     one: dict[str, object] = {"query_filter": wanted.query_filter}
     several: dict[str, object] = {"query_filters": wanted.query_filters}
     for entry in wanted.evaluators or ():

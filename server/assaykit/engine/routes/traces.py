@@ -1,4 +1,4 @@
-"""Traces: where they arrive (OTLP over HTTP, protobuf and JSON; answered after they are stored) and their list."""
+"""Routes of traces: the OTLP export over HTTP (protobuf or JSON), answered after the spans are stored, and the list."""
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -34,7 +34,7 @@ async def export(request: Request) -> Response:
 
 
 async def list_traces(request: Request) -> Response:
-    """`POST /v2/traces`: traces with at least one span that the filter takes, newest root first."""
+    """`POST /v2/traces`: traces with at least one span that matches the filter, newest root first."""
     wanted = await body_of(request, ListTracesRequest)
     if wanted.filter is not None and not wanted.filter.strip():
         raise Malformed("The filter is blank.", "Leave it out to list every trace.")

@@ -1,4 +1,7 @@
-"""The engine-only route that writes datasets and experiments of any size at once; `wire.local` has its bodies."""
+"""The engine-only routes that write a dataset and an experiment of any size in one transaction.
+
+`wire.local` has the bodies.
+"""
 
 from itertools import chain
 
@@ -12,7 +15,7 @@ from assaykit.wire.local import Uploaded, UploadRequest
 
 
 async def upload(request: Request) -> Response:
-    """`POST /x/uploads`: examples, and runs of a new experiment. On AX: several writes, which are not one."""
+    """`POST /x/uploads`: write examples, and runs of a new experiment. On AX: several writes, not one transaction."""
     wanted = await body(request, UploadRequest)
     here = engine(request)
     part = uploads.part_of(wanted)
@@ -27,7 +30,7 @@ async def upload(request: Request) -> Response:
 
 
 async def give_up(request: Request) -> Response:
-    """`DELETE /x/uploads/{upload_id}`: forget the parts that have come. On AX nothing waits to be written."""
+    """`DELETE /x/uploads/{upload_id}`: drop the parts of an unfinished upload. On AX: none, writes have no parts."""
     engine(request).uploads.give_up(request.path_params["upload_id"])
     return gone()
 
