@@ -112,7 +112,7 @@ async def test_a_project_that_is_not_there_is_404(rest: Rest) -> None:
         ({"label": None, "explanation": "so"}, "needs a label or a score"),
         ({"span_id": None}, "exactly one of span_id, trace_id and session_id"),
         ({"trace_id": "x"}, "exactly one of span_id, trace_id and session_id"),
-        ({"span_id": None, "trace_id": "x"}, "a trace is not what a verdict of level SPAN is about"),
+        ({"span_id": None, "trace_id": "x"}, "a verdict of level SPAN cannot have a trace_id"),
         ({"name": " "}, "evaluations.0.name"),
         ({"text": "x"}, "evaluations.0.text: unknown name"),
     ],

@@ -33,8 +33,8 @@ async def test_a_task_is_answered_as_it_was_made_with_the_names_of_its_evaluator
     [
         ({}, "exactly one of project_id and dataset_id"),
         ({"project_id": "p", "dataset_id": "d", "experiment_ids": ["e"]}, "exactly one of project_id and dataset_id"),
-        ({"dataset_id": "d"}, "at least one of experiment_ids"),
-        ({"dataset_id": "d", "experiment_ids": []}, "at least one of experiment_ids"),
+        ({"dataset_id": "d"}, "at least one entry in experiment_ids"),
+        ({"dataset_id": "d", "experiment_ids": []}, "at least one entry in experiment_ids"),
         ({"project_id": "p", "experiment_ids": ["e"]}, "belong to a dataset task"),
         ({"dataset_id": "d", "experiment_ids": ["e"], "sampling_rate": 0.5}, "sampling_rate belongs to a project"),
         ({"dataset_id": "d", "experiment_ids": ["e"], "is_continuous": True}, "cannot be continuous"),
@@ -48,7 +48,7 @@ async def test_a_task_is_answered_as_it_was_made_with_the_names_of_its_evaluator
         ({"dataset_id": "d", "run_configuration": AGENT_CALL}, "run_configuration belongs to a RUN_EXPERIMENT task"),
         (
             {"dataset_id": "d", "type": "RUN_EXPERIMENT", "run_configuration": AGENT_CALL, "sampling_rate": 0},
-            "sampling_rate, evaluators: a RUN_EXPERIMENT task has none",
+            "a RUN_EXPERIMENT task does not take sampling_rate, evaluators",
         ),
         ({"project_id": "p", "query_filter": "  "}, "blank"),
         ({"project_id": "p", "evaluators": [{"evaluator_id": "e", "query_filter": ""}]}, "blank"),

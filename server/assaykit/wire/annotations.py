@@ -1,4 +1,4 @@
-"""What people say about spans, runs and examples, and which answers there are to give.
+"""Annotations of spans, runs and examples by people, and the configs that define the possible answers.
 
 Source: REST v2 `/v2/annotation-configs` and the `annotate` routes of spans, experiments and datasets.
 """
@@ -23,7 +23,7 @@ Score = float | int
 
 
 class CategoricalValue(RequestBody):
-    """One of the labels that a categorical config offers, with the score that goes with it."""
+    """One label of a categorical config, with its score."""
 
     label: str = Field(min_length=1, max_length=255)
     score: Score | None = None
@@ -35,8 +35,8 @@ Values = Annotated[list[CategoricalValue], Field(min_length=2, max_length=500)]
 class CreateAnnotationConfigRequest(RequestBody):
     """A config of any type. Source: `POST /v2/annotation-configs`.
 
-    The contract's three variants are one model here; `annotation_config_type` says which fields belong. The
-    direction is NONE unless given.
+    This model joins the contract's three variants; `annotation_config_type` decides which fields belong. The
+    direction is NONE by default.
     """
 
     name: Name
@@ -60,7 +60,7 @@ class CreateAnnotationConfigRequest(RequestBody):
 class UpdateAnnotationConfigRequest(RequestBody):
     """Omitted fields stay; `values` replaces the whole list. Source: `PATCH /v2/annotation-configs/{id}`.
 
-    The type cannot be changed, and has to be sent as it is.
+    The request must repeat the type of the config, which cannot be changed.
     """
 
     annotation_config_type: Annotated[ConfigType, AnyCase]
@@ -102,7 +102,7 @@ class AnnotationConfigPage(Page[AnnotationConfig]):
 
 
 class AnnotationInput(RequestBody):
-    """One answer, under the name of a config. What is left out stays as it was; null takes it away."""
+    """One answer, under the name of a config. Omitted fields stay; null clears a field."""
 
     name: str
     score: Score | None = None
@@ -123,8 +123,8 @@ Records = Annotated[list[AnnotateRecordInput], Field(min_length=1, max_length=RE
 class AnnotateSpansRequest(RequestBody):
     """Answers about spans, traces or sessions of one project. Source: `POST /v2/spans/annotate`.
 
-    A `record_id` is a span id, a trace's root span id, or a session id. Records are looked for in the 31 days
-    before `end_time` (7 for SESSION), which is also the widest window; at most 100 sessions at a time.
+    A `record_id` is a span id, a trace's root span id, or a session id. The default and widest window is the 31 days
+    before `end_time`, or 7 days for SESSION. A request holds at most 100 sessions.
     """
 
     project_id: str
@@ -144,7 +144,11 @@ class AnnotateRecordsRequest(RequestBody):
 
 
 def refuse_foreign_fields(kind: ConfigType, given: set[str]) -> None:
-    """Raise ValueError when a field of another type of config was given."""
+    """Refuse fields that belong to another type of config.
+
+    Raises:
+        ValueError: a field of another type is set.
+    """
     owned: dict[ConfigType, set[str]] = {
         "CATEGORICAL": {"values", "optimization_direction"},
         "CONTINUOUS": {"minimum_score", "maximum_score", "optimization_direction"},

@@ -1,4 +1,4 @@
-"""What every body of the contract shares: strictness by direction, timestamps, enum case, paging."""
+"""Base classes and field types of all bodies of the contract: strictness, timestamps, enum case, paging."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -9,31 +9,31 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 class RequestBody(BaseModel):
-    """A body we send or receive: unknown fields are refused, input values never appear in errors."""
+    """The body of a request: unknown fields are refused, and errors never show input values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ReplyBody(BaseModel):
-    """A body that is answered: unknown fields are ignored."""
+    """The body of a reply: unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     keeps_columns: ClassVar[bool] = False
-    """Whether rows of free columns lie inside."""
+    """Whether the body holds rows with free columns."""
 
     @classmethod
     def read(cls, content: bytes | str) -> Self:
-        """The body in `content`. Request bodies inside a reply (a judge's config) may have grown fields too.
+        """The body in `content`. Unknown fields are ignored also in request bodies inside it, such as a judge's config.
 
         Raises:
-            ValidationError: something is missing or mistyped.
+            ValidationError: a field is missing or mistyped.
         """
         return cls.model_validate_json(content, extra=None if cls.keeps_columns else "ignore")
 
 
 class OpenBody(BaseModel):
-    """A row with free columns: the extra fields are the payload and are kept as sent."""
+    """A row with free columns: the extra fields are the payload and stay as sent."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
@@ -43,7 +43,7 @@ def _as_utc(moment: datetime) -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """The moment in UTC with a `Z`, microseconds only where there are any."""
+    """The moment in UTC with a `Z`, and with microseconds unless they are zero."""
     return _as_utc(moment).isoformat().replace("+00:00", "Z")
 
 
@@ -53,7 +53,7 @@ Timestamp = Annotated[
     PlainSerializer(rfc3339, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""RFC 3339 with `Z` going out; an offset is honoured coming in, and a naive time is read as UTC."""
+"""A time in UTC. Output is RFC 3339 with `Z`; input may have any offset, and a time without one is UTC."""
 
 
 def _upper(value: Any) -> Any:
@@ -71,14 +71,14 @@ def _not_blank(text: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_not_blank)]
-"""What a thing is called: 1 to 255 characters that are not all white space."""
+"""The name of a resource: 1 to 255 characters that are not all white space."""
 
 
 RowT = TypeVar("RowT")
 
 
 class Pagination(ReplyBody):
-    """Where a list goes on. `next_cursor` is opaque and only there when `has_more`."""
+    """The link from a page to the next one. `next_cursor` is opaque and present only if `has_more`."""
 
     next_cursor: str | None = None
     has_more: bool = False
@@ -92,13 +92,13 @@ class Page(ReplyBody, Generic[RowT]):
     @property
     @abstractmethod
     def rows(self) -> Sequence[RowT]:
-        """The rows under whatever name the noun gives them."""
+        """The rows of this page; each subclass names their field after its noun."""
 
 
 class Problem(ReplyBody):
     """An error body (RFC 9457, `application/problem+json`).
 
-    `next`, the step that helps, is the engine's own; it closes `detail` too, for clients that know only that.
+    Only the engine sends `next`, the next step. It also ends `detail`, for clients that read only that field.
     """
 
     title: str | None = None

@@ -9,10 +9,10 @@ from assaykit.wire.bodies import Name, OpenBody, Page, ReplyBody, RequestBody, T
 from assaykit.wire.spans import Annotation
 
 ROWS_PER_REQUEST = 1000
-"""Most examples or runs that one write takes."""
+"""Most examples or runs of one write."""
 
 SYSTEM_COLUMNS = frozenset({"id", "created_at", "updated_at", "annotations"})
-"""Columns the server owns: refused on create, dropped when rows are copied."""
+"""Columns that the server owns: refused on create, dropped when rows are copied."""
 
 Examples = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
 
@@ -50,7 +50,7 @@ class DatasetPage(Page[Dataset]):
 
 
 class DatasetVersionWithExampleIds(ReplyBody):
-    """The answer to an example write: the version written to, and the ids given, in the order sent."""
+    """The answer to a write of examples: the version, and the ids of the examples in the order sent."""
 
     id: str
     name: str | None = None
@@ -104,16 +104,16 @@ class UpdateDatasetRequest(RequestBody):
 
 
 class UpdateDatasetExampleInput(OpenBody):
-    """New values of some columns of one example; the columns that are not named stay."""
+    """New values for some columns of one example; the other columns stay."""
 
     id: Annotated[str, Field(min_length=1)]
 
 
 class UpdateDatasetExamplesRequest(RequestBody):
-    """Changes examples by id; ids that the version does not have are passed over.
+    """Changes examples by id; ids that the version does not have are ignored.
 
-    In place, or in a copy of the version named `new_version` when that is given and not empty; the copy's examples
-    keep their ids. Source: `PATCH /v2/datasets/{dataset_id}/examples`.
+    The changes are in place, or with a non-empty `new_version` in a copy of the version under that name. Examples in
+    the copy keep their ids. Source: `PATCH /v2/datasets/{dataset_id}/examples`.
     """
 
     examples: Annotated[list[UpdateDatasetExampleInput], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
@@ -121,9 +121,9 @@ class UpdateDatasetExamplesRequest(RequestBody):
 
 
 class SearchDatasetExamplesRequest(RequestBody):
-    """Which examples; of the newest version unless one is named.
+    """A search for examples of one version, by default the newest.
 
-    Source: `POST /v2/datasets/{dataset_id}/examples/search`; `limit` is 50 unless given.
+    Source: `POST /v2/datasets/{dataset_id}/examples/search`; `limit` is 50 by default.
     """
 
     filter: str | None = None
@@ -133,14 +133,14 @@ class SearchDatasetExamplesRequest(RequestBody):
 
 
 class DeleteDatasetExamplesRequest(RequestBody):
-    """Takes examples out of one version in place. Source: `DELETE /v2/datasets/{dataset_id}/examples`."""
+    """Deletes examples from one version in place. Source: `DELETE /v2/datasets/{dataset_id}/examples`."""
 
     dataset_version_id: str
     example_ids: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=ROWS_PER_REQUEST)]
 
 
 class DeleteDatasetExamplesResponse(ReplyBody):
-    """What was deleted; the others were not in that version."""
+    """The deleted ids, and the ids that were not in the version."""
 
     completed: bool | None = None
     deleted_example_ids: list[str] = []

@@ -17,14 +17,14 @@ ManagedEvaluator = Literal[
 StaticParamType = Literal["STRING", "STRING_ARRAY", "REGEX"]
 
 COLUMN_NAME = r"^[a-zA-Z0-9_\s\-&()]+$"
-"""What an evaluation column may be called: it becomes `eval.<name>.label`."""
+"""The pattern of an evaluation's name. The name becomes part of columns such as `eval.<name>.label`."""
 
 CommitMessage = Annotated[str, Field(min_length=1, max_length=1000)]
 ColumnName = Annotated[str, Field(pattern=COLUMN_NAME, max_length=255)]
 
 
 class EvaluatorLlmConfig(RequestBody):
-    """Which model judges. `ai_integration_id` names the integration that holds the credentials."""
+    """The model of a judge. `ai_integration_id` is the integration with the credentials."""
 
     ai_integration_id: str
     model_name: str
@@ -33,11 +33,11 @@ class EvaluatorLlmConfig(RequestBody):
 
 
 class TemplateConfig(RequestBody):
-    """An LLM judge: a template with `{variable}` placeholders, and the labels it may answer with.
+    """An LLM judge: a template with `{variable}` placeholders, and its possible labels.
 
-    `classification_choices` is `{label: score}`. Without it the judge answers free text, which AX accepts at
-    creation and fails at run time, so our tools always ask for it. `data_granularity` None, as old evaluators
-    have it, means SPAN.
+    `classification_choices` is `{label: score}`. Without it the judge answers free text. AX accepts such a judge at
+    creation but fails its runs, so the tools always ask for choices. `data_granularity` None, as in old evaluators,
+    means SPAN.
     """
 
     name: ColumnName
@@ -72,7 +72,7 @@ class ManagedCodeConfig(RequestBody):
 
 
 class CustomCodeConfig(RequestBody):
-    """A code evaluator in the user's own Python. Accepted on the wire, run by a later version."""
+    """A code evaluator in the user's own Python. The contract has it; the engine does not run it."""
 
     type: Annotated[Literal["CUSTOM"], AnyCase]
     name: ColumnName
@@ -128,14 +128,14 @@ class CreateEvaluatorRequest(RequestBody):
 
 
 class UpdateEvaluatorRequest(RequestBody):
-    """At least one field; null takes the description away. Source: `PATCH /v2/evaluators/{evaluator_id}`."""
+    """At least one field; null clears the description. Source: `PATCH /v2/evaluators/{evaluator_id}`."""
 
     name: Name | None = None
     description: str | None = None
 
 
 class DeleteEvaluatorVersionsRequest(RequestBody):
-    """Which versions go for good; an id that is there twice counts once.
+    """The versions to delete for good; a repeated id counts once.
 
     Source: `DELETE /v2/evaluators/{evaluator_id}/versions`.
     """
@@ -144,7 +144,7 @@ class DeleteEvaluatorVersionsRequest(RequestBody):
 
 
 class DeleteEvaluatorVersionsResponse(ReplyBody):
-    """What was deleted; the others are no versions of that evaluator."""
+    """The deleted ids, and the ids that are not versions of the evaluator."""
 
     completed: bool | None = None
     deleted_version_ids: list[str] = []
@@ -152,7 +152,7 @@ class DeleteEvaluatorVersionsResponse(ReplyBody):
 
 
 class EvaluatorVersion(ReplyBody):
-    """One immutable version: exactly one config is there, as `type` says."""
+    """One immutable version. Exactly one config is set: the one of its `type`."""
 
     id: str
     evaluator_id: str | None = None
@@ -166,7 +166,7 @@ class EvaluatorVersion(ReplyBody):
 
     @property
     def config(self) -> TemplateConfig | CodeConfig | None:
-        """What can be run here: the template or the code; None for a remote or harness evaluator."""
+        """The template or code config; None for a remote or harness evaluator, which the engine cannot run."""
         return self.template_config or self.code_config
 
 
@@ -183,7 +183,7 @@ class Evaluator(ReplyBody):
 
 
 class EvaluatorWithVersion(Evaluator):
-    """One evaluator with its newest version, or the one asked for. Source: `GET /v2/evaluators/{id}`."""
+    """One evaluator with its newest or the requested version. Source: `GET /v2/evaluators/{id}`."""
 
     version: EvaluatorVersion
 

@@ -10,7 +10,7 @@ from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.spans import Annotation
 
 EXPERIMENT_NAME = r'^[^"\\]+$'
-"""What an experiment may be called."""
+"""The pattern of an experiment's name: no double quotes and no backslashes."""
 
 
 class Experiment(ReplyBody):
@@ -39,7 +39,7 @@ class ExperimentPage(Page[Experiment]):
 
 
 class ExperimentWithRunIds(Experiment):
-    """The answer to a run write: the experiment, and the run ids in the order sent."""
+    """The answer to a write of runs: the experiment, and the run ids in the order sent."""
 
     run_ids: list[str] = []
 
@@ -93,7 +93,7 @@ class InsertExperimentRunsRequest(RequestBody):
 
 
 class SearchExperimentRunsRequest(RequestBody):
-    """Which runs. Source: `POST /v2/experiments/{experiment_id}/runs/search`; `limit` is 50 unless given."""
+    """A search for runs. Source: `POST /v2/experiments/{experiment_id}/runs/search`; `limit` is 50 by default."""
 
     filter: str | None = None
     limit: int | None = Field(default=None, ge=1, le=500)

@@ -1,7 +1,7 @@
-"""Ids as AX makes them: base64 of `Type:number:suffix`.
+"""Ids in the form of AX: base64 of `Type:number:suffix`.
 
-The `arize` SDK tells an id from a name by that shape alone, so the engine's ids have it too.
-Example and experiment-run ids are UUIDs, span and trace ids are hex: neither is decoded here.
+The `arize` SDK tells an id from a name by this form alone, so the engine's ids have it too. Ids of examples and
+experiment runs are UUIDs, and ids of spans and traces are hex; this module does not decode those.
 
 Source: `ax-rest-contract` §3, "IDs and name resolution".
 """
@@ -11,12 +11,12 @@ import binascii
 
 
 def encode(kind: str, number: int, suffix: str) -> str:
-    """The id of thing number `number` of `kind`; `suffix` keeps ids unique across resets."""
+    """The id of resource number `number` of `kind`. `suffix` keeps ids unique across new stores."""
     return base64.b64encode(f"{kind}:{number}:{suffix}".encode()).decode("ascii")
 
 
 def kind_of(text: str) -> str | None:
-    """The type inside an id, or None when `text` is not an id but a name."""
+    """The type inside an id, or None if `text` is a name instead of an id."""
     try:
         decoded = base64.b64decode(text, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):

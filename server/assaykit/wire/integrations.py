@@ -1,6 +1,6 @@
-"""AI integrations: where a judge's model is called. Source: REST v2 `/v2/ai-integrations`.
+"""AI integrations: the providers, addresses and keys of models. Source: REST v2 `/v2/ai-integrations`.
 
-A key is write-only on this contract: no reply ever holds one, only `has_api_key`.
+A key is write-only: a reply holds only `has_api_key`.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ AuthType = Annotated[Literal["DEFAULT", "PROXY_WITH_HEADERS", "BEARER_TOKEN", "O
 
 
 class Scoping(RequestBody):
-    """A space or an organization that an integration serves; without any it serves all."""
+    """A space or an organization that an integration serves. An integration without scopings serves all."""
 
     organization_id: str | None = None
     space_id: str | None = None
@@ -37,8 +37,8 @@ class Scoping(RequestBody):
 class CreateAiIntegrationRequest(RequestBody):
     """A new integration. Source: `POST /v2/ai-integrations`.
 
-    AX takes the key itself as `api_key`. The embedded engine stores none and takes a reference, `env:NAME` or
-    `keyring:NAME`, alone.
+    AX accepts the key itself as `api_key`. The embedded engine stores no keys and accepts only a reference, `env:NAME`
+    or `keyring:NAME`.
     """
 
     name: Name
@@ -55,9 +55,9 @@ class CreateAiIntegrationRequest(RequestBody):
 
 
 class UpdateAiIntegrationRequest(RequestBody):
-    """At least one field; what is left out stays. Source: `PATCH /v2/ai-integrations/{integration_id}`.
+    """At least one field; omitted fields stay. Source: `PATCH /v2/ai-integrations/{integration_id}`.
 
-    Null takes away the key, the base URL, the headers or the provider's metadata; `model_names` is replaced whole.
+    Null clears the key, the base URL, the headers or the provider's metadata. `model_names` replaces the whole list.
     """
 
     name: Name | None = None

@@ -1,4 +1,4 @@
-"""How a model is called: what judges, prompts and experiments say about it beside its name."""
+"""The parameters of a model call, shared by judges, prompts and experiments."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,9 +10,9 @@ ResponseFormatType = Literal["TEXT", "JSON_OBJECT", "JSON_SCHEMA"]
 
 
 class JsonSchemaConfig(RequestBody):
-    """The schema that an answer has to fit."""
+    """The JSON schema of an answer."""
 
-    # `schema` is the name of a method that every model has.
+    # A field named `schema` would hide a method of pydantic's models.
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     name: str | None = None
@@ -29,14 +29,14 @@ class ResponseFormat(RequestBody):
 
 
 class ToolConfig(RequestBody):
-    """The tools a model may call, each as its provider writes it, and whether it must."""
+    """The tools that a model may call, in the provider's format, and whether it must call one."""
 
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None
 
 
 class InvocationParams(RequestBody):
-    """How the model is called; what is not given is not sent."""
+    """The parameters of a model call. Parameters that are None are not sent."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -55,7 +55,7 @@ class InvocationParams(RequestBody):
 
 
 class AzureParams(RequestBody):
-    """Where a model is deployed on Azure."""
+    """The deployment of a model on Azure."""
 
     azure_deployment_name: str | None = None
     azure_openai_endpoint: str | None = None
@@ -63,19 +63,19 @@ class AzureParams(RequestBody):
 
 
 class AnthropicHeaders(RequestBody):
-    """Features of Anthropic's API that are asked for by a header."""
+    """Features of Anthropic's API that a header switches on."""
 
     anthropic_beta: list[str | None] | None = None
 
 
 class BedrockOptions(RequestBody):
-    """Which of Bedrock's interfaces is used."""
+    """The choice between Bedrock's interfaces."""
 
     use_converse_endpoint: bool | None = None
 
 
 class ProviderParams(RequestBody):
-    """What one provider needs and the others do not know."""
+    """Parameters that only one provider has."""
 
     azure_params: AzureParams | None = None
     anthropic_headers: AnthropicHeaders | None = None

@@ -1,4 +1,4 @@
-"""The engine-only routes under `/x/`: what AX's REST does not offer. Each class names what AX needs instead."""
+"""Bodies of the engine-only routes under `/x/`, which AX's REST does not have. Each class names the AX alternative."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -14,9 +14,9 @@ from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 
 
 class JudgeRowsRequest(RequestBody):
-    """Judge a few rows now, without a task and without storing anything. Exactly one of the first two.
+    """Judge a few rows now, without a task, and store nothing. Exactly one of `evaluator_id` and `version` is set.
 
-    On AX: a task with a small `max_spans` does it. Source: `POST /x/judge`; at most 20 rows.
+    On AX: a task with a small `max_spans`. Source: `POST /x/judge`; at most 20 rows.
     """
 
     evaluator_id: str | None = None
@@ -25,7 +25,7 @@ class JudgeRowsRequest(RequestBody):
 
 
 class JudgedRow(ReplyBody):
-    """One row's outcome: a label or score, or `error` saying why there is none."""
+    """The outcome of one row: a label or a score, or the reason for their absence in `error`."""
 
     label: str | None = None
     score: float | None = None
@@ -34,16 +34,16 @@ class JudgedRow(ReplyBody):
 
 
 class JudgedRows(ReplyBody):
-    """The outcomes, in the order asked."""
+    """The outcomes, in the order of the rows."""
 
     results: list[JudgedRow] = []
 
 
 class RunLimits(RequestBody):
-    """Where a run stops by itself; what is left is for the next trigger.
+    """The limits at which a run stops; the remaining rows wait for the next trigger.
 
-    It stops with its newest `max_rows` done, and before it costs more than `max_cost` US dollars by list prices. What
-    is under way by then is finished and counts.
+    A run stops after its newest `max_rows` rows, and before it costs more than `max_cost` US dollars by list prices.
+    Rows in progress at that time are finished and counted.
     """
 
     max_rows: int | None = Field(default=None, ge=1)
@@ -51,7 +51,7 @@ class RunLimits(RequestBody):
 
 
 class LimitedTrigger(RunLimits):
-    """Trigger a task with limits: they stand beside the body of the trigger.
+    """Trigger a task with limits; `trigger` is the body of an ordinary trigger.
 
     On AX: a smaller `max_spans`. Source: `POST /x/tasks/{task_id}/trigger`.
     """
@@ -60,9 +60,9 @@ class LimitedTrigger(RunLimits):
 
 
 class RunOutcome(ReplyBody):
-    """Why rows of a run have no verdict: `reason`, how many, and one row's id as an example.
+    """One reason for rows without a verdict: its text, the number of rows, and the id of one row as an example.
 
-    `code` is the sort of cause in a word: `no_input`, `auth`, `bad_model`, `off_choice`, ...
+    `code` is the kind of reason: `no_input`, `auth`, `bad_model`, `off_choice`, ...
     """
 
     reason: str
@@ -72,10 +72,11 @@ class RunOutcome(ReplyBody):
 
 
 class RunSelection(ReplyBody):
-    """How a run came to its rows. The four numbers after `matched` add up to it.
+    """The selection of a run's rows. The four numbers after `matched` add up to `matched`.
 
-    `matched` passed the task's filter; of these the sample left some out, no evaluator's own filter took some, and
-    some had every verdict already. A run that is capped had its fill at `chosen` and looked at no more.
+    `matched` rows passed the task's filter. Of these, sampling dropped `sampled_out`, no evaluator's own filter
+    accepted `filtered_out`, `labelled` had every verdict already, and the run scores `chosen`. `capped` says that the
+    selection stopped at the run's limit and looked at no further rows.
     """
 
     matched: int = 0
@@ -89,18 +90,18 @@ class RunSelection(ReplyBody):
 Nothing = Literal[
     "no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "left_over", "key", "model", "errors"
 ]
-"""Why a run scored nothing. The first five are found before a row is scored, the others when all have failed.
+"""The cause of a run that scored nothing. The first five arise before scoring, the others after all rows have failed.
 
-`left_over`: the rows without a value are what was left when others had been scored.
+`left_over`: earlier runs scored the other rows, and only rows without a value remained.
 """
 
 
 class RunCause(ReplyBody):
-    """The first true cause of a run that scored nothing; `message` says it in words, with what the run saw.
+    """The first cause that applies to a run that scored nothing; `message` is the cause as a sentence.
 
-    `rows` is how many there were without the task's filter, and `conditions` are those of an AND that match none by
-    themselves. `oldest` and `newest` are when the first and last span of the project started. For `no_value`:
-    `column`, which the evaluator's `variable` is read from, and up to three columns near it that rows have.
+    `rows` counts the rows without the task's filter. `conditions` are the conditions of an AND that match no row even
+    alone. `oldest` and `newest` are the start times of the project's first and last span. For `no_value`: the
+    evaluator's `variable` reads `column`, and `near` has up to three existing columns with similar names.
     """
 
     code: Nothing
@@ -115,10 +116,10 @@ class RunCause(ReplyBody):
 
 
 class RunTokens(ReplyBody):
-    """What a run's questions took, those included that came to nothing.
+    """The tokens of a run's model calls, including calls without a usable answer.
 
-    `answers` told their tokens. `cost` is in US dollars by list prices; None where no price is known, and without the
-    `unpriced` answers where some are not. `remembered` rows were not asked about again and took nothing.
+    `answers` counts the answers that reported tokens. `cost` is in US dollars by list prices, without the `unpriced`
+    answers; it is None if no price is known. `remembered` rows reused an earlier answer and cost nothing.
     """
 
     prompt: int = 0
@@ -132,7 +133,7 @@ class RunTokens(ReplyBody):
 class RunReport(ReplyBody):
     """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
 
-    `is_executed` is false when the run has ended, and when the process that executed it has.
+    `is_executed` is false if the run has ended, or if the process that executed it has ended.
     """
 
     labels: dict[str, dict[str, int]] = {}
@@ -149,9 +150,9 @@ RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
 
 
 class RunRow(ReplyBody):
-    """What became of one row and evaluator. The target is a span, an experiment run, or an example to answer.
+    """The outcome of one row and evaluator. The target is a span, an experiment run, or an example to answer.
 
-    `score` is there while the run's own verdict stands; `reason` is why there is none.
+    `score` is set as long as no later verdict has replaced the run's own. `reason` explains a missing verdict.
     """
 
     target_id: str
@@ -165,7 +166,7 @@ class RunRow(ReplyBody):
 class RunRowPage(Page[RunRow]):
     """Every row of a run, newest first. On AX: the run's log page.
 
-    Source: `GET /x/task-runs/{run_id}/rows`; `limit` at most 500, `state` picks the rows of one.
+    Source: `GET /x/task-runs/{run_id}/rows`; `limit` at most 500, `state` selects the rows of one state.
     """
 
     run_rows: list[RunRow] = []
@@ -177,16 +178,16 @@ class RunRowPage(Page[RunRow]):
 
 
 ScheduleWorker = Literal["this", "another", "nobody"]
-"""Which process runs continuous tasks: the one that answers, another that has the store open, or none."""
+"""The process that runs continuous tasks: the one that answers, another one with the store open, or none."""
 
 
 class TaskSchedule(ReplyBody):
-    """When a continuous task looks for new spans, and how many have arrived that it has not taken yet.
+    """The times at which a continuous task looks for new spans, and the count of spans that wait for it.
 
-    `failures` counts failed runs in a row; each one doubles the pause. A task of traces or sessions takes a `unit` once
-    nothing has been added to it for `quiet_s` seconds: `units_waiting` are quiet, `units_open` are not yet.
+    `failures` counts consecutive failed runs; each one doubles the pause. A task of traces or sessions takes a `unit`
+    after `quiet_s` seconds without a new span in it: `units_waiting` units are quiet, `units_open` are not yet.
 
-    On AX: nothing to ask, it has a schedule of its own. Source: `GET /x/tasks/{task_id}/schedule`.
+    On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """
 
     is_continuous: bool
@@ -204,7 +205,7 @@ class TaskSchedule(ReplyBody):
 
 
 class StoreStatus(ReplyBody):
-    """What the engine holds and where. On AX: nothing to ask. Source: `GET /x/status`."""
+    """The place, schema version and row counts of the store. On AX: none. Source: `GET /x/status`."""
 
     home: str
     schema_version: str
@@ -214,9 +215,12 @@ class StoreStatus(ReplyBody):
 
 
 class StoreCheck(ReplyBody):
-    """Whether the store's file is sound: how many verdicts were held against their checksums, and what is damaged.
+    """The soundness of the store.
 
-    On AX: nothing to ask. Source: `GET /x/check`.
+    `verdicts` counts the verdicts with a checksum. `damaged` counts the faults found in pages of the file and in
+    verdicts, and `examples` describes the first of them.
+
+    On AX: none. Source: `GET /x/check`.
     """
 
     verdicts: int
@@ -225,7 +229,7 @@ class StoreCheck(ReplyBody):
 
 
 class CheckIntegrationRequest(RequestBody):
-    """Ask a model one tiny question; the integration's first model unless one is named.
+    """Ask a model one tiny question, by default the integration's first model.
 
     On AX: create a judge and trigger a task on one span. Source: `POST /x/ai-integrations/{integration_id}/check`.
     """
@@ -234,7 +238,7 @@ class CheckIntegrationRequest(RequestBody):
 
 
 class IntegrationCheck(ReplyBody):
-    """Whether the model answered, what it said or why it did not, and how long it took."""
+    """The result of the check: `detail` is the answer or the reason for its absence."""
 
     ok: bool
     model: str
@@ -243,7 +247,7 @@ class IntegrationCheck(ReplyBody):
 
 
 class EvaluationInput(RequestBody):
-    """A verdict computed elsewhere. Exactly one id: what the verdict is about, or a span of that trace or session."""
+    """A verdict computed elsewhere. Exactly one id is set: that of the verdict's target, or of a span in the target."""
 
     name: Name
     level: Granularity = "SPAN"
@@ -255,31 +259,32 @@ class EvaluationInput(RequestBody):
     explanation: Annotated[str, Field(max_length=EXPLANATION_LIMIT)] | None = None
 
     @model_validator(mode="after")
-    def _says_what_about_which(self) -> "EvaluationInput":
+    def _has_verdict_and_target(self) -> "EvaluationInput":
         if self.label is None and self.score is None:
             raise ValueError("a verdict needs a label or a score")
         if sum(key is not None for key in (self.span_id, self.trace_id, self.session_id)) != 1:
             raise ValueError("give exactly one of span_id, trace_id and session_id")
         if self.by not in {"SPAN", self.level}:
-            raise ValueError(f"a {self.by.lower()} is not what a verdict of level {self.level} is about")
+            raise ValueError(f"a verdict of level {self.level} cannot have a {self.by.lower()}_id")
         return self
 
     @property
     def by(self) -> Granularity:
-        """What the id is an id of."""
+        """The kind of the id that is set."""
         return "TRACE" if self.trace_id is not None else "SPAN" if self.session_id is None else "SESSION"
 
     @property
     def key(self) -> str:
-        """The one id that there is."""
+        """The id that is set."""
         return self.trace_id or self.session_id or self.span_id or ""
 
 
 class LogEvaluationsRequest(RequestBody):
-    """Write verdicts computed elsewhere: all of them, or none. What does not fit into one body comes in several.
+    """Write verdicts computed elsewhere, all or none. A write too large for one body is sent as several.
 
-    All but the last of those say `more`, and are kept under the `upload_id` that the first answer gives; the last one
-    has everything written at once. `skip_unmatched` leaves out ids that name nothing, where they would refuse all.
+    All bodies but the last have `more`. The first answer gives the `upload_id` under which the engine keeps the parts,
+    and the last body writes all parts at once. An id without a target refuses the whole write, or with
+    `skip_unmatched` only its own verdict.
 
     On AX: the `arize` SDK's `client.spans.update_evaluations`, over Arrow Flight. Source: `POST /x/evaluations`.
     """
@@ -292,10 +297,10 @@ class LogEvaluationsRequest(RequestBody):
 
 
 class LoggedEvaluations(ReplyBody):
-    """What was written: verdicts that are new, that replaced another, and that were there already, word for word.
+    """The counts of written verdicts: new ones, ones that replaced another, and ones that equal the existing verdict.
 
-    `unmatched` counts the ids that were skipped, and `unmatched_ids` are the first of them. With `upload_id`, nothing
-    was written yet.
+    `unmatched` counts the skipped ids, and `unmatched_ids` are the first of them. If `upload_id` is set, nothing is
+    written yet.
     """
 
     upload_id: str | None = None
@@ -307,23 +312,24 @@ class LoggedEvaluations(ReplyBody):
 
 
 class NewDataset(RequestBody):
-    """A dataset that an upload makes."""
+    """A dataset that an upload creates."""
 
     name: Name
     space_id: str
 
 
 class UploadRequest(RequestBody):
-    """Examples for a dataset, runs of a new experiment on it, or both: all of it is written, or nothing.
+    """Examples for a dataset, runs of a new experiment on it, or both, written all or none.
 
-    What does not fit into one body comes in several, as for `LogEvaluationsRequest`; what is asked for stands in the
-    last of them. Examples go to the newest version of a dataset, to a copy of it named `new_version`, or to a new
-    dataset. A run's `example_id` is the id of an example, or with `key` what the example has in that column; a run
-    without one belongs to the example that came at its place in the same body. Rows that fit no example, and rows of
-    an example that has one already, refuse everything unless they are to be skipped, or to count as repetitions.
+    An upload too large for one body is sent as several, as for `LogEvaluationsRequest`; the fields other than
+    `examples` and `runs` count in the last one. Examples go to the newest version of a dataset, to a copy of it named
+    `new_version`, or to a new dataset. A run's `example_id` is the id of an example or, with `key`, the example's value
+    in that column. A run without `example_id` belongs to the example at the same position in the same body. Runs
+    without an example refuse the upload, unless `skip_unmatched` is set and other runs have one. A second run of an
+    example refuses it unless `repetitions` is set. A key value of several examples always refuses it.
 
-    On AX: `POST /v2/datasets` and `POST /v2/experiments` with at most 1,000 rows each, then appending, which is not
-    all or nothing. Source: `POST /x/uploads`.
+    On AX: `POST /v2/datasets` and `POST /v2/experiments` with at most 1,000 rows each, then appends; a failure leaves
+    the earlier parts. Source: `POST /x/uploads`.
     """
 
     dataset_id: str | None = None
@@ -339,21 +345,24 @@ class UploadRequest(RequestBody):
     upload_id: str | None = None
 
     @model_validator(mode="after")
-    def _says_where_to(self) -> "UploadRequest":
+    def _has_one_target(self) -> "UploadRequest":
         if (self.dataset_id is None) == (self.new_dataset is None):
             raise ValueError("give exactly one of dataset_id and new_dataset")
         if self.new_dataset is not None and self.new_version is not None:
-            raise ValueError("a new dataset has no other version")
+            raise ValueError("new_version belongs to an existing dataset, not to new_dataset")
         if self.runs and self.experiment is None:
             raise ValueError("runs need the name of their experiment")
         return self
 
 
 class Matches(ReplyBody):
-    """How the rows of an upload fit the examples of its dataset; the lists hold the first few of what they are about.
+    """The match between the runs of an upload and the examples of its dataset.
 
-    `covered` examples of `examples` have a run. `unmatched` rows fit none, and `repeated` examples have several. With a
-    key: `ambiguous` of its values are of several examples, and `columns` are there where no example has that column.
+    Each `*_ids` list holds the first few: ids of examples or, with a key, values of the key.
+
+    `covered` of `examples` examples have a run. `unmatched` runs have no example, and `repeated` examples have several
+    runs. With a key, `ambiguous` values of it belong to several examples. `columns` are the columns of the dataset,
+    set if no example has the key's column.
     """
 
     examples: int = 0
@@ -368,9 +377,9 @@ class Matches(ReplyBody):
 
 
 class Uploaded(ReplyBody):
-    """What was written: `runs`, and how many `examples` were added. With `upload_id`, nothing was written yet.
+    """The counts of written `runs` and added `examples`. If `upload_id` is set, nothing is written yet.
 
-    Without `is_written`, nothing was written at all, because of what `matches` tells.
+    Otherwise, a false `is_written` means that the upload was refused, for the reasons in `matches`.
     """
 
     upload_id: str | None = None

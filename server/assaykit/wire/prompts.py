@@ -15,7 +15,7 @@ LlmProvider = Literal["OPEN_AI", "AZURE_OPEN_AI", "AWS_BEDROCK", "VERTEX_AI", "A
 
 
 class ToolCallFunction(RequestBody):
-    """Which function a model calls; `arguments` is JSON text."""
+    """The function of a tool call; `arguments` is JSON text."""
 
     name: str
     arguments: str
@@ -39,9 +39,9 @@ class LlmMessage(RequestBody):
 
 
 class CreatePromptVersionRequest(RequestBody):
-    """A new version, the newest from then on. Source: `POST /v2/prompts/{prompt_id}/versions`.
+    """A new version, which becomes the newest. Source: `POST /v2/prompts/{prompt_id}/versions`.
 
-    F_STRING variables are written `{name}`, MUSTACHE ones `{{name}}`. `model` None sets no default model.
+    F_STRING variables are written `{name}`, MUSTACHE variables `{{name}}`. `model` None sets no default model.
     """
 
     commit_message: str = Field(min_length=1)
@@ -63,7 +63,7 @@ class CreatePromptRequest(RequestBody):
 
 
 class UpdatePromptRequest(RequestBody):
-    """Null takes the description away. Source: `PATCH /v2/prompts/{prompt_id}`."""
+    """Null clears the description. Source: `PATCH /v2/prompts/{prompt_id}`."""
 
     description: str | None = None
 
@@ -71,14 +71,14 @@ class UpdatePromptRequest(RequestBody):
 class SetPromptVersionLabelsRequest(RequestBody):
     """All labels of one version. Source: `PUT /v2/prompt-versions/{version_id}/labels`.
 
-    A label that another version of the prompt has moves to this one.
+    A label of another version of the prompt moves to this version.
     """
 
     labels: list[str]
 
 
 class PromptVersion(ReplyBody):
-    """One immutable version. `labels` are those that point at it now."""
+    """One immutable version. `labels` are the labels that point at it now."""
 
     id: str
     prompt_id: str | None = None
@@ -106,7 +106,7 @@ class Prompt(ReplyBody):
 
 
 class PromptWithVersion(Prompt):
-    """One prompt with its newest version, or the one asked for. Source: `GET /v2/prompts/{prompt_id}`."""
+    """One prompt with its newest or the requested version. Source: `GET /v2/prompts/{prompt_id}`."""
 
     version: PromptVersion
 

@@ -1,4 +1,4 @@
-"""What a RUN_EXPERIMENT task does with each example of its dataset. Source: REST v2, `RunConfigurationRequest`."""
+"""Run configurations: the work of a RUN_EXPERIMENT task on each example. Source: REST v2, `RunConfigurationRequest`."""
 
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -14,8 +14,8 @@ ExperimentType = Literal["LLM_GENERATION", "TEMPLATE_EVALUATION", "AGENT_CALL"]
 class LlmGenerationConfig(RequestBody):
     """Prompt a model with each example; its answer is the output.
 
-    `messages` are what is sent; `prompt_version_id` only says where they come from. Without `model_name` the
-    integration's first model is asked.
+    The model receives `messages`; `prompt_version_id` only records their origin. `model_name` defaults to the
+    integration's first model.
     """
 
     experiment_type: Annotated[Literal["LLM_GENERATION"], AnyCase]
@@ -32,8 +32,8 @@ class LlmGenerationConfig(RequestBody):
 class TemplateEvaluationConfig(RequestBody):
     """Judge each example by a template with `{{variable}}` placeholders; the label is the output.
 
-    `column_mapping` is `{variable: dataset column path}`; a variable without one takes the column of its name.
-    `evaluator_version_id` says which judge this is.
+    `column_mapping` is `{variable: dataset column path}`; a variable without a path reads the column of its own name.
+    `evaluator_version_id` records the judge of the template.
     """
 
     experiment_type: Annotated[Literal["TEMPLATE_EVALUATION"], AnyCase]
@@ -49,7 +49,7 @@ class TemplateEvaluationConfig(RequestBody):
 
 
 class AgentCallConfig(RequestBody):
-    """Send each example to an agent behind an endpoint. `input_template` is the JSON body, with `{{column}}`."""
+    """Send each example to an agent at an endpoint. `input_template` is a JSON body with `{{column}}` placeholders."""
 
     experiment_type: Annotated[Literal["AGENT_CALL"], AnyCase]
     integration_id: str
@@ -74,9 +74,9 @@ RunConfiguration = Annotated[
         custom_error_message=f"experiment_type must be one of {', '.join(get_args(ExperimentType))}",
     ),
 ]
-"""One of the three, told by `experiment_type`, in any case."""
+"""One of the three configurations; `experiment_type`, in any letter case, decides which."""
 
 RUN_CONFIGURATION: TypeAdapter[LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig] = TypeAdapter(
     RunConfiguration
 )
-"""Reads a configuration that stands alone."""
+"""The adapter that validates a configuration outside a task."""

@@ -13,10 +13,10 @@ DEFAULT_MAX_SPANS = 10_000
 
 
 class TriggerEvaluationRequest(RequestBody):
-    """What an evaluation task is run on, once. Source: `POST /v2/tasks/{task_id}/trigger`.
+    """The rows of one run of an evaluation task. Source: `POST /v2/tasks/{task_id}/trigger`.
 
-    `data_start_time` defaults to the last run, and to seven days back on the first; `data_end_time` to now;
-    `max_spans` to 10,000. `experiment_ids` belongs to dataset tasks only.
+    `data_start_time` defaults to the last run, or to seven days ago for the first run. `data_end_time` defaults to now
+    and `max_spans` to 10,000. `experiment_ids` belongs to dataset tasks only.
     """
 
     data_start_time: Timestamp | None = None
@@ -27,11 +27,11 @@ class TriggerEvaluationRequest(RequestBody):
 
 
 class TriggerRunExperimentRequest(RequestBody):
-    """What a RUN_EXPERIMENT task makes of its dataset: a new experiment of that name.
+    """One run of a RUN_EXPERIMENT task, which creates the experiment `experiment_name`.
 
-    `query_filter` narrows the examples of the newest version, or of `dataset_version_id`; `example_ids` names some
-    of them, or `max_examples` takes the first. `tracing_metadata` switches tracing on and is put on every span.
-    `evaluation_task_ids` start on the new experiment when it is complete.
+    The run takes the examples of `dataset_version_id`, by default of the newest version. `query_filter` narrows them,
+    and so does either `example_ids` or `max_examples`, which takes the first ones. `tracing_metadata` switches tracing
+    on and is added to every span. The tasks `evaluation_task_ids` start once the experiment is complete.
     Source: `POST /v2/tasks/{task_id}/trigger`.
     """
 
@@ -44,14 +44,14 @@ class TriggerRunExperimentRequest(RequestBody):
     evaluation_task_ids: list[str] | None = None
 
     @model_validator(mode="after")
-    def _is_either(self) -> "TriggerRunExperimentRequest":
+    def _limits_examples_once(self) -> "TriggerRunExperimentRequest":
         if self.example_ids is not None and self.max_examples is not None:
             raise ValueError("example_ids and max_examples exclude each other; query_filter goes with either")
         return self
 
 
 class TaskRun(ReplyBody):
-    """One run. Source: `GET /v2/task-runs/{run_id}`. The three counts come from rows and add up while it runs."""
+    """One run. The three counts grow while it runs. Source: `GET /v2/task-runs/{run_id}`."""
 
     id: str
     task_id: str | None = None
@@ -69,7 +69,7 @@ class TaskRun(ReplyBody):
 
     @property
     def is_final(self) -> bool:
-        """Whether the run will not change any more."""
+        """Whether the run has ended."""
         return self.status in FINAL_STATUSES
 
     @property

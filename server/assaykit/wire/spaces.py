@@ -1,4 +1,4 @@
-"""Spaces: the top of every name. Source: REST v2 `/v2/spaces`."""
+"""Spaces, which contain all other resources. Source: REST v2 `/v2/spaces`."""
 
 from collections.abc import Sequence
 

@@ -42,17 +42,17 @@ class Evaluation(ReplyBody):
 
     @property
     def is_shared(self) -> bool:
-        """Whether it is on the span's whole trace or session."""
+        """Whether the verdict is on the span's whole trace or session."""
         return self.name.startswith(("trace_eval.", "session_eval."))
 
     @property
     def column(self) -> str:
-        """What its columns begin with, as `eval.tone` of `eval.tone.label`."""
+        """The prefix of the verdict's columns, such as `eval.tone` for `eval.tone.label`."""
         return self.name if self.is_shared else f"eval.{self.name}"
 
 
 class AnnotatorUser(ReplyBody):
-    """Who annotated."""
+    """The person who annotated."""
 
     id: str | None = None
     email: str | None = None
@@ -107,9 +107,9 @@ class SpanPage(Page[Span]):
 
 
 class ListSpansRequest(RequestBody):
-    """Which spans. Bounds are inclusive; without them the last week is meant.
+    """A query for spans. Both bounds are inclusive; the default window is the last week.
 
-    Source: `POST /v2/spans`; `limit` and `cursor` travel in the query.
+    Source: `POST /v2/spans`; `limit` and `cursor` are in the query string.
     """
 
     project_id: str
@@ -122,7 +122,7 @@ class ListSpansRequest(RequestBody):
 
 
 class DeleteSpansRequest(RequestBody):
-    """Which spans go for good. They are looked for in the last two years unless a window is given.
+    """The spans to delete for good. The default window is the last two years.
 
     Source: `DELETE /v2/spans`.
     """
@@ -134,7 +134,7 @@ class DeleteSpansRequest(RequestBody):
 
 
 class DeleteSpansResponse(ReplyBody):
-    """What was deleted; the others are not in the project's window."""
+    """The deleted ids, and the ids that are not in the project's window."""
 
     completed: bool | None = None
     deleted_span_ids: list[str] = []

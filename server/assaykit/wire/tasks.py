@@ -1,4 +1,4 @@
-"""Tasks: which rows are scored, by which evaluators, how often. Source: REST v2 `/v2/tasks`."""
+"""Tasks: the rows to score, the evaluators that score them, and the schedule. Source: REST v2 `/v2/tasks`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -20,9 +20,9 @@ class TaskQueryFilter(RequestBody):
 
 
 class TaskQueryFilters(RequestBody):
-    """Which units of a trace or session task are taken: each letter is true of a unit if it has a span that matches.
+    """The selection of units (traces or sessions): a letter is true of a unit if one of its spans matches the filter.
 
-    `expression` combines the letters with AND, OR, NOT and parentheses; one filter alone needs none.
+    `expression` combines the letters with AND, OR, NOT and parentheses; a single filter needs no expression.
     """
 
     filters: list[TaskQueryFilter] = Field(min_length=1, max_length=5)
@@ -30,9 +30,9 @@ class TaskQueryFilters(RequestBody):
 
 
 class TaskQueryMapping(RequestBody):
-    """One variable of a trace or session evaluator: it reads the path on the spans that match one of these filters.
+    """One variable of a trace or session evaluator. It reads `attribute_path` of the spans that match a named filter.
 
-    Without `query_ids` it reads every span.
+    With empty `query_ids` it reads every span.
     """
 
     variable_name: str = Field(max_length=256)
@@ -41,9 +41,9 @@ class TaskQueryMapping(RequestBody):
 
 
 class TaskEvaluatorInput(RequestBody):
-    """One evaluator of a task. A `None` version means: always the newest.
+    """One evaluator of a task. Without `evaluator_version_id` each run takes the newest version.
 
-    `column_mappings` is `{template variable: column path}`; a variable without one takes the column of its name.
+    `column_mappings` is `{template variable: column path}`; a variable without a path reads the column of its own name.
     """
 
     evaluator_id: str
@@ -61,7 +61,7 @@ _OF_EVALUATION = (
 class CreateTaskRequest(RequestBody):
     """A task of any type. Source: `POST /v2/tasks`.
 
-    The contract's three variants are one model here; `type` says which fields belong.
+    This model joins the contract's three variants; `type` decides which fields belong.
     """
 
     name: str = Field(min_length=1, max_length=255)
@@ -88,7 +88,7 @@ class CreateTaskRequest(RequestBody):
         if self.dataset_id is None or self.run_configuration is None:
             raise ValueError("a RUN_EXPERIMENT task needs dataset_id and run_configuration")
         if foreign := [name for name in _OF_EVALUATION if not any(getattr(self, name) is no for no in (None, False))]:
-            raise ValueError(f"{', '.join(foreign)}: a RUN_EXPERIMENT task has none")
+            raise ValueError(f"a RUN_EXPERIMENT task does not take {', '.join(foreign)}")
         return self
 
     def _with_rows(self) -> "CreateTaskRequest":
@@ -97,7 +97,7 @@ class CreateTaskRequest(RequestBody):
         if (self.project_id is None) == (self.dataset_id is None):
             raise ValueError("give exactly one of project_id and dataset_id")
         if self.dataset_id is not None and not self.experiment_ids:
-            raise ValueError("a dataset task needs at least one of experiment_ids")
+            raise ValueError("a dataset task needs at least one entry in experiment_ids")
         if self.project_id is not None and self.experiment_ids:
             raise ValueError("experiment_ids belong to a dataset task, not to a project task")
         if self.dataset_id is not None and self.sampling_rate is not None:
@@ -108,10 +108,10 @@ class CreateTaskRequest(RequestBody):
 
 
 class UpdateTaskRequest(RequestBody):
-    """At least one field; what is left out stays. Source: `PATCH /v2/tasks/{task_id}`.
+    """At least one field; omitted fields stay. Source: `PATCH /v2/tasks/{task_id}`.
 
-    `evaluators` replaces the whole list with its pins, `run_configuration` is replaced whole, and a null
-    `query_filter` or `query_filters` clears it. The contract's two variants are one model here.
+    `evaluators` replaces the whole list including pinned versions, and `run_configuration` the whole configuration.
+    Null clears `query_filter` or `query_filters`. This model joins the contract's two variants.
     """
 
     name: str | None = Field(default=None, min_length=1, max_length=255)
@@ -124,7 +124,7 @@ class UpdateTaskRequest(RequestBody):
 
 
 class TaskEvaluator(ReplyBody):
-    """One evaluator of a task, as answered."""
+    """One evaluator of a task, in a reply."""
 
     evaluator_id: str
     evaluator_name: str | None = None
@@ -135,7 +135,10 @@ class TaskEvaluator(ReplyBody):
 
 
 class Task(ReplyBody):
-    """One task. Source: `GET /v2/tasks/{task_id}`. `run_configuration` stays as sent: replies may grow types."""
+    """One task. Source: `GET /v2/tasks/{task_id}`.
+
+    `run_configuration` is not validated, so that AX can add types.
+    """
 
     id: str
     name: str

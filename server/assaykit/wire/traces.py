@@ -7,9 +7,9 @@ from assaykit.wire.spans import Span
 
 
 class ListTracesRequest(RequestBody):
-    """Which traces: those with at least one span that the filter takes. Bounds as in `ListSpansRequest`.
+    """A query for traces with at least one span that matches the filter. The window is as in `ListSpansRequest`.
 
-    Source: `POST /v2/traces`; `limit` and `cursor` travel in the query.
+    Source: `POST /v2/traces`; `limit` and `cursor` are in the query string.
     """
 
     project_id: str
@@ -19,9 +19,9 @@ class ListTracesRequest(RequestBody):
 
 
 class Trace(ReplyBody):
-    """One trace under one of its root spans; a trace with two roots is there twice.
+    """One trace under one of its root spans; a trace with two roots appears twice.
 
-    `spans` has at most 1,000, oldest first; `spans_truncated` says that there are more.
+    `spans` has at most 1,000 spans, oldest first; `spans_truncated` is true if the trace has more.
     """
 
     trace_id: str

@@ -1,4 +1,4 @@
-"""pydantic's errors in our words: one line per field, the near name for a misspelt one, no value echoed."""
+"""Readable text for pydantic's errors: one line per field, a suggestion for a misspelt name, and no input values."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ MOST_LINES = 8
 
 
 def describe(error: ValidationError, known: Iterable[str] = ()) -> str:
-    """What is wrong, one line per field. `known` are the names that an unknown one may be meant for."""
+    """The faults, one line per field, at most 8 lines. `known` are the names to suggest for an unknown one."""
     names = list(known)
     lines = list(dict.fromkeys(_line(detail, names) for detail in _most_specific(error)))
     if len(lines) > MOST_LINES:
