@@ -250,7 +250,7 @@ async def test_units_are_chosen_by_an_expression_over_filters(
     body = task_body(evaluator, project_id=project, query_filters=filters)
     if taken_traces is None:
         detail = await door.refused(422, "POST", "/v2/tasks", json=body)
-        assert detail.startswith("At column 5 of the expression the letter of a filter should follow, not 'b_'.")
+        assert detail.startswith("At column 5 of the expression, expected the letter of a filter, not 'b_'.")
         return
     task = (await door.post("/v2/tasks", body))["id"]
     assert (await door.get(f"/v2/tasks/{task}"))["query_filters"] == filters
@@ -290,15 +290,18 @@ async def test_filters_and_mappings_that_cannot_be_used_are_refused_by_name(door
     entry: Body = {"evaluator_id": await door.evaluator(data_granularity="TRACE")}
     cases: list[tuple[Body, str]] = [
         (lettered(None, A="name = 'x'", B="name = 'y'"), "2 filters, but no expression"),
-        (lettered("A AND D", A="name = 'x'", B="name = 'y'"), "At column 7 of the expression the letter of a filter"),
-        (lettered("A AND", A="name = 'x'"), "At column 6 of the expression a letter, NOT or '(' should follow"),
-        (lettered("A B", A="name = 'x'", B="name = 'y'"), "At column 3 of the expression AND, OR or the end"),
-        (lettered("(A", A="name = 'x'"), "')' should follow, not the end"),
-        (lettered("a", A="name = 'x'"), "At column 1 of the expression the letter of a filter should follow"),
-        (lettered("__import__('os')", A="name = 'x'"), 'At column 12 of the expression "\'" has no meaning.'),
-        (lettered("A & B", A="name = 'x'"), "At column 3 of the expression '&' has no meaning."),
-        (lettered("A OR 1", A="name = 'x'"), "At column 6 of the expression '1' has no meaning."),
-        (lettered("(" * 80 + "A" + ")" * 80, A="name = 'x'"), "the expression goes beyond 64 levels"),
+        (
+            lettered("A AND D", A="name = 'x'", B="name = 'y'"),
+            "At column 7 of the expression, expected the letter of a filter",
+        ),
+        (lettered("A AND", A="name = 'x'"), "At column 6 of the expression, expected a letter, NOT or '('"),
+        (lettered("A B", A="name = 'x'", B="name = 'y'"), "At column 3 of the expression, expected AND, OR or the end"),
+        (lettered("(A", A="name = 'x'"), "expected ')', not the end"),
+        (lettered("a", A="name = 'x'"), "At column 1 of the expression, expected the letter of a filter"),
+        (lettered("__import__('os')", A="name = 'x'"), 'At column 12 of the expression, "\'" has no meaning.'),
+        (lettered("A & B", A="name = 'x'"), "At column 3 of the expression, '&' has no meaning."),
+        (lettered("A OR 1", A="name = 'x'"), "At column 6 of the expression, '1' has no meaning."),
+        (lettered("(" * 80 + "A" + ")" * 80, A="name = 'x'"), "the expression exceeds 64 levels"),
         (lettered("A" + " " * 600, A="name = 'x'"), "512"),
         (lettered(None, A=" "), "The filter is blank"),
         (lettered(None, A="name ="), "Filter A: At column 7"),

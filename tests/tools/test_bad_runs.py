@@ -152,7 +152,7 @@ async def test_a_span_with_ten_thousand_attributes_and_one_of_five_megabytes_are
     [
         ("status_code = ", "not the end: status_code = ^"),
         ("name = 'x' AND (status_code = 'OK' OR", "not the end: "),
-        ("name = 'a1' name = 'a2'", "At column 13 of the filter AND, OR or the end should follow"),
+        ("name = 'a1' name = 'a2'", "At column 13 of the filter, expected AND, OR or the end"),
         ("name = 'a1' name = 'a2'", "name = 'a1' ^name = 'a2'"),
         ("status_cod = 'OK'", "status_code"),
         ("attributes.output.valu CONTAINS 'x'", "has attributes.output.valu; near it: attributes.output.value"),

@@ -1,1 +1,1 @@
-"""The filter language: reading it, checking it, deciding it in memory. Its SQL is the store's business."""
+"""The filter language: parsing, checking and evaluation in memory. The store translates filters to SQL."""

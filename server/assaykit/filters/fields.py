@@ -1,12 +1,12 @@
-"""Fields: what a span can be asked for, under which names, and which literals fit.
+"""The fields of spans: their names and aliases, and the literals that fit each field.
 
-A tree from `span_tree` holds these fields only:
+A tree from `span_tree` holds only these fields:
 
 - `name`, `status_code`, `status_message`, `latency_ms`, `parent_id`, `start_time`, `end_time`, `span_kind`,
   `context.trace_id`, `context.span_id`;
-- `attributes.<key>`, the key being the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
-- `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, the part being label, score
-  or explanation; `annotation.<name>.<part>`, the part being label, score or text.
+- `attributes.<key>`, where the key is the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
+- `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score
+  or explanation; `annotation.<name>.<part>`, where the part is label, score or text.
 """
 
 import re
@@ -72,37 +72,38 @@ _VERDICT_PARTS: Final = {
     "session_eval": ("label", "score", "explanation"),
     "annotation": ("label", "score", "text"),
 }
-# A JSON path has no dependable way to say these.
+# A JSON path cannot quote these characters reliably.
 _UNREACHABLE: Final = re.compile(r'["\\\x00-\x1f]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NANOSECONDS: Final = re.compile(r"(?<=[.,]\d{6})\d{1,3}")
 
 
 def span_tree(text: str) -> Node:
-    """The tree of a filter over spans: fields by their one name, literals that fit them.
+    """The tree of a filter over spans, with canonical field names and literals of each field's type.
 
-    A time becomes nanoseconds since 1970 (UTC when it names no zone), a status or kind is in upper case.
+    A time becomes nanoseconds since 1970; a time without a zone is UTC. A status or kind becomes upper case.
 
     Raises:
-        Invalid: not in the language, no such field (with near names), or a literal that cannot fit its field.
+        Invalid: the filter has a syntax error, an unknown field, or a literal that does not fit its field. For an
+            unknown field the error suggests similar names.
     """
     return _checked(parse(text))
 
 
 def row_tree(text: str) -> Node:
-    """The tree of a filter over rows of a dataset or an experiment, where any column may be named, as it is.
+    """The tree of a filter over rows of a dataset or an experiment. Any column name is valid and stays as written.
 
     Raises:
-        Invalid: not in the language.
+        Invalid: the filter has a syntax error.
     """
     return parse(text)
 
 
 def canonical(field: str) -> str:
-    """The one name of a span field. A dotted name that is none of ours is an attribute.
+    """The canonical name of a span field. Any other dotted name is an attribute.
 
     Raises:
-        Invalid: no such field; the message says what is near.
+        Invalid: no such field; the error suggests similar names.
     """
     field = ALIASES.get(field, field)
     first, _, rest = field.partition(".")
@@ -113,11 +114,11 @@ def canonical(field: str) -> str:
         return field
     if first == "attributes":
         return _attribute(field, rest)
-    # Taken for attributes, these two would match nothing, in silence.
+    # As attributes, a bare name and `context.*` would silently match nothing.
     if not rest or first == "context":
         raise _unknown(field)
     if first in {"event", "events"}:
-        raise Invalid("Filters do not look into the events of a span.", "Ask for its fields or attributes.")
+        raise Invalid("Filters cannot read the events of a span.", "Filter by its fields or attributes.")
     return _attribute(f"attributes.{field}", field)
 
 
@@ -125,14 +126,14 @@ def verdict(field: str) -> tuple[str, str, str]:
     """The sort, name and part of a verdict field: `eval.my judge.label` has `eval`, `my judge` and `label`.
 
     Raises:
-        Invalid: no name, or no such part.
+        Invalid: the name is missing, or the part is unknown.
     """
     sort, _, rest = field.partition(".")
     name, _, part = rest.rpartition(".")
     parts = _VERDICT_PARTS[sort]
     if not name or part not in parts:
         raise Invalid(
-            f"{quote(field)!r} does not say which part of which {sort} is meant.",
+            f"{quote(field)!r} lacks the name or the part of its {sort}.",
             f"Write {sort}.<name>.<part> with the part {_listed(parts)}, in double quotes if the name has "
             f'spaces: "{sort}.my judge.{parts[0]}".',
         )
@@ -142,8 +143,8 @@ def verdict(field: str) -> tuple[str, str, str]:
 def _attribute(field: str, key: str) -> str:
     if not key or _UNREACHABLE.search(key):
         raise Invalid(
-            f"{quote(field)!r} names no attribute that can be looked up.",
-            "Write attributes.<key>; a key has no double quote, backslash or control character.",
+            f"{quote(field)!r} is not an attribute that filters can read.",
+            "Write attributes.<key>; the key must not have a double quote, backslash or control character.",
         )
     return field
 
@@ -151,10 +152,8 @@ def _attribute(field: str, key: str) -> str:
 def _unknown(field: str) -> Invalid:
     known = [*_SORTS, *(alias for alias in ALIASES if not alias.startswith("attributes."))]
     near = get_close_matches(field.lower(), known, n=3, cutoff=0.6)
-    hint = f"Did you mean {_listed(near)}? " if near else f"Fields are {_listed(tuple(_SORTS))}. "
-    return Invalid(
-        f"Spans have no field {quote(field)!r}.", f"{hint}An attribute is written attributes.{quote(field)}."
-    )
+    hint = f"Did you mean {_listed(near)}? " if near else f"The fields are {_listed(tuple(_SORTS))}. "
+    return Invalid(f"Spans have no field {quote(field)!r}.", f"{hint}For an attribute write attributes.{quote(field)}.")
 
 
 def _checked(node: Node) -> Node:
@@ -170,7 +169,7 @@ def _checked(node: Node) -> Node:
 
 
 def _fitted(leaf: Leaf) -> Leaf:
-    """The leaf with its literals as its field holds them; the field is canonical."""
+    """The leaf with its literals converted to the type of its canonical field."""
     field, sort = leaf.field, _sort(leaf.field)
     match leaf:
         case Compare(_, sign, value):
@@ -233,7 +232,7 @@ def _orderless(field: str) -> Invalid:
 
 
 def _nanoseconds(field: str, value: Value) -> int:
-    """Since 1970; a time no 64-bit column can hold becomes the nearest one that it can."""
+    """The time in nanoseconds since 1970, limited to the range of a signed 64-bit column."""
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
@@ -242,7 +241,7 @@ def _nanoseconds(field: str, value: Value) -> int:
             f"Write for example: {field} >= '2026-11-20T08:00:00Z'.",
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    # datetime counts microseconds and drops the digits after them.
+    # datetime has microseconds only, so the three digits after them are added here.
     finer = _NANOSECONDS.search(str(value))
     nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
     nanoseconds += int(finer.group().ljust(3, "0")) if finer else 0
@@ -256,6 +255,6 @@ def _shown(value: Value) -> str:
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
-    """`a, b or c`."""
+    """The names as text: `a, b or c`."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last

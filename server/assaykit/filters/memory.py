@@ -1,4 +1,4 @@
-"""Deciding a filter on a value in hand, with no database. The rules are those of `values`."""
+"""Evaluation of a filter on a value in memory, without a database, by the rules of `values`."""
 
 import math
 import operator
@@ -23,10 +23,10 @@ _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def matches(node: Node, lookup: Lookup) -> bool:
-    """True when the filter is true of the thing `lookup` reads.
+    """Whether the filter is true of the object that `lookup` reads.
 
-    `lookup` gets a field of the tree and answers a JSON value: None when missing, `start_time` and `end_time`
-    as integers, in nanoseconds since 1970.
+    `lookup` maps a field of the tree to a JSON value, or to None if the field is missing. It returns `start_time` and
+    `end_time` as integers, in nanoseconds since 1970.
     """
     return _verdict(node, lookup) is True
 
@@ -67,7 +67,7 @@ def _compared(value: object, sign: str, literal: Value) -> bool | None:
 
 
 def _pair(value: object, literal: Value) -> tuple[object, object] | None:
-    """The two as things of one sort; None when they do not meet."""
+    """The value and the literal as values of one type; None if they are not comparable."""
     pair: tuple[object, object] | None = None
     if isinstance(value, bool) or isinstance(literal, bool):
         pair = (value, literal) if isinstance(value, bool) and isinstance(literal, bool) else None
@@ -81,7 +81,7 @@ def _pair(value: object, literal: Value) -> tuple[object, object] | None:
 
 
 def _contains(value: object, text: str) -> bool | None:
-    """`text` is folded."""
+    """Whether the value contains `text`, which is folded; None if the value is neither text, a list nor an object."""
     if isinstance(value, str):
         return text in folded(value)
     if isinstance(value, Mapping):
@@ -93,10 +93,10 @@ def _contains(value: object, text: str) -> bool | None:
 
 @lru_cache(maxsize=256)
 def _shape(pattern: str) -> re.Pattern[str]:
-    """A LIKE pattern as an expression over folded text.
+    """A LIKE pattern as a regular expression over folded text.
 
-    Each piece between two `%` takes its first place and never gives it back (an atomic group). That loses no
-    match, and keeps the work within text times pattern where plain `.*` would grow with every further `%`.
+    Each piece between two `%` is an atomic group: it takes its first match and never backtracks. This loses no match
+    and bounds the time by text length times pattern length; plain `.*` would take longer with each further `%`.
     """
     first, *rest = (re.escape(piece).replace("_", ".") for piece in folded(pattern).split("%"))
     if rest:
@@ -106,7 +106,7 @@ def _shape(pattern: str) -> re.Pattern[str]:
 
 
 def _present(value: object) -> object:
-    """The value; None also for not-a-number, which a database keeps as null."""
+    """The value, with None for NaN, which the database stores as null."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

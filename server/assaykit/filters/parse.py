@@ -1,4 +1,4 @@
-"""Reading a filter: text to tree. A small language that looks like SQL and has none of its reach.
+"""The parser of filters: text to tree. The language resembles an SQL condition, without functions and subqueries.
 
     filter     = conjunct { OR conjunct }
     conjunct   = negation { AND negation }
@@ -8,8 +8,8 @@
     sign       = "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
     literal    = text | number | TRUE | FALSE | NULL (after "=" and "!=" only)
 
-Words are the same in any case. Text stands in single quotes, `''` is a quote in it. A field is bare
-(`attributes.http.status-code`) or, with other characters in it, in double quotes (`"eval.my judge.label"`).
+Words may have any case. Text is in single quotes; `''` inside it is one quote. A field is bare
+(`attributes.http.status-code`) or, if it has other characters, in double quotes (`"eval.my judge.label"`).
 """
 
 import math
@@ -60,7 +60,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# NUL ends a text early in SQLite, and a lone surrogate cannot be handed to it at all.
+# SQLite ends a text at NUL, and its driver cannot encode a lone surrogate.
 _UNSENDABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 _Kind: TypeAlias = Literal["text", "quoted", "number", "name", "word", "sign", "mark", "end"]
@@ -70,9 +70,9 @@ _Kind: TypeAlias = Literal["text", "quoted", "number", "name", "word", "sign", "
 class _Token:
     kind: _Kind
     text: str
-    """As written; a word in upper case."""
+    """The text as written, or a word in upper case."""
     at: int
-    """Where it begins, from 0."""
+    """The position of the first character, from 0."""
 
     @property
     def shown(self) -> str:
@@ -80,22 +80,23 @@ class _Token:
 
 
 def parse(text: str) -> Node:
-    """The tree of a filter, its fields as they were written.
+    """The tree of a filter, with its fields as written.
 
-    At most 4000 characters, 500 literals, 64 levels of NOT and parentheses, 256 characters in a LIKE pattern.
+    Limits: 4000 characters, 500 literals, 64 levels of NOT and parentheses, 256 characters in a LIKE pattern.
 
     Raises:
-        Invalid: blank, beyond a limit, or not in the language; the message says at which character, from 1.
+        Invalid: the filter is blank, exceeds a limit, or has a syntax error. The message gives the column, counted
+            from 1.
     """
     if not text.strip():
-        raise Invalid("The filter is blank.", f"{EXAMPLE}, or leave the filter out to take everything.")
+        raise Invalid("The filter is blank.", f"{EXAMPLE}, or leave the filter out to select everything.")
     if len(text) > MAX_CHARACTERS:
         raise Invalid(
             f"The filter has {len(text)} characters; the limit is {MAX_CHARACTERS}.",
             "Split it, or use IN or LIKE.",
         )
     if found := _UNSENDABLE.search(text):
-        raise Invalid(f"At column {found.start() + 1} the filter has a character no text can hold.", "Remove it.")
+        raise Invalid(f"At column {found.start() + 1}, the filter has a character that text cannot hold.", "Remove it.")
     reader = Reader(text)
     return reader.whole()
 
@@ -119,21 +120,21 @@ def _tokens(text: str) -> list[_Token]:
 def _refuse_character(text: str, at: int) -> NoReturn:
     where = f"At column {at + 1}"
     if text[at] in "'\"":
-        raise Invalid(f"{where} a quote opens and never closes.", "Close it; a quote inside is written twice.")
+        raise Invalid(f"{where}, a quote opens but never closes.", "Close it; double each quote inside the text.")
     if word := re.compile(r"[\w.-]*\w").match(text, at):
         raise Invalid(
-            f"{where} {quote(word.group(), 60)!r} is neither a number nor a field.",
+            f"{where}, {quote(word.group(), 60)!r} is neither a number nor a field.",
             "Put text in single quotes, and a field that begins with a digit in double quotes.",
         )
-    raise Invalid(f"{where} {text[at]!r} has no meaning in a filter.", f"{EXAMPLE}.")
+    raise Invalid(f"{where}, {text[at]!r} has no meaning in a filter.", f"{EXAMPLE}.")
 
 
 CARET_CONTEXT = 30
-"""Characters of the filter that an error shows before its caret, and after it."""
+"""Most characters of the filter that an error shows on each side of its caret."""
 
 
 class Reader:
-    """The tokens and how far they are read. What stands between AND, OR, NOT and parentheses is for `condition`."""
+    """A recursive descent parser of AND, OR, NOT and parentheses. Subclasses override `condition`, the operand."""
 
     what = "filter"
 
@@ -144,7 +145,7 @@ class Reader:
         self._literals = 0
 
     def whole(self) -> Node:
-        """Everything there is."""
+        """Read the whole text."""
         node = self.filter()
         if self.token.kind != "end":
             self.refuse("AND, OR or the end")
@@ -152,21 +153,21 @@ class Reader:
 
     @property
     def token(self) -> _Token:
-        """The current one."""
+        """The current token."""
         return self._tokens[self._next]
 
     def refuse(self, wanted: str, advice: str = f"{EXAMPLE}.") -> NoReturn:
-        """Stop at the current token, saying what should have stood there."""
+        """Raise `Invalid` at the current token, with the expected text."""
         at = self.token.at
         before, after = self._whole[max(at - CARET_CONTEXT, 0) : at], self._whole[at : at + CARET_CONTEXT]
-        said = f"At column {at + 1} of the {self.what} {wanted} should follow, not {self.token.shown}"
+        said = f"At column {at + 1} of the {self.what}, expected {wanted}, not {self.token.shown}"
         raise Invalid(f"{said}: {quote(f'{before}^{after}', 4 * CARET_CONTEXT)}", advice)
 
     def _exceed(self, limit: str, advice: str) -> NoReturn:
-        raise Invalid(f"At column {self.token.at + 1} the {self.what} goes beyond {limit}.", advice)
+        raise Invalid(f"At column {self.token.at + 1}, the {self.what} exceeds {limit}.", advice)
 
     def _took(self, text: str) -> bool:
-        """Step over a word or mark if it stands here."""
+        """Step over this word or mark if it is the current token; return whether it was."""
         here = self.token.kind in {"word", "mark"} and self.token.text == text
         self._next += here
         return here
@@ -176,11 +177,11 @@ class Reader:
             self.refuse(text if text.isalpha() else repr(text))
 
     def step(self) -> None:
-        """Step over what stands here."""
+        """Step over the current token."""
         self._next += 1
 
     def filter(self, depth: int = 0) -> Node:
-        """What stands up to the end or a closing parenthesis."""
+        """Read up to the end or a closing parenthesis."""
         items = [self._conjunct(depth)]
         while self._took("OR"):
             items.append(self._conjunct(depth))
@@ -194,7 +195,7 @@ class Reader:
 
     def _negation(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self._exceed(f"{MAX_DEPTH} levels of NOT and parentheses", "Write it flatter.")
+            self._exceed(f"{MAX_DEPTH} levels of NOT and parentheses", "Use fewer levels.")
         if self._took("NOT"):
             return Not(self._negation(depth + 1))
         if self._took("("):
@@ -204,7 +205,7 @@ class Reader:
         return self.condition()
 
     def condition(self) -> Node:
-        """A field, and what is asked of it."""
+        """Read one condition: a field with its operator and literals."""
         field = self._field()
         if self.token.kind == "sign":
             return self._comparison(field)
@@ -223,9 +224,9 @@ class Reader:
         elif token.kind == "quoted":
             field = token.text[1:-1].replace('""', '"').strip()
         elif token.kind == "text":
-            self.refuse("a field", f"A field stands bare or in double quotes, on the left. {EXAMPLE}.")
+            self.refuse("a field", f"Put the field on the left, bare or in double quotes. {EXAMPLE}.")
         else:
-            self.refuse("a field", f"A field stands on the left, a literal on the right. {EXAMPLE}.")
+            self.refuse("a field", f"Put the field on the left and the literal on the right. {EXAMPLE}.")
         if not field:
             self.refuse("a field")
         self._next += 1
@@ -303,7 +304,7 @@ class Reader:
             self._refuse_literal()
         self._literals += 1
         if self._literals > MAX_LITERALS:
-            self._exceed(f"{MAX_LITERALS} literals", "Ask in several filters.")
+            self._exceed(f"{MAX_LITERALS} literals", "Use several filters.")
         self._next += 1
         return value
 
@@ -322,5 +323,5 @@ class Reader:
         if token.kind == "name":
             self.refuse(_LITERAL, f"Put text in single quotes: '{quote(token.text, 60)}'.")
         if token.text == "NULL":
-            self.refuse(_LITERAL, "Ask for absence with IS NULL, for presence with IS NOT NULL.")
+            self.refuse(_LITERAL, "Test for absence with IS NULL, for presence with IS NOT NULL.")
         self.refuse(_LITERAL)

@@ -1,4 +1,4 @@
-"""Writing a filter: tree to text. What is written reads as the same tree."""
+"""The writer of filters: tree to text. `parse` reads the text back as the same tree."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ _WORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAIN
 
 
 def written(node: Node) -> str:
-    """The filter as text; parts of AND, OR and NOT stand in parentheses unless they are conditions."""
+    """The filter as text. Operands of AND, OR and NOT are in parentheses unless they are plain conditions."""
     match node:
         case And(items):
             return " AND ".join(_part(item) for item in items)
@@ -21,11 +21,11 @@ def written(node: Node) -> str:
         case Not(item):
             return f"NOT {_part(item)}"
         case _:
-            return f"{_field(node.field)} {_asked(node)}"
+            return f"{_field(node.field)} {_operation(node)}"
 
 
-def _asked(leaf: Leaf) -> str:
-    """What a condition asks of its field."""
+def _operation(leaf: Leaf) -> str:
+    """The operator and literals of a condition."""
     match leaf:
         case Compare(_, operator, value):
             text = f"{operator} {_literal(value)}"
@@ -43,7 +43,7 @@ def _asked(leaf: Leaf) -> str:
 
 
 def conditions(node: Node) -> list[str]:
-    """The parts of an AND, each as text; none of anything else."""
+    """The operands of an AND, each as text; an empty list for any other node."""
     return [written(item) for item in node.items] if isinstance(node, And) else []
 
 

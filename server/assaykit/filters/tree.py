@@ -1,6 +1,6 @@
-"""What a filter says, as data. `parse` makes these trees, `memory` and the store decide them.
+"""Filters as trees. `parse` creates the trees, `memory` and the store evaluate them.
 
-A field is a dotted path. Negated operators are written as `Not` around the plain one, `= null` as `IsNull`.
+A field is a dotted path. A negated operator becomes `Not` around the plain one, and `= null` becomes `IsNull`.
 """
 
 from collections.abc import Iterator
@@ -8,35 +8,35 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Value: TypeAlias = str | int | float | bool
-"""A literal. Integers fit 64 bits with a sign (larger ones are read as floats), floats are finite."""
+"""A literal. Integers fit signed 64 bits (`parse` reads larger ones as floats); floats are finite."""
 
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of at least two conditions."""
+    """The conjunction of at least two conditions."""
 
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Some of at least two conditions."""
+    """The disjunction of at least two conditions."""
 
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite; what is unknown stays unknown."""
+    """The negation of a condition; an unknown result stays unknown."""
 
     item: "Node"
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A field against one literal."""
+    """A comparison of a field with one literal."""
 
     field: str
     operator: Operator
@@ -70,7 +70,7 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """A field of the shape of `pattern`: `%` is any text, `_` any one character; nothing escapes them."""
+    """A field that matches `pattern`: `%` is any text, `_` is any one character, and neither can be escaped."""
 
     field: str
     pattern: str

@@ -1,18 +1,18 @@
-"""How a stored value meets a literal. Memory and SQL both follow these rules, and a test holds them together.
+"""The rules that compare a stored value with a literal. A test checks that memory and SQL follow the same rules.
 
-Every condition is true, false or unknown; only what is true matches, and the opposite of unknown is unknown.
+Every condition is true, false or unknown. Only a true condition matches. The negation of unknown is unknown.
 
-- A missing value and null are unknown to every operator but `IS NULL`: `!=`, `NOT IN` and `NOT (...)` do not
-  match either.
-- Text meets text by code point: equality is exact, `<` is the order of code points.
-- Numbers meet numbers. A number and a text meet as numbers when the text is a plain decimal (`-12.50`),
-  whichever of the two is the literal; the text is then a double. Other pairs of number and text are unknown.
-- true and false meet only true and false; lists and objects meet nothing. Everything else is unknown.
-- `IN` asks every literal the value can meet, and is unknown when there is none.
-- `CONTAINS` and `LIKE` are for text and take A-Z and a-z for the same; other letters stay as they are.
-  `CONTAINS` on a list or an object is true when some text inside it (not a key) contains it.
+- A missing or null value makes every operator except `IS NULL` unknown, so `!=`, `NOT IN` and `NOT (...)` do not
+  match it either.
+- Text is compared with text by code point: equality is exact, `<` is the order of code points.
+- Numbers are compared with numbers. A number is compared with a text as numbers if the text is a plain decimal
+  (`-12.50`), whichever of the two is the literal; the text then becomes a double. Any other such pair is unknown.
+- true and false are comparable only with true and false; lists and objects with nothing. Other pairs are unknown.
+- `IN` compares every literal that is comparable with the value, and is unknown if there is none.
+- `CONTAINS` and `LIKE` apply to text and ignore the case of A-Z only. `CONTAINS` on a list or an object is true if
+  any text inside it, except a key, contains the literal.
 
-Doubles have about 15 digits: further ones decide nothing. Text is compared up to its first NUL character.
+Doubles have about 15 digits; further digits do not count. Text is compared up to its first NUL character.
 """
 
 import re
@@ -25,12 +25,12 @@ _FOLDED = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def decimal(text: str) -> float | None:
-    """The number a plain decimal stands for; None for every other text (`1e3`, `+1`, `.5`, ` 1`)."""
+    """The number of a plain decimal; None for any other text (`1e3`, `+1`, `.5`, ` 1`)."""
     return float(text) if _DECIMAL.fullmatch(text) else None
 
 
 def number(value: float) -> float:
-    """The number a database holds for it: an integer beyond 64 bits is a double, infinite if need be."""
+    """The number as a database stores it: an integer beyond 64 bits becomes a double, infinite if it is too large."""
     if INT64_MIN <= value <= INT64_MAX:
         return value
     try:
@@ -40,5 +40,5 @@ def number(value: float) -> float:
 
 
 def folded(text: str) -> str:
-    """The text with A-Z in lower case and all else as it was."""
+    """The text with A-Z in lower case; other characters stay."""
     return text.translate(_FOLDED)
