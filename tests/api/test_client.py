@@ -139,7 +139,7 @@ async def test_a_reply_outside_the_contract_is_told_without_its_content(reply: h
 
     error = await error_of(answer)
     assert type(error) is ContractBroken
-    assert error.message == "Arize AX answered /v2/spaces with a body that is no SpacePage."
+    assert error.message == "Arize AX answered /v2/spaces with a body that is not a valid SpacePage."
     assert error.next == "This is a fault in assaykit or the backend; please report it."
     assert asked == ["ax.test"]
 
@@ -162,7 +162,7 @@ async def test_an_answer_of_something_that_is_not_the_api_names_the_address(repl
     error = await error_of(answer)
     assert type(error) is ContractBroken
     assert error.message == f"Arize AX answered /v2/spaces with {what}."
-    assert error.next.startswith("It is looked for at ax.test: check ARIZE_API_HOST")
+    assert error.next.startswith("Its address is ax.test: check ARIZE_API_HOST")
     assert asked == ["ax.test"]
 
 
@@ -180,7 +180,7 @@ class Drip(httpx.AsyncBaseTransport):
         raise AssertionError(request)
 
 
-@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Look whether it took effect")])
+@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Check whether it took effect")])
 async def test_a_call_ends_at_its_deadline_and_says_if_it_may_be_repeated(method: str, help_: str) -> None:
     slow = Api(httpx.AsyncClient(transport=Drip(), base_url="https://ax.test"), "ax", deadline_s=0.05)
     with pytest.raises(Unavailable) as caught:
@@ -196,12 +196,12 @@ async def test_what_cannot_be_reached_is_told_with_the_address_that_was_configur
     error = await error_of(unreachable)
     assert type(error) is Unavailable
     assert error.message == "Arize AX could not be reached: ConnectError."
-    assert error.next.startswith("It is looked for at ax.test: check ARIZE_API_HOST (or ARIZE_REGION)")
+    assert error.next.startswith("Its address is ax.test: check ARIZE_API_HOST (or ARIZE_REGION)")
     assert "10.0.0.7" not in str(error)
     assert (await error_of(unreachable, "local")).message.startswith("The embedded engine could not")
 
 
-@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Look whether it took effect")])
+@pytest.mark.parametrize(("method", "help_"), [("GET", "Try again;"), ("POST", "Check whether it took effect")])
 async def test_an_answer_that_breaks_off_says_if_the_call_may_be_repeated(method: str, help_: str) -> None:
     def breaks_off(request: httpx.Request) -> httpx.Response:
         raise httpx.RemoteProtocolError("peer closed connection", request=request)
@@ -209,7 +209,7 @@ async def test_an_answer_that_breaks_off_says_if_the_call_may_be_repeated(method
     client = api(breaks_off)
     with pytest.raises(Unavailable) as caught:
         await (client.get("/v2/spaces", SpacePage) if method == "GET" else client.post("/v2/spaces", SpacePage))
-    assert caught.value.message == f"Arize AX broke off during {method} /v2/spaces: RemoteProtocolError."
+    assert caught.value.message == f"The connection to Arize AX broke during {method} /v2/spaces: RemoteProtocolError."
     assert caught.value.next.startswith(help_)
 
 
@@ -277,9 +277,9 @@ async def test_an_id_stays_one_part_of_the_path(part: str) -> None:
 
 async def test_what_is_too_long_is_the_callers_to_mend() -> None:
     client = api(lambda _: httpx.Response(200, json=SPACES))
-    with pytest.raises(Invalid, match="too long for an address"):
+    with pytest.raises(Invalid, match="too long for a URL"):
         await client.get("/v2/spaces", SpacePage, cursor="x" * 100_000)
-    with pytest.raises(Invalid, match="No name has more than 255 characters"):
+    with pytest.raises(Invalid, match="A name has at most 255 characters"):
         await client.get("/v2/spaces", SpacePage, name="x" * 256)
     assert (await client.get("/v2/spaces", SpacePage, name="x" * 255)).spaces == []
 

@@ -55,8 +55,18 @@ PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
         ),
         (answering(429, "{}", retry_after="7"), "rate_limited", "Arize AX asks to slow down.", "Wait 7 s, then"),
         (answering(500, PROBLEM), "unavailable", "failed with status 500: The database is away.", "Try again later"),
-        (answering(200, SPACES[:-9]), "contract_broken", "with a body that is no SpacePage.", "please report it"),
-        (answering(200, SPACES, cut=9), "unavailable", "Arize AX broke off during GET /v2/spaces", "Try again;"),
+        (
+            answering(200, SPACES[:-9]),
+            "contract_broken",
+            "with a body that is not a valid SpacePage.",
+            "please report it",
+        ),
+        (
+            answering(200, SPACES, cut=9),
+            "unavailable",
+            "The connection to Arize AX broke during GET /v2/spaces",
+            "Try again;",
+        ),
     ],
     ids=["wrong key", "page", "bad gateway", "redirect", "slow down", "problem", "truncated", "broken off"],
 )
@@ -82,7 +92,7 @@ async def test_a_host_that_is_not_there_is_named_with_its_variable(settings: Set
             refusal = await ax.refused("get_status")
     assert refusal["code"] == "unavailable"
     assert refusal["message"] == "Arize AX could not be reached: ConnectError."
-    assert refusal["next"].startswith(f"It is looked for at {host}: check ARIZE_API_HOST")
+    assert refusal["next"].startswith(f"Its address is {host}: check ARIZE_API_HOST")
 
 
 async def test_a_companys_proxy_carries_calls_to_ax_and_none_to_loopback(

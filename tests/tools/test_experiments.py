@@ -177,7 +177,7 @@ async def test_a_name_is_taken_once_per_dataset(ax: Caller, settings: Settings, 
     arguments = {"file": "v.csv", "key": "key", "output": "answer"}
     await ax.ask("upload_experiment", **arguments)
     refusal = await ax.refused("upload_experiment", **arguments)
-    assert refusal["message"] == "Dataset 'questions' has an experiment named 'v' already; nothing was written."
+    assert refusal["message"] == "Dataset 'questions' already has an experiment named 'v'; nothing was written."
     await ax.ask("upload_experiment", **arguments, name="v again")
     assert await experiments(settings) == ["v again", "v"]
 

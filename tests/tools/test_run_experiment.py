@@ -283,7 +283,7 @@ async def test_repetitions_are_runs_of_their_own(
         (one["question"], number) for one in QUESTIONS for number in (1, 2)
     )
     refusal = await ax.refused("run_experiment", task="task.py:answer", dataset="questions")
-    assert "has an experiment named 'answer' already" in refusal["message"]
+    assert "already has an experiment named 'answer'" in refusal["message"]
 
 
 @pytest.mark.usefixtures("questions")

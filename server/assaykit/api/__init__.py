@@ -1,1 +1,1 @@
-"""HTTP, and only HTTP: the one way from the tools to a backend."""
+"""The HTTP client through which the tools reach a backend; there is no other way."""

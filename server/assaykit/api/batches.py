@@ -1,4 +1,4 @@
-"""Rows in requests of a size that a backend takes."""
+"""Batches of rows that fit the request limits of a backend."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -6,19 +6,19 @@ from typing import Any, TypeVar
 from assaykit.wire.datasets import ROWS_PER_REQUEST
 
 CHARACTERS_PER_REQUEST = 2_500_000
-"""A character is at most six bytes of JSON, and a body may have 16 MiB."""
+"""Most characters of one batch: a character is at most six bytes of JSON, and a body at most 16 MiB."""
 
 PLAIN = 12
-"""Characters that a number, true or false is taken for."""
+"""The estimated characters of a number, a boolean or null."""
 
 RowT = TypeVar("RowT")
 
 _NUMBERS = (bool, int, float)
-"""As a tuple: a union is built anew for every row."""
+"""A tuple, because Python would build a union anew for every row."""
 
 
 def characters(row: Mapping[str, Any]) -> int:
-    """About how many characters a row has as JSON."""
+    """The estimated characters of a row as JSON."""
     total = 0
     for name, value in row.items():
         total += len(name) + 6 + (len(value) if isinstance(value, str) else _length(value))
@@ -30,7 +30,7 @@ def _length(value: Any) -> int:
 
 
 def batches(rows: Iterable[RowT], size: Callable[[RowT], int] = characters) -> Iterator[list[RowT]]:
-    """The rows in order, at most 1,000 and 2.5 million characters at a time; a longer row goes alone."""
+    """The rows in order, in batches of at most 1,000 rows and 2.5 million characters; a longer row is a batch alone."""
     batch: list[RowT] = []
     total = 0
     for row in rows:

@@ -1,4 +1,4 @@
-"""The client of the REST contract: one total deadline per call, statuses as our errors, replies as models."""
+"""The client of the REST contract: a total deadline for each call, errors of `assaykit.errors`, replies as models."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -17,24 +17,24 @@ from assaykit.wire.spaces import SpacePage
 ReplyT = TypeVar("ReplyT", bound=ReplyBody)
 
 DEADLINE_S = 60.0
-"""Total time of one call. httpx's own timeouts are per read, so a slow drip would never end."""
+"""Seconds for one call as a whole. httpx's own timeouts are per read, so a slow response could last forever."""
 
 
 Written = tuple[bytes, str]
-"""A body that is written already, with its content type."""
+"""A serialized body with its content type."""
 
 _JSON = "application/json"
 LONGEST_NAME = 255
-"""Of a name that is looked for. Source: REST v2, every list's `name`."""
+"""Most characters of the query parameter `name`. Source: REST v2, all lists."""
 
 
 def path(*parts: str) -> str:
-    """A path of the contract; each part is percent-encoded, so that an id cannot become a path."""
+    """A path of the contract. Each part is percent-encoded, so that an id cannot add a path segment."""
     return "/" + "/".join(percent_encode(part, safe="") for part in parts)
 
 
 class Api:
-    """Calls a backend. `backend` is its name for messages: `local` or `ax`."""
+    """The client of one backend: `local`, the embedded engine, or `ax`. `requests` counts the calls."""
 
     def __init__(self, http: httpx.AsyncClient, backend: str, *, deadline_s: float = DEADLINE_S) -> None:
         self.backend = backend
@@ -45,37 +45,37 @@ class Api:
 
     @property
     def who(self) -> str:
-        """Who answers, for messages: AX, the embedded engine, or an engine that was found where AX is looked for."""
+        """The backend's name for messages: the embedded engine, Arize AX, or an engine at the configured AX address."""
         if self.backend == "local":
             return "the embedded engine"
         return f"the engine at {self.address}" if self._engine_routes else "Arize AX"
 
     @property
     def address(self) -> str:
-        """The host that is called, with its port where that is not the usual one."""
+        """The host of the backend, with its port unless that is the default."""
         return self._http.base_url.netloc.decode("ascii")
 
     async def has_engine_routes(self) -> bool:
-        """Whether the routes under `/x/` are there: on the engine, in this process or not. AX has none. Asked once.
+        """Whether the backend has the routes under `/x/`: an engine has them, AX has not. The answer is cached.
 
         Raises:
-            AssayError: the backend could not say.
+            AssayError: the backend did not give an answer.
         """
         if self._engine_routes is None:
             try:
                 await self.get("/x/status", StoreStatus)
                 self._engine_routes = True
             except (ContractBroken, Invalid, NotFound, Unsupported):
-                # What a gateway says of a path that it does not know: an error of some kind, a page, a redirect.
+                # Gateways answer an unknown path in several ways: an error status, an HTML page, or a redirect.
                 self._engine_routes = False
             except Unauthorized:
-                # Some say 403. A key that is wrong altogether tells nothing, and is the error itself.
+                # Some gateways answer 403. A wrong key gets 401 on every path, so a second call raises that error.
                 await self.get("/v2/spaces", SpacePage, limit=1)
                 self._engine_routes = False
         return self._engine_routes
 
     async def get(self, at: str, reply: type[ReplyT], **query: str | int | None) -> ReplyT:
-        """GET as `reply`; a query value of None is left out.
+        """GET `at`, parsed as `reply`. Query values of None are left out.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -85,7 +85,7 @@ class Api:
     async def post(
         self, at: str, reply: type[ReplyT], body: BaseModel | None = None, **query: str | int | None
     ) -> ReplyT:
-        """POST `body` (a field that is None is not sent), answered as `reply`.
+        """POST `body` without its None fields, and parse the answer as `reply`.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -93,7 +93,7 @@ class Api:
         return self._parsed(await self._send("POST", at, body, query), reply)
 
     async def send(self, at: str, body: BaseModel) -> None:
-        """POST `body`, to a route that answers without one.
+        """POST `body` to a route that answers without a body.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -101,7 +101,7 @@ class Api:
         await self._send("POST", at, body, {})
 
     async def send_bytes(self, at: str, content: bytes, kind: str) -> None:
-        """POST a body that is no JSON, of the content type `kind`, to a route whose answer tells nothing.
+        """POST `content` of the content type `kind`, and ignore the body of the answer.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -109,7 +109,7 @@ class Api:
         await self._send("POST", at, (content, kind), {})
 
     async def put(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
-        """PUT `body`, answered as `reply`.
+        """PUT `body` without its None fields, and parse the answer as `reply`.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -117,7 +117,7 @@ class Api:
         return self._parsed(await self._send("PUT", at, body, {}), reply)
 
     async def delete(self, at: str) -> None:
-        """DELETE.
+        """DELETE `at`.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -125,7 +125,7 @@ class Api:
         await self._send("DELETE", at, None, {})
 
     async def patch(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
-        """PATCH what was set of `body`, answered as `reply`. A field set to None is sent as null, which clears it.
+        """PATCH with the set fields of `body`, parsed as `reply`. A field set to None is sent as null, which clears it.
 
         Raises:
             AssayError: as `api.statuses` maps the status.
@@ -138,7 +138,7 @@ class Api:
         self.requests += 1
         params = {key: value for key, value in query.items() if value is not None}
         if len(str(params.get("name", ""))) > LONGEST_NAME:
-            raise Invalid(f"No name has more than {LONGEST_NAME} characters.", "Give one that is there.")
+            raise Invalid(f"A name has at most {LONGEST_NAME} characters.", "Pass an existing name.")
         content, kind = _written(body, method)
         headers = None if content is None else {"content-type": kind}
         try:
@@ -149,15 +149,15 @@ class Api:
                 f"{self._subject} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
         except httpx.InvalidURL as error:
-            raise Invalid("A name, id or cursor is too long for an address.", "Give one that is there.") from error
+            raise Invalid("A name, id or cursor is too long for a URL.", "Pass an existing one.") from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-            # Nothing was sent yet, so that anything may be tried again.
+            # Nothing was sent yet, so any call is safe to repeat.
             raise Unavailable(
                 f"{self._subject} could not be reached: {type(error).__name__}.", self._where()
             ) from error
         except httpx.HTTPError as error:
             raise Unavailable(
-                f"{self._subject} broke off during {method} {at}: {type(error).__name__}.", _again(method)
+                f"The connection to {self.who} broke during {method} {at}: {type(error).__name__}.", _again(method)
             ) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise error_for(response, self._subject)
@@ -175,7 +175,7 @@ class Api:
             return reply.read(response.content)
         except ValidationError as error:
             raise ContractBroken(
-                f"{self._subject} answered {at} with a body that is no {reply.__name__}.",
+                f"{self._subject} answered {at} with a body that is not a valid {reply.__name__}.",
                 "This is a fault in assaykit or the backend; please report it.",
             ) from error
 
@@ -185,15 +185,15 @@ class Api:
 
     def _where(self) -> str:
         if self.backend == "local":
-            return "Try again; `assaykit doctor` looks at the store."
+            return "Try again; `assaykit doctor` checks the store."
         return (
-            f"It is looked for at {self.address}: check ARIZE_API_HOST (or ARIZE_REGION), ARIZE_API_SCHEME and the "
+            f"Its address is {self.address}: check ARIZE_API_HOST (or ARIZE_REGION), ARIZE_API_SCHEME and the "
             "network or proxy, then try again."
         )
 
 
 def _written(body: BaseModel | Written | None, method: str) -> tuple[bytes | str | None, str]:
-    """A body as it is sent, and its content type."""
+    """The serialized body and its content type. PATCH sends the set fields, other methods all fields except None."""
     if isinstance(body, tuple):
         return body
     if body is None:
@@ -205,5 +205,5 @@ def _written(body: BaseModel | Written | None, method: str) -> tuple[bytes | str
 
 def _again(method: str) -> str:
     if method == "GET":
-        return "Try again; reading changes nothing."
-    return "Look whether it took effect before trying again."
+        return "Try again; the call only reads."
+    return "Check whether it took effect before trying again."

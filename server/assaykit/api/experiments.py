@@ -1,4 +1,4 @@
-"""Experiments, their runs, and the examples of their datasets: read whole."""
+"""Reads of experiments, with all their runs and all examples of their datasets."""
 
 from collections.abc import AsyncGenerator
 
@@ -15,22 +15,22 @@ async def experiment_of(api: Api, experiment_id: str) -> Experiment:
     """An experiment by its id.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such experiment.
     """
     return await api.get(path("v2", "experiments", experiment_id), Experiment)
 
 
 async def named(api: Api, dataset_id: str, name: str) -> Experiment | None:
-    """The dataset's experiment of exactly this name."""
+    """The dataset's experiment of exactly this name, or None."""
     every = rows(api, "/v2/experiments", ExperimentPage, {"dataset_id": dataset_id, "name": name})
     return next((one for one in [one async for one in every] if one.name == name), None)
 
 
 def taken(dataset_name: str, name: str) -> Conflict:
-    """That a dataset has an experiment of this name."""
+    """The error for a name that another experiment of the dataset has."""
     return Conflict(
-        f"Dataset {dataset_name!r} has an experiment named {name!r} already; nothing was written.",
-        "Pass another name; retry_experiment does failed rows of one again.",
+        f"Dataset {dataset_name!r} already has an experiment named {name!r}; nothing was written.",
+        "Pass another name, or call retry_experiment to repeat its failed rows.",
     )
 
 
@@ -41,5 +41,5 @@ async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
 
 
 def examples_of(api: Api, dataset_id: str) -> AsyncGenerator[DatasetExample]:
-    """Every example of a dataset, in order, as they come."""
+    """Every example of a dataset, in order, read page by page."""
     return rows(api, path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=ROWS_PER_PAGE)

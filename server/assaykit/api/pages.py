@@ -1,4 +1,4 @@
-"""Following cursors."""
+"""Lists over all their pages."""
 
 from collections.abc import AsyncGenerator, Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ RowT = TypeVar("RowT")
 _NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 MOST_PAGES = 2_000
-"""A list longer than this is a loop on the other side."""
+"""Most pages of one list. A longer list means that the backend's cursors loop."""
 
 
 async def rows(
@@ -26,11 +26,13 @@ async def rows(
     body: BaseModel | None = None,
     limit: int = 100,
 ) -> AsyncGenerator[RowT]:
-    """Every row of a list, page by page, in the list's order. `limit` is rows per request; a body makes it a POST.
+    """Every row of a list, page by page, in the list's order.
+
+    `limit` is the rows per request. With a `body` the requests are POSTs.
 
     Raises:
         AssayError: as the client maps the status.
-        ContractBroken: a cursor repeats.
+        ContractBroken: a cursor repeats, or the list has more than `MOST_PAGES` pages.
     """
     cursor: str | None = None
     for _ in range(MOST_PAGES):

@@ -1,4 +1,4 @@
-"""Uploads of any size to the engine: in several requests, kept there until the last one has all of it written."""
+"""Uploads of any size to the engine. The engine keeps the parts of several requests, and the last one writes them."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -17,7 +17,7 @@ PartT = TypeVar("PartT")
 
 
 class Body(NamedTuple):
-    """What one request brings."""
+    """The rows of one request."""
 
     examples: Sequence[dict[str, Any]]
     runs: Sequence[ExperimentRunInput]
@@ -25,7 +25,7 @@ class Body(NamedTuple):
 
 
 async def ahead(parts: Generator[PartT]) -> AsyncGenerator[tuple[PartT, bool]]:
-    """The parts, made in a thread, and of each whether it is the last one."""
+    """The parts, generated in a thread, each with a flag for the last one."""
     with closing(parts):
         part = await anyio.to_thread.run_sync(next, parts, None)
         while part is not None:
@@ -35,7 +35,9 @@ async def ahead(parts: Generator[PartT]) -> AsyncGenerator[tuple[PartT, bool]]:
 
 
 async def staged(api: Api, asked: Mapping[str, Any], bodies: AsyncGenerator[Body]) -> Uploaded:
-    """Send the bodies; `asked` are the other fields of an `UploadRequest`. When one fails the engine forgets them all.
+    """Send the bodies as one upload. If a request fails, the engine is told to drop all parts.
+
+    `asked` holds the other fields of an `UploadRequest`.
 
     Raises:
         AssayError: as the client maps the status.

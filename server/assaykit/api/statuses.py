@@ -1,4 +1,4 @@
-"""From an HTTP status and its problem body to our error tree."""
+"""Errors of `assaykit.errors` for HTTP statuses and their problem bodies."""
 
 import httpx
 from pydantic import ValidationError
@@ -36,7 +36,7 @@ _KEY_HELP = "Check ARIZE_API_KEY, and that the key may use this space."
 
 
 def error_for(response: httpx.Response, who: str) -> AssayError:
-    """The error that a failed response means; the other side's words are quoted, clipped, and named as its own."""
+    """The error for a failed response. It quotes the backend's text, clipped; `who` names the backend."""
     detail, following = _told(response)
     kind = BY_STATUS.get(response.status_code)
     if kind is RateLimited:
@@ -46,7 +46,7 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
     if kind is None:
         return Unavailable(
             f"{who} failed with status {response.status_code}: {detail}",
-            following or "Try again later; look at its status first.",
+            following or "Try again later; check its status first.",
         )
     if kind is Unauthorized:
         return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)
@@ -54,7 +54,7 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
 
 
 def _told(response: httpx.Response) -> tuple[str, str]:
-    """What is wrong, and what to do about it where the other side says so."""
+    """The fault and, if the backend sends one, the next step."""
     try:
         problem = Problem.read(response.content)
     except ValidationError:
