@@ -80,7 +80,7 @@ def test_a_truth_of_the_dataset_makes_an_evaluator_where_both_are_there() -> Non
             ),
         ),
         ("expected", "jugde", "No experiment has an evaluator 'jugde' to predict with; there are 'judge', 'person'."),
-        ("judge", "judge", "'judge' is held against itself."),
+        ("judge", "judge", "'judge' is compared with itself."),
     ],
 )
 def test_what_is_not_there_is_refused(name: str, predicted: str | None, said: str) -> None:
@@ -98,7 +98,7 @@ def test_a_truth_that_meets_no_prediction_is_refused() -> None:
 def test_texts_are_no_classes() -> None:
     long = Variant("new", [row(f"e{n}", f"answer {n}") for n in range(60)])
     truth = truth_of("expected", None, {}, {f"e{n}": {"expected": "yes"} for n in range(60)}, [long])
-    with pytest.raises(Invalid, match="have 61 different values, more than the 50 that are classes"):
+    with pytest.raises(Invalid, match="have 61 different values, more than the limit of 50 classes"):
         classified([long], truth)
 
 

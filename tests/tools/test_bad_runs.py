@@ -56,7 +56,7 @@ def verdict() -> bytes:
     [
         (html, "not a JSON object: <html>"),
         (nothing, "closed before an answer"),
-        (half_a_body, "the answer ends before it is whole"),
+        (half_a_body, "the answer is incomplete"),
         (a_drip, "1 s"),
     ],
 )

@@ -122,7 +122,7 @@ async def test_slices_by_a_column_of_the_dataset(ax: Caller, files: Path, cases:
     await upload(ax, files, "old", scored([0] * 12 + [1] * 12))
     await upload(ax, files, "new", scored([1] * 12 + [1] * 11 + [0]))
     found, text = await two(ax, files, slice_by=["tier"], save_to="page.html")
-    assert found["slices"]["warning"].startswith("Slices are many looks at the same data")
+    assert found["slices"]["warning"].startswith("Slices test the same data many times")
     (by,) = found["slices"]["by"]
     assert (by["column"], by["evaluator"], by["challenger"]) == ("tier", "right", "new")
     assert [(one["value"], one["n"], one["verdict"]) for one in by["slices"]] == [

@@ -151,7 +151,7 @@ async def test_a_backfill_of_evaluators_takes_what_they_judge(ax: Caller, talks:
     [
         (
             {"evaluators": ["refunds (trace)", "json"]},
-            "The evaluators of a task judge one kind of thing: 'refunds (trace)' judges whole traces, 'json'",
+            "All evaluators of a task must judge the same unit: 'refunds (trace)' judges whole traces, 'json'",
         ),
         (
             {"evaluators": ["refunds (trace)"], "granularity": "session"},

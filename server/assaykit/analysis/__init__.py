@@ -1,1 +1,1 @@
-"""Pure comparison of experiments: rows in, figures and sentences out. No input or output, no third party."""
+"""Pure comparison of experiments: rows in, figures and sentences out. No I/O and no third-party packages."""

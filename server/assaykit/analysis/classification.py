@@ -1,8 +1,8 @@
-"""How predictions agree with the truth: confusion matrix, precision, recall, F1, accuracy and Cohen's kappa.
+"""Agreement of predictions with the truth: confusion matrix, precision, recall, F1, accuracy and Cohen's kappa.
 
 Sources: Cohen (1960) for kappa; Fleiss, Cohen and Everitt (1969) for its standard error; Wilson (1927) for accuracy.
-Where a figure has a nought below its line it is None, and a macro average takes it as zero, as scikit-learn does
-with `zero_division=0`.
+A figure whose denominator is zero is None. A macro average counts it as zero, as scikit-learn does with
+`zero_division=0`.
 """
 
 import math
@@ -20,7 +20,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """One class: how often it is the truth (`support`) and the prediction, and the figures, 0 to 1."""
+    """One class: its counts as truth (`support`) and as prediction, and its figures, 0 to 1."""
 
     label: str
     support: int
@@ -34,10 +34,11 @@ class ClassFigures:
 class Agreement:
     """Predictions against the truth over `n` rows that have both; `matrix[i][j]` counts truth i predicted as j.
 
-    The classes are all labels of either side, in order, as the rows and columns of the matrix have them. Kappa is None
-    where chance alone would agree on every row. `kappa_interval` is of large samples: the estimate and 1.96 of its
-    standard errors each way, and None where that is nought, as with full agreement: it would claim to be certain.
-    Neither interval is there where rows repeat an example, since such rows are not independent.
+    The classes are all labels of either side, sorted; the rows and columns of the matrix have the same order. Kappa is
+    None if chance alone would agree on every row. `kappa_interval` is the large-sample interval: the estimate plus and
+    minus 1.96 standard errors. It is None if the standard error is zero, as with full agreement, because an interval
+    of no width would claim certainty. Both intervals are None if rows repeat an example, because such rows are not
+    independent.
     """
 
     n: int
@@ -66,7 +67,7 @@ class Agreement:
 
 
 def agreement(truth: Sequence[str], predicted: Sequence[str], *, independent: bool = True) -> Agreement | None:
-    """How the two agree, row by row; None where there are no rows. Without intervals unless rows are independent."""
+    """Return the agreement over the rows, or None without rows. Only independent rows get intervals."""
     n = len(truth)
     pairs = Counter(zip(truth, predicted, strict=True))
     if not n:
@@ -99,20 +100,20 @@ def _figures(label: str, hits: int, support: int, predicted: int) -> ClassFigure
         predicted=predicted,
         precision=hits / predicted if predicted else None,
         recall=hits / support if support else None,
-        # A class is there because it is the truth or the prediction of some row, so there is no nought below the line.
+        # Every class occurs at least once as truth or prediction, so the denominator is never zero.
         f1=2 * hits / (support + predicted),
     )
 
 
 def cohens_kappa(matrix: Sequence[Sequence[int]]) -> float | None:
-    """Agreement beyond chance, at most 1, of a square table of counts; None where chance leaves no room for any."""
+    """Return Cohen's kappa of a square table of counts, at most 1; None if chance alone agrees on every row."""
     n, agreed, expected = _shares(matrix)
-    # In whole numbers, since 1 - expected is nought exactly or not at all.
+    # Whole numbers make the test for a zero denominator exact.
     return None if expected == n * n else (n * agreed - expected) / (n * n - expected)
 
 
 def _shares(matrix: Sequence[Sequence[int]]) -> tuple[int, int, int]:
-    """The rows, those that agree, and the rows squared times the agreement by chance."""
+    """Return the number of rows n, the number of rows that agree, and n² times the agreement by chance."""
     rows, columns = [sum(row) for row in matrix], [sum(column) for column in zip(*matrix, strict=True)]
     agreed = sum(matrix[i][i] for i in range(len(rows)))
     return sum(rows), agreed, sum(row * column for row, column in zip(rows, columns, strict=True))

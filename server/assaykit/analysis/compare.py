@@ -1,4 +1,4 @@
-"""Compare experiments example by example and say which is better, as far as the pairs can show."""
+"""Compare experiments example by example, and give each challenger a verdict that the pairs support."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,13 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MOST_TOLD = 8
 
 SAME_KEPT = 200
-"""Examples without a difference that a finding keeps; all are counted."""
+"""Limit on the unchanged examples that a finding keeps. The count covers all of them."""
 
 
 class Variant(NamedTuple):
-    """One experiment under the name it is spoken of.
+    """One experiment and the name that sentences use for it.
 
-    `examples` has the ids of all examples of its dataset, None where they are not known.
+    `examples` has the ids of all examples of its dataset, or None if they are not known.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Variant(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """One evaluator: what every variant got from it, by the variant's name, and how it is to be read."""
+    """One evaluator: its verdicts on every variant, by the variant's name, and how to read them."""
 
     evaluator: str
     sheets: Mapping[str, Sheet]
@@ -51,15 +51,14 @@ def compare(
     positive: Mapping[str, str] = _NOTHING,
     evaluators: Sequence[str] | None = None,
 ) -> Comparison:
-    """Every challenger against the baseline by every evaluator (or those named), paired on the example.
+    """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
-    `directions` says by evaluator whether a higher score is better. Without it, higher is assumed to be
-    better where there are scores, and nothing where there are only labels. `positive` names by evaluator
-    the label to count. A verdict of better, worse or different needs p < 0.05 after Holm's correction over
-    all tests of the comparison.
+    `directions` gives by evaluator whether a higher score is better. Without a direction, higher scores count as
+    better, and labels without scores have no better side. `positive` gives by evaluator the label to count. A verdict
+    of better, worse or different needs p < 0.05 after Holm's correction over all tests of the comparison.
 
     Raises:
-        Invalid: names are missing, double or unknown; a named evaluator cannot be compared; or a challenger
+        Invalid: names are missing, repeated or unknown; a named evaluator cannot be compared; or a challenger
             shares no scored example with the baseline.
     """
     _check_variants(baseline, challengers)
@@ -103,7 +102,7 @@ def _evaluators(
     directions: Mapping[str, Direction],
     positive: Mapping[str, str],
 ) -> list[str]:
-    """The evaluators to compare, in order of appearance or as wanted, each known to at least one variant."""
+    """The evaluators to compare: `wanted`, or all in order of appearance. Each occurs in at least one variant."""
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     seen = list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))
     if not seen:
@@ -147,14 +146,14 @@ def _check_pairs(
 
 
 def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding | Skipped:
-    """One finding with its figures, before Holm's correction and the verdict."""
+    """Return one finding with its figures, before Holm's correction and without a verdict."""
     evaluator, sheets = asked.evaluator, asked.sheets
     first, second = sheets[baseline.name], sheets[challenger.name]
     by = scale(evaluator, first, second, asked.positive, sheets.values())
     if isinstance(by, Incomparable):
         return Skipped(evaluator, challenger.name, by.reason)
     before, after = figures(first, by), figures(second, by)
-    # In the order of ids, so that the seeded interval does not depend on the order of rows.
+    # Sorted by id, so that the seeded interval does not depend on the order of rows.
     paired = sorted(before.keys() & after.keys())
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
@@ -183,7 +182,7 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
 
 
 def _direction(given: Direction | None, by: Scale, sheets: Iterable[Sheet]) -> Direction:
-    """The direction of the figure that is shown; see `slope` for what a score's direction says of a label."""
+    """The direction of the figure shown. `slope` translates the direction of a score into that of a label."""
     if by.kind == "categorical":
         return "NONE"
     if by.positive is None:
@@ -198,7 +197,7 @@ def _direction(given: Direction | None, by: Scale, sheets: Iterable[Sheet]) -> D
 def _changes(
     pairs: Mapping[str, tuple[float, float]], baseline: Variant, challenger: Variant, direction: Direction
 ) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
-    """The examples that rose and those that fell, the largest change first; and of the others the worst ones."""
+    """Return the examples that rose, those that fell, and the worst unchanged ones; the largest change comes first."""
     old, new = _outputs(baseline), _outputs(challenger)
     moved = sorted(
         ((difference(pair), example_id) for example_id, pair in pairs.items()), key=lambda change: -abs(change[0])
@@ -231,7 +230,7 @@ def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[LabelSh
 
 
 def _spread(paired: Sequence[str], one: Sheet) -> dict[str, float]:
-    """The share of each label, every example counting once however often it was repeated."""
+    """The share of each label. Every example has the same weight, whatever its number of repetitions."""
     totals: dict[str, float] = {}
     for example_id in paired:
         given = [verdict.label for verdict in one.verdicts[example_id] if verdict and verdict.label is not None]

@@ -1,4 +1,4 @@
-"""What a comparison tells beside its findings: what runs took, slices, classification and repetitions."""
+"""The parts of a comparison beside its findings: latency, tokens, cost, slices, classification and repetitions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Repetition:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """All that stands beside the findings; empty where it was not asked for or there is none."""
+    """The parts beside the findings. A part is empty or None if nobody asked for it or nothing was found."""
 
     usage: tuple[Usage, ...] = ()
     slower: tuple[Slower, ...] = ()
@@ -37,7 +37,7 @@ class Details:
     classification: Classification | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON; what was not asked for is missing."""
+        """Plain JSON. Repetitions, slices and classification have no key if there are none."""
         told: dict[str, Any] = {
             "usage": [one.as_dict() for one in self.usage],
             "latency_differences": [one.as_dict() for one in self.slower],
@@ -54,7 +54,7 @@ class Details:
 def details(
     variants: Sequence[Variant], comparison: Comparison, columns: Sequence[Column] = (), truth: Truth | None = None
 ) -> Details:
-    """What there is beside the findings of a comparison; its baseline is the first of the variants.
+    """Collect the parts beside the findings of a comparison. The first variant is the baseline.
 
     Raises:
         Invalid: truth and prediction are not classes.
@@ -71,7 +71,7 @@ def details(
 
 
 def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> list[Repetition]:
-    """Of each pass/fail evaluator whose better side is known, every variant that has repetitions."""
+    """One entry for each variant with repetitions and each pass/fail evaluator whose direction is known."""
     known = {one.evaluator: one for one in findings if one.kind == "binary" and one.direction != "NONE"}
     found = [
         (name, variant.name, _repeated(finding, variant)) for name, finding in known.items() for variant in variants

@@ -1,4 +1,4 @@
-"""What a comparison found: one finding per evaluator and challenger, as plain values."""
+"""The findings of a comparison: one per evaluator and challenger, as plain values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -9,13 +9,13 @@ from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
 
 SHOWN = 5
-"""Examples of each way that the data of a finding has whole."""
+"""Limit on the examples of each kind of change that `Finding.as_dict` gives with their outputs."""
 
 SAME_TOLD = 100
-"""Ids of examples without a change that the data of a finding has."""
+"""Limit on the ids of unchanged examples in `Finding.as_dict`."""
 
 OUTPUT_TOLD = 300
-"""Characters of an output there."""
+"""Characters of an output in `Finding.as_dict`."""
 
 FigureKind = Literal["binary", "numeric", "categorical"]
 Test = Literal["McNemar", "sign test"]
@@ -24,11 +24,11 @@ ComparisonVerdict = Literal["better", "worse", "different", "no difference shown
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """How far one variant was judged by one evaluator. Counts of examples, except `rows`.
+    """The verdicts of one evaluator on one variant, counted by example; only `rows` counts rows.
 
     `examples` = `scored` + `unscored` + `errored`; an errored example has no verdict and an error in a row.
-    `partial` counts scored examples with a repetition that has no verdict; `only_here` those which the other
-    side does not have.
+    `partial` counts scored examples with a repetition that has no verdict. `only_here` counts examples that the
+    other side does not have.
     """
 
     rows: int
@@ -60,7 +60,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LabelShare:
-    """How often one label was given on each side, 0 to 1, over the paired examples."""
+    """The share of one label on each side, 0 to 1, over the paired examples."""
 
     label: str
     baseline: float
@@ -83,7 +83,7 @@ class LabelShare:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One example whose figure differs between the sides. Outputs: foreign text, of the first repetition."""
+    """One example with its figures on both sides. The outputs are foreign text, from the first repetition."""
 
     example_id: str
     baseline_value: float
@@ -101,7 +101,7 @@ class Change:
 
 
 class Gap(NamedTuple):
-    """One example that lacks a verdict: on each side a figure for each repetition, None for one without a verdict."""
+    """One example that lacks a verdict: for each side one figure per repetition, None if it has no verdict."""
 
     baseline: tuple[float | None, ...]
     challenger: tuple[float | None, ...]
@@ -112,13 +112,14 @@ class Finding:
     """One challenger against the baseline, by one evaluator.
 
     The example is the unit: repetitions of one example are averaged first. `n` counts the examples with a
-    verdict on both sides, `dropped` the shared ones without. Values are rates (binary, 0 to 1) or means
-    (numeric); `difference` is challenger less baseline. `direction` is that of the figure shown: of the rate
-    of `positive` when labels are counted; it is assumed when nobody gave one. `smallest_detectable` is in
-    the unit of the difference, for one test on its own. `rose` and `fell` hold the examples whose figure
-    went up and down, the largest change first; `same` some of those where it did not, the worst first. `pairs` has all
-    of them by id: baseline and challenger. `gaps` has by id the examples that lack a verdict, and `reach` the lowest
-    and the highest figure that a missing verdict is taken for; see `missing.py`.
+    verdict on both sides; `dropped` counts the shared examples without one. Values are rates (binary, 0 to 1) or means
+    (numeric); `difference` is challenger less baseline. `direction` is the direction of the figure shown, which is the
+    rate of `positive` when labels are counted; `direction_assumed` marks a direction that nobody gave.
+    `smallest_detectable` is in the unit of the difference, for one test on its own. `rose` and `fell` hold the examples
+    whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged examples, the worst
+    first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has by id the examples
+    that lack a verdict. `reach` is the lowest and the highest figure that can stand in for a missing verdict; see
+    `missing.py`.
     """
 
     evaluator: str
@@ -156,12 +157,12 @@ class Finding:
 
     @property
     def fixed(self) -> tuple[Change, ...] | None:
-        """The examples that became better; None when which way is better is not known."""
+        """The examples that became better; None if the direction is NONE."""
         return {"MAXIMIZE": self.rose, "MINIMIZE": self.fell, "NONE": None}[self.direction]
 
     @property
     def broken(self) -> tuple[Change, ...] | None:
-        """The examples that became worse; None when which way is better is not known."""
+        """The examples that became worse; None if the direction is NONE."""
         return {"MAXIMIZE": self.fell, "MINIMIZE": self.rose, "NONE": None}[self.direction]
 
     @property
@@ -170,11 +171,12 @@ class Finding:
         return self.n - len(self.rose) - len(self.fell)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON, the sentence first. Changed examples by id.
+        """Plain JSON, the sentence first.
 
-        They stand under `fixed` and `broken`, or under `rose` and `fell` when the direction is NONE; the
-        other two are null. At most `SAME_TOLD` of those without a change stand under `unchanged`, and the first
-        `SHOWN` of each way under `examples` with what came out on both sides; what is left out is counted.
+        The ids of changed examples are under `fixed` and `broken`, or under `rose` and `fell` if the direction is
+        NONE; the other two keys are null. `unchanged` has the ids of at most `SAME_TOLD` unchanged examples.
+        `examples` has the first `SHOWN` examples of each kind of change, with the outputs of both sides. The counts
+        of left-out examples are under `unchanged_left_out` and `examples_left_out`.
         """
         known = self.direction != "NONE"
         changes = {
@@ -196,14 +198,14 @@ class Finding:
 
     @property
     def ways(self) -> dict[str, tuple[Change, ...]]:
-        """The changed examples by the word for their way, what became worse first."""
+        """The changed examples by the word for their change, those that became worse first."""
         if self.fixed is None or self.broken is None:
             return {"lower": self.fell, "higher": self.rose}
         worse, better = ("broken", "fixed") if self.kind == "binary" else ("worse", "better")
         return {worse: self.broken, better: self.fixed}
 
     def _shown(self) -> dict[str, Any]:
-        """Some examples of each way whole, and how many are left out."""
+        """The first examples of each kind of change with their outputs, and the counts of the rest."""
         if self.kind == "categorical":
             return {"examples": {}, "examples_left_out": {}}
         ways = {**self.ways, "unchanged": self.same}
@@ -215,7 +217,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An evaluator that could not be compared for one challenger, and why."""
+    """An evaluator that could not be compared for one challenger, and the reason."""
 
     evaluator: str
     challenger: str
@@ -228,7 +230,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every finding, by evaluator and then by challenger, and what could not be compared."""
+    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible."""
 
     baseline: str
     challengers: tuple[str, ...]

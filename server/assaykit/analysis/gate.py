@@ -1,13 +1,14 @@
-"""Rules that a candidate has to meet beside a baseline, decided by what the pairs show, not by the mean alone.
+"""Rules that a candidate has to meet against a baseline, decided by intervals and tests, not by the mean alone.
 
-    correctness: not worse by more than 2 points    even the bad end of the interval lies within the margin
-    correctness: better                             it is shown better, and the bad end lies above none
-    tone: not shown worse                           the comparison does not say that it is worse
+    correctness: not worse by more than 2 points    even the worse end of the interval lies within the margin
+    correctness: better                             the verdict is better, and even the worse end is a gain
+    tone: not shown worse                           the verdict is not worse
 
-A margin in points is of a rate in percent; without the word it is in the unit of the score.
+A margin in points is in percentage points of a rate. Without the word `points` it is in the unit of the score.
 
-A rule has passed or failed only if no verdict that is missing could change that: the rule is decided again with the
-missing verdicts at their worst for the candidate, or at their best, and is undecided if that comes out otherwise.
+A rule passes or fails only if no missing verdict could change the outcome. `decide` fills in the missing verdicts at
+their worst for the candidate (for a pass) or at their best (for a fail) and decides again; a different outcome makes
+the rule undecided.
 """
 
 import math
@@ -32,14 +33,14 @@ _RULE = re.compile(
     re.IGNORECASE,
 )
 _TAIL = 0.025
-"""What a 95 % interval leaves out at either end."""
+"""The probability beyond each end of a 95 % interval."""
 
 _FORMS = "'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse'"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `margin` is in the unit of the figure, a rate from 0 to 1."""
+    """One rule. `margin` is in the unit of the figure; for a rate it is a fraction from 0 to 1."""
 
     text: str
     evaluator: str
@@ -50,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What came of a rule, and why in one sentence."""
+    """The outcome of a rule, with its reason in one or more sentences."""
 
     rule: Rule
     outcome: Decision
@@ -58,14 +59,14 @@ class Ruling:
 
 
 def read(text: str) -> Rule:
-    """A rule.
+    """Parse a rule.
 
     Raises:
-        Invalid: it is none.
+        Invalid: the text has none of the three forms.
     """
     found = _RULE.fullmatch(text)
     if found is None:
-        raise Invalid(f"{short(text)!r} is no rule.", f"Write {_FORMS}.")
+        raise Invalid(f"{short(text)!r} is not a rule.", f"Write {_FORMS}.")
     if found["within"] is None:
         return Rule(text, found["evaluator"], "better" if found["better"] else "not shown worse")
     points = found["points"] is not None
@@ -73,18 +74,18 @@ def read(text: str) -> Rule:
 
 
 def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
-    """What the finding says of the rule; `tests` is how many were made in the comparison.
+    """Decide the rule on the finding. `tests` is the number of tests in the comparison.
 
     Raises:
-        Invalid: it cannot be said, since nobody knows which way is better, or the margin is of another kind.
+        Invalid: the direction is not known, or the margin has the wrong unit for the evaluator.
     """
     name = short(rule.evaluator)
     if finding.direction == "NONE" or finding.difference is None:
-        raise Invalid(f"Which way {name!r} is better is not known.", "Pass --direction NAME=MAXIMIZE, or --positive.")
+        raise Invalid(f"The direction of {name!r} is not known.", "Pass --direction NAME=MAXIMIZE, or --positive.")
     if rule.in_points and finding.kind == "numeric":
-        raise Invalid(f"{name!r} is a score and no rate, so it has no points.", "Give the margin without 'points'.")
+        raise Invalid(f"{name!r} is a score, not a rate, so it has no points.", "Give the margin without 'points'.")
     if rule.want == "within" and not rule.in_points and finding.kind == "binary":
-        raise Invalid(f"{name!r} is a rate, so its margin is in points.", f"Write '{rule.text} points'.")
+        raise Invalid(f"{name!r} is a rate, so its margin must be in points.", f"Write '{rule.text} points'.")
     outcome = _outcome(rule, finding)
     why = _why(outcome, finding)
     if not finding.gaps:
@@ -94,7 +95,7 @@ def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
 
 
 def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
-    """The ruling if the missing verdicts could not change it, else that the rule is undecided."""
+    """Return the ruling, as undecided if the missing verdicts could change its outcome."""
     passed = ruling.outcome == "passed"
     filled = _tested(at_worst(finding) if passed else at_best(finding), ruling, tests)
     holds = _outcome(ruling.rule, filled) == ruling.outcome
@@ -110,8 +111,9 @@ def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
 def _tested(filled: Finding, ruling: Ruling, tests: int) -> Finding:
     """The finding with the verdict under which the ruling is hardest to keep.
 
-    Holm's factor for p lies between 1 and the number of tests, and depends on what the other findings miss. A small p
-    makes it harder to pass "not shown worse". A large p makes every other ruling harder to keep.
+    Holm's factor for p lies between 1 and the number of tests. It depends on the missing verdicts of the other
+    findings, so the factor that is hardest on the ruling is used. A small p makes "not shown worse" harder to pass; a
+    large p makes every other ruling harder to keep.
     """
     p = 1.0 if filled.p is None else filled.p
     small = ruling.rule.want == "not shown worse" and ruling.outcome == "passed"
@@ -125,23 +127,23 @@ def _outcome(rule: Rule, finding: Finding) -> Decision:
     low, high = _gain(finding)
     if rule.want == "within":
         return "passed" if low >= -rule.margin else "failed" if high < -rule.margin else "undecided"
-    # The interval of few changed examples is narrower than the exact test allows, so the test has to agree.
+    # With few changed examples the interval is narrower than the exact test allows, so the test has to agree.
     if finding.verdict == "better" and low > 0:
         return "passed"
     return "failed" if finding.verdict == "worse" or high <= 0 else "undecided"
 
 
 def _gain(finding: Finding) -> tuple[float, float]:
-    """The interval of the gain: of the difference, turned round where less is better."""
+    """The interval of the gain: that of the difference, negated if lower is better."""
     low, high = _ends(finding)
     return (low, high) if finding.direction == "MAXIMIZE" else (-high, -low)
 
 
 def _ends(finding: Finding) -> tuple[float, float]:
-    """The interval of the difference, everything where the pairs tell none.
+    """The interval of the difference; infinite below `FEW_PAIRS` pairs.
 
-    Rates that differ alike in all of n pairs still leave room: with 97.5 % confidence no more than b = 1 - 0.025^(1/n)
-    of all examples would not do so.
+    If all n pairs have the same difference of rates, the finding has no interval. Then, with 97.5 % confidence, at most
+    a share b = 1 - 0.025^(1/n) of all examples has another difference, and the interval is widened by that share.
     """
     if finding.n < FEW_PAIRS:
         return -math.inf, math.inf
@@ -151,7 +153,7 @@ def _ends(finding: Finding) -> tuple[float, float]:
     if finding.kind == "numeric":
         return middle, middle
     room = 1 - _TAIL ** (1 / finding.n)
-    # From a tie an example can go either way; from a whole point it can fall to a loss of one, and go no further.
+    # An example can leave a tie in both directions, but a full change of 1 only towards the opposite change of -1.
     if middle == 0:
         return -room, room
     back = middle * (1 - 2 * room)
@@ -165,6 +167,6 @@ def _why(outcome: Decision, finding: Finding) -> str:
 
 
 def overall(rulings: list[Ruling]) -> Decision:
-    """What came of all rules together: one that failed counts for more than one that could not be decided."""
+    """The outcome of all rules together: failed if any rule failed, else undecided if any is undecided, else passed."""
     outcomes = {one.outcome for one in rulings}
     return "failed" if "failed" in outcomes else "undecided" if "undecided" in outcomes else "passed"

@@ -1,4 +1,4 @@
-"""Examples without a verdict: what a finding becomes when the missing verdicts are the worst ones, or the best ones."""
+"""Examples without a verdict, and findings recomputed with the missing verdicts at their worst or at their best."""
 
 from dataclasses import replace
 
@@ -12,10 +12,10 @@ from assaykit.analysis.verdicts import difference, tested
 def gaps(
     first: Sheet, second: Sheet, by: Scale, datasets: tuple[frozenset[str] | None, frozenset[str] | None]
 ) -> dict[str, Gap]:
-    """The examples that should have verdicts of both sides and lack one, by id.
+    """Return by id the examples that should have verdicts on both sides and lack at least one.
 
-    `datasets` has the example ids of each side's dataset. An example should have verdicts if both datasets have it,
-    or if both sides ran it. Where a dataset is not known (None), every example that either side ran should have them.
+    `datasets` has the example ids of each side's dataset. An example should have verdicts if both datasets contain it,
+    or if both sides ran it. If a dataset is not known (None), every example that either side ran should have them.
     """
     ours, theirs = datasets
     ran, either = first.verdicts.keys() & second.verdicts.keys(), first.verdicts.keys() | second.verdicts.keys()
@@ -29,23 +29,23 @@ def _figures(one: Sheet, example_id: str, by: Scale) -> tuple[float | None, ...]
 
 
 def reach(first: Sheet, second: Sheet, by: Scale) -> tuple[float, float]:
-    """The lowest and the highest figure that a missing verdict is taken for.
+    """Return the lowest and the highest figure that can stand in for a missing verdict.
 
-    0 and 1 for a rate. For a score, the ends of the range of all scores seen, widened to hold 0 and 1: a failure can
-    lie below every score that was seen, and the bounds of a score are told nowhere.
+    They are 0 and 1 for a rate. For a score they are the ends of the range of all scores seen, widened to include 0 and
+    1: the bounds of a score are not known, and a missing score can be lower than every score seen.
     """
     seen = () if by.kind != "numeric" else (*first.scores(), *second.scores())
     return min((0.0, *seen)), max((1.0, *seen))
 
 
 def at_worst(finding: Finding) -> Finding:
-    """The finding with each missing verdict as bad as can be for the challenger. It has no verdict and no sentence."""
+    """The finding with each missing verdict at its worst for the challenger, without a verdict and a sentence."""
     low, high = finding.reach
     return _filled(finding, high, low) if finding.direction == "MAXIMIZE" else _filled(finding, low, high)
 
 
 def at_best(finding: Finding) -> Finding:
-    """The finding with each missing verdict as good as can be for the challenger. It has no verdict and no sentence."""
+    """The finding with each missing verdict at its best for the challenger, without a verdict and a sentence."""
     low, high = finding.reach
     return _filled(finding, low, high) if finding.direction == "MAXIMIZE" else _filled(finding, high, low)
 
@@ -55,7 +55,7 @@ def _filled(finding: Finding, baseline: float, challenger: float) -> Finding:
         example_id: (_mean(gap.baseline, baseline), _mean(gap.challenger, challenger))
         for example_id, gap in finding.gaps.items()
     }
-    # In the order of ids, as in a comparison, so that the seeded interval depends on nothing else.
+    # Sorted by id, as in a comparison, so that the seeded interval does not depend on the order of rows.
     pairs = dict(sorted({**finding.pairs, **filled}.items()))
     changes = [Change(example_id, *pair, None, None) for example_id, pair in pairs.items()]
     moves = [difference(pair) for pair in pairs.values()]
@@ -78,7 +78,7 @@ def _mean(figures: tuple[float | None, ...], instead: float) -> float:
 
 
 def counted(finding: Finding) -> str:
-    """How many examples lack a verdict, and on which side, in one sentence or two."""
+    """Say in one or two sentences how many examples lack a verdict, and on which side."""
     total, name = len(finding.pairs.keys() | finding.gaps.keys()), short(finding.evaluator)
     out = [gap for example_id, gap in finding.gaps.items() if example_id not in finding.pairs]
     partial = len(finding.gaps) - len(out)
@@ -95,9 +95,9 @@ def _of(count: int, total: int) -> str:
 
 
 def _where(finding: Finding, out: list[Gap]) -> str:
-    """The experiment without the verdicts, or the count of each."""
+    """Name the experiment that lacks the verdicts, or give the count of each."""
     baseline, challenger = short(finding.baseline), short(finding.challenger)
-    # The two marks: whether the baseline has a verdict, and whether the challenger has one.
+    # Each pair says whether the baseline has a verdict and whether the challenger has one.
     scored = [tuple(any(one is not None for one in side) for side in gap) for gap in out]
     counts = {
         challenger: scored.count((True, False)),
@@ -111,6 +111,6 @@ def _where(finding: Finding, out: list[Gap]) -> str:
 
 
 def taken(finding: Finding) -> str:
-    """The range that missing scores are taken from, as an addition to a sentence; nothing for a rate."""
+    """The range of the scores that stand in for missing ones, as an addition to a sentence; empty for a rate."""
     low, high = finding.reach
     return f" in the range from {digits(low, 4)} to {digits(high, 4)}" if finding.kind == "numeric" else ""

@@ -1,4 +1,4 @@
-"""The rows of an experiment in the order in which a person would look at them."""
+"""An order for the rows of an experiment that puts failures and bad scores first."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +8,11 @@ from assaykit.wire.evaluators import Direction
 
 
 def worst_first(outcomes: Sequence[Outcome], directions: Mapping[str, Direction]) -> list[int]:
-    """The positions of the outcomes: errors, then by the worst score of each, then what has no score.
+    """Return the positions of the outcomes: errors first, then rows by their worst score, then rows without a score.
 
-    A score counts by its place between the lowest and the highest of its evaluator, so that evaluators of different
-    scales can be held against each other. Higher is better unless the direction says otherwise; an evaluator whose
-    direction is NONE does not count. Equal ones stay in the order given.
+    A score counts by its place between the lowest and the highest score of its evaluator, so that evaluators with
+    different scales can be compared. Higher is better unless `directions` has MINIMIZE; an evaluator with the direction
+    NONE does not count. Rows that compare equal keep the order given.
     """
     ranges = {name: _range(outcomes, name) for name in _names(outcomes) if directions.get(name) != "NONE"}
 
@@ -44,7 +44,7 @@ def _range(outcomes: Iterable[Outcome], name: str) -> tuple[float, float]:
 
 
 def _good(score: float, lowest: float, highest: float, *, falling: bool) -> float:
-    """From 0, the worst that there is, to 1; all are equal where the evaluator gave one score only."""
+    """Scale a score from 0 (the evaluator's worst) to 1 (its best). It is 1 if all its scores are equal."""
     if lowest == highest:
         return 1.0
     share = (score - lowest) / (highest - lowest)

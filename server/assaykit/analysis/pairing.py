@@ -1,4 +1,4 @@
-"""From outcomes to pairs: how an evaluator's verdicts are read, and which examples both sides share."""
+"""From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,31 +9,31 @@ from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
 _PLAINLY_POSITIVE = {"true": "false", "yes": "no", "pass": "fail", "passed": "failed", "correct": "incorrect"}
-"""Two labels, lower case, of which the first is the one people count. Anything else is not guessed."""
+"""Pairs of labels in lower case, positive -> negative. For any other labels the positive one is not guessed."""
 
 _BINARY_LABELS = 2
 
 
 class Sheet(NamedTuple):
-    """One variant's verdicts by one evaluator; every list is by example, one entry per row."""
+    """One evaluator's verdicts on one variant: by example id, one entry per row."""
 
     verdicts: Mapping[str, list[Evaluation | None]]
     errored: frozenset[str]
     rows: int
 
     def scores(self) -> set[float]:
-        """The different scores given."""
+        """The distinct scores."""
         found = (verdict.score for row in self.verdicts.values() for verdict in row if verdict)
         return {score for score in found if score is not None}
 
     def labels(self) -> set[str]:
-        """The different labels given."""
+        """The distinct labels."""
         found = (verdict.label for row in self.verdicts.values() for verdict in row if verdict)
         return {label for label in found if label is not None}
 
 
 class Scale(NamedTuple):
-    """How verdicts become figures: by score, or by whether the label is `positive`."""
+    """The rule that turns a verdict into a figure: its score, or 1 or 0 by whether its label is `positive`."""
 
     kind: FigureKind
     from_labels: bool
@@ -42,13 +42,13 @@ class Scale(NamedTuple):
 
 
 class Incomparable(NamedTuple):
-    """Why two sheets cannot be read on one scale."""
+    """The reason why two sheets have no scale in common."""
 
     reason: str
 
 
 def sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet:
-    """One evaluator's verdicts, checked.
+    """Collect one evaluator's verdicts and check their scores.
 
     Raises:
         Invalid: a score is infinite or too large.
@@ -67,12 +67,12 @@ def sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet:
 def scale(
     evaluator: str, first: Sheet, second: Sheet, positive: str | None, every: Iterable[Sheet]
 ) -> Scale | Incomparable:
-    """How the two sheets are read: by a positive label if one is given, else by score, else by label.
+    """Choose the scale for two sheets: the positive label if one is given, else the score, else the label.
 
-    `every` has the sheets of all variants, these two among them, so that all pairs are read on one scale.
+    `every` has the sheets of all variants, including these two, so that all pairs get the same scale.
 
     Raises:
-        Invalid: `positive` is a label that no variant was given.
+        Invalid: no verdict has the label `positive`.
     """
     sheets = list(every)
     labels = {label for one in sheets for label in one.labels()}
@@ -111,10 +111,10 @@ def _why_incomparable(evaluator: str, first: Sheet, second: Sheet) -> str:
 
 
 def slope(positive: str, sheets: Iterable[Sheet]) -> int:
-    """1 when rows with the positive label score higher than the others, -1 when lower, 0 when unknown.
+    """Return 1 if verdicts with the positive label have a higher mean score than the others, -1 if lower, else 0.
 
-    It tells what a direction, which is meant for the score, means for the label: a judge that maximises
-    1 = factual does not want more "hallucinated".
+    The slope translates the direction of a score into that of a label: if a judge maximises its score and
+    "hallucinated" has the score 0, fewer "hallucinated" labels are better.
     """
     marked = [
         (verdict.label == positive, verdict.score)
@@ -132,7 +132,7 @@ def slope(positive: str, sheets: Iterable[Sheet]) -> int:
 
 
 def figures(one: Sheet, by: Scale) -> dict[str, float]:
-    """The figure of each example that has a verdict: the mean over its repetitions. Unscored is left out."""
+    """Return the figure of each scored example: the mean over its scored repetitions."""
     found: dict[str, float] = {}
     for example_id, verdicts in one.verdicts.items():
         numbers = [number for verdict in verdicts if (number := figure(verdict, by)) is not None]
@@ -142,7 +142,7 @@ def figures(one: Sheet, by: Scale) -> dict[str, float]:
 
 
 def figure(verdict: Evaluation | None, by: Scale) -> float | None:
-    """What one verdict is on the scale; None where it says nothing there."""
+    """Return the figure of one verdict on the scale; None if it has no score or label for it."""
     if verdict is None:
         return None
     if not by.from_labels:
@@ -151,7 +151,7 @@ def figure(verdict: Evaluation | None, by: Scale) -> float | None:
 
 
 def side(one: Sheet, by: Scale, scored: Container[str], other: Sheet) -> Side:
-    """The counts of one side; `scored` holds the examples that have a figure."""
+    """Count the examples of one side; `scored` holds the examples that have a figure."""
     missing = [example_id for example_id in one.verdicts if example_id not in scored]
     errored = sum(example_id in one.errored for example_id in missing)
     partial = sum(

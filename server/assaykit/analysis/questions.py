@@ -1,4 +1,4 @@
-"""What an example asks, for a reader who wants to know which example it is: its id says nothing."""
+"""The question text of each example, so that a reader recognises an example whose id means nothing to people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,10 @@ _FROM_ELSEWHERE = "source_"
 
 
 def questions(examples: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """By example id the text of its question, for those that have one.
+    """Return the question text by example id, without the examples that have none.
 
-    The column is the first of the usual names that is there, else the first text that is no answer and no id.
+    The text is the first non-empty column with a usual name (`input`, `question`, ...), else the first column with
+    text whose name is not that of an answer or an id.
     """
     found = {example_id: _question(columns) for example_id, columns in examples.items()}
     return {example_id: text for example_id, text in found.items() if text is not None}

@@ -1,4 +1,4 @@
-"""What repeated runs of the same example say: pass@k, pass^k and how often they disagree.
+"""Figures over repeated runs of the same example: pass@k, pass^k and the rate of disagreement.
 
 Sources: Chen et al. (2021) for the unbiased pass@k; Yao et al. (2024) for pass^k.
 """
@@ -12,11 +12,11 @@ from assaykit.analysis.statistics import Interval, bootstrap_interval, wilson
 from assaykit.errors import Invalid
 
 TOLD_AT = (1, 2, 3, 5, 10, 20, 50, 100)
-"""The k that are told, as far as there are repetitions, and then the most that there are."""
+"""The values of k for which figures are computed, up to the largest number of repetitions, which is added."""
 
 
 class Tries(NamedTuple):
-    """The verdicts on one example: how many, and how many of them passed."""
+    """The number of verdicts on one example, and the number that passed."""
 
     n: int
     passed: int
@@ -24,7 +24,10 @@ class Tries(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AtK:
-    """Over the `examples` that have at least `k` verdicts: the chance that one of k passes, and that all do."""
+    """The chances that at least one of `k` runs passes and that all pass, over the `examples` with k verdicts or more.
+
+    Each interval is None without spread.
+    """
 
     k: int
     examples: int
@@ -36,10 +39,10 @@ class AtK:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Repeated verdicts of one evaluator on one experiment. Intervals take the example as what was sampled.
+    """Repeated verdicts of one evaluator on one experiment. The intervals treat the example as the sampling unit.
 
-    `examples` have at least two verdicts; of these `flaky` disagree with themselves. `without_verdict` counts runs that
-    have none, which are neither passed nor failed.
+    `examples` counts the examples with at least two verdicts, `flaky` those of them with both passes and failures.
+    `without_verdict` counts runs without a verdict, which count neither as passed nor as failed.
     """
 
     examples: int
@@ -55,7 +58,7 @@ class Repeated:
 
 
 def pass_at_k(n: int, passed: int, k: int) -> float:
-    """The chance that at least one of `k` runs passes, drawn from `n` of which `passed` did; unbiased.
+    """The unbiased estimate of the chance that at least one of `k` runs passes, if `passed` of `n` runs did.
 
     Raises:
         Invalid: not 0 <= passed <= n, or not 1 <= k <= n.
@@ -65,7 +68,7 @@ def pass_at_k(n: int, passed: int, k: int) -> float:
 
 
 def pass_hat_k(n: int, passed: int, k: int) -> float:
-    """The chance that all of `k` runs pass, drawn from `n` of which `passed` did; unbiased.
+    """The unbiased estimate of the chance that all of `k` runs pass, if `passed` of `n` runs did.
 
     Raises:
         Invalid: not 0 <= passed <= n, or not 1 <= k <= n.
@@ -82,13 +85,13 @@ def _check(n: int, passed: int, k: int) -> None:
 
 
 def repeated(tries: Mapping[str, Tries], without_verdict: int = 0) -> Repeated | None:
-    """The figures of the tries by example; None where no example has two verdicts."""
+    """Compute the figures from the tries of each example id; None if no example has two verdicts."""
     several = [one for one in tries.values() if one.n > 1]
     if not several:
         return None
     flaky = sum(0 < one.passed < one.n for one in several)
     most = max(one.n for one in several)
-    # In the order of ids, so that the seeded intervals do not depend on the order of rows.
+    # Sorted by id, so that the seeded intervals do not depend on the order of rows.
     ordered = [tries[key] for key in sorted(tries)]
     return Repeated(
         examples=len(several),

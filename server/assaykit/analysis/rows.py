@@ -1,4 +1,4 @@
-"""Rows of an experiment as a comparison needs them: one outcome per run, its verdicts by evaluator."""
+"""Rows of an experiment as outcomes for a comparison: one outcome per run, with its verdicts by evaluator."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.spans import Evaluation
 
 LARGEST_SCORE = 1e100
-"""Scores beyond this are refused: their squares would leave the range of a float."""
+"""Scores of a larger magnitude are refused, because their squares could exceed the range of a float."""
 
 _LATENCIES = ("latency_ms", "latency", "duration_ms")
 _LATENCIES_S = ("latency_s", "duration_s", "seconds")
@@ -18,7 +18,7 @@ _TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
 _TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion")
 _COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
-"""The columns in which experiments of AX, of OpenInference and of people's own files have these; the first counts."""
+"""Column names for latency, tokens and cost in Arize AX, in OpenInference and in user files; the first match counts."""
 
 _PREFIX = "eval."
 _FIELDS = frozenset({"label", "score", "explanation"})
@@ -27,19 +27,19 @@ _NAMES_TOLD = 12
 
 
 def short(name: str) -> str:
-    """A name from outside as our sentences carry it: one line, clipped."""
+    """A foreign name made fit for a sentence: one line, at most 60 characters."""
     return quote(name, _NAME_LIMIT)
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names from outside, in quotes, and how many more there are."""
+    """The first 12 foreign names in quotes, and the number of the rest."""
     every = list(names)
     more = f" and {len(every) - _NAMES_TOLD} more" if len(every) > _NAMES_TOLD else ""
     return (", ".join(repr(short(name)) for name in every[:_NAMES_TOLD]) or "none") + more
 
 
 def cell(value: Any) -> str | None:
-    """A cell as the text by which it is told apart from others, None where it is empty: 1 and 1.0 are one."""
+    """Return a cell as text for comparison with other cells; None if it is empty. 1 and 1.0 give the same text."""
     if value is None or isinstance(value, str):
         return (value or "").strip() or None
     if isinstance(value, float) and value.is_integer():
@@ -48,9 +48,9 @@ def cell(value: Any) -> str | None:
 
 
 class Outcome(NamedTuple):
-    """One run of one example: what came out or went wrong, each evaluator's verdict on it, and what it took.
+    """One run of one example: its output or error, each evaluator's verdict, its latency, tokens and cost.
 
-    `latency_ms`, `tokens` and `cost` (US dollars) are None where they are not known.
+    `latency_ms`, `tokens` and `cost` (US dollars) are None if they are not known.
     """
 
     example_id: str
@@ -64,14 +64,14 @@ class Outcome(NamedTuple):
 
 
 def counting(rows: Iterable[Outcome]) -> list[Outcome]:
-    """The rows, in order, without those that failed and were tried again."""
+    """The rows in order, without failed rows for which a later retry exists."""
     every = list(rows)
     past = tried_again(every)
     return [row for place, row in enumerate(every) if place not in past]
 
 
 def tried_again(rows: Sequence[Outcome]) -> set[int]:
-    """The positions of rows that failed and of which a later run of the same call counts, however that one ended."""
+    """The positions of failed rows with a later row of the same example and repetition, whatever its outcome."""
     later: set[tuple[str, str]] = set()
     past: set[int] = set()
     for place in range(len(rows) - 1, -1, -1):
@@ -84,9 +84,9 @@ def tried_again(rows: Sequence[Outcome]) -> set[int]:
 
 
 def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
-    """Reads the flat columns `eval.<name>.label|score|explanation` of each run, in the order given.
+    """Read the flat columns `eval.<name>.label|score|explanation` of each run, in the order given.
 
-    A name may hold dots and spaces; `eval.<name>.metadata.<key>` and other fields are ignored. An empty text
+    A name may contain dots and spaces; `eval.<name>.metadata.<key>` and other fields are ignored. An empty text
     or NaN is a missing value. An evaluator whose columns are all empty in a row is kept, without a verdict.
 
     Raises:
@@ -103,7 +103,7 @@ def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
 
 
 def outcome(run: ExperimentRun) -> Outcome:
-    """One run as an outcome, whether or not it can be paired.
+    """Read one run as an outcome; unlike `outcomes`, accept a run without an example id.
 
     Raises:
         Invalid: a score is not a number.
@@ -140,7 +140,7 @@ def _tokens(columns: Mapping[str, Any] | None) -> float | None:
 
 
 def _amount(columns: Mapping[str, Any] | None, names: Iterable[str]) -> float | None:
-    """The first of the columns that holds a number of at least zero. Cells of a CSV file are text."""
+    """The first of the columns with a number of at least zero. Numbers from a CSV file arrive as text."""
     found = (_number((columns or {}).get(name)) for name in names)
     return next((number for number in found if number is not None), None)
 
@@ -156,11 +156,11 @@ def _number(value: Any) -> float | None:
 
 
 def _place(column: str) -> tuple[str, str] | None:
-    """The evaluator's name and the field that a column holds, if it holds one."""
+    """Split a column name into evaluator name and field; None if it is not an evaluator column."""
     if not column.startswith(_PREFIX):
         return None
     name, _, field = column.removeprefix(_PREFIX).rpartition(".")
-    # A metadata key may itself be called "score": nothing below metadata is a field.
+    # A metadata key may be called "score" too, but no column below `metadata` is a field.
     return (name, field) if name and field in _FIELDS and ".metadata." not in column else None
 
 
@@ -187,7 +187,7 @@ def _score(value: Any, name: str, example_id: str) -> float | None:
 
 
 def finite(score: float | None, name: str, example_id: str) -> float | None:
-    """The score, or None where there is none: NaN is how tables write a missing number.
+    """Return the score as a float, or None for None or NaN, which data frames use for a missing number.
 
     Raises:
         Invalid: the score is infinite or beyond `LARGEST_SCORE`.

@@ -1,6 +1,6 @@
-"""Which rows a sample takes: at random, by strata, or at even steps. The same seed takes the same rows.
+"""Sampling of rows: at random, by strata, or at even steps. The same seed takes the same rows.
 
-Positions come back in the order of the rows, so that a sample reads like what it was taken of.
+Positions are ascending, so that a sample keeps the order of the rows.
 """
 
 import random
@@ -13,42 +13,41 @@ Stratum = TypeVar("Stratum", bound=Hashable)
 
 
 class Drawn(NamedTuple):
-    """The positions taken, ascending, and by stratum how many of how many; no strata without a column of them."""
+    """The positions taken, ascending. `strata` maps each stratum to (rows taken, rows in all); empty without strata."""
 
     positions: list[int]
     strata: Mapping[Hashable, tuple[int, int]]
 
 
 def at_random(count: int, size: int, seed: int) -> Drawn:
-    """Any `size` of `count` rows, each set of them as likely as another.
+    """Draw `size` of `count` rows; every subset of this size is equally likely.
 
     Raises:
-        ValueError: there are not so many rows.
+        ValueError: `size` exceeds `count`.
     """
     return Drawn(sorted(random.Random(seed).sample(range(count), size)), {})  # noqa: S311  (no secret)
 
 
 def at_steps(count: int, size: int, seed: int) -> Drawn:
-    """`size` of `count` rows at even steps, the first within the first step by chance; each row is equally likely.
+    """Draw `size` of `count` rows at even steps from a random start in the first step. Every row is equally likely.
 
     Raises:
-        ValueError: there are not so many rows.
+        ValueError: `size` is not between 1 and `count`.
     """
     if not 0 < size <= count:
         raise ValueError(f"no {size} of {count} rows")
-    # In whole numbers: a step that is rounded would take a row twice or run over the end.
+    # Whole numbers: a rounded step could take a row twice or run past the end.
     start = random.Random(seed).randrange(count)  # noqa: S311  (no secret)
     return Drawn([(start + count * place) // size for place in range(size)], {})
 
 
 def by_strata(strata: Sequence[Hashable], size: int, seed: int) -> Drawn:
-    """`size` rows, of each stratum as many as its share of all rows is worth; within it at random.
+    """Draw `size` rows at random within strata, from each stratum in proportion to its share of all rows.
 
-    `strata` names the stratum of each row. One that is too small for its share may come out with none: see `strata` of
-    the answer.
+    `strata` names the stratum of each row. A small stratum may get no row; `Drawn.strata` shows it.
 
     Raises:
-        ValueError: there are not so many rows.
+        ValueError: `size` is not between 1 and the number of rows.
     """
     places: dict[Hashable, list[int]] = {}
     for place, stratum in enumerate(strata):
@@ -60,12 +59,12 @@ def by_strata(strata: Sequence[Hashable], size: int, seed: int) -> Drawn:
 
 
 def allocation(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
-    """`size` places shared out in proportion to `counts`, what is left over to the largest remainders.
+    """Divide `size` places in proportion to `counts`; the places left over go to the largest remainders.
 
-    Of equal remainders the larger stratum's goes first, then the one named first.
+    Of equal remainders, that of the larger stratum comes first, then that of the stratum named first.
 
     Raises:
-        ValueError: there is less to take than `size`.
+        ValueError: `size` is not between 1 and the sum of the counts.
     """
     total = sum(counts.values())
     if not 0 < size <= total:

@@ -1,4 +1,4 @@
-"""A finding in words: one sentence with the figures that carry it, and what a reader should beware of."""
+"""A finding in words: one sentence with its figures, and cautions for the reader."""
 
 import math
 
@@ -7,7 +7,7 @@ from assaykit.analysis.rows import short
 from assaykit.analysis.statistics import ALPHA, FEWEST_PAIRS
 
 FEW_PAIRS = 20
-"""Below so many pairs a finding carries a caution."""
+"""Below this number of pairs a finding carries a caution."""
 
 _FINE_FROM = (100, 1000)
 _LABELS_TOLD = 5
@@ -16,7 +16,7 @@ _LARGEST_WRITTEN_OUT = 1e15
 
 
 def sentence(finding: Finding, tests: int) -> str:
-    """One sentence; `tests` is how many were made in the comparison, which Holm's correction counts."""
+    """Return the finding as one sentence; `tests` is the number of tests under Holm's correction."""
     if finding.kind == "categorical":
         return _shares(finding)
     parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
@@ -24,7 +24,10 @@ def sentence(finding: Finding, tests: int) -> str:
 
 
 def digits(value: float, count: int, sign: str = "") -> str:
-    """At least so many digits that count, written out: 12,346 and 0.0000123, not 1.23e-05. A `sign` of "+" is kept."""
+    """Format with `count` significant digits, written out: 12,346 and 0.0000123, not 1.23e-05.
+
+    With `sign` "+", positive numbers carry a plus sign.
+    """
     told = f"{value:{sign}.{count}g}"
     if "e" not in told or not _SMALLEST_WRITTEN_OUT <= abs(value) < _LARGEST_WRITTEN_OUT:
         return told
@@ -33,17 +36,17 @@ def digits(value: float, count: int, sign: str = "") -> str:
 
 
 def figure(finding: Finding, value: float) -> str:
-    """A rate or a mean of the finding."""
+    """Format a rate or a mean of the finding."""
     return digits(value, 4) if finding.kind == "numeric" else percent(value, finding.n)
 
 
 def percent(rate: float, n: int) -> str:
-    """A rate as "84 %", with as many decimals as the pairs carry."""
+    """Format a rate as "84 %", with as many decimals as `n` pairs justify."""
     return f"{100 * rate:.{_decimals(n)}f} %"
 
 
 def signed(finding: Finding, value: float) -> str:
-    """A difference with its sign: in points for rates, else in the unit of the score."""
+    """Format a difference with its sign: in points for rates, else in the unit of the score."""
     # Adding 0.0 turns -0.0 into 0.0.
     if finding.kind == "numeric":
         return digits(value + 0.0, 3, "+")
@@ -52,12 +55,12 @@ def signed(finding: Finding, value: float) -> str:
 
 
 def _decimals(n: int) -> int:
-    """Decimals of a percentage: one more where one pair is less than the last digit."""
+    """Decimals of a percentage: 0 below 100 pairs, 1 below 1000, else 2."""
     return sum(n >= size for size in _FINE_FROM)
 
 
 def p_value(p: float) -> str:
-    """A p-value with its sign of equality, two digits; more next to 0.05, so that no rounding crosses it."""
+    """A p-value as "= 0.012" or "< 0.0001": two digits, but four decimals near 0.05, so that no rounding crosses it."""
     if p < 0.0001:  # noqa: PLR2004  (below this the digits mean nothing)
         return "< 0.0001"
     near = 0.045 < p < 0.055  # noqa: PLR2004  (the neighbourhood of alpha)
@@ -65,7 +68,7 @@ def p_value(p: float) -> str:
 
 
 def detectable(finding: Finding) -> str:
-    """The smallest detectable difference, or why there is none."""
+    """The smallest detectable difference, or the reason why there is none."""
     size = finding.smallest_detectable
     if size is None:
         return "too few pairs to show any" if finding.n < FEWEST_PAIRS else "unknown without spread"
@@ -101,7 +104,7 @@ def _pairs(finding: Finding) -> str:
 
 
 def change(finding: Finding) -> str:
-    """The difference with its unit, and its interval where there is one."""
+    """The difference with its unit, and with its interval if it has one."""
     unit = "" if finding.kind == "numeric" else " points"
     told = f"difference {signed(finding, finding.difference or 0.0)}{unit}"
     if finding.interval is None:
@@ -146,7 +149,7 @@ def _shares(finding: Finding) -> str:
 
 
 def cautions(finding: Finding) -> tuple[str, ...]:
-    """What to beware of, most serious first; the verdict must be set."""
+    """The cautions of a finding, most serious first. The verdict must be set."""
     return (*_about_rows(finding), *_about_meaning(finding), *_about_figures(finding))
 
 
@@ -188,7 +191,7 @@ def _about_meaning(finding: Finding) -> list[str]:
                 "MAXIMIZE": "Higher is assumed to be better; give the direction if it is not.",
                 "MINIMIZE": "Lower is assumed to be better, as the rows with this label score lower; "
                 "give the direction if it is not.",
-                "NONE": "Which way is better is not known; give the direction to get better or worse.",
+                "NONE": "The direction is not known; give it to get a verdict of better or worse.",
             }[finding.direction]
         )
     return told
@@ -211,7 +214,7 @@ def _about_figures(finding: Finding) -> list[str]:
     ):
         told.append(f"The interval on its own excludes zero; {_why_not_shown(finding)}.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
-        told.append("Most changed examples went one way and the mean the other: a few large changes decide it.")
+        told.append("Most changed examples moved against the mean: a few large changes decide it.")
     return told
 
 
@@ -219,5 +222,5 @@ def _why_not_shown(finding: Finding) -> str:
     if finding.p is not None and finding.p < ALPHA:
         return "the verdict follows the test, corrected by Holm"
     if finding.test == "sign test":
-        return "the verdict follows the sign test, which counts how many pairs went each way and not how far"
-    return "the verdict follows the exact test, which so few changed pairs do not convince"
+        return "the verdict follows the sign test, which counts the pairs that rose or fell, not the size of a change"
+    return "the verdict follows the exact test, for which too few pairs changed"

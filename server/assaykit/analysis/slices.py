@@ -1,4 +1,4 @@
-"""Findings taken apart by the values of a dataset's column."""
+"""Findings split by the values of a dataset column."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,21 +12,23 @@ from assaykit.analysis.verdicts import tested, verdict
 from assaykit.errors import Invalid
 
 FEWEST = FEWEST_PAIRS
-"""Pairs below which a slice is shown and not judged: it could show nothing, and would weigh on the other slices' p."""
+"""A slice of fewer pairs is shown without a test: it could not reach significance, and its test would raise the
+corrected p of the other slices.
+"""
 
 MOST_VALUES = 20
-"""Different values of a column; a slice for each of more would be a list of examples."""
+"""Limit on the distinct values of a column. Slices by more values would be little more than single examples."""
 
 WARNING = (
-    "Slices are many looks at the same data: p is corrected by Holm over all of them, and what one shows wants new "
-    "examples to be sure of."
+    "Slices test the same data many times: p is corrected by Holm over all of them. Confirm a difference that a slice "
+    "shows on new examples."
 )
 
 ExamplesById = Mapping[str, Mapping[str, Any]]
 
 
 class Column(NamedTuple):
-    """A column of the dataset: the value of each example as text; an example that has none is missing."""
+    """A column of the dataset: its values as text by example id, without the examples that have none."""
 
     name: str
     values: Mapping[str, str]
@@ -34,9 +36,9 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The pairs of one value; `value` is None for the examples that have none.
+    """The pairs of one value; `value` is None for the examples without a value.
 
-    One of fewer than `FEWEST` pairs is "too small": it has values and neither interval nor test.
+    A slice of fewer than `FEWEST` pairs has the verdict "too small", and neither interval nor test.
     """
 
     value: str | None
@@ -54,7 +56,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """One finding by one column: its slices, those of most pairs first."""
+    """One finding by one column: its slices by number of pairs, largest first; the slice without a value is last."""
 
     column: str
     finding: Finding
@@ -67,10 +69,10 @@ class Slicing:
 
 
 def column(name: str, examples: ExamplesById) -> Column:
-    """A column of a dataset's examples to slice by.
+    """Return a column of a dataset's examples to slice by.
 
     Raises:
-        Invalid: no example has it, or it has more than `MOST_VALUES` different values.
+        Invalid: no example has a value in the column, or it has more than `MOST_VALUES` distinct values.
     """
     values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
     if not values:
@@ -94,7 +96,7 @@ def _few(name: str, examples: ExamplesById) -> bool:
 
 
 def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:
-    """Every finding that has figures by every column; p is corrected over all slices that are tested."""
+    """Slice every finding that has pairs by every column; Holm's correction covers all tested slices."""
     parts = [
         (column, finding, [(value, _part(finding, ids)) for value, ids in _groups(finding, column)])
         for finding in findings
@@ -121,7 +123,7 @@ def _groups(finding: Finding, column: Column) -> list[tuple[str | None, set[str]
 
 
 def _part(finding: Finding, ids: AbstractSet[str]) -> Finding:
-    """The finding on these examples alone, read on the scale of the whole."""
+    """The finding on these examples alone, with figures on the scale of the whole finding."""
     part = tested(
         replace(
             finding,

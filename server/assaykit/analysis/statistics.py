@@ -1,4 +1,4 @@
-"""The few tests and intervals that a comparison of two experiments needs, in closed form.
+"""The tests and intervals for a comparison of two experiments.
 
 Sources: McNemar (1947), exact form; Efron (1979), percentile bootstrap; Wilson (1927); Holm (1979);
 Connor (1987) for the sample size of a paired binary comparison.
@@ -16,10 +16,10 @@ ALPHA = 0.05
 """The two-sided error rate below which a difference counts as shown."""
 
 POWER = 0.8
-"""How often a difference of the smallest detectable size would be shown."""
+"""The chance that a difference of the smallest detectable size is shown."""
 
 RESAMPLED_AT_MOST = 2000
-"""Above so many non-zero differences the bootstrap of a mean is normal for all purposes, and slow."""
+"""Limit on the non-zero differences to resample. Above it the bootstrap of a mean is practically normal, and slow."""
 
 FEWEST_PAIRS = 6
 """Fewer pairs cannot reach a two-sided p of 0.05 in an exact test: 2 * 0.5**5 = 0.0625."""
@@ -47,7 +47,7 @@ def mcnemar_exact(b: int, c: int) -> float:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """The two-sided exact p of `wins` against `losses` under even odds; ties are left out beforehand.
+    """The two-sided exact p of `wins` against `losses` under even odds; the caller leaves out ties.
 
     Raises:
         Invalid: a count is negative.
@@ -60,7 +60,7 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def _lower_tail(k: int, n: int) -> float:
-    """P(X <= k) for X ~ Binomial(n, 1/2): the largest term exact, in integers; the others by their ratio."""
+    """P(X <= k) for X ~ Binomial(n, 1/2): the largest term in exact integers, the others by their ratio to it."""
     total = term = 1.0
     for i in range(k, 0, -1):
         term *= i / (n - i + 1)
@@ -75,9 +75,9 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile bootstrap interval of the mean of paired differences, the same for the same seed.
 
-    Only the non-zero differences are drawn: how many of them a resample holds is binomial, so the
-    distribution is the plain bootstrap's and the cost is `resamples` times their number. Above
-    `RESAMPLED_AT_MOST` of them it is mean +- z * sd / sqrt(n), which the bootstrap then equals.
+    Only non-zero differences are drawn. Their number in a resample is binomial, so the distribution is that of the
+    plain bootstrap, at a cost of `resamples` times their number. Above `RESAMPLED_AT_MOST` non-zero differences the
+    interval is the normal approximation mean +- z * sd / sqrt(n).
 
     Raises:
         Invalid: there are no differences, or `level` is not between 0 and 1.
@@ -88,8 +88,8 @@ def bootstrap_interval(
         raise Invalid(
             "an interval needs at least one difference, got none.", "Compare experiments that share examples."
         )
-    # In order of size: the ids of the examples, which a store makes up, must not move the interval. And in one
-    # orientation, so that changing the sides turns it round and does nothing else.
+    # Sorted by size, because example ids are arbitrary and must not move the interval. One orientation of the
+    # differences is computed and the other is mirrored, so that swapping the sides exactly negates the interval.
     moved = sorted(difference for difference in differences if difference != 0)
     mirrored = sorted(-difference for difference in moved)
     if mirrored > moved:
@@ -111,7 +111,7 @@ def bootstrap_interval(
 
 
 def _binomial(n: int, hits: int) -> list[float]:
-    """The chances of 0 to n hits in n draws, each a hit with chance hits / n."""
+    """The probabilities of 0 to n hits in n draws, each a hit with probability hits / n."""
     if hits in {0, n}:
         return [float(k == hits) for k in range(n + 1)]
     log_hit, log_miss = math.log(hits / n), math.log1p(-hits / n)
@@ -125,7 +125,7 @@ def _binomial(n: int, hits: int) -> list[float]:
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
-    """The value below which a share `q` of the ordered values lies, linear between the two nearest of them."""
+    """The `q` quantile (0 to 1) of ascending values, interpolated linearly between the two nearest values."""
     position = q * (len(ordered) - 1)
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
@@ -135,7 +135,7 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 def standard_deviation(values: Sequence[float]) -> float:
     """The sample standard deviation (n - 1); 0.0 below two values."""
     n = len(values)
-    if n < 2:  # noqa: PLR2004  (two values are what a spread needs)
+    if n < 2:  # noqa: PLR2004  (a spread needs two values)
         return 0.0
     mean = math.fsum(values) / n
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
@@ -154,7 +154,7 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval:
     share = k / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # At the ends the formula gives exactly 0 and 1, but for rounding.
+    # At the ends the formula gives exactly 0 and 1 apart from rounding.
     low = 0.0 if k == 0 else max(0.0, middle - half)
     high = 1.0 if k == n else min(1.0, middle + half)
     return Interval(low, high, level)
@@ -163,18 +163,18 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval:
 def smallest_detectable_difference(
     n: int, *, discordant_rate: float | None = None, sd: float | None = None
 ) -> float | None:
-    """The smallest true difference that n pairs would show in 80 % of tries, two-sided alpha 0.05, one test.
+    """The smallest true difference that one test of n pairs shows with a power of 80 %, at two-sided alpha 0.05.
 
     Binary (`discordant_rate`, the share of pairs that differ): the d for which
     d * sqrt(n) = z(0.975) * sqrt(r) + z(0.8) * sqrt(r - d**2), where r is the greater of the given rate
-    and d (a difference of d needs at least so many discordant pairs), and never below 6 / n, the least an
-    exact test can show. A rate, 0 to 1.
+    and d, because a difference of d needs a discordant rate of at least d. It is never below 6 / n, the smallest
+    difference that an exact test can show. The result is a rate, 0 to 1.
 
     Numeric (`sd`, the standard deviation of the paired differences):
-    (z(0.975) + z(0.8)) * sd / sqrt(n) * sqrt(pi / 2); the last factor is what a sign test needs more
-    than a z test on normal differences. In the unit of the score.
+    (z(0.975) + z(0.8)) * sd / sqrt(n) * sqrt(pi / 2). The last factor accounts for the lower efficiency of the sign
+    test compared with a z test on normal differences. The result is in the unit of the score.
 
-    None when no difference can be shown: fewer than 6 pairs, or an `sd` of zero, which says nothing.
+    None if no difference can be shown: there are fewer than 6 pairs, or `sd` is zero.
 
     Raises:
         Invalid: not exactly one of `discordant_rate` and `sd` is given.
@@ -204,7 +204,7 @@ def _smallest_rate_difference(n: int, discordant_rate: float) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given: each is compared with alpha as it stands."""
+    """Holm's adjusted p-values in the order given, each to be compared with the uncorrected alpha."""
     adjusted = [1.0] * len(ps)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):

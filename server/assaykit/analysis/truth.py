@@ -1,4 +1,4 @@
-"""Predictions of experiments held against the truth: which cells are compared, and what comes of it."""
+"""Predictions of experiments compared with the truth, row by row."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,17 +11,17 @@ from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
 MOST_CLASSES = 50
-"""More different labels than this are texts, not classes."""
+"""Limit on the distinct labels. More labels than this are treated as texts, not classes."""
 
 OUTPUT = "output"
 
 
 class Truth(NamedTuple):
-    """What is true of each row, and which prediction is held against it.
+    """The source of each row's truth, and the source of the prediction compared with it.
 
-    The truth is a column of the dataset, with its `values` by example; or, without values, the label that the evaluator
-    `name` gave the row: what a person said of it, say. The prediction is the label of an evaluator, or, where that is
-    None, the output. `positive` is the class whose figures lead.
+    The truth is the dataset column `name`, with its `values` by example id. If `values` is None, it is the label of the
+    evaluator `name`, such as a person's annotation. The prediction is the label of the evaluator `predicted`, or the
+    output if that is None. `positive` is the class whose figures are reported first.
     """
 
     name: str
@@ -31,20 +31,20 @@ class Truth(NamedTuple):
 
     @property
     def prediction(self) -> str:
-        """What the prediction is called."""
+        """The name of the prediction: its evaluator, or `output`."""
         return self.predicted or OUTPUT
 
     @property
     def evaluator(self) -> str:
-        """The evaluator that a truth of the dataset makes: whether the prediction is it."""
+        """The name of the derived evaluator that scores whether prediction and truth are equal."""
         return f"{self.prediction} equals {self.name}"
 
     def of(self, row: Outcome) -> str | None:
-        """The truth of a row."""
+        """The truth of a row; None if it has none."""
         return _label(row, self.name) if self.values is None else self.values.get(row.example_id)
 
     def said(self, row: Outcome) -> str | None:
-        """The prediction of a row; a row that failed has none."""
+        """The prediction of a row; None if it has none. A failed row has no output to predict with."""
         if self.predicted is not None:
             return _label(row, self.predicted)
         return None if row.error is not None or row.output is None else cell(row.output)
@@ -52,7 +52,7 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """One experiment's rows against the truth. Rows without a prediction, or without a truth, are in no figure."""
+    """One experiment's rows against the truth. No figure includes rows without a prediction or without a truth."""
 
     experiment: str
     without_prediction: int
@@ -62,7 +62,7 @@ class Classified:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Every experiment against the same truth; `of_dataset` tells a column of the dataset from an evaluator."""
+    """Every experiment against the same truth. `of_dataset` is true for a dataset column, false for an evaluator."""
 
     truth: str
     of_dataset: bool
@@ -86,18 +86,19 @@ def truth_of(
     examples: Mapping[str, Mapping[str, Any]],
     variants: Sequence[Variant],
 ) -> Truth:
-    """The truth of this name: a column of the dataset, else an evaluator of the experiments.
+    """Find the truth `name`: a column of the dataset, else an evaluator of the experiments.
 
     `positive` has the positive class by the name of the prediction.
 
     Raises:
-        Invalid: there is neither; the prediction is no evaluator's; the truth is its own prediction; no row has both.
+        Invalid: there is no such column or evaluator; `predicted` is not an evaluator; truth and prediction are the
+            same; or no row has both.
     """
     evaluators = list(dict.fromkeys(key for one in variants for row in one.outcomes for key in row.evaluations))
     if predicted is not None and predicted not in evaluators and predicted != OUTPUT:
         raise Invalid(
             f"No experiment has an evaluator {short(predicted)!r} to predict with; there are {listed(evaluators)}.",
-            "Pass one of them, or leave it out to hold the output against the truth.",
+            "Pass one of them, or leave it out to compare the output with the truth.",
         )
     label = predicted if predicted in evaluators else None
     values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
@@ -109,7 +110,7 @@ def truth_of(
             "Pass one of these as the truth.",
         )
     if not values and name == label:
-        raise Invalid(f"{short(name)!r} is held against itself.", "Pass another truth, or another prediction.")
+        raise Invalid(f"{short(name)!r} is compared with itself.", "Pass another truth, or another prediction.")
     truth = Truth(name, values or None, label, positive.get(label or OUTPUT))
     if not any(truth.of(row) is not None and truth.said(row) is not None for one in variants for row in one.outcomes):
         raise Invalid(
@@ -120,7 +121,7 @@ def truth_of(
 
 
 def judged(variant: Variant, truth: Truth) -> Variant:
-    """The variant with the evaluator that tells whether each prediction is the truth, where both are there."""
+    """The variant with a derived evaluator that scores each row with both truth and prediction: 1 if equal, else 0."""
     return variant._replace(outcomes=[_judged(row, truth) for row in variant.outcomes])
 
 
@@ -133,10 +134,10 @@ def _judged(row: Outcome, truth: Truth) -> Outcome:
 
 
 def classified(variants: Iterable[Variant], truth: Truth) -> Classification:
-    """Every variant against the truth.
+    """Classify every variant against the truth.
 
     Raises:
-        Invalid: there are more labels than classes, or the positive one is not among them.
+        Invalid: there are more than `MOST_CLASSES` labels, or the positive label is not among them.
     """
     found = tuple(_classified(variant, truth) for variant in variants)
     seen = {label for one in found if one.agreement for label in one.agreement.labels}
@@ -157,7 +158,7 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
     if different > MOST_CLASSES:
         raise Invalid(
             f"{truth.prediction!r} and {short(truth.name)!r} of {short(variant.name)!r} have {different} different "
-            f"values, more than the {MOST_CLASSES} that are classes.",
+            f"values, more than the limit of {MOST_CLASSES} classes.",
             "Pass `predicted`, an evaluator whose label is the class, or another truth.",
         )
     return Classified(

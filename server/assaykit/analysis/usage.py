@@ -1,4 +1,4 @@
-"""How long the runs of an experiment took, and what they used, where that is known."""
+"""Latency, tokens and cost of the runs of an experiment, as far as they are known."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ OutcomeRows = Sequence[Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A figure over the rows of which it is known, `known` of them; at least one."""
+    """Statistics over the `known` rows that have a value; at least one row has."""
 
     known: int
     total: float
@@ -24,10 +24,10 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the runs of one experiment took; None is "not known", which is never zero.
+    """Latency, tokens and cost of one experiment's runs. None means "not known", never zero.
 
-    Latency is in milliseconds and of rows that did not fail: how long a row takes to fail says nothing of the others.
-    Tokens and cost, in US dollars, are of all `rows`.
+    Latency is in milliseconds and covers only rows that succeeded, because the time of a failure says nothing about the
+    others. Tokens and cost (US dollars) cover all `rows`.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Slower:
-    """The latency of a challenger less the baseline's, in milliseconds: the mean over `n` examples that both have.
+    """The latency of a challenger less that of the baseline, in milliseconds: the mean over the `n` shared examples.
 
-    The repetitions of an example are averaged first. `interval` is a paired bootstrap's; None without spread.
+    The repetitions of an example are averaged first. `interval` is a paired bootstrap interval; None without spread.
     """
 
     baseline: str
@@ -57,7 +57,7 @@ class Slower:
 
     @property
     def is_shown(self) -> bool:
-        """Whether one of the two is shown to take longer: of enough pairs, the interval, if any, leaves out zero."""
+        """Whether the pairs show a difference: there are enough of them, and the interval, if any, excludes zero."""
         return (
             self.n >= FEWEST_PAIRS
             and self.difference != 0
@@ -70,7 +70,7 @@ class Slower:
 
 
 def usage(name: str, rows: OutcomeRows) -> Usage:
-    """What the rows took."""
+    """Sum up the latency, tokens and cost of the rows."""
     good = [row for row in rows if row.error is None]
     return Usage(
         name=name,
@@ -83,7 +83,7 @@ def usage(name: str, rows: OutcomeRows) -> Usage:
 
 
 def slower(baseline: tuple[str, OutcomeRows], challenger: tuple[str, OutcomeRows]) -> Slower | None:
-    """The paired difference in latency of two experiments, each by name and rows; None where no example has both."""
+    """The paired latency difference of two experiments, each as (name, rows); None if no example has both latencies."""
     (old, rows), (new, others) = baseline, challenger
     before, after = _by_example(rows), _by_example(others)
     paired = sorted(before.keys() & after.keys())

@@ -1,4 +1,4 @@
-"""Pairs of figures tested: values, interval, exact test and what follows from them."""
+"""The test of a finding's pairs: values, interval, exact test and verdict."""
 
 import math
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from assaykit.analysis.statistics import (
     standard_deviation,
 )
 
-# A spread this small beside the differences is rounding, not spread.
+# A standard deviation this small relative to the largest difference is rounding, not spread.
 _ROUNDING = 1e-9
 
 
 def difference(pair: tuple[float, float]) -> float:
-    """Challenger less baseline; what is only the rounding of an average is a tie."""
+    """Challenger less baseline; 0.0 if the two differ only by the rounding of averages."""
     before, after = pair
     return 0.0 if math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12) else after - before
 
 
 def tested(finding: Finding) -> Finding:
-    """The finding with its values, interval and test; its pairs must be set, and which rose and fell."""
+    """The finding with its values, interval and test. `pairs`, `rose` and `fell` must be set."""
     pairs = list(finding.pairs.values())
     n, up, down = len(pairs), len(finding.rose), len(finding.fell)
     differences = [difference(pair) for pair in pairs]
@@ -47,7 +47,7 @@ def tested(finding: Finding) -> Finding:
             effect_size=mean / sd if spread else None,
             smallest_detectable=smallest_detectable_difference(n, sd=sd if spread else 0.0),
         )
-    # Averaged repetitions lie between 0 and 1: no 2x2 table then, but the same test of ups against downs.
+    # Averages of repetitions can lie between 0 and 1. Then there is no 2x2 table, but the same test of rises and falls.
     whole = all(value in {0.0, 1.0} for pair in pairs for value in pair)
     return replace(
         finding,
@@ -68,12 +68,12 @@ def _table(pairs: Sequence[tuple[float, float]]) -> Table:
 
 
 def verdict(finding: Finding) -> ComparisonVerdict:
-    """What the corrected test says of the finding."""
+    """The verdict that follows from the corrected p and the direction."""
     if finding.p_adjusted is None or finding.difference is None:
         return "not tested"
     if finding.p_adjusted >= ALPHA:
         return "no difference shown"
-    # A test that says up and a mean that says down show a difference, but not which side is the better.
+    # If test and mean point in opposite directions, they show a difference but not the better side.
     agree = finding.difference * (len(finding.rose) - len(finding.fell)) > 0
     if finding.direction == "NONE" or not agree:
         return "different"

@@ -1,4 +1,4 @@
-"""One row and one evaluator make one result: columns, templates, models, managed evaluators, the catalogue.
+"""Judging one row with one evaluator: columns, templates, models, managed evaluators and the catalogue.
 
-Knows neither the tools nor the engine, because a judge is previewed on either side of the seam.
+This package imports neither the tools nor the engine, because both preview judges.
 """

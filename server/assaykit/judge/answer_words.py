@@ -1,7 +1,7 @@
-"""The answers a template asks for in so many words, to be held against the choices.
+"""Detection of the quoted answers that a template asks for, to compare them with the judge's choices.
 
-A judge told to answer "positive" or "negative" whose choices are correct and incorrect leaves every row
-unscored. Only quoted words that a template plainly asks for count: a wrong alarm would stop a good template.
+A judge that is told to answer "positive" or "negative" but has the choices correct and incorrect leaves every row
+unscored. Only quoted words that a template plainly asks for count, because a false alarm would reject a good template.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 _QUOTED = r"""(?:"[^"\n]{1,60}"|“[^”\n]{1,60}”|`[^`\n]{1,60}`|(?<!\w)'[^'\n]{1,60}'(?!\w))"""
 
-# Where a sentence starts to say what to answer: an order, "your answer", "the label", "Labels:".
+# The start of an instruction about the answer: an imperative, "your answer", "the label", "Labels:".
 _ORDER = (
     r"(?:^|[\n.!?,;:)\]*-]|\}[\x22'”]?|\b(?:please|always|only|just|simply|then|and|otherwise|else"
     r"|you must|you should)\b)"
@@ -25,7 +25,7 @@ _NOUN = (
 )
 _DIRECTION = re.compile(f"(?:{_ORDER})|(?:{_NOUN})", re.IGNORECASE)
 
-# Up to the first quoted word: the same sentence, no blank line, and not yet another matter.
+# The text up to the first quoted word: within the same sentence and without a blank line.
 _GAP = re.compile(rf"""(?P<gap>(?:(?!\n\s*\n)[^.!?"“`']|(?<=\w)'(?=\w)){{0,120}}?)(?P<word>{_QUOTED})""")
 _OTHER_MATTER = re.compile(
     r"\b(?:if|when|whether|why|because|about|to|how|like|not|never|\w+n't|mention\w*|contain\w*|includ\w*|start\w*"
@@ -35,24 +35,25 @@ _OTHER_MATTER = re.compile(
 )
 _NEGATION = re.compile(r"\b(?:not|never|avoid|\w+n't)\s*$", re.IGNORECASE)
 
-# From one quoted answer to the next: "or", a comma, a slash; or the rest of a line and a bullet.
+# The text between two quoted answers: "or", a comma, a slash; or the rest of a line and a bullet.
 _JOINT = re.compile(
     rf"""(?:\s*(?:\([^()"\n]*\)\s*)?(?:,|/|\||;)?\s*(?:\b(?:or|and|vs\.?|versus|either)\b\s*)*(?=["“`'])"""
     rf"""|[^"“`\n]*\n\s*(?:[-*•]|\(?\w[.)])\s*)(?P<word>{_QUOTED})""",
     re.IGNORECASE,
 )
-# What is quoted in there is the writing of a format or an example, not an answer.
+# Quotes inside a code block or a JSON object belong to a format or an example, not to an answer.
 _CODE = re.compile(r"```.*?```|\{[^{}\"']*[\"'][^{}]*\}", re.DOTALL)
 _FIELDS = {"label", "score", "explanation", "reason", "reasoning", "rationale", "verdict", "answer"}
-"""What the parts of a reply are called; a template that asks for these speaks of its format."""
+"""Names of the parts of a reply. A template that asks for these words describes the format of the reply."""
 _SPACE = re.compile(r"\s+")
 
 
 def contradictions(template: str, choices: Sequence[str]) -> list[str]:
-    """The answers the template asks for, when they cannot be squared with the choices; else an empty list.
+    """Return the answers that the template asks for if they contradict the choices; else an empty list.
 
-    They cannot when one of them is no choice. They can, all the same, when the choices are asked for in full
-    elsewhere and these words stand apart from them: then it is the rubric that quotes.
+    They contradict the choices if one of them is not a choice. There is one exception: the template asks for all
+    choices elsewhere, and no group with an unknown word contains a choice. Then the unknown words are quotes in the
+    rubric.
     """
     known = {choice.strip().casefold() for choice in choices}
     groups = asked(template)
@@ -67,7 +68,7 @@ def contradictions(template: str, choices: Sequence[str]) -> list[str]:
 
 
 def asked(template: str) -> list[list[str]]:
-    """The quoted answers asked for, in groups as they are listed: `[["positive", "negative"]]`."""
+    """Return the quoted answers that the template asks for, one group per list: `[["positive", "negative"]]`."""
     text = _SPACE.sub(_one_space, template)
     while (plain := _CODE.sub(" ", text)) != text:
         text = plain
@@ -79,7 +80,7 @@ def asked(template: str) -> list[list[str]]:
         if first is None or _leads_elsewhere(text, start, first):
             continue
         words, position = _listed(text, first)
-        # "Output:" and the like head a field of an example, unless alternatives follow.
+        # "Output:" and similar words introduce a field of an example, unless alternatives follow.
         heading = first["gap"].lstrip().startswith(":") and len(words) < 2  # noqa: PLR2004
         if words and not heading and not _FIELDS.issuperset(word.casefold() for word in words):
             groups.append(words)
@@ -87,7 +88,7 @@ def asked(template: str) -> list[list[str]]:
 
 
 def _one_space(hit: re.Match[str]) -> str:
-    """A blank line, a line break or a blank: long runs of space would make the search slow."""
+    """Shorten white space to a blank line, a line break or a blank, because long runs would make the search slow."""
     return ("\n\n" if hit.group().count("\n") > 1 else "\n") if "\n" in hit.group() else " "
 
 
@@ -97,7 +98,7 @@ def _leads_elsewhere(text: str, start: re.Match[str], first: re.Match[str]) -> b
 
 
 def _listed(text: str, first: re.Match[str]) -> tuple[list[str], int]:
-    """The first quoted word with those joined to it, and where they end."""
+    """Return the first quoted word with the words joined to it, and the position after the last."""
     words = [_bare(first["word"])]
     position = first.end()
     while more := _JOINT.match(text, position):
@@ -111,6 +112,6 @@ def _bare(quoted: str) -> str:
 
 
 def _is_known(word: str, known: set[str]) -> bool:
-    """A choice, or several of them written as `yes/no`."""
+    """Whether the word is a choice, or several choices written as `yes/no`."""
     parts = [part.strip().casefold() for part in re.split(r"[/|]", word)]
     return word.casefold() in known or all(part in known for part in parts)

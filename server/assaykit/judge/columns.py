@@ -1,7 +1,7 @@
 """Rows and the paths into them.
 
-A row is a flat mapping `{column path: JSON value}`. A path names a column, or goes on into the JSON value of
-one: `attributes.llm.output_messages.0.message.content`, `metadata.tier`.
+A row is a flat mapping `{column path: JSON value}`. A path names a column, or continues into the JSON value of
+a column: `attributes.llm.output_messages.0.message.content`, `metadata.tier`.
 """
 
 import json
@@ -14,7 +14,7 @@ from assaykit.wire.spans import Span
 
 ATTRIBUTES = "attributes."
 SHORT_FORMS = {"input": "attributes.input.value", "output": "attributes.output.value"}
-"""What the two commonest words mean on a row that has no column of that name."""
+"""The columns that `input` and `output` stand for on a row without a column of that name."""
 
 Row = Mapping[str, Any]
 
@@ -46,8 +46,9 @@ def span_row(span: Span) -> dict[str, Any]:
 def resolve(row: Row, path: str) -> Any | None:
     """The value at `path`, or None when there is none.
 
-    The exact column wins. Then the same path under `attributes.` (`input.value`), then the short forms
-    `input` and `output`, then the longest column that begins the path, whose JSON keys and indexes lead on.
+    The first match counts: the column `path`; the column `attributes.<path>`; for `input` and `output` the column that
+    the short form stands for; the longest column that is a prefix of the path, followed into its JSON value by keys
+    and indexes.
     """
     for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path)):
         if column is not None and row.get(column) is not None:
@@ -60,7 +61,7 @@ def resolve(row: Row, path: str) -> Any | None:
 
 
 def as_text(value: Any) -> str | None:
-    """What a judge reads: text as it is, anything else as compact JSON; None where there is nothing."""
+    """Return the text for the judge: a text unchanged, other values as compact JSON, None for null or blank text."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -69,7 +70,7 @@ def as_text(value: Any) -> str | None:
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
-    """The columns that hold something in any row, most frequent first, then in order of appearance."""
+    """The columns with a value in any row, most frequent first, then in order of appearance."""
     counts = Counter(path for row in rows for path, value in row.items() if value not in (None, ""))
     return [path for path, _ in counts.most_common()]
 
@@ -81,7 +82,7 @@ def _latency_ms(span: Span) -> float | None:
 
 
 def _descend(value: Any, parts: Sequence[str]) -> Any | None:
-    """Follow keys and indexes. Keys may hold dots, so the longest key that exists goes first."""
+    """Follow keys and indexes. Keys may contain dots, so the longest existing key is tried first."""
     if not parts:
         return value
     if isinstance(value, str):

@@ -90,7 +90,7 @@ async def _matches(pattern: str, text: str) -> Verdict | Unscored:
 
 def _parseable(text: str) -> Verdict:
     try:
-        # Numbers stay text: their size is no fault of the JSON, and NaN and Infinity are no JSON at all.
+        # Numbers stay text, because a large number is valid JSON. NaN and Infinity are not.
         value = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_json)
     except RecursionError:
         return _verdict("not parseable", 0, "The JSON is nested too deeply to be read.")
@@ -171,7 +171,7 @@ def _keywords(config: ManagedCodeConfig) -> list[str]:
     words = _param(config).default_value
     if isinstance(words, str) or not words or not all(word.strip() for word in words):
         raise Invalid(
-            f"The keywords of {config.managed_evaluator} are {words!r}, not a list of words, none empty.",
+            f"The keywords of {config.managed_evaluator} are {words!r}, not a list of words without empty ones.",
             _what_is_taken(config.managed_evaluator),
         )
     return words

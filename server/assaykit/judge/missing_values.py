@@ -1,4 +1,4 @@
-"""Which variable of an evaluator no row has a value for, and which columns the rows have instead."""
+"""Search for an evaluator's variable that has no value in any row, with similar columns that have one."""
 
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
@@ -10,14 +10,14 @@ from assaykit.judge.units import Reading
 
 NEAR_COLUMNS = 3
 _ALIKE = 0.4
-"""How alike two names are at least that are called near, from 0 to 1."""
+"""The least similarity, from 0 to 1, of two names that count as near."""
 
 _OPPOSITES = {"input", "output"}
-"""Names that are alike and mean two things: what was asked is never what was answered."""
+"""Names of similar spelling and opposite meaning, which are never offered for each other."""
 
 
 class Unread(NamedTuple):
-    """A variable, the column that it is read from, and columns with a value that have a name like it."""
+    """A variable without a value, its mapped column, and columns that have a value and a similar name."""
 
     variable: str
     column: str
@@ -25,7 +25,7 @@ class Unread(NamedTuple):
 
 
 def unread(config: EvaluatorConfig, mappings: Mapping[str, str], rows: Sequence[Row]) -> Unread | None:
-    """The first variable that has a value on none of the rows; None when each has one somewhere."""
+    """Return the first variable without a value in any row; None if each variable has a value in some row."""
     for variable in variables(config):
         column = mappings.get(variable, variable)
         if rows and all(as_text(resolve(row, column)) is None for row in rows):
@@ -34,7 +34,10 @@ def unread(config: EvaluatorConfig, mappings: Mapping[str, str], rows: Sequence[
 
 
 def unread_units(readings: Mapping[str, Reading], values: Sequence[Mapping[str, str | None]]) -> Unread | None:
-    """The same of traces or sessions, given what each variable reads and what it has read of each."""
+    """Return the first variable without a value in any trace or session.
+
+    `readings` has the source of each variable, `values` the texts of the variables for each trace or session.
+    """
     for variable, reading in readings.items():
         if values and all(texts.get(variable) is None for texts in values):
             return Unread(variable, reading.path, [])
@@ -42,15 +45,16 @@ def unread_units(readings: Mapping[str, Reading], values: Sequence[Mapping[str, 
 
 
 def near(column: str, rows: Sequence[Row]) -> list[str]:
-    """Up to three columns that hold something on the rows, the likest name first."""
+    """Return up to three columns that have a value in the rows and a name similar to `column`, most similar first."""
     alike = sorted(((-_likeness(column, other), other) for other in columns(rows)), key=lambda pair: pair[0])
     return [other for found, other in alike[:NEAR_COLUMNS] if -found >= _ALIKE]
 
 
 def _likeness(column: str, other: str) -> float:
-    """Of the whole names, or of their parts where the dots are: `reply.text` is like `attributes.text`.
+    """The similarity, 0 to 1, of the whole names or of their most similar parts between dots.
 
-    What nearly every column of a span has in its name says nothing.
+    By its parts, `reply.text` is similar to `attributes.text`. The prefix `attributes.` and the part `value` do not
+    count, because most columns of a span have them.
     """
     one, another = (name.lower().removeprefix(ATTRIBUTES) for name in (column, other))
     mine, theirs = (set(name.split(".")) - {"value"} for name in (one, another))

@@ -1,7 +1,7 @@
-"""Searching text for a pattern without letting the pattern hold up the server.
+"""Search for a regular expression under a deadline, so that a slow pattern cannot block the server.
 
-The standard library's matcher can take exponential time and holds the interpreter while it does, so no deadline
-would fire. The `regex` package reads the same patterns, lets other threads run and stops when its time is over.
+The standard library's matcher can take exponential time and keeps the interpreter lock, so a deadline could not
+interrupt it. The `regex` package accepts the same patterns, releases the lock and stops at its timeout.
 """
 
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Any
 import anyio.to_thread
 
 TEXT_LIMIT = 100_000
-"""Characters of the text searched; a longer one is refused, since half a search proves nothing."""
+"""Characters of a searched text. A longer text is refused, because a partial search proves nothing."""
 DEADLINE_S = 2.0
 """Seconds for one search."""
 
@@ -20,7 +20,7 @@ class RanAway(Exception):
 
 
 def fault(pattern: str) -> str | None:
-    """What is wrong with a pattern, in the matcher's words; None when it can be used."""
+    """Return the matcher's error message for a pattern; None if the pattern is valid."""
     import regex  # noqa: PLC0415  (only rows with a pattern pay for the import)
 
     try:
@@ -31,7 +31,7 @@ def fault(pattern: str) -> str | None:
 
 
 async def search(pattern: str, text: str, deadline_s: float = DEADLINE_S) -> str | None:
-    """The first text that matches anywhere, or None.
+    """Return the first match anywhere in the text, or None.
 
     Raises:
         RanAway: the pattern backtracked for longer than `deadline_s` seconds.

@@ -1,10 +1,10 @@
-"""The placeholders of templates and prompts, in two writings; they are filled in one pass, by text and nothing else.
+"""The placeholders of templates and prompts, in two notations. One pass replaces them by plain text.
 
     F_STRING   {name}, {dotted.name}
     MUSTACHE   {{name}}, {{ any column's name }}
-    NONE       there are none
+    NONE       no placeholders
 
-Whatever else has braces is left as it stands: JSON, and in F_STRING `{{name}}`. There are no expressions or sections.
+All other text in braces stays unchanged: JSON, and in F_STRING `{{name}}`. There are no expressions or sections.
 """
 
 import re
@@ -16,11 +16,11 @@ from assaykit.errors import Invalid
 from assaykit.wire.prompts import InputVariableFormat
 
 Writing = Literal["F_STRING", "MUSTACHE"]
-"""The writings that have placeholders at all."""
+"""The notations with placeholders."""
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*"
 _WRITINGS: Final = {
-    # A doubled brace is matched first, so that it is passed over; only the second form has a name.
+    # The first alternative matches a doubled brace, to skip it. Only the second alternative has the group `name`.
     "F_STRING": re.compile(rf"\{{\{{\s*{_NAME}\s*\}}\}}|\{{(?P<name>{_NAME})\}}"),
     "MUSTACHE": re.compile(r"\{\{\s*(?P<name>[^\s{}\"#^/>!&=][^{}\n\"]*?)\s*\}\}"),
 }
@@ -32,7 +32,7 @@ def names(text: str, written: InputVariableFormat) -> list[str]:
     return list(_names(text, written))
 
 
-@lru_cache(maxsize=64)  # a run asks for those of one template several times a row
+@lru_cache(maxsize=64)  # a run parses one template several times per row
 def _names(text: str, written: InputVariableFormat) -> tuple[str, ...]:
     pattern = _WRITINGS.get(written)
     if pattern is None:
@@ -41,7 +41,7 @@ def _names(text: str, written: InputVariableFormat) -> tuple[str, ...]:
 
 
 def filled(text: str, written: InputVariableFormat, value: Callable[[str], str]) -> str:
-    """The text with `value(name)` in the place of each placeholder. Values are not scanned for more."""
+    """Return the text with each placeholder replaced by `value(name)`. Placeholders in values are not replaced."""
     pattern = _WRITINGS.get(written)
     if pattern is None:
         return text
@@ -49,17 +49,17 @@ def filled(text: str, written: InputVariableFormat, value: Callable[[str], str])
 
 
 def spelt(name: str, written: Writing) -> str:
-    """A name as a placeholder."""
+    """Return the placeholder for a name."""
     return f"{{{{{name}}}}}" if written == "MUSTACHE" else f"{{{name}}}"
 
 
 def refuse_sections(text: str, written: InputVariableFormat) -> None:
-    """Refuse what Mustache has beyond variables: it would go to the model as it stands.
+    """Refuse Mustache tags other than variables, because they would reach the model unprocessed.
 
     Raises:
-        Invalid: there is a section, a partial, a comment or a tag of three braces.
+        Invalid: the text has a section, a partial, a comment or a tag of three braces.
     """
     if written == "MUSTACHE" and (hit := _SECTION.search(text)):
         raise Invalid(
-            f"{hit.group()!r} begins a Mustache tag that is not read here.", "Only variables are: {{column}}."
+            f"{hit.group()!r} begins a Mustache tag that is not supported.", "Use only variables: {{column}}."
         )

@@ -1,7 +1,7 @@
-"""Reading a model's reply: a label that is one of the choices, with or without an explanation.
+"""Parsing of a model's reply: a label that is one of the choices, with or without an explanation.
 
-The label must equal exactly one choice, in any letter case. Anything else leaves the row unscored; nothing is
-ever bent towards the nearest choice, because the text that was judged may have dictated the reply.
+The label must equal exactly one choice, in any letter case. Any other reply leaves the row unscored. A reply is never
+mapped to the nearest choice, because the judged text may have dictated it.
 """
 
 import json
@@ -19,7 +19,7 @@ _DECORATION = "\"'`*_“” \t"
 
 
 def schema(choices: Mapping[str, float], *, explain: bool) -> dict[str, Any]:
-    """The JSON schema of a verdict. The explanation comes first, so that it is written before the label."""
+    """The JSON schema of a verdict. The explanation comes first, so that the model writes it before the label."""
     label = {"type": "string", "enum": list(choices), "description": "The verdict."}
     reason = {"type": "string", "description": "The reasons for the label, in a few sentences."}
     properties = {"explanation": reason, "label": label} if explain else {"label": label}
@@ -32,7 +32,7 @@ def schema(choices: Mapping[str, float], *, explain: bool) -> dict[str, Any]:
 
 
 def request(schema: Mapping[str, Any], *, as_text: bool) -> str:
-    """The closing words of a prompt: which labels there are and, in plain text, where to write one."""
+    """The closing words of a prompt: the labels and, for a plain-text reply, the place of the label."""
     labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in schema["properties"]["label"]["enum"])
     explain = "explanation" in schema["properties"]
     if not as_text:
@@ -44,7 +44,7 @@ def request(schema: Mapping[str, Any], *, as_text: bool) -> str:
 
 
 def parse(reply: ModelReply, choices: Mapping[str, float] | None, *, explain: bool) -> Verdict | Unscored:
-    """The verdict in a reply; without choices, the free text itself (label clipped, no score)."""
+    """Return the verdict in a reply. Without choices the label is the reply's text, clipped, and there is no score."""
     if choices is None:
         return _free_text(reply)
     said, explanation = _said(reply)
@@ -70,7 +70,7 @@ def _free_text(reply: ModelReply) -> Verdict | Unscored:
 
 
 def _said(reply: ModelReply) -> tuple[str | None, str | None]:
-    """The label as it was said, and the explanation: from the fields, from JSON, else from the lines."""
+    """Return the unchecked label and the explanation: from the fields, from JSON, else from the last line."""
     fields = reply.fields if reply.fields is not None else _object(reply.text)
     if fields is not None:
         label, explanation = fields.get("label"), fields.get("explanation")
@@ -83,7 +83,7 @@ def _said(reply: ModelReply) -> tuple[str | None, str | None]:
 
 
 def _object(text: str) -> Mapping[str, Any] | None:
-    """The JSON object that the text is, or that its last code fence holds."""
+    """Parse the text, or its last code fence, as a JSON object; None if neither is one."""
     fenced = _CODE_FENCE.findall(text)
     for candidate in (text, *fenced[-1:]):
         try:
@@ -96,7 +96,7 @@ def _object(text: str) -> Mapping[str, Any] | None:
 
 
 def _choice(said: str, choices: Mapping[str, float]) -> str | None:
-    """The one choice this is, in any letter case; quotes, emphasis and a final full stop do not count."""
+    """Return the one choice that equals the text in any letter case, without quotes, emphasis and a final full stop."""
     bare = said.strip(_DECORATION).removesuffix(".").strip(_DECORATION)
     for form in (said.strip(), bare):
         hits = [choice for choice in choices if choice.strip().casefold() == form.casefold()]

@@ -1,4 +1,4 @@
-"""One evaluator on one row: which variables it needs, whether it may be created, and what it says."""
+"""One evaluator on one row: its variables, the check of its configuration, and its verdict."""
 
 import math
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ EvaluatorConfig = TemplateConfig | ManagedCodeConfig | CustomCodeConfig
 
 
 def variables(config: EvaluatorConfig) -> list[str]:
-    """The names that need a value in every row, in order."""
+    """The variables of an evaluator, in order; each needs a value in every row."""
     if isinstance(config, TemplateConfig):
         return templates.placeholders(config.template)
     return config.variables
 
 
 def check(config: EvaluatorConfig) -> None:
-    """Everything that can be known to be wrong before a row is judged. Custom code is accepted as it is.
+    """Check a configuration before any row is judged. Custom code is not checked.
 
     Raises:
         Invalid: the template, the choices, the variables or a static parameter cannot work.
@@ -37,10 +37,10 @@ def check(config: EvaluatorConfig) -> None:
 
 
 def check_template(template: str, choices: Mapping[str, float] | None, written: Writing = "F_STRING") -> None:
-    """What can be known to be wrong of a template and its choices.
+    """Check a template and its choices.
 
     Raises:
-        Invalid: it is said what.
+        Invalid: the template or a choice cannot work.
     """
     _check_choices(choices)
     templates.check(template, choices, written)
@@ -49,9 +49,9 @@ def check_template(template: str, choices: Mapping[str, float] | None, written: 
 async def score(
     config: EvaluatorConfig, values: Mapping[str, str | None], model: ChatModel | None
 ) -> Verdict | Unscored:
-    """The verdict on one row, or why there is none. `values` holds each variable's text, None where missing.
+    """Return the verdict on one row, or the reason why there is none. `values` has each variable's text or None.
 
-    What a row, a model or a provider does wrong comes back as Unscored and never raises.
+    Faults of a row, a model or a provider are returned as `Unscored`, not raised.
     """
     present = {name: text for name in variables(config) if (text := values.get(name)) is not None}
     missing = [name for name in variables(config) if name not in present]
@@ -79,7 +79,7 @@ async def judged(
     explain: bool,
     written: Writing = "F_STRING",
 ) -> Verdict | Unscored:
-    """A model's verdict by a template; every variable has its value. Without choices it is free text."""
+    """Ask the model for a verdict by a template. Every variable must have a value; without choices it is free text."""
     prompt = templates.render(template, values, fences.nonce(), written)
     reply = await model.ask(prompt, replies.schema(choices, explain=explain) if choices else None)
     if isinstance(reply, Unscored):

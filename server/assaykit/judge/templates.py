@@ -1,4 +1,4 @@
-"""Judge templates: rendering one with a row's values, and what is wrong with one.
+"""Judge templates: rendering with a row's values, and checks.
 
 A judge's placeholders are `{name}` and `{dotted.name}`; the template of an experiment has `{{name}}` instead.
 """
@@ -22,9 +22,9 @@ def placeholders(template: str) -> list[str]:
 
 
 def render(template: str, values: Mapping[str, str], nonce: str, written: Writing = "F_STRING") -> str:
-    """The prompt: the template with every value fenced, between two reminders that the values are data.
+    """Return the prompt: the template with every value fenced, between two reminders that the values are data.
 
-    Values are never scanned for placeholders. `nonce` is random text made anew for each call.
+    Placeholders in values are not replaced. `nonce` must be new, unpredictable text for each call.
 
     Raises:
         Invalid: a placeholder has no value.
@@ -37,10 +37,10 @@ def render(template: str, values: Mapping[str, str], nonce: str, written: Writin
 
 
 def check(template: str, choices: Mapping[str, float] | None, written: Writing = "F_STRING") -> None:
-    """Refuse a template that could only be judged wrongly.
+    """Refuse a template that cannot give correct verdicts.
 
     Raises:
-        Invalid: there is no placeholder, or the template asks for answers that are not among the choices.
+        Invalid: the template has no placeholder or has Mustache sections, or it asks for answers that are not choices.
     """
     refuse_sections(template, written)
     if not names(template, written):

@@ -1,8 +1,8 @@
-"""Whole traces and sessions as rows: what each variable of an evaluator reads from the spans of such a unit.
+"""Whole traces and sessions as rows: each variable of an evaluator gathers its text from the spans of the unit.
 
-A variable's text is the values at its path, in time order and joined with commas, at most 100,000 characters. Of a
-session, `conversation` is a JSON array with `{input, output}` of the first root span of each trace, whatever the
-filters say.
+A variable's text joins the values at its path with commas, in time order, up to 100,000 characters. For a session,
+the path `conversation` gives a JSON array with the `{input, output}` of the first root span of each trace; it ignores
+filters.
 """
 
 import json
@@ -18,22 +18,22 @@ Unit = Literal["TRACE", "SESSION"]
 UNITS: Final = frozenset({"TRACE", "SESSION"})
 
 TEXT_LIMIT = 100_000
-"""Characters that one variable of a unit takes at most."""
+"""Limit on the characters of one variable of a unit."""
 
 CONVERSATION: Final = "conversation"
 NOUNS: Final = {"SPAN": "span", "TRACE": "trace", "SESSION": "session", "RUN": "experiment run"}
 LETTERS: Final = ("A", "B", "C", "D", "E")
-"""What the filters of a task on traces or sessions may be called."""
+"""The names for the filters of a task on traces or sessions."""
 
 Choice = tuple[str, ...]
 """Filters that a span must all match."""
 
 
 def one_granularity(judged: Mapping[str, Granularity]) -> Granularity:
-    """What the evaluators of a task judge, given for each by its name; spans where there is none.
+    """Return the granularity of a task from that of its evaluators by name; `SPAN` without evaluators.
 
     Raises:
-        Invalid: they judge different things.
+        Invalid: the evaluators have different granularities.
     """
     by_level: dict[Granularity, list[str]] = {}
     for name, level in judged.items():
@@ -43,7 +43,7 @@ def one_granularity(judged: Mapping[str, Granularity]) -> Granularity:
         tasks = " and one with ".join(", ".join(map(repr, names)) for names in by_level.values())
         number = "two" if len(by_level) == 2 else "three"  # noqa: PLR2004  (there are three granularities)
         raise Invalid(
-            f"The evaluators of a task judge one kind of thing: {told}.", f"Create {number} tasks: one with {tasks}."
+            f"All evaluators of a task must judge the same unit: {told}.", f"Create {number} tasks: one with {tasks}."
         )
     levels = list(by_level)
     return levels[0] if levels else "SPAN"
@@ -55,14 +55,14 @@ def plural(level: Granularity) -> str:
 
 
 class Reading(NamedTuple):
-    """What a variable reads: the path, on the spans that one of the choices takes, or on every span."""
+    """The source of a variable: a path, read on the spans that match one of the choices, or on every span."""
 
     path: str
     among: tuple[Choice, ...] = ()
 
 
 def reading(variable: str, filters: TaskQueryFilters | None, mappings: Sequence[TaskQueryMapping] | None) -> Reading:
-    """What a variable reads by the query mappings of its evaluator; its own name on every span without one."""
+    """Return the source of a variable by its evaluator's query mappings; without one, its own name on every span."""
     found = next((one for one in mappings or () if one.variable_name == variable), None)
     if found is None:
         return Reading(variable)
@@ -71,7 +71,7 @@ def reading(variable: str, filters: TaskQueryFilters | None, mappings: Sequence[
 
 
 class Gathering:
-    """The texts of some variables of one unit, gathered span by span, oldest first."""
+    """The texts of the variables of one unit. The caller adds the spans, oldest first."""
 
     def __init__(self, unit: Unit, readings: Mapping[str, Reading]) -> None:
         self._readings = readings
@@ -81,7 +81,7 @@ class Gathering:
         self._traces: dict[str, set[object]] = {name: set() for name in self._talks}
 
     def add(self, row: Row, takes: Callable[[Choice], bool]) -> None:
-        """Take in a span's row; `takes` says whether a choice does."""
+        """Add a span's row; `takes` says whether the span matches a choice."""
         for name, wanted in self._readings.items():
             if self._characters[name] >= TEXT_LIMIT:
                 continue
@@ -96,7 +96,7 @@ class Gathering:
                 self._characters[name] += len(value) + 1
 
     def values(self) -> dict[str, str | None]:
-        """Each variable's text, None where no span has a value."""
+        """Each variable's text; None if no span has a value."""
         return {name: self._joined(name, parts) if parts else None for name, parts in self._parts.items()}
 
     def _joined(self, name: str, parts: Sequence[str]) -> str:
@@ -104,7 +104,7 @@ class Gathering:
         return (f"[{text}]" if name in self._talks else text)[:TEXT_LIMIT]
 
     def _turn(self, name: str, row: Row) -> str | None:
-        """A turn as JSON, from the first root span of each trace."""
+        """Return one turn of the conversation as JSON if the row is the first root span with text of its trace."""
         trace = row.get("context.trace_id")
         said = {part: as_text(resolve(row, part)) for part in ("input", "output")}
         if row.get("parent_id") is not None or trace in self._traces[name] or not any(said.values()):

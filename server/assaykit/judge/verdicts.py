@@ -1,25 +1,25 @@
-"""What comes out of judging one row: a verdict, or the reason why there is none."""
+"""The result of judging one row: a verdict, or the reason why there is none."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Reason = Literal[
     "no_input",  # a variable has no value in this row
-    "off_choice",  # the model answered something that is not a choice
+    "off_choice",  # the model's answer is not a choice
     "auth",  # the key is missing, wrong or not allowed
-    "bad_model",  # no such model, or an address that cannot be one
-    "rate_limited",  # refused for being too many, after all attempts
+    "bad_model",  # no such model, or an invalid address
+    "rate_limited",  # the provider refused the call for its rate or quota, after all attempts
     "model_error",  # the provider failed, refused the request or could not be reached
     "timeout",  # no answer before the deadline
-    "bad_reply",  # an answer that cannot be read, was cut off or was withheld
-    "too_long",  # the value is larger than this evaluator may look at
+    "bad_reply",  # the answer cannot be read, was cut off or was withheld
+    "too_long",  # the value is longer than the limit of this evaluator
     "unsupported",  # this kind of evaluator cannot be run here
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One result. `score` None means labelled but not scored; tokens are None where no model was asked."""
+    """One result. `score` None means labelled but not scored; tokens are None if no model was asked."""
 
     label: str
     score: float | None
@@ -31,9 +31,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Unscored:
-    """No result, and why. Never counted as a score of zero.
+    """The reason for a missing result, which never counts as a score of zero.
 
-    `detail` is one sentence without secrets. The tokens are those of a reply paid for but of no use.
+    `detail` is one sentence without secrets. The tokens are those of an unusable reply, which the user still pays for.
     """
 
     reason: Reason

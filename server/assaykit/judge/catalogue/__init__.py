@@ -1,7 +1,7 @@
-"""Ready-made judges, one JSON file each, read when first asked for.
+"""Ready-made judges, one JSON file each, read on first use.
 
-A file holds the task and the data as lines; the labels and their definitions are written once and closed in
-the template by the loader, so that the two cannot come apart.
+A file holds the task and the data as lines, and the labels with their definitions once. The loader appends the labels
+to the template, so that template and labels cannot diverge.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from assaykit.wire.evaluators import Direction, Granularity
 
 
 class _File(BaseModel):
-    """A judge as its file writes it."""
+    """The content of a judge's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +50,7 @@ class Judge:
 
     @property
     def variables(self) -> list[str]:
-        """The names that need a column."""
+        """The names of the template's placeholders; each needs a column."""
         return templates.placeholders(self.template)
 
 

@@ -1,7 +1,7 @@
-"""The connections judges are asked over: one POST, one whole and bounded answer.
+"""HTTP calls to model providers over aiohttp: one POST, one complete answer of limited size.
 
-aiohttp and not httpx, whose own pool looks at every connection for every call, which costs more than the call
-itself at fifty of them.
+httpx would be too slow: its pool scans all connections on each call, which at fifty connections takes longer than the
+call itself.
 """
 
 import ssl
@@ -14,19 +14,19 @@ from yarl import URL
 from assaykit.judge.providers.transport import BadAddress, Broken, HttpAnswer, NotReached, TransportError
 
 LARGEST_ANSWER = 8 * 1024 * 1024
-"""Bytes, after decompression; a judge's answer has some hundred."""
+"""Bytes of an answer after decompression. A judge's answer usually has a few hundred."""
 
 CONNECT_S = 10.0
 _IDLE_S = 30
 _ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
-"""What is asked for and read, with zlib's word for the wrapping."""
+"""The accepted content encodings, each with zlib's `wbits` value."""
 
 
 class AiohttpTransport:
-    """Connections that are kept and used again, one call on each at a time.
+    """A pool of reused connections, each with one call at a time.
 
-    Follows no redirect, uses no proxy of the environment, keeps no cookie. How many calls run at once is the
-    caller's business, and so is a deadline; a call that is cancelled leaves nothing behind.
+    It follows no redirects, uses no proxy from the environment and keeps no cookies. The caller limits the number of
+    concurrent calls and sets deadlines; a cancelled call frees its connection.
     """
 
     def __init__(self, certificates: ssl.SSLContext | None = None) -> None:
@@ -34,12 +34,12 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """The answer to one request, whatever its status.
+        """Send one request and return the answer, whatever its status.
 
         Raises:
-            BadAddress: the URL is none.
-            NotReached: no connection came about.
-            Broken: the connection broke, or what came is no whole answer of at most `LARGEST_ANSWER` bytes.
+            BadAddress: the URL is not valid.
+            NotReached: no connection could be made.
+            Broken: the connection broke, or the answer is incomplete, unreadable or larger than `LARGEST_ANSWER` bytes.
         """
         session = self._session = self._session or self._opened()
         address = _address(url)
@@ -56,8 +56,9 @@ class AiohttpTransport:
             await self._session.close()
 
     def _trusted(self) -> ssl.SSLContext:
-        # Of the environment only a company's certificates count: SSL_CERT_FILE and SSL_CERT_DIR, as OpenSSL has them.
-        # Reading them takes longer than a judge on the same machine takes to answer.
+        # OpenSSL's SSL_CERT_FILE and SSL_CERT_DIR are the only environment variables that apply, for private
+        # certificate authorities. The certificates are loaded once, because loading takes longer than a local judge's
+        # answer.
         self._certificates = self._certificates or ssl.create_default_context()
         return self._certificates
 
@@ -101,7 +102,7 @@ def _inflated(answer: aiohttp.ClientResponse, raw: bytes) -> bytes:
     try:
         content = reader.decompress(raw, LARGEST_ANSWER)
     except zlib.error as error:
-        raise ValueError(f"the answer is no {encoding}") from error
+        raise ValueError(f"the answer is not valid {encoding}") from error
     if reader.unconsumed_tail:
         raise _TooLarge
     if not reader.eof:
@@ -114,17 +115,17 @@ class _TooLarge(ValueError):
         super().__init__(f"the answer is larger than {LARGEST_ANSWER} bytes")
 
 
-_CUT_OFF = "the answer ends before it is whole"
+_CUT_OFF = "the answer is incomplete"
 _MEANINGS: list[tuple[type[Exception], type[TransportError], str | None]] = [
     (aiohttp.InvalidURL, BadAddress, None),
     (aiohttp.ConnectionTimeoutError, NotReached, f"no connection within {CONNECT_S:g} s"),
     (aiohttp.ClientConnectorError, NotReached, None),
     (aiohttp.ServerDisconnectedError, Broken, "the connection was closed before an answer came"),
     (aiohttp.ClientPayloadError, Broken, _CUT_OFF),
-    (aiohttp.ClientResponseError, Broken, "the answer is no HTTP"),
+    (aiohttp.ClientResponseError, Broken, "the answer is not HTTP"),
     (Exception, Broken, None),
 ]
-"""First match counts. What came after the first byte went out is never a failure to connect."""
+"""The first match counts. An error after the first byte was sent is never `NotReached`."""
 
 
 def _meaning(error: Exception) -> TransportError:

@@ -1,4 +1,4 @@
-"""Anthropic messages. Structured output is a forced tool call here, so there are two ways: tool and text."""
+"""The Anthropic Messages API. Structured output is a forced tool call here, so the output modes are tool and text."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ TOOL = "record_verdict"
 API_VERSION = "2023-06-01"
 BASE_URL = "https://api.anthropic.com"
 MAX_TOKENS = 1024
-"""Tokens of a verdict when no limit is set; the API requires one."""
+"""Token limit of a verdict if none is set; the API requires a limit."""
 COMPLETION_TOKENS = 4096
-"""The same for a reply to a conversation."""
+"""Token limit of a reply to a conversation if none is set."""
 
 
 class _Block(BaseModel):
@@ -70,7 +70,7 @@ def _body(endpoint: Endpoint, prompt: str, schema: Mapping[str, Any] | None, way
 
 
 def _params(endpoint: Endpoint, max_tokens: int) -> dict[str, Any]:
-    """What this API has of the parameters; the rest have no counterpart in it."""
+    """The parameters that this API supports; the others have no counterpart."""
     params = endpoint.params
     found: dict[str, Any] = params.model_dump(include={"temperature", "top_p", "top_k"}, exclude_none=True)
     found["max_tokens"] = params.max_tokens or params.max_completion_tokens or max_tokens
@@ -81,7 +81,7 @@ def _converse(endpoint: Endpoint, conversation: Conversation) -> dict[str, Any]:
     system = [one.content or "" for one in conversation.messages if one.role == "SYSTEM"]
     others = [_message(one) for one in conversation.messages if one.role != "SYSTEM"]
     if not others:
-        # This API wants something said by the user.
+        # This API requires a user message.
         system, others = [], [{"role": "user", "content": "\n\n".join(system)}]
     body = {"model": endpoint.model, "messages": others, **_params(endpoint, COMPLETION_TOKENS)}
     if system:
@@ -108,7 +108,7 @@ def _message(message: LlmMessage) -> dict[str, Any]:
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
-    """A tool as this API has it; one in OpenAI's writing is rewritten."""
+    """Return a tool in the format of this API; a tool in OpenAI's format is converted."""
     function = tool.get("function")
     if not isinstance(function, dict):
         return tool
@@ -119,7 +119,7 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tool_choice(choice: Any) -> Any:
-    """The same for the choice: `required` is `any` here, and a function is named at the top."""
+    """Return a tool choice in the format of this API: `required` becomes `any`, and a function's name moves up."""
     if isinstance(choice, str):
         return {"type": {"required": "any"}.get(choice, choice)}
     if isinstance(choice, dict):
@@ -164,7 +164,7 @@ def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
 
 
 def _said(answer: dict[str, Any]) -> _Message | Unscored:
-    """The message in an answer, or why it cannot be used."""
+    """The message in an answer, or the reason why it cannot be used."""
     try:
         message = _Message.model_validate(answer)
     except ValidationError:

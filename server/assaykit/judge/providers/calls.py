@@ -1,8 +1,9 @@
-"""One HTTP call to a model provider: attempts, waits, and what each status means. Nothing here raises.
+"""One HTTP call to a model provider: attempts, waits, and the meaning of each status.
 
-408, 409, 5xx and connection errors are tried again, four times in all, and a refusal for too many requests somewhat
-longer. A call that was cut off may have been answered and paid for; asking again is safe, because a judge changes
-nothing.
+Failures are returned, not raised.
+
+A call that ends with 408, 409, 5xx or a connection error is attempted up to four times; a 429 is waited out up to eight
+times. A broken call may have been answered and charged. A retry is still safe, because a judge changes nothing.
 """
 
 import json
@@ -28,11 +29,11 @@ from assaykit.judge.verdicts import Reason, Unscored
 
 ATTEMPTS = 4
 REFUSALS = 8
-"""Answers of 429 that one question waits out: a provider that refuses has done nothing, so they are no attempts."""
+"""Limit on the 429 answers to one call. They do not count as attempts, because the provider did no work."""
 DEADLINE_S = 60.0
-"""Seconds for one attempt, from the first byte sent to the last one read."""
+"""Seconds for one attempt, from the start of the call to the last byte read."""
 LONGEST_WAIT_S = 20.0
-"""Seconds; a `Retry-After` that asks for more is cut down to this."""
+"""Limit in seconds on a wait, including one that `Retry-After` asks for."""
 FIRST_WAIT_S = 0.5
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -58,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider answered 400 or 422: it will not take this body, but may take another. `text` says why."""
+    """The provider answered 400 or 422. It may accept another body; `text` is its message."""
 
     text: str
 
@@ -68,7 +69,7 @@ CallAnswer = dict[str, Any] | Rejected | Unscored
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a call goes out over: the transport, the turn to wait for, and the limits of one attempt."""
+    """The means of a call: the transport, the gate that limits the rate, and the deadline of one attempt."""
 
     transport: Transport
     gate: Gate
@@ -77,9 +78,9 @@ class Line:
 
 
 async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
-    """The JSON object that was answered, or why there is none.
+    """Return the JSON object of the answer, or the reason why there is none.
 
-    Between two attempts nothing is held: who waits to ask again keeps nobody from asking.
+    A call that waits for its next attempt holds no slot of the gate.
     """
     attempts = refusals = 0
     while True:
@@ -98,7 +99,7 @@ async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
 
 
 async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[CallAnswer, float | None]:
-    """One attempt in its turn: its outcome, and how long to wait when another attempt makes sense."""
+    """Make one attempt in a slot of the gate. Return its outcome, and the wait in seconds if a retry makes sense."""
     outcome: CallAnswer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
     headers = None
     async with line.gate.slot() as began:
@@ -111,7 +112,7 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
 
 
 async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallAnswer, Mapping[str, str] | None]:
-    """One attempt: its outcome, and the headers to wait by when another attempt makes sense."""
+    """Make one attempt. Return its outcome, and the headers that set the wait if a retry makes sense."""
     body = _written(request.body)
     try:
         response = await line.transport.post(request.url, request.headers, body)
@@ -129,7 +130,7 @@ def _written(body: Mapping[str, Any]) -> bytes:
     try:
         return to_json(body)
     except PydanticSerializationError:
-        return json.dumps(body).encode()  # half a character in a template, which JSON can say
+        return json.dumps(body).encode()  # a template has half a surrogate pair, which only an escape can express
 
 
 def _read(response: transport.HttpAnswer, endpoint: Endpoint) -> tuple[CallAnswer, Mapping[str, str] | None]:
@@ -147,7 +148,7 @@ def _read(response: transport.HttpAnswer, endpoint: Endpoint) -> tuple[CallAnswe
 
 
 def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored | None:
-    """What will not get better by asking the same again; None for anything else."""
+    """Return the outcome of a failure that a retry cannot fix; None for any other failure."""
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
         return _failed("auth", endpoint, f"did not accept {key} (status {status})", said)
@@ -170,7 +171,7 @@ def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:
 
 
 def _error_text(response: transport.HttpAnswer) -> str:
-    """The provider's own words: message, code and parameter of its error object, else the whole body."""
+    """The provider's error text: message, code and parameter of its error object, else the whole body."""
     try:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -187,7 +188,7 @@ def _error_text(response: transport.HttpAnswer) -> str:
 
 
 def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
-    """What the provider asks for, else a wait that doubles; jittered, so callers come back one by one."""
+    """The wait that the provider asks for, else one that doubles with each attempt; jitter spreads the callers."""
     asked = _milliseconds(headers.get("retry-after-ms", ""))
     if asked is None:
         asked = _retry_after_s(headers.get("retry-after", ""))
@@ -197,12 +198,12 @@ def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
 
 
 def _milliseconds(text: str) -> float | None:
-    """The finer wait that some send beside `Retry-After`."""
+    """Seconds from `retry-after-ms`, which some providers send beside `Retry-After`; None for other text."""
     return float(text) / 1000 if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()) else None
 
 
 def _retry_after_s(text: str) -> float | None:
-    """Seconds from a `Retry-After` of either kind: a number, or a date."""
+    """Seconds from a `Retry-After` in either form, number or date; None for other text."""
     if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()):
         return float(text)
     try:
@@ -219,6 +220,6 @@ def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Un
 
 
 def scrub(text: str, endpoint: Endpoint) -> str:
-    """Foreign text without the key, and without anything that looks like one."""
+    """Replace the key, and any text that looks like a key, in foreign text."""
     key = (endpoint.key or "").strip()
     return _LIKE_A_KEY.sub("***", text.replace(key, "***") if key else text)

@@ -1,4 +1,4 @@
-"""What is asked: an endpoint's address and credentials, a judge's question or a conversation, and what comes back."""
+"""Endpoints with their credentials, conversations, and the replies of models."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from assaykit.wire.prompts import LlmMessage, ToolCall
 class Endpoint:
     """One model at one provider.
 
-    `provider` is the wire's word (`OPEN_AI`, `ANTHROPIC`, ...). `base_url` None is the provider's own.
-    `key` is never shown; `key_name` is the variable it comes from, which error sentences may name.
+    `provider` is the wire's name (`OPEN_AI`, `ANTHROPIC`, ...). `base_url` None stands for the provider's own URL.
+    `key` is never shown; `key_name` is the variable of the key, which error sentences may name.
     """
 
     provider: str
@@ -32,7 +32,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What a model answered: the text, and the fields where it answered by a tool call."""
+    """A model's answer: its text, and its fields if it is a tool call."""
 
     text: str
     fields: Mapping[str, Any] | None = None
@@ -43,7 +43,7 @@ class ModelReply:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages that are sent as they are, with the tools that the model may call."""
+    """Messages to send unchanged, with the tools that the model may call."""
 
     messages: Sequence[LlmMessage]
     tools: ToolConfig | None = None
@@ -51,7 +51,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model said to a conversation, or which tools it wants called; one of the two is there."""
+    """A model's answer to a conversation: a text, tool calls, or both."""
 
     text: str
     tool_calls: Sequence[ToolCall] = ()
@@ -61,7 +61,7 @@ class Completion:
 
     @property
     def output(self) -> str:
-        """The text; where tools are called, JSON: `{"content": ..., "tool_calls": [...]}`."""
+        """The text, or with tool calls JSON: `{"content": ..., "tool_calls": [...]}`."""
         if not self.tool_calls:
             return self.text
         calls = [call.model_dump(mode="json", exclude_none=True) for call in self.tool_calls]
@@ -70,8 +70,8 @@ class Completion:
 
 
 class ChatModel(Protocol):
-    """Anything that can be asked. What goes wrong on the way comes back as a value and is not raised."""
+    """A model that answers prompts. Failures are returned as values, not raised."""
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
-        """The reply to one prompt, in the shape of the JSON schema where one is given."""
+        """Return the reply to one prompt; with a JSON schema, the reply should have that shape."""
         ...

@@ -19,7 +19,7 @@ _BASE_URLS = {
     "FIREWORKS": "https://api.fireworks.ai/inference/v1",
     "TOGETHER_AI": "https://api.together.xyz/v1",
 }
-"""Where a key goes when its integration names no address. The others must name one."""
+"""The base URLs of providers whose integration gives none. Integrations of other providers must give one."""
 
 
 _Spent = tuple[int | None, int | None, str | None]
@@ -135,7 +135,7 @@ def _hear(answer: dict[str, Any]) -> Completion | Unscored:
 
 
 def _raw(call: _ToolCall) -> str:
-    """The arguments as text; some servers send them as an object."""
+    """The arguments as JSON text; some servers send them as an object."""
     raw = call.function.arguments
     return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
 
@@ -149,7 +149,7 @@ def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
 
 
 def _choice(answer: dict[str, Any]) -> tuple[_Message, _Spent] | Unscored:
-    """The message of an answer and what it cost; or why it cannot be used."""
+    """The message of an answer with its token counts, or the reason why it cannot be used."""
     try:
         completion = _Completion.model_validate(answer)
     except ValidationError:
@@ -172,7 +172,7 @@ def _text(message: _Message) -> str:
 
 
 def _arguments(message: _Message) -> dict[str, Any] | None:
-    """The arguments of the tool call; an empty object where they cannot be read, None without a call."""
+    """The arguments of the tool call; an empty object if they cannot be read, None without a call."""
     if not message.tool_calls:
         return None
     raw = message.tool_calls[0].function.arguments

@@ -1,4 +1,4 @@
-"""What the tokens of a model cost, in US dollars: by the user's own list, else by the list of `genai-prices`."""
+"""Prices of a model's tokens in US dollars: from the user's own list, else from the list of `genai-prices`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from assaykit.errors import Invalid
 
 OWN = "prices.json"
-"""The user's list, in the data folder: `{"model": {"input": 0.15, "output": 0.6}}`, dollars for a million tokens."""
+"""The user's list in the data folder: `{"model": {"input": 0.15, "output": 0.6}}`, dollars per million tokens."""
 
 MILLION = 1_000_000
 
 CHARACTERS = 4
-"""Of a token, as a rule of thumb for English."""
+"""Characters per token, a rule of thumb for English."""
 
 REPLY_TOKENS = 200
-"""Of a verdict with its explanation, as a rule of thumb."""
+"""Tokens of a verdict with its explanation, a rule of thumb."""
 
 _LISTED = {
     "OPEN_AI": "openai",
@@ -32,14 +32,14 @@ _LISTED = {
 
 
 class Rate(NamedTuple):
-    """Dollars for one token of the prompt, and for one of the reply."""
+    """US dollars per token of the prompt, and per token of the reply."""
 
     prompt: float
     completion: float
 
 
 class Spent(NamedTuple):
-    """What one question took; None where the provider did not tell, or has no price that is known."""
+    """Tokens and cost (US dollars) of one call; None if the provider did not report them or the price is not known."""
 
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -47,7 +47,7 @@ class Spent(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What calls to a model will about take; `cost` in US dollars is None where its price is not known."""
+    """Estimated tokens and cost of calls to a model; `cost` in US dollars is None if the price is not known."""
 
     model: str
     calls: int
@@ -74,13 +74,13 @@ _LIST = TypeAdapter(dict[str, _Own])
 
 
 class Prices:
-    """The prices of one engine, whose data folder is `home`."""
+    """The prices for one engine, whose data folder is `home`."""
 
     def __init__(self, home: Path) -> None:
         self.file = home / OWN
 
     def rate(self, provider: str, model: str) -> Rate | None:
-        """The price of a model; None where it is in neither list. A list price knows no discount and no cached prompt.
+        """Return the price of a model, or None if it is in neither list. Discounts and cached prompts are ignored.
 
         Raises:
             Invalid: the user's list cannot be read.
@@ -104,33 +104,33 @@ class Prices:
 
 
 def _listed(provider: str, model: str) -> Rate | None:
-    # For the first run that asks a model: the list is large.
+    # The list is large, so it is imported with the first use of a model.
     from genai_prices import Usage, calc_price  # noqa: PLC0415
 
     def dollars(**tokens: int) -> float:
         return float(calc_price(Usage(**tokens), model_ref=model, provider_id=provider).total_price)
 
     try:
-        # By the thousand: some models cost more where a single prompt is very long.
+        # The price of 1,000 tokens, because some models charge more per token for very long prompts.
         return Rate(dollars(input_tokens=1000) / 1000, dollars(output_tokens=1000) / 1000)
     except LookupError:
         return None
 
 
 def expected(rate: Rate | None, characters: int) -> float:
-    """About what a question of so many characters will cost; 0 where its price is not known."""
+    """Estimate the cost in US dollars of a prompt of `characters`, with its reply; 0 if the price is not known."""
     return 0.0 if rate is None else characters / CHARACTERS * rate.prompt + REPLY_TOKENS * rate.completion
 
 
 def estimate(model: str, rate: Rate | None, calls: int, characters: float) -> Estimate:
-    """What so many calls will take that have `characters` each, by the same rules of thumb."""
+    """Estimate the tokens and the cost of `calls` prompts of `characters` each, with their replies."""
     prompt, completion = round(calls * characters / CHARACTERS), calls * REPLY_TOKENS
     cost = None if rate is None else prompt * rate.prompt + completion * rate.completion
     return Estimate(model, calls, prompt, completion, cost)
 
 
 def spent(rate: Rate | None, prompt_tokens: int | None, completion_tokens: int | None) -> Spent | None:
-    """What a question took at a rate; None where the provider told no tokens."""
+    """The tokens and cost of one call; None if the provider reported no tokens."""
     if prompt_tokens is None and completion_tokens is None:
         return None
     cost = None

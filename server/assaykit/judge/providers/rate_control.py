@@ -1,9 +1,9 @@
-"""How fast one provider is asked: a few calls at once, and no faster than it takes them.
+"""Rate control for one provider: a few concurrent calls, at a rate that the provider accepts.
 
-Unless a rate is given, nothing is held back until the provider refuses, or says in its answers that little is left of
-what it allows: then calls go out as fast as that grows back. One refusal in ten is chance and costs only the
-row that waits; when more are refused there is a ceiling. Then calls go out evenly, at the rate that was measured, which
-grows while nothing is refused and falls back to what was clean before when something is.
+Without a configured rate, calls are not throttled at first. Two things start the throttling. First, the provider's
+rate-limit headers say that few calls are left; then calls go out at the rate at which the limit refills. Second, more
+calls are refused (status 429) than chance explains; then calls go out evenly at the measured rate of accepted calls.
+The rate grows while no call is refused. After refusals it falls back towards the last rate without refusals.
 """
 
 import math
@@ -16,27 +16,27 @@ import anyio
 from assaykit.judge.providers.rate_limit_headers import allowance
 
 SLOTS = 16
-"""Calls under way at once, to one integration."""
+"""Concurrent calls to one integration."""
 
 WINDOW_S, WINDOW_CALLS = 1.0, 10
-"""A rate is judged after this time and this many calls."""
+"""A rate is assessed after this many seconds and this many calls."""
 
 _SIGNS = ((20, 0.5), (200, 0.2))
-"""Answers of a provider that was never held back, and the part refused of them that is no chance any more."""
+"""Without a rate: (number of answers, share of refusals) from which the refusals are more than chance."""
 _FEW, _OFTEN = 3, 0.05
-"""At a known rate: so many refusals, and so great a part of the calls, mean that it is too high."""
+"""At a known rate: the rate is too high from this number of refusals and above this share of the calls."""
 _CATCH_UP_S = 0.05
-"""A call that went out late may be followed sooner; a sleep is never exact."""
+"""Seconds by which the next call may catch up after a late one, because sleeps are not exact."""
 _FIRST_STEP, _SMALL_STEP, _LARGEST_STEP, _STEPS_GROW = 0.5, 0.03, 0.5, 1.5
 
 _WEIGHT = 0.1
-"""Of a question in the usual length of one."""
+"""Weight of the newest prompt in the moving average of prompt lengths."""
 
 
 class Pace:
-    """When the next call may go out. Times are seconds of any one clock; `rate` is calls a second, None unlimited.
+    """The schedule of calls. Times are seconds of any one clock; `rate` is in calls per second, None for no limit.
 
-    `most` is a rate that is known from the start: calls go out at that rate at most, and at a lower one that is learnt.
+    `most` is a configured rate: calls go out at that rate at most, or at a lower rate that the refusals imply.
     """
 
     def __init__(self, most: float | None = None) -> None:
@@ -54,14 +54,14 @@ class Pace:
         return held if self.rate is None else max(held, self._next)
 
     def left(self, now: float) -> None:
-        """A call goes out."""
+        """Record that a call goes out."""
         if self._since is None:
             self._since = now
         if self.rate is not None:
             self._next = max(self._next, now - _CATCH_UP_S) + 1 / self.rate
 
     def told(self, rate: float, now: float, *, few: bool) -> None:
-        """The provider says that it takes `rate` calls a second, and whether `few` are left of those it takes now."""
+        """Record the provider's limit of `rate` calls per second; `few` says that few calls are left right now."""
         self._most = min(self._given, rate)
         if not few:
             return
@@ -70,9 +70,9 @@ class Pace:
         self.rate = self._most if self.rate is None else min(self.rate, self._most)
 
     def answered(self, started: float, now: float, *, refused: bool, wait_s: float = 1.0) -> None:
-        """What became of a call that went out at `started`; a refusal asked for a wait of `wait_s`."""
+        """Record the outcome of a call that went out at `started`; `wait_s` is the wait after a refusal."""
         if self._since is None or started < self._since:
-            return  # it went out at another rate, and says nothing of this one
+            return  # the call went out at an earlier rate, so its outcome does not apply to this one
         self._refused += refused
         self._taken += not refused
         passed = now - self._since
@@ -96,7 +96,7 @@ class Pace:
 
     def _fall(self, rate: float, passed: float) -> None:
         if rate <= self._clean:
-            self._clean = 0.0  # what was clean once is so no longer
+            self._clean = 0.0  # the rate without refusals is now refused too
         measured = 0.95 * self._taken / max(passed, 0.1)
         self.rate = min(0.95 * rate, max(self._clean, 0.5 * rate, measured))
         self._step = _SMALL_STEP
@@ -113,11 +113,11 @@ class Pace:
 
 
 class Gate:
-    """The one way out to an integration, shared by every run and preview of a process."""
+    """The gate for all calls to one integration, shared by every run and preview of the process."""
 
     def __init__(self, slots: int = SLOTS, most: float | None = None) -> None:
         self.pace = Pace(most)
-        # Those under way, and as many that go out before their answers tell how few are left.
+        # The concurrent calls, and as many again that go out before those answers report the remaining calls.
         self._few = 2 * slots
         self._length = 0.0
         self._slots = anyio.Semaphore(slots, fast_acquire=True)
@@ -125,7 +125,7 @@ class Gate:
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
-        """Wait for one's turn, and keep a slot until the block ends; the moment it began. Nobody waits in a slot."""
+        """Wait for a turn without a slot, then hold a slot until the block ends. Yield the start time of the call."""
         async with self._head:
             await self._admitted()
         try:
@@ -136,7 +136,7 @@ class Gate:
             self._slots.release()
 
     def told(self, headers: Mapping[str, str], length: int) -> None:
-        """What came with an answer to a question of `length` bytes."""
+        """Read the rate-limit headers of an answer to a prompt of `length` bytes."""
         self._length += _WEIGHT * (length - self._length) if self._length else length
         allowed = allowance(headers, self._length)
         if allowed is not None:
@@ -151,6 +151,6 @@ class Gate:
             self._slots.release()  # the provider asked for a pause in the meantime
 
     async def _until_due(self) -> None:
-        # Looked at again after each sleep: an answer that came meanwhile may have put the moment off.
+        # Check again after each sleep, because an answer in the meantime may have postponed the turn.
         while (wait_s := self.pace.due(now := monotonic()) - now) > 0:  # noqa: ASYNC110
             await anyio.sleep(wait_s)

@@ -1,7 +1,8 @@
-"""What a provider's answer says of how often it may be asked: its rate-limit headers, read into one figure.
+"""The rate-limit headers of a provider's answer, read as calls per second and calls left.
 
-OpenAI and those that speak like it send `x-ratelimit-limit-requests` and the like, Anthropic `anthropic-ratelimit-...`.
-Both refill by the minute. What takes longer than that to refill, as a limit for the day, is no pace.
+OpenAI-compatible providers send headers such as `x-ratelimit-limit-requests`; Anthropic sends
+`anthropic-ratelimit-...`. Both limits refill within a minute. A limit that takes longer to refill, such as a daily one,
+is ignored.
 """
 
 import re
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 CHARACTERS = 4
-"""Of a token, as a rule of thumb; what a question takes of a limit of tokens."""
+"""Characters per token, a rule of thumb for the share of a prompt in a token limit."""
 
 _MINUTE_S = 60.0
 _FAMILIES = (
@@ -22,16 +23,16 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Allowance(NamedTuple):
-    """`rate` calls a second may be made for good, and `left` of them right now."""
+    """The provider allows `rate` calls per second permanently, and `left` calls right now."""
 
     rate: float
     left: float
 
 
 def allowance(headers: Mapping[str, str], length: float) -> Allowance | None:
-    """What an answer's headers allow for questions of `length` bytes; None where they say nothing of it.
+    """Return the allowance for prompts of `length` bytes; None if the headers contain no limit.
 
-    Of a limit of requests and one of tokens, the tighter counts.
+    If there are limits on requests and on tokens, the tighter one counts.
     """
     for requests, tokens in _FAMILIES:
         if requests.format(what="limit") in headers or tokens.format(what="limit") in headers:
@@ -57,7 +58,7 @@ def _number(text: str) -> float | None:
 
 
 def _seconds(text: str) -> float:
-    """How long from now: `1m2.5s`, `120ms`, plain seconds, or a moment; 0 for anything else."""
+    """Seconds from now: from `1m2.5s`, `120ms`, plain seconds or an ISO 8601 time; 0 for anything else."""
     text = text.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
         return float(text)

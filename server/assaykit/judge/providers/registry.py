@@ -1,4 +1,4 @@
-"""From an endpoint to the chat model that can ask it."""
+"""The chat model for an endpoint, chosen by its provider."""
 
 from assaykit.errors import Unsupported
 from assaykit.judge.providers import anthropic, openai
@@ -10,7 +10,7 @@ _CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
 
 
 def chat_model(endpoint: Endpoint, line: Line) -> FallbackModel:
-    """The model behind an endpoint, asked over a line that stays the caller's.
+    """Return the chat model for an endpoint. The caller keeps and closes the line.
 
     Raises:
         Unsupported: the provider signs its calls with cloud credentials.

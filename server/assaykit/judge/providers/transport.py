@@ -1,4 +1,4 @@
-"""What carries a judge's question to its provider: one POST, one whole answer, or why there is none."""
+"""The interface for HTTP calls to model providers: one POST, one complete answer, or an error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from typing import Protocol
 
 
 class TransportError(Exception):
-    """No answer. The words say what happened and hold nothing that was sent."""
+    """A call without an answer. The message describes the failure and contains nothing of the request."""
 
 
 class BadAddress(TransportError):
-    """The address is none that can be called."""
+    """The address is not a valid URL for a call."""
 
 
 class NotReached(TransportError):
-    """Nothing was carried out: nobody there, or a certificate that nobody here trusts."""
+    """No connection, or a certificate that is not trusted. The provider did not receive the request."""
 
 
 class Broken(TransportError):
-    """The answer is missing, cut off or no HTTP. The request may have been carried out."""
+    """The answer is missing, cut off or not HTTP. The provider may have processed the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back. Header names are in any case; the body is whole and decompressed."""
+    """An answer. Header names match in any letter case; the body is complete and decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,18 +31,18 @@ class HttpAnswer:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever its bytes are."""
+        """The body as text; bytes that are not UTF-8 become replacement characters."""
         return self.body.decode("utf-8", "replace")
 
 
 class Transport(Protocol):
-    """A client that can post. `aiohttp_transport` has the real one, which is imported with the first judge."""
+    """A client that can post. The implementation is in `aiohttp_transport`, which is imported with the first judge."""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """The answer to one request, whatever its status.
+        """Send one request and return the answer, whatever its status.
 
         Raises:
-            TransportError: there is none; the class says whether the request may have been carried out.
+            TransportError: there is no answer; the class says whether the provider may have processed the request.
         """
         ...
 
