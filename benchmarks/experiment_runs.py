@@ -1,11 +1,11 @@
-"""How fast a function is run over a dataset: the tool run_experiment, beside the ideal of rows x latency / concurrency.
+"""Speed of the tool run_experiment over a dataset, compared with the ideal of rows x latency / concurrency.
 
     python benchmarks/experiment_runs.py --rows 500 --latency-ms 50 --concurrency 10
 
-The function sleeps, and is run as a plain one and as an async one. Everything else is real: the store, the worker
-processes, the journal, the upload. `--python PYTHON --imports openai` runs it in an interpreter that has such a
-package and imports it, as tasks do. `--others PYTHON` is an interpreter with `arize` and `arize-phoenix`, whose own
-runners then run the same function beside ours: `arize` against our engine, Phoenix against its server.
+The function sleeps; it exists as a plain and as an async function. Everything else is real: the store, the worker
+processes, the journal, the upload. `--python PYTHON --imports openai` runs the function in an interpreter with that
+package and imports the package, as real tasks do. `--others PYTHON` is an interpreter with `arize` and
+`arize-phoenix`, whose own runners then run the same function: `arize` against our engine, Phoenix against its server.
 """
 
 import argparse
@@ -79,7 +79,7 @@ async def main() -> None:
 
 
 def beside(given: argparse.Namespace, ideal: float) -> None:
-    """The same by the runners of others."""
+    """Run the same function with the runners of other products."""
     what = (given.rows, given.latency_ms / 1000, given.concurrency)
     with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "home") as doors:
         for kind in ("plain", "async"):

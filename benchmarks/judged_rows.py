@@ -1,10 +1,11 @@
-"""How fast rows are judged: a task over spans in the engine, beside the same calls in a bare loop.
+"""Speed of judging rows with a task over spans in the engine, compared with the same calls in a bare loop.
 
     python benchmarks/judged_rows.py --rows 1000 --latency-ms 50 --concurrency 50
 
-The model is another process. Everything else is real: the store, the run, the judge, the transport. `ideal` is
-rows x latency / concurrency, or the ceiling's own time; `floor` is aiohttp alone making the same calls. `--others
-PYTHON` is an interpreter with `arize-phoenix-evals` and `openai`, which then judges as many rows beside ours.
+The model is a separate process. Everything else is real: the store, the run, the judge, the transport. `ideal` is
+rows x latency / concurrency, or the least time under `--ceiling` if that is longer; `floor` is the time of the same
+calls with aiohttp alone. `--others PYTHON` is an interpreter with `arize-phoenix-evals` and `openai`, in which Phoenix
+judges the same number of rows.
 """
 
 import argparse
@@ -37,7 +38,7 @@ Json = dict[str, Any]
 
 @contextmanager
 def provider(given: argparse.Namespace) -> Iterator[str]:
-    """A model process; its base URL."""
+    """Start a model process; yield its base URL."""
     command = [sys.executable, str(MODEL), str(given.latency_ms / 1000), "--refuse", str(given.refuse)]
     command += ["--ceiling", str(given.ceiling)] if given.ceiling else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -49,13 +50,13 @@ def provider(given: argparse.Namespace) -> Iterator[str]:
 
 
 def measured() -> tuple[float, float]:
-    """Wall clock and this process's own CPU, in seconds."""
+    """Wall clock and CPU time of this process, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return time.perf_counter(), used.ru_utime + used.ru_stime
 
 
 async def floor(url: str, rows: int, concurrency: int) -> tuple[float, float]:
-    """The same number of calls and nothing else: wall and CPU seconds."""
+    """Make the same number of calls and nothing else; return wall and CPU seconds."""
     body = {"model": "mock", "messages": [{"role": "user", "content": TEXT}], "temperature": 0}
     left = iter(range(rows))
 
@@ -74,7 +75,7 @@ async def floor(url: str, rows: int, concurrency: int) -> tuple[float, float]:
 
 
 async def seed(http: httpx.AsyncClient, rows: int, project: str = "bench") -> None:
-    """So many spans in a project."""
+    """Send `rows` spans to a project."""
     for first in range(0, rows, SPANS_A_POST):
         spans = [span(number, project) for number in range(first + 1, min(rows, first + SPANS_A_POST) + 1)]
         resource_ = {"attributes": [{"key": "openinference.project.name", "value": {"stringValue": project}}]}
@@ -83,7 +84,7 @@ async def seed(http: httpx.AsyncClient, rows: int, project: str = "bench") -> No
 
 
 def span(number: int, project: str) -> Json:
-    # Each another question: the same one is asked once.
+    # Each span has a text of its own, because the engine asks equal questions only once.
     said = f"{project} {number:06} {TEXT}"
     values = {"openinference.span.kind": "LLM", "input.value": f"question {number}", "output.value": said}
     return {
@@ -103,7 +104,7 @@ async def post(http: httpx.AsyncClient, path: str, body: Json) -> Json:
 
 
 async def task_over(http: httpx.AsyncClient, project: str = "bench") -> str:
-    """A task that judges every span of a project."""
+    """Create a task that judges every span of a project; return its id."""
     space = (await http.get("/v2/spaces")).json()["spaces"][0]["id"]
     projects = (await http.get("/v2/projects")).json()["projects"]
     project_id = next(one["id"] for one in projects if one["name"] == project)
@@ -127,7 +128,7 @@ async def task_over(http: httpx.AsyncClient, project: str = "bench") -> str:
 
 
 async def ours(url: str, given: argparse.Namespace, home: Path) -> tuple[float, float, Json]:
-    """The same rows as a run of a task: wall and CPU seconds, and how the run ended."""
+    """Judge the same rows in a run of a task; return wall and CPU seconds, and the ended run."""
     environment = {"OPENAI_API_KEY": "sk-bench", "OPENAI_BASE_URL": url}
     async with Engine.open(home, key="bench", environment=environment, concurrency=given.concurrency) as engine:
         headers = {"Authorization": "Bearer bench"}
@@ -147,7 +148,7 @@ async def ours(url: str, given: argparse.Namespace, home: Path) -> tuple[float, 
 
 
 def beside(url: str, given: argparse.Namespace, ideal: float) -> None:
-    """As many rows judged by Phoenix evals, with the same model."""
+    """Judge the same number of rows with Phoenix evals and the same model."""
     wall, cpu, labelled = script(given.others, "phoenix_evals.py", url, given.rows, given.concurrency)
     each = 1000 * cpu / given.rows
     print(f"Phoenix evals {wall:.2f} s, {ideal / wall:.2f} of ideal; CPU a row {each:.2f} ms; {labelled:.0f} labelled")

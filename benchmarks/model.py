@@ -1,8 +1,8 @@
-"""A model provider that answers every question alike after a set time: `python benchmarks/model.py LATENCY_S`.
+"""A model provider that gives every prompt the same answer after a set time: `python benchmarks/model.py LATENCY_S`.
 
-`--refuse 0.1` answers that part of the calls with 429 and `Retry-After: 1`, by a seeded die; `--ceiling 100` takes so
-many calls a second (and half as many at once) and refuses the rest the same way. The first line printed is the address.
-`GET /` tells how many calls were taken and refused.
+`--refuse 0.1` answers that share of the calls, chosen at random with a fixed seed, with 429 and `Retry-After: 1`.
+`--ceiling 100` accepts 100 calls per second (and 50 at once) and refuses the rest in the same way. The first line of
+output is the base URL. `GET /` returns the counts of accepted and refused calls.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Processes that a benchmark needs beside its own: an engine over HTTP, a Phoenix server, a script of another kind."""
+"""Other processes of a benchmark: an engine over HTTP, a Phoenix server, and scripts in another interpreter."""
 
 import os
 import re
@@ -17,7 +17,7 @@ START_S = 180
 
 
 def script(python: Path, name: str, *arguments: object, **variables: str) -> list[float]:
-    """The figures that a script of `others` prints on its last line, run by another interpreter."""
+    """Run a script of `others` with another interpreter; return the figures on its last line of output."""
     command = [str(python), str(Path(__file__).parent / "others" / name), *(str(one) for one in arguments)]
     ended = subprocess.run(
         command, env={**os.environ, **variables}, check=False, text=True, capture_output=True, timeout=3600
@@ -29,7 +29,7 @@ def script(python: Path, name: str, *arguments: object, **variables: str) -> lis
 
 @contextmanager
 def engine(home: Path, **variables: str) -> Iterator[dict[str, str]]:
-    """`assaykit engine` in a process of its own, with every door open; the SDK's variables for it."""
+    """Start `assaykit engine` with HTTP, Flight and OTLP ports; yield the environment variables of the SDK for it."""
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
     own = {"ASSAYKIT_HOME": str(home), "ASSAYKIT_ENGINE_KEY": KEY, "PYTHONUNBUFFERED": "1", **variables}
     with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
@@ -45,13 +45,13 @@ def engine(home: Path, **variables: str) -> Iterator[dict[str, str]]:
 
 
 def address(doors: dict[str, str]) -> str:
-    """Where an engine's REST routes are."""
+    """The base URL of an engine's REST routes."""
     return f"http://{doors['ARIZE_API_HOST']}:{doors['ARIZE_API_PORT']}"
 
 
 @contextmanager
 def phoenix(python: Path, folder: Path) -> Iterator[str]:
-    """A Phoenix server of another interpreter, with its store in a folder; its address."""
+    """Start a Phoenix server of another interpreter, with its store in `folder`; yield its base URL."""
     port, grpc_port = free_port(), free_port()
     variables = {
         "PHOENIX_WORKING_DIR": str(folder), "PHOENIX_PORT": str(port), "PHOENIX_GRPC_PORT": str(grpc_port),

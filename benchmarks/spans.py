@@ -1,10 +1,10 @@
-"""How fast spans come in and are found: over the engine's routes, beside bare sqlite3 in the same run.
+"""Speed of ingest and search of spans over the engine's routes, compared with bare sqlite3 in the same run.
 
     python benchmarks/spans.py --spans 100000
 
-Ingest is OTLP protobuf, 500 spans a request; its floor decodes the same bytes and writes the rows with sqlite3. A
-search is for the newest 50 spans under a filter; its floor is SQL written by hand on the same file. `--others PYTHON`
-is an interpreter with `arize-phoenix`, whose server is then sent the first 20,000 of the spans over HTTP, and so is
+Ingest is OTLP protobuf, 500 spans per request; its floor decodes the same bytes and writes the rows with sqlite3. A
+search asks for the newest 50 spans under a filter; its floor is handwritten SQL on the same file. `--others PYTHON` is
+an interpreter with `arize-phoenix`; the first 20,000 spans are then sent over HTTP to a Phoenix server and to
 `assaykit engine`.
 """
 
@@ -48,7 +48,7 @@ SEARCHES = {
     ),
     "attributes.user.id = 'rare'": """json_extract(attributes, '$."user.id"') = 'rare'""",
 }
-"""Filters as people write them, and the SQL that a person would write. The last takes the oldest span alone."""
+"""Typical filters, each with its handwritten SQL. The last filter matches only the oldest span."""
 
 
 def attributes(number: int) -> dict[str, str]:
@@ -63,7 +63,7 @@ def attributes(number: int) -> dict[str, str]:
 
 
 def bodies(number: int) -> Iterator[bytes]:
-    """The requests of an exporter."""
+    """The request bodies of an exporter."""
     for first in range(0, number, A_REQUEST):
         request = ExportTraceServiceRequest()
         spans = request.resource_spans.add()
@@ -95,7 +95,7 @@ def span(number: int) -> Span:
 
 
 def floor(sent: Sequence[bytes], file: Path) -> float:
-    """Seconds to decode the requests and write their spans with bare sqlite3, one transaction for each."""
+    """Seconds to decode the requests and write their spans with bare sqlite3, one transaction per request."""
     began = time.perf_counter()
     with closing(sqlite3.connect(file, isolation_level=None)) as store:
         store.execute("PRAGMA journal_mode=WAL")
@@ -131,7 +131,7 @@ async def ingest(http: httpx.AsyncClient, sent: Sequence[bytes]) -> float:
 
 
 def middle(ask: Callable[[], object]) -> float:
-    """The median of a few tries, in milliseconds."""
+    """The median time of `TIMES` calls, in milliseconds."""
     taken: list[float] = []
     for _ in range(TIMES):
         began = time.perf_counter()
@@ -183,14 +183,14 @@ async def main() -> None:
 
 
 def beside(python: Path, sent: Sequence[bytes], number: int) -> None:
-    """The same requests over HTTP, to our engine and to Phoenix, until all of their spans can be read."""
+    """Send the same requests over HTTP to our engine and to Phoenix, and wait until all spans are stored."""
     with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "home") as doors:
         took = posted(address(doors), sent)
         print(f"{number} spans over HTTP: assaykit engine {took:.1f} s ({number / took:.0f}/s)")
     with tempfile.TemporaryDirectory() as folder, phoenix(python, Path(folder)) as at:
         began = time.perf_counter()
         answered = posted(at, sent)
-        # It answers before it stores.
+        # Phoenix answers before it stores the spans.
         while (stored := stored_by_phoenix(at)) < number:
             assert time.perf_counter() - began < PATIENCE_S, f"{stored} of {number} stored"
             time.sleep(0.1)
@@ -201,7 +201,7 @@ def beside(python: Path, sent: Sequence[bytes], number: int) -> None:
 
 
 def posted(at: str, sent: Sequence[bytes]) -> float:
-    """Seconds until every request is answered, one after the other; one that is told to wait is sent again."""
+    """Seconds for all requests, one after the other. A request answered with 429 or 503 is sent again."""
     headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {KEY}"}
     began = time.perf_counter()
     with httpx.Client(base_url=at, headers=headers, timeout=600) as http:

@@ -1,4 +1,4 @@
-"""What one judge call costs on the wire: httpx's own pool, the judge's transport, and aiohttp alone as the floor.
+"""Cost of one judge call on the wire with httpx and with the judge's transport; aiohttp alone is the floor.
 
 python benchmarks/transports.py --calls 1000 --latency-ms 50 --concurrency 50
 """
@@ -23,7 +23,7 @@ HEADERS = {"content-type": "application/json"}
 
 
 async def timed(name: str, ask: Ask, given: argparse.Namespace) -> None:
-    """Wall clock and CPU of so many calls."""
+    """Print the wall clock and the CPU time of all calls."""
     left = iter(range(given.calls))
 
     async def caller() -> None:

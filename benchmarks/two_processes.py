@@ -1,9 +1,9 @@
-"""Two processes on one data folder: each judges rows of a project of its own while spans come in through the first.
+"""Two engine processes on one data folder. Each judges the rows of one project, while spans come in through the first.
 
     python benchmarks/two_processes.py --rows 3000 --latency-ms 50 --concurrency 25
 
-Each is `assaykit engine` with a model process that both ask. The floor is one process that does the work of one: what
-the second process costs the first, and whether anything is lost or refused because the file is busy.
+Both processes run `assaykit engine` and ask the same model process. The floor is one process alone with the rows of one
+project. The comparison shows the cost of the second process, and whether a busy file causes lost or refused work.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def client(doors: dict[str, str]) -> httpx.AsyncClient:
 
 
 async def judged(http: httpx.AsyncClient, task: str, rows: int) -> Json:
-    """One run of a task, ended, with the seconds that it took."""
+    """Run a task to its end; return the run with its `seconds`."""
     began = time.perf_counter()
     run = await post(http, f"/v2/tasks/{task}/trigger", {**EVERYTHING, "max_spans": rows})
     while run["status"] in {"PENDING", "RUNNING"}:

@@ -1,11 +1,11 @@
-"""How fast a result file comes in: the tool upload_experiment, beside plain readers and bare sqlite3 in the same run.
+"""Speed of the tool upload_experiment for a result file, compared with plain readers and bare sqlite3 in the same run.
 
     python benchmarks/uploads.py --rows 100000
 
-For each format: the tool in the process of the engine, on a store with the dataset that the rows belong to; then a
-floor that reads the same file with the plain library and writes its rows with executemany in one transaction, into
-tables with the keys and indexes of ours. Peak memory is that of a process that does nothing but the one upload.
-`create_dataset` from the same file is timed too.
+For each format, the tool runs in the process of the engine, on a store with the dataset of the rows. The floor reads
+the same file with the plain library and writes its rows with executemany in one transaction, into tables with the same
+keys and indexes as ours. Peak memory is that of a process with only one upload. `create_dataset` from the same file is
+timed too.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def text(chance: random.Random, words: int) -> str:
 
 
 def results(ids: Sequence[str]) -> list[Row]:
-    """A row for each example: an output of some 180 characters, a verdict with its explanation, and a cost."""
+    """A row for each example: an output of about 180 characters, a verdict with its explanation, and a cost."""
     chance = random.Random(SEED)  # noqa: S311  (no secret)
     return [
         {
@@ -68,7 +68,7 @@ def results(ids: Sequence[str]) -> list[Row]:
 
 
 def write(folder: Path, rows: Sequence[Row]) -> None:
-    """The same rows in every format, each as its plain library writes it."""
+    """Write the same rows in every format with its plain library."""
     with (folder / "v.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -79,7 +79,7 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def read(path: Path) -> Iterable[Row]:
-    """The rows as the plain library reads them."""
+    """Read the rows with the plain library of the format."""
     if path.suffix == ".parquet":
         return pq.read_table(path).to_pylist()
     if path.suffix == ".json":
@@ -93,7 +93,7 @@ def _lines(path: Path) -> Iterator[Row]:
 
 
 class Took(NamedTuple):
-    """Seconds by the clock, and of this process's CPU."""
+    """Wall clock and CPU time of this process, in seconds."""
 
     wall: float
     cpu: float
@@ -124,7 +124,7 @@ def floor(path: Path, store: Path) -> None:
 
 
 async def prepare(folder: Path, count: int) -> None:
-    """A store with a dataset, and the files."""
+    """Create a store with a dataset, and the result files."""
     (folder / "q.jsonl").write_text(
         "".join(json.dumps({"question": f"Where is parcel {n}?", "kind": n % 7}) + "\n" for n in range(count)),
         encoding="utf-8",
@@ -137,7 +137,7 @@ async def prepare(folder: Path, count: int) -> None:
 
 
 async def once(folder: Path, home: Path, kind: str, count: int, took: list[Took], name: str = "v") -> None:
-    """One upload by the tool."""
+    """Upload the file once by the tool."""
     async with Client(create_server(Settings(home=home, folders=(folder,), structured=True))) as client:
         await ask(client, "list_datasets")
         with timed(took):
@@ -146,7 +146,7 @@ async def once(folder: Path, home: Path, kind: str, count: int, took: list[Took]
 
 
 async def made(folder: Path, home: Path, kind: str, count: int, took: list[Took]) -> None:
-    """One `create_dataset` from the file."""
+    """Create a dataset from the file once by the tool."""
     async with Client(create_server(Settings(home=home, folders=(folder,), structured=True))) as client:
         await ask(client, "list_datasets")
         with timed(took):
@@ -155,19 +155,19 @@ async def made(folder: Path, home: Path, kind: str, count: int, took: list[Took]
 
 
 def peak_kib() -> int:
-    """The most memory that this process has had. What getrusage tells begins with the parent's."""
+    """The peak memory of this process. The figure of getrusage would include the parent's memory before the exec."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
 def memory(folder: Path, kind: str, count: int) -> float:
-    """MiB at the peak of a process of its own."""
+    """The peak memory, in MiB, of a separate process with one upload."""
     command = [sys.executable, __file__, "--rows", str(count), "--alone", kind, str(folder)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 
 
 def measured(folder: Path, kind: str, count: int, times: int) -> str:
-    """What is to be told of a format: medians of a few turns, and ratios to the floor of the same turns."""
+    """The report line of a format: medians over `times` turns, and ratios to the floor of the same turns."""
     upload, dataset, least = list[Took](), list[Took](), list[Took]()
     for turn in range(times):
         shutil.copytree(folder / "home", folder / "copy")

@@ -1,7 +1,7 @@
-"""Writes the manifests that plugin hosts read, from pyproject.toml and manifest.toml.
+"""Generates the manifests for plugin hosts from pyproject.toml and manifest.toml.
 
-`python manifests/build.py` writes them and `--check` compares. Hosts read the repository and not a build, and they
-want the files at its root, as real files: a symlink is lost without a word by some.
+`python manifests/build.py` writes them and `--check` compares. Hosts read the repository, not a build, and expect the
+manifests at its root as regular files, because some hosts silently ignore symlinks.
 """  # noqa: INP001  (a script, not a package)
 
 import json
@@ -17,7 +17,7 @@ SCHEMAS = "https://agent-plugins.org/schemas/1.0.0"
 
 
 def outputs(root: Path) -> dict[str, str]:
-    """Every manifest of the project at `root`: its path there, and its text."""
+    """Return the text of every manifest of the project at `root`, by its path below `root`."""
     project = tomllib.loads(_read(root / "pyproject.toml"))["project"]
     manifest = tomllib.loads(_read(root / "manifests/manifest.toml"))
     found = VERSION.search(_read(root / "server/assaykit/__init__.py"))
@@ -34,7 +34,7 @@ def outputs(root: Path) -> dict[str, str]:
     plugin = {**described, "author": owner}
     portable = {"type": "stdio", **_server(server, root="${PLUGIN_ROOT}", data="${PLUGIN_DATA}")}
     claude = _server(server, root="${CLAUDE_PLUGIN_ROOT}", data="${CLAUDE_PLUGIN_DATA}")
-    # Cursor does not expand the portable names, and has no folder for a plugin's data.
+    # Cursor does not expand the portable variables, and has no folder for a plugin's data.
     cursor = _server({**server, "env": {}}, root="${CURSOR_PLUGIN_ROOT}")
     catalogue = {
         "name": name,
@@ -56,7 +56,7 @@ def outputs(root: Path) -> dict[str, str]:
 
 
 def drifted(root: Path) -> list[str]:
-    """The manifests at `root` that are missing, or not what they would be if they were written now."""
+    """The paths of the manifests at `root` that are missing or differ from the generated text."""
     return [
         path
         for path, text in outputs(root).items()
@@ -72,7 +72,7 @@ def write(root: Path) -> None:
 
 
 def _server(server: dict[str, Any], **folders: str) -> dict[str, Any]:
-    """How a host starts the server, with the names that the host has for its folders."""
+    """The command with which a host starts the server, with the host's variables for its folders."""
     started = {"command": server["command"], "args": [one.format(**folders) for one in server["args"]]}
     env = {name: value.format(**folders) for name, value in server["env"].items()}
     return {**started, "env": env} if env else started

@@ -1,4 +1,4 @@
-"""A page opened in headless Chromium: what it asked for, what it complained of, and how it looks."""
+"""A page opened in headless Chromium, with its requests, its console and a screenshot."""
 
 import json
 import os
@@ -11,12 +11,12 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ITSELF = "not an origin"
-"""Who asks where no page does: the browser looks after itself."""
+"""The initiator of the browser's own requests, which come from no page."""
 _DEADLINE_S = 120
 
 
 class Seen(NamedTuple):
-    """Addresses that the page asked for beside itself, the lines of its console, and the picture."""
+    """The URLs that the page requested, without its own; the lines of its console; and the screenshot."""
 
     asked: list[str]
     console: list[str]
@@ -24,7 +24,7 @@ class Seen(NamedTuple):
 
 
 def chromium() -> str:
-    """The browser; without one the test is skipped, in CI it fails."""
+    """The path of the browser. Without a browser the test is skipped, and in CI it fails."""
     found = next((path for name in _NAMES if (path := shutil.which(name)) is not None), None)
     if found is None:
         assert "CI" not in os.environ, ".ci/run installs Chromium"
@@ -33,7 +33,7 @@ def chromium() -> str:
 
 
 def opened(page: Path, folder: Path, *, dark: bool = False, width: int = 1100, height: int = 1400) -> Seen:
-    """What happens when the page is opened. Nothing outside is reached, whatever it asks for."""
+    """Open the page and record the result. No request leaves the machine."""
     folder.mkdir(parents=True, exist_ok=True)
     log, picture = folder / "net.json", folder / f"{page.stem}-{'dark' if dark else 'light'}.png"
     command = [

@@ -1,4 +1,4 @@
-"""An MCP client that a test speaks through."""
+"""An MCP client for tests."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ from assaykit.settings import Settings
 
 
 class Caller:
-    """Calls tools by name. `progress` holds what the last call reported: (done, total)."""
+    """Calls tools by name. `progress` has the progress reports of the last call: (done, total)."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
@@ -26,7 +26,7 @@ class Caller:
         self.progress: list[tuple[float, float | None]] = []
 
     async def call(self, tool: str, **arguments: Any) -> CallToolResult:
-        """The result of a call, whatever it is."""
+        """Return the result of a call, whether it succeeds or fails."""
         self.progress = []
 
         async def noted(progress: float, total: float | None, message: str | None) -> None:
@@ -36,20 +36,20 @@ class Caller:
         return await self.client.call_tool(tool, arguments, progress_callback=noted)
 
     async def ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """The data of a call that must succeed."""
+        """Make a call that must succeed; return its data."""
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
         return result.structured_content
 
     async def read(self, tool: str, **arguments: Any) -> str:
-        """The text of a call that must succeed."""
+        """Make a call that must succeed; return its text."""
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         return text_of(result)
 
     async def refused(self, tool: str, **arguments: Any) -> dict[str, str]:
-        """The `{code, message, next}` of a call that must fail."""
+        """Make a call that must fail; return its `{code, message, next}`."""
         result = await self.call(tool, **arguments)
         assert result.is_error, f"expected an error, got: {text_of(result)}"
         refusal: dict[str, str] = json.loads(text_of(result))
@@ -59,7 +59,10 @@ class Caller:
 
 @asynccontextmanager
 async def serving(settings: Settings, model: str | None = None) -> AsyncGenerator[Caller]:
-    """A caller over a server of its own that sends data too; `model` is the address of a provider whose key it has."""
+    """Start a server that also sends structured data; yield a caller for it.
+
+    `model` is the base URL of a model provider; the server gets a key for it.
+    """
     if model is not None:
         keys = {"OPENAI_API_KEY": "sk-test-0123456789", "OPENAI_BASE_URL": model}
         settings = replace(settings, environment={**settings.environment, **keys})
@@ -72,7 +75,7 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncGenerator[Api]:
-    """The client that a server would use."""
+    """Yield the backend client that a server with these settings would use."""
     with reached(settings) as there:
         async with connect(there) as api:
             yield api

@@ -1,4 +1,4 @@
-"""What nearly every test starts from: an MCP client over a server on a fresh store."""
+"""The fixtures of nearly every test, above all an MCP client over a server on a fresh store."""
 
 import os
 import shutil
@@ -21,20 +21,20 @@ from assaykit.settings import Settings
 
 logs.configure("error")
 
-# A busy machine is no fault of the code.
+# No deadline, because a busy machine is slow without a fault of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How the tests reach the backend, and how long they may take."""
+    """Add the options for the backend and for the size of the heavy checks."""
     parser.addoption("--backend", choices=["local", "ax"], default="local", help="ax: engine processes, over HTTP")
     parser.addoption("--record", metavar="FOLDER", help="with --backend ax: write every call down")
     parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about the engine in this process says nothing of one that is reached over HTTP."""
+    """Deselect tests of the embedded engine when the tests reach an engine over HTTP."""
     if config.getoption("--backend") == "ax":
         kept = [item for item in items if item.get_closest_marker("embedded") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -42,14 +42,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def record_of(config: pytest.Config) -> Path | None:
-    """The file that this process writes its calls to, if they are to be written down."""
+    """The file for this process's calls, if `--record` names a folder."""
     folder = config.getoption("--record")
     return None if folder is None else Path(folder) / f"{os.getpid()}.jsonl"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def backend(request: pytest.FixtureRequest) -> Generator[None]:
-    """The backend that `--backend` names; with ax, engine processes of this worker's own."""
+    """Select the backend of `--backend`; with ax, start engine processes for this worker."""
     if request.config.getoption("--backend") == "local":
         yield
         return
@@ -60,7 +60,7 @@ def backend(request: pytest.FixtureRequest) -> Generator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def blank_store(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An empty store for the tests to begin with."""
+    """Create the empty store that tests copy."""
 
     async def make(home: Path) -> None:
         async with Engine.open(home, key="blank", environment={}, clock=HandClock()):
@@ -83,7 +83,7 @@ def anyio_backend() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many calls of other people's clients were made, where a test noted any: see tests/conformance."""
+    """Report the number of calls by third-party clients, if a test of tests/conformance noted any."""
     reports = [one for found in terminalreporter.stats.values() for one in found if hasattr(one, "user_properties")]
     noted = [value for one in reports for name, value in one.user_properties if name == "conformance"]
     if noted:
@@ -93,13 +93,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_learnt() -> None:
-    """A port may come back within a run, and with it what another test's model did not take."""
+    """Forget the output modes that models rejected, because another test may reuse the port and so the base URL."""
     LEARNT.clear()
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """The folder whose files may be read."""
+    """The allowed folder for files."""
     folder = tmp_path / "files"
     folder.mkdir()
     return folder
@@ -107,15 +107,15 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, files: Path) -> Settings:
-    """Settings on a fresh folder, with an empty environment, every tool, and the data of replies."""
+    """Settings with a fresh folder, an empty environment, every tool, and structured data in replies."""
     return Settings(home=tmp_path / "home", folders=(files,), toolsets=("all",), structured=True)
 
 
 @pytest.fixture
 async def ax(settings: Settings, request: pytest.FixtureRequest) -> AsyncGenerator[Caller]:
-    """An MCP client in the same process, over the backend under test."""
+    """An MCP client in this process, over the backend under test."""
     if "bot" in request.fixturenames:
-        # A process makes the store when it starts, and a store is copied to where there is none.
+        # The store of "bot" must be copied before an engine process starts, because the start creates a store.
         request.getfixturevalue("bot")
     async with serving(settings) as caller:
         yield caller
@@ -123,7 +123,7 @@ async def ax(settings: Settings, request: pytest.FixtureRequest) -> AsyncGenerat
 
 @pytest.fixture(scope="session")
 async def home_of_bot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with project "bot" and its four spans, to be copied."""
+    """A data folder with project "bot" and its four spans, as a source for copies."""
     home = tmp_path_factory.mktemp("bot") / "home"
     await send(home, spans_of_bot())
     return home
@@ -137,7 +137,7 @@ def bot(settings: Settings, home_of_bot: Path) -> None:
 
 @pytest.fixture(scope="module")
 async def kept(tmp_path_factory: pytest.TempPathFactory, home_of_bot: Path) -> AsyncGenerator[Caller]:
-    """A caller over a store with project "bot" that the tests of a module share: they leave it as it was."""
+    """A caller over a store with project "bot" that the tests of a module share; they must not change it."""
     folder = tmp_path_factory.mktemp("kept")
     settings = Settings(home=folder / "home", folders=(folder,), toolsets=("all",))
     shutil.copytree(home_of_bot, settings.home)
@@ -146,7 +146,7 @@ async def kept(tmp_path_factory: pytest.TempPathFactory, home_of_bot: Path) -> A
 
 
 def spans_of_bot() -> list[Span]:
-    """Four answers, newest first a4, a3, a2, a1; a3 failed and was slow, a4 has no output."""
+    """Four answers; newest first: a4, a3, a2, a1. a3 failed and was slow; a4 has no output."""
     return [
         span("a1", "Within 30 days [RET-1].", asked="Can I return it?", minutes_ago=40),
         span("a2", "I do not know.", asked="Where is it?", minutes_ago=30),

@@ -1,6 +1,7 @@
-"""Starts `assaykit engine` processes: the program is imported once and forked for each, which is soon done.
+"""Starts `assaykit engine` processes quickly: the program is imported once and forked for each engine.
 
-One JSON object per line on stdin: `{environment, log}` is answered with `{pid, url}`, `{stop: pid}` with `{status}`.
+It reads one JSON object per line from stdin. It answers `{environment, log}` with `{pid, url}`, and `{stop: pid}` with
+`{status}`.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from assaykit import engine
 
-# What an engine imports when it is first needed.
+# Modules that an engine imports lazily.
 LATER = (
     "alembic.command",
     "alembic.config",
@@ -27,11 +28,11 @@ LATER = (
 )
 
 APART = (".migrations.", "flight", "grpc")
-"""Alembic runs the first as files; gRPC does not survive a fork."""
+"""Parts of module names to leave out: Alembic runs migrations as files, and gRPC does not survive a fork."""
 
 
 def import_whole_engine() -> None:
-    """All that a fork would otherwise import for itself."""
+    """Import every module that each fork would otherwise import itself."""
     names = [one.name for one in walk_packages(engine.__path__, "assaykit.engine.")]
     within = [name for name in names if not any(word in name for word in APART)]
     for module in (*LATER, *within):
@@ -75,7 +76,7 @@ def _become(environment: dict[str, str], log: str, writing: int) -> NoReturn:
     os.dup2(writing, 1)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     os.closerange(3, 256)
-    from assaykit.cli import main as assaykit  # noqa: PLC0415  (it reads the environment that is this fork's)
+    from assaykit.cli import main as assaykit  # noqa: PLC0415  (the import reads the environment of this fork)
 
     status: Any = 1
     try:

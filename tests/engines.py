@@ -1,4 +1,4 @@
-"""The other way to run the tests of the tools: `--backend ax`, against `assaykit engine` processes over HTTP."""
+"""Engine processes for the tests of the tools under `--backend ax`, reached over HTTP."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 
 
 class Engines:
-    """Starts and stops engine processes. `record` is a file that gets every call as a line."""
+    """Starts and stops engine processes. Every call is written to the file `record` as a line."""
 
     def __init__(self, record: Path | None) -> None:
         self._record = record
@@ -45,9 +45,9 @@ class Engines:
 
     @contextmanager
     def serving(self, settings: Settings) -> Generator[str]:
-        """The address of an engine on the settings' folder and with their environment.
+        """Start an engine with the folder and environment of the settings; yield its address.
 
-        It must end when asked, without a word on stderr.
+        The engine must end on request and write nothing to stderr.
         """
         log = settings.home.with_name("engine.stderr")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -65,7 +65,7 @@ class Engines:
                 yield started["url"] if served is None else served.address
         finally:
             status = self._ask(stop=started["pid"])["status"]
-        # One that nobody asked anything may be told to end before it listens to signals.
+        # An engine without any request may get the signal before it installs its handler.
         assert status in {0, -signal.SIGTERM}
         assert not (said := log.read_text(encoding="utf-8")), said
 
@@ -82,7 +82,7 @@ _chosen: list[Engines] = []
 
 @contextmanager
 def chosen(engines: Engines) -> Generator[None]:
-    """From here on tests speak to engines of their own process."""
+    """Make `reached` use these engines until the block ends."""
     _chosen.append(engines)
     try:
         yield
@@ -92,7 +92,7 @@ def chosen(engines: Engines) -> Generator[None]:
 
 @contextmanager
 def reached(settings: Settings) -> Generator[Settings]:
-    """The settings that reach the backend under test: as they are, or with an engine process behind them."""
+    """Yield settings for the backend under test: unchanged, or pointed at an engine process."""
     if not _chosen or settings.backend == "ax":
         yield settings
         return

@@ -1,4 +1,4 @@
-"""Environments of their own for other people's packages, which cannot share ours: built once, kept between runs."""
+"""Separate environments for third-party packages, which cannot share ours; built once and kept between runs."""
 
 import fcntl
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
-"""A variable that names the folder the environments are kept in."""
+"""The variable with the folder for the environments."""
 
 ARIZE = ("arize==8.61.0", "arize-ax-cli==0.39.0")
 """The SDK and the `ax` command line."""
@@ -25,7 +25,7 @@ JUDGES = (
     "openinference-instrumentation-openai==0.1.66",
     "pandas<3",
 )
-"""What the page on experiments imports."""
+"""The packages that the documentation page on experiments imports."""
 
 OLDER_ARIZE = (
     "arize==8.39.*",
@@ -34,10 +34,10 @@ OLDER_ARIZE = (
     "openinference-instrumentation-openai<1",
     "arize-phoenix-evals==2.*",
 )
-"""The SDK as it was when the pages were written, and what they import besides."""
+"""The SDK version for which the documentation pages were written, and the other packages that they import."""
 
 BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-evals==3.9.4", "pandas<3")
-"""What `run_experiment` is to replace, and whose evaluators it takes."""
+"""The packages whose runners `run_experiment` replaces and whose evaluators it accepts."""
 
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 
@@ -53,7 +53,7 @@ HOSTS = (
 """Coding assistants, as npm has them, and the Node that they need."""
 
 OLDER_MCP = ("langchain-mcp-adapters>=0.3,<0.4",)
-"""A client of the SDK's first generation."""
+"""A client on the first major version of the MCP SDK."""
 
 _HERE = Path(__file__).resolve().parents[1] / ".environments"
 _UNREACHABLE = (
@@ -63,25 +63,25 @@ _UNREACHABLE = (
 
 
 def python_with(*requirements: str) -> Path:
-    """The interpreter of an environment that has these packages and nothing of ours."""
+    """The interpreter of an environment with these packages and without ours."""
     return _kept(requirements, _build_venv) / "venv" / "bin" / "python"
 
 
 def node_modules_with(*packages: str) -> Path:
-    """A `node_modules` folder that has these packages. Node itself has to be there."""
+    """A `node_modules` folder with these packages. The test is skipped without npm."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
     return _kept(packages, _build_node_modules) / "node_modules"
 
 
 def _kept(requirements: tuple[str, ...], build: Callable[[Path, tuple[str, ...]], None]) -> Path:
-    """The folder of the environment, built the first time it is asked for."""
+    """The folder of the environment, built on first use."""
     digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
     folder = Path(os.environ.get(KEPT_AT) or _HERE) / digest
     folder.mkdir(parents=True, exist_ok=True)
     ready = folder / "ready"
     with (folder / "lock").open("w", encoding="utf-8") as lock:
-        # Test workers are processes: the second one waits for what the first one builds.
+        # Test workers are processes: the second one waits until the first one has built the environment.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
             build(folder, requirements)
@@ -101,7 +101,7 @@ def _build_node_modules(folder: Path, packages: tuple[str, ...]) -> None:
 
 def _install(command: list[str]) -> None:
     installed = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=600)
-    # A machine without a network may leave these tests out; CI may not.
+    # Without a network these tests are skipped, except in CI.
     offline = "CI" not in os.environ and any(words in installed.stderr.lower() for words in _UNREACHABLE)
     if installed.returncode != 0 and offline:
         pytest.skip(f"{command[-1]} could not be fetched: the package registry is out of reach")
@@ -109,7 +109,7 @@ def _install(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Two at a time; a test that needs one which is not there yet waits for it.
+    # Build two at a time. A test waits for an environment that is not built yet.
     with ThreadPoolExecutor(2) as builders:
         for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, INSTALLERS):
             builders.submit(python_with, *needed)

@@ -1,4 +1,4 @@
-"""Between a client and an engine: what passes is passed on, and written down or left out as the test wants it."""
+"""A forwarder between a client and an engine, which can record calls and hide the engine's own routes."""
 
 import json
 import ssl
@@ -11,16 +11,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""The engine speaks plain HTTP; a context with the system's certificates would cost 20 ms a call."""
+"""The engine uses plain HTTP; loading the system's certificates would cost 20 ms per call."""
 
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "date", "server"}
 
 
 class Forwarder:
-    """An ASGI app that hands every request to the engine at `url`.
+    """An ASGI app that forwards every request to the engine at `url`.
 
-    `record` is a file that gets a line of JSON for each call. `like_ax` answers what only the engine has as AX would:
-    there is no such route.
+    Each call is written to the file `record` as a line of JSON. With `like_ax`, routes that only the engine has (`/x/`)
+    are answered with 404, as AX would.
     """
 
     def __init__(self, url: str, *, record: Path | None = None, like_ax: bool = False) -> None:
@@ -46,7 +46,7 @@ class Forwarder:
             answer = await client.request(
                 request.method, f"{raw}?{query}" if query else raw, headers=headers, content=content
             )
-        # Spans are protobuf, and none of the contract's bodies.
+        # Spans are protobuf and not part of the contract.
         if self._record is not None and not raw.startswith("/v1/"):
             self._write(self._record, request.method, raw, query, content, answer)
         kept = {name: value for name, value in answer.headers.items() if name not in _HOP}

@@ -1,4 +1,4 @@
-"""An ASGI app over real HTTP on loopback, in a thread of the test's own process."""
+"""An ASGI app over real HTTP on loopback, in a thread of the test process."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 
 class _Server(uvicorn.Server):
-    """Says when it is up, since one stopped before would leave its socket open; stops when told to."""
+    """Signals that it is up, and stops on request. A stop before the start would leave its socket open."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -28,13 +28,13 @@ class _Server(uvicorn.Server):
         await anyio.to_thread.run_sync(self.stop.wait)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # A connection that is only kept open is waited for in steps of a tenth of a second: no request, no wait.
+        # uvicorn waits for idle connections in steps of 0.1 s. Without requests in progress, do not wait.
         self.force_exit = not self.server_state.tasks
         await super().shutdown(sockets)
 
 
 class Served:
-    """Serves an app until the block ends; a request that is still on its way is given a second."""
+    """Serves an app until the block ends; requests in progress get one second to finish."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
@@ -53,7 +53,7 @@ class Served:
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The base URL of the app."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
-"""A model provider on loopback whose verdicts are written by the test.
+"""A model provider on loopback with verdicts scripted by the test.
 
-It speaks OpenAI chat completions and Anthropic messages over real HTTP, so that what is tested is what runs.
+It serves OpenAI chat completions and Anthropic messages over real HTTP, so that tests use the real transport.
 """
 
 import json
@@ -18,14 +18,14 @@ from starlette.routing import Route
 from tests.loopback import Served
 
 Answer = Callable[[str], str | dict[str, Any]]
-"""From prompt to verdict: a label, `{"label": ..., "explanation": ...}`, or `{"text": ...}` itself."""
+"""From prompt to verdict: a label, `{"label": ..., "explanation": ...}`, or the raw reply as `{"text": ...}`."""
 
 EXPLANATION = "As scripted."
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One request as it came in. Header names are in lower case."""
+    """One received request. Header names are in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -37,19 +37,20 @@ class Recorded:
 
     @property
     def way(self) -> str:
-        """How the verdict was asked for: schema, tool or text."""
+        """The output mode of the request: schema, tool or text."""
         return "schema" if "response_format" in self.body else "tool" if "tools" in self.body else "text"
 
 
 class ScriptedModel:
-    """A provider to point an integration's base URL at.
+    """A provider for the base URL of an integration.
 
         with ScriptedModel(lambda prompt: "correct") as model:
             ... model.url ...
 
-    `failures` are the statuses of the first calls, in order, sent with `retry_after`. `limit` calls a minute are
-    allowed, of which `burst` are there at first; each answer tells how many are left, and more are refused. `key` is
-    the only key accepted and `models` the only models known; None accepts any. `finish` is why every reply ends.
+    `failures` are the statuses of the first calls, in order, sent with `retry_after`. `limit` is the number of calls
+    per minute and `burst` the number available at the start; each answer reports the calls left, and further calls are
+    refused. `key` is the only accepted key and `models` are the only known models; None accepts any. `finish` is the
+    finish reason of every reply.
     """
 
     def __init__(
@@ -93,21 +94,21 @@ class ScriptedModel:
 
     @property
     def url(self) -> str:
-        """The base URL, for either provider; it ends with `/v1`."""
+        """The base URL for both APIs; it ends with `/v1`."""
         return f"{self._served.address}/v1"
 
     def answers(self, answer: Answer) -> None:
-        """From here on it answers otherwise."""
+        """Use another function for the answers from now on."""
         self._answer = answer
 
     @property
     def count(self) -> int:
-        """How many requests have come in."""
+        """The number of received requests."""
         return len(self.requests)
 
     @property
     def prompts(self) -> list[str]:
-        """The prompts in the order they came in."""
+        """The prompts in the order of arrival."""
         return [request.prompt for request in self.requests]
 
     def __enter__(self) -> Self:
@@ -183,7 +184,7 @@ class ScriptedModel:
 
     @property
     def _told(self) -> dict[str, str]:
-        """How many calls are left, as OpenAI tells it."""
+        """The rate-limit headers of OpenAI; empty without a limit."""
         if self._limit is None:
             return {}
         told = {"limit": self._limit, "remaining": int(self._left), "reset": "1s"}
@@ -206,7 +207,7 @@ class ScriptedModel:
         return None
 
     def _reply(self, prompt: str, schema: Mapping[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
-        """The text of the reply and, where the test gave a verdict, its fields in the schema's shape."""
+        """The text of the reply and, for a verdict with a schema, its fields in the schema's shape."""
         answer = self._answer(prompt)
         verdict = {"label": answer} if isinstance(answer, str) else answer
         if "text" in verdict:

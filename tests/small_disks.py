@@ -1,4 +1,4 @@
-"""File systems so small that a test fills them."""
+"""Small file systems for tests with a full disk."""
 
 import os
 import subprocess
@@ -11,7 +11,10 @@ import pytest
 
 @contextmanager
 def small_disk(at: Path, size: str) -> Generator[Path]:
-    """A file system of `size`, as `24m`, in the new folder `at` until the block ends; skips where nobody may mount."""
+    """Mount a file system of `size`, such as `24m`, in the new folder `at` until the block ends.
+
+    The test is skipped if this process may not mount.
+    """
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small file system")
     at.mkdir()
@@ -19,7 +22,7 @@ def small_disk(at: Path, size: str) -> Generator[Path]:
         ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "none", at], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip("this computer lets nobody mount a file system")
+        pytest.skip("this computer does not allow mounting a file system")
     try:
         yield at
     finally:
@@ -27,7 +30,7 @@ def small_disk(at: Path, size: str) -> Generator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Take all the room there is; the file that takes it."""
+    """Fill the disk with one file; return the file."""
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
         while True:

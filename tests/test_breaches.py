@@ -1,6 +1,6 @@
-"""The checks bite: each is green on a copy of the tree, and red after one breach.
+"""Tests of the checks: each check passes on a copy of the tree and fails after one breach.
 
-The linters look at one module here, under the project's own settings; `.ci/run` shows them the whole tree.
+The linters check only one module here, under the project's settings; `.ci/run` runs them on the whole tree.
 """
 
 import os
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.slow
 
 PYTHON = sys.executable
 SHAPE = [PYTHON, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/shape", "tests/test_snapshots.py"]
-# Only a command that hangs takes this long: the slowest machine seen needed over a minute under load.
+# A limit for commands that hang. Under load, the slowest known machine needed over a minute.
 DEADLINE_S = 300
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The tree as it is, commits aside, as a repository of its own."""
+    """A copy of the working tree as a repository without commits."""
     root = tmp_path / "tree"
     for path in files():
         to = root / path.relative_to(ROOT)
@@ -49,7 +49,7 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def red_after(root: Path, breach: Callable[[], object], *command: str) -> str:
-    """What the command says after the breach; it must be content before and not after."""
+    """Run the command before and after the breach: it must pass, then fail. Return its output of the failure."""
     before = run(root, *command)
     assert before.returncode == 0, before.stdout + before.stderr
     breach()
@@ -109,7 +109,7 @@ BREACHES = {
         "What runs in a user's interpreter imports nothing of ours.",
     ),
 }
-"""By module: an import that does not belong there, and the sentence it breaks."""
+"""For each module, a forbidden import and the sentence of the contract that it breaks."""
 
 
 def test_the_import_contracts_see_every_wrong_import(copy: Path) -> None:

@@ -1,4 +1,4 @@
-"""Names over a real store, with a clock of the test's own; the requests are counted."""
+"""Tests of `Names` over a real store with a fake clock; they count the requests."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -30,7 +30,7 @@ ROWS = [{"a": 1}]
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock that the test advances, in seconds."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -61,7 +61,7 @@ async def space(names: Names) -> Named:
 
 
 async def make(api: Api, settings: Settings, space: Named, *titles: str) -> list[str]:
-    """Datasets of these names; their ids."""
+    """Create datasets with these names; return their ids."""
     here = session(api, settings)
     return [(await create(here, title, space.id, ROWS)).id for title in titles]
 
@@ -181,21 +181,22 @@ async def test_get_task_takes_five_requests_and_two_once_the_names_are_known(
             before = api.requests
             assert (await get_task.function(here, task=wanted)).data["task"]["name"] == "format"
             counts.append(api.requests - before)
-        # The space, the task's name or id, its project's name; then the task and its last runs.
+        # The first call asks for the space, the task's name or id, its project's name, the task and its last runs. The
+        # second call asks only for the task and its last runs.
         assert counts == [5, 2]
 
 
-# Calls in the order in which a job makes them; for each the requests of a first call and of the same call again.
-# Both begin with the space and the names, which the second one remembers.
+# Calls in the order of a typical job, each with the number of requests of its first call and of its repetition.
+# A first call looks up the space and the names; its repetition uses the cached ones.
 COUNTED: list[tuple[Definition, dict[str, Any], list[int]]] = [
-    # A span's id leads to its trace first.
+    # A span's id is resolved to its trace first.
     (get_trace, {"trace": id_of("a1"), "project": "bot"}, [4, 2]),
     # The tasks, their one target, and each one's runs.
     (list_tasks, {}, [5, 3]),
     (list_tasks, {"project": "bot"}, [6, 3]),
     (list_runs, {"task": "format"}, [3, 1]),
     (trigger_run, {"task": "format"}, [4, 2]),
-    # What was written is not remembered: the space and the name are asked for again.
+    # A write clears the cache, so the space and the name are looked up again.
     (update_task, {"task": "format", "sampling_rate": 0.5}, [4, 4]),
     (list_datasets, {}, [2, 1]),
     (get_dataset, {"dataset": "questions"}, [4, 2]),

@@ -1,8 +1,8 @@
-"""What a host is told about the tools, kept as files, so that a change to it is seen.
+"""Snapshots of the tool list that hosts receive, so that every change to it is visible in a diff.
 
     ASSAYKIT_UPDATE=1 pytest tests/test_snapshots.py
 
-writes the files anew; read what changed before you commit it.
+rewrites the files. Read the diff before you commit it.
 """
 
 import json
@@ -23,7 +23,7 @@ BYTES_PER_TOOL = 740
 DEFAULT_BYTES = 18_000
 ALL_BYTES = 28_000
 MOST_TOOLS = 40
-"""Every conversation pays for the list, whether it calls a tool or not; some hosts take no more tools than this."""
+"""Some hosts accept no more tools than this, and the list costs tokens in every conversation."""
 
 
 async def test_every_tool_is_what_its_snapshot_says(ax: Caller) -> None:
@@ -45,7 +45,7 @@ def write(tools: dict[str, dict[str, Any]]) -> None:
 
 
 def text(tool: dict[str, Any]) -> str:
-    """The order of arguments counts: models read them from the top."""
+    """A tool as JSON. The order of its arguments is kept, because models read them from the top."""
     return json.dumps(tool, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -65,7 +65,7 @@ def size(tools: list[dict[str, Any]]) -> int:
 
 
 async def test_every_schema_is_flat_and_in_one_piece(ax: Caller) -> None:
-    """Some hosts drop what they cannot follow: references, and alternatives at the top."""
+    """Some hosts drop schemas with references, or with alternatives at the top level."""
     for tool in await listed(ax):
         schema = tool["inputSchema"]
         assert schema["type"] == "object", tool["name"]
@@ -74,7 +74,7 @@ async def test_every_schema_is_flat_and_in_one_piece(ax: Caller) -> None:
 
 
 def keywords(schema: object) -> Iterator[str]:
-    """The keywords of a schema. An argument may be called "title": names of arguments are not keywords."""
+    """The keywords of a schema. Names of arguments, such as "title", are not keywords."""
     if isinstance(schema, list):
         for part in cast("list[object]", schema):
             yield from keywords(part)
@@ -87,6 +87,6 @@ def keywords(schema: object) -> Iterator[str]:
 
 
 async def listed(ax: Caller) -> list[dict[str, Any]]:
-    """`result.tools` as it goes over the wire."""
+    """`result.tools` in its wire format."""
     result = await ax.client.list_tools()
     return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in result.tools]

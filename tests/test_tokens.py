@@ -1,4 +1,4 @@
-"""The secrets in front of HTTP: a file without a whole one is never believed, and starts at once share one."""
+"""Tests of the secrets for HTTP: incomplete secrets are replaced, and simultaneous starts share one secret."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ for line in sys.stdin:
     print(minted(Path(line.strip()), "server.token")[0], flush=True)
 """
 WHOLE = "t" * 43
-posix = pytest.mark.skipif(os.name != "posix", reason="modes and links as POSIX has them")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs the modes and links of POSIX")
 
 
 def names(home: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Spans for a test, sent the way users send them: OTLP over the engine's own route."""
+"""Spans for tests, sent like a user's spans: OTLP over the engine's route."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ def id_of(name: str) -> str:
 
 @asynccontextmanager
 async def rest(home: Path) -> AsyncGenerator[httpx.AsyncClient]:
-    """A second engine on the folder, as another process would have it, and a client of its routes."""
+    """Open a second engine on the folder, like another process; yield a client of its routes."""
     stores.begin(home)
     async with Engine.open(home, key=KEY, environment={}) as engine:
         transport = httpx.ASGITransport(engine.app)

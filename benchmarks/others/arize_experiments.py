@@ -1,6 +1,6 @@
-"""A function run by the `arize` SDK's `experiments.run`, for an interpreter that has it, against an engine's doors.
+"""A function run by `experiments.run` of the `arize` SDK against an engine, in an interpreter with that SDK.
 
-`arize_experiments.py ROWS SECONDS CONCURRENCY plain|async` prints the seconds that it took and how many rows it ran.
+`arize_experiments.py ROWS SECONDS CONCURRENCY plain|async` prints the duration in seconds and the number of rows.
 """
 
 import asyncio

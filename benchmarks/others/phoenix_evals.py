@@ -1,6 +1,6 @@
-"""Rows judged by Phoenix evals, for an interpreter that has it: `phoenix_evals.py URL ROWS CONCURRENCY`.
+"""Rows judged by Phoenix evals, in an interpreter with that package: `phoenix_evals.py URL ROWS CONCURRENCY`.
 
-Prints the seconds that it took, those of its CPU, and how many rows have a label.
+The script prints the wall clock and the CPU time in seconds, and the number of rows with a label.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ PROMPT = "Is this answer polite? Answer good or bad.\n\n{output}"
 
 def main() -> None:
     url, rows, concurrency = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    # Its own guess of a rate would be what is measured; this one holds nothing back.
+    # The package's default rate limit would dominate the measurement; this rate throttles nothing.
     llm = LLM(
         provider="openai", model="mock", base_url=url, api_key="sk-bench", initial_per_second_request_rate=1_000_000
     )

@@ -1,7 +1,7 @@
-"""A function run by Phoenix's `run_experiment`, for an interpreter that has its client.
+"""A function run by Phoenix's `run_experiment`, in an interpreter with Phoenix's client.
 
-`phoenix_experiments.py URL ROWS SECONDS CONCURRENCY plain|async` prints the seconds that it took and how many
-rows it ran.
+`phoenix_experiments.py URL ROWS SECONDS CONCURRENCY plain|async` prints the duration in seconds and the number of
+rows.
 """
 
 import asyncio

@@ -69,7 +69,7 @@ def test_a_value_json_cannot_carry_is_refused_with_its_row(tmp_path: Path, value
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(Invalid, match="not a Parquet file"):
+    with pytest.raises(Invalid, match="cannot be read as Parquet"):
         read(tmp_path)
 
 

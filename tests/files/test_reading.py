@@ -69,7 +69,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read, name: str) -
         ("a\nx\n".encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff"),
         (b"a\rb\r", "record from line 1"),
         (b"a\n" + b"x" * (MAX_CELL + 1), "record from line 2"),
-        (",".join(f"c{n}" for n in range(MAX_COLUMNS + 1)).encode(), "at most 512"),
+        (",".join(f"c{n}" for n in range(MAX_COLUMNS + 1)).encode(), "the limit is 512"),
     ],
 )
 def test_a_malformed_csv_file_is_told_where_and_why(read: Read, content: bytes, told: str) -> None:
@@ -94,13 +94,13 @@ def test_json_lines_are_objects_one_a_line(read: Read, name: str) -> None:
         ('{"a": 1} {"b": 2}', "more text"),
         ("{'a': 1}", "not JSON"),
         ('{"a": 1,}', "not JSON"),
-        ("[1, 2]", "no object but list"),
-        ("null", "no object but null"),
-        ('{"a": NaN}', "NaN is no JSON number"),
-        ('{"a": -Infinity}', "-Infinity is no JSON number"),
+        ("[1, 2]", "not an object but list"),
+        ("null", "not an object but null"),
+        ('{"a": NaN}', "NaN is not a JSON number"),
+        ('{"a": -Infinity}', "-Infinity is not a JSON number"),
         ('{"a": 1e999}', "too large"),
         ('{"a": ' + "9" * 5000 + "}", "not JSON"),
-        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": 1, "a": 2}', "occurs twice"),
         ('{"a": "\\ud800"}', "surrogate"),
         ('{"a": ' + "[" * 64 + "]" * 64 + "}", "nested deeper than 64"),
         ('{"a": ' + "[" * 200_000 + "]" * 200_000 + "}", "nested deeper than 64"),
@@ -136,8 +136,8 @@ def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None
         ('{"results": [{"a": 1}]}', "no array under any of rows"),
         ('{"rows": [{}], "data": [{}]}', "rows under 'rows' and under 'data'"),
         ('[{"a": 1},\n]', "Line 2"),
-        ('[{"a": 1}\n {"a": 2}]', "Line 2 of 'a.json' is not JSON that can be read: expected ','"),
-        ('[{"a": 1},\n 5]', "Line 2 of 'a.json' holds a row that is no object but int"),
+        ('[{"a": 1}\n {"a": 2}]', "Line 2 of 'a.json' is not JSON: expected ','"),
+        ('[{"a": 1},\n 5]', "Line 2 of 'a.json' holds a row that is not an object but int"),
         ('[{"a": 1},\n\n {"a": }]', "Line 3"),
         ('[{"a": 1}', "expected ','"),
         ('[{"a": 1}] x', "more text"),
@@ -157,7 +157,7 @@ def test_the_row_limit_is_kept(read: Read, name: str, content: str) -> None:
 
 def test_a_wide_json_row_is_refused(read: Read) -> None:
     row = json.dumps({f"c{number}": 1 for number in range(MAX_COLUMNS + 1)})
-    assert "at most 512" in refusal(read, "a.jsonl", row)
+    assert "the limit is 512" in refusal(read, "a.jsonl", row)
 
 
 def test_an_unknown_suffix_lists_the_known_ones(read: Read) -> None:

@@ -94,7 +94,7 @@ def test_parquet_without_pyarrow_is_refused_before_anything_is_written(
 def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     place = free_place("a.csv", Folders((tmp_path,)))
     (tmp_path / "a.csv").write_text("mine", encoding="utf-8")
-    with pytest.raises(Invalid, match=r"There is a '.*a\.csv' already; nothing was written\."):
+    with pytest.raises(Invalid, match=r"'.*a\.csv' exists already; nothing was written\."):
         free_place("a.csv", Folders((tmp_path,)))
     # Somebody was quicker: it was free when it was looked at.
     with pytest.raises(Invalid, match=r"already; nothing was written\."):
@@ -118,10 +118,10 @@ def test_a_relative_path_is_written_in_the_first_folder_that_has_its_parent(tmp_
     ("path", "said"),
     [
         ("a.xlsx", r"Use one of \.csv, \.json, \.jsonl, \.parquet"),
-        ("a", "does not end in a format"),
+        ("a", "does not have the suffix of a format"),
         ("", "The path is empty"),
         ("../a.csv", "leads upwards"),
-        ("/etc/a.csv", "lies outside the folders that may be used"),
+        ("/etc/a.csv", "lies outside the allowed folders"),
         (".a.csv", "is a hidden name"),
         (".git/a.csv", "is a hidden name"),
         ("a\0.csv", "NUL"),

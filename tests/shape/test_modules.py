@@ -1,4 +1,4 @@
-"""What a module may be called, how long it gets, and what it must not do."""
+"""Rules for modules: names, sizes and forbidden constructs."""
 
 import ast
 
@@ -9,17 +9,17 @@ from assaykit import errors
 FILE_LINES = 500
 TEST_FILE_LINES = 700
 FUNCTION_LINES = 45
-"""Lines of a body: one screen. A tool's signature is its schema and its docstring its description; neither counts."""
+"""Lines of a body, about one screen. Signatures and docstrings do not count: for a tool they are its schema."""
 
 TEST_FUNCTION_LINES = 60
 GENERATED = SERVER / "engine" / "store" / "migrations" / "versions"
-"""A migration is one long list of tables."""
+"""Migrations are long lists of tables and have no limit."""
 
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "service", "core", "handler", "misc"}
 COMMANDS = SERVER / "cli"
 WORKER = SERVER / "runner" / "assaykit_worker"
 OTHERS = ROOT / "benchmarks" / "others"
-"""Scripts for other interpreters: what runs in them is not ours."""
+"""Scripts that run in other interpreters, with third-party packages."""
 
 
 def test_every_file_is_short_enough_to_read() -> None:
@@ -69,7 +69,7 @@ def test_only_commands_print() -> None:
 
 
 def test_only_anyio_runs_anything_at_once() -> None:
-    # The worker runs where there is nothing but the standard library.
+    # The worker runs in interpreters with only the standard library.
     found = [
         at(path, node)
         for path, node in nodes()
@@ -90,7 +90,7 @@ def imported(node: ast.AST) -> set[str]:
 
 def test_every_text_file_is_opened_with_an_encoding() -> None:
     awaited = {id(node.value) for _, node in nodes() if isinstance(node, ast.Await)}
-    # What is awaited or entered asynchronously is something of ours that opens, and no file.
+    # An awaited call, or one in `async with`, opens something of ours and not a file.
     awaited |= {id(item.context_expr) for _, node in nodes() if isinstance(node, ast.AsyncWith) for item in node.items}
     without = [
         at(path, call)
@@ -104,7 +104,7 @@ def opens_text(call: ast.Call) -> bool:
     match call.func:
         case ast.Attribute(attr="read_text" | "write_text"):
             return True
-        # A file descriptor: it knows no text.
+        # `os.open` returns a file descriptor, which has no encoding.
         case ast.Attribute(attr="open", value=ast.Name(id="os")):
             return False
         case ast.Name(id="open") | ast.Attribute(attr="fdopen"):

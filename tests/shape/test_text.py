@@ -1,4 +1,4 @@
-"""What the text of the tree says: one version, nothing left to do, and nothing about the machine it was written on."""
+"""Rules for the text of all files: one version, no open to-do notes, and nothing about the author's machine."""
 
 import re
 
@@ -10,7 +10,7 @@ from assaykit import __version__
 README_WORDS = 900
 """Words of the README without its blocks and tables."""
 
-# A bracket in each word keeps these patterns from finding themselves.
+# The brackets keep these patterns from matching their own source.
 LEFT_TO_DO = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b")
 OWN_FOLDERS = re.compile(r"(?<![\w.\-/])/(?:(?:roo[t]|wor[k])\b|(?:hom[e]|User[s]|tm[p])/\w)")
 REGISTRIES = re.compile(r"registr[y]\.npmjs|pyp[i]\.org|pythonhoste[d]\.org|index-ur[l]")
@@ -37,7 +37,7 @@ def test_no_file_chooses_the_registry() -> None:
 
 
 def test_the_version_stands_in_one_place() -> None:
-    """The changelog names versions too; that is what it is for. The manifests are generated and held to it."""
+    """The changelog may name versions too. The manifests are generated, and another check compares them."""
     number = re.compile(rf"(?<![\w.]){re.escape(__version__)}(?![\w.])")
     elsewhere = ("CHANGELOG.md", "plugin.json", ".claude-plugin/", ".cursor-plugin/")
     homes = [where for where in lines_with(number) if not where.startswith(elsewhere)]

@@ -1,4 +1,4 @@
-"""What every tool has: a name that says what it does, all four hints, and a test that calls it."""
+"""Rules for every tool: a name of verb and noun, all four hints, and a test that calls it."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from tests.shape.tree import ROOT, SERVER, TESTS, called, calls
 from assaykit.toolsets import discover
 
 NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
-"""What is annotated differs from call to call, so that verb stands alone."""
+"""The verb `annotate` stands alone, because its object differs from call to call."""
 
 NAME_LENGTH = 40
 MOST_TOOLS = 40

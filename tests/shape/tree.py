@@ -1,4 +1,4 @@
-"""The tree as these checks see it: its files, and its Python as syntax."""
+"""The working tree for the shape tests: its files, and the syntax trees of its Python modules."""
 
 import ast
 import subprocess
@@ -15,7 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file that is in the tree or would be with the next commit."""
+    """Every tracked file, and every untracked file that Git does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607  (git is where it is)
         cwd=ROOT,
@@ -35,12 +35,12 @@ def modules(below: Path = ROOT) -> list[Path]:
 
 @cache
 def syntax(path: Path) -> ast.Module:
-    """A module as syntax."""
+    """The syntax tree of a module."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def nodes(below: Path = ROOT) -> Iterator[tuple[Path, ast.AST]]:
-    """Every node of syntax below a folder, with its file."""
+    """Every syntax node below a folder, with its file."""
     for path in modules(below):
         for node in ast.walk(syntax(path)):
             yield path, node
@@ -54,7 +54,7 @@ def calls(below: Path = ROOT) -> Iterator[tuple[Path, ast.Call]]:
 
 
 def called(call: ast.Call) -> str:
-    """The last name of what is called: `read_text` in `path.read_text()`."""
+    """The last name of the called expression: `read_text` in `path.read_text()`."""
     match call.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
@@ -63,7 +63,7 @@ def called(call: ast.Call) -> str:
 
 
 def at(path: Path, node: ast.AST | None = None) -> str:
-    """Where it is, as an editor opens it."""
+    """The place of a file or node as `path:line`, which editors can open."""
     line = getattr(node, "lineno", None)
     where = str(path.relative_to(ROOT))
     return where if line is None else f"{where}:{line}"

@@ -84,18 +84,18 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
     ),
     "a name twice": ("a.csv", b"key,output,key\nq1,x,q1\n", "The header of 'a.csv' has 'key' more than once."),
     "a column without a name": ("a.csv", b",key,output\n0,q1,x\n", "Column 1 of 'a.csv' has no name."),
-    "an infinity": ("a.json", b'[{"key": "q1", "output": -Infinity}]', "Line 1 of 'a.json' is not JSON that can be"),
+    "an infinity": ("a.json", b'[{"key": "q1", "output": -Infinity}]', "Line 1 of 'a.json' is not JSON"),
     "a number of many digits": (
         "a.jsonl",
         b'{"key": "q1", "output": ' + b"9" * 5000 + b"}",
-        "Line 1 of 'a.jsonl' is not JSON that can be read: a number with too many digits.",
+        "Line 1 of 'a.jsonl' is not JSON: a number with too many digits.",
     ),
-    "JSON lines by the name of JSON": ("a.json", JSONL.encode(), "Line 2 of 'a.json' is not JSON that can be read:"),
-    "JSON by the name of JSON lines": ("a.jsonl", JSON.encode(), "Line 1 of 'a.jsonl' is not JSON that can be read:"),
+    "JSON lines by the name of JSON": ("a.json", JSONL.encode(), "Line 2 of 'a.json' is not JSON:"),
+    "JSON by the name of JSON lines": ("a.jsonl", JSON.encode(), "Line 1 of 'a.jsonl' is not JSON:"),
     "an object": (
         "a.json",
         b'{"key": "q1", "output": "x"}',
-        "Line 1 of 'a.json' is not JSON that can be read: the object",
+        "Line 1 of 'a.json' is not JSON: the object",
     ),
     "no text at all": ("a.csv", b"", "'a.csv' is empty."),
     "a bzip2 file": ("a.jsonl", bz2.compress(JSONL.encode()), "'a.jsonl' is compressed;"),
@@ -112,18 +112,18 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
     "a row that is cut off": (
         "a.jsonl",
         JSONL.encode()[:-5],
-        "Line 3000 of 'a.jsonl' is not JSON that can be read: Unterminated string",
+        "Line 3000 of 'a.jsonl' is not JSON: Unterminated string",
     ),
     "a key twice": (
         "a.json",
         struck(JSON, 2500, b'", "key": "'),
-        "Line 2500 of 'a.json' is not JSON that can be read: the key 'key' stands twice in one object.",
+        "Line 2500 of 'a.json' is not JSON: the key 'key' occurs twice in one object.",
     ),
     "no number": ("a.json", struck(JSON, 2500, b'", "n": NaN, "m": "'), "Line 2500 of 'a.json' is not JSON"),
     "a gzip bomb": ("a.csv.gz", gzip.compress(bytes(50_000_000)), "'a.csv.gz' is compressed;"),
     "a gzip bomb by another name": ("a.csv", gzip.compress(bytes(50_000_000)), "'a.csv' is compressed;"),
     "a workbook by another name": ("a.json", b"PK\x03\x04" + bytes(100), "'a.json' is compressed;"),
-    "a Parquet file that is none": ("a.parquet", b"PAR1" + bytes(100), "'a.parquet' is not a Parquet file"),
+    "a Parquet file that is none": ("a.parquet", b"PAR1" + bytes(100), "'a.parquet' cannot be read as Parquet"),
     "one endless line": ("a.jsonl", b'{"key": "q1", "output": "' + b"x" * 17_000_000, "Line 1 of 'a.jsonl' is longer"),
 }
 
@@ -166,14 +166,14 @@ def outside(there: Caller, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("file", "said", "following"),
     [
-        ("{outside}/v.txt", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
-        ("{outside}/v.csv.gz", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
+        ("{outside}/v.txt", "lies outside the allowed folders:", "or add its folder to ASSAYKIT_FILES"),
+        ("{outside}/v.csv.gz", "lies outside the allowed folders:", "or add its folder to ASSAYKIT_FILES"),
         ("linked/v.txt", "is a link, or leads through one.", "copy it into the folder"),
-        ("{outside}/v.csv", "lies outside the folders that may be used:", "or add its folder to ASSAYKIT_FILES"),
+        ("{outside}/v.csv", "lies outside the allowed folders:", "or add its folder to ASSAYKIT_FILES"),
         ("link.csv", "is a link, or leads through one.", "copy it into the folder"),
         ("linked/v.csv", "is a link, or leads through one.", "copy it into the folder"),
         ("{inside}/../v.csv", "leads upwards with '..'.", "without '..'"),
-        (".hidden.csv", "is a hidden name or one that keeps secrets.", "Use a plain name."),
+        (".hidden.csv", "is a hidden name or a name for secrets.", "Use a plain name."),
         ("pipe.csv", "is not a regular file.", "Copy its content into a plain file."),
     ],
 )
@@ -184,7 +184,7 @@ async def test_a_file_that_may_not_be_read_is_refused_with_the_next_step(
     refusal = await refused(there, call, name)
     assert said in refusal["message"]
     assert following in refusal["next"]
-    assert "secret" not in json.dumps(refusal).replace("keeps secrets", "")
+    assert "secret" not in json.dumps(refusal).replace("name for secrets", "")
 
 
 def repeated(arrow: Any) -> dict[str, Any]:

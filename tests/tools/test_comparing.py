@@ -180,7 +180,7 @@ async def test_outputs_against_the_truth_need_no_evaluator(ax: Caller, files: Pa
     )
     assert "no          16    1.000      0.625   0.769  10     6" in text
     page = (files / "page.html").read_text(encoding="utf-8")
-    assert "<caption>Rows of new: what is true, and what it was predicted as</caption>" in page
+    assert "<caption>Rows of new: true class against predicted class</caption>" in page
     assert '<td class="number agreed">10</td><td class="number">6</td>' in page
 
 

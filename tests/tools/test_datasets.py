@@ -73,7 +73,7 @@ async def test_rows_larger_than_one_body_arrive_in_several(ax: Caller, files: Pa
     [
         ("bad.csv", "key,question\nq1,Where?\nq2\n", "Line 3 of 'bad.csv' has 1 cells, but the header has 2."),
         ("bad.json", '[{"key": "q1"},\n{"key": }]', "Line 2 of 'bad.json' is not JSON"),
-        ("bad.jsonl", '{"key": "q1"}\n[1]\n', "Line 2 of 'bad.jsonl' holds a row that is no object"),
+        ("bad.jsonl", '{"key": "q1"}\n[1]\n', "Line 2 of 'bad.jsonl' holds a row that is not an object"),
         ("bad.xlsx", "x", "'.xlsx' is not the suffix of a known format"),
         ("empty.csv", "key\n", "There is no row"),
         ("commas.csv", "key,question\nq1,Where?\n,\n", "Line 3 of 'commas.csv' is empty."),
@@ -102,7 +102,7 @@ async def test_a_file_with_a_bad_row_names_the_line_and_nothing_is_made(
         ({"name": "", "rows": ROWS}, "invalid", "name: string should have at least 1 character"),
         ({"file": "question.csv"}, "not_found", "There is no file 'question.csv'"),
         ({"file": "../questions.csv"}, "invalid", "leads upwards with '..'"),
-        ({"file": "/etc/hosts.csv"}, "invalid", "'/etc/hosts.csv' lies outside the folders"),
+        ({"file": "/etc/hosts.csv"}, "invalid", "'/etc/hosts.csv' lies outside the allowed folders"),
         ({"row": ROWS}, "invalid", "row: unknown name, did you mean 'rows'?"),
     ],
 )

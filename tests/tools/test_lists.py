@@ -80,7 +80,7 @@ async def test_a_whole_list_goes_into_a_file_whatever_the_limit(
     assert (answer["saved"]["path"], answer["saved"]["rows"], answer["saved"]["cut"]) == (str(file), 3, False)
     assert where not in answer
     refusal = await filled.refused(tool, **arguments, save_to=f"{tool}.jsonl")
-    assert refusal["message"] == f"There is a {str(file)!r} already; nothing was written."
+    assert refusal["message"] == f"{str(file)!r} exists already; nothing was written."
     refusal = await filled.refused(tool, **arguments, save_to=f"{tool}2.jsonl", cursor="x")
     assert refusal["message"] == "save_to writes the whole list, so a cursor has no meaning."
 
@@ -179,9 +179,9 @@ async def test_only_what_a_filter_takes_is_written_and_nothing_makes_no_file(fil
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("spans.xlsx", "does not end in a format that can be written."),
+        ("spans.xlsx", "does not have the suffix of a format for writing."),
         ("../spans.csv", "leads upwards"),
-        ("/etc/spans.csv", "lies outside the folders that may be used"),
+        ("/etc/spans.csv", "lies outside the allowed folders"),
         (".spans.csv", "is a hidden name"),
         ("absent/spans.csv", "There is no folder 'absent'"),
     ],

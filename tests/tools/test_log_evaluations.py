@@ -193,7 +193,7 @@ GOOD = {"context.span_id": id_of("a1"), TONE: "kind"}
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ({SCORE: "abc"}, "Line 2 of 'rows' holds 'abc' as a score in 'eval.tone.score', which is no number."),
+        ({SCORE: "abc"}, "Line 2 of 'rows' holds 'abc' as a score in 'eval.tone.score', which is not a number."),
         ({SCORE: "inf"}, "Line 2 of 'rows' holds 'inf' as a score in 'eval.tone.score'"),
         ({TONE: "x" * 101}, "Line 2 of 'rows' holds 101 characters in 'eval.tone.label'; labels have at most 100."),
         ({WHY: "x" * 10_001}, "10,001 characters in 'eval.tone.explanation'; explanations have at most 10,000."),

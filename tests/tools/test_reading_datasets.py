@@ -107,7 +107,7 @@ async def test_a_long_cell_is_clipped_and_says_so(ax: Caller) -> None:
         ({"dataset": "answers"}, "not_found", "No dataset is named 'answers'. There are: 'questions' ("),
         ({"limit": 501}, "invalid", "limit: input should be less than or equal to 500"),
         ({"cursor": "abc"}, "invalid", "The cursor does not come from this list."),
-        ({"save_to": "q.txt"}, "invalid", "'q.txt' does not end in a format that can be written."),
+        ({"save_to": "q.txt"}, "invalid", "'q.txt' does not have the suffix of a format for writing."),
         ({"versions": "v1"}, "invalid", "versions: unknown name, did you mean 'version'?"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Files of the user: opened inside allowed folders only, read row by row, mapped to the wire's columns."""
+"""The user's files: opened only inside allowed folders, read row by row, and mapped to the wire's columns."""

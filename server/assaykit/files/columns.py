@@ -1,8 +1,8 @@
-"""Which column of a result file means what: from the rows of a file to the rows of an experiment upload.
+"""The mapping of a result file's columns: from the rows of a file to the rows of an experiment upload.
 
 On the wire a row is flat: `example_id`, `output` (text), `eval.<name>.label`, `.score`, `.explanation`,
-`.metadata.<key>`, and any further columns under their own names. A missing value is left out of the row: a
-row without a score is unscored, which is not the same as a score of zero.
+`.metadata.<key>`, and any further columns under their own names. The row leaves out missing values: a row without a
+score is unscored, which differs from a score of zero.
 """
 
 import difflib
@@ -16,21 +16,21 @@ from typing import TypeAlias
 from assaykit.errors import Invalid, quote
 from assaykit.files.rows import FileRow
 
-LISTED = 5  # lines named in an error
+LISTED = 5  # line numbers in an error
 COLUMNS_LISTED = 30
-SHAPES_KEPT = 1000  # of rows with other columns than those before
+SHAPES_KEPT = 1000  # cached column sets
 FIELDS = ("label", "score", "explanation")
 
 _WIRE_COLUMN = re.compile(r"eval\.(?P<name>.+?)\.(?P<field>label|score|explanation|metadata\..+)")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_EXACT_DIGITS = 15  # a whole number of so many digits is the same as a float
+_EXACT_DIGITS = 15  # a float represents every whole number with this many digits exactly
 _BOOLS = {"true": 1, "false": 0}
 _NUMBER_TYPES = (bool, int, float)
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatorColumns:
-    """The columns of one evaluator's results; at least a label or a score. `metadata`: key -> column."""
+    """The columns of one evaluator's results: at least a label or a score. `metadata` maps keys to columns."""
 
     label: str | None = None
     score: str | None = None
@@ -40,10 +40,10 @@ class EvaluatorColumns:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentColumns:
-    """The columns of a result file. Those already named `eval.<name>.<field>` need no entry.
+    """The columns of a result file. Columns already named `eval.<name>.<field>` need no entry.
 
-    `example_id` is None where each row is an example of its own. With `is_key` it is a column that file and dataset
-    share instead, whose values are taken as they are.
+    `example_id` is None if each row is an example of its own. With `is_key` it names a column that file and dataset
+    share, and its values stay unchanged.
     """
 
     example_id: str | None = "example_id"
@@ -54,17 +54,17 @@ class ExperimentColumns:
 
 @dataclass(slots=True)
 class Filled:
-    """How many rows one evaluator labelled and scored."""
+    """The number of rows with a label and with a score of one evaluator."""
 
     labelled: int = 0
     scored: int = 0
 
 
 class ExperimentRows:
-    """The rows of the file `path` in the shape of the wire, one at a time, each beside what it was in the file.
+    """The rows of the file `path`, one at a time, as pairs of the file's row and the wire's row.
 
-    `count` and `evaluators` say what the rows hold, once they have all been taken. Repeated example ids are let pass:
-    a repetition is a run of its own.
+    After iteration, `count` has the number of rows, and `evaluators` the labels and scores of each evaluator. Repeated
+    example ids are allowed, because a repetition is a run of its own.
     """
 
     def __init__(self, rows: Iterable[FileRow], columns: ExperimentColumns, path: str) -> None:
@@ -80,12 +80,12 @@ class ExperimentRows:
         self._empty: dict[str, list[int]] = {wire: [] for wire in self._needed}
 
     def __iter__(self) -> Iterator[tuple[FileRow, dict[str, object]]]:
-        """The rows; a row that lacks its example id or output is passed over until the end tells of all of them.
+        """Yield the rows. Rows without an example id or an output are skipped and reported together at the end.
 
         Raises:
-            Invalid: a cell does not hold what it should; a column would meet another of its new name. At the end: a
-                mapped column is missing; rows lack their example id or their output; a mapped evaluator has no
-                result; there are no rows.
+            Invalid: a cell has the wrong type, or a column is mapped to the name of another column. At the end: a
+                mapped column is missing, rows lack their example id or their output, a mapped evaluator has no
+                result, or there are no rows.
         """
         is_table = self._path.lower().endswith((".csv", ".parquet"))
         needed, empty = set(self._needed), self._empty
@@ -104,7 +104,7 @@ class ExperimentRows:
         self._finish()
 
     def _new_shape(self, row: Mapping[str, object]) -> "_Shape":
-        """What is to be done with rows of these columns; looked up again for each of them."""
+        """Return the converter for rows with these columns, and cache it."""
         for wire, column in self._mapped.items():
             if wire != column and wire in row:
                 raise Invalid(
@@ -139,13 +139,13 @@ class ExperimentRows:
         for name in self._columns.evaluators:
             if self.evaluators.get(name, Filled()) == Filled():
                 raise Invalid(
-                    f"No row of {quote(self._path)!r} holds a label or a score of evaluator {quote(name)!r}.",
-                    "Map the columns that hold its results, or leave the evaluator out.",
+                    f"No row of {quote(self._path)!r} has a label or a score of evaluator {quote(name)!r}.",
+                    "Map the columns with its results, or leave the evaluator out.",
                 )
 
 
 class _Shape:
-    """How rows with the same columns become rows of the wire; it counts what evaluators say in `found`."""
+    """Converts rows with the same columns to rows of the wire, and counts labels and scores by evaluator in `found`."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class _Shape:
                     self._counts.append((wire, match["field"], counted))
 
     def flat(self, row: FileRow, path: str) -> dict[str, object]:
-        """One row without what is missing."""
+        """Return one row for the wire, without missing values."""
         line, values = row
         flat: dict[str, object] = {}
         for wire, column, read in self._cells:
@@ -187,7 +187,7 @@ class _Shape:
 
 
 def _mapped(columns: ExperimentColumns) -> dict[str, str]:
-    """Wire name -> column of the file, for every column that is mapped."""
+    """Map the wire name to the file's column, for every mapped column."""
     places = {} if columns.example_id is None else {"example_id": columns.example_id}
     places["output"] = columns.output
     for name, evaluator in columns.evaluators.items():
@@ -234,15 +234,15 @@ def _kind(wire: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """Text as it is, anything else as compact JSON."""
+    """Return text unchanged, other values as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def label_of(value: object, line: int, column: str, path: str) -> str:
-    """The label in a cell.
+    """Return the label in a cell.
 
     Raises:
-        Invalid: it is an object or a list.
+        Invalid: the cell is an object or a list.
     """
     if isinstance(value, str):
         return value
@@ -262,21 +262,21 @@ def _example_id(value: object, line: int, column: str, path: str) -> str:
         return value.strip()
     raise Invalid(
         f"Line {line} of {quote(path)!r} has the example id {quote(repr(value), 60)} in {quote(column)!r}.",
-        "An example id is the text by which the dataset knows its row.",
+        "Give the id of an example of the dataset, as text.",
     )
 
 
 def score_of(value: object, line: int, column: str, path: str) -> float | int:
-    """The score in a cell; true is 1 and false is 0.
+    """Return the score in a cell; true is 1 and false is 0.
 
     Raises:
-        Invalid: it is no finite number.
+        Invalid: the cell is not a finite number.
     """
     number = _number(value)
     if number is None or not math.isfinite(number):
         raise Invalid(
             f"Line {line} of {quote(path)!r} holds {quote(repr(value), 60)} as a score in {quote(column)!r},"
-            " which is no number.",
+            " which is not a number.",
             "Write a number with a decimal point, true or false, or nothing. Words belong in a label.",
         )
     return number
@@ -290,7 +290,7 @@ def _number(value: object) -> float | int | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    # float() alone would take '1_000', 'nan' and 'infinity' as well.
+    # float() alone would also accept '1_000', 'nan' and 'infinity'.
     if not _NUMBER.fullmatch(text):
         return _BOOLS.get(text.lower())
     digits = text.lstrip("+-")
@@ -310,4 +310,4 @@ _READERS: dict[str, _Reader] = {
     "output": _text,
     "explanation": _text,
 }
-"""How a cell of each kind is read; one of another kind is taken as it is."""
+"""The reader for each kind of cell. Cells of other kinds stay unchanged."""

@@ -1,4 +1,4 @@
-"""Which folders may be used, and where in them a path is found."""
+"""The folders that the user allows, and the lookup of a path in them."""
 
 import difflib
 import os
@@ -17,7 +17,7 @@ NEAR_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders whose files may be read and written, in the order in which a relative path is looked up."""
+    """The folders for reading and writing files, in the lookup order of a relative path."""
 
     allowed: tuple[Path, ...]
 
@@ -26,7 +26,7 @@ class Folders:
 
 
 def locate(path: str, folders: Folders) -> Path:
-    """Where `path` lies: the file exists, may be read and has been opened once to know it.
+    """Return the location of `path`. The file exists and is readable: it has been opened once.
 
     Raises: as `open_inside`.
     """
@@ -36,14 +36,14 @@ def locate(path: str, folders: Folders) -> Path:
 
 
 def open_inside(path: str, folders: Folders) -> BinaryIO:
-    """The file `path`, opened for reading; read this descriptor and never open the name again.
+    """Open the file `path` for reading. Read this descriptor and do not open the name again.
 
-    A relative path is looked up in each folder in order; an absolute one must lie inside one of them.
+    A relative path is looked up in each folder in order; an absolute path must lie inside one of them.
 
     Raises:
-        NotFound: no folder holds it; near names of the same folder are offered.
-        Invalid: it is outside, leads through `..` or a link, has a hidden or secret name, is not a regular
-            file or is larger than 100 MiB.
+        NotFound: no folder has the file; the error offers similar names of the same folder.
+        Invalid: the path is outside the folders, leads through `..` or a link, has a hidden or secret name, is not
+            a regular file, or is larger than 100 MiB.
     """
     return _found(path, folders)[1]
 
@@ -59,17 +59,17 @@ def _found(path: str, folders: Folders) -> tuple[Path, BinaryIO]:
 
 
 def places_of(path: str, folders: Folders) -> list[tuple[Path, tuple[str, ...]]]:
-    """Each folder with the components below it that `path` stands for there, at least one.
+    """Return each allowed folder with the components of `path` below it; at least one pair.
 
     Raises:
-        Invalid: it is outside, leads through `..`, or has a hidden or secret name.
+        Invalid: the path is outside the folders, leads through `..`, or has a hidden or secret name.
     """
     if not folders.allowed:
         raise Invalid("No folder is open for files.", f"Name one in {SETTING}.")
     places = list(_places(path, folders))
     if not places:
         raise Invalid(
-            f"{quote(path)!r} lies outside the folders that may be used: {folders}.",
+            f"{quote(path)!r} lies outside the allowed folders: {folders}.",
             f"Give a path inside one of them, or add its folder to {SETTING}.",
         )
     return places
@@ -89,7 +89,7 @@ def _places(path: str, folders: Folders) -> Iterator[tuple[Path, tuple[str, ...]
 
 
 def _below(asked: Path, folder: Path) -> tuple[str, ...]:
-    """The components of an absolute path below `folder`, however that is spelled; empty when outside."""
+    """The components of an absolute path below `folder` or below its real path; empty if outside."""
     for root in (folder, Path(os.path.realpath(folder))):
         if asked.is_relative_to(root):
             return asked.relative_to(root).parts
@@ -100,8 +100,8 @@ def _require_open_names(parts: tuple[str, ...], path: str) -> None:
     for part in parts:
         if _is_secret(part):
             raise Invalid(
-                f"{quote(path)!r} is not touched: {quote(part)!r} is a hidden name or one that keeps secrets.",
-                "Hidden files, keys and certificates are left alone. Use a plain name.",
+                f"{quote(path)!r} is not allowed: {quote(part)!r} is a hidden name or a name for secrets.",
+                "Hidden files, keys and certificates are never opened. Use a plain name.",
             )
         if os.name == "nt" and ":" in part:
             raise Invalid(f"{quote(path)!r} names a stream of a file.", "Name the file alone.")

@@ -1,11 +1,11 @@
-"""Opening or creating one file below one folder so that no link can lead out of it.
+"""Opening or creating one file below one folder so that no link can lead out of the folder.
 
-A check on the name and an open afterwards lose against somebody who swaps a link in between. So the path is
-walked one component at a time, each opened relative to the one before and never through a link, and the
-questions are asked of the descriptor that is then read. Systems without `dir_fd` (Windows) compare the real
-path before and after opening instead.
+A check of the name before the open is not safe, because somebody can put a link there in between. So the path is
+walked one component at a time: each is opened relative to the previous one and never through a link, and all checks
+use the descriptor that is then read. Systems without `dir_fd` (Windows) compare the real path before and after opening
+instead.
 
-The folder itself may be a link: it is the operator's choice. Only what lies below it is distrusted.
+The folder itself may be a link, because the operator chose it. Only the path below it is not trusted.
 """
 
 import errno
@@ -19,10 +19,10 @@ from typing import BinaryIO
 from assaykit.errors import Invalid, quote
 
 MAX_BYTES = 100 * 1024 * 1024  # of one file
-NAMES_LISTED = 10_000  # how many names of a folder are looked at for near ones
+NAMES_LISTED = 10_000  # names of a folder that are searched for similar ones
 
 BY_DESCRIPTOR = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-# A FIFO with no writer would block the open for ever; O_NONBLOCK answers at once.
+# Opening a FIFO without a writer would block for ever; O_NONBLOCK prevents that.
 _PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FILE = _PLAIN | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -33,11 +33,11 @@ _BELOW = _FOLDER | _NOFOLLOW
 
 
 def open_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> BinaryIO:
-    """The regular file `folder/parts[0]/.../parts[-1]`, opened for reading.
+    """Open the regular file `folder/parts[0]/.../parts[-1]` for reading.
 
     Raises:
-        FileNotFoundError: there is none, or a component on the way is no folder.
-        Invalid: a component is a link, the file is not a regular one, is larger than 100 MiB or may not be
+        FileNotFoundError: there is no such file, or a component on the way is not a folder.
+        Invalid: a component is a link, or the file is not a regular file, is larger than 100 MiB or may not be
             read.
     """
     shown = str(folder.joinpath(*parts))
@@ -71,11 +71,11 @@ def require_free_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: b
 
 @contextmanager
 def creating_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> Generator[BinaryIO]:
-    """A new file `folder/parts[0]/.../parts[-1]`, readable by its owner alone; gone again when the block fails.
+    """Create the file `folder/parts[0]/.../parts[-1]`, accessible only to its owner; delete it if the block fails.
 
     Raises:
-        FileNotFoundError: the folder that it should lie in is not there.
-        Invalid: there is something of this name, a component is a link, or it cannot be written.
+        FileNotFoundError: the file's folder does not exist.
+        Invalid: the name is taken, a component is a link, or the file cannot be written.
     """
     shown = str(folder.joinpath(*parts))
     try:
@@ -97,7 +97,7 @@ def creating_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool 
 
 @contextmanager
 def _above(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool) -> Generator[tuple[str, int | None]]:
-    """The last name and the descriptor that it is relative to; or its whole path, and None."""
+    """Yield the last name with the descriptor of its folder; without descriptors, the whole path with None."""
     if by_descriptor:
         with _parent(folder, parts) as here:
             yield parts[-1], here
@@ -108,7 +108,7 @@ def _above(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool) -> Gene
 
 
 def _is_there(name: str, here: int | None) -> bool:
-    """Whether anything has this name: a link that leads nowhere counts too."""
+    """Whether anything has this name, including a broken link."""
     try:
         os.stat(name, dir_fd=here, follow_symlinks=False)
     except FileNotFoundError:
@@ -117,11 +117,11 @@ def _is_there(name: str, here: int | None) -> bool:
 
 
 def _taken(shown: str) -> Invalid:
-    return Invalid(f"There is a {quote(shown)!r} already; nothing was written.", "Choose another name.")
+    return Invalid(f"{quote(shown)!r} exists already; nothing was written.", "Choose another name.")
 
 
 def names_beside(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> list[str]:
-    """The names in the folder where `parts[-1]` was looked for; empty when that folder cannot be listed."""
+    """The names in the folder of `parts[-1]`; empty if that folder cannot be listed."""
     try:
         if not by_descriptor:
             above = Path(os.path.realpath(folder)).joinpath(*parts[:-1])
@@ -135,7 +135,7 @@ def names_beside(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = 
 
 @contextmanager
 def _parent(folder: Path, parts: tuple[str, ...]) -> Generator[int]:
-    """A descriptor of the folder that should hold `parts[-1]`, reached without following a link."""
+    """Open the folder of `parts[-1]` without following a link; yield its descriptor."""
     here = os.open(folder, _FOLDER)
     try:
         for part in parts[:-1]:
@@ -155,17 +155,17 @@ def _by_descriptor(folder: Path, parts: tuple[str, ...]) -> int:
 
 
 def _refuse_link(part: str, here: int) -> None:
-    # O_NOFOLLOW is what keeps us safe; this look before it only gives every system the same clear error.
+    # O_NOFOLLOW is the protection; this check before it only gives the same clear error on every system.
     if stat.S_ISLNK(os.stat(part, dir_fd=here, follow_symlinks=False).st_mode):
         raise OSError(errno.ELOOP, "a link", part)
 
 
 def _by_name(folder: Path, parts: tuple[str, ...]) -> int:
-    """The portable way: the real path must be the path asked for, before and after the open."""
+    """Open portably: the real path must equal the path asked for, before and after the open."""
     root = Path(os.path.realpath(folder))
     wanted = root.joinpath(*parts)
     _require_real(wanted)
-    # Not opened at all unless regular: without O_NONBLOCK a pipe would hang here.
+    # Check for a regular file first: without O_NONBLOCK the open of a pipe would hang.
     _require_readable(wanted.lstat(), str(wanted))
     descriptor = os.open(wanted, _FILE)
     try:
@@ -192,7 +192,7 @@ def _require_readable(info: os.stat_result, shown: str) -> None:
     if info.st_size > MAX_BYTES:
         size = info.st_size / 1024 / 1024
         raise Invalid(
-            f"{quote(shown)!r} has {size:,.0f} MiB; at most {MAX_BYTES // 1024 // 1024} MiB are read.",
+            f"{quote(shown)!r} has {size:,.0f} MiB; the limit is {MAX_BYTES // 1024 // 1024} MiB.",
             "Split it into several files.",
         )
 
@@ -201,7 +201,7 @@ def _explained(error: OSError, shown: str) -> Invalid:
     if error.errno == errno.ELOOP:
         return Invalid(
             f"{quote(shown)!r} is a link, or leads through one.",
-            "Links are not followed: give the path of the file itself, or copy it into the folder.",
+            "Links are not followed. Give the path of the file itself, or copy it into the folder.",
         )
     reason = error.strerror or type(error).__name__
     return Invalid(f"{quote(shown)!r} cannot be opened or written: {reason}.", "Check its name and permissions.")

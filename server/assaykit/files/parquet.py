@@ -1,9 +1,9 @@
 """Parquet files, batch by batch, with pyarrow from the extra `parquet`.
 
-What a Parquet file says about its own size is not to be trusted: a few hundred bytes can stand for hundreds
-of megabytes of repeated text. So the bytes are counted as they are unpacked, and reading stops at a budget. What the
-footer admits to is held against the same limits first, since one value is unpacked as a whole; and where the rows of a
-batch may share a long text, so few are unpacked at once that it does not matter.
+The sizes in a Parquet file cannot be trusted: a few hundred bytes can stand for hundreds of megabytes of repeated
+text. So the unpacked bytes are counted, and reading stops at a budget. The footer's sizes are checked against the same
+limits first, because pyarrow unpacks a value as a whole. If the rows of a batch can share a long text, the batch has
+fewer rows, so that it stays small in memory.
 """
 
 import datetime as dt
@@ -18,24 +18,24 @@ from assaykit.errors import Invalid, Unsupported, quote
 from assaykit.files.rows import FileRow, require_width
 
 BATCH_ROWS = 256
-BATCH_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
-UNSURE_BYTES = 16 * 1024 * 1024  # of one batch in which each row may have the longest text
-BUDGET_BYTES = 512 * 1024 * 1024  # of all batches together, unpacked
+BATCH_BYTES = 64 * 1024 * 1024  # limit on one unpacked batch
+UNSURE_BYTES = 16 * 1024 * 1024  # limit on one batch if each of its rows has the longest text
+BUDGET_BYTES = 512 * 1024 * 1024  # limit on all unpacked batches together
 
 _BEGINNINGS = "DELTA_BYTE_ARRAY"
 _SHARING = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", _BEGINNINGS}
-"""How texts are written that many rows share, in whole or in part: few bytes then stand for many."""
+"""Encodings in which many rows share a text, in whole or in part, so that few bytes stand for many."""
 
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
 
 
 def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterator[FileRow]:
-    """The rows; `line` is the number of the row. Times become ISO 8601 text, decimals become floats.
+    """Yield the rows; `line` is the number of the row. Times become ISO 8601 text, decimals become floats.
 
     Raises:
         Unsupported: pyarrow is not installed.
-        Invalid: the file is malformed, unpacks to more than the budget, or holds bytes, an infinity or, unless that
-            is null, NaN.
+        Invalid: the file is malformed, unpacks to more than the budget, or has bytes, an infinity or, without
+            `nan_is_null`, NaN.
     """
     arrow, parquet = pyarrow(path)
     try:
@@ -52,7 +52,7 @@ def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterat
                 yield FileRow(number, plain)
     except (arrow.ArrowException, OSError) as error:
         raise Invalid(
-            f"{quote(path)!r} is not a Parquet file that can be read: {quote(str(error))}.",
+            f"{quote(path)!r} cannot be read as Parquet: {quote(str(error))}.",
             "Write the file again.",
         ) from error
 
@@ -67,13 +67,13 @@ def pyarrow(path: str) -> tuple[Any, Any]:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise Unsupported(
-            f"{quote(path)!r} is Parquet, which needs pyarrow, and that is not installed.",
+            f"{quote(path)!r} is a Parquet file, which needs pyarrow, but pyarrow is not installed.",
             "Run pip install 'assaykit[parquet]', or use CSV or JSON lines.",
         ) from error
 
 
 def _batches(source: Any, rows: Sequence[int], path: str) -> Iterator[Any]:
-    """The batches; `rows` says of each row group how many may be unpacked at once."""
+    """Yield the batches; `rows` has the batch size of each row group."""
     spent = 0
     for at_once, groups in groupby(range(len(rows)), rows.__getitem__):
         for batch in source.iter_batches(batch_size=at_once, row_groups=list(groups), use_threads=False):
@@ -85,14 +85,14 @@ def _batches(source: Any, rows: Sequence[int], path: str) -> Iterator[Any]:
 
 
 def _rows_at_once(file: BinaryIO, metadata: Any, parquet: Any) -> list[int]:
-    """How many rows of each row group come to no more than a batch, even if all have its longest text."""
+    """Return a batch size for each row group that keeps to the limits even if all rows have the longest text."""
     found: list[int] = []
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         chunks = [group.column(place) for place in range(group.num_columns)]
         shared = [one for one in chunks if one.physical_type == "BYTE_ARRAY" and _SHARING.intersection(one.encodings)]
         longest = sum(one.total_uncompressed_size for one in shared)
-        # Of most files this is certain enough; else the dictionaries themselves are looked at.
+        # This bound suffices for most files. Otherwise the dictionaries give the longest texts.
         if longest * min(group.num_rows, BATCH_ROWS) > BATCH_BYTES:
             words = [one for one in shared if _BEGINNINGS not in one.encodings]
             others = sum(one.total_uncompressed_size for one in shared if _BEGINNINGS in one.encodings)
@@ -104,7 +104,7 @@ def _rows_at_once(file: BinaryIO, metadata: Any, parquet: Any) -> list[int]:
 
 
 def _longest_words(file: BinaryIO, metadata: Any, group: int, columns: list[str], parquet: Any) -> int:
-    """Bytes of the longest texts in the dictionaries of these columns, which are unpacked for it, one copy of each."""
+    """Sum the bytes of the longest text in each dictionary of these columns; one copy of each is unpacked."""
     source = parquet.ParquetFile(file, metadata=metadata, read_dictionary=columns)
     compute = importlib.import_module("pyarrow.compute")
     total = 0
@@ -115,7 +115,7 @@ def _longest_words(file: BinaryIO, metadata: Any, group: int, columns: list[str]
 
 
 def _dictionaries(columns: Iterable[Any]) -> Iterator[Any]:
-    """Those of texts, in lists and objects too."""
+    """Yield the dictionaries of texts in the columns, including those inside lists and objects."""
     for column in columns:
         if hasattr(column, "dictionary"):
             if str(column.dictionary.type) in _TEXT_TYPES:
@@ -127,12 +127,12 @@ def _dictionaries(columns: Iterable[Any]) -> Iterator[Any]:
 
 
 def _require_small(metadata: Any, path: str) -> None:
-    """Raises: Invalid: by what the footer says of its row groups, some 256 rows or a group are beyond the limits."""
+    """Raises: Invalid: by the footer's sizes, a row group or a span of 256 rows exceeds the limits."""
     rows = size = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         of_group = sum(_cost(group.column(place), group.num_rows) for place in range(group.num_columns))
-        # A batch may take its rows from several groups.
+        # A batch may contain rows of several groups.
         rows, size = rows + group.num_rows, size + of_group
         if of_group > BUDGET_BYTES or size > BATCH_BYTES * max(1, -(-rows // BATCH_ROWS)):
             raise _too_large(path)
@@ -141,7 +141,7 @@ def _require_small(metadata: Any, path: str) -> None:
 
 
 def _cost(chunk: Any, rows: int) -> int:
-    """Bytes of a column of a row group; the values of lists are counted, since few bytes may stand for many of them."""
+    """Bytes of a column of a row group. Values in lists count 8 bytes each, because few bytes can encode many."""
     in_lists = chunk.num_values * 8 if chunk.num_values > rows else 0
     return max(chunk.total_uncompressed_size, in_lists)
 
@@ -155,10 +155,10 @@ def _too_large(path: str) -> Invalid:
 
 
 def _unpacked_bytes(column: Any) -> int:
-    """How much a column of a batch becomes once every row holds its own value."""
+    """Bytes of a column of a batch after every row has its own copy of its value."""
     if not hasattr(column, "dictionary"):
         return int(column.nbytes)
-    # A dictionary keeps one copy of a long text that a million rows may point to.
+    # A dictionary has one copy of a text, to which a million rows can point.
     words = column.dictionary
     if str(words.type) not in _TEXT_TYPES:
         return int(column.nbytes) + 8 * len(column)
@@ -168,7 +168,7 @@ def _unpacked_bytes(column: Any) -> int:
 
 
 def _require_names(names: Sequence[str], path: str) -> None:
-    # Of two columns of one name a row would keep one, in silence.
+    # Of two columns with one name, a row would silently drop one.
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise Invalid(
@@ -186,7 +186,7 @@ def _require_countable(schema: Any, path: str) -> None:
 
 
 def _plain(value: object, name: str, number: int, path: str, nan_is_null: bool) -> object:
-    """A value JSON can carry."""
+    """Convert a value to one that JSON can express."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -204,6 +204,6 @@ def _plain(value: object, name: str, number: int, path: str, nan_is_null: bool) 
         case _:
             shown = repr(value) if isinstance(value, float) else type(value).__name__
             raise Invalid(
-                f"Row {number} of {quote(path)!r} holds {shown} in {quote(name)!r}, which JSON cannot carry.",
+                f"Row {number} of {quote(path)!r} holds {shown} in {quote(name)!r}, which JSON cannot express.",
                 "Write a number, text or null there, or leave out the column.",
             )

@@ -1,4 +1,4 @@
-"""A result file, row by row: CSV, JSON, JSON lines or Parquet, told apart by the suffix."""
+"""Reading of a file row by row. The suffix selects the format."""
 
 import codecs
 import csv
@@ -17,37 +17,38 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes of one line."""
 
 CHUNK = 256 * 1024
-"""Bytes of JSON that are read at once."""
+"""Bytes of JSON read at a time."""
 
 _BOM = b"\xef\xbb\xbf"
 _Reader: TypeAlias = Callable[[BinaryIO, str, bool], Iterator[FileRow]]
 _OTHER_MARKS = (";", "\t", "|")
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
-"""How what gzip, zstd, zip (so a workbook too), xz and bzip2 have made begins, whatever it is called."""
+"""The first bytes of gzip, zstd, zip (and so Excel workbooks), xz and bzip2 files."""
 
 
 def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[FileRow]:
-    """The rows of `path`, read as they are asked for; text is UTF-8, with or without a byte order mark.
+    """Yield the rows of `path` lazily. Text is UTF-8, with or without a byte order mark.
 
-    `nan_is_null` takes NaN in JSON and Parquet for a missing value, as data frames mean it, instead of refusing it.
+    With `nan_is_null`, NaN in JSON and Parquet is a missing value, as in data frames; otherwise it is refused.
 
-    A file has at most 100 MiB and 512 columns; a CSV cell at most 1 MiB. `.json` holds an array of objects,
+    The limits are 100 MiB and 512 columns, and 1 MiB for a CSV cell. `.json` holds an array of objects,
     or an object with such an array under `rows`, `data`, `examples` or `runs`.
 
     Raises:
         NotFound, Invalid: as `open_inside`.
-        Invalid: the suffix is not known, or the content is malformed; the sentence names the line.
+        Invalid: the suffix is not known, the content is malformed, or there are more than `max_rows` rows; for
+            malformed content the sentence names the line.
         Unsupported: Parquet without pyarrow.
     """
-    # Opened first: of what lies elsewhere nothing is told but that.
+    # Open first, so that an error about a path outside the folders reveals nothing else about the file.
     with open_inside(path, folders) as file:
         read = _reader_for(path)
         begin = file.read(max(map(len, _PACKED)))
         if begin.startswith(_PACKED):
             raise _packed(path)
         if read is not parquet_rows and b"\0" in begin[:2]:
-            # UTF-16 without a mark, which passes for UTF-8 as long as there is nothing but English.
+            # UTF-16 without a byte order mark: ASCII text in it would also decode as UTF-8.
             raise _not_utf8(path, 1, 0, begin.index(0) + 1)
         file.seek(0)
         for count, row in enumerate(read(file, path, nan_is_null), start=1):
@@ -69,11 +70,11 @@ def _reader_for(path: str) -> _Reader:
 
 
 def _packed(path: str) -> Invalid:
-    return Invalid(f"{quote(path)!r} is compressed; compressed files are not read.", "Unpack it first.")
+    return Invalid(f"{quote(path)!r} is compressed; compressed files are not supported.", "Unpack it first.")
 
 
 def _lines(file: BinaryIO, path: str) -> Iterator[str]:
-    """The lines with their ends, decoded one by one so that a wrong byte can be placed."""
+    """Yield the lines with their line ends. Each is decoded on its own, so that an error gives the place of a byte."""
     read = 0
     for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
         read += len(raw)
@@ -91,7 +92,7 @@ def _lines(file: BinaryIO, path: str) -> Iterator[str]:
 
 
 def _chunks(file: BinaryIO, path: str) -> Iterator[str]:
-    """The text in pieces of about 256 KiB, wherever its lines end."""
+    """Yield the text in chunks of about 256 KiB, regardless of line ends."""
     read, line, column = 0, 1, 0
     rest = b""
     while True:
@@ -117,7 +118,7 @@ def _chunks(file: BinaryIO, path: str) -> Iterator[str]:
 
 
 def _refuse_grown(read: int, path: str) -> None:
-    # The size was checked when the file was opened; somebody may still be writing it.
+    # The size was checked at the open, but another program may still be writing the file.
     if read > MAX_BYTES:
         raise Invalid(f"{quote(path)!r} grew while it was read.", "Read it again when it is complete.")
 
@@ -130,7 +131,7 @@ def _not_utf8(path: str, line: int, byte: int, position: int) -> Invalid:
 
 
 def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]:
-    # The limit belongs to the process, not to the reader; 128 KiB is too little for a long answer.
+    # The limit applies to the whole process. Its default of 128 KiB is too small for long answers.
     csv.field_size_limit(MAX_CELL)
     records = _csv_records(_lines(file, path), path)
     line, header = next(records, (1, list[str]()))
@@ -148,7 +149,7 @@ def _csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow
 
 
 def _csv_records(lines: Iterator[str], path: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it starts on; blank lines are passed over."""
+    """Yield each record with the number of its first line, without blank lines."""
     reader = csv.reader(lines, strict=True)
     while True:
         line = reader.line_num + 1
@@ -166,7 +167,7 @@ def _not_csv(path: str, line: int, said: str) -> Invalid:
     reason, advice = said, "Cells are separated by commas; a double quote inside a quoted cell is doubled."
     if "field limit" in said:
         reason = f"a cell has more than {MAX_CELL:,} characters"
-        advice = "Close the double quote that opens it, or shorten it; JSON lines take longer ones."
+        advice = "Close the double quote at its start, or shorten the cell; JSON lines allow longer values."
     elif "new-line" in said:
         reason, advice = "a line ends with a carriage return alone", "Save it with the line ends of Unix or Windows."
     elif "unexpected end" in said:
@@ -218,19 +219,19 @@ def _json_rows(file: BinaryIO, path: str, nan_is_null: bool) -> Iterator[FileRow
 
 
 _ONE_OBJECT = "Write one object per row; a missing value is null."
-_IF_LIST = "One object stands on each line; a file that is one list of them ends in .json."
-_NO_LIST = "Put the rows into a list; a file with one object on each line ends in .jsonl."
+_IF_LIST = "Write one object on each line. A file with one list of objects ends in .json."
+_NO_LIST = "Put the rows into a list. A file with one object on each line ends in .jsonl."
 
 
 def _not_json(path: str, line: int, error: JsonError, advice: str) -> Invalid:
-    return Invalid(f"Line {line} of {quote(path)!r} is not JSON that can be read: {quote(error.reason)}.", advice)
+    return Invalid(f"Line {line} of {quote(path)!r} is not JSON: {quote(error.reason)}.", advice)
 
 
 def _row(line: int, value: object, path: str) -> FileRow:
     if not isinstance(value, dict):
         kind = "null" if value is None else type(value).__name__
         raise Invalid(
-            f"Line {line} of {quote(path)!r} holds a row that is no object but {kind}.",
+            f"Line {line} of {quote(path)!r} holds a row that is not an object but {kind}.",
             'A row is an object such as {"example_id": "...", "output": "..."}.',
         )
     values: dict[str, object] = {str(key): cell for key, cell in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  (JSON is untyped)

@@ -1,4 +1,4 @@
-"""One row of a file, and the limits that hold for every format."""
+"""One row of a file, and the limits of all formats."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ MAX_CELL = 1024 * 1024  # characters of one CSV cell
 
 
 class FileRow(NamedTuple):
-    """One row. `line` is where it starts in the file, from 1; in a Parquet file it is the number of the row.
+    """One row. `line` is the number of its first line in the file, from 1; in a Parquet file, the number of the row.
 
-    A missing value is `None`. An empty CSV cell is a missing value, for CSV cannot tell it from empty text.
+    A missing value is `None`. An empty CSV cell is a missing value, because CSV cannot distinguish it from empty text.
     """
 
     line: int
@@ -23,7 +23,7 @@ def require_width(count: int, path: str, line: int) -> None:
     """Raises: Invalid: more columns than `MAX_COLUMNS`."""
     if count > MAX_COLUMNS:
         raise Invalid(
-            f"Line {line} of {quote(path)!r} has {count:,} columns; at most {MAX_COLUMNS} are read.",
+            f"Line {line} of {quote(path)!r} has {count:,} columns; the limit is {MAX_COLUMNS}.",
             "Leave out the columns that are not needed.",
         )
 

@@ -1,7 +1,7 @@
-"""JSON read strictly: what the standard library lets pass and others choke on is an error here.
+"""A strict JSON reader: it refuses input that the standard library accepts and other parsers do not.
 
-Refused are NaN (unless the caller takes it for null) and the infinities, numbers too large for a float, the same key
-twice in one object, halves of surrogate pairs, and nesting deeper than 64.
+It refuses NaN (unless the caller reads it as null), infinities, numbers too large for a float, repeated keys in one
+object, halves of surrogate pairs, and nesting deeper than 64.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import cast
 
 MAX_DEPTH = 64
 MAX_VALUE = 16 * 1024 * 1024
-"""Characters of one row, or of any other value beside the rows. No backend takes a longer one."""
+"""Limit on the characters of one row, or of another value beside the rows. No backend accepts more."""
 
 ROW_KEYS = ("rows", "data", "examples", "runs")
 
@@ -22,11 +22,11 @@ _WHITE = " \t\r\n"
 _SPACE = re.compile(f"[{_WHITE}]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_WORD = 16
-"""An error so near to the end may be there because a word, number or escape was cut off."""
+"""Characters. An error this near to the end of the text may mean that a word, number or escape was cut off."""
 
 
 class JsonError(ValueError):
-    """What is wrong, in a few words, and on which line of the text (from 1). Without `has_rows`, it has no list."""
+    """A fault: a short `reason` and its `line` (from 1). `has_rows` is false if the text has no array of rows."""
 
     def __init__(self, reason: str, line: int, *, has_rows: bool = True) -> None:
         super().__init__(reason)
@@ -36,7 +36,7 @@ class JsonError(ValueError):
 
 
 def parse(text: str, *, nan_is_null: bool = False) -> object:
-    """One JSON value with nothing behind it but white space.
+    """Parse one JSON value, followed only by white space.
 
     Raises: JsonError.
     """
@@ -46,7 +46,7 @@ def parse(text: str, *, nan_is_null: bool = False) -> object:
             value, end = (_NAN_IS_NULL if nan_is_null else _DECODER).raw_decode(body)
             if end == len(body):
                 return value
-    # Not plain, or wrong: it is looked at again, which tells what and where.
+    # Text with escapes, deep nesting or a fault is parsed again with all checks, which also locate the fault.
     cursor = _Cursor((text,), nan_is_null=nan_is_null)
     _, value = cursor.value()
     cursor.require_end()
@@ -54,10 +54,10 @@ def parse(text: str, *, nan_is_null: bool = False) -> object:
 
 
 def parse_rows(chunks: Iterable[str], *, nan_is_null: bool = False) -> Iterator[tuple[int, object]]:
-    """The elements of an array, or of the array an object holds under one of `ROW_KEYS`, each with its line.
+    """Yield the elements of an array, or of an object's array under one of `ROW_KEYS`, each with its line.
 
-    `chunks` are a text in pieces, however it is cut. One element at a time is taken from them, so that an error carries
-    its line, and a large file is never in memory as a whole.
+    `chunks` are the pieces of one text, cut anywhere. The elements are parsed one at a time, so that an error has its
+    line and a large file is never in memory as a whole.
 
     Raises: JsonError.
     """
@@ -72,7 +72,7 @@ def parse_rows(chunks: Iterable[str], *, nan_is_null: bool = False) -> Iterator[
 
 
 class _Cursor:
-    """A place in a text; every method moves it behind what it returns. What lies behind it is forgotten."""
+    """A position in a text. Reading methods advance it past the value read, and drop the text before it."""
 
     def __init__(self, chunks: Iterable[str], *, nan_is_null: bool) -> None:
         self._chunks = iter(chunks)
@@ -106,13 +106,13 @@ class _Cursor:
             except RecursionError:
                 raise JsonError(f"nested deeper than {MAX_DEPTH}", line) from None
             except ValueError as error:
-                # The number that it names may have more digits to come.
+                # The number in the error may continue in the next chunk.
                 if str(error) != told and self._read_on(line):
                     told = str(error)
                     continue
                 is_long = str(error).startswith("Exceeds the limit")
                 raise JsonError("a number with too many digits" if is_long else str(error), line) from None
-            # A number so near to the end may go on: of 1.5, cut behind its point, 1 is read.
+            # A number this near to the end may continue: if 1.5 is cut after its point, the decoder reads 1.
             is_closed = self._text[start] in '{["' or end < len(self._text) - _LONGEST_WORD
             if is_closed or not self._read_on(line):
                 break
@@ -122,11 +122,11 @@ class _Cursor:
         return line, value
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
-        """Whether it may be an error only because the text ends here."""
+        """Whether the end of the chunk may be the cause of the error."""
         return error.pos >= len(self._text) - _LONGEST_WORD or error.msg.startswith("Unterminated string")
 
     def _read_on(self, line: int) -> bool:
-        """Have at least twice as much text from here on, so that a long value is not tried often; False at the end."""
+        """Read until twice as much text is ahead, so that a long value needs few attempts; False at the end."""
         wanted = 2 * (len(self._text) - self._at)
         if wanted > 2 * MAX_VALUE:
             raise JsonError(f"a row of more than {MAX_VALUE:,} characters", line)
@@ -147,12 +147,12 @@ class _Cursor:
         return True
 
     def _require_sound(self, value: object, start: int, line: int) -> None:
-        # What the text cannot hold needs no look into the value: most rows are flat and without escapes.
+        # The text rules out most faults quickly, because most rows are flat and without escapes.
         brackets = self._text.count("[", start, self._at) + self._text.count("{", start, self._at)
         if brackets > MAX_DEPTH and _is_deep(value):
             raise JsonError(f"nested deeper than {MAX_DEPTH}", line)
         if _SURROGATE.search(self._text, start, self._at) and not _encodes(value):
-            raise JsonError("half of a surrogate pair, which is no character", line)
+            raise JsonError("half of a surrogate pair, which is not a character", line)
 
     def elements(self) -> Iterator[tuple[int, object]]:
         self._take("[")
@@ -172,7 +172,7 @@ class _Cursor:
             key = self._key()
             if key in ROW_KEYS and self.sees("["):
                 if found:
-                    raise self.bad(f"rows under {found!r} and under {key!r}: which are meant?")
+                    raise self.bad(f"the object has rows under {found!r} and under {key!r}; keep one of them")
                 found = key
                 yield from self.elements()
             else:
@@ -186,7 +186,7 @@ class _Cursor:
 
     def require_end(self) -> None:
         if self._at < len(self._text):
-            raise self.bad("more text behind the end")
+            raise self.bad("more text after the end")
 
     def _key(self) -> str:
         if not self.sees('"'):
@@ -214,7 +214,7 @@ class _Cursor:
                 return
 
     def _line_here(self) -> int:
-        # Counted on from the last count: counting from the start for every row would be quadratic.
+        # Continue from the last count, because counting from the start for every row would be quadratic.
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
         return self._line
@@ -228,7 +228,7 @@ class _Cursor:
 
 
 def _constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number; use null for a missing value")
+    raise ValueError(f"{name} is not a JSON number; use null for a missing value")
 
 
 def _constant_or_null(name: str) -> object:
@@ -246,7 +246,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
+        raise ValueError(f"the key {twice[:60]!r} occurs twice in one object")
     return values
 
 

@@ -1,7 +1,7 @@
-"""Rows into a new file: CSV, JSON, JSON lines or Parquet, told apart by the suffix.
+"""Writing of rows to a new file. The suffix selects the format.
 
-A file is only ever made, never written over, and only inside the allowed folders. Cells of a table may come from
-anybody's traces, so one that a spreadsheet would take for a formula gets an apostrophe in front.
+Files are created only inside the allowed folders and never overwritten. Cells of a table may come from foreign traces,
+so a CSV cell that a spreadsheet would run as a formula gets a leading apostrophe.
 """
 
 import csv
@@ -19,13 +19,13 @@ from assaykit.files.parquet import pyarrow
 Record = Mapping[str, Any]
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What begins a formula, also in its full-width form."""
+"""The first characters of a formula, with their full-width forms."""
 
 _INT64 = 2**63
 
 
 class NewFile(NamedTuple):
-    """Where a new file will lie: below `folder`, at `parts`."""
+    """The location of a new file: `parts` below `folder`."""
 
     folder: Path
     parts: tuple[str, ...]
@@ -37,19 +37,19 @@ class NewFile(NamedTuple):
 
 
 def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> NewFile:
-    """Where `path` would be written: in the first folder that has its parent. Nothing is created yet.
+    """Return the location for a new file `path`, in the first folder that has its parent. Nothing is created yet.
 
-    Without other suffixes those of rows may be written.
+    `suffixes` are the allowed suffixes; by default those of `write_rows`.
 
     Raises:
-        Invalid: the suffix is not known, there is such a file already, or the path is not allowed.
+        Invalid: the suffix is not allowed, the file exists already, or the path is not allowed.
         NotFound: no folder has the parent.
         Unsupported: Parquet without pyarrow.
     """
     places = places_of(path, folders)
     suffix, known = PurePath(path).suffix.lower(), suffixes or list(_WRITERS)
     if suffix not in known:
-        raise Invalid(f"{quote(path)!r} does not end in a format that can be written.", f"Use {_either(known)}.")
+        raise Invalid(f"{quote(path)!r} does not have the suffix of a format for writing.", f"Use {_either(known)}.")
     if suffix == ".parquet":
         pyarrow(path)
     for folder, parts in places:
@@ -60,15 +60,15 @@ def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> New
         return NewFile(folder, parts)
     raise NotFound(
         f"There is no folder {quote(str(PurePath(path).parent))!r}; looked in: {folders}.",
-        "Create it first, or name one that is there.",
+        "Create it first, or name an existing folder.",
     )
 
 
 def write_rows(place: NewFile, rows: Sequence[Record]) -> None:
-    """The rows as a new file at `place`: all of it, or none.
+    """Write the rows to a new file at `place`: the whole file or nothing.
 
     Raises:
-        Invalid: there is such a file by now, or it cannot be written.
+        Invalid: the file exists by now, or it cannot be written.
         NotFound: its folder is gone.
     """
     write = _WRITERS[place.path.suffix.lower()]
@@ -76,7 +76,7 @@ def write_rows(place: NewFile, rows: Sequence[Record]) -> None:
 
 
 def write_text(place: NewFile, text: str) -> None:
-    """The text as a new file at `place`: all of it, or none.
+    """Write the text to a new file at `place`: the whole file or nothing.
 
     Raises: as `write_rows`.
     """
@@ -110,7 +110,7 @@ def _csv(file: BinaryIO, rows: Sequence[Record]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """A cell: nothing for null, JSON for an object or a list, and no formula."""
+    """Return a CSV cell: empty for null, JSON for an object or a list, with an apostrophe before a formula."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     text = _text(value)
@@ -118,7 +118,7 @@ def _cell(value: Any) -> Any:
 
 
 def unguarded(text: str) -> str:
-    """A cell of a table as it was before it got an apostrophe for the sake of spreadsheets."""
+    """Return a cell without the apostrophe that guards spreadsheets against its formula."""
     return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
 
 
@@ -131,7 +131,7 @@ def _text(value: Any) -> str:
 
 
 def _json(file: BinaryIO, rows: Sequence[Record]) -> None:
-    # Line by line, as one tree of 100,000 rows would be held twice.
+    # Line by line, because JSON text of all rows at once would double the memory.
     file.write(b"[\n")
     for number, row in enumerate(rows):
         file.write(b",\n" if number else b"")
@@ -150,7 +150,7 @@ def _parquet(file: BinaryIO, rows: Sequence[Record]) -> None:
 
 
 def _column(arrow: Any, values: Sequence[Any]) -> Any:
-    """One column of one type: what is not all numbers, or all true and false, is text."""
+    """Return a column of one type: booleans, whole numbers or floats if all its values are, else text."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds == {bool}:
         return arrow.array(values, arrow.bool_())
@@ -162,7 +162,7 @@ def _column(arrow: Any, values: Sequence[Any]) -> Any:
 
 
 def _kind(value: Any) -> type:
-    """Its type; a number that no column of numbers can hold is text."""
+    """The column type of a value; a whole number beyond 64 bits counts as text."""
     if isinstance(value, bool):
         return bool
     if isinstance(value, int):

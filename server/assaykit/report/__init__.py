@@ -1,1 +1,1 @@
-"""One comparison, shown in several forms."""
+"""A comparison as text, HTML and charts, and a gate as JUnit XML and Markdown."""

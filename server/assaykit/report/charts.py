@@ -1,4 +1,4 @@
-"""Charts as SVG that stands in a page. Each says in words, for who does not see it, what it shows."""
+"""Charts as inline SVG. The title of each chart gives its content in words, for screen readers."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -11,12 +11,12 @@ from assaykit.analysis.statistics import Interval
 
 _WIDTH, _ROW, _LABELS, _EDGE = 760, 30, 300, 30
 _APART = 50
-"""Pixels between two figures of the axis."""
+"""Least distance in pixels between an end of the axis and zero for the end to get a label."""
 _CLASSES = {"better": "var(--better)", "worse": "var(--worse)", "different": "var(--other)"}
 
 
 class IntervalBar(NamedTuple):
-    """A difference with its interval, what it is of, and what it says in words."""
+    """A difference with its interval, its label and its description in words."""
 
     label: str
     difference: float
@@ -26,13 +26,13 @@ class IntervalBar(NamedTuple):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """From where to where it goes."""
+        """The ends of the interval; without one, the difference twice."""
         one = self.interval
         return (self.difference, self.difference) if one is None else (one.low, one.high)
 
 
 def intervals(findings: Sequence[Finding]) -> str:
-    """Differences of one unit, of at least one finding."""
+    """Draw the differences of at least one finding. All must have the same unit."""
     of = [
         IntervalBar(
             f"{short(one.evaluator)}: {short(one.challenger)}",
@@ -47,7 +47,7 @@ def intervals(findings: Sequence[Finding]) -> str:
 
 
 def bars(of: Sequence[IntervalBar], finding: Finding) -> str:
-    """Differences as dots with their intervals, beside the line where there is none; in the unit of the finding."""
+    """Draw differences as dots with their intervals and a line at zero, in the unit of `finding`."""
     ends = [end for one in of for end in one.ends]
     low, high = min(0.0, *ends), max(0.0, *ends)
     span = (high - low) or 1.0

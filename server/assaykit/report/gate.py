@@ -1,4 +1,4 @@
-"""The rulings of a gate as JUnit XML and as Markdown, for whoever runs it."""
+"""The rulings of a gate as JUnit XML and as Markdown, for CI systems."""
 
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
@@ -7,11 +7,11 @@ from assaykit.analysis.gate import Ruling
 
 _MARKS = {"passed": "✅ passed", "failed": "❌ failed", "undecided": "❔ undecided"}
 _NO_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF], "\N{REPLACEMENT CHARACTER}")
-"""Characters that XML has no way to write."""
+"""Characters that XML 1.0 cannot represent."""
 
 
 def junit(rulings: Sequence[Ruling], baseline: str, candidate: str) -> str:
-    """A test suite with a case for each rule; one that could not be decided is a failure of another type."""
+    """Return a test suite with a case for each rule. An undecided rule is a failure of the type `undecided`."""
     broken = [one for one in rulings if one.outcome != "passed"]
     suite = ET.Element(
         "testsuite",
@@ -32,7 +32,7 @@ def junit(rulings: Sequence[Ruling], baseline: str, candidate: str) -> str:
 
 
 def markdown(rulings: Sequence[Ruling], baseline: str, candidate: str) -> str:
-    """A table with a row for each rule."""
+    """Return a table with a row for each rule."""
     rows = [f"| {_MARKS[one.outcome]} | {_cell(one.rule.text)} | {_cell(one.why)} |" for one in rulings]
     head = f"### {_cell(candidate)} against {_cell(baseline)}\n\n| | Rule | What was found |\n|---|---|---|"
     return "\n".join([head, *rows]) + "\n"
@@ -43,7 +43,7 @@ def _xml(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text of somebody else's as one cell: no row, no cell and no element of its own."""
+    """Escape foreign text for one cell, so that it cannot start a row, a cell or an element."""
     plain = " ".join(text.split())
     for char in "\\`*_[]|#!~":
         plain = plain.replace(char, f"\\{char}")

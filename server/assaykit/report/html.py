@@ -1,4 +1,4 @@
-"""A comparison as one HTML page for people. It asks nobody for anything: styles and charts stand in it."""
+"""A comparison as one self-contained HTML page: it embeds styles and charts and makes no requests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -10,10 +10,10 @@ from assaykit.report.charts import intervals
 from assaykit.report.sections import sections
 
 EXAMPLES_SHOWN = 50
-"""Changed examples of one finding, each way."""
+"""Limit on the examples of one finding, for each kind of change."""
 
 OUTPUT_LIMIT = 4_000
-"""Characters of an output."""
+"""Characters of an output or a question."""
 
 _OPEN = {"broken", "worse", "lower"}
 
@@ -49,10 +49,10 @@ summary { cursor: pointer; font-weight: 600; }
 def comparison_html(
     comparison: Comparison, details: Details | None = None, questions: Mapping[str, str] | None = None
 ) -> str:
-    """The page: what was found in words, a chart, the figures, what stands beside them, and the examples.
+    """Return the page: the findings in words, charts, the table of figures, the details, and the examples.
 
-    `questions` gives what an example asks by its id. Names, ids, questions and outputs are foreign text and are
-    escaped wherever they stand.
+    `questions` has the question of an example by its id. Names, ids, questions and outputs are foreign text and are
+    always escaped.
     """
     title = f"{', '.join(comparison.challengers)} against {comparison.baseline}"
     findings = comparison.findings
@@ -88,7 +88,7 @@ def _mark(finding: Finding) -> str:
 
 
 def _charts(findings: Sequence[Finding]) -> Iterator[str]:
-    """One chart for the rates and one for the scores, whose units differ."""
+    """One chart for rates and one for scores, because their units differ."""
     for kind, unit in (("binary", "points"), ("numeric", "score")):
         some = [one for one in findings if one.kind == kind and one.difference is not None]
         if some:
@@ -121,7 +121,7 @@ def _row(finding: Finding) -> str:
 
 
 def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
-    """The examples that changed, each way, and some that did not."""
+    """The changed examples by kind of change, and some unchanged ones."""
     ways = finding.ways
     if not any(ways.values()):
         return

@@ -1,4 +1,4 @@
-"""What stands beside the findings of a comparison, as lines of text."""
+"""The details of a comparison as lines of text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from assaykit.errors import quote
 
 NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
-"""Classes of which the text shows the matrix; the report and the data have it whatever their number."""
+"""Largest number of classes for which the text shows the matrix. The page and the data always have it."""
 
 _CELL_LIMIT = 24
 
@@ -39,7 +39,7 @@ def usage_lines(found: Details) -> Iterator[str]:
 
 
 def latency(one: Usage) -> str:
-    """`120 ms, 340 ms`, with of how many rows, where some have none."""
+    """`120 ms, 340 ms`: median and p95, with the number of known rows if some have no latency."""
     known = one.latency_ms
     if known is None:
         return "not known"
@@ -47,7 +47,7 @@ def latency(one: Usage) -> str:
 
 
 def amount(known: Amount | None, rows: int, unit: str) -> str:
-    """`12,300, 410`, with of how many rows, where some have none."""
+    """`12,300, 410`: total and mean, with the number of known rows if some have no value."""
     if known is None:
         return "not known"
     return f"{unit}{_plain(known.total)}, {unit}{_plain(known.mean)}{_of(known, rows)}"
@@ -62,12 +62,15 @@ def _plain(value: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """`340 ms`, or `1.25 s` from a second on."""
+    """`340 ms`, or `1.25 s` from one second up."""
     return f"{digits(value / 1000, 3)} s" if abs(value) >= 1000 else f"{digits(value, 3)} ms"  # noqa: PLR2004  (a second)
 
 
 def slower_words(one: Slower) -> str:
-    """`new took 23 ms longer than old on average (95 % interval +5 ms to +40 ms, 30 pairs)`, or that none is shown."""
+    """`new took 23 ms longer than old on average (95 % interval +5 ms to +40 ms, 30 pairs)`.
+
+    If the pairs show no difference, the text says that.
+    """
     pairs = f"{one.n} pair{'s' if one.n > 1 else ''}"
     if one.interval is not None:
         pairs = f"95 % interval {_signed(one.interval.low)} to {_signed(one.interval.high)}, {pairs}"
@@ -91,7 +94,7 @@ def repetition_lines(found: Details) -> Iterator[str]:
 
 
 def repetition_words(one: Repetition) -> str:
-    """pass@k, pass^k and the flake rate: at the largest k that half of the repeated examples have tries for."""
+    """pass@k, pass^k and the flake rate, at the largest k for which half of the repeated examples have enough tries."""
     several = one.repeated
     last = [at for at in several.at if 2 * at.examples >= several.examples][-1]
     without = f"; {several.without_verdict} run(s) without a verdict left out" if several.without_verdict else ""
@@ -110,7 +113,7 @@ def rate(value: float, interval: Interval | None, n: int) -> str:
 
 
 def slice_lines(found: Details) -> Iterator[str]:
-    """A small table for each finding and column, and what to beware of."""
+    """A small table for each finding and column, after the warning about slices."""
     if found.slicings:
         yield f"\n{WARNING}"
     for one in found.slicings:
@@ -120,7 +123,7 @@ def slice_lines(found: Details) -> Iterator[str]:
 
 def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
     """Value, pairs, both figures, difference with its interval, p and verdict."""
-    # Its own pairs say how many decimals its rates carry.
+    # The slice's own number of pairs sets the decimals of its rates.
     finding = replace(slicing.finding, n=one.n)
     interval = one.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
@@ -135,7 +138,7 @@ def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
 
 
 def classification_lines(found: Details) -> Iterator[str]:
-    """The figures of every experiment in a line, and its matrix where it is small."""
+    """One line of figures for each experiment, and its matrix if it is small."""
     told = found.classification
     if told is None:
         return
@@ -148,7 +151,7 @@ def classification_lines(found: Details) -> Iterator[str]:
 
 
 def classified_words(told: Classification, one: Classified) -> str:
-    """Accuracy, the positive class, macro-F1 and kappa in a sentence."""
+    """The positive class, accuracy, macro-F1 and kappa in a sentence."""
     left = [
         f"{count} without a {what}"
         for count, what in ((one.without_prediction, "prediction"), (one.without_truth, "truth"))
@@ -171,7 +174,7 @@ def classified_words(told: Classification, one: Classified) -> str:
 
 
 def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:
-    """A line for each true class: its figures, then how often it was predicted as each class, in the same order."""
+    """A header, then a row for each true class: its figures, then its counts by predicted class, in the same order."""
     heads = ("true class", "rows", "precision", "recall", "F1", *(f"as {quote(one, 14)}" for one in agreed.labels))
     rows = [
         (
@@ -188,7 +191,7 @@ def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:
 
 
 def ratio(value: float | None) -> str:
-    """A figure from 0 to 1, and what has a nought below its line."""
+    """A figure with three decimals; `undefined` for None."""
     return "undefined" if value is None else f"{value:.3f}"
 
 
@@ -198,7 +201,7 @@ def spread_of(interval: Interval | None) -> str:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The cells in columns."""
+    """Yield each row as a line with aligned columns, indented by two spaces."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()

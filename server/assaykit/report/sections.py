@@ -1,4 +1,4 @@
-"""What stands beside the findings of a comparison, as sections of the page. All foreign text is escaped."""
+"""The details of a comparison as sections of the HTML page. All foreign text is escaped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -12,7 +12,7 @@ from assaykit.report.charts import IntervalBar, bars
 
 
 def sections(found: Details) -> Iterator[str]:
-    """What the runs took, repetitions, classification and slices, each where there is any."""
+    """Yield the sections for usage, repetitions, classification and slices, without the empty ones."""
     if found.usage:
         yield _usage(found)
     if found.repetitions:
@@ -71,7 +71,7 @@ def _classification(found: Classification) -> Iterator[str]:
 
 
 def _matrix(agreed: Agreement, experiment: str) -> str:
-    """The confusion matrix, the diagonal marked, with the figures of each class behind it."""
+    """The confusion matrix with a marked diagonal, followed in each row by the figures of the class."""
     heads = "".join(f'<th scope="col">as {escape(label)}</th>' for label in agreed.labels)
     figures = "".join(f'<th scope="col">{one}</th>' for one in ("Rows", "Precision", "Recall", "F1"))
     rows = "\n".join(
@@ -82,7 +82,7 @@ def _matrix(agreed: Agreement, experiment: str) -> str:
         + "</tr>"
         for i, (one, counts) in enumerate(zip(agreed.classes, agreed.matrix, strict=True))
     )
-    caption = f"Rows of {experiment}: what is true, and what it was predicted as"
+    caption = f"Rows of {experiment}: true class against predicted class"
     return (
         f'<table><caption>{escape(caption)}</caption><thead><tr><th scope="col">True class</th>{heads}{figures}</tr>'
         f"</thead><tbody>\n{rows}\n</tbody></table>"

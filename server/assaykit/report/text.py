@@ -1,4 +1,4 @@
-"""A comparison as compact plain text: sentences, a small table, then examples that changed. Under 6 kB."""
+"""A comparison as compact plain text under 6 kB: sentences, a small table, then the changed examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,7 +10,7 @@ from assaykit.errors import quote
 from assaykit.report.passages import aligned, classification_lines, repetition_lines, slice_lines, usage_lines
 
 LIMIT = 5900
-"""Bytes of UTF-8 that the text never exceeds."""
+"""Limit on the text in bytes of UTF-8."""
 
 _SENTENCES_LIMIT = 2800
 _TABLE_LIMIT = 4000
@@ -36,9 +36,9 @@ _HEADINGS = (
 def comparison_text(
     comparison: Comparison, *, examples: Mapping[str, str] | None = None, details: Details | None = None
 ) -> str:
-    """The comparison in at most `LIMIT` bytes; `examples` gives the input of an example by its id.
+    """Return the comparison in at most `LIMIT` bytes; `examples` has the input of an example by its id.
 
-    Verdicts come first, the worse before the better; what does not fit is counted, not dropped in silence.
+    Verdicts come first, worse before better. If a part does not fit, a line gives the number of its left-out lines.
     Inputs and outputs are foreign text, clipped to one line each.
     """
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
@@ -55,7 +55,7 @@ def comparison_text(
 
 
 def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str = "compare fewer at a time") -> str:
-    """The text with as many blocks as stay within `limit` bytes, and a line on those left out."""
+    """Append as many blocks as fit within `limit` bytes, and a line with the number of left-out blocks."""
     room = limit - len(text.encode()) - _LEFT_OUT_ROOM
     for index, block in enumerate(blocks):
         room -= len(block.encode()) + 1
@@ -66,7 +66,7 @@ def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str
 
 
 def _told(findings: Sequence[Finding]) -> Iterator[str]:
-    """The sentences, then each different caution once with the evaluators it holds for."""
+    """Yield the sentences, then each distinct caution once with the evaluators that have it."""
     notes: dict[str, list[str]] = {}
     for finding in findings:
         yield finding.sentence
@@ -105,7 +105,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
 
 def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
-    """One block for each example told: its id and input, then both outputs."""
+    """Yield one block for each example shown: its id and input, then both outputs."""
     for way, changes in finding.ways.items():
         told = changes[:_EXAMPLES_TOLD]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"

@@ -1,11 +1,11 @@
 """A small sample to start with: the support bot of Brindle & Fig, an online shop that does not exist.
 
-`traces.jsonl` holds 31 chats over five days, each an agent with a policy lookup and the written answer.
+`traces.jsonl` has 31 chats over five days; each is an agent span with a policy lookup and a written answer.
 People judged 30 answers (`metadata.human_label` and `metadata.human_note` on the LLM span); one chat failed
-before there was an answer. `questions.csv` is a dataset of 40 questions; `variant-a.csv` and `variant-b.csv`
-are the answers of two prompts to them, judged by people: a is the first prompt, b says "cite the policy or
-say that you do not know". A good answer mostly cites its policy as in [RET-1], a bad one mostly does not, so
-a cheap rule agrees with people often but not always. All of it is written for this project.
+before its answer. `questions.csv` is a dataset of 40 questions. `variant-a.csv` and `variant-b.csv` are the answers of
+two prompts to these questions, judged by people: a is the first prompt, b says "cite the policy or say that you do not
+know". Most good answers cite their policy, as in [RET-1], and most bad ones do not, so a cheap rule agrees with people
+often but not always. All data was written for this project.
 """
 
 import csv
@@ -26,7 +26,7 @@ Cell = str | int | float
 
 
 class _Line(TypedDict):
-    """One span of `traces.jsonl`; `start_offset_ms` is negative, counted from now."""
+    """One span of `traces.jsonl`; `start_offset_ms` is relative to now and negative."""
 
     trace: str
     span: str
@@ -41,9 +41,9 @@ class _Line(TypedDict):
 
 
 def otlp_json(now_ns: int) -> bytes:
-    """The chats as one OTLP/JSON `ExportTraceServiceRequest`; the last ended a few minutes before `now_ns`.
+    """The chats as one OTLP/JSON `ExportTraceServiceRequest`; the last chat ended a few minutes before `now_ns`.
 
-    The ids depend on the chat alone, so the same sample sent twice is the same spans at another time.
+    The ids depend on the chat alone, so a second import sends the same spans with new times.
     """
     lines = [json.loads(line) for line in (_FOLDER / "traces.jsonl").read_text(encoding="utf-8").splitlines()]
     resource = {"service.name": PROJECT, "openinference.project.name": PROJECT}

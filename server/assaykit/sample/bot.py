@@ -1,4 +1,4 @@
-"""Two ways of the support bot to answer, with two checks: what the skill `run-experiments` runs over the questions."""
+"""Two variants of the support bot and two checks, which the skill `run-experiments` runs over the questions."""
 
 import re
 
@@ -6,12 +6,12 @@ LONGEST = 160
 
 
 def first(dataset_row: dict[str, str]) -> str:
-    """What the policy says, without its number."""
+    """Return the text of the policy, without its number."""
     return dataset_row["policy"].partition("] ")[2]
 
 
 def second(dataset_row: dict[str, str]) -> str:
-    """The same with the number of the policy, and with more words around it."""
+    """Return the policy with its number, after an introduction."""
     return f"Thank you for asking! Our policy says: {dataset_row['policy']}"
 
 
@@ -21,5 +21,5 @@ def cites_policy(output: str) -> bool:
 
 
 def brief(output: str) -> tuple[float, str]:
-    """1 up to a length that is read on a telephone, else 0; and the length."""
+    """Score 1 up to `LONGEST` characters, the length for a phone screen, else 0; explain with the length."""
     return float(len(output) <= LONGEST), f"{len(output)} characters"
