@@ -172,7 +172,7 @@ def test_an_unmapped_evaluator_column_without_results_shows_in_the_counts() -> N
 
 def test_a_mapped_evaluator_without_any_result_is_refused() -> None:
     rows: dict[str, object] = {"example_id": "e", "output": "x", "points": None}
-    assert "No row of 'runs.csv' holds" in refusal(
+    assert "No row of 'runs.csv' has" in refusal(
         rows, columns=ExperimentColumns(evaluators={"a": EvaluatorColumns(score="points")})
     )
     assert "neither a label nor a score" in refusal(

@@ -68,7 +68,7 @@ def test_a_file_over_the_size_limit_is_refused(opened: Open, tmp_path: Path) -> 
     opened("large.csv").close()
     with (tmp_path / "large.csv").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(Invalid, match="at most 100 MiB"):
+    with pytest.raises(Invalid, match="the limit is 100 MiB"):
         opened("large.csv")
 
 
