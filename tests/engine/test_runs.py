@@ -212,7 +212,7 @@ async def test_an_unknown_model_ends_the_run_and_is_named(home: Path) -> None:
         async with judging(home, model, outputs=["x"] * 40) as (door, _, task):
             run = await door.run(task)
     assert (run["status"], run["num_successes"]) == ("FAILED", 0)
-    assert "knows no model 'judge-1'" in run["failure_reason"]
+    assert "has no model 'judge-1'" in run["failure_reason"]
     assert model.count < 40
 
 

@@ -121,14 +121,14 @@ async def test_a_text_too_long_for_a_pattern_is_unscored() -> None:
         (config("CONTAINS_ANY_KEYWORD"), "takes one static parameter"),
         (
             config("CONTAINS_ANY_KEYWORD", {**keywords("a"), "name": "words"}),
-            "does not know the static parameters",
+            "does not take the static parameters",
         ),
         (config("CONTAINS_ALL_KEYWORDS", keywords()), "not a list of words"),
         (config("CONTAINS_ALL_KEYWORDS", keywords("a", " ")), "not a list of words"),
         (config("CONTAINS_ALL_KEYWORDS", {**keywords(), "default_value": "a,b"}), "not a list of words"),
         (config("EXACT_MATCH"), "takes 2 variables, but was given ['output']"),
         (config("EXACT_MATCH", variables=("a", "a")), "takes 2 variables"),
-        (config("JSON_PARSEABLE", keywords("a")), "does not know the static parameters ['keywords']"),
+        (config("JSON_PARSEABLE", keywords("a")), "does not take the static parameters ['keywords']"),
         (config("JSON_PARSEABLE", variables=()), "takes 1 variable"),
     ],
 )

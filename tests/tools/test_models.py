@@ -95,7 +95,7 @@ async def test_a_known_provider_is_asked_with_its_usual_variable(settings: Setti
     ("options", "said"),
     [
         ({"key": "another"}, "did not accept the key in GATEWAY_KEY (status 401)"),
-        ({"models": ["large"]}, "knows no model 'small'"),
+        ({"models": ["large"]}, "has no model 'small'"),
         ({"failures": [500] * 9, "failure_text": f"your key {OTHER} broke it"}, "answered with status 500"),
     ],
 )

@@ -202,7 +202,7 @@ async def test_a_model_that_is_none_is_told_and_the_call_works_with_another(sett
             await ax.ask("create_task", name="policy", evaluators=["helpful"], query_filter=ANSWERED)
             data = await run_of(ax)
             assert data["cause"]["code"] == "model"
-            assert "knows no model 'wrong'" in data["cause"]["message"]
+            assert "has no model 'wrong'" in data["cause"]["message"]
             await ax.ask("create_judge", **judge, model="right", new_version=True)
             assert counts(await play(ax, data, wait=30)) == ("COMPLETED", 3, 0, 0)
 

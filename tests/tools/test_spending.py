@@ -201,7 +201,7 @@ async def test_a_plan_whose_model_has_no_price_says_so_and_what_would_tell_it(se
         await ax.ask("create_judge", **judge, model="my-model")
         asked = {"name": "own", "evaluators": ["own"], "preview": True}
         text = await ax.read("create_task", **asked)
-        assert "of my-model, whose price is not known: prices.json in the data folder can tell it" in text
+        assert "of my-model, whose price is not known; prices.json in the data folder can set it" in text
         priced(settings, {"my-model": {"input": 1_000.0, "output": 0.0}})
         found = (await ax.ask("create_task", **asked))["plan"]["evaluators"][0]["expected"]
         assert found["cost"] == pytest.approx(found["prompt_tokens"] * 1e-3)

@@ -46,7 +46,7 @@ def check(config: ManagedCodeConfig) -> None:
         )
     extra = [param.name for param in config.static_params or [] if not _is_param(kind, param)]
     if extra:
-        raise Invalid(f"{kind} does not know the static parameters {extra!r}.", _what_is_taken(kind))
+        raise Invalid(f"{kind} does not take the static parameters {extra!r}.", _what_is_taken(kind))
     if kind == "MATCHES_REGEX":
         _pattern(config)
     elif kind in _PARAM:

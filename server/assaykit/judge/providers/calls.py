@@ -121,7 +121,7 @@ async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallA
     except NotReached as error:
         return _failed("model_error", endpoint, "could not be reached", str(error)), {}
     except Broken as error:
-        return _failed("model_error", endpoint, "gave no whole answer", str(error)), {}
+        return _failed("model_error", endpoint, "gave no complete answer", str(error)), {}
     line.gate.told(response.headers, len(body))
     return _read(response, endpoint)
 
@@ -155,7 +155,7 @@ def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored 
     if _NO_MONEY.search(said):
         return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
     if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
-        what = f"knows no model {endpoint.model!r}, or the base URL is wrong (status {status})"
+        what = f"has no model {endpoint.model!r}, or the base URL is wrong (status {status})"
         return _failed("bad_model", endpoint, what, said)
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
 

@@ -59,7 +59,7 @@ class Estimate(NamedTuple):
         """`about 12,000 tokens of gpt-4o-mini, $0.005 by list prices`."""
         tokens = f"about {self.prompt_tokens + self.completion_tokens:,} tokens of {self.model}"
         if self.cost is None:
-            return f"{tokens}, whose price is not known: {OWN} in the data folder can tell it"
+            return f"{tokens}, whose price is not known; {OWN} in the data folder can set it"
         return f"{tokens}, ${self.cost:.2g} by list prices"
 
 
