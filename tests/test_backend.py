@@ -48,7 +48,7 @@ def test_ax_is_chosen_by_name_and_then_the_space_of_its_own_variable_counts() ->
 
 
 def test_a_backend_that_is_none_is_named_with_its_variable() -> None:
-    with pytest.raises(Invalid, match="ASSAYKIT_BACKEND is 'phoenix', which is no backend"):
+    with pytest.raises(Invalid, match="ASSAYKIT_BACKEND is 'phoenix', which is not a backend"):
         Settings.from_environment({"ASSAYKIT_BACKEND": "phoenix"})
 
 
@@ -58,11 +58,11 @@ def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
     assert Settings.from_environment({"ASSAYKIT_CALLS_PER_MINUTE": "300"}).calls_a_second == 5
     for wrong in ("0", "many", "1.5", "1000000"):
         with pytest.raises(
-            Invalid, match=r"ASSAYKIT_CALLS_PER_MINUTE is .*, which is no whole number from 1 to 999999"
+            Invalid, match=r"ASSAYKIT_CALLS_PER_MINUTE is .*, which is not a whole number from 1 to 999999"
         ):
             Settings.from_environment({"ASSAYKIT_CALLS_PER_MINUTE": wrong})
     for wrong in ("0", "501", "many", "-3", "1.5", "9" * 5000):
-        with pytest.raises(Invalid, match=r"ASSAYKIT_CONCURRENCY is .*, which is no whole number from 1 to 500"):
+        with pytest.raises(Invalid, match=r"ASSAYKIT_CONCURRENCY is .*, which is not a whole number from 1 to 500"):
             Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})
 
 
@@ -91,18 +91,18 @@ def test_the_address_of_ax_is_put_together_from_the_variables_of_its_sdk(
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"REGION": "mars"}, "ARIZE_REGION is 'mars', which is no region of Arize AX."),
+        ({"REGION": "mars"}, "ARIZE_REGION is 'mars', which is not a region of Arize AX."),
         (
             {"REGION": "eu-west-1a", "SINGLE_PORT": "7"},
             "ARIZE_REGION and ARIZE_SINGLE_HOST both say where Arize AX is.",
         ),
         ({"SINGLE_HOST": "a", "BASE_DOMAIN": "b"}, "ARIZE_SINGLE_HOST and ARIZE_BASE_DOMAIN both say where"),
         ({"API_SCHEME": "ftp"}, "ARIZE_API_SCHEME is 'ftp'."),
-        ({"API_HOST": "https://ax.test"}, "The host of Arize AX does not read as one."),
-        ({"API_HOST": "ak-planted-4711@ax.test"}, "The host of Arize AX does not read as one."),
+        ({"API_HOST": "https://ax.test"}, "The host of Arize AX is not a valid host name."),
+        ({"API_HOST": "ak-planted-4711@ax.test"}, "The host of Arize AX is not a valid host name."),
         ({"API_PORT": "9" * 5000}, "ARIZE_API_PORT is '9999"),
-        ({"API_PORT": "many"}, "ARIZE_API_PORT is 'many', which is no port."),
-        ({"SINGLE_PORT": "65536"}, "ARIZE_SINGLE_PORT is '65536', which is no port."),
+        ({"API_PORT": "many"}, "ARIZE_API_PORT is 'many', which is not a port."),
+        ({"SINGLE_PORT": "65536"}, "ARIZE_SINGLE_PORT is '65536', which is not a port."),
     ],
 )
 def test_an_address_that_makes_no_sense_is_told_with_its_variable(variables: dict[str, str], said: str) -> None:

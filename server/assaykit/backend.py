@@ -1,7 +1,7 @@
-"""Which backend a session speaks to: the one module that knows both sides.
+"""The connection of a session to its backend: Arize AX or the embedded engine.
 
-Arize AX and the embedded engine differ only in the httpx transport. The engine is opened by the first request, so
-that a server which is only asked for its tools imports and touches nothing.
+The two differ only in the httpx transport. The first request opens the engine, so a server that only lists its tools
+imports no engine code and creates no files.
 """
 
 import secrets
@@ -29,7 +29,7 @@ CONNECT_S = 10
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncGenerator[Api]:
-    """The client of the backend that the settings name, until the block ends.
+    """A client of the backend that the settings name, open until the block ends.
 
     Raises:
         Unauthorized: the backend is AX and there is no key.
@@ -56,17 +56,17 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.ax_key}"},
-        # A redirect would take the key to an address that nobody chose.
+        # A redirect could send the key to an address that the user did not choose.
         follow_redirects=False,
         # AX is often behind a company's proxy (HTTPS_PROXY, SSL_CERT_FILE). Loopback never is.
         trust_env=httpx.URL(settings.ax_url).host not in LOCAL_NAMES,
-        # The client's deadline is for the whole call; httpx's own five seconds would end a slow answer before it.
+        # `Api` limits the whole call to the deadline; httpx's default of five seconds would cut a slow reply short.
         timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
     )
 
 
 class _EngineTransport(httpx.AsyncBaseTransport):
-    """Hands requests to an engine of this process, which the first one opens."""
+    """Passes requests to an engine in this process. The first request opens the engine."""
 
     def __init__(self, settings: Settings, key: str, group: "TaskGroup") -> None:
         self._settings = settings
@@ -86,7 +86,7 @@ class _EngineTransport(httpx.AsyncBaseTransport):
         self._closing.set()
 
     async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
-        # The engine owns a task group, which one and the same task has to enter and leave: this one.
+        # The engine owns a task group. One task must both enter and leave it, so this task keeps the engine open.
         open_engine = await anyio.to_thread.run_sync(_engine_opener)
         settings = self._settings
         async with open_engine(
@@ -102,7 +102,7 @@ class _EngineTransport(httpx.AsyncBaseTransport):
 
 
 def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
-    # SQLAlchemy comes with it and takes a good part of a second: when it is first needed, and in a thread.
+    # The engine imports SQLAlchemy, which takes a good part of a second. So it is imported on first use, in a thread.
     from assaykit.engine.engine import Engine  # noqa: PLC0415
 
     return Engine.open

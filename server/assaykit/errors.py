@@ -1,17 +1,17 @@
-"""Everything that can go wrong and that we can explain.
+"""The errors that assaykit explains to its users.
 
     AssayError
     ├─ Invalid          the caller can fix the arguments (HTTP 400, 413, 422)
-    ├─ NotFound         no such thing (404); carries near names
-    ├─ Ambiguous        a name matched several things; lists them
+    ├─ NotFound         nothing has the name or id (404); the message lists near names
+    ├─ Ambiguous        a name matched several things; the message lists them
     ├─ Unauthorized     the key is missing, wrong or not allowed (401, 403)
     ├─ Conflict         the name is taken, or the state forbids it (409)
     ├─ RateLimited      too many requests (429); carries `retry_after_s`
-    ├─ Unavailable      the other side failed or could not be reached (5xx, network, deadline)
-    ├─ Unsupported      the backend does not offer it, or not yet (501)
+    ├─ Unavailable      the backend or a provider failed or could not be reached (5xx, network, deadline)
+    ├─ Unsupported      the backend does not offer the operation, or not yet (501)
     └─ ContractBroken   a reply did not match the model: our bug or theirs
 
-An error is one sentence of fact and one of help: `message` says what is wrong, `next` says what to do.
+Every error has one sentence of fact, `message`, and one sentence of help, `next`.
 Neither ever holds a secret, a traceback or more than a clipped quote of foreign text.
 """
 
@@ -21,20 +21,20 @@ QUOTE_LIMIT = 300
 
 
 class AssayError(Exception):
-    """Anything we can explain. `str(error)` is the message and the next step."""
+    """An error with an explanation for the user. `str(error)` is the message and the next step."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str, next: str = "") -> None:  # noqa: A002  (the word the caller reads)
+    def __init__(self, message: str, next: str = "") -> None:  # noqa: A002  (the key that callers read)
         self.message = message
         self.next = next
-        # A message that shows lines of the user's own ends with one of them.
+        # A message of several lines ends with a line of the user's text, so the next step gets a line of its own.
         between = "\n" if "\n" in message else " "
         super().__init__(f"{message}{between}{next}".strip())
 
     def as_dict(self) -> dict[str, str]:
-        """The three facts every caller gets: `{code, message, next}`."""
+        """The error as every caller gets it: `{code, message, next}`."""
         return {"code": self.code, "message": self.message, "next": self.next}
 
 
@@ -46,35 +46,35 @@ class Invalid(AssayError):
 
 
 class NotFound(AssayError):
-    """No such thing; the message lists near names when there are any."""
+    """Nothing has the name or id. The message lists near names if there are any."""
 
     code = "not_found"
     status = 404
 
 
 class Ambiguous(AssayError):
-    """A name matched several things, or none was named and there are several."""
+    """A name matched several things, or no name was given and there are several things."""
 
     code = "ambiguous"
     status = 422
 
 
 class Unauthorized(AssayError):
-    """The key is missing, wrong or not allowed to do this; the message names the setting that holds it."""
+    """The key is missing, wrong or not allowed to do this. The message names the setting that holds the key."""
 
     code = "unauthorized"
     status = 401
 
 
 class Conflict(AssayError):
-    """The name is taken, or the present state forbids it; the message says what exists."""
+    """The name is taken, or the current state forbids the operation. The message names the existing thing."""
 
     code = "conflict"
     status = 409
 
 
 class RateLimited(AssayError):
-    """Too many requests. `retry_after_s` is what the other side asked for, in seconds."""
+    """Too many requests. `retry_after_s` is the wait that the server asked for, in seconds."""
 
     code = "rate_limited"
     status = 429
@@ -85,14 +85,14 @@ class RateLimited(AssayError):
 
 
 class Unavailable(AssayError):
-    """The other side failed, could not be reached or took too long; the message says if a retry is safe."""
+    """The backend or a provider failed, could not be reached or took too long. The message says if a retry is safe."""
 
     code = "unavailable"
     status = 503
 
 
 class Unsupported(AssayError):
-    """This backend does not offer it, or not yet; `next` says what does it instead."""
+    """The backend does not offer the operation, or not yet. `next` names an alternative."""
 
     code = "unsupported"
     status = 501
@@ -106,13 +106,13 @@ class ContractBroken(AssayError):
 
 
 def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
-    """Foreign text on one line, at most `limit` characters, so that it cannot pose as ours."""
+    """Foreign text on one line, at most `limit` characters, so that it cannot be mistaken for our own text."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 def explained(raised: BaseException) -> list[AssayError]:
-    """The errors of ours in what was raised, out of any groups; empty when something else is among them."""
+    """The `AssayError`s in an exception, taken out of its groups. Empty if any other exception is among them."""
     if isinstance(raised, AssayError):
         return [raised]
     if not isinstance(raised, BaseExceptionGroup):

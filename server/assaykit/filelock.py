@@ -1,4 +1,4 @@
-"""A lock that one open engine of a data folder holds; the operating system frees it however its process ends."""
+"""A lock that lets one engine at a time open a data folder. The operating system frees it however the process ends."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
-        # Not lockf: its locks belong to the process, and two engines of one process would both have it.
+        # lockf would not do: its locks belong to the process, so two engines of one process would both get the lock.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -23,17 +23,17 @@ _HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
 class FileLock:
-    """A lock on a file that holds nothing. No call waits."""
+    """A lock on an empty file. No method waits."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def try_take(self) -> bool:
-        """Take the lock unless another holds it; True when it is held here, also from before.
+        """Take the lock unless another object holds it. True if this object holds it now, even from an earlier call.
 
         Raises:
-            OSError: the file cannot be made, or its file system knows no locks.
+            OSError: the file cannot be created, or its file system does not support locks.
         """
         if self._descriptor is not None:
             return True
@@ -49,7 +49,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let go of the lock if it is held here."""
+        """Free the lock if this object holds it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,7 +1,7 @@
-"""The guard in front of every HTTP route: whose request it is, and which page it came from.
+"""The guard in front of every HTTP route: it checks the Host, the Origin and the token of a request.
 
-A page in a browser can reach loopback too. So the Host must be ours (a rebound name is not), an Origin must be local
-(a foreign page's is not, and neither is `null`), and the token must be there.
+A web page in a browser can reach loopback too. So the Host must be a loopback name, which stops DNS rebinding. The
+Origin, if sent, must be local; a foreign page's Origin and `null` are not. And the token must match.
 """
 
 import hmac
@@ -15,10 +15,10 @@ from assaykit.loopback import LOCAL_NAMES
 
 
 class Guard:
-    """Answers 421, 403 or 401, or passes the request on.
+    """ASGI middleware that answers 421, 403 or 401, or passes the request on.
 
     Raises:
-        ValueError: the token is empty or blank, which a request without one would match.
+        ValueError: the token is empty or blank. A request without a token would match it.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
@@ -28,7 +28,7 @@ class Guard:
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check an HTTP request; refuse a websocket, which nothing here speaks."""
+        """Check an HTTP request. Refuse a websocket, since no route uses one."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Logging to stderr: stdout belongs to the protocol."""
+"""Logging to stderr, since stdout carries the protocol."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ _LOOKS_SECRET = re.compile(r"\b(?:sk|ak)-[A-Za-z0-9_\-]{8,}|Bearer\s+[A-Za-z0-9.
 def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
     """Send structlog and the standard library's logging to stderr, with `secrets` struck out.
 
-    Call it before an `MCPServer` is made: its own `basicConfig` then changes nothing.
+    Call it before creating an `MCPServer`: the `basicConfig` that the server calls then has no effect.
     """
     number = logging.getLevelNamesMapping().get(level.upper(), logging.WARNING)
     # A variable may have blanks around its key, and requests carry the key without them.
@@ -31,7 +31,7 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            # After the exception is text, so that a key inside a traceback is struck out too.
+            # The exception is text by now, so a key inside a traceback is struck out too.
             strike,
             renderer,
         ],
@@ -45,7 +45,7 @@ def configure(level: str = "warning", secrets: Iterable[str] = ()) -> None:
 
 
 class _Redaction:
-    """Strikes out known secrets, and what looks like one."""
+    """Strikes out known secrets and text that looks like a secret."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = tuple(secrets)

@@ -1,6 +1,7 @@
-"""Which example of a dataset each row of an upload belongs to, and which rows fit none.
+"""Matching of the rows of an upload to the examples of a dataset.
 
-The engine asks this of what it writes at once; the tools ask it before they send to AX what cannot be undone there.
+The engine matches the rows that it writes. For an upload to AX the tools match the rows before they send the first
+one, since AX cannot undo an upload.
 """
 
 from collections import Counter
@@ -12,18 +13,19 @@ from pydantic_core import to_json
 from assaykit.wire.local import Matches
 
 SHOWN = 10
-"""Ids listed of those that fit nothing, or stand there twice."""
+"""Length limit of each list of ids in `Matches`."""
 
 
 def text_of(value: Any) -> str:
-    """A value as the text by which rows and examples are matched: text as it is, anything else as JSON."""
+    """A value as the text that matching compares: a string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else to_json(value).decode()
 
 
 class Matching:
-    """Takes examples and names of examples; `found` tells what has come out of it.
+    """Matches rows to examples: `add` every example, pass each row to `id_of`, then read the result from `found`.
 
-    Without a `key`, an example's name is its id; with one, it is the text of what the example has in that column.
+    Without a `key`, the name of an example is its id. With a `key`, it is the text of the example's value in that
+    column.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -37,7 +39,7 @@ class Matching:
         self._rows_unmatched = 0
 
     def add(self, example_id: str, columns: Mapping[str, Any] | None = None) -> None:
-        """Take an example into account; its columns are needed only where there is a key."""
+        """Add an example. Its columns are needed only if there is a `key`."""
         self._count += 1
         if self.key is None:
             self._ids[example_id] = example_id
@@ -51,7 +53,7 @@ class Matching:
                 self._ambiguous[text] += 1
 
     def id_of(self, name: str | None, at_its_place: str | None = None) -> str | None:
-        """The id of the example that a row names, or of the one at its place where it names none; None without one."""
+        """The id of the example that a row names, or `at_its_place` if the row has no `name`. None if there is none."""
         example_id = at_its_place if name is None else self._ids.get(name)
         if example_id is None:
             self._rows_unmatched += 1
@@ -62,7 +64,7 @@ class Matching:
         return example_id
 
     def found(self) -> Matches:
-        """How the rows fit."""
+        """The result for all rows so far."""
         repeated = [example_id for example_id, times in self._times.items() if times > 1]
         names = {example_id: name for name, example_id in self._ids.items()} if self.key and repeated else {}
         return Matches(
@@ -79,7 +81,7 @@ class Matching:
 
 
 def is_refused(matches: Matches, *, skip_unmatched: bool, repetitions: bool) -> bool:
-    """Whether nothing is to be written."""
+    """True if these matches forbid the upload, so that no row is written."""
     return bool(
         matches.ambiguous
         or matches.columns is not None

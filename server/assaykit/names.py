@@ -1,8 +1,8 @@
-"""From a name or an id to an id, within a space.
+"""Resolution of names and ids to resources of a space.
 
-An exact id is taken as it is; then an exact name, then a name that differs only in case. Otherwise the error lists up
-to five near names with their ids, or what there is. An id of another type is named as such. Nothing given means: the
-only one there is.
+An id must exist and have the right type. A name must match exactly, or else differ only in letter case. If no name
+matches, the error lists up to five near names with their ids, or else some existing names. If no name is given, the
+only existing resource is taken.
 """
 
 import difflib
@@ -30,7 +30,7 @@ NEAR_NAMES = 5
 
 
 class ResourceKind(NamedTuple):
-    """One kind of thing that can be named. `id_types` are the types its ids carry."""
+    """One kind of named resource. `id_types` are the types that its ids encode; `at` is the path of its list."""
 
     noun: str
     id_types: frozenset[str]
@@ -54,14 +54,14 @@ RUN_ID_TYPE = "TaskRun"
 
 
 class Named(ReplyBody):
-    """What a name resolved to. It also reads the two fields that every named thing answers."""
+    """A resolved resource. Reply bodies of all named resources parse as this class."""
 
     id: str
     name: str
 
 
 class Names:
-    """Resolves names against one backend, and remembers them for a minute. Writes drop what is remembered."""
+    """Resolves names against one backend and caches the results for a minute. Tools that write clear the cache."""
 
     def __init__(
         self,
@@ -77,17 +77,17 @@ class Names:
         self._known: dict[tuple[str, str, str | None], tuple[float, Named]] = {}
 
     def forget(self) -> None:
-        """Drop everything remembered: something was written, or something was not where it should be."""
+        """Clear the cache, after a write or after a cached id turned out to be gone."""
         self._known.clear()
 
     async def space(self, wanted: str | None = None) -> Named:
-        """The space named, else the configured one, else a hinted one that exists, else the only one there is."""
+        """The wanted space, else the configured one, else the hinted one if it exists, else the only one."""
         named = wanted or self._default_space
         if named is None and self._hinted_space is not None:
             try:
                 return await self._resolve(SPACE, self._hinted_space, {})
             except NotFound:
-                # It was meant for another backend. Asking once is enough.
+                # The hint was meant for another backend, so it is not tried again.
                 self._hinted_space = None
         return await self._resolve(SPACE, named, {})
 
@@ -121,9 +121,9 @@ class Names:
         return await self._resolve(PROMPT, wanted, {"space_id": space.id})
 
     async def exactly(self, kind: ResourceKind, wanted: str, space: Named | None) -> Named:
-        """The thing of exactly this id or name; `space` None is for what belongs to the account.
+        """The resource with exactly this id or name. `space` is None for resources of the account.
 
-        For deleting: what is remembered is dropped first, and another letter case is another name.
+        Deletions use this method: it clears the cache first, and letter case counts.
         """
         self.forget()
         within = {} if space is None else {"space_id": space.id}
@@ -147,7 +147,7 @@ class Names:
 
     async def _resolve(self, kind: ResourceKind, wanted: str | None, within: dict[str, str]) -> Named:
         if wanted is None and kind is not SPACE:
-            # Never remembered: a second project may arrive at any moment.
+            # Not cached: a second project may appear at any moment.
             return await self._only(kind, within)
         key = (kind.noun, ",".join(within.values()), wanted)
         known = self._known.get(key)
@@ -177,11 +177,11 @@ class Names:
             raise NotFound(f"No {kind.noun} has the id {wanted!r}. {told}", following) from None
 
     async def _by_name(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
-        # The name filter is a substring in any case, so one request finds nearly every spelling of a right name.
+        # The backend's name filter matches substrings in any letter case, so one request finds nearly every name.
         found = _same(kind, wanted, await self._all(kind, {**within, "name": wanted}))
         if found is not None:
             return found
-        # Not every backend folds the case of letters outside ASCII, so all names are looked at before giving up.
+        # Not every backend folds the case of letters outside ASCII, so compare all names before giving up.
         every = await self._all(kind, within)
         found = _same(kind, wanted, every)
         if found is not None:
@@ -216,7 +216,7 @@ _HOW_TO_BEGIN = {
 
 
 def _same(kind: ResourceKind, wanted: str, among: Sequence[Named]) -> Named | None:
-    """The thing of that name: exactly so, or else the only one in another letter case."""
+    """The resource with exactly this name, or else the only one whose name differs in letter case alone."""
     for same in (
         [thing for thing in among if thing.name == wanted],
         [thing for thing in among if thing.name.casefold() == wanted.casefold()],
@@ -235,7 +235,7 @@ def _ambiguous(kind: ResourceKind, wanted: str, same: Sequence[Named]) -> Ambigu
 
 
 def _instead(kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
-    """What could have been meant, as a sentence and the next step."""
+    """A sentence that lists near or existing names, and the next step."""
     if not every:
         return f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, "")
     folded = [thing.name.casefold() for thing in every]

@@ -1,4 +1,4 @@
-"""What a tool call works with: the backend's client, the names it resolves, and the settings."""
+"""The session that tool calls share: the backend's client, the resolved names and the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Session:
     now: Callable[[], datetime]
 
     async def space(self, wanted: str | None) -> Named:
-        """The space a call works in: the one named, else the configured one, else the only one."""
+        """The space that a call works in, resolved as by `Names.space`."""
         return await self.names.space(wanted)
 
     def source(self, space: Named | None = None) -> dict[str, str]:
-        """Where a result comes from, for its data."""
+        """The backend, and the space if given, for the data of a reply."""
         where = {"backend": self.api.backend}
         return where if space is None else {**where, "space": space.name}
 

@@ -1,7 +1,7 @@
-"""Every environment variable the project reads, once.
+"""The settings of a start, read once from environment variables.
 
-A key that merely lies in the environment never switches a user to a production space: the backend is AX only when
-`ASSAYKIT_BACKEND` says so.
+An AX key in the environment never selects a production space by itself: the backend is AX only if `ASSAYKIT_BACKEND`
+or a command-line option says so.
 """
 
 import os
@@ -16,10 +16,10 @@ from assaykit.errors import Invalid
 BackendName = Literal["local", "ax"]
 
 PROJECT_FOLDER_VARIABLES = ("CLAUDE_PROJECT_DIR", "CURSOR_PROJECT_DIR", "WORKSPACE_FOLDER")
-"""Where hosts say which folder the user is working in."""
+"""Variables in which hosts pass the folder that the user works in."""
 
 PLUGIN_FOLDER_VARIABLES = ("CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_ROOT")
-"""Where hosts say which folder is the plugin's own: a launch folder that is no place for a user's files."""
+"""Variables in which hosts pass the plugin's own folder. Files of the user do not belong there."""
 
 DEFAULT_AX_HOST = "api.arize.com"
 
@@ -27,7 +27,7 @@ AX_REGIONS = ("ca-central-1a", "eu-west-1a", "us-central-1a", "us-east-1b")
 """Source: the `arize` SDK 8.61."""
 
 _AX_PLACES = (("ARIZE_REGION",), ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT"), ("ARIZE_BASE_DOMAIN",))
-"""Three ways of saying where AX is at once; the SDK takes one of them, and each wins over host and port."""
+"""Three ways to give the whole address of AX. The SDK accepts one of them at most; each overrides ARIZE_API_HOST."""
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _PORT = re.compile(r":\d+$")
@@ -42,13 +42,13 @@ _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 @dataclass(frozen=True)
 class Settings:
-    """What a start was configured with. `environment` is kept for provider keys, which are read when needed.
+    """The configuration of one start. `environment` is kept for provider keys, which are read when needed.
 
-    `concurrency` is how many judge calls may be under way at once to one integration, and `calls_a_second` how many may
-    go out to it, None where that is not known; the engine's business.
-    `structured` adds the data of each reply as structuredContent, for programs: hosts show a model that data alone.
-    `space` is meant when a call names none. `ax_space` is what ARIZE_SPACE_ID says: on the embedded engine it counts
-    when the engine knows that space, since it may have been set for AX.
+    The engine applies `concurrency`, the limit of simultaneous judge calls to one integration, and `calls_a_second`,
+    the limit of new calls per second to it; None if that limit is not known.
+    `structured` adds the data of each reply as structuredContent, for programs. Hosts then show a model only the data.
+    `space` applies to calls that name no space. `ax_space` is the value of ARIZE_SPACE_ID. It may have been set for
+    AX, so the embedded engine ignores it unless the engine has that space.
     """
 
     backend: BackendName = "local"
@@ -68,7 +68,7 @@ class Settings:
     structured: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     period_s: float | None = None
-    """Time between two looks for what continuous tasks have to score. No variable sets it; the engine has a default."""
+    """Seconds between two looks of a continuous task for new spans. No variable sets it; None is the default."""
 
     @classmethod
     def from_environment(
@@ -81,10 +81,10 @@ class Settings:
         read_only: bool = False,
         structured: bool = False,
     ) -> "Settings":
-        """Read the variables. The arguments are command-line options, which win; a switch is on when either says so.
+        """Read the variables. The arguments are command-line options and override them; a switch is on if either is.
 
         Raises:
-            Invalid: a variable holds a value that makes no sense; the sentence names it.
+            Invalid: a variable holds an invalid value; the message names the variable.
         """
 
         def get(name: str) -> str | None:
@@ -93,7 +93,7 @@ class Settings:
         chosen = backend or get("ASSAYKIT_BACKEND") or "local"
         if chosen not in get_args(BackendName):
             raise Invalid(
-                f"ASSAYKIT_BACKEND is {chosen!r}, which is no backend.",
+                f"ASSAYKIT_BACKEND is {chosen!r}, which is not a backend.",
                 "Set it to 'local' (the embedded engine, the default) or 'ax' (Arize AX).",
             )
         home = get("ASSAYKIT_HOME")
@@ -140,7 +140,7 @@ def _switched(name: str, text: str | None) -> bool:
 def _counted(name: str, text: str | None) -> int:
     number = text or "16"
     if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MOST_AT_ONCE):
-        raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
+        raise Invalid(f"{name} is {text!r}, which is not a whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
     return int(number)
 
 
@@ -148,15 +148,17 @@ def _rate(name: str, text: str | None) -> float | None:
     if text is None:
         return None
     if not (text.isdecimal() and len(text) <= _DIGITS_OF_RATE and int(text) > 0):
-        raise Invalid(f"{name} is {text!r}, which is no whole number from 1 to 999999.", "Set it to 500, or unset it.")
+        raise Invalid(
+            f"{name} is {text!r}, which is not a whole number from 1 to 999999.", "Set it to 500, or unset it."
+        )
     return int(text) / 60
 
 
 def _ax_url(get: Callable[[str], str | None]) -> str:
-    """Where AX is, from the SDK's variables and by its rules.
+    """The base URL of AX, from the SDK's variables and by the SDK's rules.
 
     Raises:
-        Invalid: one makes no sense, or two of them say different things.
+        Invalid: a variable is invalid, or two of them each give the whole address.
     """
     said = [name for names in _AX_PLACES for name in names[:1] if any(map(get, names))]
     if len(said) > 1:
@@ -166,7 +168,8 @@ def _ax_url(get: Callable[[str], str | None]) -> str:
         raise Invalid(f"ARIZE_API_SCHEME is {scheme!r}.", "Set it to 'https', or to 'http' for loopback.")
     region = get("ARIZE_REGION")
     if region is not None and region not in AX_REGIONS:
-        raise Invalid(f"ARIZE_REGION is {region!r}, which is no region of Arize AX.", f"Use {', '.join(AX_REGIONS)}.")
+        known = ", ".join(AX_REGIONS)
+        raise Invalid(f"ARIZE_REGION is {region!r}, which is not a region of Arize AX.", f"Use {known}.")
     host = get("ARIZE_API_HOST") or DEFAULT_AX_HOST
     if region is not None:
         host = f"api.{region}.arize.com"
@@ -174,9 +177,9 @@ def _ax_url(get: Callable[[str], str | None]) -> str:
         host = f"api.{domain}"
     host = (get("ARIZE_SINGLE_HOST") or host).rstrip("/")
     if not _HOST.fullmatch(host):
-        # Not repeated: a key that was put before an @ would be shown.
+        # The message does not repeat the value: it may hold a key before an @.
         raise Invalid(
-            "The host of Arize AX does not read as one.",
+            "The host of Arize AX is not a valid host name.",
             "Give ARIZE_API_HOST as a bare name like 'api.arize.com', without https://.",
         )
     port = _port("ARIZE_API_PORT", get) or _port("ARIZE_SINGLE_PORT", get)
@@ -186,5 +189,5 @@ def _ax_url(get: Callable[[str], str | None]) -> str:
 def _port(name: str, get: Callable[[str], str | None]) -> int | None:
     text = get(name) or "0"
     if not text.isdecimal() or len(text) > len(str(_LAST_PORT)) or int(text) > _LAST_PORT:
-        raise Invalid(f"{name} is {text[:40]!r}, which is no port.", "Set it to a number from 1 to 65535.")
+        raise Invalid(f"{name} is {text[:40]!r}, which is not a port.", "Set it to a number from 1 to 65535.")
     return int(text) or None

@@ -1,4 +1,4 @@
-"""Which tools a server shows: the default set, more of them on request, fewer when it may only read."""
+"""The tools that a server shows: the default set, more on request, fewer on a read-only server."""
 
 import difflib
 import importlib
@@ -15,7 +15,7 @@ ALL = "all"
 
 
 class ShownTools(NamedTuple):
-    """The tools of a server, and what its instructions say about those that are not among them."""
+    """The tools of a server, and the remarks of its instructions about hidden tools."""
 
     definitions: Sequence[Definition]
     remarks: Sequence[str]
@@ -37,10 +37,10 @@ def discover() -> Iterator[tuple[str, Definition]]:
 
 
 def selected(settings: Settings) -> ShownTools:
-    """The default set, with the toolsets and tools that the settings name; read-only leaves out all that write.
+    """The default set, and the toolsets and tools that the settings name. Read-only leaves out every tool that writes.
 
     Raises:
-        Invalid: a toolset or tool is named that there is not.
+        Invalid: the settings name an unknown toolset or tool.
     """
     every = [*discover()]
     toolsets = list(dict.fromkeys(toolset for toolset, _ in every))

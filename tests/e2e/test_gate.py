@@ -59,8 +59,8 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
         (["--candidate", "gone", "--rule", within], "No experiment is named"),
         (["--candidate", "same", "--rule", "nonsense"], "is not a rule"),
         (["--candidate", "same", "--rule", "other: better"], "no experiment has an evaluator"),
-        (["--candidate", "same", "--rule", within, "--direction", "x"], "is no NAME=VALUE"),
-        (["--candidate", "same", "--rule", within, "--direction", "<correct>=up"], "'up' is no direction"),
+        (["--candidate", "same", "--rule", within, "--direction", "x"], "is not of the form NAME=VALUE"),
+        (["--candidate", "same", "--rule", within, "--direction", "<correct>=up"], "'up' is not a direction"),
     ):
         refused = gate(settings, tmp_path, *words)
         assert refused.returncode == 2

@@ -127,7 +127,7 @@ async def test_a_signal_ends_the_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"ASSAYKIT_BACKEND": "axe"}, "assaykit: ASSAYKIT_BACKEND is 'axe', which is no backend."),
+        ({"ASSAYKIT_BACKEND": "axe"}, "assaykit: ASSAYKIT_BACKEND is 'axe', which is not a backend."),
         ({"ASSAYKIT_BACKEND": "ax"}, "assaykit: The backend is Arize AX, but there is no key."),
     ],
 )

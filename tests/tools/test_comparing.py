@@ -211,7 +211,7 @@ async def test_a_judge_against_a_person_of_the_same_rows(ax: Caller, files: Path
     [
         ({"truth": "expcted"}, "Neither the dataset has a column 'expcted' nor the experiments an evaluator"),
         ({"truth": "expected", "predicted": "tone"}, "No experiment has an evaluator 'tone' to predict with"),
-        ({"predicted": "right"}, "A prediction is held against a truth."),
+        ({"predicted": "right"}, "A prediction needs a truth to compare it with."),
         ({"truth": "expected", "predicted": "right"}, "No row has both a prediction, 'right', and a truth"),
         ({"truth": "expected", "positive": {"output": "maybe"}}, "The positive class 'maybe' is neither true nor"),
         ({"slice_by": "tier"}, "slice_by: input should be a valid list"),

@@ -34,7 +34,7 @@ async def refusal(ax: Caller, python: Path, task: str, **more: Any) -> str:
         ("def other(input): return input\n", ["has no function 'answer'; it has other"]),
         ("answer = 3\n", ["has no function 'answer'"]),
         ("def answer(): return 1\n", ["answer: it takes no parameter"]),
-        ("def answer(input, surprise): return 1\n", ["'surprise' stands for nothing", "dataset_row, input"]),
+        ("def answer(input, surprise): return 1\n", ["'surprise' is unknown", "dataset_row, input"]),
     ],
 )
 async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
@@ -50,9 +50,9 @@ async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("return {'a': [1, {2, 3}]}", "output['a'][1] is a set, which is no JSON"),
-        ("return float('nan')", "output is nan, which JSON cannot say"),
-        ("return {1: 2}", "output has the key 1, which is no text"),
+        ("return {'a': [1, {2, 3}]}", "output['a'][1] is a set, which JSON cannot hold"),
+        ("return float('nan')", "output is nan, which JSON cannot hold"),
+        ("return {1: 2}", "output has the key 1, which is not a string"),
         ("x = []; x.append(x); return x", "is nested deeper than 100 levels"),
         ("return 'x' * 1_000_001", "output has more than 1000000 characters"),
         ("return (x for x in 'abc')", "output is a generator"),
@@ -167,7 +167,7 @@ async def test_only_files_of_the_folders_are_run(ax: Caller, files: Path, tmp_pa
 async def test_only_a_python_is_an_interpreter(ax: Caller, files: Path, write: Write) -> None:
     write("task.py", "def answer(input): return input\n")
     for wanted in ("/bin/sh", "python-of-nobody", str(files / "python3")):
-        assert "is no Python interpreter" in await refusal(ax, Path(wanted), "task.py:answer")
+        assert "is not an existing Python interpreter" in await refusal(ax, Path(wanted), "task.py:answer")
 
 
 async def test_the_environment_is_the_users_without_our_secrets(

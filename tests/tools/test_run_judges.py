@@ -72,7 +72,7 @@ async def judge(ax: Caller, name: str, template: str) -> None:
         (["where", "where"], "named twice"),
         (["broken"], "'nowhere'"),
         (["where", "task.py:where"], "an evaluator and a judge are both named 'where'"),
-        (["task.py"], "is no function of a file"),
+        (["task.py"], "does not name a function of a file"),
     ],
 )
 async def test_judges_that_cannot_be_asked_are_found_before_a_row_is_run(

@@ -16,11 +16,11 @@ from assaykit.settings import Settings
 PORT = click.IntRange(0, 65535)
 
 FLIGHT_PORT, OTLP_PORT = 8815, 4317
-"""What --env means when it is given none: the customary ports of the two."""
+"""The customary ports. --env prints them if it is given none."""
 
 
 def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
-    """Show an error of ours as its sentence and exit with `code`; anything else is a crash and shows itself."""
+    """Print the sentence of an `AssayError` and exit with `code`. Any other exception is raised as a crash."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -38,7 +38,7 @@ def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
 
 
 def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of whatever serves the tools: the backend, which tools there are, and the form of replies."""
+    """Add the options of commands that serve tools: the backend, the tools to show, and the form of replies."""
     for option in reversed(
         (
             click.option(
@@ -69,7 +69,7 @@ def main(context: click.Context, **chosen: Any) -> None:
     if context.invoked_subcommand == "serve":
         return
     if context.invoked_subcommand is not None:
-        # Left unsaid, `assaykit --backend ax doctor` would look at the other backend.
+        # If the option were ignored, `assaykit --backend ax doctor` would check the embedded engine.
         if given := [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value]:
             raise click.UsageError(f"{', '.join(given)} belongs to serving, not to {context.invoked_subcommand}.")
         return
@@ -97,7 +97,7 @@ def serve(context: click.Context, transport: str, port: int, **chosen: Any) -> N
     """Serve the MCP tools over stdio, or over HTTP on loopback behind a token."""
     from assaykit.cli import serving
 
-    # `assaykit --read-only serve` means what `assaykit serve --read-only` means.
+    # `assaykit --read-only serve` means the same as `assaykit serve --read-only`.
     both = {name: value or context.obj[name] for name, value in chosen.items()}
     settings = Settings.from_environment(os.environ, **both)
     if transport == "stdio":
@@ -113,8 +113,8 @@ def serve(context: click.Context, transport: str, port: int, **chosen: Any) -> N
 @click.option(
     "--env",
     is_flag=True,
-    help="Print the lines that lead the arize SDK to an engine on these ports, and exit: "
-    'eval "$(assaykit engine --env)". Without --flight-port and --otlp-port they say 8815 and 4317.',
+    help="Print shell lines that point the arize SDK to an engine on these ports, and exit: "
+    'eval "$(assaykit engine --env)". The default ports are 8815 for Flight and 4317 for OTLP.',
 )
 @told
 def engine(port: int, flight_port: int | None, otlp_port: int | None, *, env: bool) -> None:
@@ -152,22 +152,22 @@ def demo(home: str | None) -> None:
 @main.command()
 @click.argument("task", metavar="TASK.PY:FUNCTION")
 @click.option("--dataset", required=True, help="Name or id.")
-@click.option("--name", help="Of the experiment. The function's unless given.")
+@click.option("--name", help="Name of the experiment; by default the function's name.")
 @click.option("--evaluator", "evaluators", multiple=True, metavar="FILE.PY:NAME|JUDGE", help="Repeatable.")
 @click.option("--concurrency", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds that a row may take.")
 @click.option("--repetitions", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Take the first ten examples and record nothing.")
 @click.option("--exit-on-error", is_flag=True, help="Stop at the first row that fails, and record nothing.")
-@click.option("--restart", is_flag=True, help="Do rows again that an earlier call has done.")
-@click.option("--python", help="The interpreter. That of the project's .venv unless given.")
+@click.option("--restart", is_flag=True, help="Run rows again that an earlier call has done.")
+@click.option("--python", help="The interpreter; by default that of the project's .venv.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @told
 def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> None:
     """Run a function over a dataset and record an experiment.
 
-    Killed, the same command goes on where it stopped. Exits with 1 when a row has failed.
+    If it is killed, the same command continues where it stopped. Exits with 1 if a row failed.
     """
     from assaykit.cli import running
 
@@ -177,24 +177,24 @@ def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> N
 
 
 @main.command()
-@click.option("--baseline", required=True, metavar="EXPERIMENT", help="Name or id of what is out already.")
-@click.option("--candidate", required=True, metavar="EXPERIMENT", help="Name or id of what is to go out.")
-@click.option("--dataset", help="Name or id, where two have an experiment of that name.")
+@click.option("--baseline", required=True, metavar="EXPERIMENT", help="Name or id of the released version's.")
+@click.option("--candidate", required=True, metavar="EXPERIMENT", help="Name or id of the new version's.")
+@click.option("--dataset", help="Name or id; needed if two have an experiment of that name.")
 @click.option("--rule", "rules", required=True, multiple=True, metavar="RULE", help="See above; repeatable.")
-@click.option("--direction", "directions", multiple=True, metavar="NAME=MAXIMIZE|MINIMIZE", help="Of an evaluator.")
+@click.option("--direction", "directions", multiple=True, metavar="NAME=MAXIMIZE|MINIMIZE", help="Better direction.")
 @click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="The label to count.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the rulings as JUnit XML.")
-@click.option("--markdown", type=click.Path(dir_okay=False), help="Add them to this file as a table.")
+@click.option("--markdown", type=click.Path(dir_okay=False), help="Append the rulings to this file as a table.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @partial(told, code=2)
 def gate(backend: str | None, **given: Any) -> None:
-    """Decide by rules whether a candidate may go out.
+    """Decide by rules whether a candidate may be released.
 
     A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
-    evaluator. It is decided by the interval and the test of the difference. Exits with 0 when all have passed, with
-    1 when one has failed, with 3 when the examples are too few to say or rows without a verdict could turn a rule, and
-    with 2 when nothing could be compared.
+    evaluator. The interval and the test of the difference decide it. Exits with 0 if all rules passed, with 1 if one
+    failed, with 3 if there are too few examples to decide or if rows without a verdict could change the result, and
+    with 2 if nothing could be compared.
     """
     from assaykit.cli import gating
     from assaykit.experiments.comparing import ComparisonRequest

@@ -1,7 +1,7 @@
-"""The main job on the sample, once, through the front door: a real server over stdio and a real MCP client.
+"""The demo: the main job on the sample, with a real server over stdio and a real MCP client.
 
-Spans arrive as they would in earnest: over OTLP/HTTP at an `assaykit engine` process on loopback. That process and
-the server work on one store, as two editor windows would.
+Spans arrive as in real use: over OTLP/HTTP at an `assaykit engine` process on loopback. That process and the server
+share one store, as the servers of two editor windows would.
 """
 
 import os
@@ -34,10 +34,10 @@ ANSWERS = "name = 'write_answer'"
 
 
 def run(home: str | None) -> None:
-    """Do the main job and print each call with its result in short.
+    """Do the main job and print each call with its shortened result.
 
     Raises:
-        Unavailable: a part did not start, or a call failed.
+        Unavailable: a process did not start, or a call failed.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="assaykit-demo-") as temporary:
@@ -51,7 +51,7 @@ def run(home: str | None) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """The caller's environment without anything that leads elsewhere: no AX, no key, no space of the user's."""
+    """The caller's environment without variables that would change the demo: settings of AX and assaykit, and keys."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -67,11 +67,11 @@ def _environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def _engine(environment: Mapping[str, str]) -> Generator[str]:
-    """An `assaykit engine` process; its address."""
+    """Run an `assaykit engine` process until the block ends; yields its address."""
     command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
     with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603
         try:
-            # The first line comes when the port is bound; without one the process has ended.
+            # The engine prints its first line once the port is bound. No line means that the process has ended.
             first = process.stdout.readline() if process.stdout else ""
             if not first:
                 raise Unavailable("The engine did not start.", "Run `assaykit doctor`.")
@@ -119,7 +119,7 @@ async def _play(environment: Mapping[str, str]) -> None:
         )
         run = await show.call("trigger_backfill", task="answers follow policy", window="last 7 days")
         await show.call("wait_for_run", run=run["run"]["id"])
-        click.echo("\n# What the rule and the people disagree on: bad answers that cite a policy all the same.")
+        click.echo("\n# Where the rule and the human labels disagree: bad answers that cite a policy all the same.")
         missed = "metadata.human_label = 'bad' AND eval.cites_policy.label = 'matches'"
         await show.call("search_spans", project=sample.PROJECT, filter=missed, limit=3)
         await _compare(show)
@@ -152,7 +152,7 @@ async def _compare(show: "_Show") -> None:
 
 
 class _Show:
-    """Calls tools and prints each call and its text, in short."""
+    """Calls tools and prints each call with its text, shortened."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -177,7 +177,7 @@ class _Show:
 
 
 def _wrapped(line: str) -> list[str]:
-    """The line in the width of a page; what would need more than a few lines is cut."""
+    """The line wrapped to the width of a page, and cut after three lines."""
     return textwrap.wrap(line, TEXT_WIDTH, subsequent_indent="  ", max_lines=LINES_OF_ONE, placeholder=" …") or [""]
 
 

@@ -21,7 +21,7 @@ OLDEST_SQLITE = (3, 35, 0)
 
 
 class Check(NamedTuple):
-    """One check: what was looked at, what was found, and what to do if it is not well."""
+    """The result of one check: its subject, whether all is well, the finding, and the remedy if all is not well."""
 
     what: str
     well: bool
@@ -30,7 +30,7 @@ class Check(NamedTuple):
 
 
 def run(settings: Settings) -> bool:
-    """Print every finding; True when all are well."""
+    """Print the result of every check. True if all are well."""
     findings = [*_findings(settings)]
     for finding in findings:
         mark = click.style("ok  ", fg="green") if finding.well else click.style("FAIL", fg="red")
@@ -83,7 +83,7 @@ def _store(settings: Settings) -> Check:
             "store",
             well=False,
             found=f"{where}: {found.damaged} damaged, as {'; '.join(found.examples)}",
-            remedy="Score those rows anew with override_evaluations; where the file itself is damaged, restore a copy.",
+            remedy="Score those rows again with override_evaluations. If the file itself is damaged, restore a copy.",
         )
     return Check("store", well=True, found=f"{where}, {found.verdicts} verdict(s) as they were written")
 

@@ -1,4 +1,4 @@
-"""Serving the embedded engine on loopback, and the variables that lead the `arize` SDK there."""
+"""Serving the embedded engine on loopback, and the variables that point the `arize` SDK to it."""
 
 import shlex
 import socket
@@ -20,11 +20,11 @@ from assaykit.settings import Settings
 KEY_FILE = "engine.key"
 
 _ELSEWHERE = ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT", "ARIZE_BASE_DOMAIN", "ARIZE_REGION")
-"""Each of these would win over the addresses of the single doors."""
+"""Variables that would override the addresses of the engine's ports."""
 
 
 class Ports(NamedTuple):
-    """Where the engine listens. None is not at all, 0 a free one."""
+    """The ports of the engine. None means that it does not listen, 0 that it takes a free port."""
 
     rest: int
     flight: int | None = None
@@ -48,10 +48,10 @@ def serve(settings: Settings, ports: Ports) -> None:
 
 
 def show_environment(settings: Settings, ports: Ports) -> None:
-    """Print the lines that lead the SDK to an engine on these ports, for a shell to evaluate.
+    """Print the lines that point the SDK to an engine on these ports, for a shell to evaluate.
 
     Raises:
-        Invalid: a port is 0, which nobody can know.
+        Invalid: a port is 0; a free port is not known in advance.
     """
     if 0 in ports:
         raise Invalid("A free port is not known before the engine listens.", "Give --env the ports it listens on.")
@@ -73,18 +73,22 @@ async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listen
             concurrency=settings.concurrency,
             calls_a_second=settings.calls_a_second,
         ) as engine,
-        AsyncExitStack() as doors,
+        AsyncExitStack() as open_ports,
     ):
         ports = ports._replace(rest=listener.getsockname()[1])
-        # Either brings half a second of imports: who asks for neither pays for neither.
+        # Each of these imports takes half a second, so a server without the port skips it.
         if ports.flight is not None:
             from assaykit.engine.flight import server
 
-            ports = ports._replace(flight=await doors.enter_async_context(server.serving(engine, key, ports.flight)))
+            ports = ports._replace(
+                flight=await open_ports.enter_async_context(server.serving(engine, key, ports.flight))
+            )
         if ports.otlp is not None:
             from assaykit.engine import otlp_grpc
 
-            ports = ports._replace(otlp=await doors.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp)))
+            ports = ports._replace(
+                otlp=await open_ports.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp))
+            )
         _tell(settings, origin, ports)
         await serve_app(engine.app, listener, lifespan=False)
 
@@ -92,8 +96,8 @@ async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listen
 def _tell(settings: Settings, origin: str, ports: Ports) -> None:
     address = f"http://{HOST}:{ports.rest}"
     click.echo(f"assaykit engine on {address}\nstore   {settings.home}\nkey     {origin}")
-    for door, variables in _variables(ports).items():
-        click.echo(f"{door:7} {variables}")
+    for protocol, variables in _variables(ports).items():
+        click.echo(f"{protocol:7} {variables}")
     click.echo(
         f"spans   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces "
         'OTEL_EXPORTER_OTLP_TRACES_HEADERS="authorization=Bearer%20<key>"'
@@ -101,21 +105,21 @@ def _tell(settings: Settings, origin: str, ports: Ports) -> None:
 
 
 def _variables(ports: Ports) -> dict[str, str]:
-    """The SDK's variables for each door."""
-    doors = {
+    """The SDK's variables for each protocol that has a port."""
+    protocols = {
         "REST": ("ARIZE_API", "http", ports.rest),
         "Flight": ("ARIZE_FLIGHT", "grpc+tcp", ports.flight),
         "OTLP": ("ARIZE_OTLP", "http", ports.otlp),
     }
     return {
-        door: f"{name}_SCHEME={scheme} {name}_HOST={HOST} {name}_PORT={port}"
-        for door, (name, scheme, port) in doors.items()
+        protocol: f"{name}_SCHEME={scheme} {name}_HOST={HOST} {name}_PORT={port}"
+        for protocol, (name, scheme, port) in protocols.items()
         if port is not None
     }
 
 
 def _engine_key(settings: Settings) -> tuple[str, str]:
-    """The key the engine accepts, and where it comes from."""
+    """The key that the engine accepts, and the source of the key in words."""
     if settings.engine_key is not None:
         return settings.engine_key, "from ASSAYKIT_ENGINE_KEY"
     key, at = minted(settings.home, KEY_FILE)

@@ -1,4 +1,4 @@
-"""`assaykit gate`: an exit code for whether a candidate may go out."""
+"""`assaykit gate`: an exit code that tells whether a candidate may be released."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,14 @@ from assaykit.settings import Settings
 from assaykit.wire.evaluators import Direction
 
 EXIT_CODES: dict[Decision, int] = {"passed": 0, "failed": 1, "undecided": 3}
-"""2 is the shell's word for a command that was typed wrongly."""
+"""Code 2 is the shell's convention for wrong usage of a command."""
 
 _DIRECTIONS: dict[str, Direction] = {"MAXIMIZE": "MAXIMIZE", "MINIMIZE": "MINIMIZE"}
 _COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow"}
 
 
 class Files(NamedTuple):
-    """Where the rulings are written, beside the terminal."""
+    """Files for the rulings, in addition to the terminal."""
 
     junit: Path | None
     markdown: Path | None
@@ -35,37 +35,37 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """`NAME=VALUE` as a mapping.
 
     Raises:
-        Invalid: one is not of this form.
+        Invalid: a text is not of this form.
     """
     found: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.rpartition("=")
         if not sign or not name or not value:
-            raise Invalid(f"{text!r} is no NAME=VALUE.", f"Write {option} correctness=MAXIMIZE, say.")
+            raise Invalid(f"{text!r} is not of the form NAME=VALUE.", f"Write {option} correctness=MAXIMIZE, say.")
         found[name] = value
     return found
 
 
 def directions(texts: Sequence[str]) -> dict[str, Direction]:
-    """`NAME=MAXIMIZE` or `NAME=MINIMIZE` as a mapping, in letters of any case.
+    """`NAME=MAXIMIZE` or `NAME=MINIMIZE` as a mapping, in any letter case.
 
     Raises:
-        Invalid: one is neither.
+        Invalid: a text is neither.
     """
     found: dict[str, Direction] = {}
     for name, told in pairs(texts, "--direction").items():
         direction = _DIRECTIONS.get(told.upper())
         if direction is None:
-            raise Invalid(f"{told!r} is no direction.", f"Write --direction {name}=MAXIMIZE, or MINIMIZE.")
+            raise Invalid(f"{told!r} is not a direction.", f"Write --direction {name}=MAXIMIZE, or MINIMIZE.")
         found[name] = direction
     return found
 
 
 def run(settings: Settings, asked: ComparisonRequest, space: str | None, rules: Sequence[str], files: Files) -> int:
-    """Print what came of each rule; the exit code of all of them.
+    """Print the ruling on each rule, and return the exit code for all of them.
 
     Raises:
-        AssayError: a rule is none, or the experiments cannot be compared.
+        AssayError: a text is not a rule, or the experiments cannot be compared.
     """
     read_rules = [read(text) for text in rules]
     names = tuple(dict.fromkeys(rule.evaluator for rule in read_rules))

@@ -13,18 +13,18 @@ from starlette.types import ASGIApp
 from assaykit.errors import Unavailable
 
 HOST = "127.0.0.1"
-"""Not `localhost`: a name may resolve to something else."""
+"""An address and not `localhost`, since a name may resolve to another address."""
 
 GRACE_S = 5
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on loopback that takes connections from now on; port 0 takes a free one.
+    """Open a socket that listens on loopback. Port 0 takes a free port.
 
     Raises:
         Unavailable: the port is taken.
     """
-    # Named, because asyncio turns Nagle's delay off only where it knows the protocol: 40 ms of every small answer.
+    # asyncio turns Nagle's delay of 40 ms for small replies off only if the protocol is named.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -34,13 +34,13 @@ def listen(port: int) -> socket.socket:
         raise Unavailable(
             f"Port {port} cannot be used: {error.strerror}.", "Choose another with --port, or --port 0 for a free one."
         ) from error
-    # Whoever reads the address may connect at once, before the app is ready.
+    # A client that knows the address may connect before the app is ready.
     listener.listen()
     return listener
 
 
 async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
-    """Serve `app` until SIGINT or SIGTERM, then return, so that what is open around it is closed in order."""
+    """Serve `app` until SIGINT or SIGTERM, then return, so that the caller's context managers close in order."""
     config = uvicorn.Config(
         app, log_config=None, lifespan="on" if lifespan else "off", timeout_graceful_shutdown=GRACE_S
     )
@@ -55,7 +55,7 @@ async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> Non
 
 
 class _Server(uvicorn.Server):
-    """uvicorn raises the signal again inside `serve`, which would skip every clean-up outside it."""
+    """A server that handles no signals. uvicorn's own raises them again in `serve` and skips the caller's clean-up."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""`assaykit run`: the tool run_experiment at a terminal, with a bar."""
+"""`assaykit run`: the tool run_experiment at a terminal, with a progress bar."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ TENTHS = 10
 
 
 class ProgressBar:
-    """Rows that are done, on stderr, from the first report on: a bar, or where nobody looks a line for each tenth."""
+    """Progress of the rows on stderr: a bar on a terminal, otherwise a line for each tenth."""
 
     def __init__(self) -> None:
         self._done = 0.0
@@ -28,7 +28,7 @@ class ProgressBar:
         self._is_watched = sys.stderr.isatty()
 
     async def report(self, progress: float, total: float | None, message: str | None) -> None:
-        """Take in one report of progress."""
+        """Show one progress report."""
         whole = int(total or 0)
         if self._is_watched and self._bar is None:
             self._bar = click.progressbar(length=whole, label="rows", show_pos=True, file=sys.stderr)
@@ -42,18 +42,18 @@ class ProgressBar:
         self._done = progress
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """End the bar in its current state."""
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
 
 
 def run(settings: Settings, arguments: dict[str, Any]) -> bool:
-    """Run an experiment and print what came of it; whether every row has an output.
+    """Run an experiment and print the reply. True if every row has an output.
 
     Raises:
         AssayError: the tool refused.
     """
-    # Who types a path means its file, wherever it lies.
+    # A path that the user typed is allowed, even outside the configured folders.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
     folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if is_function(one)]
     settings = replace(
@@ -81,6 +81,6 @@ async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResu
 
 
 def refused(text: str) -> AssayError:
-    """A tool's refusal as the error that it was."""
+    """The error behind a tool's refusal."""
     said = json.loads(text)
     return AssayError(said["message"], said["next"])

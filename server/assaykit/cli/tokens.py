@@ -1,4 +1,4 @@
-"""Secrets that are made at a first start and kept in a file of the owner's."""
+"""Secrets that are created at the first start and kept in a file that only its owner can read."""
 
 import errno
 import os
@@ -16,10 +16,10 @@ from assaykit.errors import Invalid, Unavailable
 from assaykit.filelock import FileLock
 
 SHORTEST = 32
-"""Fewest characters of a secret. A new one has 43; a file cut to fewer than 32 is written anew."""
+"""Minimum length of a secret in characters. A new secret has 43; a file cut to fewer than 32 is replaced."""
 
 LOCK_FILE = "secrets.lock"
-"""Held while a secret is written: of two starts at once, the first one makes it."""
+"""Lock that is held while a secret is written. If two processes start at once, only the first creates a secret."""
 
 _LONGEST = 4096
 _WHOLE = re.compile(rb"[!-~]{%d,%d}" % (SHORTEST, _LONGEST))
@@ -27,7 +27,7 @@ _WHOLE = re.compile(rb"[!-~]{%d,%d}" % (SHORTEST, _LONGEST))
 
 _OWNER_ALONE = 0o600
 _EVERY_SYSTEM = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-# A FIFO with no writer would block the open for ever; O_NONBLOCK answers at once.
+# Without O_NONBLOCK, opening a FIFO that has no writer would block forever.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _EVERY_SYSTEM
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _EVERY_SYSTEM
 
@@ -37,13 +37,13 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def minted(home: Path, name: str) -> tuple[str, Path]:
-    """The secret in the file `name` of the folder `home`, made when there is none; and the path of the file.
+    """The secret in the file `name` of the folder `home`, created if missing; and the path of the file.
 
     The file has mode 0600. A file without a whole secret (empty, blank, cut short, not printable ASCII) gets a new one,
-    and stderr says so. Starts at the same time get the same secret.
+    and stderr says so. Processes that start at the same time get the same secret.
 
     Raises:
-        Invalid: a folder, a link or the like stands in place of the file.
+        Invalid: the path is a folder, a link or another special file.
         Unavailable: the file cannot be read or written, as on a full disk.
     """
     at = home / name
@@ -62,7 +62,7 @@ def minted(home: Path, name: str) -> tuple[str, Path]:
 
 
 def _content(at: Path) -> bytes | None:
-    """The bytes of the file, of which nobody but its owner may read or write any from now on; None without a file."""
+    """The bytes of the file, or None if there is no file. Sets the mode to 0600 if others have access."""
     try:
         if not stat.S_ISREG(at.lstat().st_mode):
             raise Invalid(
@@ -78,13 +78,13 @@ def _content(at: Path) -> bytes | None:
 
 
 def _secret_of(content: bytes | None) -> str | None:
-    """The secret that the file holds, or None when it holds no whole one."""
+    """The secret in the content of a file, or None if the secret is missing or not whole."""
     found = (content or b"").strip()
     return found.decode("ascii") if _WHOLE.fullmatch(found) else None
 
 
 def _made(at: Path) -> str:
-    """A new secret in the file, or the one that another start has written by now."""
+    """Write a new secret to the file and return it, or return the secret that another process has written by now."""
     at.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _turn(at):
         content = _content(at)
@@ -100,7 +100,7 @@ def _made(at: Path) -> str:
 
 @contextmanager
 def _turn(at: Path) -> Generator[None]:
-    """Wait until no other start writes a secret in this folder, and keep the others waiting until the block ends."""
+    """Hold the lock on the secrets of this folder until the block ends. Waits for other processes."""
     lock = FileLock(at.with_name(LOCK_FILE))
     deadline = time.monotonic() + _PATIENCE_S
     while not lock.try_take():
@@ -114,8 +114,8 @@ def _turn(at: Path) -> Generator[None]:
 
 
 def _write(at: Path, content: bytes) -> None:
-    """Put the file there in one step: whoever reads it finds all of it, and a failure leaves nothing behind."""
-    # One name for all: a process that was killed here leaves a file that the next one removes.
+    """Write the file in one step: a reader never sees a part of it, and a failure leaves nothing behind."""
+    # Every process uses the same name, so a file that a killed process left is removed by the next one.
     partly = at.with_name(f"{at.name}.part")
     partly.unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Experiments compared: their runs read, the evaluators' directions found, and all of it weighed."""
+"""Comparison of experiments: read their runs, find the evaluators' directions, and compute the findings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVers
 
 
 class ComparisonRequest(NamedTuple):
-    """What is to be compared, as `compare_experiments` has it."""
+    """The arguments of a comparison, as `compare_experiments` takes them."""
 
     experiments: Sequence[str]
     baseline: str | None = None
@@ -38,12 +38,12 @@ class ComparisonRequest(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """The findings, and what stands beside them."""
+    """The findings of a comparison, and their details."""
 
     comparison: Comparison
     details: Details
     questions: Mapping[str, str] = {}
-    """What each example asks, by its id."""
+    """The question of each example, by example id."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -51,11 +51,11 @@ class Compared(NamedTuple):
 
 
 async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Compared:
-    """Every experiment against the baseline, which is the first unless one is named.
+    """Compare every experiment with the baseline, which is the first experiment unless one is named.
 
     Raises:
-        Invalid: there are not two, their datasets share no example, or nothing about them can be compared.
-        NotFound, Ambiguous: a name does not stand for one experiment.
+        Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
+        NotFound, Ambiguous: a name does not resolve to one experiment.
     """
     dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
     named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
@@ -86,10 +86,10 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Co
 async def _examples(
     here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
-    """The examples' columns, by dataset and by the id under which they are paired. A dataset that is gone is left out.
+    """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
 
     Raises:
-        NotFound: they are needed, and their dataset is gone.
+        NotFound: a dataset was deleted, and its examples are needed (`must`).
     """
     by_dataset: dict[str | None, dict[str, Mapping[str, Any]]] = {}
     for dataset, ids in dict(zip(datasets, sources, strict=True)).items():
@@ -117,7 +117,7 @@ def _weighed(
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
     if asked.predicted is not None and asked.truth is None:
-        raise Invalid("A prediction is held against a truth.", "Pass `truth` too.")
+        raise Invalid("A prediction needs a truth to compare it with.", "Pass `truth` too.")
     if asked.truth is not None:
         truth = truth_of(asked.truth, asked.predicted, positive, examples, variants)
         if truth.predicted is None:
@@ -131,7 +131,7 @@ def _weighed(
 
 
 async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:
-    """The directions of evaluators that are judges of this space: a judge says which way is better."""
+    """The directions of those evaluators that are judges of this space. Only a judge has a direction."""
     seen = {name for row in read for name in row.evaluations}
     found: dict[str, Direction] = {}
     if not seen:

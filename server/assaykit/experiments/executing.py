@@ -41,19 +41,19 @@ Binding = Literal["auto", "ax", "phoenix"]
 
 
 class FunctionReference(NamedTuple):
-    """Something callable in a file of the user's."""
+    """A function in one of the user's files."""
 
     file: Path
     name: str
 
     @property
     def sent(self) -> dict[str, str]:
-        """As the worker is told."""
+        """The reference as the worker gets it."""
         return {"file": str(self.file), "name": self.name}
 
 
 class ExperimentPlan(NamedTuple):
-    """What is run, and how. `timeout_s` is for a row with its evaluators."""
+    """The functions and options of an experiment. `timeout_s` limits one row with its evaluators, in seconds."""
 
     task: FunctionReference
     evaluators: Sequence[FunctionReference]
@@ -66,10 +66,10 @@ class ExperimentPlan(NamedTuple):
     joins_spans: bool = False
     metadata: Mapping[str, str] = {}
     judges: Sequence[str] = ()
-    """Ids of judges of the backend, which are asked once the runs are there."""
+    """Ids of judges of the backend. They score the runs after all of them are written."""
 
     def asked(self, dataset_id: str) -> dict[str, Any]:
-        """What decides on the results, as a journal has it: a file that was changed is another one."""
+        """The inputs that determine the results, for a journal. A digest of each file shows whether it was changed."""
         functions = [self.task, *self.evaluators]
         return {
             "dataset": dataset_id,
@@ -82,9 +82,9 @@ class ExperimentPlan(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What came of it. `resumed` results were there before; `stopped_by` is the error that ended it all.
+    """The results of an execution. `resumed` counts the results of an earlier execution.
 
-    `shown` is the first row that failed, else the first of all.
+    `stopped_by` is the failed row that ended the execution early. `shown` is the first failed call, else the first one.
     """
 
     results: Sequence[RowResult]
@@ -95,7 +95,7 @@ class Ran(NamedTuple):
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
-    """Those of the texts that name functions of files, and no judges.
+    """The functions that the texts name. Texts that name judges are left out.
 
     Raises: as `function`.
     """
@@ -106,32 +106,32 @@ def function(text: str, folders: Folders) -> FunctionReference:
     """`task.py:answer` as a function.
 
     Raises:
-        Invalid: it is none, or the file lies outside of the folders, or leads there.
+        Invalid: the text names no function of a file, or the file lies outside the folders, also by a link.
         NotFound: no folder has the file.
     """
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.replace(".", "_").isidentifier():
-        raise Invalid(f"{quote(text)!r} is no function of a file.", "Write it as 'task.py:answer'.")
+        raise Invalid(f"{quote(text)!r} does not name a function of a file.", "Write it as 'task.py:answer'.")
     return FunctionReference(locate(file, folders), name)
 
 
 def is_function(text: str) -> bool:
-    """Whether a file is meant, and no judge."""
+    """True if the text names a file, and not a judge."""
     return ".py:" in text or text.endswith(".py")
 
 
 def python_for(task: FunctionReference, wanted: str | None, folders: Folders) -> Path:
-    """The interpreter that a task is run by.
+    """The Python interpreter that runs a task.
 
     Raises:
-        Invalid: the one that is wanted is none.
+        Invalid: `wanted` is not a usable interpreter.
     """
     above = [folder.resolve() for folder in folders.allowed if task.file.resolve().is_relative_to(folder.resolve())]
     return interpreter(wanted, task.file.resolve(), above[0] if above else task.file.parent)
 
 
 def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[PendingCall]:
-    """The calls to make: each example once, then each once more, so that an early end has looked at all of them."""
+    """The calls to make. Each repetition covers all examples before the next, so an early end leaves none out."""
     told = [(one.id, {"id": one.id, **(one.model_extra or {})}) for one in examples]
     return [PendingCall(ExampleCall(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
 
@@ -144,10 +144,10 @@ async def execute(
     report: Report,
     taken: Sequence[str] = (),
 ) -> Ran:
-    """Make the calls that the journal has no result of. No evaluator may have a name that is `taken`.
+    """Make the calls that have no result in the journal. No evaluator may have a name in `taken`.
 
     Raises:
-        Invalid: the user's file cannot be used; the reason is its own.
+        Invalid: the user's file cannot be used; the message gives the reason.
     """
     done: dict[ExampleCall, RowResult] = {} if journal is None else dict(journal.results)
     resumed = len(done)
@@ -163,7 +163,7 @@ async def execute(
             journal.keep(result)
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
-            crew.stop()
+            pool.stop()
 
     asked = {
         "task": plan.task.sent,
@@ -176,35 +176,35 @@ async def execute(
         "taken": list(taken),
     }
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
-    crew = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
+    pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: Invalid | None = None
     if left:
         async with anyio.create_task_group() as group:
             group.start_soon(progress.keep_telling)
-            failed = await _outcome(crew, left)
+            failed = await _failure(pool, left)
             group.cancel_scope.cancel()
     if failed is not None:
         raise failed
     await progress.tell()
     found = [done[row.call] for row in calls if row.call in done]
     shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
-    return Ran(found, crew.ready, resumed, stopped_by[0] if stopped_by else None, shown)
+    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown)
 
 
-async def _outcome(crew: WorkerPool, left: Sequence[PendingCall]) -> Invalid | None:
-    """Why the rows could not be done; raised in here it would come out in a group."""
+async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> Invalid | None:
+    """Make the calls and return the error, if any. Raised in the task group, it would arrive in an exception group."""
     try:
-        await crew.run(left)
+        await pool.run(left)
     except Invalid as error:
         return error
     return None
 
 
 def resume(journal: Journal, plan: ExperimentPlan, dataset: Named, name: str, *, restart: bool) -> None:
-    """Go on with what the journal has, or begin it; one without a result holds nobody to anything.
+    """Continue a journal that has results of the same plan. Begin it anew if it has none, or for `restart`.
 
     Raises:
-        Conflict: it was begun with another task, evaluators or options.
+        Conflict: the journal was begun with another task, other evaluators or other options.
     """
     asked = plan.asked(dataset.id)
     if restart or not journal.results:
@@ -219,10 +219,11 @@ def resume(journal: Journal, plan: ExperimentPlan, dataset: Named, name: str, *,
 
 
 async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult], plan: ExperimentPlan) -> Experiment:
-    """The results as an experiment, with their spans where the backend takes them. What is there of it already stays.
+    """Write the results as an experiment, and their spans if the backend takes them. Runs of an earlier try stay.
 
     Raises:
-        Conflict: there is an experiment of this name that is not this one.
+        Conflict: another experiment has this name.
+        Invalid: there are no results.
     """
     made, written = await _found(api, dataset, name, results)
     left = [one for one in results if one.call not in written]
@@ -243,7 +244,7 @@ async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult
 async def extend(
     api: Api, experiment: Experiment, results: Sequence[RowResult], plan: ExperimentPlan, written: set[str | None]
 ) -> None:
-    """Further runs of an experiment with their spans; those in a trace that is `written` are there already."""
+    """Add runs and their spans to an experiment. Runs whose trace is in `written` exist already."""
     new = [one for one in results if not (one.spans and one.spans[0]["trace_id"] in written)]
     for some in batches([columns(one, plan.metadata, plan.repetitions) for one in new]):
         await add(api, experiment, [ExperimentRunInput.model_validate(row) for row in some])
@@ -251,7 +252,7 @@ async def extend(
 
 
 async def add(api: Api, experiment: Experiment, inputs: list[ExperimentRunInput]) -> None:
-    """More runs of an experiment."""
+    """Add runs to an experiment."""
     body = InsertExperimentRunsRequest(experiment_runs=inputs)
     await api.post(path("v2", "experiments", experiment.id, "runs"), ExperimentWithRunIds, body)
 
@@ -259,7 +260,7 @@ async def add(api: Api, experiment: Experiment, inputs: list[ExperimentRunInput]
 async def _found(
     api: Api, dataset: Named, name: str, results: Sequence[RowResult]
 ) -> tuple[Experiment | None, set[ExampleCall]]:
-    """What an earlier try has written, before it was killed."""
+    """The experiment and the calls that an earlier try wrote before it was killed."""
     there = await named(api, dataset.id, name)
     if there is None:
         return None, set()
@@ -271,12 +272,12 @@ async def _found(
 
 
 def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
-    """The traces of some runs, by which one that was written is known again."""
+    """The trace ids of some runs. They identify runs that were written before."""
     return {(run.model_extra or {}).get("result.trace.id") for run in found}
 
 
 async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResult]) -> None:
-    """The spans of the calls, into the experiment's own project; nothing where the backend has no such route."""
+    """Send the spans of the calls to the experiment's own project, if the backend has the route."""
     spans = [span for one in results for span in one.spans]
     if not spans or not await api.has_engine_routes():
         return
@@ -287,7 +288,7 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResu
 
 
 def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
-    """Keep how an experiment was run, so that its failed rows can be run again without saying it all once more."""
+    """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again."""
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
     told = plan._asdict() | {"python": str(plan.python), "functions": functions}
     del told["task"], told["evaluators"]
@@ -297,7 +298,7 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
 
 
 def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
-    """How an experiment was run; None where this data folder does not know."""
+    """The stored plan of an experiment. None if this data folder has none."""
     place = _kept_at(home, experiment_id)
     if not place.exists():
         return None

@@ -1,7 +1,7 @@
-"""Where examples come from: the columns that keep it, and the ids by which examples of several datasets are the same.
+"""Provenance of examples: the columns that record it, and the source ids that pair examples of several datasets.
 
-A sample of a dataset has examples of its own. What they were copied from stands in `source_example_id`, so an
-experiment on the sample can be held against one on the whole dataset or on another sample of it.
+A sample of a dataset has copies of examples, under new ids. Each copy keeps the id of its original in
+`source_example_id`. So an experiment on the sample can be compared with one on the dataset or on another sample.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from assaykit.errors import Invalid
 from assaykit.matching import text_of
 
 SOURCE_EXAMPLE = "source_example_id"
-"""The column in which an example keeps the id that it had where it comes from."""
+"""The column in which a copied example keeps the id of its original."""
 
 SOURCE_SPAN = "source_span_id"
 SOURCE_TRACE = "source_trace_id"
@@ -22,23 +22,23 @@ SEED, SAMPLE = "sample_seed", "sample_method"
 """Columns of every example of a sample: the contract has no other place for them on a dataset."""
 
 OURS = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, SEED, SAMPLE})
-"""What says where an example comes from, and nothing of what it asks."""
+"""Columns that record the provenance of an example. They say nothing about its content."""
 
 SourceIds = Mapping[str, str]
-"""By the id of an example, the id of the one that it was copied from. One that is missing was copied from none."""
+"""The source id of each example, by its id. An example without an entry is its own source."""
 
 
 def source_of(example_id: str, columns: Mapping[str, Any]) -> str:
-    """The id of the first example in a line of copies."""
+    """The id of the original at the start of a line of copies; the own id of an example that is no copy."""
     kept = columns.get(SOURCE_EXAMPLE)
     return example_id if kept is None else text_of(kept)
 
 
 async def source_ids(api: Api, dataset_ids: Sequence[str | None]) -> list[SourceIds]:
-    """The source ids of each of these datasets; there is nothing to look up where all are the same one.
+    """The source ids of each of these datasets. If all are the same dataset, nothing is read and the maps are empty.
 
     Raises:
-        Invalid: one shares no source with the first.
+        Invalid: a dataset shares no source with the first.
     """
     if len(set(dataset_ids)) == 1:
         return [{} for _ in dataset_ids]
@@ -56,5 +56,5 @@ async def source_ids(api: Api, dataset_ids: Sequence[str | None]) -> list[Source
 
 
 def by_source(outcomes: Iterable[Outcome], ids: SourceIds) -> list[Outcome]:
-    """The outcomes under the ids of their sources."""
+    """The outcomes, with the id of each example replaced by its source id."""
     return [outcome._replace(example_id=ids.get(outcome.example_id, outcome.example_id)) for outcome in outcomes]

@@ -1,4 +1,4 @@
-"""What the calls of a plan will about cost, told before any is made."""
+"""Cost estimates for the calls of a plan, made before any call."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.integrations import AiIntegration
 
 FRAME_CHARACTERS = 600
-"""Of a question beside its template and values: fences, and what is said of the choices."""
+"""Characters of a judge's prompt besides the template and the values: the fences and the text about the choices."""
 
 
 async def with_costs(here: Session, plan: TaskPlan, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
-    """The plan, with what each judge's calls are expected to take. Code evaluators call no model.
+    """The plan with an estimate for each judge's calls. Code evaluators call no model, so they have none.
 
     Source: REST v2 `GET /v2/ai-integrations/{id}`.
 
@@ -46,7 +46,7 @@ async def _expected(api: Api, prices: Prices, share: EvaluatorShare, config: obj
 
 
 async def _provider(api: Api, integration_id: str) -> str:
-    """Whose models an integration has; none where it is gone or not for us to see, and then no price is known."""
+    """The provider of an integration. Empty if the integration is gone or hidden from us; no price is known then."""
     try:
         return (await api.get(path("v2", "ai-integrations", integration_id), AiIntegration)).provider
     except (NotFound, Unauthorized):

@@ -1,4 +1,4 @@
-"""How a judge is asked for, and the version body it becomes."""
+"""Judges as a user specifies them, and the version bodies made from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _NO_MODEL = EvaluatorLlmConfig(
     invocation_parameters=InvocationParams(),
     provider_parameters=ProviderParams(),
 )
-"""Stands in while the rest of a judge is checked: looking for a model comes last."""
+"""Placeholder while the rest of a judge is checked. The model is looked up last."""
 
 JudgeSource = Literal["catalogue", "template", "code"]
 
@@ -47,7 +47,7 @@ COMMIT_MESSAGE = "Created with assaykit"
 
 @dataclass(frozen=True)
 class Recipe:
-    """One of three ways to a judge: `catalogue`, `template` with `choices`, or `code`."""
+    """A judge as a user specifies it, from one of three sources: `catalogue`, `template` with `choices`, or `code`."""
 
     name: str
     catalogue: str | None = None
@@ -62,10 +62,10 @@ class Recipe:
 
     @property
     def way(self) -> JudgeSource:
-        """Which of the three it is.
+        """The source of the judge.
 
         Raises:
-            Invalid: none or several were given.
+            Invalid: no source or several sources were given.
         """
         ways: tuple[JudgeSource, ...] = ("catalogue", "template", "code")
         given: list[JudgeSource] = [way for way in ways if getattr(self, way) is not None]
@@ -81,10 +81,10 @@ class Recipe:
 async def version_of(
     here: Session, recipe: Recipe, *, integration: str | None, model: str | None
 ) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
-    """The version body of a recipe, checked before anything is sent.
+    """The version body of a judge, checked before anything is sent.
 
     Raises:
-        Invalid: the parts do not make a judge.
+        Invalid: the recipe does not make a judge.
         NotFound: no such catalogue judge or integration.
     """
     try:

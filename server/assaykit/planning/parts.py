@@ -1,4 +1,4 @@
-"""A backfill that is more than one run takes, in parts: windows one before the other, no unit in two of them."""
+"""Backfills that exceed the limit of one run, split into parts. No unit falls into the windows of two parts."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -14,14 +14,14 @@ from assaykit.planning.units import granularity_of
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
 MOST_SPANS = 400_000
-"""Spans that are looked at for the parts; what is older is left for another call, which is said."""
+"""Spans that are read to find the parts. Older spans are left for another call, and the reply says so."""
 
 _TICK = timedelta(microseconds=1)
 """The contract's windows include both ends, and its times are in microseconds."""
 
 
 class DatedSpan(NamedTuple):
-    """A span: when it started, the unit that it belongs to, and whether that has still to be scored."""
+    """A span: its start time, the unit that it belongs to, and whether that unit still has to be scored."""
 
     at: datetime
     unit: str
@@ -29,14 +29,14 @@ class DatedSpan(NamedTuple):
 
 
 class BackfillPart(NamedTuple):
-    """One run of a backfill, and how many units it has to score."""
+    """One run of a backfill: its window, and the number of units to score."""
 
     period: Period
     units: int
 
 
 class Parts(NamedTuple):
-    """The parts, newest first. `matching` units were found; before `looked_back_to`, if that is set, nobody looked."""
+    """The parts, newest first. `matching` counts all units found. Spans before `looked_back_to`, if set, are unread."""
 
     parts: Sequence[BackfillPart]
     matching: int
@@ -44,22 +44,22 @@ class Parts(NamedTuple):
 
     @property
     def left(self) -> int:
-        """Units that have still to be scored."""
+        """Units that still have to be scored."""
         return sum(part.units for part in self.parts)
 
 
 class _Block(NamedTuple):
-    """What no window may cut: spans of one moment, or of units that overlap in time."""
+    """Spans that no window may separate: they start at one moment, or belong to units that overlap in time."""
 
     start: datetime
     units: int
 
 
 async def in_parts(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> Parts:
-    """The parts of a backfill over a query, each of at most `max_spans` units where that is possible.
+    """The parts of a backfill over a query, each with at most `max_spans` units if possible.
 
     Raises:
-        Invalid: the evaluators judge different things, or a filter cannot be read.
+        Invalid: the evaluators judge units of different kinds, or a filter cannot be read.
     """
     found: list[DatedSpan] = []
     looked_back_to = None
@@ -75,10 +75,10 @@ async def in_parts(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]
 
 
 def split(found: Sequence[DatedSpan], period: Period, most: int) -> list[BackfillPart]:
-    """Windows that together are the period, for rows that come newest first.
+    """Split a period into windows. The spans are sorted from newest to oldest.
 
-    A part has at most `most` units to score, and more only where one block has. Windows with nothing to
-    score are left out.
+    A part has at most `most` units to score, or the units of one block if that block alone has more. Windows without
+    units to score are left out.
     """
     parts: list[BackfillPart] = []
     end, count, start = period.end, 0, period.end
@@ -130,7 +130,7 @@ async def _rows(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -
 
 
 def _filter(query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> str | None:
-    """Of what every evaluator takes; a task with lettered filters may mean any span of the window."""
+    """A filter that passes every span to score. None for lettered filters, which may concern any span of the window."""
     if query.filters is not None:
         return None
     if len(wanted) == 1:

@@ -1,4 +1,4 @@
-"""Time windows as people say them: "last 7 days", "yesterday", "2026-01-01..2026-01-31"."""
+"""Time windows as people write them: "last 7 days", "yesterday", "2026-01-01..2026-01-31"."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _LENGTH_OF_DATE = len("2026-01-01")
 
 
 class Period(NamedTuple):
-    """Both ends are included, both are UTC."""
+    """A time window in UTC. Both ends are included."""
 
     start: datetime
     end: datetime
@@ -35,10 +35,10 @@ class Period(NamedTuple):
 
 
 def parse(text: str, now: datetime) -> Period:
-    """The period meant by `text` at the moment `now`. A date as an end takes its whole day.
+    """The period that `text` means at the moment `now`. A date as the end includes the whole day.
 
     Raises:
-        Invalid: the words are not understood, an end lies before 1970 or after 2200, or the period is empty.
+        Invalid: the text is not understood, an end lies before 1970 or after 2200, or the period is empty.
     """
     try:
         period = _period(text, now)
@@ -52,10 +52,10 @@ def parse(text: str, now: datetime) -> Period:
 
 
 def between(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
-    """Two moments as they are written, ISO 8601, UTC unless they say otherwise; a date as the end takes its whole day.
+    """Parse two ISO 8601 moments, in UTC unless they carry an offset. A date as the end includes the whole day.
 
     Raises:
-        Invalid: one is no moment or lies before 1970 or after 2200, or the end comes before the start.
+        Invalid: a text is not a moment or lies before 1970 or after 2200, or the end comes before the start.
     """
     found = (_within(start, _moment), _within(end, _end))
     if found[0] is not None and found[1] is not None and found[0] > found[1]:

@@ -1,4 +1,4 @@
-"""What a task or a backfill would do, found out on real rows before anything is created or spent.
+"""Plans of tasks and backfills, made from real rows before anything is created or spent.
 
 A plan counts the rows that each evaluator would score, and resolves every variable's mapping on a sample of them.
 """
@@ -32,7 +32,7 @@ ROWS_PER_PAGE = 500
 PATHS_SHOWN = 16
 
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
-"""Where OpenInference puts what nearly every judge asks for."""
+"""OpenInference paths for the variables of nearly every judge."""
 
 OWN_COLUMNS = frozenset(
     [
@@ -48,30 +48,30 @@ OWN_COLUMNS = frozenset(
         "example_id",
     ]
 )
-"""Columns that are there whatever an application records."""
+"""Columns that exist whatever an application records."""
 
 
 @dataclass(frozen=True)
 class WantedEvaluator:
-    """One evaluator as asked for: with its own filter and mappings, which win over the usual ones."""
+    """A requested evaluator, with its own filter and mappings. Its mappings override the usual paths."""
 
     evaluator: EvaluatorWithVersion
     query_filter: str | None = None
     column_mappings: Mapping[str, str] | None = None
     query_ids: Mapping[str, Sequence[str]] | None = None
-    """Of a task with lettered filters: those whose spans each variable reads."""
+    """For a task with lettered filters: the letters of the filters whose spans each variable reads."""
 
     @property
     def granularity(self) -> Granularity:
-        """What it judges."""
+        """The kind of unit that the evaluator judges."""
         return self.config.data_granularity or "SPAN"
 
     @property
     def config(self) -> TemplateConfig | ManagedCodeConfig:
-        """What can be run.
+        """The configuration that a task runs.
 
         Raises:
-            Invalid: it is of a type that no task runs here.
+            Invalid: the evaluator is of a type that no task runs here.
         """
         config = self.evaluator.version.config
         if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
@@ -93,7 +93,7 @@ class Variable:
     constant: bool
     things: str = "rows"
     characters: float = 0.0
-    """Of a value, over all that were tried."""
+    """Mean length of a value over all tried rows. A row without a value counts as 0."""
 
     def as_text(self) -> str:
         """`input <- attributes.input.value (50 of 50 rows)`."""
@@ -103,7 +103,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class EvaluatorShare:
-    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them have its verdict."""
+    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them already have its verdict."""
 
     name: str
     column: str
@@ -112,7 +112,7 @@ class EvaluatorShare:
     calls: int
     variables: Sequence[Variable]
     estimate: Estimate | None = None
-    """What the calls will take, where a model is called and it was asked for."""
+    """Estimated cost of the calls. None if no model is called or no estimate was made."""
 
     @property
     def mappings(self) -> dict[str, str]:
@@ -133,7 +133,7 @@ class EvaluatorShare:
 
     @property
     def warnings(self) -> list[str]:
-        """What looks wrong without being an error."""
+        """Sentences about suspicious mappings: empty on some rows, or with the same value on all."""
         found: list[str] = []
         for variable in self.variables:
             if variable.filled < variable.tried:
@@ -148,9 +148,9 @@ class EvaluatorShare:
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """What would happen. `existing` says how many rows there are without any filter, up to one sample.
+    """The plan of a task. `existing` counts the rows without any filter; it may stop after the first page.
 
-    `unit` is what a row is: a span, a trace, a session or an experiment run. `remarks` say what else is to be known.
+    `unit` names a row: span, trace, session or experiment run. `remarks` are further sentences for the user.
     """
 
     shares: Sequence[EvaluatorShare]
@@ -159,16 +159,16 @@ class TaskPlan:
     unit: str
     remarks: Sequence[str] = ()
     absent: Sequence[str] = ()
-    """Of filters that match nothing: what they ask for and no row has, as sentences."""
+    """For filters that match nothing: one sentence for each attribute that they ask for and no row has."""
 
     @property
     def things(self) -> str:
-        """What rows are called."""
+        """The plural for rows in sentences."""
         return f"{self.unit}s" if self.unit in {"trace", "session"} else "rows"
 
     @property
     def matched(self) -> int:
-        """Rows that at least one evaluator would look at."""
+        """The largest number of rows that one evaluator matches."""
         return max((share.matched for share in self.shares), default=0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -184,13 +184,13 @@ class TaskPlan:
             found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score{takes}")
             found += [f"  {variable.as_text()}" for variable in share.variables]
         if self.capped:
-            found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several.")
+            found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several runs.")
         return [*found, *self.remarks]
 
 
 @dataclass(frozen=True)
 class SpanQuery:
-    """Which spans a plan is about."""
+    """The spans that a plan covers."""
 
     project_id: str
     period: Period
@@ -199,7 +199,7 @@ class SpanQuery:
     max_spans: int = 10_000
     override: bool = False
     filters: TaskQueryFilters | None = None
-    """Instead of `query_filter`, where a task has lettered ones."""
+    """Lettered filters, which a task may have instead of `query_filter`."""
 
 
 async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
@@ -236,11 +236,11 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
 
 
 def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
-    """What is to be known of attributes that a filter asks for and no row has."""
+    """One sentence for each attribute that a filter asks for and no row has."""
     try:
         asked = dict.fromkeys(fields(span_tree(filter_text)))
     except Invalid:
-        return []  # the backend's language may have what ours has not
+        return []  # the backend's filter language may have syntax that ours lacks
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
     alike = {name: ", ".join(near(name, rows)) for name in missing}
     return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
@@ -281,7 +281,7 @@ async def plan_experiments(
 
 
 def reads_run(wanted: WantedEvaluator) -> WantedEvaluator:
-    """An evaluator of experiments: `output` is what the run came to, whatever is recorded in the example."""
+    """The evaluator for experiments: its variable `output` is the run's output, not the example's column."""
     mapped = dict(wanted.column_mappings or {})
     if "output" in variables(wanted.config):
         mapped.setdefault("output", "output")
@@ -289,7 +289,7 @@ def reads_run(wanted: WantedEvaluator) -> WantedEvaluator:
 
 
 async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
-    """Every run's columns over its example's, which are also at `dataset.<column>`: what evaluators see."""
+    """One row for every run, with the columns that evaluators see: those of `run_row`."""
     examples = await example_columns(api, dataset_id)
     found: list[Row] = []
     for experiment_id in experiment_ids:
@@ -299,7 +299,7 @@ async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[st
 
 
 def run_row(run: ExperimentRun, example: Row) -> Row:
-    """A run's columns over its example's, which are also at `dataset.<column>`."""
+    """A run's columns merged over the columns of its example. The latter are also at `dataset.<column>`."""
     of_dataset = {f"dataset.{column}": value for column, value in example.items()}
     own = {"output": run.output, "example_id": run.example_id, "id": run.id}
     return {**example, **of_dataset, **(run.model_extra or {}), **own}
@@ -311,10 +311,10 @@ async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Ro
 
 
 def mappings_for(wanted: WantedEvaluator, sample: "Sequence[Row] | Sample") -> dict[str, str]:
-    """The mapping of each variable as a task would have it.
+    """The path of each variable, as a task would have it.
 
     Raises:
-        Invalid: one resolves on no row of the sample.
+        Invalid: a variable resolves on no row of the sample, or a mapping names no variable.
     """
     return {variable.name: variable.path for variable in try_mappings(wanted, sample)}
 
@@ -332,7 +332,7 @@ async def _count(api: Api, query: SpanQuery, text: str | None, column: str) -> _
     async for span in rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE):
         matched += 1
         labelled += any(verdict.name == column for verdict in span.evaluations)
-        # What is labelled already does not use up a run's cap, unless everything is scored anew.
+        # Rows that have a verdict do not count towards the cap of a run, unless `override` scores them again.
         if matched - (0 if query.override else labelled) > query.max_spans:
             return _Count(matched, labelled, capped=True)
     return _Count(matched, labelled, capped=False)
@@ -353,23 +353,24 @@ def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None
 
 
 def both(*filters: str | None) -> str | None:
-    """One filter that asks for all of these; None where there are none."""
-    # A blank filter is not left out here: the backend refuses it.
+    """One filter that asks for all of these. None if there are none."""
+    # A blank filter is kept, so that the backend refuses it.
     given = [text for text in filters if text is not None]
     return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
 
 
 def own_filter(wanted: WantedEvaluator) -> str | None:
-    """The filter that a code evaluator itself has."""
+    """The filter of a code evaluator's own configuration."""
     config = wanted.config
     return config.query_filter if isinstance(config, ManagedCodeConfig) else None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Things that mappings are tried on, other than rows: how many, their text by place, variable and path.
+    """A sample of rows or units that mappings are tried on.
 
-    `rows` are the rows that they are made of.
+    `size` is the number of items, and `things` the plural for them. `read(place, variable, path)` is the text of a
+    variable in the item at a place, or None. `rows` are the rows that the items consist of.
     """
 
     size: int
@@ -379,10 +380,10 @@ class Sample:
 
 
 def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> list[Variable]:
-    """Each variable on a sample, at the path given or found.
+    """Try each variable on a sample, at the path given or else a usual one.
 
     Raises:
-        Invalid: one resolves nowhere, or a mapping names no variable.
+        Invalid: a variable resolves nowhere, or a mapping names no variable.
     """
     tried_on = sample if isinstance(sample, Sample) else _of_rows(sample)
     given = dict(wanted.column_mappings or {})
@@ -409,7 +410,7 @@ def _of_rows(rows: Sequence[Row]) -> Sample:
 
 
 def _is_ours(column: str) -> bool:
-    """Whether every row has such a column; what the user's application wrote comes first in a list."""
+    """True for a column that every row has. As a sort key it puts the application's own columns first."""
     return column in OWN_COLUMNS
 
 
@@ -424,7 +425,7 @@ def _usual_path(name: str, sample: Sample) -> str:
 
 
 def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
-    """One variable's path on some rows."""
+    """Try one variable's path on some rows."""
     return _tried(name, at, _of_rows(sample))
 
 

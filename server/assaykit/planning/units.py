@@ -1,6 +1,6 @@
-"""What a task on a project would do where its evaluators judge whole traces or sessions, found out on real spans.
+"""Plans of tasks whose evaluators judge whole traces or sessions, made from real spans.
 
-Units have no list of their own in the contract, so they are counted by the spans of the window.
+The contract has no list of traces or sessions, so a plan counts these units by the spans of the window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,13 +33,13 @@ from assaykit.wire.evaluators import Granularity
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
 UNITS_TRIED = 10
-"""Units that mappings are tried on, the newest ones."""
+"""Units that mappings are tried on. The newest ones are taken."""
 
 SPANS_COUNTED = 20_000
-"""Spans that units are counted by, for each filter."""
+"""Spans that are read to count units, for each filter."""
 
 SPANS_TRIED = 2000
-"""Spans that are read of all the units that mappings are tried on."""
+"""Spans that are read of all tried units together."""
 
 _OWN = "own"
 _KEYS = {"TRACE": "context.trace_id", "SESSION": "attributes.session.id"}
@@ -48,7 +48,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Chosen(NamedTuple):
-    """How an evaluator's units are chosen: filters by letter, and what must hold of the letters."""
+    """The choice of an evaluator's units: filters by letter, and an expression over the letters. None takes all."""
 
     filters: Mapping[str, str]
     expression: Node | None
@@ -56,7 +56,7 @@ class Chosen(NamedTuple):
 
 @dataclass
 class _Count:
-    """Units in order, the newest first. `partly` says that spans were left uncounted."""
+    """Units, newest first. `partly` is true if spans were left uncounted."""
 
     units: list[str] = field(default_factory=list[str])
     labelled: set[str] = field(default_factory=set[str])
@@ -64,26 +64,26 @@ class _Count:
 
 
 async def plan_project(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
-    """The plan of a task on a project, whatever its evaluators judge.
+    """The plan of a task on a project, for evaluators of spans, traces or sessions.
 
     Raises:
-        Invalid: they judge different things, a filter cannot be read, or a mapping resolves nowhere.
+        Invalid: the evaluators judge units of different kinds, a filter cannot be read, or a mapping resolves nowhere.
     """
     level = granularity_of(wanted)
     return await plan_spans(api, query, wanted) if level == "SPAN" else await _plan_units(api, query, level, wanted)
 
 
 def granularity_of(wanted: Sequence[WantedEvaluator]) -> Granularity:
-    """What all of these judge.
+    """The kind of unit that all of these evaluators judge.
 
     Raises:
-        Invalid: they judge different things.
+        Invalid: the evaluators judge units of different kinds.
     """
     return one_granularity({one.evaluator.name: one.granularity for one in wanted})
 
 
 async def sample_units(api: Api, query: SpanQuery, level: Unit, one: WantedEvaluator) -> Sample:
-    """The newest units of a query as an evaluator reads them, at most ten."""
+    """The newest units of a query, as an evaluator reads them. At most ten."""
     chosen = _chosen(query, one)
     found = await _count(api, query, level, chosen, one.config.name)
     return await _sample(api, query, level, chosen, one, found.units[:UNITS_TRIED])
@@ -104,9 +104,9 @@ async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[
         shares.append(EvaluatorShare(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
         capped, partly = capped or left > query.max_spans, partly or counted.partly
     existing = len((await _keys(api, query, level, None, "", ROWS_PER_PAGE)).units)
-    remarks = [f"A {noun} counts when a span of it lies in the window, and is read whole. max_spans counts {noun}s."]
+    remarks = [f"A {noun} counts if any of its spans lies in the window; it is read whole. max_spans counts {noun}s."]
     if partly:
-        remarks.append(f"Counted by the newest {SPANS_COUNTED:,} spans; there are more.")
+        remarks.append(f"Only the newest {SPANS_COUNTED:,} spans were counted; there are more.")
     return TaskPlan(shares, existing, capped, noun, remarks)
 
 
@@ -123,7 +123,7 @@ def _chosen(query: SpanQuery, one: WantedEvaluator) -> Chosen:
 
 
 async def _count(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, column: str) -> _Count:
-    """The units that are chosen, by the spans of the window."""
+    """Count the chosen units by the spans of the window."""
     node = chosen.expression
     if node is None:
         return await _keys(api, query, level, None, column)
@@ -132,7 +132,7 @@ async def _count(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, column
         for letter, text in chosen.filters.items()
         if letter in _letters(node)
     }
-    # A unit of which no letter is true is among none of these.
+    # A unit for which no letter is true is in none of these lists.
     every = [*found.values()]
     if matches(node, lambda _: False) or len(every) > 1:
         every = [await _keys(api, query, level, None, column)]
@@ -151,7 +151,7 @@ def _letters(node: Node) -> set[str]:
     def note(letter: str) -> None:
         asked.add(letter)
 
-    # What is unknown stays unknown, so that every letter is asked for.
+    # `note` answers None for every letter, so no letter decides the expression and every one is looked up.
     matches(node, note)
     return asked
 
@@ -159,7 +159,7 @@ def _letters(node: Node) -> set[str]:
 async def _keys(
     api: Api, query: SpanQuery, level: Unit, text: str | None, column: str, most: int = SPANS_COUNTED
 ) -> _Count:
-    """The units of the window's spans that a filter takes."""
+    """The units of those spans in the window that pass a filter."""
     verdict = f"{level.lower()}_eval.{column}"
     body = ListSpansRequest(
         project_id=query.project_id,
@@ -193,7 +193,7 @@ def _unit_of(span: Span, level: Unit) -> str:
 async def _sample(
     api: Api, query: SpanQuery, level: Unit, chosen: Chosen, one: WantedEvaluator, units: Sequence[str]
 ) -> Sample:
-    """Some units as an evaluator reads them: each variable from the spans of its filters."""
+    """A sample of units. An evaluator reads each variable from the spans that pass its filters."""
     ids: dict[str, Sequence[str]] = {"": tuple(chosen.filters) if query.filters is None else ()}
     if query.filters is not None:
         ids |= one.query_ids or {}
@@ -202,7 +202,7 @@ async def _sample(
         name: both(" OR ".join(f"({chosen.filters[letter]})" for letter in letters) or None, own)
         for name, letters in ids.items()
     }
-    # A conversation is told by all spans of its session.
+    # A conversation is read from all spans of its session.
     wanted = {*texts.values(), *([None] if level == "SESSION" else [])}
     fetched = {text: await _spans(api, query, level, text, units) for text in wanted}
 
@@ -220,7 +220,7 @@ async def _sample(
 async def _spans(
     api: Api, query: SpanQuery, level: Unit, text: str | None, units: Sequence[str]
 ) -> dict[str, list[Row]]:
-    """The spans of some units that a filter takes, as rows by unit, in the order in which they are read."""
+    """The spans of some units that pass a filter, as rows by unit, in the order in which a judge reads them."""
     room = MAX_CHARACTERS - len(text or "") - 100
     quoted: list[str] = []
     for unit in units:

@@ -1,1 +1,1 @@
-"""Experiments run here: a user's function over a dataset's examples, in processes of the user's own interpreter."""
+"""Running of a user's function over the examples of a dataset, in processes of the user's own interpreter."""

@@ -1,6 +1,7 @@
-"""Processes that are forked from one which has imported the user's file; Linux alone has them.
+"""Processes forked from one that has imported the user's file, on Linux only.
 
-They are not our own children: the one that they were forked from is asked for each, and how it ended.
+The forked processes are children of that process and not of ours. So it gets requests to fork, and to wait for an
+exit code.
 """
 
 import json
@@ -20,20 +21,20 @@ _PRINTED = 65_536
 
 
 class Gone(Exception):
-    """What processes were forked from is gone, or the system has no more of them; the text says which."""
+    """The forking process is gone, or the system has no more processes. The text says which."""
 
 
 class Printed:
-    """What a forked process prints. It is a pipe and no socket, which the user's code could not open by its name."""
+    """The output of a forked process. It comes through a pipe, since code cannot open a socket as `/dev/stdout`."""
 
     def __init__(self, number: int) -> None:
         self._number = number
 
     async def receive(self) -> bytes:
-        """What came next.
+        """The next bytes of the output.
 
         Raises:
-            anyio.EndOfStream: there is no more.
+            anyio.EndOfStream: the output has ended.
         """
         await anyio.wait_readable(self._number)
         if not (found := os.read(self._number, _PRINTED)):
@@ -42,7 +43,7 @@ class Printed:
 
 
 class Forked:
-    """A forked process, as far as a worker needs it."""
+    """A forked process, with the part of anyio's `Process` that a worker uses."""
 
     def __init__(self, pid: int, forks: "ForkSocket", rows: End, printed: Printed) -> None:
         self.pid = pid
@@ -52,7 +53,7 @@ class Forked:
         self._code: int | None = None
 
     async def wait(self) -> int | None:
-        """Until it has ended; its exit code, negative for a signal, None if nobody knows it any more."""
+        """Wait for the end. Returns the exit code: negative for a signal, None if the forking process is gone."""
         with suppress(Gone):
             while self._code is None:
                 self._code = (await self._forks.ask({"wait": self.pid}))["code"]
@@ -60,12 +61,12 @@ class Forked:
         return self._code
 
     async def aclose(self) -> None:
-        """Until it has ended and is no more in the system's table."""
+        """Wait until the process has ended and is out of the system's process table."""
         await self.wait()
 
 
 class ForkSocket:
-    """The socket to the process that forks."""
+    """The socket to the forking process."""
 
     def __init__(self, ours: socket.socket) -> None:
         self._end = End(ours)
@@ -73,28 +74,28 @@ class ForkSocket:
 
     @asynccontextmanager
     async def fork(self) -> AsyncGenerator[Forked]:
-        """One more process.
+        """Fork a process, and close our ends of its streams when the block ends.
 
         Raises:
-            Gone: there can be none.
+            Gone: no process could be forked.
         """
         ours, theirs = socket.socketpair()
         errors, printed = os.pipe()
         with ours, theirs, os.fdopen(errors, "rb"), os.fdopen(printed, "wb") as given:
             told = await self.ask({"fork": True}, theirs.fileno(), given.fileno())
-            # As long as we have them too, nobody hears that the process is gone.
+            # While we hold these ends open too, the streams would not end with the process.
             theirs.close()
             given.close()
             yield Forked(told["pid"], self, End(ours), Printed(errors))
 
     async def ask(self, message: Mapping[str, Any], *descriptors: int) -> dict[str, Any]:
-        """Send one message, with descriptors for the other side, and wait for the answer.
+        """Send one message, with descriptors for the forking process, and wait for the answer.
 
         Raises:
-            Gone: there is none, or it says that it cannot be done.
+            Gone: no answer came, or the answer reports a failure.
         """
         told: dict[str, Any] = {}
-        # An answer that nobody waits for would be taken for that to the next question.
+        # If a cancellation left an answer unread, the next call would take it for its own.
         with anyio.CancelScope(shield=True):
             async with self._asking:
                 try:

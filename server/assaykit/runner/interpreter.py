@@ -1,4 +1,4 @@
-"""Which Python runs a user's file: the one named, else that of the project around the file, else our own."""
+"""The Python interpreter for a user's file: the one named, else that of the project around the file, else our own."""
 
 import os
 import re
@@ -12,21 +12,21 @@ _NAME = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?", re.IGNORECASE)
 _FOLDERS = (".venv", "venv", ".env", "env")
 _BIN = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
 _OURS = ("ASSAYKIT_",)
-"""Variables that are our own business, a key of the engine among them."""
+"""Prefixes of our own variables. One of them holds a key of the engine."""
 
 
 def interpreter(wanted: str | None, file: Path, top: Path) -> Path:
-    """The interpreter for `file`. Without one named, a virtual environment in its folder or one above it, up to `top`.
+    """The interpreter for `file`: `wanted`, else a virtual environment in its folder or one above up to `top`.
 
     Raises:
-        Invalid: the one named is no Python interpreter that is there.
+        Invalid: `wanted` is not an existing Python interpreter.
     """
     if wanted is not None:
         named = Path(wanted).expanduser()
         named = named if named.is_absolute() else top / named
         if not _NAME.fullmatch(named.name) or not os.access(named, os.X_OK):
             raise Invalid(
-                f"{quote(wanted)!r} is no Python interpreter that is there.",
+                f"{quote(wanted)!r} is not an existing Python interpreter.",
                 "Give the path of one, such as .venv/bin/python, or leave it out.",
             )
         return named
@@ -40,5 +40,5 @@ def interpreter(wanted: str | None, file: Path, top: Path) -> Path:
 
 
 def environment(whole: Mapping[str, str]) -> dict[str, str]:
-    """The user's own environment, model keys too, without what is set for us alone."""
+    """The user's own environment, with its model keys but without our own variables."""
     return {name: value for name, value in whole.items() if not name.startswith(_OURS)}

@@ -1,7 +1,7 @@
-"""The results of a run on disk as they come, so that one that was killed goes on where it stopped.
+"""A journal of results on disk, so that an experiment that was killed continues where it stopped.
 
-A file of JSON lines: what was asked for, then a line for each result. The last line may be torn; it counts as not
-written, and its row is done again.
+It is a file of JSON lines: the request, then a line for each result. The last line may be torn. It then counts as not
+written, and its row is run again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ FOLDER = "experiments"
 class Journal:
     """The journal of the experiment `name` on a dataset. One call at a time has it open.
 
-    `asked` is what decides on the results; a journal that was begun with something else is not gone on with.
+    `asked` holds the inputs that determine the results, as they were when the journal was begun.
     """
 
     def __init__(self, home: Path, dataset_id: str, name: str) -> None:
@@ -58,7 +58,7 @@ class Journal:
         if not self._path.exists():
             return
         first, *rest = self._path.read_bytes().split(b"\n")
-        whole = rest[:-1]  # what stands after the last end of a line is torn
+        whole = rest[:-1]  # text after the last newline is torn
         if not rest:
             return
         self.asked = json.loads(first)
@@ -70,18 +70,18 @@ class Journal:
             file.truncate(kept)
 
     def begin(self, asked: dict[str, Any]) -> None:
-        """Begin anew, forgetting what was there."""
+        """Begin a new journal in place of the old one."""
         self.asked, self.results = asked, {}
         self._path.unlink(missing_ok=True)
         self._write(asked)
 
     def keep(self, result: RowResult) -> None:
-        """Add one result; it is there when this returns, however the process ends."""
+        """Add one result. After the return it survives the end of the process, even by a kill."""
         self.results[result.call] = result
         self._write(result.as_json())
 
     def forget(self) -> None:
-        """Remove the journal: the results are elsewhere."""
+        """Remove the journal, after its results were written elsewhere."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -96,5 +96,5 @@ class Journal:
         except OSError as error:
             raise Unavailable(
                 f"A result could not be written to the journal: {error.strerror}.",
-                "Free some space; call again, and what was written is not done again.",
+                "Free some space, then call again. Rows that were written are not run again.",
             ) from error

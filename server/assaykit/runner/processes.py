@@ -1,4 +1,4 @@
-"""One process of the user's interpreter, with a line of JSON for each row going in and coming out."""
+"""Worker processes of the user's interpreter. Each takes a line of JSON for a row and returns one with its result."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from assaykit.errors import Invalid, quote
 from assaykit.runner.forks import Forked, ForkSocket, Gone
 
 START_S = 300.0
-"""Until the user's file is imported, and all that it imports."""
+"""Time limit for importing the user's file and all its imports."""
 
 LONGEST_LINE = 64 * 1024 * 1024
 _TAIL = 4_000
@@ -32,16 +32,16 @@ _HERE = Path(__file__).parent
 
 
 class Ended(Exception):
-    """The process is gone; the text says how."""
+    """The process has ended. The text says how."""
 
 
 class Worker:
-    """A process that has imported the user's file. `ready` is what it found there."""
+    """A process that has imported the user's file. `ready` describes the task and the evaluators found there."""
 
     def __init__(self, process: Process | Forked, forks: ForkSocket | None = None) -> None:
         self._process = process
         self._forks = forks
-        # All three are pipes.
+        # None of the three is None, since all of them are piped.
         self._input = cast("ByteSendStream", process.stdin)
         self._errors = cast("ByteReceiveStream", process.stderr)
         self._lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
@@ -53,10 +53,10 @@ class Worker:
     async def open(
         cls, python: Path, asked: Mapping[str, Any], folder: Path, environment: Mapping[str, str]
     ) -> AsyncGenerator["Worker"]:
-        """A process until the block ends; then it and all that it has started are killed.
+        """Start a process. When the block ends, it and all processes that it has started are killed.
 
         Raises:
-            Invalid: it could not be started, or the user's file could not be imported; the reason is the user's.
+            Invalid: the process could not be started, or the user's file not be imported; the message gives the reason.
         """
         command = [str(python), "-c", _BEGIN, str(_HERE)]
         async with AsyncExitStack() as stack:
@@ -74,7 +74,7 @@ class Worker:
             except OSError as error:
                 raise Invalid(f"{python} could not be started: {error.strerror}.", "Give another python.") from error
             finally:
-                # With the other end in our hand as well, we should never hear that the process is gone.
+                # While we hold the other end open too, the socket would not end with the process.
                 if theirs is not None:
                     theirs.close()
             worker = cls(process, forks)
@@ -84,10 +84,10 @@ class Worker:
 
     @asynccontextmanager
     async def fork(self) -> AsyncGenerator["Worker"]:
-        """Another one that has imported what this one has, if `ready` says that it forks.
+        """Fork a worker that has the same imports. This works only if `ready` says that the process forks.
 
         Raises:
-            Ended: this one is gone, or there can be no more processes.
+            Ended: this process is gone, or the system has no more processes.
         """
         if self._forks is None:
             raise Ended("processes are not forked here")
@@ -103,7 +103,7 @@ class Worker:
 
     @asynccontextmanager
     async def _alive(self) -> AsyncGenerator[None]:
-        """Read what it prints, until the block ends; then it is killed."""
+        """Read the output of the process until the block ends, then kill the process."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._drain)
             try:
@@ -128,7 +128,7 @@ class Worker:
         self.ready = told["ready"]
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Hand over one message.
+        """Send one message.
 
         Raises:
             Ended: the process is gone.
@@ -142,7 +142,7 @@ class Worker:
         """The next message.
 
         Raises:
-            Ended: the process is gone, or what it sent is none of ours.
+            Ended: the process is gone, or it sent text that is not a message.
         """
         try:
             return json.loads(await self._lines.receive_until(b"\n", LONGEST_LINE))
@@ -162,19 +162,19 @@ class Worker:
         else:
             how = "the process is gone" if code is None else f"the process ended with code {code}"
         with anyio.move_on_after(1):
-            await anyio.sleep(0.02)  # what it said last may still be on its way
+            await anyio.sleep(0.02)  # its last output may still be on its way
         last = quote(self._said.decode("utf-8", "replace")[-_SHOWN:], _SHOWN)
         return f"{how}; its last words: {last}" if last.strip() else how
 
     async def _drain(self) -> None:
-        """Read what the user's code prints, whatever there is of it, and keep the end."""
+        """Read everything that the user's code prints, and keep the end of it."""
         with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             while True:
                 self._said = (self._said + await self._errors.receive())[-_TAIL:]
 
 
 def _pair(stack: AsyncExitStack) -> tuple[ForkSocket | None, socket.socket | None]:
-    """Our end of a socket over which a process is asked to fork, and the end for it; neither where it cannot."""
+    """A socket for fork requests: our end and the end for the process. Both are None if the system is not Linux."""
     if sys.platform != "linux":
         return None, None
     ours, theirs = map(stack.enter_context, socket.socketpair())
@@ -182,7 +182,7 @@ def _pair(stack: AsyncExitStack) -> tuple[ForkSocket | None, socket.socket | Non
 
 
 def _kill(process: Process | Forked) -> None:
-    """The process and those it has started, which are in its group."""
+    """Kill the process and the processes that it has started, which are in its process group."""
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.kill()

@@ -1,4 +1,4 @@
-"""What became of one call of the task, as it is journalled and as it is written to the backend."""
+"""Results of calls of the task, in the form for the journal and in the form for the backend."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ JsonObject = dict[str, Any]
 
 
 class ExampleCall(NamedTuple):
-    """One example and the how-manieth time it is taken, from 1."""
+    """One call of the task: the example, and the number of the repetition, from 1."""
 
     example_id: str
     repetition: int = 1
 
 
 class RowResult(NamedTuple):
-    """An output or an error, the verdicts on it, and the spans of it all."""
+    """The result of one call: an output or an error, the verdicts on the output, and the spans of all functions."""
 
     call: ExampleCall
     output: Any = None
@@ -27,7 +27,7 @@ class RowResult(NamedTuple):
 
     @property
     def latency_ms(self) -> float | None:
-        """How long the task took, or until it was cut short, without its evaluators; None where it has no span."""
+        """Duration of the task without its evaluators, in ms, also if it was cut short. None if it has no span."""
         if not self.spans or self.spans[0].get("end_ns") is None:
             return None
         # The task's own span is the last of its trace to end.
@@ -41,14 +41,14 @@ class RowResult(NamedTuple):
         return [span for span in self.spans if span["trace_id"] == self.spans[0]["trace_id"]]
 
     def as_json(self) -> JsonObject:
-        """The result as the journal has it."""
+        """The result as a line of the journal."""
         told = {**self._asdict(), **self.call._asdict()}
         del told["call"]
         return told
 
 
 def from_json(told: JsonObject) -> RowResult:
-    """A result of the journal."""
+    """The result in a line of the journal."""
     call = ExampleCall(told["example_id"], told["repetition"])
     return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
 
@@ -81,7 +81,7 @@ def columns(result: RowResult, metadata: Mapping[str, Any], repetitions: int) ->
 
 
 def text(value: Any) -> str:
-    """An output as the backend keeps it: text as it is, nothing as no text, the rest as JSON."""
+    """An output as the backend keeps it: a string unchanged, None as an empty string, any other value as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,17 +7,17 @@ import anyio
 
 
 class End:
-    """Our end. anyio's own stream over a Unix socket fails now and then when it is cancelled as bytes come in."""
+    """Our end. anyio's stream over a Unix socket is not used: it sometimes fails if cancelled while bytes arrive."""
 
     def __init__(self, ours: socket.socket) -> None:
         ours.settimeout(0)
         self._socket = ours
 
     async def send(self, item: bytes, descriptors: Sequence[int] = ()) -> None:
-        """Send all of it, with descriptors beside its first bytes.
+        """Send all of `item`, and the descriptors with its first bytes.
 
         Raises:
-            anyio.BrokenResourceError: the other end is closed, or this one.
+            anyio.BrokenResourceError: one of the two ends is closed.
         """
         left = memoryview(item)
         try:
@@ -29,10 +29,10 @@ class End:
             raise anyio.BrokenResourceError from error
 
     async def receive(self, max_bytes: int = 65_536) -> bytes:
-        """What came next, of up to so many bytes.
+        """The next bytes, at most `max_bytes`.
 
         Raises:
-            anyio.EndOfStream: the other end is closed, and there is no more.
+            anyio.EndOfStream: the other end is closed, and all bytes were received.
             anyio.BrokenResourceError: this end is closed, or the other one did not read all.
         """
         try:
@@ -45,5 +45,5 @@ class End:
         return found
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close this end."""
         self._socket.close()

@@ -1,4 +1,4 @@
-"""What the model calls inside a task used, as the user's own spans tell it."""
+"""Tokens and costs of the model calls inside a task, read from the user's own spans."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _COST = ("llm.cost.total",)
 
 
 def tokens(spans: Sequence[SpanObject]) -> float | None:
-    """The tokens of all model calls of one task; None where no span has any.
+    """The tokens of all model calls of one task. None if no span has a count.
 
     Source: OpenInference and OpenTelemetry's conventions for generative AI.
     """
@@ -22,7 +22,7 @@ def tokens(spans: Sequence[SpanObject]) -> float | None:
 
 
 def cost(spans: Sequence[SpanObject]) -> float | None:
-    """What they cost in US dollars; None where no span has it."""
+    """The cost of all model calls of one task in US dollars. None if no span has a cost."""
     return _sum(spans, lambda attributes: _all(attributes, _COST))
 
 
@@ -38,7 +38,7 @@ def _all(attributes: dict[str, Any], names: Sequence[str]) -> float | None:
 
 
 def _sum(spans: Sequence[SpanObject], read: Callable[[dict[str, Any]], float | None]) -> float | None:
-    """A span above others that tell an amount tells their sum: only the lowest ones count."""
+    """Add up the lowest spans that have an amount. A span above them carries their sum, so it is left out."""
     told = {span["span_id"]: amount for span in spans if (amount := read(span["attributes"])) is not None}
     parents = {span["span_id"]: span["parent_id"] for span in spans}
     above: set[str] = set()

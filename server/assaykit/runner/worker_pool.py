@@ -1,9 +1,9 @@
-"""Rows handed out to worker processes: as many at once as was asked for, each ended by its deadline.
+"""A pool of worker processes that run rows, with a limit on simultaneous rows and a deadline for each row.
 
-A plain function gets a process for each row that is under way; an async one has a single process for all of them. Where
-it can be, the processes are forked from one that does no row itself, so that the user's file is imported once. One that
-dies, or is killed because a row is late, costs the row that was in it. Where several were, which of them it was is not
-known: each is done again, alone, and the one that does it again is the one.
+A plain function gets a process for each row in progress; an async function has a single process for all of them. If
+possible, the processes are forked from one that runs no rows, so that the user's file is imported once. If a process
+dies, or is killed because a row is late, its row fails. If it had several rows, the one at fault is not known. So each
+of them is run again alone, and the row that fails again is the one.
 """
 
 import time
@@ -22,16 +22,16 @@ from assaykit.runner.results import ExampleCall, RowResult
 from assaykit.runner.spans import cut_short
 
 GRACE_S = 1.0
-"""What an async task may take beyond its deadline to end itself; then its process is killed."""
+"""Time beyond the deadline in which an async task may end itself. Then its process is killed."""
 
 FAST_S = 0.25
-"""What takes less on the average is handed out ahead."""
+"""If a row takes less on average, rows are sent ahead."""
 
 _REMEMBERED = 8
-"""The average is over about so many rows."""
+"""Approximate number of rows in the moving average."""
 
 _IDLE_ENDS = 3
-"""So often a process may end before it was given a row."""
+"""The pool gives up after this many processes, without a result in between, that ended before they had a row."""
 
 Start = Callable[[], AbstractAsyncContextManager[Worker]]
 
@@ -44,7 +44,7 @@ class PendingCall(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A row that a process is at: when it began, by our clock and in nanoseconds since 1970."""
+    """A row in progress. It began `at` by anyio's clock, and at `start_ns` in nanoseconds since 1970."""
 
     row: PendingCall
     at: float
@@ -52,7 +52,7 @@ class Begun(NamedTuple):
 
 
 class WorkerSlots:
-    """What one process has: rows that it is at, and behind them rows that it begins as soon as one of these ends."""
+    """The rows of one process: up to `together` rows in progress, and rows behind them that it begins later."""
 
     def __init__(self, together: int) -> None:
         self.together = together
@@ -63,12 +63,12 @@ class WorkerSlots:
         return len(self.begun) + len(self.behind)
 
     def take(self, number: int, row: PendingCall) -> None:
-        """One more row."""
+        """Add a row."""
         self.behind.append((number, row))
         self._begin()
 
     def give_back(self, number: int) -> Begun:
-        """One row less: it has ended."""
+        """Remove a row that has ended."""
         ended = self.begun.pop(number)
         self._begin()
         return ended
@@ -80,9 +80,9 @@ class WorkerSlots:
 
 
 class WorkerPool:
-    """Does rows until there is none left, or until `stop`.
+    """Runs rows until none is left, or until `stop`.
 
-    `keep` is awaited with each result, one at a time; `on_ready` is called when the user's file is imported.
+    `keep` is awaited with each result, one at a time. `on_ready` is called once the user's file is imported.
     """
 
     def __init__(
@@ -106,15 +106,15 @@ class WorkerPool:
         self._usual_s = 2 * FAST_S
         self._is_stopped = False
         self.ready: dict[str, Any] = {}
-        """What the first process found in the user's file."""
+        """The task and the evaluators that the first process found in the user's file."""
 
     def stop(self) -> None:
-        """Begin no further row, and let go of those under way."""
+        """Begin no further row, and abandon the rows in progress."""
         self._is_stopped = True
         self._group.cancel_scope.cancel()
 
     async def run(self, rows: Iterable[PendingCall]) -> None:
-        """Do the rows.
+        """Run the rows.
 
         Raises:
             Invalid: the user's file cannot be used, or its process ends again and again without a row.
@@ -128,7 +128,7 @@ class WorkerPool:
                 async with anyio.create_task_group() as self._group:
                     self._group.start_soon(self._serve, self._start, 1)
         except BaseExceptionGroup as raised:
-            # What every process says of the file is said once.
+            # Every process reports the same error in the file, so only one report is raised.
             if errors := explained(raised):
                 raise errors[0] from None
             raise
@@ -157,62 +157,62 @@ class WorkerPool:
                 async with start() as worker:
                     await self._work(worker, WorkerSlots(together))
             except Ended:
-                # Nothing is forked any more. What is started anew has to import the file again.
+                # The forking process is gone. Each new process is started on its own and imports the file again.
                 start = self._start
 
-    async def _work(self, worker: Worker, hands: WorkerSlots) -> None:
-        """Give the process rows until there is none, or it is of no more use."""
+    async def _work(self, worker: Worker, slots: WorkerSlots) -> None:
+        """Give rows to the process until none is left or the process is no longer usable."""
         try:
-            await self._fill(worker, hands)
-            while hands.begun:
-                told = await self._next(worker, hands)
+            await self._fill(worker, slots)
+            while slots.begun:
+                told = await self._next(worker, slots)
                 if told is None:
-                    await self._blame(hands, self._late())
+                    await self._blame(slots, self._late())
                     return
-                ended = hands.give_back(told["row"])
+                ended = slots.give_back(told["row"])
                 self._idle_ends = 0
                 self._usual_s += (anyio.current_time() - ended.at - self._usual_s) / _REMEMBERED
                 try:
-                    # The next row first, so that the process does not wait while this one is written down.
-                    await self._fill(worker, hands)
+                    # Send the next row first, so that the process does not wait while this result is stored.
+                    await self._fill(worker, slots)
                 finally:
                     await self._done(_result(ended.row.call, told))
         except Ended as error:
-            if not hands.begun:
+            if not slots.begun:
                 self._ended_idle(str(error))
-            await self._blame(hands, str(error))
+            await self._blame(slots, str(error))
 
-    async def _fill(self, worker: Worker, hands: WorkerSlots) -> None:
-        """Hand out rows until the process has as many as it may have.
+    async def _fill(self, worker: Worker, slots: WorkerSlots) -> None:
+        """Send rows until the process has as many as it may have.
 
-        Of rows that take next to no time it gets some before it has ended others; a slow row has none behind it that
-        another process could do meanwhile.
+        If rows are fast, the process gets rows ahead of its results. If rows are slow, it gets none ahead, since
+        another process could run them meanwhile.
         """
         while self._waiting:
             is_ahead = self._usual_s < FAST_S and len(self._waiting) > self._concurrency
-            if len(hands) >= hands.together * (2 if is_ahead else 1):
+            if len(slots) >= slots.together * (2 if is_ahead else 1):
                 return
             row, number = self._waiting.popleft(), next(self._numbers)
             try:
                 await worker.send({"row": number, "example": dict(row.columns)})
             except Ended:
-                # It never had it. What it told before it ended is still to be read.
+                # The process never got this row. Results that it sent before its end are still to be read.
                 self._waiting.appendleft(row)
-                if hands.begun:
+                if slots.begun:
                     return
                 raise
-            hands.take(number, row)
+            slots.take(number, row)
 
-    async def _next(self, worker: Worker, hands: WorkerSlots) -> dict[str, Any] | None:
-        """What comes next; None when a row is late."""
-        due = min(one.at for one in hands.begun.values()) + self._timeout_s
-        with anyio.move_on_at(due + (GRACE_S if hands.together > 1 else 0)):
+    async def _next(self, worker: Worker, slots: WorkerSlots) -> dict[str, Any] | None:
+        """The next message of the process, or None if a row is late."""
+        due = min(one.at for one in slots.begun.values()) + self._timeout_s
+        with anyio.move_on_at(due + (GRACE_S if slots.together > 1 else 0)):
             return await worker.receive()
         return None
 
-    async def _blame(self, hands: WorkerSlots, why: str) -> None:
-        self._waiting.extendleft(row for _, row in reversed(hands.behind))
-        begun = list(hands.begun.values())
+    async def _blame(self, slots: WorkerSlots, why: str) -> None:
+        self._waiting.extendleft(row for _, row in reversed(slots.behind))
+        begun = list(slots.begun.values())
         if len(begun) == 1:
             row, _, start_ns = begun[0]
             name = f"Task: {self.ready['task']}"
@@ -222,7 +222,7 @@ class WorkerPool:
             self._suspects.extend(one.row for one in begun)
 
     async def _done(self, result: RowResult) -> None:
-        # Kept whatever happens meanwhile: what was answered is not asked again.
+        # A cancellation must not lose a result, or its row would be run again.
         with anyio.CancelScope(shield=True):
             async with self._keeping:
                 await self._keep(result)

@@ -1,8 +1,8 @@
-"""From a function to an MCP tool: the one place that knows the SDK's tool class.
+"""MCP tools built from functions. No other module uses the SDK's tool class.
 
-Five of its defaults are wrong for us (checked on mcp 2.3.0): unknown arguments are dropped silently, validation text is
-long and echoes values, schemas carry titles nobody reads, only a `ToolError` reaches the model, and a text that looks
-like JSON is parsed even where text was asked for.
+Five defaults of that class are wrong for us (checked on mcp 2.3.0). Unknown arguments are dropped silently. Validation
+messages are long and echo values. Schemas carry titles that nobody reads. Only a `ToolError` reaches the model. A
+string that looks like JSON is parsed even if the parameter takes a string.
 """
 
 import json
@@ -29,7 +29,7 @@ ToolFunction = Callable[..., Awaitable[Reply]]
 
 
 class Definition(NamedTuple):
-    """A function that is a tool, what calling it does to the world, and whether it is shown without being asked for."""
+    """A tool: its function, the effect of a call, and whether the default set includes it."""
 
     function: ToolFunction
     effect: Effect
@@ -42,9 +42,9 @@ class Definition(NamedTuple):
 
 
 def tool(effect: Effect, *, default: bool = True) -> Callable[[ToolFunction], Definition]:
-    """Mark a function as a tool. Its name, docstring and arguments are the tool's.
+    """Mark a function as a tool. The tool takes its name, description and parameters from the function.
 
-    Every conversation pays for the tools of the default set, so what few jobs need is not in it.
+    Every conversation pays for the tools of the default set, so a tool that few jobs need is left out of it.
     """
 
     def mark(function: ToolFunction) -> Definition:
@@ -55,7 +55,7 @@ def tool(effect: Effect, *, default: bool = True) -> Callable[[ToolFunction], De
 
 @cache
 def build(definition: Definition) -> Tool:
-    """The tool as the SDK wants it; it knows nothing of its server, so all servers of a process share it."""
+    """The SDK's tool for a definition. It holds no reference to a server, so all servers of a process share it."""
     function = definition.function
     built = _Tool.from_function(
         function,
@@ -73,7 +73,7 @@ def build(definition: Definition) -> Tool:
 
 
 def _annotations(effect: Effect) -> ToolAnnotations:
-    """All four hints from one word. No tool reaches beyond the backend, so none is open-world."""
+    """All four hints of an effect. No tool reaches beyond the backend, so none is open-world."""
     return ToolAnnotations(
         read_only_hint=effect == "read",
         destructive_hint=effect == "delete",
@@ -83,16 +83,16 @@ def _annotations(effect: Effect) -> ToolAnnotations:
 
 
 def _description(function: ToolFunction) -> str:
-    """The docstring up to its first section: what follows is for maintainers and would cost tokens."""
+    """The docstring up to its first section. The sections are for maintainers and would cost tokens."""
     text = (function.__doc__ or "").split("\n    Raises:")[0].split("\n    Source:")[0]
     return " ".join(text.split())
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema in one piece, without what costs every conversation tokens and tells a model nothing.
+    """The schema with its references inlined, and without parts that cost tokens and tell a model nothing.
 
-    That is titles, the null that every optional argument accepts, a default of null or false, and the closing of
-    objects: an unknown argument is refused when it comes, with the near name.
+    These parts are titles, the null type of optional arguments, defaults of null or false, and `additionalProperties`
+    that is true or false. Validation refuses an unknown argument all the same and suggests the nearest name.
     """
     return _without_noise(schema, schema.get("$defs", {}))
 
@@ -117,7 +117,7 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
         kept = {**_without_noise(options[0], definitions), **kept}
     elif options:
         kept["anyOf"] = options
-    # A property may be called "title": only its schema is looked into.
+    # A property may be named "title", so the names of properties are kept and only their schemas are cleaned.
     return {
         key: {name: _without_noise(one, definitions) for name, one in part.items()}
         if key == "properties"
@@ -128,7 +128,7 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
 
 
 class _Arguments(FuncMetadata):
-    """The SDK's arguments, with a text left alone where text is wanted: a pattern may be `[1]`, a template JSON."""
+    """The SDK's arguments, without JSON parsing for string parameters: a pattern may be `[1]`, a template JSON."""
 
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
         fields = self.arg_model.model_fields
@@ -148,15 +148,15 @@ _UNANSWERED = Unavailable(
 
 
 class _Tool(Tool):
-    """The SDK's tool with our validation in front, our errors and our results behind."""
+    """The SDK's tool, with our validation before the call and our errors and results after it."""
 
     async def run(
         self,
         arguments: dict[str, Any],
         context: Context[Any, Any],
-        convert_result: bool = False,  # noqa: ARG002  (the SDK's signature; we convert always)
+        convert_result: bool = False,  # noqa: ARG002  (the SDK's signature; results are always converted)
     ) -> CallToolResult | InputRequiredResult:
-        # Hosts send null for what they leave out, so null means "not given".
+        # Hosts send null for an argument that the model leaves out, so null means "not given".
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
             self.fn_metadata.validate_arguments(given)
@@ -166,23 +166,23 @@ class _Tool(Tool):
         except UnexpectedToolError as error:
             raise self._explained(error.__cause__, context) from error.__cause__
         except (ToolError, MCPError) as error:
-            # Nothing of ours raises these: a question to the user came back as a failure, or as no answer to it.
+            # Our code raises neither. The client failed to ask the user, or its answer does not fit the question.
             raise self._told(_UNANSWERED) from error
         if isinstance(result, InputRequiredResult):
-            # The question travels to the user; the client calls again with the answer, and with the same arguments.
+            # The client asks the user, then repeats the call with the same arguments and the answer.
             return result
         reply = cast("Reply", result)
         here = cast("Session", context.request_context.lifespan_context)
-        # A host that gets structured content shows the model that alone, without the sentence, fence and next step.
+        # A host that gets structured content shows the model only that: no sentence, no fence and no next step.
         data = reply.data if here.settings.structured else None
         return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=data)
 
     def _explained(self, cause: BaseException | None, context: Context[Any, Any]) -> ToolError:
         if isinstance(cause, ValidationError):
-            # The arguments made a body that the contract refuses, such as a name without a character.
+            # The arguments formed a request body that the contract refuses, for example one with an empty name.
             return self._told(self._refusal(cause))
         if isinstance(cause, NotFound):
-            # What a name was remembered as may be gone: another window works on the same data.
+            # A cached id may be gone, since other clients work on the same data.
             cast("Session", context.request_context.lifespan_context).names.forget()
         if isinstance(cause, AssayError):
             return self._told(cause)

@@ -1,4 +1,4 @@
-"""Columns of rows that are anybody's: how they are listed, and what is said of one that no row has."""
+"""Sentences about the columns of a user's rows: a list of columns, and the error for an unknown one."""
 
 import difflib
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ SHOWN = 12
 
 
 def listed(columns: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
+    """The first 12 columns, and the number of the others."""
     more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
     return ", ".join(one_line(column, 60) for column in columns[:SHOWN]) + more
 
 
 def no_column(column: str, there: Sequence[str]) -> Invalid:
-    """That no row has this column, with those that are there."""
+    """The error that no row has this column. It lists the existing columns and suggests the nearest one."""
     near = difflib.get_close_matches(column, there, n=1)
     return Invalid(
         f"No row has a column {one_line(column, 60)!r}; there are {listed(there)}.",

@@ -1,7 +1,7 @@
-"""Asking the person at the client before something is done that cannot be undone.
+"""Confirmation by the user before a deletion, which cannot be undone.
 
-The model fills in arguments, so an argument is no consent. Where the client can show a form, a person answers it; where
-it cannot, the model has to repeat the name of what goes, and the host's own approval of the call is the guard.
+The model fills in the arguments, so an argument is not consent. If the client can show forms, the user answers one.
+Otherwise the model has to repeat the name of the resource, and the host's approval of the call is the only guard.
 """
 
 from typing import Annotated
@@ -20,17 +20,17 @@ Confirm = Annotated[str | None, Field(description="The name again, where no pers
 
 
 class Sure(BaseModel):
-    """The form. One field, since some clients hang on an empty one."""
+    """The form. It has one field, since some clients hang on an empty form."""
 
     yes: bool = Field(title="Yes, do it")
 
 
 Confirmation = ElicitationResult[Sure]
-"""What came back: accepted with the form, declined or cancelled."""
+"""The client's answer: accepted with the form, declined or cancelled."""
 
 
 def can_ask(ctx: Context[Session]) -> bool:
-    """Whether the client shows forms. A bare `elicitation: {}` says so, one for URLs alone does not."""
+    """True if the client shows forms. A bare `elicitation: {}` means that it does; one for URLs alone does not."""
     declared = ctx.client_capabilities.elicitation if ctx.client_capabilities is not None else None
     return declared is not None and (declared.form is not None or declared.url is None)
 
@@ -38,13 +38,13 @@ def can_ask(ctx: Context[Session]) -> bool:
 async def before_deleting(
     ctx: Context[Session], noun: str, named: Named, goes_too: str, confirm: str | None
 ) -> Sure | Elicit[Sure]:
-    """The question, or consent without one: `confirm` counts only where nobody can be asked.
+    """The question for the user, or consent without one. `confirm` counts only if the client shows no forms.
 
     Raises:
-        Invalid: nobody can be asked, and `confirm` is not the name.
+        Invalid: the client shows no forms, and `confirm` is not the name.
     """
     api = ctx.request_context.lifespan_context.api
-    # Only who has been asked is called by the right name.
+    # After this request `api.who` names the backend correctly.
     await api.has_engine_routes()
     what = f"the {noun} {named.name!r} ({named.id})"
     if can_ask(ctx):
@@ -58,12 +58,12 @@ async def before_deleting(
 
 
 def agreed(answer: Confirmation) -> bool:
-    """Whether the answer is a yes."""
+    """True if the user agreed."""
     return isinstance(answer, AcceptedElicitation) and answer.data.yes
 
 
 def refused(answer: Confirmation) -> str:
-    """An answer that is no yes, in words."""
+    """The reason why the user did not agree, in words."""
     return {"decline": "the user declined", "cancel": "the user closed the question"}.get(
         answer.action, "the user did not tick the box"
     )

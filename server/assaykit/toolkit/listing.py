@@ -1,4 +1,4 @@
-"""Lists: one page as an answer, or every row into a file."""
+"""Replies of list tools: one page in the reply, or every row in a file."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -22,17 +22,17 @@ RowT = TypeVar("RowT")
 
 
 def next_of(page: Page[Any]) -> str | None:
-    """The cursor of the page after this one."""
+    """The cursor of the next page; None after the last page."""
     return page.pagination.next_cursor if page.pagination.has_more else None
 
 
 def more(following: str | None) -> str:
-    """How a head line says that there is more."""
+    """The end of a head line: the cursor of the next page, or nothing."""
     return f"; more: cursor={following!r}" if following else ""
 
 
 def plain(thing: Any) -> dict[str, Any]:
-    """A reply of the wire as one row of a file."""
+    """A reply body as one row of a file."""
     return thing.model_dump(mode="json", exclude_none=True)
 
 
@@ -45,10 +45,10 @@ async def save(
     what: str,
     facts: Mapping[str, Any],
 ) -> Reply:
-    """Every row of a list as a new file, at most 100,000; `what` names the rows for the answer.
+    """Write every row of a list to a new file, at most 100,000 rows. `what` names the rows in the reply.
 
     Raises:
-        Invalid: a cursor was given too, there is such a file already, or the path is not allowed.
+        Invalid: a cursor was given too, the file exists already, or the path is not allowed.
         Unsupported: the server is read-only.
     """
     if here.settings.read_only:
@@ -56,7 +56,7 @@ async def save(
     if cursor is not None:
         raise Invalid("save_to writes the whole list, so a cursor has no meaning.", "Leave one of them out.")
     folders = Folders(here.settings.folders)
-    # Looked at first: a refusal should come before the work.
+    # Check the path first, so that a refusal comes before the rows are fetched.
     place = await anyio.to_thread.run_sync(free_place, save_to, folders)
     async with aclosing(found):
         rows, cut = await _taken(found, flat)
@@ -73,10 +73,10 @@ async def save(
 
 
 async def page_place(here: Session, save_to: str) -> NewFile:
-    """Where a page for people is written.
+    """The new file for an HTML page.
 
     Raises:
-        Invalid: it is no .html, there is such a file already, or the path is not allowed.
+        Invalid: the name does not end in .html, the file exists already, or the path is not allowed.
         Unsupported: the server is read-only.
     """
     if here.settings.read_only:

@@ -1,7 +1,7 @@
-"""Argument types that several tools share, each description written once.
+"""Parameter types that several tools share, so that each description is written once.
 
-What is named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out where there
-is only one. The server's instructions say so once, instead of every schema; and what `save_to` does.
+A parameter named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out if only
+one exists. The server's instructions explain these parameters and `save_to` once, so no schema repeats it.
 """
 
 from typing import Annotated
@@ -18,7 +18,7 @@ def _session(ctx: Context[Session]) -> Session:
 
 
 ToolContext = Context[Session]
-"""The call itself, for tools that report progress or ask the user."""
+"""The context of a call, for tools that report progress or ask the user."""
 
 Here = Annotated[Session, Resolve(_session)]
 """The session of the call; the model never sees it."""
@@ -30,7 +30,7 @@ Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
 PeriodText = Annotated[str | None, Field(description="'last 7 days', 2026-01-01..2026-01-31")]
 Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
 Limit = Annotated[int, Field(ge=1, le=500)]
-"""Rows of a page, where the contract's pages are long."""
+"""Rows of a page, for lists whose pages may have up to 500 rows in the contract."""
 
 ListLimit = Annotated[int, Field(ge=1, le=100)]
 File = Annotated[str, Field(description="CSV, JSON, JSONL or Parquet")]

@@ -1,5 +1,5 @@
-"""The other side of a run: what is started in the user's interpreter, with nothing but the standard library of 3.9.
+"""The worker: code that runs in the user's interpreter and needs only the standard library of Python 3.9.
 
-It stands apart from our package, so that a name of ours hides none of the user's: `__main__` puts it on the import
-path for as long as it takes to import it.
+It is a package of its own, so that no module of ours hides one of the user's. Its folder is on the import path only
+while the worker is imported.
 """

@@ -1,12 +1,12 @@
 # pyright: basic
-"""Which parameter of a function gets what, decided once by its signature.
+"""Bindings of a function's parameters to values, decided once by its signature.
 
     ax        dataset_row, input, output, metadata; one parameter of another name gets the row
     phoenix   input, expected, reference, metadata, example; one parameter of another name gets the input
     auto      the names of both; one parameter of another name gets the input or, failing that, the row
 
-An evaluator's `output` is what the task said, and one parameter of another name gets that. It may ask for
-`experiment_output`, `dataset_output` and `trace_id` too, and for `eval_input`, which holds all of them. A function's
+An evaluator's `output` is the output of the task, and one parameter of another name gets that output too. An evaluator
+may also take `experiment_output`, `dataset_output`, `trace_id`, and `eval_input` with all values. A function's
 `**kwargs` get nothing, as in both sources; those of an evaluator's method get everything.
 
 Source: `arize.experiments` 8.61, `phoenix.client.experiments` 3.5.
@@ -21,7 +21,7 @@ from typing import Any
 from .examples import Example, as_mapping, fresh
 
 Bound = dict[str, str]
-"""From parameter to what it gets."""
+"""The name of the value that each parameter gets."""
 
 _NAMES = {
     "ax": ("dataset_row", "input", "output", "metadata"),
@@ -34,14 +34,14 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 class Unbindable(Exception):
-    """The function has parameters that nothing can be given to."""
+    """The function has no parameter, or one that no value can be bound to."""
 
 
 def bound(function: Callable[..., Any], style: str, *, judges: bool, takes_all: bool = False) -> Bound:
-    """What each parameter gets; `judges` for an evaluator, `takes_all` where it is the method of an object.
+    """The bindings of a function. `judges` is set for an evaluator, `takes_all` for the method of an evaluator object.
 
     Raises:
-        Unbindable: there is no parameter, or one of a name that stands for nothing.
+        Unbindable: there is no parameter, or a required one has an unknown name.
     """
     known = [*dict.fromkeys([*_NAMES[style], *(_OF_EVALUATORS if judges else ())])]
     parameters = list(inspect.signature(function).parameters.values())
@@ -52,7 +52,7 @@ def bound(function: Callable[..., Any], style: str, *, judges: bool, takes_all: 
         return {named[0].name: _only(style, judges)}
     if strangers := [one.name for one in named if one.default is one.empty and one.name not in known]:
         names = ", ".join(known)
-        raise Unbindable(f"the parameter {strangers[0]!r} stands for nothing; there are {names}")
+        raise Unbindable(f"the parameter {strangers[0]!r} is unknown; the known ones are {names}")
     found = {one.name: one.name for one in named if one.name in known}
     if (takes_all or not found) and any(one.kind is one.VAR_KEYWORD for one in parameters):
         found.update({name: name for name in known if name not in found and name != _WHOLE})
@@ -68,7 +68,7 @@ def _only(style: str, judges: bool) -> str:
 
 
 def call(function: Callable[..., Any], bindings: Bound, given: Callable[[str], Any]) -> Any:
-    """What the function returns, a coroutine where it is async, with a copy of `given(what)` for each parameter."""
+    """Call the function with a copy of `given(name)` for each parameter. An async function returns a coroutine."""
     parameters = inspect.signature(function).parameters
     places = [name for name in parameters if parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY]
     first = [fresh(given(bindings[name])) for name in places]
@@ -76,7 +76,7 @@ def call(function: Callable[..., Any], bindings: Bound, given: Callable[[str], A
 
 
 class Arguments:
-    """What stands behind each name for one example. `metadata` is the experiment's."""
+    """The values of all names for one example. `metadata` is the experiment's."""
 
     def __init__(self, example: Example, style: str, metadata: dict[str, Any]) -> None:
         self._example = example
@@ -85,13 +85,13 @@ class Arguments:
         self._judged: dict[str, Any] | None = None
 
     def judged(self, output: Any, trace_id: str | None) -> Arguments:
-        """The same for evaluators: `output` is what the task said, in the trace of this id."""
+        """The arguments for evaluators: `output` is the output of the task, `trace_id` the id of its trace."""
         found = Arguments(self._example, self._style, self._metadata)
         found._judged = {"output": output, "experiment_output": output, "trace_id": trace_id}
         return found
 
     def __call__(self, what: str) -> Any:
-        """What is given where `what` is bound."""
+        """The value of the name `what`."""
         example = self._example
         if self._judged is not None:
             if what in self._judged:
@@ -107,7 +107,7 @@ class Arguments:
         return as_mapping(value, what) if self._style == "phoenix" else value
 
     def _of_metadata(self) -> Any:
-        """The example's. Evaluators of a dataset that has none are told the experiment's too."""
+        """The example's metadata. If the dataset has no metadata, evaluators get the experiment's too."""
         found = self._example.metadata
         if self._judged is None or self._example.has_metadata or not isinstance(found, dict):
             return found

@@ -14,10 +14,10 @@ _SYSTEM = frozenset({"id", "created_at", "updated_at"})
 
 
 class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by attribute
-    """A row of the dataset. Its parts are there by key and by attribute: `id`, `input`, `output`, `metadata`.
+    """A row of the dataset. Its parts `id`, `input`, `output` and `metadata` can be read by key and by attribute.
 
-    What the row has no column for is the row itself without its system columns, so that `input["question"]` finds the
-    column "question" of a dataset that has no column "input".
+    A part without a column is the row itself without its system columns. So `input["question"]` reads the column
+    "question" of a dataset that has no column "input".
     """
 
     def __init__(self, columns: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by at
 
 
 def part(columns: dict[str, Any], names: tuple[str, ...], otherwise: Any = None) -> Any:
-    """The first of these columns that the row has."""
+    """The value of the first of these columns that the row has, else `otherwise`."""
     for name in names:
         if columns.get(name) is not None:
             return columns[name]
@@ -53,7 +53,7 @@ def part(columns: dict[str, Any], names: tuple[str, ...], otherwise: Any = None)
 
 
 def as_mapping(value: Any, key: str) -> Any:
-    """The value as Phoenix has it, always a mapping: JSON text is read, and anything else stands under a key."""
+    """The value as Phoenix passes it, always a mapping: a JSON object is parsed, any other value is put under `key`."""
     if isinstance(value, str):
         try:
             read = json.loads(value)
@@ -64,5 +64,5 @@ def as_mapping(value: Any, key: str) -> Any:
 
 
 def fresh(value: Any) -> Any:
-    """A copy that nobody else sees: what one call does to its arguments is no business of the next."""
+    """A deep copy, so that a call cannot change the arguments of the next one."""
     return copy.deepcopy(value)

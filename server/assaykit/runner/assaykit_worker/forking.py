@@ -1,9 +1,9 @@
 # pyright: basic
-"""Processes forked from this one once it has imported the user's file, which is then imported and held in memory once.
+"""Forking of this process after it has imported the user's file, so that the file is imported and in memory only once.
 
-They are asked for over a socket, one message of JSON each way at a time:
+Requests come over a socket, one message of JSON each way at a time:
 
-    in    {"fork": true} with two descriptors: a socket for the rows, and what the process is to print to
+    in    {"fork": true} with two descriptors: a socket for the rows, and a pipe for the output
     out   {"pid": 7} or {"failed": why}
     in    {"wait": 7}
     out   {"code": 0}, negative for a signal, null while it runs; or {"failed": why}
@@ -26,7 +26,7 @@ _MESSAGE = 4096
 
 
 class ForkServer:
-    """The socket, which is there before the user's file is imported."""
+    """The socket for fork requests. It is opened before the user's file is imported."""
 
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
@@ -34,15 +34,15 @@ class ForkServer:
 
     @property
     def are_safe(self) -> bool:
-        """Whether the user's file has begun nothing that two processes cannot share: a thread, a file, a socket."""
+        """True if the user's file has left no thread, file or socket open, which two processes cannot share."""
         return _threads() == 1 and _open_files() == self._open_before
 
     def begun(self, pipe: Pipe) -> Pipe:
-        """Fork as often as is asked for. Returns with the pipe of its own where there are rows to do.
+        """Serve fork requests, and return the pipe for rows in a process that has rows to run.
 
-        That is in each process that was forked, and in this one when it is given a row itself.
+        That is each forked process, and this process once it gets a row itself.
         """
-        # What is there by now is not looked at again, so that its memory stays common. PyPy has no such thing.
+        # The collector skips frozen objects, so forked processes keep sharing their memory. PyPy has no `freeze`.
         if hasattr(gc, "freeze"):
             gc.freeze()
         while True:
@@ -61,7 +61,7 @@ class ForkServer:
                 return Pipe.of_socket(*descriptors)
 
     def _is_forked(self, descriptors: list[int]) -> bool:
-        # Else each process would print it once more.
+        # Otherwise each forked process would print the buffered text again.
         sys.stdout.flush()
         sys.stderr.flush()
         try:
@@ -74,7 +74,7 @@ class ForkServer:
                 _reseed()
                 return True
             with suppress(OSError):
-                os.setpgid(pid, pid)  # whoever comes first: the group must be there before it is killed
+                os.setpgid(pid, pid)  # parent and child both set it: the group must exist before a kill
             told = {"pid": pid}
         for one in descriptors:
             os.close(one)
@@ -86,7 +86,7 @@ class ForkServer:
 
 
 def _reseed() -> None:
-    # The standard library's generator sees to itself; all of numpy's would draw the same numbers.
+    # The standard library reseeds its generator after a fork. numpy does not, so all processes would draw alike.
     with suppress(Exception):
         sys.modules["numpy.random"].seed()
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Functions and evaluators out of a user's file, and a user's errors as few lines."""
+"""Loading of functions and evaluators from a user's file, and short texts for errors of the user's code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotThere(Exception):
 
 
 def module(path: str) -> ModuleType:
-    """The file, by its whole path, as a module, imported once, with its own folder on the import path."""
+    """Import the file at an absolute path as a module, once, with its own folder on the import path."""
     name = os.path.splitext(os.path.basename(path))[0]
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == path:
@@ -40,10 +40,10 @@ def module(path: str) -> ModuleType:
 
 
 def member(path: str, name: str) -> Any:
-    """What the file calls `name`.
+    """The function, class or object `name` of the file.
 
     Raises:
-        NotThere: nothing, or nothing that can be called.
+        NotThere: the file has no such name, or its value cannot be called.
     """
     here = module(path)
     found: Any = here
@@ -62,8 +62,8 @@ def member(path: str, name: str) -> Any:
 def evaluator(found: Any, name: str) -> tuple[str, Any]:
     """An evaluator's name and the function to call: a function, or a class or object with `evaluate`.
 
-    The class that comes first in its ancestry with either method decides: what a base class does in the other one is
-    to call this one, or to refuse. Of two in one class the async one counts.
+    The first class in the method resolution order with either method decides, since the other method of its base
+    classes only calls this one or refuses. If that class has both methods, the async one is used.
     """
     if inspect.isclass(found):
         found = found()
@@ -77,7 +77,7 @@ def evaluator(found: Any, name: str) -> tuple[str, Any]:
 
 
 def shortened(error: BaseException) -> str:
-    """The error with the last lines of its traceback that are the user's."""
+    """The error with the last lines of its traceback that lie in the user's code."""
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not _is_ours(one.filename)]
     lines = [f"  {os.path.basename(one.filename)}:{one.lineno} in {one.name}: {one.line}"
              for one in frames[-FRAMES_SHOWN:]]  # fmt: skip

@@ -1,5 +1,5 @@
 # pyright: basic
-"""What goes over the pipes: a line of JSON for what to do, one for each row, and one back for each.
+"""The main loop of a worker and its protocol: JSON lines for the request, for each row, and for each answer.
 
     in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
            "timeout_s", "together", "taken": [names], "forks": descriptor or null}
@@ -7,9 +7,9 @@
     in    {"row": 7, "example": {...}}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...]}
 
-Async tasks are called side by side, so many together, the others one after the other. When the other end is gone, so is
-this process. What the user's code prints goes to stderr, and it finds nothing to read on stdin. A process with "forks"
-may be asked for others, which have the file imported already (`forking`).
+Async tasks run concurrently, at most `together` at once; plain tasks run one after the other. The process exits when
+the other end is closed. Output of the user's code goes to stderr, and its stdin is empty. A process with "forks" serves
+requests for further processes, which have the file imported already (`forking`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _listen(pipe: Pipe, take: Callable[[dict[str, Any]], object]) -> None:
     def listen() -> None:
         for line in pipe.incoming:
             take(json.loads(line))
-        # Whatever the process is in the middle of: nobody waits for it.
+        # Exit even in the middle of a row: nobody waits for the result.
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()

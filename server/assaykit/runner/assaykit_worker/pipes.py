@@ -1,5 +1,5 @@
 # pyright: basic
-"""The two ends that are the protocol's alone, out of the way of what the user's code reads and prints."""
+"""Private pipe ends for the protocol, so that the user's code may use stdin and stdout freely."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 
 class Pipe:
-    """Lines of JSON coming in and going out."""
+    """A pair of pipe ends for lines of JSON, one for each direction."""
 
     def __init__(self, incoming: int, outgoing: int, errors: int) -> None:
-        """Take descriptors over. What is printed from here on goes to `errors`, and stdin has nothing to read."""
+        """Take over the descriptors. From now on printed text goes to `errors`, and stdin is empty."""
         self.incoming: BinaryIO = os.fdopen(incoming, "rb")
         self._outgoing: BinaryIO = os.fdopen(outgoing, "wb")
         self._lock = threading.Lock()
@@ -25,18 +25,18 @@ class Pipe:
 
     @classmethod
     def of_process(cls) -> Pipe:
-        """That of a process which was started for this."""
+        """The pipe of a process that was started as a worker."""
         return cls(os.dup(0), os.dup(1), 2)
 
     @classmethod
     def of_socket(cls, number: int, errors: int) -> Pipe:
-        """That of a process which was forked."""
+        """The pipe of a forked process."""
         made = cls(number, os.dup(number), errors)
         os.close(errors)
         return made
 
     def close(self) -> None:
-        """Let go of it: another process has it."""
+        """Close these ends. Another process uses the pipe."""
         self.incoming.close()
         self._outgoing.close()
 

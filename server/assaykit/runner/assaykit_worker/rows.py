@@ -1,5 +1,5 @@
 # pyright: basic
-"""One row: the task is called with an example, and each evaluator with what came out."""
+"""Running of one row: call the task with an example, then each evaluator with the output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JsonObject = dict[str, Any]
 
 
 class BoundFunction(NamedTuple):
-    """Something of the user's to call, and what its parameters get."""
+    """A function of the user's, and the bindings of its parameters."""
 
     name: str
     call: Callable[..., Any]
@@ -30,27 +30,27 @@ class BoundFunction(NamedTuple):
 
     @property
     def is_async(self) -> bool:
-        """Whether calling it gives a coroutine."""
+        """True if a call returns a coroutine."""
         called = self.call
         while isinstance(called, functools.partial):
             called = called.func
-        of_class = getattr(type(called), "__call__", None)  # noqa: B004  (asked whether it is async, not whether it is)
+        of_class = getattr(type(called), "__call__", None)  # noqa: B004  (needed to see if it is async, not if it exists)
         return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(of_class)
 
 
 class RowRunner:
-    """What is done to each row."""
+    """Runs the task and the evaluators on each row."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        """Load what was asked for.
+        """Load the task and the evaluators of a request.
 
         Raises:
-            NotThere, Unbindable, NoSdk: it cannot be done; and whatever the user's file raises.
+            NotThere, Unbindable, NoSdk: the request cannot be met. The user's file may raise any other exception.
         """
         self._style = asked["binding"]
         self._loop: Any = None
         self._metadata = asked["metadata"]
-        # Before the file is imported, so that what instruments itself at import finds it.
+        # Set before the file is imported, so that code which instruments itself at import finds the tracer.
         self._tracer = Joined() if asked["joins_spans"] else Plain()
         found = loading.member(asked["task"]["file"], asked["task"]["name"])
         self.task = self._function(asked["task"]["name"], found, judges=False)
@@ -71,14 +71,14 @@ class RowRunner:
             raise binding.Unbindable(f"{name}: {error}") from None
 
     def run_alone(self, columns: dict[str, Any], told: JsonObject) -> None:
-        """The same for a task that is not async: nothing is waited for, so the first step is the last."""
+        """Do the same for a plain task. Nothing in it suspends, so the first step of the coroutine is the last."""
         try:
             self.run(columns, told).send(None)
         except StopIteration:
             return
 
     async def run(self, columns: dict[str, Any], told: JsonObject) -> None:
-        """Fill `told` with output or error, evaluations and spans; what is done when a deadline comes stays in it."""
+        """Fill `told` with output or error, evaluations and spans. If a deadline cancels it, finished parts stay."""
         told.update(evaluations=[], spans=[])
         example = Example(columns)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
@@ -89,7 +89,7 @@ class RowRunner:
                 output = _bounded(plain(await self._called(self.task, given)))
                 span.attributes["output.value"] = _text(output)
                 told["output"] = output
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (an error of the user's code fails the row)
                 told["error"] = span.error = _why(error)
             except BaseException:
                 span.error = "cut short"
@@ -106,7 +106,7 @@ class RowRunner:
             try:
                 verdict = plain(verdicts.verdict(await self._called(one, given), self._style), "the verdict")
                 span.attributes["output.value"] = _text(verdict)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (what the user's code raises is the row's)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (an error of the user's code fails the verdict)
                 span.error = _why(error)
                 verdict = {"error": span.error}
             except BaseException:
@@ -115,7 +115,7 @@ class RowRunner:
             told["evaluations"].append({"name": one.name, **verdict})
 
     def _waited_for(self, found: Any) -> Any:
-        """What an async evaluator of a plain task comes to."""
+        """The result of an async evaluator of a plain task."""
         import asyncio  # noqa: PLC0415  (as above)
 
         self._loop = self._loop or asyncio.new_event_loop()
@@ -123,7 +123,7 @@ class RowRunner:
 
     @contextmanager
     def _kept(self, name: str, kind: str, told: JsonObject) -> Iterator[Open]:
-        """A span that is among the row's when it has ended, however that is."""
+        """A span that is added to the row's spans at its end, also after an exception."""
         with ExitStack() as after, self._tracer.span(name, kind) as span:
             after.callback(lambda: told["spans"].extend(span.spans))
             yield span
@@ -131,12 +131,12 @@ class RowRunner:
     async def _called(self, one: BoundFunction, given: Callable[[str], Any]) -> Any:
         call = functools.partial(binding.call, one.call, one.bindings, given)
         if not self.task.is_async:
-            # No event loop runs around a plain function: it may run one of its own.
+            # A plain function is called outside any event loop, since it may run one of its own.
             found = call()
             return self._waited_for(found) if inspect.isawaitable(found) else found
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
 
-        # Beside an async task other rows go on, which a plain function would hold up.
+        # An async task shares the loop with other rows, so a plain evaluator runs in a thread and does not block them.
         found = call() if one.is_async else await asyncio.to_thread(call)
         return await found if inspect.isawaitable(found) else found
 

@@ -21,21 +21,21 @@ class NoSdk(Exception):
 
 
 class Open:
-    """A span that has not ended; what is set on it goes out with it."""
+    """A span that has not ended. Its attributes and error are sent with it."""
 
     def __init__(self) -> None:
         self.attributes: dict[str, Any] = {}
         self.error: str | None = None
         self.spans: list[SpanDict] = []
-        """This one and those below it, once it has ended."""
+        """This span and the spans below it, once this span has ended."""
 
 
 class Plain:
-    """Spans that stand alone."""
+    """A tracer without OpenTelemetry. Each span is a trace of its own."""
 
     @contextmanager
     def span(self, name: str, kind: str) -> Iterator[Open]:
-        """A span for as long as the block lasts; it begins a trace."""
+        """A span that lasts as long as the block and begins a trace."""
         opened = Open()
         start_ns, began = time.time_ns(), time.perf_counter_ns()
         try:
@@ -57,12 +57,12 @@ class Plain:
 
 
 class Joined:
-    """Spans of a tracer provider that is the process's own, set before the user's file is imported."""
+    """A tracer with OpenTelemetry. It sets the tracer provider of the process before the user's file is imported."""
 
     def __init__(self) -> None:
         """Raises: NoSdk."""
         try:
-            # The user's own, where there are any.
+            # These modules come from the user's interpreter, which may lack them.
             from opentelemetry import trace  # noqa: PLC0415
             from opentelemetry.context import Context  # noqa: PLC0415
             from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -94,7 +94,7 @@ class Joined:
 
     @contextmanager
     def span(self, name: str, kind: str) -> Iterator[Open]:
-        """A span for as long as the block lasts, under which the spans of the block come."""
+        """A span that lasts as long as the block. Spans of the block are below it."""
         opened = Open()
         span = self._tracer.start_span(name, context=self._nowhere())
         trace_id = span.get_span_context().trace_id
@@ -112,7 +112,7 @@ class Joined:
 
     def _gather(self, opened: Open, trace_id: int) -> None:
         opened.spans = self._ended.pop(trace_id, [])
-        # Spans of a thread of the user's that knows nothing of this one are traces of their own.
+        # Spans from a thread of the user's without this context are traces of their own.
         for other in [each for each in list(self._ended) if each not in self._open]:
             opened.spans += self._ended.pop(other, [])
 

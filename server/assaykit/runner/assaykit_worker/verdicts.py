@@ -1,5 +1,5 @@
 # pyright: basic
-"""What evaluators return, known by its shape: from `arize.experiments`, from Phoenix, or from nothing."""
+"""Verdicts read from the return values of evaluators: those of `arize.experiments`, of Phoenix, or plain values."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _TRIPLE = 3
 
 
 class Unreadable(Exception):
-    """What came back is no verdict."""
+    """The return value is not a verdict."""
 
 
 def verdict(found: Any, style: str = "auto") -> dict[str, Any]:
-    """A verdict's label, score, explanation and metadata, as far as it has them.
+    """The label, score, explanation and metadata of a verdict, as far as it has them.
 
-    A bool is 1 or 0 with the label True or False, a number a score, a text a label. Two values are a score and why, in
-    the style `phoenix` a score and a label; three a score, a label and why. A list of anything else counts by its
-    first verdict, as Phoenix's evaluators return lists.
+    A bool is the score 1 or 0 with the label True or False, a number is a score, a string is a label. Two values are a
+    score and an explanation, or a score and a label in the style `phoenix`; three are a score, a label and an
+    explanation. In any other list, as Phoenix's evaluators return, the first verdict counts.
 
     Raises:
-        Unreadable: it is none of these, or has neither label nor score.
+        Unreadable: the value has none of these shapes, or neither label nor score.
     """
     if isinstance(found, (tuple, list)):
         if found and not isinstance(found[0], (numbers.Number, str, type(None))):
