@@ -143,7 +143,7 @@ async def test_an_older_span_is_found_in_a_window(settings: Settings, ax: Caller
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "There is nothing to say."),
+        ({}, "There is nothing to record."),
         ({"label": "good"}, "a new one needs every label that it offers"),
         ({"label": "good", "choices": {"good": 1}}, "a new one needs every label that it offers"),
         ({"label": "fine", "choices": CHOICES}, "a new one needs every label that it offers"),
@@ -179,8 +179,8 @@ async def test_what_cannot_be_annotated_is_refused(
     ("given", "said"),
     [
         ({"label": "fine"}, "offers CATEGORICAL: good / bad."),
-        ({"label": "good", "choices": {"good": 1, "fine": 0}}, "is there already and offers something else"),
-        ({"label": "good", "score_range": [0, 1]}, "is there already and offers something else"),
+        ({"label": "good", "choices": {"good": 1, "fine": 0}}, "exists already and offers something else"),
+        ({"label": "good", "score_range": [0, 1]}, "exists already and offers something else"),
         ({"score": 1}, "has a score but no label"),
     ],
 )

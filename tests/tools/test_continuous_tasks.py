@@ -60,7 +60,7 @@ async def test_the_answer_says_when_and_how_and_what_it_does_not_do(ax: Caller) 
     text = await ax.read("create_task", name="watch", evaluators=["cites"], is_continuous=True)
     assert "Runs continuously, in this process: next at about 20" in text
     assert "last run none yet, 0 new span(s) waiting. It scores spans that arrive from now on, while a server" in text
-    assert f"For spans that are there already: {BY_HAND}." in text
+    assert f"For existing spans: {BY_HAND}." in text
     assert "Runs continuously, in this process" in await ax.read("get_task")
     listed = await ax.read("list_tasks")
     assert "- 'watch' (CODE_EVALUATION) on project 'bot', continuously: cites\n  Runs continuously, in this" in listed
@@ -71,7 +71,7 @@ async def test_the_answer_says_when_and_how_and_what_it_does_not_do(ax: Caller) 
 async def test_a_task_on_traces_says_what_waits_and_what_is_not_quiet_yet(ax: Caller, settings: Settings) -> None:
     text = await ax.read("create_task", name="watch", evaluators=["cites"], granularity="trace", is_continuous=True)
     assert "It scores whole traces that arrive from now on" in text
-    assert f"For whole traces that are there already: {BY_HAND}." in text
+    assert f"For existing whole traces: {BY_HAND}." in text
     await send(settings.home, [span("new", "See [RET-2].")])
     found = await until(ax, lambda found: found["schedule"].get("units_open") == 1)
     assert (found["schedule"]["unit"], found["schedule"]["units_waiting"], found["schedule"]["quiet_s"]) == (
@@ -116,7 +116,7 @@ async def test_a_filter_for_what_a_new_span_cannot_have_is_warned_of(
     entry = {"name": "watch", "evaluators": ["cites"], "query_filter": query_filter, "allow_empty": True}
     assert "Warning: a filter asks for verdicts" not in await ax.read("create_task", **entry)
     text = await ax.read("update_task", task="watch", is_continuous=True)
-    assert ("Warning: a filter asks for verdicts or annotations. A span is looked at once" in text) == warns
+    assert ("Warning: a filter asks for verdicts or annotations. A span is checked once" in text) == warns
 
 
 async def test_another_process_may_be_the_one_that_runs_it(ax: Caller, settings: Settings, tmp_path: Path) -> None:

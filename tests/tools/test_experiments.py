@@ -133,12 +133,12 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
         (
             CSV,
             {"output": "answer", "example_id": "key"},
-            "2 of 2 rows of 'v.csv' are of no example of dataset 'questions', with 'example_id' 'q1', 'q2'; nothing",
+            "2 of 2 rows of 'v.csv' match no example of dataset 'questions', with 'example_id' 'q1', 'q2'; nothing",
         ),
         (
             "key,output\nq1,x\nq7,y\n",
             {"key": "key"},
-            "1 of 2 rows of 'v.csv' are of no example of dataset 'questions', with 'key' 'q7'; nothing was",
+            "1 of 2 rows of 'v.csv' match no example of dataset 'questions', with 'key' 'q7'; nothing was",
         ),
         ("key,output\nq1,x\n,y\n", {"key": "key"}, "1 of 2 rows of 'v.csv' have no key in 'key': line 3."),
         ("key,output\nq1,x\nq2\n", {"key": "key"}, "Line 3 of 'v.csv' has 1 cells"),
@@ -169,7 +169,7 @@ async def test_a_key_that_is_not_unique_is_no_key(ax: Caller, files: Path) -> No
     await ax.ask("create_dataset", name="twins", rows=[{"key": "q1"}, {"key": "q1"}])
     write(files, "v.csv", CSV)
     refusal = await ax.refused("upload_experiment", file="v.csv", key="key", output="answer")
-    assert "The dataset has 'q1' in 'key' more than once, so it is no key." in refusal["message"]
+    assert "The dataset has 'q1' in 'key' more than once, so it cannot be the key." in refusal["message"]
 
 
 async def test_a_name_is_taken_once_per_dataset(ax: Caller, settings: Settings, files: Path, questions: str) -> None:

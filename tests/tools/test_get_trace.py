@@ -100,7 +100,7 @@ async def test_an_old_trace_is_found_too(ax: Caller, settings: Settings) -> None
     [
         ({"trace": "b" * 32}, "not_found", f"Project 'bot' has no span with the trace id '{'b' * 32}'."),
         ({"trace": "b" * 16}, "not_found", f"Project 'bot' has no span with the span id '{'b' * 16}'."),
-        ({"trace": "x' OR 1=1"}, "invalid", '"x\' OR 1=1" is no id of a trace or a span'),
+        ({"trace": "x' OR 1=1"}, "invalid", '"x\' OR 1=1" is not an id of a trace or a span'),
         ({"trace": "a" * 31}, "invalid", "those have 32 or 16 hexadecimal digits"),
         ({}, "invalid", "trace: required"),
         ({"trace": TRACE, "project": "bott"}, "not_found", "No project is named 'bott'. Near: 'bot'"),

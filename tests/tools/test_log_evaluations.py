@@ -135,7 +135,7 @@ async def test_plain_columns_are_those_of_the_named_evaluator(bot: None, ax: Cal
     assert "spans by span_id" in text
     assert "label as eval.Q&A.label" in text
     assert "1 row(s) have no verdict." in text
-    assert "Passed over: annotator." in text
+    assert "Ignored: annotator." in text
     assert await verdicts(ax) == {"a1": [{"name": "Q&A", "label": "good", "score": 1.0}]}
 
 
@@ -200,9 +200,9 @@ GOOD = {"context.span_id": id_of("a1"), TONE: "kind"}
         ({TONE: ["kind"]}, "Line 2 of 'rows' holds a list as a label in 'eval.tone.label'."),
         ({TONE: {"a": 1}}, "Line 2 of 'rows' holds an object as a label"),
         ({TONE: None, WHY: "so"}, "Line 2 of 'rows' explains 'tone' and has no label and no score of it."),
-        ({"eval.tone.lable": "kind"}, "has a column 'eval.tone.lable', which is nearly one of a verdict."),
-        ({"Eval.tone.Label": "kind"}, "has a column 'Eval.tone.Label', which is nearly one of a verdict."),
-        ({"eval.label": "kind"}, "has a column 'eval.label', which is nearly one of a verdict."),
+        ({"eval.tone.lable": "kind"}, "has a column 'eval.tone.lable', which is nearly the name of a verdict's"),
+        ({"Eval.tone.Label": "kind"}, "has a column 'Eval.tone.Label', which is nearly the name of a verdict's"),
+        ({"eval.label": "kind"}, "has a column 'eval.label', which is nearly the name of a verdict's"),
         ({"context.span_id": None}, "Line 2 of 'rows' has a verdict eval.tone and no context.span_id."),
         ({"context.span_id": ["x"]}, "Line 2 of 'rows' holds ['x'] as an id in 'context.span_id'."),
         ({"context.span_id": id_of("a1"), TONE: "rude"}, "Lines 1 and 2 of 'rows' give"),
@@ -229,9 +229,9 @@ async def test_a_bad_cell_is_told_with_its_place_and_nothing_is_written(
         ({"rows": [{"span_id": "x", "verdict": "kind"}]}, "it has 'span_id', 'verdict'", "Add such columns"),
         ({"rows": [{"span_id": "x", "lable": "kind"}], "name": "tone"}, "'lable' and none named 'label'", "Name it"),
         ({"rows": [{"span_id": "x", "verdict": "kind"}], "name": "tone"}, "has no verdict of 'tone'", "label, score"),
-        ({"rows": [{"span_id": "x", "label": "a", TONE: "b"}], "name": "tone"}, "both would be of 'tone'", "Leave one"),
+        ({"rows": [{"span_id": "x", "label": "a", TONE: "b"}], "name": "tone"}, ", both for 'tone'", "Leave one"),
         ({"rows": [{"span_id": "x", TONE: " "}]}, "No row of 'rows' holds a verdict in 'eval.tone.label'", "Fill in"),
-        ({"rows": [{"trace_id": "x", TONE: "kind"}]}, "a verdict eval.tone and no context.span_id", "about a span"),
+        ({"rows": [{"trace_id": "x", TONE: "kind"}]}, "a verdict eval.tone and no context.span_id", "on a span"),
         ({"file": "none.csv"}, "There is no file 'none.csv'", ""),
         ({"file": "../x.csv"}, "leads upwards", ""),
     ],

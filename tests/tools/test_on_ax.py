@@ -112,7 +112,7 @@ async def test_a_limit_that_ax_does_not_have_is_refused_before_anything_is_trigg
 
 async def test_a_backfill_says_how_far_back_ax_takes_evaluations(arize: Caller) -> None:
     await arize.ask("create_task", name="old", evaluators=["cites"], project="bot")
-    said = "Arize AX takes evaluations of spans of the last 14 days only; older ones stay without."
+    said = "Arize AX takes evaluations of spans of the last 14 days only; older spans get none."
     assert said in await arize.read("trigger_backfill", task="old", window="last 20 days", preview=True)
     assert said not in await arize.read("trigger_backfill", task="old", window="last 7 days", preview=True)
 
@@ -201,7 +201,7 @@ async def test_the_rows_of_a_run_are_not_told_and_the_call_that_comes_near_is(ar
     assert refusal["next"].startswith("What was scored: search_spans(project='bot', window='2026-01-01T00:00:00Z..")
     assert "filter='eval.cites.label IS NOT NULL')" in refusal["next"]
     refusal = await arize.refused("get_run", run=run["run"]["id"], rows=True)
-    assert refusal["message"] == "Arize AX tells the rows of a run only on the run's log page."
+    assert refusal["message"] == "Arize AX shows the rows of a run only on the run's log page."
 
 
 async def test_a_column_without_a_value_is_found_out_over_rest(arize: Caller) -> None:

@@ -89,7 +89,7 @@ async def test_a_label_moves_and_what_it_replaced_is_said(ax: Caller) -> None:
     text = await ax.read("label_prompt", prompt="greeting", version=first["id"], labels=["live"])
     assert text == (
         f"Version {first['commit_hash']} of prompt 'greeting' has label(s) live. "
-        f"'live' moved from version {second['commit_hash']}. Taken away: 'old'."
+        f"'live' moved from version {second['commit_hash']}. Removed: 'old'."
     )
     told = await ax.ask("label_prompt", prompt="greeting", version=first["id"], labels=[])
     assert told["removed"] == ["live"]
@@ -142,7 +142,7 @@ async def test_what_is_no_prompt_is_refused(ax: Caller, given: dict[str, Any], s
 async def test_a_description_belongs_to_a_new_prompt(ax: Caller) -> None:
     await save(ax)
     refusal = await ax.refused("save_prompt", prompt="greeting", template="x", description="New words")
-    assert refusal["message"] == "Prompt 'greeting' is there, and its description stays."
+    assert refusal["message"] == "Prompt 'greeting' exists, and its description is fixed."
 
 
 async def test_an_id_that_leads_nowhere_is_no_name_for_a_new_prompt(ax: Caller) -> None:

@@ -279,14 +279,14 @@ async def test_a_configuration_that_cannot_work_is_refused_before_there_is_a_tas
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"type": "RUN_EXPERIMENT"}, "Nothing says what to do with the examples."),
+        ({"type": "RUN_EXPERIMENT"}, "A RUN_EXPERIMENT task needs run_configuration."),
         ({"evaluators": ["x"], "run_configuration": GENERATION}, "evaluators: only tasks that evaluate have that"),
         (
             {"sampling_rate": 0.5, "query_filter": "a = 1", "run_configuration": GENERATION},
             "query_filter, sampling_rate:",
         ),
         ({"type": "CODE_EVALUATION", "run_configuration": GENERATION}, "run_configuration belongs to RUN_EXPERIMENT"),
-        ({}, "Nothing says what to score with."),
+        ({}, "There is no evaluator to score with."),
     ],
 )
 async def test_arguments_of_the_two_sorts_of_task_are_not_mixed(

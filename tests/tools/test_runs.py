@@ -241,8 +241,8 @@ async def test_a_run_that_is_none_is_told_apart(kept_cites: Caller, tool: str) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"evaluators": None}, "Nothing says what to score with."),
-        ({"evaluators": []}, "Nothing says what to score with."),
+        ({"evaluators": None}, "There is no evaluator to score with."),
+        ({"evaluators": []}, "There is no evaluator to score with."),
         ({"evaluators": ["sites"]}, "No judge is named 'sites'. Near: 'cites' ("),
         ({"evaluators": ["cites", "Cites"]}, "Evaluator 'cites' is named twice."),
         ({"project": "bott"}, "No project is named 'bott'. Near: 'bot' ("),
@@ -295,4 +295,4 @@ async def test_a_run_whose_process_has_ended_says_that_it_goes_on(ax: Caller, ci
         # What a process leaves behind that is killed; long before it is taken over, it is looked at.
         store.execute("UPDATE task_runs SET status = 'RUNNING', heartbeat_ns = 1")
     said = text_of(await ax.call("get_run", run=run))
-    assert "The process that executed it has ended; it goes on while an assaykit server or engine is open." in said
+    assert "The run continues while an assaykit server or engine is open." in said

@@ -161,10 +161,10 @@ async def test_repeats_are_dropped_before_the_sample_is_taken(ax: Caller) -> Non
     ("arguments", "said"),
     [
         ({"size": 41}, "There are 40 rows, so no sample of 41."),
-        ({"size": 0}, "A sample of 0 is none."),
+        ({"size": 0}, "A sample of 0 has no example."),
         ({"sample": "random"}, "A sample needs its size."),
         ({"by": "kind"}, "A sample needs its size."),
-        ({"size": 5, "sample": "stratified"}, "A stratified sample has a column of strata, and no other has one."),
+        ({"size": 5, "sample": "stratified"}, "A stratified sample needs a column of strata, and no other has one."),
         ({"size": 5, "sample": "systematic", "by": "kind"}, "no other has one"),
         ({"size": 5, "by": "knd"}, "No row has a column 'knd'; there are key, kind, n."),
         ({"unique": ["ky"]}, "No row has a column 'ky'; there are key, kind, n."),

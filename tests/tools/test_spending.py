@@ -81,7 +81,7 @@ async def test_rows_with_the_same_question_are_asked_about_once(settings: Settin
         assert (counts(data), model.count) == (("COMPLETED", 8, 0, 0), 1)
         assert (data["tokens"]["answers"], data["tokens"]["remembered"]) == (1, 7)
         text = await ax.read("get_run", run=data["run"]["id"])
-        assert "7 rows asked what was answered before, and cost nothing" in text
+        assert "7 rows repeated an earlier question and cost nothing" in text
 
 
 async def test_an_answer_is_remembered_in_later_runs_and_after_a_restart_until_it_is_asked_for_anew(

@@ -99,4 +99,4 @@ async def test_rows_that_a_run_does_not_have_are_said_to_be_none(ax: Caller, bot
     await make_task(ax)
     run = (await ax.ask("trigger_run", task="policy", window="last 7 days", wait=30))["run"]["id"]
     text = await ax.read("get_run", run=run, rows=True, state="FAILED")
-    assert text == f"Run {run} has no row in state 'FAILED'. get_run(run={run!r}) tells its counts and causes."
+    assert text == f"Run {run} has no row in state 'FAILED'. get_run(run={run!r}) shows its counts and causes."

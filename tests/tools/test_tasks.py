@@ -167,8 +167,8 @@ async def test_a_refusal_is_this_text_and_nothing_else(kept_rules: Caller) -> No
     assert result.is_error
     assert text_of(result) == (
         '{"code":"invalid","message":"No existing span matches the filter \\"name = \'zzz\'\\", though there are some '
-        'without it.","next":"Try the filter with search_spans. Pass allow_empty=true if it is meant for those to '
-        'come."}'
+        'without it.","next":"Try the filter with search_spans. Pass allow_empty=true if it is meant for later '
+        'rows."}'
     )
     assert result.structured_content is None
 

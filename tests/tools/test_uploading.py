@@ -58,7 +58,7 @@ async def test_rows_of_no_example_and_of_one_that_has_a_row_are_told_with_counts
     write(here, [{"key": key, "output": "x"} for key in keys])
     refusal = await here.refused("upload_experiment", file="v.jsonl", key="key")
     assert refusal["message"] == (
-        "9 of 15 rows of 'v.jsonl' are of no example of dataset 'questions', with 'key' 'x0', 'x1', 'x2', 'x3', 'x4', "
+        "9 of 15 rows of 'v.jsonl' match no example of dataset 'questions', with 'key' 'x0', 'x1', 'x2', 'x3', 'x4', "
         "...; 2 example(s) have several rows, with 'key' 'q1', 'q2'; nothing was written."
     )
     assert "skip_unmatched=true" in refusal["next"]

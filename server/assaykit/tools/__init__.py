@@ -1,1 +1,1 @@
-"""The MCP tools, one module per toolset. A tool is one function marked with `@tool(effect)`; modules are discovered."""
+"""The MCP tools. A toolset is a module, or a folder with a module `tools`; `@tool(effect)` marks each tool function."""

@@ -1,4 +1,4 @@
-"""Toolset admin: where a session works, and with what; and what is deleted for good."""
+"""Toolset admin: the status of the backend, its spaces, and deletions."""
 
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -123,7 +123,7 @@ def _first_step(store: StoreStatus | None) -> str:
 
 
 async def _found(here: Here, kind: DeletableKind, name: str, space: SpaceName) -> Named:
-    # Integrations belong to the account; everything else is looked for in a space.
+    # Integrations belong to the account; every other resource belongs to a space.
     within = None if kind == "integration" else await here.space(space)
     return await here.names.exactly(_DELETABLE[kind].kind, name, within)
 
@@ -145,7 +145,7 @@ async def delete_resource(
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
     space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
-    """Delete one thing for good. The user is asked where the client can show a question.
+    """Delete one thing for good. The user is asked if the client can show a question.
 
     Source: REST v2 `DELETE` of projects, datasets, experiments, evaluators, AI integrations, prompts and
     annotation configs.

@@ -197,7 +197,7 @@ async def preview_judge(
 async def _on_sample(
     here: Session, wanted: WantedEvaluator, query: SpanQuery, most: int
 ) -> tuple[dict[str, str], list[dict[str, str | None]]]:
-    """The mapping as a task would have it, and what the judge reads of the newest spans, traces or sessions."""
+    """The mapping as a task would have it, and a judge's values from the newest spans, traces or sessions."""
     if wanted.granularity == "SPAN":
         sample = await sample_rows(here.api, query)
         mapping = mappings_for(wanted, sample)
@@ -223,7 +223,7 @@ async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorW
 
 
 def _judging_the_same(version: NewVersion, now: EvaluatorWithVersion) -> NewVersion:
-    """The version with what the evaluator judges now: spans, traces or sessions."""
+    """The version with the unit that the evaluator judges now: spans, traces or sessions."""
     config = now.version.config
     kept = {"data_granularity": None if config is None else config.data_granularity}
     if isinstance(version, CreateTemplateVersionRequest):

@@ -28,7 +28,7 @@ VALUE_LIMIT = 400
 
 ROWS_PER_PAGE = 500
 MOST_OF_TRACE = 1000
-"""Spans of one trace that are looked at."""
+"""Spans of one trace that are read."""
 
 SPAN_ID_DIGITS = 16
 DEEPEST_INDENT = 20
@@ -116,7 +116,7 @@ async def search_spans(
 
 
 async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
-    """The project whose spans are meant, and the path that lists them."""
+    """The project of the spans, and the path that lists them."""
     if run is None:
         return await here.names.project(project, within), "/v2/spans"
     named = None if project is None else await here.names.project(project, within)
@@ -156,7 +156,7 @@ async def _spans_of_trace(here: Session, project: Named, wanted: str) -> tuple[l
     given = wanted.strip().lower()
     if not _HEX.fullmatch(given):
         raise Invalid(
-            f"{one_line(wanted, 60)!r} is no id of a trace or a span: those have 32 or 16 hexadecimal digits.",
+            f"{one_line(wanted, 60)!r} is not an id of a trace or a span: those have 32 or 16 hexadecimal digits.",
             "`search_spans` shows both.",
         )
     field = "context.span_id" if len(given) == SPAN_ID_DIGITS else "context.trace_id"
@@ -197,7 +197,7 @@ class SpanNode(NamedTuple):
 
 
 def in_order(spans: Sequence[Span]) -> list[SpanNode]:
-    """The spans as a tree from the top, siblings by start. One whose parent is not among them is a root."""
+    """The spans as a tree from the top, siblings by start time. A span without its parent among them is a root."""
     by_start = sorted(spans, key=lambda span: (span.start_time or _NEVER, span.context.span_id))
     known = {span.context.span_id for span in by_start}
     below: dict[str | None, list[Span]] = {}
@@ -205,7 +205,7 @@ def in_order(spans: Sequence[Span]) -> list[SpanNode]:
         below.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
     found: list[SpanNode] = []
     seen: set[str] = set()
-    # Spans that are their own ancestors hang from no root, so each may have to begin a tree.
+    # Spans in a cycle of parents are below no root, so any span may have to begin a tree.
     for top in [*below.get(None, []), *by_start]:
         waiting = [SpanNode(0, top)]
         while waiting:
@@ -219,7 +219,7 @@ def in_order(spans: Sequence[Span]) -> list[SpanNode]:
 
 
 def _in_full(node: SpanNode) -> dict[str, Any]:
-    """A span in a tree; verdicts on the whole trace or session stand at the top."""
+    """The details of a span in a tree. Verdicts on the whole trace or session are shown only at a root."""
     span = node.span
     told = {key: value for key, value in _as_dict(span).items() if key != "trace_id"}
     said = [*span.annotations, *span.trace_annotations]
@@ -256,7 +256,7 @@ def _short(verdict: dict[str, Any]) -> str:
 
 
 def _flat(span: Span) -> dict[str, Any]:
-    """A span as one row of a file; `eval.<name>.label` and its like are what an upload of verdicts reads."""
+    """A span as one row of a file. `log_evaluations` reads the same columns, such as `eval.<name>.label`."""
     row = {key: value for key, value in span_row(span).items() if value is not None}
     ids = {key: row.pop(key) for key in ("context.span_id", "context.trace_id")}
     if span.end_time is not None:

@@ -34,7 +34,7 @@ class BoundFunction(NamedTuple):
         called = self.call
         while isinstance(called, functools.partial):
             called = called.func
-        of_class = getattr(type(called), "__call__", None)  # noqa: B004  (needed to see if it is async, not if it exists)
+        of_class = getattr(type(called), "__call__", None)  # noqa: B004  (the method itself is checked)
         return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(of_class)
 
 

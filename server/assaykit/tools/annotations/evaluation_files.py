@@ -1,7 +1,7 @@
-"""Verdicts computed elsewhere: from rows with columns such as `eval.<name>.label` to what is written about which id.
+"""Verdicts computed elsewhere, read from rows with columns such as `eval.<name>.label`.
 
-An export of spans is taken as it is, with columns added to it: what is neither an id nor a verdict is passed over and
-named in the answer. A column that is nearly one of a verdict is refused, for it would be lost in silence.
+An export of spans with added columns is accepted as it is. Columns that hold neither ids nor verdicts are ignored and
+named in the reply. A column with nearly the name of a verdict's column is refused, or it would be ignored unnoticed.
 """
 
 import difflib
@@ -25,17 +25,17 @@ SPELLINGS: Final[dict[Granularity, tuple[str, ...]]] = {
     "TRACE": ("context.trace_id", "trace_id"),
     "SESSION": ("attributes.session.id", "session.id", "session_id"),
 }
-"""The columns that hold ids, the first that is there wins."""
+"""The columns that hold ids. The first existing one is used."""
 
 PREFIXES: Final[dict[str, Granularity]] = {"eval": "SPAN", "trace_eval": "TRACE", "session_eval": "SESSION"}
 _OF_LEVEL: Final = {level: prefix for prefix, level in PREFIXES.items()}
 _VERDICT = re.compile(rf"({'|'.join(PREFIXES)})\.(.+)\.({'|'.join(FIELDS)})", re.DOTALL)
 _NEAR_PREFIX, _NEAR_FIELD = 0.8, 0.75
-"""How alike two words are that are taken for one another."""
+"""Similarity from which a word counts as a misspelling of another."""
 
 
 class FileVerdict(NamedTuple):
-    """One verdict: on which level, about the id `key` of what `by` says, and the line it stands on."""
+    """One verdict on a span, trace or session. `key` is the id of that, or of one of its spans, as `by` says."""
 
     level: Granularity
     name: str
@@ -53,8 +53,8 @@ class FileVerdict(NamedTuple):
 class Found(NamedTuple):
     """The verdicts of some rows, and how the rows were read.
 
-    `ids` says which column holds the ids of what, `columns` which one is taken for which part of a verdict. `silent`
-    counts rows without a verdict, `repeated` verdicts that stand there twice.
+    `ids` maps each level to its column of ids, and `columns` each column to its part of a verdict. `passed_over` are
+    the ignored columns. `silent` counts rows without a verdict, and `repeated` verdicts that occur again.
     """
 
     verdicts: list[FileVerdict]
@@ -66,11 +66,11 @@ class Found(NamedTuple):
 
 
 def verdicts_in(rows: Sequence[FileRow], name: str | None, file: str) -> Found:
-    """The verdicts of the rows of `file`. With `name`, those of this evaluator alone, also in columns `label`, `score`.
+    """The verdicts in the rows of `file`. With `name`, only those of this evaluator, also in columns `label`, `score`.
 
     Raises:
-        Invalid: no column holds ids or verdicts, one is nearly that of a verdict, a cell does not hold what it should,
-            a verdict has nothing it is about, or two contradict each other.
+        Invalid: no column holds ids or verdicts, the name of one is misspelt, a cell has a wrong value, a verdict has
+            no id, or two verdicts contradict each other.
     """
     if not rows:
         raise Invalid(f"{quote(file)!r} holds no rows.", "Give one row for each span, trace or session.")
@@ -100,7 +100,7 @@ def verdicts_in(rows: Sequence[FileRow], name: str | None, file: str) -> Found:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell gives nothing: null, blank, or NaN as data frames have it."""
+    """True if a cell is empty: null, blank, or the NaN of data frames."""
     if isinstance(value, str):
         return value.strip().lower() in {"", "nan"}
     return value is None or (isinstance(value, float) and math.isnan(value))
@@ -129,7 +129,7 @@ def _ids(existing: Sequence[str], file: str) -> dict[Granularity, str]:
 
 
 def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity, str], file: str) -> _Columns:
-    """The columns that hold verdicts, and which ones."""
+    """The columns that hold verdicts, each with its level, evaluator and part."""
     found: dict[str, tuple[Granularity, str, str]] = {}
     for column in existing:
         if match := _VERDICT.fullmatch(column):
@@ -137,13 +137,13 @@ def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity
             found[column] = PREFIXES[prefix], evaluator, part
         elif meant := _misspelt(column):
             raise Invalid(
-                f"{quote(file)!r} has a column {quote(column, 80)!r}, which is nearly one of a verdict.",
+                f"{quote(file)!r} has a column {quote(column, 80)!r}, which is nearly the name of a verdict's column.",
                 f"Name it {quote(meant, 80)!r}, or leave it out.",
             )
     plain = [column for column in existing if column in FIELDS]
     if name is None:
         if not found:
-            asked = "Pass name= to say whose label, score and explanation these are" if plain else "Add such columns"
+            asked = "Pass name= with the evaluator of label, score and explanation" if plain else "Add such columns"
             raise Invalid(
                 f"{quote(file)!r} has no column eval.<name>.label, .score or .explanation; it has {_shown(existing)}.",
                 f"{asked}; on traces and sessions: trace_eval.<name>.label, session_eval.<name>.label.",
@@ -152,7 +152,7 @@ def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity
     own = {column: one for column, one in found.items() if one[1] == name}
     if own and plain:
         raise Invalid(
-            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}: both would be of {quote(name)!r}.",
+            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}, both for {quote(name)!r}.",
             "Leave one of them out.",
         )
     if own:
@@ -178,7 +178,7 @@ def _refuse_nearly_plain(existing: Sequence[str], plain: Sequence[str], name: st
 
 
 def _misspelt(column: str) -> str | None:
-    """The column of a verdict that is meant by one that is none; None where no such thing is meant."""
+    """The verdict's column that a misspelt name resembles. None if it resembles none."""
     first, *middle, last = column.split(".") if "." in column else (column, "")
     prefix = difflib.get_close_matches(first.lower().replace("-", "_"), PREFIXES, n=1, cutoff=_NEAR_PREFIX)
     field = difflib.get_close_matches(last.lower(), FIELDS, n=1, cutoff=_NEAR_FIELD)
@@ -221,7 +221,7 @@ def _cell(value: object, part: str, line: int, column: str, file: str) -> Any:
 def _about(
     row: FileRow, level: Granularity, name: str, ids: Mapping[Granularity, str], file: str
 ) -> tuple[Granularity, str]:
-    """What a verdict is about: the id of its level, else that of a span of the trace or session."""
+    """The id that a verdict refers to: that of its level, else that of a span in the trace or session."""
     for by in dict.fromkeys((level, "SPAN")):
         value = row.values.get(ids.get(by, ""))
         if isinstance(value, int) and not isinstance(value, bool):
@@ -238,7 +238,7 @@ def _about(
     raise Invalid(
         f"Line {row.line} of {quote(file)!r} has a verdict {_OF_LEVEL[level]}.{quote(name, 60)} and no "
         f"{' or '.join(wanted)}.",
-        f"Say what it is about; {_OF_LEVEL[level]}.<name> is about a {level.lower()}.",
+        f"Fill in an id; {_OF_LEVEL[level]}.<name> is a verdict on a {level.lower()}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Toolset annotations: what people say about spans, runs and examples, and verdicts computed elsewhere."""
+"""Toolset annotations: annotations by people on spans, runs and examples, and verdicts computed elsewhere."""
 
 import functools
 import math
@@ -43,7 +43,7 @@ ROWS_PER_PAGE = 500
 SHOWN = 5
 COLUMNS_SHOWN = 12
 MOST_ROWS = 100_000
-"""Rows whose verdicts are written at once."""
+"""Rows of one upload of verdicts."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BOUNDS = 2
@@ -52,7 +52,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class AnnotationTarget(NamedTuple):
-    """Where the targets are, and the request that annotates them."""
+    """The resource that has the targets, and the request that annotates them."""
 
     noun: str
     named: Named
@@ -78,14 +78,14 @@ async def annotate(
 ) -> Reply:
     """Record a person's label, score or note on spans, or on runs of an experiment or examples of a dataset.
 
-    Spans are looked for in the last 31 days without window.
+    Without window, spans of the last 31 days are found.
 
     Source: REST v2 `POST /v2/spans/annotate`, `POST /v2/experiments/{id}/runs/annotate`,
     `POST /v2/datasets/{id}/examples/annotate`, `POST /v2/annotation-configs`.
     Raises: Invalid, NotFound.
     """
     if label is None and score is None and text is None:
-        raise Invalid("There is nothing to say.", "Pass label, score or text.")
+        raise Invalid("There is nothing to record.", "Pass label, score or text.")
     within = await here.space(space)
     wanted = list(dict.fromkeys(targets))
     said = AnnotationInput(**_given(name=name, label=label, score=score, text=text))
@@ -125,7 +125,7 @@ async def log_evaluations(
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
     project: ProjectName = None,
-    name: Annotated[str | None, Field(description="Evaluator; whose columns label, score, explanation are")] = None,
+    name: Annotated[str | None, Field(description="Evaluator of columns label, score, explanation")] = None,
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
@@ -179,7 +179,7 @@ def _looked_through(file: str | None, given: Sequence[dict[str, Any]], name: str
 
 
 async def _write(here: Session, project: Named, found: Found, *, skip_unmatched: bool) -> LoggedEvaluations:
-    """Everything in as many requests as it takes; the engine writes it with the last of them."""
+    """Send all verdicts, in several requests if needed. The engine writes them with the last request."""
     inputs = [
         {"name": one.name, "level": one.level, f"{one.by.lower()}_id": one.key, **one.parts} for one in found.verdicts
     ]
@@ -197,7 +197,7 @@ def _request(some: Sequence[dict[str, Any]], **fields: Any) -> LogEvaluationsReq
 
 
 def _counts(found: Found) -> dict[str, dict[str, int]]:
-    """By evaluator, how many labels, scores and explanations there are."""
+    """The number of labels, scores and explanations of each evaluator."""
     counts: dict[str, dict[str, int]] = {}
     for one in found.verdicts:
         of_this = counts.setdefault(one.column, {"labels": 0, "scores": 0, "explanations": 0})
@@ -214,7 +214,7 @@ def _told_of(found: Found, logged: LoggedEvaluations, counts: dict[str, dict[str
     ids = ", ".join(f"{by.lower()}s by {column}" for by, column in found.ids.items())
     wrote = (
         f"Wrote {logged.new + logged.replaced} evaluation(s) to {project.name!r}: {logged.new} new, {logged.replaced} "
-        f"in place of another; {logged.unchanged} were there already. {each}. Read: {ids}."
+        f"replaced; {logged.unchanged} were there already. {each}. Read: {ids}."
     )
     lines = [wrote]
     if logged.unmatched:
@@ -226,11 +226,11 @@ def _told_of(found: Found, logged: LoggedEvaluations, counts: dict[str, dict[str
     if found.silent:
         lines.append(f"{found.silent} row(s) have no verdict.")
     if found.repeated:
-        lines.append(f"{found.repeated} verdict(s) stand there more than once.")
+        lines.append(f"{found.repeated} verdict(s) occur more than once.")
     if found.passed_over:
         some = ", ".join(one_line(column, 60) for column in found.passed_over[:COLUMNS_SHOWN])
         left = len(found.passed_over) - COLUMNS_SHOWN
-        lines.append(f"Passed over: {some}{f' and {left} more columns' if left > 0 else ''}.")
+        lines.append(f"Ignored: {some}{f' and {left} more columns' if left > 0 else ''}.")
     return " ".join(lines)
 
 
@@ -281,7 +281,7 @@ async def _place(
 
 
 def _refuse_missing(wanted: Sequence[str], there: set[str], what: str) -> None:
-    # AX passes over an unknown run in silence.
+    # AX ignores an unknown run without an error.
     if missing := [target for target in wanted if target not in there]:
         shown = ", ".join(repr(target) for target in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
         raise NotFound(
@@ -303,10 +303,10 @@ def _new_config(
     choices: dict[str, float] | None,
     score_range: list[float] | None,
 ) -> CreateAnnotationConfigRequest:
-    """The config that the first annotation of a name makes: by its label, else by its score, else for notes.
+    """The config for the first annotation of a name: labels if it has one, else scores if it has one, else notes.
 
     Raises:
-        Invalid: what the config would offer cannot be known, or does not offer what is said.
+        Invalid: the labels or scores to offer are not given, or the annotation is not among them.
     """
     if said.label is not None:
         if choices is None or len(choices) <= 1 or said.label not in choices:
@@ -351,7 +351,7 @@ def _refuse_misfit(
     )
     if differs:
         raise Invalid(
-            f"Annotation config {config.name!r} is there already and offers something else: {_offers(config)}.",
+            f"Annotation config {config.name!r} exists already and offers something else: {_offers(config)}.",
             "Leave out choices and score_range, or choose another name.",
         )
     low = -math.inf if config.minimum_score is None else config.minimum_score

@@ -1,6 +1,6 @@
-"""What a dataset is made of: rows, a file, the spans of a project, or the examples of another dataset.
+"""Sources of a dataset: rows, a file, the spans of a project, or the examples of another dataset.
 
-Each is brought into a form that can be read twice: once to see that all of it fits, and once to send it.
+Every source can be read twice: once to check all rows, and once to send them.
 """
 
 import json
@@ -47,7 +47,7 @@ ExampleRow = dict[str, Any]
 
 
 class ExampleSource(NamedTuple):
-    """Where the examples come from, as `create_dataset` has it."""
+    """The arguments of `create_dataset` for the source of the examples."""
 
     file: str | None = None
     rows: list[ExampleRow] | None = None
@@ -58,7 +58,7 @@ class ExampleSource(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Rows that can be read again, and what is to be said of where they come from."""
+    """Rows that can be read again, and their origin in words and as data."""
 
     read: Callable[[], Iterator[ExampleRow]]
     told: str = ""
@@ -67,11 +67,11 @@ class Source(NamedTuple):
 
 @asynccontextmanager
 async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGenerator[Source]:
-    """The rows asked for. Those of a file are read as they are needed.
+    """Open the source of the examples. The rows of a file are read only when needed.
 
     Raises:
-        NotFound, Ambiguous: a name does not stand for one project or dataset.
-        Invalid: not exactly one source is named; or it has no row, or more than 100,000.
+        NotFound, Ambiguous: a name does not resolve to one project or dataset.
+        Invalid: not exactly one source is named, or it has no row or more than 100,000.
     """
     is_filter_of_spans = asked.filter is not None and asked.dataset is None
     is_spans = asked.project is not None or asked.window is not None or is_filter_of_spans
@@ -92,7 +92,7 @@ async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGen
 
 
 def reader(here: Session, file: str | None, given: Sequence[ExampleRow] | None) -> Callable[[], Iterator[ExampleRow]]:
-    """What reads the rows of the file, or else those given; one that cannot be an example ends it as `Invalid`."""
+    """A function that reads the file's rows, or else the given ones. It raises `Invalid` for an unusable row."""
     if file is None:
         return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
     folders = Folders(here.settings.folders)
@@ -100,7 +100,7 @@ def reader(here: Session, file: str | None, given: Sequence[ExampleRow] | None) 
 
 
 def _usable(row: ExampleRow, place: str) -> ExampleRow:
-    """Raises: Invalid: it cannot be an example."""
+    """Raises: Invalid: the row cannot be an example."""
     if all(value is None for value in row.values()):
         raise Invalid(f"{place} is empty.", "Give each example at least one value, or leave the row out.")
     if owned := sorted(SYSTEM_COLUMNS & row.keys()):
@@ -159,7 +159,7 @@ async def _keep_examples(
 
 
 def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
-    """Why none was chosen."""
+    """The error that no example matches."""
     absent = [field for field in fields(tree) if field not in columns]
     if absent:
         return no_column(absent[0], columns)
@@ -171,11 +171,11 @@ def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], f
 
 def _require_few(count: int, what: str, next_step: str) -> None:
     if count > MOST_ROWS:
-        raise Invalid(f"More than {MOST_ROWS:,} {what}, which is what is copied at once.", next_step)
+        raise Invalid(f"More than {MOST_ROWS:,} {what}, which is the limit of one copy.", next_step)
 
 
 async def _none(here: Session, project: Named, period: Period, filter_text: str | None) -> Invalid:
-    """Why there are no spans."""
+    """The error that no span matches."""
     there = await page_of(here, project.id, period)
     if not there.spans or filter_text is None:
         told = f"No span of {project.name!r} started from {period}."
@@ -189,9 +189,9 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
 
 
 def _of_span(span: Span) -> ExampleRow:
-    """A span as an example: `input` and `output` first, then what people said, then the rest of it.
+    """A span as an example: `input` and `output` first, then annotations by people, then the other columns.
 
-    What judges said is left out: a column `eval.<name>.label` would be taken for a verdict on what a run came to.
+    Verdicts of judges are left out: a column `eval.<name>.label` would be taken for a verdict on a run's output.
     """
     row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
     first = {column: row.pop(column, None) for column in _SHORT.values()}
@@ -207,13 +207,13 @@ def _of_span(span: Span) -> ExampleRow:
 
 
 def _of_example(example: DatasetExample) -> ExampleRow:
-    """An example as one of another dataset: without what the server owns, with the id of its source."""
+    """An example as a row for another dataset: without the server's columns, with the id of its source."""
     own = dict(example.model_extra or {})
     return {**own, **said_by_people(example.annotations), SOURCE_EXAMPLE: source_of(example.id, own)}
 
 
 def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation") -> ExampleRow:
-    """Labels, scores and notes as columns `annotation.<name>.label` and its like."""
+    """Labels, scores and notes as columns `annotation.<name>.label`, `.score` and `.text`."""
     return {
         f"{prefix}.{one.name}.{part}": value
         for one in annotations

@@ -1,4 +1,4 @@
-"""Which of the rows that are there become examples: without repeats, and a sample of them."""
+"""Selection of the rows that become examples: repeats are dropped, and a sample is drawn."""
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ from assaykit.toolkit.replies import one_line
 from assaykit.tools.datasets.reading import WHERE_AND_WHEN, ExampleRow, Source
 
 EVERY = "*"
-"""Instead of columns: all of them."""
+"""Stands for all columns."""
 
 SHOWN = 10
 STRATA_SHOWN = 100
 
 
 class Wish(NamedTuple):
-    """What is asked for, as `create_dataset` has it."""
+    """The arguments of `create_dataset` for the selection of rows."""
 
     unique: Sequence[str] | None = None
     sample: Method | None = None
@@ -30,16 +30,16 @@ class Wish(NamedTuple):
 
     @property
     def method(self) -> Method | None:
-        """The method, which may follow from the rest; None where no sample is asked for."""
+        """The sampling method, which `size` and `by` may imply. None if no sample is wanted."""
         if self.sample is None and self.size is not None:
             return "random" if self.by is None else "stratified"
         return self.sample
 
 
 class Draw(NamedTuple):
-    """What has been found and taken. `dropped` rows repeat an earlier one; `there` are without those.
+    """The selection from a source. `dropped` rows repeat an earlier one; `there` counts the other rows.
 
-    `known` are the digests of examples that are in the dataset already; a row like one of them is a repeat too.
+    `known` are the digests of the dataset's existing examples. A row that equals one of them is a repeat too.
     """
 
     source: Source
@@ -50,7 +50,7 @@ class Draw(NamedTuple):
     known: Collection[bytes]
 
     def rows(self) -> Iterator[ExampleRow]:
-        """The examples, read from the source once more."""
+        """The selected examples, read from the source again."""
         every = _without_repeats(self.source.read(), self.wish, self.known)
         if self.drawn is None:
             yield from every
@@ -65,13 +65,13 @@ class Draw(NamedTuple):
 
     @property
     def method_told(self) -> str:
-        """Such as `stratified by kind, 50 of 250`."""
+        """The sample in words, such as `stratified by kind, 50 of 250`."""
         by = "" if self.wish.by is None else f" by {one_line(self.wish.by, 60)}"
         return f"{self.wish.method}{by}, {self.wish.size} of {self.there}"
 
 
 def refuse_odd(wish: Wish) -> None:
-    """Raises: Invalid: what is asked for does not fit together."""
+    """Raises: Invalid: the arguments do not fit together."""
     if wish.unique is not None and not wish.unique:
         raise Invalid("unique names no column.", "Name columns, or pass ['*'] for all of them.")
     if wish.size is None:
@@ -79,20 +79,19 @@ def refuse_odd(wish: Wish) -> None:
             raise Invalid("A sample needs its size.", "Pass size, the number of examples.")
         return
     if wish.size < 1:
-        raise Invalid(f"A sample of {wish.size} is none.", "Pass a size of at least 1.")
+        raise Invalid(f"A sample of {wish.size} has no example.", "Pass a size of at least 1.")
     if (wish.method == "stratified") != (wish.by is not None):
         raise Invalid(
-            "A stratified sample has a column of strata, and no other has one.",
+            "A stratified sample needs a column of strata, and no other has one.",
             "Pass by='column' with sample='stratified', or leave both out.",
         )
 
 
 def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
-    """Look at every row, and choose. Nothing of the rows is kept. `known`: as `Draw` has it.
+    """Read every row once and choose the examples, without keeping the rows. `known` is that of `Draw`.
 
     Raises:
-        Invalid: there is no row; a column that is named is in none of them; or there are fewer rows than the sample is
-            to have.
+        Invalid: there is no row, no row has a named column, or there are fewer rows than the size of the sample.
     """
     read = kept = 0
     columns: dict[str, None] = {}
@@ -123,7 +122,7 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
 
 
 def told_of(draw: Draw) -> str:
-    """What was dropped and taken, in words; nothing where all of it was."""
+    """The dropped rows and the sample, in words. Empty if every row was taken."""
     said = ""
     if draw.wish.unique is not None:
         by = (
@@ -140,7 +139,7 @@ def told_of(draw: Draw) -> str:
 
 
 def facts_of(draw: Draw) -> dict[str, Any]:
-    """The same as data."""
+    """The source, the number of dropped rows and the sample, as data."""
     facts: dict[str, Any] = {}
     if draw.source.facts:
         facts["source"] = dict(draw.source.facts)
@@ -160,7 +159,7 @@ def facts_of(draw: Draw) -> dict[str, Any]:
 
 
 def likeness(unique: Sequence[str]) -> Likeness:
-    """By what rows repeat each other."""
+    """The columns by which two rows count as equal."""
     return Likeness(None, {*WHERE_AND_WHEN, SEED, SAMPLE}) if EVERY in unique else Likeness(unique)
 
 

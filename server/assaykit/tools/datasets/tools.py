@@ -169,7 +169,7 @@ async def append_examples(
     unique: Unique = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Append rows to a dataset's newest version. With unique, none that repeats an example there or another row.
+    """Append rows to a dataset's newest version. With unique, rows that repeat an example or a row are dropped.
 
     Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -196,16 +196,16 @@ async def append_examples(
 
 
 async def _known(here: Session, dataset_id: str, unique: Sequence[str]) -> frozenset[bytes]:
-    """The digests of the examples that are there, by these columns."""
+    """The digests of the dataset's examples by these columns."""
     by = likeness(unique)
     return frozenset([by.digest(example.model_extra or {}) async for example in examples_of(here.api, dataset_id)])
 
 
 def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
-    """The version of this name or id; the newest unless one is named.
+    """The version with this name or id, or the newest if none is named.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the dataset has no such version.
     """
     versions = dataset.versions or []
     if wanted is None:
@@ -218,7 +218,7 @@ def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
 
 
 def _named(version: DatasetVersion) -> str:
-    """Its name and its id: `trigger_run` takes the id alone."""
+    """The version's name and id. The id is shown since `trigger_run` takes no name."""
     return f"{one_line(version.name, 60)!r} ({version.id})" if version.name else version.id
 
 
@@ -236,7 +236,7 @@ def _row(example: DatasetExample) -> dict[str, Any]:
 
 
 def _clipped(value: Any) -> Any:
-    """A cell as the data holds it: what is long is clipped."""
+    """A cell for the data of a reply. Long text is clipped."""
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

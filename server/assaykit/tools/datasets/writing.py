@@ -1,4 +1,4 @@
-"""Examples are written into a new dataset, all of them or nothing, or behind those of one that is there."""
+"""Writing of examples: into a new dataset, all of them or none, or to the end of an existing one."""
 
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import aclosing
@@ -29,7 +29,7 @@ class WrittenDataset(NamedTuple):
 
 
 class _Parts:
-    """The rows in parts of a size that a backend takes, and what has gone by of them."""
+    """The rows in parts of a size that a backend takes. It counts the rows and columns that have passed."""
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
         self._rows = rows
@@ -44,12 +44,12 @@ class _Parts:
             yield part
 
     def made(self, dataset_id: str) -> WrittenDataset:
-        """What they were made into."""
+        """The dataset with the rows that have passed."""
         return WrittenDataset(dataset_id, self._count, list(self._columns))
 
 
 async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[str, Any]]) -> WrittenDataset:
-    """A dataset of any size; the rows are read in a thread. On AX it is removed again when a part of it fails.
+    """Create a dataset of any size. The rows are read in a thread. If a part fails on AX, the dataset is deleted.
 
     Raises:
         Conflict: the space has a dataset of this name.
@@ -64,10 +64,10 @@ async def create(here: Session, name: str, space_id: str, rows: Iterable[dict[st
 
 
 async def append(here: Session, dataset_id: str, rows: Iterable[dict[str, Any]]) -> WrittenDataset:
-    """Any number of examples behind those of a dataset's newest version; the rows are read in a thread.
+    """Append any number of examples to a dataset's newest version. The rows are read in a thread.
 
     Raises:
-        AssayError: as the client maps the status. On AX it says how many examples were appended before.
+        AssayError: as the client maps the status. On AX the message says how many examples were appended before.
     """
     parts = _Parts(rows)
     if await here.api.has_engine_routes():
@@ -106,7 +106,7 @@ async def _in_steps(here: Session, name: str, space_id: str, parts: _Parts) -> s
                 else:
                     await _insert(here, dataset_id, part)
     except BaseException:
-        # Half a dataset would be mistaken for the whole one.
+        # A part of a dataset would be mistaken for the whole one.
         if dataset_id:
             with anyio.move_on_after(GIVE_UP_S, shield=True):
                 await here.api.delete(path("v2", "datasets", dataset_id))

@@ -1,4 +1,4 @@
-"""Judges by name over a run's outputs: an evaluation task on the experiment, which is made once and triggered."""
+"""Scoring of an experiment's outputs by judges of the backend, through an evaluation task that is created once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluatio
 from assaykit.wire.tasks import CreateTaskRequest, Task
 
 HAS_OUTPUT = "execution_status = 'COMPLETED'"
-"""A row that failed says nothing that could be judged."""
+"""The filter of such a task. A failed row has no output to judge."""
 
 LONGEST_WAIT_S = 3600
 _TRIED = 20
@@ -32,7 +32,7 @@ OnProgress = Callable[[int], Awaitable[None]]
 
 
 class Judged(NamedTuple):
-    """What is told of the judges' runs: lines for a reader, and each run as data."""
+    """The report on the judges' runs: lines of text, and each run as data."""
 
     lines: Sequence[str]
     data: Sequence[dict[str, Any]]
@@ -42,23 +42,23 @@ NOTHING_SAID = Judged((), ())
 
 
 def judges_of(evaluators: Sequence[str] | None) -> list[str]:
-    """Those of the evaluators that are judges by name, and no functions of a file."""
+    """The evaluators that name judges, and not functions of a file."""
     return [one for one in evaluators or () if not is_function(one)]
 
 
 def columns_of(wanted: Sequence[WantedEvaluator]) -> list[str]:
-    """The names under which the judges' verdicts stand."""
+    """The column names of the judges' verdicts."""
     return [one.config.name for one in wanted]
 
 
 async def wanted_judges(
     here: Session, names: Sequence[str], examples: Sequence[DatasetExample], space: str | None
 ) -> list[WantedEvaluator]:
-    """The judges of these names, tried on the dataset's first examples with an output, before anything is run.
+    """The judges of these names, tried on the dataset's first examples with a made-up output, before anything is run.
 
     Raises:
-        NotFound: there is none of one name; a function of a file is written 'checks.py:correct'.
-        Invalid: one is named twice, judges whole traces, or reads a column that no row has.
+        NotFound: no judge has one of the names; a function of a file is written 'checks.py:correct'.
+        Invalid: a judge is named twice, judges whole traces, or reads a column that no row has.
     """
     if not names:
         return []
@@ -77,9 +77,9 @@ async def wanted_judges(
 async def judged(
     here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator], progress: OnProgress
 ) -> Judged:
-    """Have the rows judged that are not yet. `progress` gets how many are.
+    """Let the judges score the rows that have no verdict of theirs. `progress` gets the number of rows done.
 
-    A judge run that an earlier call began is waited for.
+    If an earlier call has begun a judge run, this one waits for it.
     """
     runs: list[TaskRun] = []
     for kind in dict.fromkeys(one.evaluator.type for one in wanted):
@@ -99,7 +99,7 @@ async def judged(
 async def _run(
     here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator]
 ) -> TaskRun | None:
-    """The run of a task that has these judges score the experiment; None where nothing is left to score."""
+    """The run of a task in which these judges score the experiment. None if nothing is left to score."""
     plan = await plan_experiments(here.api, experiment.dataset_id or "", [experiment.id], wanted, HAS_OUTPUT)
     if not any(share.calls for share in plan.shares):
         return None
@@ -127,7 +127,7 @@ async def _under_way(here: Session, task: Task) -> TaskRun | None:
 
 
 async def _ended(here: Session, runs: Sequence[TaskRun], progress: OnProgress) -> list[TaskRun]:
-    """The runs as they end, or as they are when that takes too long."""
+    """Wait for the runs, for an hour at most, and return their last state."""
     found = list(runs)
     pause, longest = _PAUSES_S
     with anyio.move_on_after(LONGEST_WAIT_S):

@@ -1,4 +1,4 @@
-"""What came of a function that was run over a dataset, in text and as data."""
+"""The reply on a function that was run over a dataset, as text and as data."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ ROWS_SHOWN = 5
 ERRORS_SHOWN = 3
 
 _ANSWERS = {"expected", "reference", "dataset_output"}
-"""What stands for the right answer."""
+"""Names of values that hold the right answer."""
 
 
 def told(
@@ -30,7 +30,7 @@ def told(
     head: str,
     said: Judged = NOTHING_SAID,
 ) -> Reply:
-    """The counts, what each check said, what the functions were given, and the first rows."""
+    """The reply: the counts, the results of each evaluator, the arguments of the functions, and the first rows."""
     errors = [one for one in ran.results if one.error is not None]
     scores, causes, is_dry = _scores(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
@@ -58,11 +58,11 @@ def told(
 def _following(*, is_failed: bool, is_dry: bool) -> str:
     if is_dry:
         return "correct the function, then call again" if is_failed else "the same call without dry_run"
-    return "mend the cause, then retry_experiment" if is_failed else "compare_experiments"
+    return "correct the cause, then retry_experiment" if is_failed else "compare_experiments"
 
 
 def _causes(errors: Sequence[RowResult]) -> list[dict[str, Any]]:
-    """The commonest errors, each once, with the first example that had it."""
+    """The most common errors, each once, with the first example that had it."""
     first = {one.error: one.call.example_id for one in reversed(errors)}
     commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
     return [{"example_id": first[error], "error": error, "rows": rows} for error, rows in commonest]
@@ -74,14 +74,14 @@ def _cause_line(cause: Mapping[str, Any]) -> str:
 
 
 def _functions(ran: Ran) -> list[tuple[str, Mapping[str, str]]]:
-    """The task and the functions that judge it: their names, and what their parameters are bound to."""
+    """The task and its evaluator functions: their names, and the bindings of their parameters."""
     if not ran.ready:
         return []
     return [(ran.ready["task"], ran.ready["bound"]), *((one["name"], one["bound"]) for one in ran.ready["evaluators"])]
 
 
 def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
-    """What each function was given in the row that is shown; the checks only where there was an output."""
+    """The arguments of each function in the row that is shown; of the evaluators only if there was an output."""
     row = Example({**ran.shown.columns})
     of_task = Arguments(row, plan.binding, {**plan.metadata})
     result = next(one for one in ran.results if one.call == ran.shown.call)
@@ -89,7 +89,7 @@ def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mappin
     of_checks = of_task.judged(result.output, None)
 
     def values(bound: Mapping[str, str], given: Callable[[str], Any]) -> dict[str, str]:
-        # A whole row by its columns alone; a value that holds everything else says nothing more.
+        # A whole row is shown by its columns. `eval_input` only repeats the other values, so it is left out.
         found = {name: given(what) for name, what in bound.items() if what != "eval_input"}
         return {name: _json(ran.shown.columns if value is row else value) for name, value in found.items()}
 
@@ -105,7 +105,7 @@ def _given_line(ran: Ran, one: Mapping[str, Any]) -> str:
 
 
 def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
-    """Where a function gets the row for the right answer, as the dataset names none."""
+    """A note for each function that gets the whole row as the right answer, since the dataset has no column for it."""
     if Example({**ran.shown.columns}).has_output:
         return []
     return [
@@ -121,7 +121,7 @@ def _json(value: Any) -> str:
 
 
 def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
-    """Of each evaluator: how many verdicts, the mean score, the labels, and how often it failed."""
+    """For each evaluator: the number of scores, their mean, the labels, and the number of failures."""
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
         verdicts = [one for result in results for one in result.evaluations if one["name"] == name]

@@ -1,4 +1,4 @@
-"""Toolset running: a task function of the user's over the examples of a dataset, in the user's own interpreter."""
+"""Toolset running: runs a function of the user's over the examples of a dataset, in the user's own interpreter."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -84,7 +84,7 @@ async def run_experiment(
 
 
 class Goal(NamedTuple):
-    """Where a run is recorded, and who judges it there."""
+    """The experiment that records a run, and the judges that score it."""
 
     within: Named
     dataset: Named
@@ -122,7 +122,7 @@ async def _recorded(
 async def _asked(
     here: Session, within: Named, made: Experiment, judges: Sequence[WantedEvaluator], report: Report, done: int
 ) -> Judged:
-    """What the judges say of the runs that are there."""
+    """Let the judges score the recorded runs."""
 
     async def progress(judged: int) -> None:
         await report(done + judged, done, f"{judged} of {done * len(judges)} verdicts of judges")
@@ -162,7 +162,7 @@ async def retry_experiment(
     rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
     report = _reporter(ctx, len(rows) * len(judges))
     with Journal(here.settings.home, made.id, "retry") as journal:
-        # What an earlier retry came to counts for as long as nothing was changed since.
+        # The results of an earlier retry are kept if the plan has not changed since.
         runs.resume(journal, plan, target, made.name, restart=journal.asked != plan.asked(target.id))
         ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
@@ -175,7 +175,7 @@ async def retry_experiment(
 def _again(
     here: Session, named: Experiment, task: str | None, evaluators: Sequence[str] | None, python: str | None
 ) -> ExperimentPlan:
-    """How the experiment was run, with what is said otherwise."""
+    """The stored plan of the experiment, with the arguments of this call in place of the stored ones."""
     folders = Folders(here.settings.folders)
     plan = before = runs.recalled(here.settings.home, named.id)
     if task is not None:
@@ -183,7 +183,7 @@ def _again(
         plan = (before or ExperimentPlan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
     if plan is None:
         raise Invalid(
-            f"How {named.name!r} was run is not known here.", "Pass task='task.py:answer' and the evaluators."
+            f"This data folder has no plan of {named.name!r}.", "Pass task='task.py:answer' and the evaluators."
         )
     if evaluators is not None:
         plan = plan._replace(evaluators=runs.functions(evaluators, folders))
@@ -193,7 +193,7 @@ def _again(
 
 
 def _failed(found: Sequence[ExperimentRun]) -> set[ExampleCall]:
-    """The calls of which no run came to an output."""
+    """The calls for which every run failed."""
     ended: dict[ExampleCall, bool] = {}
     for run in found:
         call = ExampleCall(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
@@ -202,7 +202,7 @@ def _failed(found: Sequence[ExperimentRun]) -> set[ExampleCall]:
 
 
 def _reporter(ctx: ToolContext, verdicts: int = 0) -> Report:
-    """Progress in rows, with the verdicts of judges that come after them."""
+    """A callback that reports progress. Its total includes the verdicts of judges, which come after the rows."""
 
     async def report(done: int, total: int, words: str) -> None:
         await ctx.report_progress(done, total + verdicts, words)

@@ -1,4 +1,4 @@
-"""Several rows of one example in a result file: runs of their own, or tries of one run."""
+"""Several rows of one example in a result file: they are separate runs, or tries of one run."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ COLUMN = "repetition"
 class Repetitions:
     """Numbers the rows of each example in the order of the file, unless the file does so in `repetition`.
 
-    So a row that failed does not pass for a try that a later one made good. Where the file numbers them, two rows of
-    one example and number are tries of one run: `tried_again` counts those that failed and of which a later one counts.
+    With a number of its own, a failed row does not count as a try that a later row replaces. If the file numbers the
+    rows, rows with the same example and number are tries of one run: `tried_again` counts the failed ones replaced.
     """
 
     def __init__(self, file: str) -> None:
@@ -28,7 +28,7 @@ class Repetitions:
         """The row with its number.
 
         Raises:
-            Invalid: some rows have one in the file, and others have none.
+            Invalid: some rows of the file have a number, and others have none.
         """
         named, example = flat.get(COLUMN), str(flat.get("example_id"))
         if self.are_named not in {None, named is not None}:
@@ -47,7 +47,7 @@ class Repetitions:
         return dict(flat)
 
     def told(self) -> str:
-        """What several rows of an example were taken for."""
+        """The interpretation of several rows of an example, in words."""
         by = f"by the column {COLUMN!r}" if self.are_named else "numbered in the order of the file"
         said = f", repetitions {by}"
         if self.tried_again:

@@ -1,4 +1,4 @@
-"""The rows of an experiment: which of them a filter takes, and how they are shown."""
+"""The rows of an experiment: filtering, counting and showing them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ VALUE_LIMIT = 400
 
 
 def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str) -> list[ExperimentRun]:
-    """The runs that a filter takes; it names columns of the runs and of their examples.
+    """The runs that pass a filter over columns of the runs and of their examples.
 
     Raises:
-        Invalid: the filter cannot be read, or takes none and names a column that no row has.
+        Invalid: the filter cannot be read, or no run passes it and it names a column that no row has.
     """
     tree = row_tree(text)
     seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in runs]
@@ -42,7 +42,7 @@ def flat(run: ExperimentRun) -> dict[str, Any]:
 
 
 def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
-    """A run as the data of an answer has it; long text is clipped. `is_past`: it failed and was tried again."""
+    """A run for the data of a reply; long text is clipped. `is_past` is set if the run failed and was tried again."""
     verdicts = [one.model_dump(exclude_none=True) for one in read.evaluations.values()]
     return {
         "id": run.id,
@@ -58,7 +58,7 @@ def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
 
 
 def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """Of each evaluator: how often it gave each label, and how many rows it scored."""
+    """For each evaluator: the count of each label, and the number of rows with a score."""
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for one in read for name in one.evaluations):
         verdicts = [one.evaluations[name] for one in read if name in one.evaluations]
@@ -74,9 +74,9 @@ def summary(
     counted: Mapping[str, Mapping[str, Any]],
     directions: Mapping[str, Direction],
 ) -> list[str]:
-    """Errors and each evaluator's counts, one line each; a direction that is not known is said to be assumed.
+    """One line for the errors and one for each evaluator's counts. A line says so if the direction is assumed.
 
-    `read` are the rows that count; besides these, `past_tries` failed and were tried again.
+    `read` are the rows that count. A further `past_tries` rows failed and were tried again.
     """
     again = f"; {past_tries} earlier {'try' if past_tries == 1 else 'tries'} failed as well" if past_tries else ""
     lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
@@ -88,7 +88,7 @@ def summary(
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """What `told` has, on one line."""
+    """The data of `told` on one line."""
     verdicts = [
         f"{one_line(one['name'], 60)}={one_line(one.get('label', one.get('score')), 60)}"
         + (f" ({one['score']:g})" if "label" in one and "score" in one else "")

@@ -1,4 +1,4 @@
-"""Toolset experiments: results of a variant, brought in and compared."""
+"""Toolset experiments: upload and comparison of the results of variants."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import PurePath
@@ -109,7 +109,7 @@ async def compare_experiments(
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
     slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
-    predicted: Annotated[str | None, Field(description="Evaluator whose label is held against it; else output")] = None,
+    predicted: Annotated[str | None, Field(description="Evaluator whose label is compared; else output")] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
     space: SpaceName = None,
 ) -> Reply:
@@ -124,7 +124,7 @@ async def compare_experiments(
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
     )
-    # Looked at first: a refusal should come before the work.
+    # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to)
     found = await compared(here, within, asked)
     data = {**here.source(within), "comparison": found.as_dict()}
@@ -204,7 +204,7 @@ async def get_experiment(
     past = {runs[place].id for place in tried_again(list(outcomes.values()))}
     kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
     if failures_first:
-        # What failed and was tried again is no failure to look at: the later run is.
+        # A failed run that was tried again goes to the end: only the later run counts.
         kept = sorted(kept, key=lambda run: run.id in past)
     read = [outcomes[run.id] for run in kept]
     count = [one for one, run in zip(read, kept, strict=True) if run.id not in past]
@@ -228,7 +228,7 @@ async def get_experiment(
 
 
 def _offset(cursor: str | None) -> int:
-    """Raises: Invalid: it is no cursor of this list, which counts rows."""
+    """The number of rows before the page. Raises: Invalid: the cursor is not one of this list."""
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):  # noqa: PLR2004  (no list is longer)
@@ -253,7 +253,7 @@ def _named(experiment: Experiment, dataset: str | None) -> str:
 
 
 async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:
-    """The dataset by name; one request for each that is new."""
+    """The name of the experiment's dataset. Each new dataset costs one request."""
     try:
         return None if experiment.dataset_id is None else (await here.names.dataset(experiment.dataset_id, within)).name
     except NotFound:

@@ -1,7 +1,7 @@
-"""The results of a variant: from the rows of a file to an experiment, all of it or nothing.
+"""Upload of a variant's results: the rows of a file become an experiment, all of them or none.
 
-A file is read as a stream, some rows at a time. The engine keeps what has come until it is whole; on AX, where every
-request writes, the file is read once to see that all of it fits, and once more to send it.
+A file is read as a stream, some rows at a time. The engine stages the rows until the upload is complete. On AX every
+request writes, so the file is read once to check all rows, and once more to send them.
 """
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
@@ -49,9 +49,9 @@ COLUMNS_SHOWN = 20
 
 
 class UploadTarget(NamedTuple):
-    """Where an upload goes: a dataset that is there, or one that is made in the space of this id, and how.
+    """The target of an upload: the dataset `dataset_id`, or a new one in the space if that is None, and the options.
 
-    `key` is the column by which runs and examples are matched; without one, by id.
+    `key` is the column by which runs and examples are matched. Without a key they are matched by id.
     """
 
     name: str
@@ -64,7 +64,7 @@ class UploadTarget(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A run, and the example that it brings with it."""
+    """A run, and the example that is created with it."""
 
     example: dict[str, Any] | None
     run: ExperimentRunInput
@@ -74,10 +74,10 @@ PairBatch = Sequence[Pair]
 
 
 class Results:
-    """A result file as parts of an upload; it can be read more than once. `found` tells what the last reading found.
+    """A result file as parts of an upload. It can be read more than once; `found` is the result of the last reading.
 
-    `of_dataset` are the columns that make the examples of a new dataset; `repetitions` says that an example may have
-    several rows.
+    `of_dataset` are the columns for the examples of a new dataset. `repetitions` is set if an example may have several
+    rows.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Results:
         self.examples = 0
 
     def look_for_ids(self) -> None:
-        """Match the rows of a new dataset by the example ids that the file has; where it has none, each row is one.
+        """Match the rows of a new dataset by the file's example ids. If it has none, each row becomes an example.
 
         Raises:
             NotFound, Invalid: as `read_rows`, of the first row.
@@ -117,7 +117,7 @@ class Results:
             self.key = SOURCE_EXAMPLE
 
     def parts(self) -> Generator[PairBatch]:
-        """The rows, each brought to the wire, some at a time."""
+        """The rows in the form of the contract, some at a time."""
         with closing(self._rows()) as read:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
@@ -138,7 +138,7 @@ class Results:
         return self.repetitions.numbered(row, flat)
 
     def _pairs(self) -> Iterator[Pair]:
-        """The rows with their examples; an example that several rows have comes with the first of them."""
+        """The rows with their examples. If several rows share an example, it comes with the first of them."""
         taken = self._of_dataset or []
         known: dict[str, tuple[int, int]] = {}
         lacking = set(taken)
@@ -195,10 +195,10 @@ def _characters(pair: Pair) -> int:
 
 
 async def upload(here: Session, place: UploadTarget, results: Results) -> Uploaded:
-    """Write the results: all of them, or nothing.
+    """Write the results, all of them or none.
 
     Raises:
-        Invalid: a row cannot be read, or rows do not fit the dataset's examples; with their lines or ids.
+        Invalid: a row cannot be read, or rows match no example of the dataset; the message gives lines or ids.
         Conflict: a name is taken.
     """
     if await here.api.has_engine_routes():
@@ -231,7 +231,7 @@ async def _bodies(results: Results) -> AsyncGenerator[Body]:
 
 
 async def _in_steps(here: Session, place: UploadTarget, results: Results) -> Uploaded:
-    """The same where each request writes: looked at first, and taken back when a later request fails."""
+    """Upload to a backend where each request writes: check all rows first, and undo the writes if a request fails."""
     matches = await _looked_at(here, place, results)
     if is_refused(matches, skip_unmatched=place.skip_unmatched, repetitions=place.repetitions):
         return Uploaded(matches=matches)
@@ -253,7 +253,7 @@ async def _in_steps(here: Session, place: UploadTarget, results: Results) -> Upl
 
 
 async def _looked_at(here: Session, place: UploadTarget, results: Results) -> Matches:
-    """How the whole file fits the dataset, or itself where the dataset is new; the file has been read to its end."""
+    """Match the whole file to the dataset, or to its own examples if the dataset is new. Reads the file to its end."""
     matching, _ = await _known(here, place, place.dataset_id)
     number = 0
     async for part, _ in ahead(results.parts()):
@@ -268,7 +268,7 @@ async def _looked_at(here: Session, place: UploadTarget, results: Results) -> Ma
 
 
 async def _known(here: Session, place: UploadTarget, dataset_id: str | None) -> tuple[Matching, list[str]]:
-    """The examples that are there, and their ids in order."""
+    """The dataset's examples, ready for matching, and their ids in order."""
     matching, ids = Matching(place.key), list[str]()
     if dataset_id is not None:
         async for example in examples_of(here.api, dataset_id):
@@ -297,7 +297,7 @@ async def _new_dataset(here: Session, place: UploadTarget, results: Results) -> 
 
 
 async def _sent(here: Session, place: UploadTarget, dataset_id: str, results: Results) -> tuple[str, int]:
-    """The experiment's id and its number of runs."""
+    """Send the runs. Returns the experiment's id and the number of runs."""
     matching, ids = await _known(here, place, dataset_id)
     following = iter(ids)
     experiment_id, sent = "", 0
@@ -329,7 +329,7 @@ async def _take_back(here: Session, noun: str, key: str) -> None:
 
 
 def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str, Any]:
-    """What was written, as data."""
+    """The upload as data."""
     matches = told.matches or Matches()
     return {
         "experiment": {"id": told.experiment_id, "name": place.experiment},
@@ -346,7 +346,7 @@ def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str,
 
 
 def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
-    """What was written, in words."""
+    """The upload in words."""
     matches = told.matches or Matches()
     scored = "; ".join(
         f"{one_line(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
@@ -363,12 +363,12 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
         text += f" {matches.repeated} example(s) have several runs"
         text += "." if results.repetitions is None else f"{results.repetitions.told()}."
     if matches.unmatched:
-        text += f" Skipped {matches.unmatched} row(s) of no example, such as {_some(matches.unmatched_ids)}."
+        text += f" Skipped {matches.unmatched} row(s) that match no example, such as {_some(matches.unmatched_ids)}."
     return text
 
 
 def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
-    """Why nothing was written, with how many and which."""
+    """The error that nothing was written, with the number of unfit rows and some of their ids."""
     dataset, key = one_line(place.name, 80), place.key or "example_id"
     if matches.columns is not None:
         known = ", ".join(one_line(column, 60) for column in matches.columns[:COLUMNS_SHOWN])
@@ -376,14 +376,14 @@ def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
     if matches.ambiguous:
         return Invalid(
             f"The dataset has {_shown(matches.ambiguous_ids, matches.ambiguous)} in {key!r} more than once, "
-            "so it is no key.",
+            "so it cannot be the key.",
             "Match by example_id, or by a column with a value of its own in each example.",
         )
     said: list[str] = []
     helps: list[str] = []
     if matches.unmatched:
         said.append(
-            f"{matches.unmatched:,} of {results.found.count:,} rows of {results.file!r} are of no example of dataset "
+            f"{matches.unmatched:,} of {results.found.count:,} rows of {results.file!r} match no example of dataset "
             f"{dataset!r}, with {key!r} {_some(matches.unmatched_ids)}"
         )
         skip = ", or skip_unmatched=true to leave these rows out" if matches.covered else ""
@@ -394,8 +394,8 @@ def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
             f"{_shown(matches.repeated_ids, matches.repeated)}"
         )
         helps.append(
-            "Leave out what is double, of a run that was tried again all rows but the last; or pass repetitions=true "
-            "if each row is a run of its own."
+            "Leave out repeated rows; if a run was tried again, keep its last row. Or pass repetitions=true if each "
+            "row is a run of its own."
         )
     return Invalid(f"{'; '.join(said)}; nothing was written.", " ".join(helps))
 
@@ -405,7 +405,7 @@ def _shown(ids: Sequence[str], count: int) -> str:
 
 
 def _some(ids: Sequence[str]) -> str:
-    """Of how many it is not known: rows are counted, and several may have one id."""
+    """The first ids. Their total is unknown: the matches count rows, and several rows may have one id."""
     return f"{_listed(ids)}, ..." if len(ids) > SHOWN else _listed(ids)
 
 

@@ -1,8 +1,8 @@
-"""Where a key is, and where it may go.
+"""Rules for keys: the places that may hold a key, and the addresses that a key may be sent to.
 
-No tool takes a key: what it takes is the name of a variable, or of an entry of the keyring. A key that was given
-instead is refused without being repeated, since every word of an answer stays in the conversation. And a base URL
-decides where a key goes, so a provider's usual variable goes to that provider and nowhere else.
+No tool takes a key. A tool takes the name of a variable, or of an entry of the keyring. A key given instead is refused
+and not repeated, since every word of a reply stays in the conversation. The base URL decides where a key is sent, so
+the key in a provider's usual variable is sent to that provider only.
 """
 
 import re
@@ -32,13 +32,13 @@ _PREFIXED = re.compile(
 _RUN = re.compile(r"[A-Za-z0-9]{20,}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,15})*")
 _CHANGES_PER_CHARACTER = 0.34
-"""How often random text goes from one kind of character to another. Written words do so less often."""
+"""Changes between kinds of character, per character, from which a run counts as random. Words change less often."""
 
 _INSTEAD = "Put the key into a variable where the server starts, and pass key_variable with that variable's name."
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a text is a key by its beginning, or has a long random run in it."""
+    """True if a text contains the beginning of a known kind of key, or a long random run."""
     return _PREFIXED.search(text) is not None or any(_is_random(run[0]) for run in _RUN.finditer(text))
 
 
@@ -51,7 +51,7 @@ def refuse_keys(**given: str | None) -> None:
     """Refuse arguments that are keys themselves.
 
     Raises:
-        Invalid: one looks like a key; the sentence names the argument and not its value.
+        Invalid: an argument looks like a key; the message names the argument and not its value.
     """
     for argument, value in given.items():
         if value is not None and looks_like_key(value):
@@ -61,10 +61,10 @@ def refuse_keys(**given: str | None) -> None:
 
 
 def checked_variable(name: str, environment: Mapping[str, str], *, must_be_set: bool) -> str:
-    """The name of a variable that may be used as a key.
+    """The name of a variable that may hold a model's key.
 
     Raises:
-        Invalid: it is no name of a variable, is not set, or belongs to this server.
+        Invalid: the text is not the name of a variable, or the variable is not set or belongs to this server.
     """
     if _OURS.fullmatch(name):
         raise Invalid(
@@ -74,7 +74,7 @@ def checked_variable(name: str, environment: Mapping[str, str], *, must_be_set: 
         return name
     refuse_keys(key_variable=name)
     if not _VARIABLE.fullmatch(name):
-        # Not repeated: it may be a key of a kind that is not known here.
+        # The message does not repeat the name: it may be a key of an unknown kind.
         raise Invalid("key_variable is neither a variable that is set nor a usual name of one.", _INSTEAD)
     if must_be_set:
         raise Invalid(
@@ -88,7 +88,7 @@ def checked_url(text: str) -> str:
     """A base URL that a key may be sent to: https, or loopback.
 
     Raises:
-        Invalid: it is neither, or has a name, a key or a query in it; such a URL is not repeated.
+        Invalid: the URL is neither, or contains a user, a key or a query; such a URL is not repeated.
     """
     parts = _split(text)
     if parts is None or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
@@ -107,7 +107,7 @@ def checked_url(text: str) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is on this machine."""
+    """True if an address is on this machine."""
     parts = _split(url)
     return parts is not None and parts.hostname in LOCAL_NAMES
 
@@ -116,7 +116,7 @@ def refuse_elsewhere(variable: str, url: str, environment: Mapping[str, str]) ->
     """Keep a provider's usual variable to that provider's own address.
 
     Raises:
-        Invalid: its key would go somewhere else.
+        Invalid: the key would be sent to another address.
     """
     if variable not in _HOMES:
         return
@@ -142,7 +142,7 @@ def origin(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """An address as an answer may show it: without a user, a query or a fragment."""
+    """An address as a reply may show it: without a user, a query or a fragment."""
     parts = _split(url)
     if parts is None:
         return "(unreadable)"

@@ -1,4 +1,4 @@
-"""Toolset models: where the models of judges are called, and which variable holds the key."""
+"""Toolset models: integrations, which hold the address of a judge's model and the name of the key's variable."""
 
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -26,7 +26,7 @@ BaseUrl = Annotated[str | None, Field(description="https or loopback")]
 
 
 class WantedIntegration(NamedTuple):
-    """An integration as asked for, checked. `variable` and `entry` are names: a key is in neither."""
+    """A requested integration that passed all checks. `variable` and `entry` are names, so neither holds a key."""
 
     name: str
     provider: ModelProvider
@@ -37,12 +37,12 @@ class WantedIntegration(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where its model is called."""
+        """The address at which its models are called."""
         return self.base_url or keys.OWN_URLS[self.provider]
 
     @property
     def model(self) -> str:
-        """The model that is asked when it is tried."""
+        """The model that the test of the integration calls."""
         return self.model_names[0] if self.model_names else DEFAULT_MODELS[self.provider]
 
 
@@ -84,7 +84,7 @@ async def _wanted(
 async def _allowed(
     ctx: Context[Session], here: Here, wanted: Annotated[WantedIntegration, Resolve(_wanted)]
 ) -> Sure | Elicit[Sure]:
-    """A person says where a key may go: on AX always, else where it goes to another address than the provider's own."""
+    """Ask the user before a key is sent to AX, or to an address that is neither local nor the provider's default."""
     key = wanted.variable or wanted.entry
     on_ax = not await here.api.has_engine_routes()
     elsewhere = wanted.base_url is not None and not keys.is_local(wanted.url)
@@ -163,7 +163,7 @@ async def create_integration(
 
 
 async def _key(here: Session, wanted: WantedIntegration) -> str | None:
-    """What stands for the key on the contract: a reference on the engine, wherever that runs, the key itself on AX."""
+    """The value for the contract's key field: a reference for any engine, the key itself for AX."""
     if wanted.entry is not None:
         return f"keyring:{wanted.entry}"
     if wanted.variable is None:
@@ -174,7 +174,7 @@ async def _key(here: Session, wanted: WantedIntegration) -> str | None:
 
 
 async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration) -> IntegrationCheck:
-    """The outcome of a test that went well; after any other the integration is removed again, so that a name is free.
+    """Test the integration and return the outcome. After a failure it is deleted, so that its name is free again.
 
     Raises:
         Invalid: the model did not answer.

@@ -1,7 +1,7 @@
-"""Which experiment decided that a prompt's version is used: kept as a label of the version.
+"""The experiment that decided for a prompt's version, recorded as a label of the version.
 
-The contract's versions never change and have no metadata; labels are the one thing about a version that can be written
-later. A label is on one version of its prompt, and so is the experiment that decided for it.
+In the contract, versions never change and have no metadata. Only their labels can be written later. A label is on one
+version of its prompt, and so is the record of the experiment.
 """
 
 import re
@@ -14,7 +14,7 @@ LONGEST = 255
 
 _RECORD = re.compile(r"experiment=(?P<id>\S+) (?P<name>.+)", re.DOTALL)
 _ESCAPES = {"%": "%25", "/": "%2F"}
-"""A label stands in addresses, where a slash would end it."""
+"""Labels are parts of URL paths, where a slash would end them."""
 
 
 def record(experiment: Named) -> str:
@@ -29,7 +29,7 @@ def record(experiment: Named) -> str:
 
 
 def recorded(labels: Iterable[str]) -> Named | None:
-    """The experiment that the labels tell of; the last, if there are several."""
+    """The experiment that the labels record; the last one if there are several."""
     found = [match for label in labels if (match := _RECORD.fullmatch(label))]
     if not found:
         return None
@@ -40,10 +40,10 @@ def recorded(labels: Iterable[str]) -> Named | None:
 
 
 def without_records(labels: Iterable[str]) -> list[str]:
-    """The labels that people gave."""
+    """The labels that record no experiment."""
     return [label for label in labels if not _RECORD.fullmatch(label)]
 
 
 def records(labels: Sequence[str]) -> list[str]:
-    """The labels that tell of an experiment."""
+    """The labels that record an experiment."""
     return [label for label in labels if _RECORD.fullmatch(label)]

@@ -32,7 +32,7 @@ from assaykit.wire.prompts import (
 
 SHORTEST_HASH = 4
 PromptName = str | None
-Version = Annotated[str | None, Field(description="Its id or commit hash; the newest without")]
+Version = Annotated[str | None, Field(description="Id or commit hash; else the newest")]
 
 
 @tool("read", default=False)
@@ -121,7 +121,7 @@ async def save_prompt(
     before = None
     if named is not None:
         if description is not None:
-            raise Invalid(f"Prompt {named.name!r} is there, and its description stays.", "Leave description out.")
+            raise Invalid(f"Prompt {named.name!r} exists, and its description is fixed.", "Leave description out.")
         before = (await here.api.get(path("v2", "prompts", named.id), PromptWithVersion)).version
     wanted_provider = provider or (before.provider if before is not None else None)
     if wanted_provider is None:
@@ -159,7 +159,7 @@ async def label_prompt(
     experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Set the labels of a version, all of them: others it had are taken away, and each moves from where it was.
+    """Set all labels of a version: its other labels are removed, and each label leaves its former version.
 
     Source: REST v2 `PUT /v2/prompt-versions/{id}/labels`.
     Raises: NotFound, Invalid, Ambiguous.
@@ -170,7 +170,7 @@ async def label_prompt(
     chosen = every[0] if version is None else _the_one(version, every)
     wanted = list(dict.fromkeys(labels))
     if experiment is None:
-        # What decided stays known as long as the version has a label.
+        # The record of the experiment stays as long as the version has a label.
         now, kept = await _set_labels(here, chosen, wanted, records(chosen.labels) if wanted else [])
     else:
         decided_by = await here.names.experiment(experiment, within)
@@ -185,7 +185,7 @@ async def label_prompt(
     }
     told = [f"Version {chosen.commit_hash or chosen.id} of prompt {named.name!r} has {_labels(now)}."]
     told += [f"{label!r} moved from version {where}." for label, where in moved.items()]
-    told += [f"Taken away: {', '.join(repr(label) for label in removed)}."] if removed else []
+    told += [f"Removed: {', '.join(repr(label) for label in removed)}."] if removed else []
     told += [] if kept else ["The experiment could not be recorded: this backend takes no such label."]
     return Reply(
         " ".join(told),
@@ -202,10 +202,12 @@ async def label_prompt(
 async def _set_labels(
     here: Session, version: PromptVersion, labels: list[str], recording: list[str]
 ) -> tuple[PromptVersion, bool]:
-    """Set them, and what records an experiment, or else do without the latter: a label must move in any case.
+    """Set the labels with the record of an experiment, or alone if the backend refuses the record.
+
+    Returns the version, and whether the record was kept.
 
     Raises:
-        Invalid: one of the labels themselves cannot be one.
+        Invalid: a text in `labels` cannot be a label.
     """
     at = path("v2", "prompt-versions", version.id, "labels")
     try:
@@ -232,11 +234,11 @@ async def _versions(here: Session, named: Named) -> list[PromptVersion]:
 
 
 def _the_one(wanted: str, every: Sequence[PromptVersion]) -> PromptVersion:
-    """The version of that id, or of that commit hash or the beginning of it.
+    """The version with this id, commit hash, or beginning of a commit hash.
 
     Raises:
         NotFound: no version has it.
-        Ambiguous: several hashes begin so.
+        Ambiguous: several hashes begin with it.
     """
     found = [version for version in every if wanted in {version.id, version.commit_hash}]
     if not found and len(wanted) >= SHORTEST_HASH:
@@ -261,7 +263,7 @@ def _variables(messages: Sequence[LlmMessage], written: InputVariableFormat | No
 
 
 def _doubts(body: CreatePromptVersionRequest) -> list[str]:
-    """What looks like variables of the other kind, which would be sent to the model as they stand."""
+    """A warning if only the other format has variables here. They would be sent to the model without values."""
     if _variables(body.messages, body.input_variable_format):
         return []
     other: InputVariableFormat = "F_STRING" if body.input_variable_format == "MUSTACHE" else "MUSTACHE"
@@ -285,7 +287,7 @@ def _facts(version: PromptVersion) -> dict[str, Any]:
 
 
 def _named(version: PromptVersion) -> str:
-    """Its hash and its id: a run configuration takes the id alone."""
+    """The version's hash and id. The id is shown since a run configuration takes no hash."""
     return f"{version.commit_hash}, id {version.id}" if version.commit_hash else version.id
 
 

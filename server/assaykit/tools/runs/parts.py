@@ -1,4 +1,4 @@
-"""The runs of one backfill: into which parts it goes, what each is asked to do, and which are at work already."""
+"""The runs of one backfill: its parts, the request for each part, and the runs that are active already."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -20,14 +20,14 @@ from assaykit.wire.runs import (
 from assaykit.wire.tasks import Task
 
 AX_TAKES = timedelta(days=14)
-"""How old a span may be for AX to take an evaluation of it. Source: its page on online evals."""
+"""Maximum age of a span that AX takes evaluations for. Source: the page on online evals in the docs of AX."""
 
 PARTS_SHOWN = 20
 _ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
 
 
 async def parts_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits) -> Parts:
-    """The parts of a backfill. What one run takes is one part, and so is what stops at a limit by itself."""
+    """The parts of a backfill. It is one part if one run can take it, or if it has a limit of its own."""
     shares = aim.plan.shares
     is_limited = limits.model_dump(exclude_none=True)
     if aim.query is not None and aim.plan.capped and not is_limited:
@@ -39,7 +39,7 @@ async def parts_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits) -> 
 
 
 def requests(aim: Aim, scope: Scope, parts: Parts) -> Iterator[TriggerEvaluationRequest]:
-    """What each run is asked to do."""
+    """The request for each run."""
     for part in parts.parts:
         yield TriggerEvaluationRequest(
             data_start_time=part.period.start if aim.reads_spans else None,
@@ -52,7 +52,7 @@ def requests(aim: Aim, scope: Scope, parts: Parts) -> Iterator[TriggerEvaluation
 async def triggered(
     here: Session, task_id: str, body: TriggerEvaluationRequest | TriggerRunExperimentRequest, limits: RunLimits
 ) -> TaskRun:
-    """The run that has been started.
+    """Start a run.
 
     Raises:
         Unsupported: there are limits, and the backend is AX.
@@ -68,7 +68,7 @@ async def triggered(
 
 
 async def under_way(here: Session, task: Task, scope: Scope) -> Sequence[TaskRun]:
-    """The task's runs over some of this time that have not ended: their rows would be scored twice."""
+    """The task's active runs whose windows overlap the period. A new run would score their rows twice."""
     if task.project_id is None:
         return []
     at = path("v2", "tasks", task.id, "runs")
@@ -85,7 +85,7 @@ async def under_way(here: Session, task: Task, scope: Scope) -> Sequence[TaskRun
 
 
 async def remarks(here: Session, aim: Aim, scope: Scope, parts: Parts) -> list[str]:
-    """What else is to be known of a backfill before it begins."""
+    """Sentences about the parts of a backfill, and about spans that it leaves out."""
     said: list[str] = []
     if len(parts.parts) > 1:
         said.append(
@@ -95,15 +95,15 @@ async def remarks(here: Session, aim: Aim, scope: Scope, parts: Parts) -> list[s
         if len(parts.parts) > PARTS_SHOWN:
             said.append(f"  and {len(parts.parts) - PARTS_SHOWN} more")
     if parts.looked_back_to is not None:
-        said.append(f"What is older than {parts.looked_back_to:%Y-%m-%d %H:%M} UTC is left for another call.")
+        said.append(f"Spans older than {parts.looked_back_to:%Y-%m-%d %H:%M} UTC are left for another call.")
     is_old = aim.reads_spans and scope.period.start < here.now() - AX_TAKES
     if is_old and not await here.api.has_engine_routes():
-        said.append("Arize AX takes evaluations of spans of the last 14 days only; older ones stay without.")
+        said.append("Arize AX takes evaluations of spans of the last 14 days only; older spans get none.")
     return said
 
 
 def coverage(parts: Parts) -> dict[str, Any]:
-    """How much matches, how much of it is labelled, and what is left, as data."""
+    """The numbers of matching, labelled and remaining rows, and the parts, as data."""
     listed = [
         {"start": one.period.start.isoformat(), "end": one.period.end.isoformat(), "rows": one.units}
         for one in parts.parts

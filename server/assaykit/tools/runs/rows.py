@@ -1,4 +1,4 @@
-"""The rows of a run: what became of each, and which spans they are."""
+"""The rows of a run: the outcome of each row, and the spans that the run selected."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -29,13 +29,13 @@ async def rows_of(
     """A page of a run's rows, newest first, or all of them in a file.
 
     Raises:
-        NotFound, Invalid: it is no run.
-        Unsupported: the backend does not tell.
+        NotFound, Invalid: `wanted` is not the id of a run.
+        Unsupported: the backend does not list the rows of runs.
     """
     run = await run_of(here, wanted)
     if not await here.api.has_engine_routes():
         raise Unsupported(
-            "Arize AX tells the rows of a run only on the run's log page.",
+            "Arize AX shows the rows of a run only on the run's log page.",
             f"What was scored: {await _instead(here, run)}.",
         )
     at = path("x", "task-runs", run.id, "rows")
@@ -49,7 +49,7 @@ async def rows_of(
     text = f"{head}\n{fenced(map(_line, page.run_rows))}"
     if not page.run_rows:
         of_state = "" if state is None else f" in state {one_line(state, 60)!r}"
-        text = f"Run {run.id} has no row{of_state}. {written('get_run', {'run': run.id})} tells its counts and causes."
+        text = f"Run {run.id} has no row{of_state}. {written('get_run', {'run': run.id})} shows its counts and causes."
     return Reply(text, {**facts, "rows": [plain(row) for row in page.run_rows], "next_cursor": following})
 
 
@@ -57,8 +57,8 @@ async def spans_of(here: Session, wanted: str, project: Named | None) -> tuple[N
     """The project of a run, and the path that lists the spans it selected.
 
     Raises:
-        NotFound, Invalid: it is no run, or not over spans of this project.
-        Unsupported: the backend does not tell.
+        NotFound, Invalid: `wanted` is not the id of a run, or the run does not read spans of this project.
+        Unsupported: the backend does not list the spans of runs.
     """
     run = await run_of(here, wanted)
     task = await _task_of(here, run)
@@ -76,7 +76,7 @@ async def spans_of(here: Session, wanted: str, project: Named | None) -> tuple[N
 
 
 async def _instead(here: Session, run: TaskRun) -> str:
-    """The call that shows what the evaluators of a run have labelled in its window, by whichever run."""
+    """A call that shows the rows in a run's window with labels of its evaluators, from any run."""
     task = await _task_of(here, run)
     if task is None or task.project_id is None:
         return "get_experiment with one of the task's experiments"

@@ -1,4 +1,4 @@
-"""What a backfill is about: a task with its plan, or the task that it takes to score with some evaluators."""
+"""The target of a backfill: an existing task with its plan, or a task to create for some evaluators."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -18,11 +18,11 @@ from assaykit.tools.tasks.units import at_granularity, lettered
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
 
 NAME_LIMIT = 240
-"""Characters of a name we make up: a number may follow within the contract's 255."""
+"""Length limit of a made-up name. A number may follow within the contract's 255 characters."""
 
 
 class Scope(NamedTuple):
-    """What of the matching rows is meant."""
+    """The part of the matching rows to score. `override` scores labelled rows again."""
 
     period: Period
     max_spans: int
@@ -30,7 +30,7 @@ class Scope(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """What a backfill is about; `target` is a task, or the request for one that may have to be made."""
+    """A backfill's target and plan. `target` is a task, or the request for one that may have to be created."""
 
     plan: TaskPlan
     about: str
@@ -40,7 +40,7 @@ class Aim(NamedTuple):
 
     @property
     def reads_spans(self) -> bool:
-        """Whether it has a window; else it reads experiments."""
+        """True if the target reads spans in a window, False if it reads experiments."""
         return self.target.project_id is not None
 
 
@@ -101,7 +101,7 @@ async def aim_of_evaluators(
 
 
 async def task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
-    """The task itself, or one that equals the request, or a new one; and which of the two, in words."""
+    """The task itself, else an existing task that equals the request, else a new one; and the latter two in words."""
     if isinstance(asked, Task):
         return asked, ""
     taken: set[str] = set()

@@ -90,7 +90,7 @@ async def trigger_backfill(
         aim = await aim_of_task(here, within, task, scope, windowed=window is not None)
     else:
         if not evaluators:
-            raise Invalid("Nothing says what to score with.", "Pass task, or project and evaluators.")
+            raise Invalid("There is no evaluator to score with.", "Pass task, or project and evaluators.")
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
         aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
     aim = aim._replace(plan=await with_costs(here, aim.plan, aim.wanted))
@@ -161,7 +161,7 @@ async def trigger_run(
         "example_ids": example_ids,
         "max_examples": max_examples,
         "query_filter": query_filter,
-        # The contract takes texts alone.
+        # The contract takes only strings as values.
         "tracing_metadata": tracing_metadata and {key: as_text(value) or "" for key, value in tracing_metadata.items()},
     }
     asked = {"experiment_name": experiment_name, **of_examples, "evaluation_tasks": evaluation_tasks}
@@ -252,7 +252,7 @@ async def cancel_run(here: Here, run: RunIds) -> Reply:
     Raises: NotFound, Invalid.
     """
     asked = await runs_of(here, run)
-    # Of several, those that have ended meanwhile are no reason to leave the others at work.
+    # If several runs are named, some may have ended meanwhile. The others are cancelled all the same.
     active = [one for one in asked if not one.is_final] if len(asked) > 1 else asked
     if not active:
         raise Invalid("All of these runs have ended already.", "Trigger the task again if needed.")
@@ -283,10 +283,10 @@ async def wait_for_run(
 
 
 def refuse_foreign(task: Task, given: Mapping[str, object], owners: str) -> None:
-    """Refuse what belongs to tasks of another type.
+    """Refuse arguments that belong to tasks of another type.
 
     Raises:
-        Invalid: something of `given` is there; it is named.
+        Invalid: an argument in `given` has a value; the message names it.
     """
     if foreign := list(_given(given)):
         verb = "belongs" if len(foreign) == 1 else "belong"
@@ -303,10 +303,10 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 async def _rows_asked(
     here: Session, within: Named, task: Task, moments: Mapping[str, str | None], experiments: list[str] | None
 ) -> dict[str, Any]:
-    """Which rows of an evaluation task a trigger asks for.
+    """The rows that a trigger requests from an evaluation task, as fields of its body.
 
     Raises:
-        Invalid: a task on a project gets experiments, one on a dataset a window, or the window is given twice.
+        Invalid: a task on a project gets experiments, a task on a dataset gets a window, or the window is given twice.
         NotFound: no such experiment.
     """
     if task.project_id is None:
@@ -333,7 +333,7 @@ _ENDS = ("data_start_time", "data_end_time")
 
 
 def _one_of_several(run: TaskRun) -> str:
-    """A run on one line, with when it started and what it was over."""
+    """A run on one line, with its time of creation and its window."""
     when = "" if run.created_at is None else f", {run.created_at:%Y-%m-%d %H:%M} UTC"
     return f"{one_run(run)}{when}{_over(run)}"
 

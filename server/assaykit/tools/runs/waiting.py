@@ -1,4 +1,4 @@
-"""What is told of a run, while it works and when it has ended."""
+"""Waiting for runs, and the report on a run while it works and after it has ended."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,18 +19,18 @@ from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
 
-_NOBODY = "The process that executed it has ended; it goes on while an assaykit server or engine is open."
+_NOBODY = "The process that executed the run has ended. The run continues while an assaykit server or engine is open."
 CAUSES_SHOWN = 5
 SHOWN_WHOLE = 10
-"""From so many rows a second on, the digits after the point say nothing."""
+"""Rows a second from which a rate is shown without decimals."""
 
 
 async def run_of(here: Session, wanted: str) -> TaskRun:
-    """The run of this id.
+    """The run with this id.
 
     Raises:
-        NotFound: there is none.
-        Invalid: it is no id of a run.
+        NotFound: no run has the id.
+        Invalid: the text is not the id of a run.
     """
     try:
         return await here.api.get(path("v2", "task-runs", here.names.run(wanted)), TaskRun)
@@ -39,16 +39,16 @@ async def run_of(here: Session, wanted: str) -> TaskRun:
 
 
 def joined(given: object) -> object:
-    """Ids that come as a list, which some models send, as the text that the schema asks for."""
+    """Convert a list of ids, which some models send, to the text that the schema asks for."""
     return ",".join(map(str, cast("list[object]", given))) if isinstance(given, list) else given
 
 
 async def runs_of(here: Session, wanted: str) -> list[TaskRun]:
-    """The runs of these ids, which have commas between them.
+    """The runs with these ids, which are separated by commas.
 
     Raises:
-        NotFound: there is none of one id.
-        Invalid: one is no id of a run.
+        NotFound: no run has one of the ids.
+        Invalid: a part of the text is not the id of a run.
     """
     ids = dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip()) or [wanted]
     return [await run_of(here, one) for one in ids]
@@ -57,11 +57,11 @@ async def runs_of(here: Session, wanted: str) -> list[TaskRun]:
 async def wait_for(
     here: Session, ctx: ToolContext, runs: Sequence[TaskRun], wait_s: float, every_s: float = 1.0
 ) -> list[TaskRun]:
-    """The runs when all have ended, or as they are after `wait_s` seconds; progress is reported on the way."""
+    """Wait until all runs have ended, or `wait_s` seconds, and return their last state. Reports progress meanwhile."""
     found = list(runs)
     total = None
     with anyio.move_on_after(wait_s):
-        # The first looks come quickly: a short run should not cost a whole interval.
+        # The first requests come quickly, so that a short run does not cost a whole interval.
         pause = min(0.05, every_s)
         while not all(run.is_final for run in found):
             total = total or await _total(here, found)
@@ -78,12 +78,12 @@ async def wait_for(
 
 
 def ids_of(runs: Sequence[TaskRun]) -> str:
-    """How a call names them."""
+    """The ids of the runs as the argument of a call."""
     return ",".join(run.id for run in runs)
 
 
 async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict[str, Any]]:
-    """One run with all that is known of it; several with a line each and their sum."""
+    """The report on runs: the full report on a single run, or a line for each of several and their sum."""
     if len(runs) == 1:
         return await told_of(here, runs[0])
     is_going_on = not all(run.is_final for run in runs)
@@ -103,7 +103,7 @@ async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict
 
 
 async def _total(here: Session, runs: Sequence[TaskRun]) -> int | None:
-    """How many rows the runs have; None until each has chosen them, and where the backend does not tell."""
+    """The number of rows of all runs. None until each run has chosen its rows, or if the backend has no reports."""
     if not await here.api.has_engine_routes():
         return None
     totals = [(await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)).total for run in runs]
@@ -111,7 +111,7 @@ async def _total(here: Session, runs: Sequence[TaskRun]) -> int | None:
 
 
 async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
-    """A run in words and as data, with its causes where the backend tells them."""
+    """A run in words and as data, with its causes if the backend reports them."""
     data: dict[str, Any] = {
         "run": run.model_dump(mode="json", exclude_none=True),
         "still_running": not run.is_final,
@@ -140,7 +140,7 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
 
 
 async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, Any], RunCause | None]:
-    """What the contract's own lists tell of a run that scored nothing."""
+    """The report on a run from the contract's lists alone, with a cause if the run scored nothing."""
     lines: list[str] = []
     if run.num_errors or run.num_skipped:
         lines.append("Arize AX tells no causes over REST: they are in the run's log, on the task's page.")
@@ -175,7 +175,7 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
 
 
 def _spent(tokens: RunTokens) -> list[str]:
-    """What the questions took, and what that costs as far as it is known."""
+    """The tokens of a run's model calls, and their cost as far as prices are known."""
     lines: list[str] = []
     if tokens.answers:
         known = "" if tokens.cost is None else f", ${tokens.cost:.4g} by list prices"
@@ -185,7 +185,7 @@ def _spent(tokens: RunTokens) -> list[str]:
             f"Tokens: {tokens.prompt} prompt, {tokens.completion} completion, in {tokens.answers} answers{known}"
         )
     if tokens.remembered:
-        lines.append(f"{tokens.remembered} rows asked what was answered before, and cost nothing")
+        lines.append(f"{tokens.remembered} rows repeated an earlier question and cost nothing")
     return lines
 
 
@@ -198,7 +198,7 @@ async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]
 
 
 def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
-    """How fast a run is or was, and how long it still takes; `rows` are rows times evaluators, as the counts are."""
+    """The rate of a run, and the time left. A row counts once for each evaluator, as in the run's counts."""
     done = run.rows_done
     known = f" of {total}" if total else ""
     if run.run_started_at is None or not done:
@@ -216,20 +216,20 @@ def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], di
 
 
 def _selected(counted: RunSelection) -> list[str]:
-    """Where the rows went that matched and were not taken; nothing where all were."""
+    """A line with the reasons why matching rows were not chosen. Empty if all were chosen."""
     left = {
         "left out by the sampling rate": counted.sampled_out,
-        "that no evaluator's own filter takes": counted.filtered_out,
+        "that pass no evaluator's own filter": counted.filtered_out,
         "labelled already": counted.labelled,
     }
     parts = [f"{number} {what}" for what, number in left.items() if number]
     if counted.capped:
-        parts.append("older ones not looked at, as the run had its fill")
+        parts.append("older rows not read because of max_spans")
     return [f"Of {counted.matched} rows that match, {counted.chosen} chosen; {', '.join(parts)}"] if parts else []
 
 
 async def _next(here: Session, run: TaskRun, cause: RunCause | None) -> tuple[str, dict[str, Any]]:
-    """What to do now, in words and where it is one call as data."""
+    """The next step in words, and as data if it is a single call."""
     if run.is_final and not run.num_successes and cause is not None:
         step = await step_after(here, run, cause)
         if step is not None:

@@ -1,4 +1,4 @@
-"""Why a run scored nothing, where the backend does not tell, and what to call next."""
+"""The reason why a run scored nothing, if the backend reports none, and the next call to make."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,15 +23,15 @@ from assaykit.wire.spans import ListSpansRequest, SpanPage
 from assaykit.wire.tasks import Task
 
 LOOKED_AT = 500
-"""Spans that are counted: one page."""
+"""Spans that are counted at most: one page."""
 
 CONDITIONS_TRIED = 8
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
-"""A window is written within these; further out everything is meant."""
+"""A window within these years is written out. A longer one is written as 'everything'."""
 
 
 class NextStep(NamedTuple):
-    """What to do next: a call that can be made as it stands, with the words around it."""
+    """The next step: a complete call, with the words before and after it."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -60,7 +60,7 @@ def window_of(run: TaskRun) -> str | None:
 
 
 async def step_after(here: Session, run: TaskRun, cause: RunCause) -> NextStep | None:
-    """What helps a run that scored nothing; None where the cause alone has to be read."""
+    """The next step after a run that scored nothing. None if the cause alone says what to do."""
     if run.task_id is None:
         return None
     task = await here.api.get(path("v2", "tasks", run.task_id), Task)
@@ -88,13 +88,13 @@ async def step_after(here: Session, run: TaskRun, cause: RunCause) -> NextStep |
 
 _FIRST = {
     "key": "Set the variable named above where the server starts, start it again, then ",
-    "model": "Give the judge a model that there is, with create_judge(new_version=true, model=...), then ",
+    "model": "Give the judge an existing model, with create_judge(new_version=true, model=...), then ",
 }
-"""What has to be done before a run is triggered again."""
+"""Steps by the user before a run is triggered again, by code of the cause."""
 
 
 async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> NextStep:
-    """Where the rows themselves have to be looked at, or others have to be taken."""
+    """The next step if the user has to look at the rows, or choose other rows."""
     if task.project_id is None:
         if cause.code == "no_rows" or not task.experiment_ids:
             return NextStep("get_task", {"task": task.name}, after=" shows what it reads")
@@ -131,9 +131,9 @@ def _window(start: datetime, end: datetime) -> str:
 
 
 async def derived(here: Session, run: TaskRun) -> RunCause | None:
-    """The cause as the contract's own lists tell it now; None where they do not.
+    """The cause as the contract's lists show it now. None if they do not show it.
 
-    For a run over single spans on a backend that gives no reason of its own.
+    It is for a run over single spans, on a backend that reports no cause.
     """
     if run.num_errors or run.num_successes or run.task_id is None:
         return None
@@ -187,14 +187,14 @@ async def matching_none(here: Session, project_id: str, period: Period, text: st
     try:
         parts = conditions(parse_filter(text))
     except Invalid:
-        return []  # the backend's language may have what ours has not
+        return []  # the backend's filter language may have syntax that ours lacks
     return [
         part for part in parts[:CONDITIONS_TRIED] if not (await page_of(here, project_id, period, part, limit=1)).spans
     ]
 
 
 def told_of_none(alone: Sequence[str]) -> str:
-    """The same in words; nothing where there are none."""
+    """The conditions that match nothing by themselves, in words. Empty if there are none."""
     if not alone:
         return ""
     verb = "matches" if len(alone) == 1 else "match"
@@ -202,7 +202,7 @@ def told_of_none(alone: Sequence[str]) -> str:
 
 
 def counted(there: SpanPage) -> str:
-    """How many spans there are, as far as one page tells."""
+    """The number of spans on a page, with "or more" if another page follows."""
     return f"{len(there.spans)}{' or more' if there.pagination.has_more else ''}"
 
 

@@ -1,4 +1,4 @@
-"""What a change makes of a task: its evaluators, its filters, and what it would do then."""
+"""Changes of a task: its new evaluators and filters, and the plan with them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput
 
 
 def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]) -> None:
-    """Raises: Invalid: nothing is given, a field is given and cleared, or does not belong to such a task."""
+    """Raises: Invalid: nothing is given, a field is given and cleared, or a field does not belong to such a task."""
     if not given and not clear:
-        raise Invalid("Nothing to change was given.", "Pass what shall change, or clear.")
+        raise Invalid("Nothing to change was given.", "Pass a field to change, or clear.")
     if both := sorted(given.keys() & set(clear)):
         raise Invalid(f"{both[0]} is given and cleared.", "Do one of the two.")
     asked = [*given, *clear]
@@ -30,7 +30,7 @@ def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str])
         )
     if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
         raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
-    # That a task on a dataset is not continuous may be said.
+    # A task on a dataset may be given is_continuous=false.
     of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
     if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
@@ -46,7 +46,7 @@ async def changed_evaluators(
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[WantedEvaluator]:
-    """The evaluators a task will have; one that stays keeps what is not given anew, and its version."""
+    """The evaluators of the changed task. An evaluator that stays keeps its version and the fields not given anew."""
     present = {one.evaluator.id: one for one in await wanted_of(here, task)}
     if evaluators is None:
         asked = [WantedEvaluator(one.evaluator) for one in present.values()]
@@ -71,7 +71,7 @@ async def changed_evaluators(
 async def plan_of(
     here: Session, task: Task, wanted: Sequence[WantedEvaluator], query_filter: str | None, rate: float
 ) -> TaskPlan:
-    """What an existing task would do with these evaluators, over everything there is."""
+    """The plan of an existing task with these evaluators, over all existing rows."""
     if task.project_id is not None:
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
         return await plan_project(here.api, query, wanted)
@@ -79,7 +79,7 @@ async def plan_of(
 
 
 def of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:
-    """Filter and evaluators together: where traces or sessions are scored, each variable names the filter."""
+    """The filter and the evaluators as fields of a change. For traces and sessions each variable names the filter."""
     about: dict[str, Any] = {"name": task.name, "type": task.type, "project_id": task.project_id}
     wanted = lettered(CreateTaskRequest(**about, query_filter=text, evaluators=list(found)), level)
     filters = None if wanted.query_filters is None else wanted.query_filters.model_dump(exclude_none=True)
@@ -88,7 +88,7 @@ def of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], 
 
 
 def pinned(task: Task, found: Sequence[TaskEvaluatorInput]) -> list[dict[str, Any]]:
-    """The entries with the versions that the task pins already; what has no value is left out, as null clears."""
+    """The entries with the versions that the task already pins. Null would clear a field, so no field is null."""
     pins = {entry.evaluator_id: entry.evaluator_version_id for entry in task.evaluators or []}
     return [
         {"evaluator_version_id": pins[one.evaluator_id], **one.model_dump(exclude_none=True)}

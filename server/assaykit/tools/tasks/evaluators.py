@@ -1,4 +1,4 @@
-"""Which evaluators a task has: as they are asked for, resolved, and held against what they would score."""
+"""The evaluators of a task: resolved from arguments or from a task, and checked against the rows to score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
@@ -35,7 +35,7 @@ def _choice(given: Any) -> Any:
 
 EvaluatorArgument = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
 EvaluatorArguments = Annotated[list[EvaluatorArgument], Field(min_length=1)]
-"""Names, or objects where an evaluator has a filter or mappings of its own."""
+"""Names, or objects for evaluators with a filter or mappings of their own."""
 
 
 async def wanted_evaluators(
@@ -44,11 +44,11 @@ async def wanted_evaluators(
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[WantedEvaluator]:
-    """The evaluators asked for, resolved; `column_mappings` reaches each one that has such a variable.
+    """Resolve the requested evaluators. `column_mappings` applies to each one that has such a variable.
 
     Raises:
         NotFound: no such evaluator.
-        Invalid: one is named twice, or a mapping names a variable that none of them has.
+        Invalid: an evaluator is named twice, or a mapping names a variable that none of them has.
     """
     within = await here.space(space)
     found: list[WantedEvaluator] = []
@@ -63,7 +63,7 @@ async def wanted_evaluators(
 
 
 def with_mappings(wanted: Sequence[WantedEvaluator], shared: Mapping[str, str] | None) -> list[WantedEvaluator]:
-    """Each evaluator with those of the shared mappings that it has a variable for; its own ones win.
+    """Each evaluator with the shared mappings for its variables. Its own mappings override them.
 
     Raises:
         Invalid: a mapping names a variable that none of them has.
@@ -98,7 +98,7 @@ async def wanted_of(here: Session, task: Task) -> list[WantedEvaluator]:
 
 
 def entries(wanted: Sequence[WantedEvaluator], plan: TaskPlan) -> list[TaskEvaluatorInput]:
-    """The evaluators as a task holds them, with the mappings that the plan found."""
+    """The evaluators as entries of a task, with the mappings that the plan found."""
     return [
         TaskEvaluatorInput(evaluator_id=one.evaluator.id, query_filter=one.query_filter, column_mappings=share.mappings)
         for one, share in zip(wanted, plan.shares, strict=True)
@@ -106,10 +106,10 @@ def entries(wanted: Sequence[WantedEvaluator], plan: TaskPlan) -> list[TaskEvalu
 
 
 def refuse_empty(plan: TaskPlan, query_filter: str | None, *, allow_empty: bool) -> None:
-    """Refuse a plan whose filters match none of the rows that are there.
+    """Refuse a plan whose filters match none of the existing rows.
 
     Raises:
-        Invalid: an evaluator would score nothing, and that was not allowed.
+        Invalid: an evaluator would score nothing, and `allow_empty` is not set.
     """
     if allow_empty or plan.existing == 0:
         return
@@ -118,7 +118,7 @@ def refuse_empty(plan: TaskPlan, query_filter: str | None, *, allow_empty: bool)
             what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
             raise Invalid(
                 " ".join([f"No existing {plan.unit} matches {what}, though there are some without it.", *plan.absent]),
-                f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for those to come.",
+                f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for later rows.",
             )
 
 
@@ -131,7 +131,7 @@ _WAYS_TO_TRY = {
 
 
 def warnings(plan: TaskPlan) -> list[str]:
-    """What looks wrong in a plan, each as one line."""
+    """The warnings about a plan, one line each."""
     found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
     if plan.existing == 0:
         found.append(f"Warning: there is no {plan.unit} there, so filters and mappings could not be tried.")
@@ -142,7 +142,7 @@ def task_type(given: TaskType | None, wanted: Sequence[WantedEvaluator]) -> Task
     """The type of task that runs these evaluators.
 
     Raises:
-        Invalid: no one type runs them all, or not the one given.
+        Invalid: no single type runs all of them, or the given type does not.
     """
     types = {one.evaluator.type for one in wanted}
     if len(types) > 1:

@@ -1,4 +1,4 @@
-"""What a task that runs an experiment does with each example: as it is asked for, resolved, and tried on real rows."""
+"""Run configurations of tasks that run an experiment: resolved from arguments, and tried on real rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from assaykit.wire.validation import describe
 RunConfiguration = LlmGenerationConfig | TemplateEvaluationConfig | AgentCallConfig
 
 _BY_NAME = ("integration", "prompt")
-"""What may be given by name; on the wire these are ids, and the prompt's messages."""
+"""Keys that take names. On the wire they become ids, and the prompt's messages."""
 
 _MODELS: Mapping[str, type[RunConfiguration]] = {
     "LLM_GENERATION": LlmGenerationConfig,
@@ -37,14 +37,14 @@ _MODELS: Mapping[str, type[RunConfiguration]] = {
 
 
 class Tried(NamedTuple):
-    """A configuration, and what became of its variables on the dataset's first examples."""
+    """A configuration, with its variables as found in the dataset's first examples, and warnings."""
 
     config: RunConfiguration
     variables: Sequence[Variable]
     doubts: Sequence[str]
 
     def lines(self) -> list[str]:
-        """What would be done, one line each."""
+        """The configuration, its variables and its warnings, one line each."""
         return [
             described(self.config.model_dump(mode="json")),
             *(one.as_text() for one in self.variables),
@@ -53,7 +53,7 @@ class Tried(NamedTuple):
 
 
 async def configured(here: Session, within: Named, given: Mapping[str, Any], dataset_id: str) -> Tried:
-    """The configuration asked for, with names resolved, tried on the dataset.
+    """The requested configuration with its names resolved, tried on the dataset.
 
     Raises:
         Invalid: an unknown key, a wrong value, or a variable that no example has.
@@ -79,7 +79,7 @@ async def configured(here: Session, within: Named, given: Mapping[str, Any], dat
 
 
 def described(config: Mapping[str, Any]) -> str:
-    """A configuration of the wire on one line."""
+    """A configuration, as the contract has it, on one line."""
     model = config.get("model_name") or "the integration's first model"
     if config.get("experiment_type") == "TEMPLATE_EVALUATION":
         labels = ", ".join(config.get("classification_choices") or {}) or "free text"
@@ -91,7 +91,7 @@ def described(config: Mapping[str, Any]) -> str:
 
 
 def of_task(task: Task) -> str:
-    """The same of a task."""
+    """The configuration of a task on one line."""
     return described(task.run_configuration or {})
 
 
@@ -102,7 +102,7 @@ def _kind(given: Mapping[str, Any]) -> str:
 
 
 async def _with_prompt(here: Session, within: Named, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The messages, writing, model and parameters of a saved prompt, where one is named; what is given wins."""
+    """Add the messages, format, model and parameters of a saved prompt if one is named. Given values override them."""
     wanted = dict(given)
     prompt, version_id = wanted.pop("prompt", None), wanted.get("prompt_version_id")
     if prompt is None and (version_id is None or "messages" in wanted):
@@ -160,10 +160,10 @@ def _row(example_id: str, example: Row) -> Row:
 
 
 def _doubt(texts: Sequence[str], written: InputVariableFormat) -> str:
-    """Why no example will be in what is sent.
+    """A warning that the messages contain no part of an example.
 
     Raises:
-        Invalid: there are variables, in the other writing.
+        Invalid: the messages have variables in the other format.
     """
     other: InputVariableFormat = "F_STRING" if written == "MUSTACHE" else "MUSTACHE"
     names = [name for text in texts for name in placeholders.names(text, other)]

@@ -1,4 +1,4 @@
-"""What is told of a continuous task: when it looks for new spans, how many wait, and who runs it."""
+"""The report on a continuous task: the times of its runs, the rows that wait, and the process that runs it."""
 
 from datetime import datetime
 from typing import Any
@@ -23,13 +23,13 @@ _WORKERS = {
 
 
 _TOO_EARLY = (
-    " Warning: a filter asks for verdicts or annotations. A span is looked at once, soon after it arrives, and is "
-    "passed over where it has none by then."
+    " Warning: a filter asks for verdicts or annotations. A span is checked once, soon after it arrives, and is "
+    "skipped if it has none by then."
 )
 
 
 async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
-    """When a continuous task runs, as a sentence and as data; both are empty for a task that runs when triggered."""
+    """The schedule of a continuous task, as a sentence and as data. Both are empty for a task that runs on trigger."""
     if not task.is_continuous:
         return "", {}
     if not await here.api.has_engine_routes():
@@ -42,18 +42,18 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
 
 
 def what_it_does(task: Task, level: Granularity) -> str:
-    """What a task that has been made, or has become continuous, will do and what it will not."""
+    """A sentence about the rows that a new or newly continuous task scores, and the call for the other rows."""
     if not task.is_continuous:
         return f"It runs when triggered: trigger_backfill(task={task.name!r})."
     rows = plural(level)
     return (
         f"It scores {rows} that arrive from now on, while a server or `assaykit engine` is open, and catches up on "
-        f"what arrived in between. For {rows} that are there already: trigger_backfill(task={task.name!r})."
+        f"{rows} that arrived in between. For existing {rows}: trigger_backfill(task={task.name!r})."
     )
 
 
 def _asks_for_verdicts(node: Node) -> bool:
-    """Whether a filter takes only what somebody has judged; that something is not judged yet may be asked."""
+    """True if a filter passes only rows that have a verdict or annotation. A filter for rows without one is fine."""
     match node:
         case And(items) | Or(items):
             return any(_asks_for_verdicts(item) for item in items)

@@ -1,4 +1,4 @@
-"""Toolset tasks: which rows are scored, by which evaluators."""
+"""Toolset tasks: tasks, which score rows with evaluators."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -51,10 +51,10 @@ from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, Upd
 LAST_RUNS = 3
 
 RunConfig = dict[str, Any] | None
-"""As the contract has it; `prompt` and `integration` take names. A wrong key is answered with all there are."""
+"""As in the contract; `prompt` and `integration` take names. The error for a wrong key lists all keys."""
 
 Clearable = Literal["query_filter"]
-"""What a task can do without."""
+"""Fields that a task can do without."""
 
 
 @tool("add")
@@ -91,7 +91,7 @@ async def create_task(
         _refuse_scoring(type, {**scoring, **rows_of, **rest})
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
-        raise Invalid("Nothing says what to score with.", "Pass evaluators, or run_configuration.")
+        raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
     wanted = await at_granularity(here, within, wanted, granularity)
     kind = task_type(type, wanted)
@@ -229,7 +229,7 @@ async def update_task(
     allow_empty: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Change a task; what is not given stays. clear empties a field.
+    """Change a task; fields not given stay. clear empties a field.
 
     All is tried on real rows first. evaluators is the whole list; those that stay keep filters and mappings.
 
@@ -322,7 +322,7 @@ def _flat(task: Task) -> dict[str, Any]:
 
 
 async def _target(here: Session, within: Named, task: Task) -> str:
-    """What a task reads, by name; one request for each that is new."""
+    """The name of the project or dataset that a task reads. Each new one costs one request."""
     try:
         if task.project_id is not None:
             return f"project {(await here.names.project(task.project_id, within)).name!r}"
@@ -335,7 +335,7 @@ async def _create_experiment_task(
     here: Session, within: Named, name: str, dataset: str | None, wanted: Mapping[str, Any] | None, *, preview: bool
 ) -> Reply:
     if wanted is None:
-        raise Invalid("Nothing says what to do with the examples.", "Pass run_configuration={'prompt': 'its name'}.")
+        raise Invalid("A RUN_EXPERIMENT task needs run_configuration.", "Pass run_configuration={'prompt': name}.")
     on = await here.names.dataset(dataset, within)
     tried = await configured(here, within, wanted, on.id)
     told = bullets(tried.lines())
@@ -354,7 +354,7 @@ async def _create_experiment_task(
 
 
 def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
-    """Raises: Invalid: the type is of a task that evaluates, or something is given that only such a task has."""
+    """Raises: Invalid: the type is of a task that evaluates, or an argument is given that only such a task has."""
     if kind not in {None, "RUN_EXPERIMENT"}:
         raise Invalid(f"run_configuration belongs to RUN_EXPERIMENT tasks, not to {kind}.", "Leave one of them out.")
     if foreign := [name for name, value in given.items() if value]:
@@ -366,7 +366,7 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
 
 
 def _refuse_of_project(given: Mapping[str, bool]) -> None:
-    """Raises: Invalid: something is given that only a task on a project has."""
+    """Raises: Invalid: an argument is given that only a task on a project has."""
     if foreign := next((name for name, value in given.items() if value), None):
         raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
 
@@ -406,7 +406,7 @@ async def delete_task(
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
     space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
-    """Delete a task and its runs for good; the verdicts stay. The user is asked where the client can show a question.
+    """Delete a task and its runs for good; the verdicts stay. The user is asked if the client can show a question.
 
     Source: REST v2 `DELETE /v2/tasks/{id}`.
     Raises: NotFound, Ambiguous, Invalid.

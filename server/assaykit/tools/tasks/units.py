@@ -1,7 +1,7 @@
-"""Tasks on whole traces and sessions: judges for them, and the shape that the contract has for such tasks.
+"""Tasks on whole traces and sessions: judges for them, and the form of such tasks in the contract.
 
-On the wire such a task has `query_filters` and `query_mappings`; here it is thought of as every other, with one filter
-and column mappings: the filter chooses the units, and the variables read the spans that match it.
+On the wire such a task has `query_filters` and `query_mappings`. The tools treat it like any other task, with one
+filter and column mappings: the filter chooses the units, and the variables read the spans that match it.
 """
 
 from collections.abc import Sequence
@@ -41,20 +41,20 @@ FILTER_LIMIT = 2000
 """Characters of one lettered filter."""
 
 NAME_LIMIT = 240
-"""Characters of a name that we lengthen: a few more follow within the contract's 255."""
+"""Length limit of a name before its suffix. Both stay within the contract's 255 characters."""
 
 _NOT_MADE = ""
-"""The id of a judge that is made when its task is."""
+"""The id of a judge that is created together with its task."""
 
 
 async def at_granularity(
     here: Session, within: Named, wanted: Sequence[WantedEvaluator], asked: UnitName | None
 ) -> list[WantedEvaluator]:
-    """The evaluators as judges of what is asked for; one that judges spans gets a copy, which `stored` makes.
+    """The evaluators as judges of the unit asked for. A judge of spans gets a copy for it, which `stored` creates.
 
     Raises:
-        Invalid: one judges something else, or has a filter of its own where that cannot be.
-        Conflict: there is such a copy, and it is no longer the same.
+        Invalid: an evaluator judges another unit, or has a filter of its own on a task of traces or sessions.
+        Conflict: the copy exists, but it is no longer equal to the judge.
     """
     level: Granularity = "SPAN" if asked is None else _LEVELS[asked]
     found: list[WantedEvaluator] = []
@@ -81,7 +81,7 @@ _LEVELS: dict[UnitName, Granularity] = {"span": "SPAN", "trace": "TRACE", "sessi
 
 
 async def stored(here: Session, within: Named, wanted: Sequence[WantedEvaluator]) -> list[WantedEvaluator]:
-    """The same evaluators; the copies among them that do not exist yet are made."""
+    """The same evaluators. Copies among them that do not exist yet are created."""
     found: list[WantedEvaluator] = []
     for one in wanted:
         evaluator = one.evaluator
@@ -95,9 +95,9 @@ async def stored(here: Session, within: Named, wanted: Sequence[WantedEvaluator]
 
 
 def copies_told(wanted: Sequence[WantedEvaluator]) -> list[str]:
-    """What is said of the copies that are made with the task."""
+    """One line for each copy that is created with the task."""
     return [
-        f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of thing"
+        f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of unit"
         for one in wanted
         if one.evaluator.id == _NOT_MADE
     ]
@@ -107,7 +107,7 @@ def refuse_on_dataset(wanted: Sequence[WantedEvaluator]) -> None:
     """Refuse judges of traces and sessions for a dataset.
 
     Raises:
-        Invalid: it has none of those.
+        Invalid: an evaluator judges traces or sessions, which a dataset does not have.
     """
     level = granularity_of(wanted)
     if level != "SPAN":
@@ -118,10 +118,10 @@ def refuse_on_dataset(wanted: Sequence[WantedEvaluator]) -> None:
 
 
 def lettered(request: CreateTaskRequest, level: Granularity) -> CreateTaskRequest:
-    """The request in the contract's shape for what its evaluators judge.
+    """The request in the contract's form for the unit that its evaluators judge.
 
     Raises:
-        Invalid: the filter is too long for that shape.
+        Invalid: the filter is too long for that form.
     """
     if level == "SPAN":
         return request
@@ -152,7 +152,7 @@ def folded(task: Task) -> Task:
     """The task with one filter and column mappings.
 
     Raises:
-        Invalid: it has several filters, or variables that read other spans than it chooses by.
+        Invalid: the task has several filters, or variables that read other spans than its filter matches.
     """
     if not is_lettered(task):
         return task
@@ -179,17 +179,17 @@ def folded(task: Task) -> Task:
 
 
 def is_lettered(task: Task) -> bool:
-    """Whether the task has the shape of tasks on traces and sessions."""
+    """True if the task has the contract's form for traces and sessions."""
     return task.query_filters is not None or any(entry.query_mappings for entry in task.evaluators or ())
 
 
 def column_of(level: Granularity, name: str) -> str:
-    """What the columns of a verdict begin with in filters, by what was judged."""
+    """The beginning of a verdict's columns in filters, such as `eval.<name>` or `trace_eval.<name>`."""
     return f"eval.{name}" if level == "SPAN" else f"{level.lower()}_eval.{name}"
 
 
 def filter_of(task: Task) -> str | None:
-    """What the task chooses by, in words."""
+    """The filter of the task, in words."""
     if task.query_filters is None:
         return task.query_filter
     filters = task.query_filters.filters
@@ -210,7 +210,7 @@ async def _copy(here: Session, within: Named, one: WantedEvaluator, level: Granu
     found = await here.api.get(path("v2", "evaluators", existing.id), EvaluatorWithVersion)
     if found.version.config != config:
         raise Conflict(
-            f"There is an evaluator {name!r}, and it is no copy of {one.evaluator.name!r} as it is now.",
+            f"The evaluator {name!r} exists, but it is not a copy of the current {one.evaluator.name!r}.",
             f"Name {name!r} in evaluators to use it, or copy the judge under another name.",
         )
     return found
