@@ -4,23 +4,25 @@ import os
 import random
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import anyio
 import pytest
+import sqlalchemy as sa
+from tests import stores
 from tests.engine.door import Body, Door, all_pages, opened, span
 from tests.engine.test_generation import Stage
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.engine import STORE
+from assaykit.engine.store.database import Database
+from assaykit.engine.store.queue.leases import ACTIVE
+from assaykit.engine.store.tables import task_runs
 
 pytestmark = pytest.mark.slow
 
@@ -104,10 +106,10 @@ async def outcome(home: Path, size: Size, *switches: str) -> Outcome:
         variables = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": model.url}
         async with opened(home, variables) as door:
             groups = [await Group.prepared(door, number, size.rows) for number in range(size.groups)]
-        with closing(sqlite3.connect(home / STORE, isolation_level=None)) as store:
+        async with stores.beside(home) as store:
             with Engines(home, variables, switches) as engines:
-                disturb(engines, size, store, over)
-            takeovers: int = store.execute("SELECT sum(fence) FROM task_runs").fetchone()[0]
+                await disturb(engines, size, store, over)
+            takeovers = await store.read(fences)
         async with opened(home, variables) as door:
             runs = [await door.get(f"/v2/task-runs/{run}") for group in groups for run in group.runs]
             results = Counter[str]()
@@ -200,12 +202,12 @@ class Engines:
         self.running.remove(pid)
         assert self._ask("reap") == "reaped"
 
-    def hold_up(self, pid: int) -> None:
+    async def hold_up(self, pid: int) -> None:
         """Have one stand still until another has taken its runs, and then go on as if nothing had been."""
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(3 * SILENT_S)
+        await anyio.sleep(3 * SILENT_S)
         os.kill(pid, signal.SIGCONT)
-        time.sleep(SILENT_S)
+        await anyio.sleep(SILENT_S)
 
     def _ask(self, word: str) -> str:
         assert self._starter.stdin is not None
@@ -215,28 +217,33 @@ class Engines:
         return self._starter.stdout.readline().strip()
 
 
-def disturb(engines: Engines, size: Size, store: sqlite3.Connection, over: threading.Event) -> None:
+async def disturb(engines: Engines, size: Size, store: Database, over: threading.Event) -> None:
     """Kill engines and hold them up, start others, and return when every run has ended."""
     chance = random.Random(SEED)  # noqa: S311  (no secret: a seed makes the moments similar from run to run)
     steps = ["kill"] * size.kills + ["hold up"] * size.holds
     chance.shuffle(steps)
     for step in steps:
-        time.sleep(chance.uniform(0, LONGEST_PAUSE_S))
-        assert unfinished(store), "the runs were over before the kills: make them longer"
+        await anyio.sleep(chance.uniform(0, LONGEST_PAUSE_S))
+        assert await store.read(unfinished), "the runs were over before the kills: make them longer"
         if step == "kill":
             engines.kill(chance.choice(engines.running))
             engines.start()
         else:
             # The one that has been there longest, and is then the newest: each has its turn, and so one with a run.
-            engines.hold_up(engines.running[0])
+            await engines.hold_up(engines.running[0])
             engines.running.append(engines.running.pop(0))
     over.set()
-    deadline = time.monotonic() + DEADLINE_S
-    while unfinished(store):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    with anyio.fail_after(DEADLINE_S):
+        while await store.read(unfinished):  # noqa: ASYNC110  (another process ends them, and shares no event)
+            await anyio.sleep(0.1)
 
 
-def unfinished(store: sqlite3.Connection) -> int:
+def unfinished(connection: sa.Connection) -> int:
     """Runs that have not ended."""
-    return store.execute("SELECT count(*) FROM task_runs WHERE status IN ('PENDING', 'RUNNING')").fetchone()[0]
+    query = sa.select(sa.func.count()).where(task_runs.c.status.in_(ACTIVE))
+    return connection.execute(query).scalar_one()
+
+
+def fences(connection: sa.Connection) -> int:
+    """The fences of all runs together: the number of takeovers."""
+    return connection.execute(sa.select(sa.func.sum(task_runs.c.fence))).scalar_one()

@@ -1,6 +1,5 @@
 """Continuous tasks: spans are scored as they arrive, each once, whatever becomes of the engines meanwhile."""
 
-import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,15 +9,16 @@ import anyio
 import pytest
 import sqlalchemy as sa
 from anyio.abc import TaskGroup, TaskStatus
+from tests import stores
 from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, opened, span, span_id
 from tests.engine.test_runs import held_model
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.engine import STORE
 from assaykit.engine.runs.executor import SILENT_S
 from assaykit.engine.runs.sampling import taken
 from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store.queue.schedules import LONGEST_PAUSE_NS, pause_ns
+from assaykit.engine.store.tables import task_runs
 from assaykit.filelock import FileLock
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
 
@@ -250,8 +250,7 @@ async def test_a_run_whose_process_was_killed_goes_on_in_the_next(home: Path, cl
             await door.until(run["id"], "RUNNING")
         held.let_go()
         # A process that is killed lets go of nothing.
-        with sqlite3.connect(home / STORE) as killed:
-            killed.execute("UPDATE task_runs SET heartbeat_ns = ?, owner = 'killed'", (clock.now,))
+        await stores.change(home, sa.update(task_runs).values(heartbeat_ns=clock.now, owner="killed"))
         async with opened(home, clock=clock) as door:
             assert (await schedule(door, task))["is_running"] is True
         clock.now += (SILENT_S + 1) * SECOND

@@ -1,13 +1,15 @@
 """A store that was damaged on the disk is told by the doctor, with what is damaged."""
 
-import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from tests import stores
 from tests.engine.door import KEY, Door, opened, span
 
 from assaykit.cli.doctor import run as doctor
-from assaykit.engine.engine import STORE
+from assaykit.engine.store.tables import evals
 from assaykit.settings import Settings
 
 
@@ -28,14 +30,20 @@ async def checked(door: Door) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "damage", ["label = 'contains '", "score = 0.5", "explanation = 'x'", "name = 'other'", "checksum = checksum + 1"]
+    "damage",
+    [
+        {"label": "contains "},
+        {"score": 0.5},
+        {"explanation": "x"},
+        {"name": "other"},
+        {"checksum": evals.c.checksum + 1},
+    ],
+    ids=lambda damage: next(iter(damage)),
 )
-async def test_a_verdict_that_is_not_as_it_was_written_is_found(tmp_path: Path, damage: str) -> None:
+async def test_a_verdict_that_is_not_as_it_was_written_is_found(tmp_path: Path, damage: dict[str, Any]) -> None:
     home = tmp_path / "home"
     await scored(home)
-    with sqlite3.connect(home / STORE) as store:
-        changed = store.execute(f"UPDATE evals SET {damage} WHERE name = 'tone'")  # noqa: S608  (our own words)
-        assert changed.rowcount == 1
+    assert await stores.change(home, sa.update(evals).where(evals.c.name == "tone").values(damage)) == 1
     async with opened(home) as door:
         found = await checked(door)
         assert (found["verdicts"], found["damaged"]) == (3, 1)
@@ -45,8 +53,7 @@ async def test_a_verdict_that_is_not_as_it_was_written_is_found(tmp_path: Path, 
 async def test_a_verdict_of_an_older_store_is_not_held_against_anything(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await scored(home)
-    with sqlite3.connect(home / STORE) as store:
-        store.execute("UPDATE evals SET checksum = NULL")
+    await stores.change(home, sa.update(evals).values(checksum=None))
     async with opened(home) as door:
         assert await checked(door) == {"verdicts": 0, "damaged": 0, "examples": []}
 
@@ -61,8 +68,7 @@ def test_the_doctor_says_that_the_store_is_sound_or_what_is_damaged(
     settings = Settings(home=home, engine_key=KEY)
     assert doctor(settings)
     assert "3 verdict(s) as they were written" in capsys.readouterr().out
-    with sqlite3.connect(home / STORE) as store:
-        store.execute("UPDATE evals SET score = 7 WHERE name = 'tone'")
+    anyio.run(stores.change, home, sa.update(evals).where(evals.c.name == "tone").values(score=7))
     assert not doctor(settings)
     said = capsys.readouterr().out
     assert "1 damaged, as the verdict 'tone' on span 0000000000000002" in said

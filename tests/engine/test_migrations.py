@@ -1,7 +1,6 @@
 """A store of an older schema is brought up to date with all its rows."""
 
 import shutil
-import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +9,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from tests.engine.rest import opened
+from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
+from assaykit.engine.store.tables import evals, examples
 from assaykit.errors import Unavailable
 
 ROWS = {
@@ -50,26 +51,22 @@ ROWS = {
 
 def old_store(path: Path) -> None:
     """A file at schema 0001 with those rows."""
-    engine = sa.create_engine(f"sqlite:///{path}")
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with engine.begin() as connection:
+    with connected(path) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for table, row in ROWS.items():
             marks = ", ".join(f":{column}" for column in row)
             connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"), row)  # noqa: S608  (our own names)
-    engine.dispose()
 
 
 async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tmp_path: Path) -> None:
     old_store(tmp_path / STORE)
     async with opened(tmp_path) as rest:
         assert (await rest.get("/x/status"))["schema_version"] == migrations.HEAD
-    engine = sa.create_engine(f"sqlite:///{tmp_path / STORE}")
-    with engine.connect() as connection:
+    with connected(tmp_path / STORE) as connection:
         found = {table: dict(connection.execute(sa.text(f"SELECT * FROM {table}")).mappings().one()) for table in ROWS}  # noqa: S608  (our own names)
-    engine.dispose()
     added = {"headers": None, "function_calling": 1, "default_models": 1, "follows_environment": 1}
     changed = {"integrations": ROWS["integrations"] | added, "evals": ROWS["evals"] | {"checksum": None}}
     expected = ROWS | changed
@@ -95,8 +92,12 @@ async def test_examples_of_an_older_store_keep_their_places_and_may_get_further_
         assert [row["q"] for row in (await rest.get("/v2/datasets/ds/examples"))["examples"]] == [3, 2]
         before = await rest.get("/v2/datasets/ds/examples", dataset_version_id="dv")
         assert [row["q"] for row in before["examples"]] == [1, 2]
-    with sqlite3.connect(tmp_path / STORE) as connection:
-        assert [n for (n,) in connection.execute("SELECT n FROM examples ORDER BY n")] == [7, 8, 9, 10]
+        numbers = await rest.door.engine.database.read(numbers_of_examples)
+    assert numbers == [7, 8, 9, 10]
+
+
+def numbers_of_examples(connection: sa.Connection) -> list[int]:
+    return list(connection.scalars(sa.select(examples.c.n).order_by(examples.c.n)))
 
 
 def copies(folder: Path) -> list[Path]:
@@ -116,9 +117,9 @@ async def test_a_store_is_copied_before_it_is_changed_and_one_copy_stays(tmp_pat
         pass
     (copy,) = copies(tmp_path)
     assert (copy.name, copy.stat().st_mode & 0o777) == (f"{STORE}.schema-0001", 0o600)
-    with sqlite3.connect(copy) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
-        assert connection.execute("SELECT label FROM evals").fetchone() == ("good",)
+    assert schema_of(copy) == "0001"
+    with connected(copy) as connection:
+        assert connection.scalar(sa.select(evals.c.label)) == "good"
 
 
 async def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,5 +128,4 @@ async def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monk
     with pytest.raises(Unavailable, match=r"needs \d+ MB, with a backup copy of it, but only 0 MB are free"):
         async with opened(tmp_path):
             pass
-    with sqlite3.connect(tmp_path / STORE) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    assert schema_of(tmp_path / STORE) == "0001"

@@ -2,12 +2,9 @@
 
 import os
 import re
-import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -16,12 +13,14 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests import stores
 from tests.engine.door import KEY, Door, opened, span
+from tests.store_files import connected, schema_of, statements, statements_of_tables
 
 from assaykit.engine.engine import STORE, Engine
 from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store import migrations
-from assaykit.engine.store.tables import metadata
+from assaykit.engine.store.tables import evals, metadata
 from assaykit.errors import Unavailable
 
 SERVER = Path(__file__).parents[2] / "server"
@@ -36,16 +35,6 @@ async def main():
 
 anyio.run(main)
 """
-
-
-@contextmanager
-def plain(path: Path) -> Generator[sqlite3.Connection]:
-    """The file, opened by somebody else."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def begun(home: Path) -> subprocess.Popen[str]:
@@ -73,14 +62,10 @@ async def test_the_migrations_make_the_tables_that_the_code_works_with(door: Doo
     assert await door.engine.database.read(differences) == []
 
 
-async def test_the_migrations_make_the_same_constraints_and_layout(home: Path) -> None:
-    made = sa.create_engine("sqlite://")
-    metadata.create_all(made)
-    with plain(home / STORE) as stored, made.connect() as connection:
-        query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name != 'alembic_version' ORDER BY name"
-        expected = [(name, words(text)) for name, text in connection.exec_driver_sql(query)]
-        assert [(name, words(text)) for name, text in stored.execute(query)] == expected
-    made.dispose()
+async def test_the_migrations_make_the_same_constraints_and_layout(door: Door) -> None:
+    expected = [(name, words(text)) for name, text in statements_of_tables()]
+    found = await door.engine.database.read(statements)
+    assert [(name, words(text)) for name, text in found] == expected
 
 
 def words(statement: str) -> list[str]:
@@ -100,24 +85,28 @@ def test_alembic_is_imported_to_migrate_and_not_for_a_store_that_is_up_to_date(t
 
 
 @pytest.mark.slow
-def test_processes_that_start_together_on_a_new_folder_all_come_up(tmp_path: Path) -> None:
+async def test_processes_that_start_together_on_a_new_folder_all_come_up(tmp_path: Path) -> None:
     together = [begun(tmp_path / "home") for _ in range(2)]
     assert [said(process) for process in together]
-    with plain(tmp_path / "home" / STORE) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrations.HEAD,)]
-        assert connection.execute("SELECT name FROM spaces").fetchall() == [("default",)]
+    assert schema_of(tmp_path / "home" / STORE) == migrations.HEAD
+    async with opened(tmp_path / "home") as door:
+        assert [space["name"] for space in (await door.get("/v2/spaces"))["spaces"]] == ["default"]
 
 
 async def test_a_store_of_a_newer_version_is_refused_and_left_alone(home: Path) -> None:
-    with plain(home / STORE) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        connection.execute("DROP TABLE evals")
+    with connected(home / STORE) as connection:
+        connection.execute(become("9999"))
+        evals.drop(connection)
     with pytest.raises(Unavailable, match="at schema 9999") as refusal:
         async with opened(home):
             pytest.fail("a newer store was opened")
     assert "Update assaykit" in refusal.value.next
-    with plain(home / STORE) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+    assert schema_of(home / STORE) == "9999"
+
+
+def become(schema: str) -> sa.TextClause:
+    """The statement after which a file is taken for one of another schema."""
+    return sa.text("UPDATE alembic_version SET version_num = :schema").bindparams(schema=schema)
 
 
 async def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -205,11 +194,11 @@ async def test_what_was_written_is_there_when_the_engine_opens_again(home: Path)
 
 
 async def test_an_engine_that_could_not_open_can_be_opened_later(home: Path) -> None:
-    with plain(home / STORE) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        with pytest.raises(Unavailable):
-            async with opened(home):
-                pytest.fail("a newer store was opened")
-        connection.execute("UPDATE alembic_version SET version_num = ?", (migrations.HEAD,))
+    await stores.change(home, become("9999"))
+    with pytest.raises(Unavailable):
+        async with opened(home):
+            pytest.fail("a newer store was opened")
+    with connected(home / STORE) as connection:
+        connection.execute(become(migrations.HEAD))
     async with Engine.open(home, key=KEY, environment={}) as engine:
         assert engine.home == home

@@ -1,10 +1,10 @@
 """Tasks: what they may be made of."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.engine.door import Body, Door, opened, span, task_body, version
 
 FILTER = "attributes.input.value CONTAINS 'question'"
@@ -197,15 +197,13 @@ async def queries_for(door: Door, path: str) -> int:
     """How many SELECTs one GET makes."""
     asked: list[str] = []
 
-    def trace(connection: Any) -> sqlite3.Connection:
-        return connection.connection.driver_connection
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
 
-    drivers = {id(found): found for found in [await door.engine.database.read(trace) for _ in range(3)]}
-    for driver in drivers.values():
-        driver.set_trace_callback(asked.append)
+    engine = await door.engine.database.read(lambda connection: connection.engine)
+    event.listen(engine, "before_cursor_execute", note)
     await door.get(path)
-    for driver in drivers.values():
-        driver.set_trace_callback(None)
+    event.remove(engine, "before_cursor_execute", note)
     found = [text for text in asked if text.startswith("SELECT")]
     assert found
     return len(found)

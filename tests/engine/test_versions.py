@@ -1,14 +1,15 @@
 """Examples that change by id, in place or in a new version; versions of evaluators that go."""
 
-import sqlite3
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.engine.door import SECOND, Body, judge_version, span, task_body, version
 from tests.engine.rest import Rest, opened
+from tests.engine.test_runs import executing
 
-from assaykit.engine.engine import STORE
+from assaykit.engine.store.tables import annotations
 
 
 @pytest.fixture
@@ -142,8 +143,11 @@ async def test_an_example_keeps_its_annotations_until_its_last_version_loses_it(
     await rest.ask("DELETE", path, {"dataset_version_id": newest, "example_ids": [key]})
     assert [row["annotations"][0]["text"] for row in await rows(rest, dataset, dataset_version_id=old)] == ["fine"]
     await rest.ask("DELETE", path, {"dataset_version_id": old, "example_ids": [key]})
-    with sqlite3.connect(rest.door.engine.home / STORE) as connection:
-        assert connection.execute("SELECT count(*) FROM annotations").fetchone() == (0,)
+    assert await rest.door.engine.database.read(annotations_left) == 0
+
+
+def annotations_left(connection: sa.Connection) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(annotations)).scalar_one()
 
 
 async def test_a_search_goes_on_within_its_version(rest: Rest) -> None:
@@ -181,9 +185,8 @@ async def test_a_delete_that_the_store_refuses_lists_what_is_still_there(rest: R
     dataset, (key,) = await rest.door.dataset([{"q": 1}])
     project = await rest.door.send(span(1))
     held = (await rest.get(f"/v2/datasets/{dataset}"))["versions"][0]["id"]
-    with sqlite3.connect(rest.door.engine.home / STORE) as connection:
-        connection.execute("DROP TABLE examples")
-        connection.execute("DROP TABLE spans")
+    for table in ("examples", "spans"):
+        await rest.door.engine.database.write(executing(f"ALTER TABLE {table} RENAME TO lost_{table}"))
     examples = {"dataset_version_id": held, "example_ids": [key, "nobody"]}
     spans = {"project_id": project, "span_ids": ["a", "b", "a"]}
     for path, body, noun, ids in (

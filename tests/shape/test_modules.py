@@ -131,3 +131,21 @@ def test_every_error_is_raised_somewhere() -> None:
 def test_tests_are_plain_functions() -> None:
     classes = [at(path, node) for path, node in nodes(TESTS) if isinstance(node, ast.ClassDef) and "Test" in node.name]
     assert not classes, f"a test is a function whose name is a sentence: {classes}"
+
+
+STORE_FILES = TESTS / "store_files.py"
+OWN_DATABASES = TESTS / "engine" / "test_span_filters.py"
+"""Makes databases of its own with the project's tables, and opens no store."""
+
+
+def test_tests_reach_the_store_through_the_store() -> None:
+    around = [
+        at(path, node)
+        for path, node in nodes(TESTS)
+        if goes_around_the_store(node) and path not in {STORE_FILES, OWN_DATABASES}
+    ]
+    assert not around, f"use Database or tests/stores.py, or tests/store_files.py for a file that is no store: {around}"
+
+
+def goes_around_the_store(node: ast.AST) -> bool:
+    return "sqlite3" in imported(node) or (isinstance(node, ast.Call) and called(node) == "create_engine")

@@ -1,14 +1,14 @@
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from tests import stores
 from tests.caller import Caller, serving, text_of
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, send, span
 
-from assaykit.engine.engine import STORE
+from assaykit.engine.store.tables import task_runs
 from assaykit.settings import Settings
 
 NO_RUN = "VGFza1J1bjo5OTpmZmZm"
@@ -291,8 +291,7 @@ async def test_a_second_window_on_the_same_data_sees_the_run(ax: Caller, setting
 
 async def test_a_run_whose_process_has_ended_says_that_it_goes_on(ax: Caller, cites: None, settings: Settings) -> None:
     run = (await score(ax, project="bot"))["run"]["id"]
-    with closing(sqlite3.connect(settings.home / STORE, isolation_level=None)) as store:
-        # What a process leaves behind that is killed; long before it is taken over, it is looked at.
-        store.execute("UPDATE task_runs SET status = 'RUNNING', heartbeat_ns = 1")
+    # What a process leaves behind that is killed; long before it is taken over, it is looked at.
+    await stores.change(settings.home, sa.update(task_runs).values(status="RUNNING", heartbeat_ns=1))
     said = text_of(await ax.call("get_run", run=run))
     assert "The run continues while an assaykit server or engine is open." in said
