@@ -15,7 +15,8 @@ Every error has one sentence of fact, `message`, and one sentence of help, `next
 Neither ever holds a secret, a traceback or more than a clipped quote of foreign text.
 """
 
-from typing import ClassVar, cast
+import errno
+from typing import ClassVar, Final, cast
 
 QUOTE_LIMIT = 300
 
@@ -109,6 +110,25 @@ def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
     """Foreign text on one line, at most `limit` characters, so that it cannot be mistaken for our own text."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+_NO_ROOM: Final = "Free some space on the disk, then try again."
+_LACKS: Final = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EROFS: "The disk is read-only: choose a folder on another one.",
+    errno.EIO: "Check that the disk is attached and has no faults, then try again.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`), then start again.",
+    errno.ENFILE: "Close some programs, then try again: the computer has too many open files.",
+    errno.ENOMEM: "Close some programs, then try again: the computer has no memory left.",
+    errno.EAGAIN: "Close some programs, or raise the limit of processes (`ulimit -u`), then try again.",
+}
+"""The next step by the system's error number, where the cause is the computer and no name or permission."""
+
+
+def system_advice(error: OSError, otherwise: str) -> str:
+    """The next step for an error of the system: for a full disk and the like, or `otherwise` for any other cause."""
+    return _LACKS.get(error.errno or 0, otherwise)
 
 
 def explained(raised: BaseException) -> list[AssayError]:

@@ -16,7 +16,7 @@ from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.uploads import Uploads
-from assaykit.errors import Unavailable
+from assaykit.errors import Unavailable, system_advice
 from assaykit.judge.providers.prices import Prices
 from assaykit.judge.providers.rate_control import SLOTS
 
@@ -113,5 +113,5 @@ def make_private(folder: Path) -> None:
     except OSError as error:
         raise Unavailable(
             f"The data folder cannot be used: {error.strerror}.",
-            "Set ASSAYKIT_HOME to a folder that you may write to.",
+            system_advice(error, "Set ASSAYKIT_HOME to a folder that you may write to."),
         ) from error

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from assaykit.errors import Invalid, quote
+from assaykit.errors import Invalid, quote, system_advice
 
 MAX_BYTES = 100 * 1024 * 1024  # of one file
 NAMES_LISTED = 10_000  # names of a folder that are searched for similar ones
@@ -204,4 +204,7 @@ def _explained(error: OSError, shown: str) -> Invalid:
             "Links are not followed. Give the path of the file itself, or copy it into the folder.",
         )
     reason = error.strerror or type(error).__name__
-    return Invalid(f"{quote(shown)!r} cannot be opened or written: {reason}.", "Check its name and permissions.")
+    return Invalid(
+        f"{quote(shown)!r} cannot be opened or written: {reason}.",
+        system_advice(error, "Check its name and permissions."),
+    )

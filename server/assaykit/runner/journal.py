@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from assaykit.errors import Conflict, Unavailable
+from assaykit.errors import Conflict, Unavailable, system_advice
 from assaykit.filelock import FileLock
 from assaykit.runner.results import ExampleCall, RowResult, from_json
 
@@ -38,7 +38,8 @@ class Journal:
             held = self._lock.try_take()
         except OSError as error:
             raise Unavailable(
-                f"The journal of the run could not be opened: {error.strerror}.", "Look at the data folder."
+                f"The journal of the run could not be opened: {error.strerror}.",
+                system_advice(error, f"Check that you may write to {self._path.parent}."),
             ) from error
         if not held:
             raise Conflict(
@@ -96,5 +97,6 @@ class Journal:
         except OSError as error:
             raise Unavailable(
                 f"A result could not be written to the journal: {error.strerror}.",
-                "Free some space, then call again. Rows that were written are not run again.",
+                system_advice(error, f"Check that you may write to {self._path.parent}.")
+                + " Rows that were written are not run again.",
             ) from error

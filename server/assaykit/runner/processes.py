@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from assaykit.errors import Invalid, quote
+from assaykit.errors import Invalid, quote, system_advice
 from assaykit.runner.forks import Forked, ForkSocket, Gone
 
 START_S = 300.0
@@ -72,7 +72,8 @@ class Worker:
                     pass_fds=inherited,
                 )
             except OSError as error:
-                raise Invalid(f"{python} could not be started: {error.strerror}.", "Give another python.") from error
+                advice = system_advice(error, "Give another python.")
+                raise Invalid(f"{python} could not be started: {error.strerror}.", advice) from error
             finally:
                 # While we hold the other end open too, the socket would not end with the process.
                 if theirs is not None:

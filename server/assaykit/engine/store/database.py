@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from assaykit.engine import json_text
+from assaykit.engine.store import refusals
 from assaykit.engine.store.migrations import bring_up_to_date
 from assaykit.errors import Unavailable
 
@@ -30,7 +31,7 @@ READERS = 3
 ROOM = 64 * 1024 * 1024
 """Bytes that must stay free: on a full disk, the store can be neither written nor cleaned up."""
 
-_PRAGMAS = (
+PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA busy_timeout=10000",
@@ -84,7 +85,8 @@ class Database:
         await anyio.to_thread.run_sync(self._close, limiter=self._writer)
 
     def _with_room(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        free = shutil.disk_usage(self.path.parent).free
+        with self._explained():
+            free = shutil.disk_usage(self.path.parent).free
         if free < ROOM:
             raise Unavailable(
                 f"The disk is nearly full: {free // 2**20} MB are left, and {ROOM // 2**20} MB must stay free.",
@@ -107,22 +109,25 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Generator[None]:
-        """What SQLite and the file system refuse, as an error that a user can act on."""
+        """Raise each refusal by SQLite or the file system as an error with advice for its cause.
+
+        Raises:
+            Invalid: SQLite cannot hold a value.
+            Unavailable: the file cannot be used.
+        """
         try:
             yield
         except (IntegrityError, ProgrammingError):
             raise  # a mistake of ours, and no fault of the file
-        except (DatabaseError, OSError) as error:
-            cause = error.orig if isinstance(error, DatabaseError) else error.strerror
-            raise Unavailable(
-                f"The store {self.path.name!r} could not be used: {cause}.",
-                "Check free disk space and that no other program holds the file, then try again.",
-            ) from error
+        except (DatabaseError, sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
+            raise refusals.explained(error, self.path.name) from error
 
     def _close(self) -> None:
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        self._engine.dispose()
+        try:
+            with self._explained(), self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            self._engine.dispose()
 
 
 def _engine(path: Path) -> sa.Engine:
@@ -148,7 +153,7 @@ def _make_private(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         connection.execute(pragma)
     connection.create_function("casefold", 1, str.casefold, deterministic=True)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, system_advice
 
 OWN = "prices.json"
 """The user's list in the data folder: `{"model": {"input": 0.15, "output": 0.6}}`, dollars per million tokens."""
@@ -96,7 +96,12 @@ class Prices:
             return _LIST.validate_json(self.file.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValidationError) as error:
+        except OSError as error:
+            raise Invalid(
+                f"The price list {OWN} in the data folder cannot be read: {error.strerror}.",
+                system_advice(error, "Make it a file that you may read, or delete it."),
+            ) from error
+        except ValidationError as error:
             raise Invalid(
                 f"The price list {OWN} in the data folder cannot be read.",
                 'Write it as {"model": {"input": 0.15, "output": 0.6}}, dollars for a million tokens, or delete it.',
