@@ -18,6 +18,12 @@ KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
 ARIZE = ("arize==8.61.0", "arize-ax-cli==0.39.0")
 """The SDK and the `ax` command line."""
 
+OLDEST_AX = ("arize-ax-cli==0.8.0",)
+"""The last `ax` that had the flags of tasks which end in `-id`."""
+
+OLDER_AX = ("arize-ax-cli==0.9.1",)
+"""An `ax` of the release that took those flags away."""
+
 JUDGES = (
     ARIZE[0],
     "arize-phoenix-evals==3.9.4",
@@ -111,6 +117,6 @@ def _install(command: list[str]) -> None:
 if __name__ == "__main__":
     # Build two at a time. A test waits for an environment that is not built yet.
     with ThreadPoolExecutor(2) as builders:
-        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, INSTALLERS):
+        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, OLDEST_AX, OLDER_AX, INSTALLERS):
             builders.submit(python_with, *needed)
         builders.submit(node_modules_with, *HOSTS)

@@ -2,13 +2,16 @@
 
 import importlib
 import json
+import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.conformance.clients import HERE, Answer, Note, Place, ax, count, play
 from tests.conformance.stock import Stock, stocked
+from tests.environments import OLDER_AX, OLDEST_AX, python_with
 from tests.shape.tree import ROOT
 
 pytestmark = pytest.mark.slow
@@ -140,6 +143,38 @@ def flags() -> list[list[str]]:
     lines = (ROOT / "docs" / "ax-cli-flags.md").read_text(encoding="utf-8").splitlines()
     cells = [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `ax")]
     return [[command.removeprefix("ax "), before, now] for command, before, now in cells]
+
+
+def help_of(release: tuple[str, ...], place: Place, command: str) -> str:
+    """The help of a command of an older `ax`: a line names a flag and the words that it takes."""
+    ran = subprocess.run(
+        [str(python_with(*release).with_name("ax")), *command.split(), "--help"],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env=place.variables,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def takes(text: str, flag: str) -> bool:
+    """Whether a help text has the flag and, if the flag takes listed words only, the word."""
+    name, _, value = flag.partition(" ")
+    line = next((line for line in text.splitlines() if name in line.split()), None)
+    if line is None:
+        return False
+    listed = re.search(r"<(\w+(?:\|\w+)+)>", line)
+    return listed is None or value in listed[1].split("|")
+
+
+def test_every_flag_on_the_page_was_one_of_an_older_release(place: Place) -> None:
+    commands = {command for command, _, _ in flags()}
+    oldest, older = ({one: help_of(release, place, one) for one in commands} for release in (OLDEST_AX, OLDER_AX))
+    assert [(command, before) for command, before, _ in flags() if not takes(oldest[command], before)] == []
+    gone = {before.split()[0] for command, before, _ in flags() if not takes(older[command], before)}
+    assert gone == {"--space-id", "--project-id", "--dataset-id"}
 
 
 def test_every_row_of_the_table_of_flags_is_true(place: Place, record_property: Note) -> None:
