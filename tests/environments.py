@@ -18,10 +18,10 @@ KEPT_AT = "ASSAYKIT_TEST_ENVIRONMENTS"
 ARIZE = ("arize==8.61.0", "arize-ax-cli==0.39.0")
 """The SDK and the `ax` command line."""
 
-OLDEST_AX = ("arize-ax-cli==0.8.0",)
-"""The last `ax` that had the flags of tasks which end in `-id`."""
+OLDEST_AX = ("arize==8.8.1", "arize-ax-cli==0.8.0")
+"""The last `ax` that had the flags of tasks which end in `-id`. A newer SDK than this does not start with it."""
 
-OLDER_AX = ("arize-ax-cli==0.9.1",)
+OLDER_AX = ("arize==8.9.2", "arize-ax-cli==0.9.1")
 """An `ax` of the release that took those flags away."""
 
 JUDGES = (
