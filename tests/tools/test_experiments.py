@@ -300,7 +300,7 @@ async def test_a_comparison_is_written_as_a_page_that_is_there_once(ax: Caller, 
     await upload(ax, files, "first", [0] * 8)
     await upload(ax, files, "second", [1] * 8)
     both = {"experiments": ["first", "second"], "dataset": "many"}
-    assert "end in a format" in (await ax.refused("compare_experiments", **both, save_to="page.csv"))["message"]
+    assert "suffix of a format" in (await ax.refused("compare_experiments", **both, save_to="page.csv"))["message"]
     data = await ax.ask("compare_experiments", **both, save_to="page.html")
     page = (files / "page.html").read_text(encoding="utf-8")
     assert data["saved"] == str(files / "page.html")
