@@ -16,6 +16,7 @@ Neither ever holds a secret, a traceback or more than a clipped quote of foreign
 """
 
 import errno
+from collections.abc import Sequence
 from typing import ClassVar, Final, cast
 
 QUOTE_LIMIT = 300
@@ -129,6 +130,12 @@ _LACKS: Final = {
 def system_advice(error: OSError, otherwise: str) -> str:
     """The next step for an error of the system: for a full disk and the like, or `otherwise` for any other cause."""
     return _LACKS.get(error.errno or 0, otherwise)
+
+
+def either(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def explained(raised: BaseException) -> list[AssayError]:

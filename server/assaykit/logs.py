@@ -8,7 +8,9 @@ from typing import Any
 
 import structlog
 
-SECRET_VARIABLES = ("ARIZE_API_KEY", "ASSAYKIT_ENGINE_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+from assaykit.judge.providers.registry import KEY_VARIABLES
+
+SECRET_VARIABLES = ("ARIZE_API_KEY", "ASSAYKIT_ENGINE_KEY", *KEY_VARIABLES)
 _SHORTEST_SECRET = 6
 _LOOKS_SECRET = re.compile(r"\b(?:sk|ak)-[A-Za-z0-9_\-]{8,}|Bearer\s+[A-Za-z0-9._\-]{8,}")
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.judge.providers.registry import ANY_KEY_VARIABLE
 from assaykit.wire import ids
 from assaykit.wire.annotations import AnnotationConfigPage
 from assaykit.wire.bodies import Page, ReplyBody
@@ -211,7 +212,7 @@ _HOW_TO_BEGIN = {
     "task": "`create_task` makes one.",
     "prompt": "`save_prompt` makes one.",
     "annotation config": "`annotate` makes one with the first annotation.",
-    "AI integration": "Set OPENAI_API_KEY or ANTHROPIC_API_KEY where the server starts, then start it again.",
+    "AI integration": f"Set {ANY_KEY_VARIABLE} where the server starts, then start it again.",
 }
 
 

@@ -11,8 +11,8 @@ from assaykit.errors import Unsupported
 from assaykit.judge import replies
 from assaykit.judge.providers import calls
 from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint, ModelReply
-from assaykit.judge.providers.registry import chat_model
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import InvocationParams
 

@@ -12,8 +12,8 @@ from assaykit.errors import Invalid
 from assaykit.judge import catalogue
 from assaykit.judge.columns import as_text, resolve
 from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import Endpoint
-from assaykit.judge.providers.registry import chat_model
 from assaykit.judge.score import check, score, variables
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import (

@@ -12,11 +12,11 @@ from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
 from assaykit.judge.providers.calls import Line
+from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint
 from assaykit.judge.providers.output_modes import FallbackModel
 from assaykit.judge.providers.prices import Prices, Rate
 from assaykit.judge.providers.rate_control import Gate
-from assaykit.judge.providers.registry import chat_model
 from assaykit.judge.providers.transport import Transport
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.run_configurations import RUN_CONFIGURATION

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.wire.evaluators import EvaluatorVersion, InvocationParams, ManagedCodeConfig, StaticParam, TemplateConfig
 from assaykit.wire.experiments import Experiment, ExperimentRun
 from assaykit.wire.integrations import AiIntegration
@@ -100,21 +101,13 @@ NEEDED: Mapping[type[BaseModel], Mapping[str, Until]] = {
 """Fields that older SDKs require and the engine may leave out. Fields that those SDKs accept as null are not listed."""
 
 LATER_VALUES: Mapping[str, Until] = {
-    "LITELLM": Until(51, "CUSTOM"),
-    "FIREWORKS": Until(56, "CUSTOM"),
-    "TOGETHER_AI": Until(56, "CUSTOM"),
+    **{name: Until(provider.sdk_since, "CUSTOM") for name, provider in PROVIDERS.items() if provider.sdk_since},
     "OAUTH2_CLIENT_CREDENTIALS": Until(51, "DEFAULT"),
     "DECISION": Until(59, "UNKNOWN"),
 }
 """Enum values added later, with the nearest older value. One unknown value would make an SDK refuse a whole list."""
 
-_PROVIDERS = {
-    "OPEN_AI": "openAI",
-    "AZURE_OPEN_AI": "azureOpenAI",
-    "AWS_BEDROCK": "awsBedrock",
-    "VERTEX_AI": "vertexAI",
-    "NVIDIA_NIM": "nvidiaNim",
-}
+_PROVIDERS = {name: provider.older_spelling for name, provider in PROVIDERS.items() if provider.older_spelling}
 _MANAGED = {
     "MATCHES_REGEX": "MatchesRegex",
     "JSON_PARSEABLE": "JSONParseable",

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
 
-from assaykit.errors import Invalid, quote
+from assaykit.errors import Invalid, either, quote
 from assaykit.filters.parse import parse
 from assaykit.filters.tree import (
     And,
@@ -134,7 +134,7 @@ def verdict(field: str) -> tuple[str, str, str]:
     if not name or part not in parts:
         raise Invalid(
             f"{quote(field)!r} lacks the name or the part of its {sort}.",
-            f"Write {sort}.<name>.<part> with the part {_listed(parts)}, in double quotes if the name has "
+            f"Write {sort}.<name>.<part> with the part {either(parts)}, in double quotes if the name has "
             f'spaces: "{sort}.my judge.{parts[0]}".',
         )
     return sort, name, part
@@ -152,7 +152,7 @@ def _attribute(field: str, key: str) -> str:
 def _unknown(field: str) -> Invalid:
     known = [*_SORTS, *(alias for alias in ALIASES if not alias.startswith("attributes."))]
     near = get_close_matches(field.lower(), known, n=3, cutoff=0.6)
-    hint = f"Did you mean {_listed(near)}? " if near else f"The fields are {_listed(tuple(_SORTS))}. "
+    hint = f"Did you mean {either(near)}? " if near else f"The fields are {either(tuple(_SORTS))}. "
     return Invalid(f"Spans have no field {quote(field)!r}.", f"{hint}For an attribute write attributes.{quote(field)}.")
 
 
@@ -224,11 +224,11 @@ def _choice(field: str, value: Value) -> str:
         return wanted
     near = get_close_matches(wanted, choices, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Write for example: {field} = '{choices[0]}'."
-    raise Invalid(f"{field} is {_listed(choices)}, not {_shown(value)}.", hint)
+    raise Invalid(f"{field} is {either(choices)}, not {_shown(value)}.", hint)
 
 
 def _orderless(field: str) -> Invalid:
-    return Invalid(f"{field} has no order: it is {_listed(_CHOICES[field])}.", "Use =, != or IN.")
+    return Invalid(f"{field} has no order: it is {either(_CHOICES[field])}.", "Use =, != or IN.")
 
 
 def _nanoseconds(field: str, value: Value) -> int:
@@ -252,9 +252,3 @@ def _shown(value: Value) -> str:
     return (
         str(value).lower() if isinstance(value, bool) else repr(quote(value, 60) if isinstance(value, str) else value)
     )
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    """The names as text: `a, b or c`."""
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last

@@ -10,6 +10,7 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.judge import catalogue, score
+from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.session import Session
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
@@ -25,12 +26,6 @@ from assaykit.wire.evaluators import (
 )
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.validation import describe
-
-DEFAULT_MODELS = {"OPEN_AI": "gpt-4.1-mini", "ANTHROPIC": "claude-haiku-4-5"}
-"""The model meant when none is named, by provider."""
-
-KEY_VARIABLES = {"OPEN_AI": "OPENAI_API_KEY", "ANTHROPIC": "ANTHROPIC_API_KEY"}
-"""Where the engine looks for a provider's key."""
 
 _NO_MODEL = EvaluatorLlmConfig(
     ai_integration_id="-",
@@ -159,17 +154,18 @@ async def _llm(here: Session, integration: str | None, model: str | None) -> Eva
     if not every:
         raise Invalid(
             "No model is there to judge with.",
-            "Set OPENAI_API_KEY or ANTHROPIC_API_KEY in the server's environment and start it again, "
+            f"Set {ANY_KEY_VARIABLE} in the server's environment and start it again, "
             "or pass code for an evaluator that needs no model.",
         )
     named = await here.names.integration(integration)
     chosen = await here.api.get(path("v2", "ai-integrations", named.id), AiIntegration)
-    if chosen.has_api_key is False and chosen.provider in KEY_VARIABLES:
+    usual = PROVIDERS[chosen.provider].environment
+    if chosen.has_api_key is False and usual is not None:
         raise Invalid(
             f"Integration {chosen.name!r} has no key.",
-            f"Set {KEY_VARIABLES[chosen.provider]} in the server's environment and start it again.",
+            f"Set {usual.key_variable} in the server's environment and start it again.",
         )
-    wanted = model or next(iter(chosen.model_names or ()), None) or DEFAULT_MODELS.get(chosen.provider)
+    wanted = model or next(iter(chosen.model_names or ()), None) or (usual and usual.default_model)
     if wanted is None:
         raise Invalid(f"Integration {chosen.name!r} names no model.", "Pass model.")
     return EvaluatorLlmConfig(

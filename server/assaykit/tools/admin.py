@@ -8,6 +8,7 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from assaykit import __version__
 from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.names import (
     ANNOTATION_CONFIG,
     DATASET,
@@ -106,11 +107,11 @@ async def list_spaces(
 def _models(models: list[AiIntegration]) -> str:
     if not models:
         return (
-            "Judge models: none. Set OPENAI_API_KEY or ANTHROPIC_API_KEY where the server starts; "
+            f"Judge models: none. Set {ANY_KEY_VARIABLE} where the server starts; "
             "managed code evaluators need no model."
         )
     shown = [
-        f"{one.name} ({one.provider}{'' if one.has_api_key or one.provider == 'CUSTOM' else ', no key'})"
+        f"{one.name} ({one.provider}{'' if one.has_api_key or not PROVIDERS[one.provider].wants_key else ', no key'})"
         for one in models
     ]
     return f"Judge models: {', '.join(shown)}"

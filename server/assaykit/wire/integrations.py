@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field
 
 from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 
-Provider = Literal[
+ProviderName = Literal[
     "OPEN_AI", "AZURE_OPEN_AI", "AWS_BEDROCK", "VERTEX_AI", "ANTHROPIC", "CUSTOM", "NVIDIA_NIM", "GEMINI",
     "LITELLM", "FIREWORKS", "TOGETHER_AI",
 ]  # fmt: skip
-_SPELLINGS = {provider.replace("_", ""): provider for provider in get_args(Provider)}
+_SPELLINGS = {provider.replace("_", ""): provider for provider in get_args(ProviderName)}
 
 
 def _spelled(value: Any) -> Any:
@@ -42,7 +42,7 @@ class CreateAiIntegrationRequest(RequestBody):
     """
 
     name: Name
-    provider: Annotated[Provider, AnySpelling]
+    provider: Annotated[ProviderName, AnySpelling]
     api_key: str | None = Field(default=None, repr=False)
     base_url: str | None = None
     model_names: list[str] | None = None
@@ -61,7 +61,7 @@ class UpdateAiIntegrationRequest(RequestBody):
     """
 
     name: Name | None = None
-    provider: Annotated[Provider | None, AnySpelling] = None
+    provider: Annotated[ProviderName | None, AnySpelling] = None
     api_key: str | None = Field(default=None, repr=False)
     base_url: str | None = None
     model_names: list[str] | None = None
@@ -78,7 +78,7 @@ class AiIntegration(ReplyBody):
 
     id: str
     name: str
-    provider: Provider
+    provider: ProviderName
     has_api_key: bool | None = None
     base_url: str | None = None
     model_names: list[str] | None = None

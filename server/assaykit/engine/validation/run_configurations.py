@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from assaykit.engine.store.definitions import evaluators, integrations, prompts
 from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.judge import placeholders
+from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.judge.score import check_template
 from assaykit.wire.run_configurations import AgentCallConfig, LlmGenerationConfig, TemplateEvaluationConfig
 
@@ -46,8 +47,11 @@ def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runn
     for message in config.messages:
         placeholders.refuse_sections(message.content or "", config.input_variable_format)
     params = config.invocation_parameters
-    if access.provider == "ANTHROPIC" and params is not None and params.response_format:
-        raise Invalid("ANTHROPIC's API has no response_format.", "Ask for the format in the prompt, or by a tool.")
+    takes_format = PROVIDERS[access.provider].takes_response_format
+    if not takes_format and params is not None and params.response_format:
+        raise Invalid(
+            f"{access.provider}'s API has no response_format.", "Ask for the format in the prompt, or by a tool."
+        )
     if config.prompt_version_id is not None:
         try:
             prompts.version(connection, config.prompt_version_id)

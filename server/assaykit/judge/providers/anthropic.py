@@ -13,7 +13,6 @@ from assaykit.wire.prompts import LlmMessage, ToolCall, ToolCallFunction
 
 TOOL = "record_verdict"
 API_VERSION = "2023-06-01"
-BASE_URL = "https://api.anthropic.com"
 MAX_TOKENS = 1024
 """Token limit of a verdict if none is set; the API requires a limit."""
 COMPLETION_TOKENS = 4096
@@ -38,10 +37,6 @@ class _Message(BaseModel):
     stop_reason: str | None = None
     usage: _Usage | None = None
     model: str | None = None
-
-
-def _default_url(endpoint: Endpoint) -> str | None:
-    return BASE_URL if endpoint.provider == "ANTHROPIC" else None
 
 
 def _path(base: str) -> str:
@@ -185,4 +180,4 @@ def _text(message: _Message) -> str:
     return "".join(block.text for block in message.content if block.type == "text")
 
 
-API = ProviderApi(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)
+API = ProviderApi(_path, _headers, _ways, _body, _read, _converse, _hear)

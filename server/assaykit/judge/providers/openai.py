@@ -12,15 +12,6 @@ from assaykit.judge.verdicts import Unscored
 from assaykit.wire.prompts import LlmMessage, ToolCall, ToolCallFunction
 
 TOOL = "record_verdict"
-_BASE_URLS = {
-    "OPEN_AI": "https://api.openai.com/v1",
-    "GEMINI": "https://generativelanguage.googleapis.com/v1beta/openai",
-    "NVIDIA_NIM": "https://integrate.api.nvidia.com/v1",
-    "FIREWORKS": "https://api.fireworks.ai/inference/v1",
-    "TOGETHER_AI": "https://api.together.xyz/v1",
-}
-"""The base URLs of providers whose integration gives none. Integrations of other providers must give one."""
-
 
 _Spent = tuple[int | None, int | None, str | None]
 """Tokens of the prompt and of the reply, and the model that answered."""
@@ -60,10 +51,6 @@ class _Completion(BaseModel):
     choices: list[_Choice]
     usage: _Usage | None = None
     model: str | None = None
-
-
-def _default_url(endpoint: Endpoint) -> str | None:
-    return _BASE_URLS.get(endpoint.provider)
 
 
 def _path(base: str) -> str:
@@ -183,4 +170,4 @@ def _arguments(message: _Message) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-API = ProviderApi(_default_url, _path, _headers, _ways, _body, _read, _converse, _hear)
+API = ProviderApi(_path, _headers, _ways, _body, _read, _converse, _hear)

@@ -17,6 +17,7 @@ from assaykit.errors import quote
 from assaykit.judge import replies
 from assaykit.judge.providers import calls
 from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
+from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.judge.verdicts import Unscored
 
 OutputMode = Literal["schema", "tool", "text"]
@@ -26,8 +27,6 @@ OutputMode = Literal["schema", "tool", "text"]
 class ProviderApi:
     """The parts that differ between the APIs of providers."""
 
-    default_url: Callable[[Endpoint], str | None]
-    """The base URL of a provider whose integration gives none."""
     path: Callable[[str], str]
     """The address to post to, from the base URL."""
     headers: Callable[[str | None], dict[str, str]]
@@ -100,11 +99,12 @@ class FallbackModel:
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or the fault of the endpoint."""
         endpoint = self._endpoint
-        base = endpoint.base_url or self._api.default_url(endpoint)
+        provider = PROVIDERS[endpoint.provider]
+        base = endpoint.base_url or provider.own_url
         if base is None:
             return Unscored("bad_model", f"The {endpoint.provider} integration has no base URL; give it one.")
         key = (endpoint.key or "").strip()
-        if not key and endpoint.provider != "CUSTOM":
+        if not key and provider.wants_key:
             return Unscored("auth", f"There is no key for {endpoint.provider}; set {endpoint.key_name}.")
         if not (key.isascii() and key.isprintable()) or " " in key:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that a key cannot have.")

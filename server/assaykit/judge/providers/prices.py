@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assaykit.errors import Invalid, system_advice
+from assaykit.judge.providers.registry import PROVIDERS
 
 OWN = "prices.json"
 """The user's list in the data folder: `{"model": {"input": 0.15, "output": 0.6}}`, dollars per million tokens."""
@@ -17,18 +18,6 @@ CHARACTERS = 4
 
 REPLY_TOKENS = 200
 """Tokens of a verdict with its explanation, a rule of thumb."""
-
-_LISTED = {
-    "OPEN_AI": "openai",
-    "AZURE_OPEN_AI": "azure",
-    "AWS_BEDROCK": "aws",
-    "VERTEX_AI": "google",
-    "ANTHROPIC": "anthropic",
-    "GEMINI": "google",
-    "FIREWORKS": "fireworks",
-    "TOGETHER_AI": "together",
-}
-"""Whose models the package's list knows. What stands behind a gateway or a server of one's own is not guessed."""
 
 
 class Rate(NamedTuple):
@@ -88,7 +77,7 @@ class Prices:
         own = self._own().get(model)
         if own is not None:
             return Rate(own.input / MILLION, own.output / MILLION)
-        listed = _LISTED.get(provider)
+        listed = PROVIDERS[provider].listed_as
         return None if listed is None else _listed(listed, model)
 
     def _own(self) -> dict[str, _Own]:

@@ -1,24 +1,100 @@
-"""The chat model for an endpoint, chosen by its provider."""
+"""The model providers: one row for each, with everything in which it differs from the others.
 
-from assaykit.errors import Unsupported
-from assaykit.judge.providers import anthropic, openai
-from assaykit.judge.providers.calls import Line
-from assaykit.judge.providers.models import Endpoint
-from assaykit.judge.providers.output_modes import FallbackModel
+A provider that speaks chat completions is one row. One with an API of its own is a row and a module beside this one.
+A name that is new on the wire stands in `ProviderName` of `assaykit.wire.integrations` too.
 
-_CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
+Cheap to import: a provider's API is imported when the first of its models is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assaykit.errors import either
+
+if TYPE_CHECKING:
+    from assaykit.wire.integrations import ProviderName
 
 
-def chat_model(endpoint: Endpoint, line: Line) -> FallbackModel:
-    """Return the chat model for an endpoint. The caller keeps and closes the line.
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """An integration that exists as soon as its key is in the environment."""
 
-    Raises:
-        Unsupported: the provider signs its calls with cloud credentials.
-    """
-    if endpoint.provider in _CLOUD:
-        raise Unsupported(
-            f"Models of {endpoint.provider} cannot be called from here.",
-            "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it.",
-        )
-    dialect = anthropic.API if endpoint.provider == "ANTHROPIC" else openai.API
-    return FallbackModel(endpoint, line, dialect)
+    name: str
+    key_variable: str
+    url_variable: str
+    """The variable by which the user moves the provider's address."""
+    default_model: str
+    """The model meant when none is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One model provider."""
+
+    name: "ProviderName"
+    """The word of the wire."""
+    api: str | None = "openai"
+    """The module beside this one that speaks the provider's API; None where its models cannot be called."""
+    instead: str = ""
+    """The next step for a user of a provider whose models cannot be called."""
+    own_url: str | None = None
+    """The base URL of an integration that names none; None where every integration has to name one."""
+    wants_key: bool = True
+    """False where a model may be called without a key."""
+    takes_response_format: bool = True
+    """False where a conversation cannot ask for a `response_format`."""
+    environment: FromEnvironment | None = None
+    """The variables that make an integration; None where no variable does."""
+    listed_as: str | None = None
+    """The name in the list of `genai-prices`; None where a price would be a guess."""
+    sdk_since: int = 0
+    """First minor version of the `arize` SDK 8 that knows `name`; earlier ones are told CUSTOM."""
+    older_spelling: str | None = None
+    """The spelling before 8.40 where that is more than lower case."""
+
+
+_GATEWAY = "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it."
+
+_ROWS = (
+    Provider(
+        name="OPEN_AI",
+        own_url="https://api.openai.com/v1",
+        environment=FromEnvironment("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL", "gpt-4.1-mini"),
+        listed_as="openai",
+        older_spelling="openAI",
+    ),
+    Provider(name="AZURE_OPEN_AI", listed_as="azure", older_spelling="azureOpenAI"),
+    # Calls of these two are signed with cloud credentials.
+    Provider(name="AWS_BEDROCK", api=None, instead=_GATEWAY, listed_as="aws", older_spelling="awsBedrock"),
+    Provider(name="VERTEX_AI", api=None, instead=_GATEWAY, listed_as="google", older_spelling="vertexAI"),
+    Provider(
+        name="ANTHROPIC",
+        api="anthropic",
+        own_url="https://api.anthropic.com/v1",
+        takes_response_format=False,
+        environment=FromEnvironment("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "claude-haiku-4-5"),
+        listed_as="anthropic",
+    ),
+    Provider(name="CUSTOM", wants_key=False),
+    Provider(name="NVIDIA_NIM", own_url="https://integrate.api.nvidia.com/v1", older_spelling="nvidiaNim"),
+    Provider(name="GEMINI", own_url="https://generativelanguage.googleapis.com/v1beta/openai", listed_as="google"),
+    Provider(name="LITELLM", sdk_since=51),
+    Provider(name="FIREWORKS", own_url="https://api.fireworks.ai/inference/v1", listed_as="fireworks", sdk_since=56),
+    Provider(name="TOGETHER_AI", own_url="https://api.together.xyz/v1", listed_as="together", sdk_since=56),
+)
+
+PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
+"""Every provider by its word of the wire, in the order in which providers are listed."""
+
+ADOPTED = tuple((row, row.environment) for row in _ROWS if row.environment is not None)
+"""The providers whose integrations the environment makes, with how it does."""
+
+OFFERED = tuple(row.name for row in _ROWS if row.environment is not None or not row.wants_key)
+"""The providers that `create_integration` takes: the variable of the key is known, or no key is needed."""
+
+KEY_VARIABLES = tuple(environment.key_variable for _, environment in ADOPTED)
+"""The variables that hold the keys of providers."""
+
+ANY_KEY_VARIABLE = either(KEY_VARIABLES)
+"""The same for a sentence: `A, B or C`."""

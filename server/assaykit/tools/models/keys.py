@@ -11,17 +11,10 @@ from itertools import pairwise
 from urllib.parse import SplitResult, urlsplit
 
 from assaykit.errors import Invalid
+from assaykit.judge.providers.registry import ADOPTED
 from assaykit.loopback import LOCAL_NAMES
 
-USUAL_VARIABLES = {"OPEN_AI": "OPENAI_API_KEY", "ANTHROPIC": "ANTHROPIC_API_KEY"}
-"""The variable that holds a provider's key unless another is named."""
-
-OWN_URLS = {"OPEN_AI": "https://api.openai.com/v1", "ANTHROPIC": "https://api.anthropic.com/v1"}
-
-_HOMES = {
-    "OPENAI_API_KEY": (OWN_URLS["OPEN_AI"], "OPENAI_BASE_URL"),
-    "ANTHROPIC_API_KEY": (OWN_URLS["ANTHROPIC"], "ANTHROPIC_BASE_URL"),
-}
+_HOMES = {usual.key_variable: (provider.own_url or "", usual.url_variable) for provider, usual in ADOPTED}
 """By variable: the only address its key goes to, and the variable by which the user has moved that address."""
 
 _OURS = re.compile(r"(?:ARIZE|ASSAYKIT)_.*", re.IGNORECASE)

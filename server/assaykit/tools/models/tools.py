@@ -1,6 +1,6 @@
 """Toolset models: integrations, which hold the address of a judge's model and the name of the key's variable."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
@@ -9,7 +9,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import AssayError, Invalid, Unsupported
-from assaykit.planning.judges import DEFAULT_MODELS
+from assaykit.judge.providers.registry import OFFERED, PROVIDERS
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirmation, Sure, agreed, can_ask, refused
@@ -17,10 +17,13 @@ from assaykit.toolkit.listing import more, next_of, save
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
 from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.tools.models import keys
-from assaykit.wire.integrations import AiIntegration, AiIntegrationPage, CreateAiIntegrationRequest
+from assaykit.wire.integrations import AiIntegration, AiIntegrationPage, CreateAiIntegrationRequest, ProviderName
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
-ModelProvider = Literal["OPEN_AI", "ANTHROPIC", "CUSTOM"]
+if TYPE_CHECKING:
+    ModelProvider = ProviderName
+else:
+    ModelProvider = Literal[OFFERED]
 KeyVariable = Annotated[str | None, Field(description="NAME of the variable, never the key")]
 BaseUrl = Annotated[str | None, Field(description="https or loopback")]
 
@@ -38,12 +41,13 @@ class WantedIntegration(NamedTuple):
     @property
     def url(self) -> str:
         """The address at which its models are called."""
-        return self.base_url or keys.OWN_URLS[self.provider]
+        return self.base_url or PROVIDERS[self.provider].own_url or ""
 
     @property
     def model(self) -> str:
         """The model that the test of the integration calls."""
-        return self.model_names[0] if self.model_names else DEFAULT_MODELS[self.provider]
+        usual = PROVIDERS[self.provider].environment
+        return next(iter(self.model_names or ()), usual.default_model if usual else "")
 
 
 async def _wanted(
@@ -62,9 +66,10 @@ async def _wanted(
     url = None if base_url is None else keys.checked_url(base_url)
     if key_variable is not None and keyring_entry is not None:
         raise Invalid("An integration has one key.", "Pass key_variable or keyring_entry, not both.")
-    if provider == "CUSTOM" and (url is None or not model_names):
+    usual = PROVIDERS[provider].environment
+    if usual is None and (url is None or not model_names):
         raise Invalid(
-            "A CUSTOM integration needs base_url and model_names: it has no usual ones.",
+            f"A {provider} integration needs base_url and model_names: it has no usual ones.",
             "Pass the address that ends before /chat/completions, and at least one model.",
         )
     if on_ax and url is not None and keys.is_local(url):
@@ -72,9 +77,9 @@ async def _wanted(
     if on_ax and keyring_entry is not None:
         raise Unsupported("On Arize AX the key is read from a variable.", "Pass key_variable.")
     variable = None
-    if keyring_entry is None and (key_variable is not None or provider in keys.USUAL_VARIABLES):
-        usual = keys.USUAL_VARIABLES.get(provider, "")
-        variable = keys.checked_variable(key_variable or usual, environment, must_be_set=test or on_ax)
+    if keyring_entry is None and (key_variable is not None or usual is not None):
+        named = key_variable or (usual.key_variable if usual else "")
+        variable = keys.checked_variable(named, environment, must_be_set=test or on_ax)
     found = WantedIntegration(name, provider, variable, keyring_entry, url, model_names)
     if variable is not None:
         keys.refuse_elsewhere(variable, found.url, environment)

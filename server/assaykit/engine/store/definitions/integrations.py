@@ -13,19 +13,16 @@ from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.judge.providers.registry import ADOPTED, PROVIDERS
 from assaykit.wire.integrations import (
     AiIntegration,
     AiIntegrationPage,
     CreateAiIntegrationRequest,
-    Provider,
+    ProviderName,
     UpdateAiIntegrationRequest,
 )
 
 _INTEGRATION_PATH = "$.llm_config.ai_integration_id"
-_CLOUD = {"AWS_BEDROCK", "VERTEX_AI"}
-"""Providers whose calls are signed with cloud credentials."""
-_WITHOUT_ADDRESS = {"CUSTOM", "AZURE_OPEN_AI", "LITELLM"}
-"""Providers that are wherever their user runs them."""
 _COLUMNS = {
     "name": "name",
     "provider": "provider",
@@ -43,7 +40,7 @@ class Access(NamedTuple):
     """The data to reach the models of one integration. `secret_ref` is a name such as `env:OPENAI_API_KEY`."""
 
     name: str
-    provider: Provider
+    provider: ProviderName
     base_url: str | None
     secret_ref: str | None
     headers: Mapping[str, str]
@@ -51,24 +48,9 @@ class Access(NamedTuple):
     model_names: Sequence[str]
 
 
-class FromEnvironment(NamedTuple):
-    """An integration that exists as soon as its key is in the environment."""
-
-    name: str
-    provider: Provider
-    key_variable: str
-    url_variable: str
-
-
-FROM_ENVIRONMENT = (
-    FromEnvironment("openai", "OPEN_AI", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
-    FromEnvironment("anthropic", "ANTHROPIC", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
-)
-
-
 def adopt_environment(connection: sa.Connection, environment: Mapping[str, str], clock: Clock) -> None:
     """Make an integration for each provider whose key is in the environment, and follow its base URL."""
-    for known in FROM_ENVIRONMENT:
+    for provider, known in ADOPTED:
         if not environment.get(known.key_variable, "").strip():
             continue
         base_url = environment.get(known.url_variable) or None
@@ -78,7 +60,7 @@ def adopt_environment(connection: sa.Connection, environment: Mapping[str, str],
                 integrations.insert().values(
                     id=next_id(connection, "LlmIntegration", clock),
                     name=known.name,
-                    provider=known.provider,
+                    provider=provider.name,
                     base_url=base_url,
                     secret_ref=f"env:{known.key_variable}",
                     model_names=[],
@@ -130,7 +112,7 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
     row = _row(connection, integration_id)
     return Access(
         row.name,
-        cast("Provider", row.provider),
+        cast("ProviderName", row.provider),
         row.base_url,
         row.secret_ref,
         row.headers or {},
@@ -240,13 +222,11 @@ def _changes(wanted: UpdateAiIntegrationRequest) -> dict[str, Any]:
     return values
 
 
-def _check_provider(provider: Provider, base_url: str | None) -> None:
-    if provider in _CLOUD:
-        raise Unsupported(
-            f"The embedded engine cannot call models of {provider}.",
-            "Use an integration of an OpenAI-compatible gateway (CUSTOM with a base URL) in front of it.",
-        )
-    if provider in _WITHOUT_ADDRESS and base_url is None:
+def _check_provider(provider: ProviderName, base_url: str | None) -> None:
+    known = PROVIDERS[provider]
+    if known.api is None:
+        raise Unsupported(f"The embedded engine cannot call models of {provider}.", known.instead)
+    if known.own_url is None and base_url is None:
         raise Invalid(f"{provider} has no address of its own.", "Send base_url.")
 
 
