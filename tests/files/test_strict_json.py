@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from assaykit.errors import Invalid
 from assaykit.files.folders import Folders
-from assaykit.files.reading import CHUNK, MAX_LINE, read_rows
+from assaykit.files.reading import read_rows
 from assaykit.files.strict_json import MAX_VALUE, JsonError, parse_rows
+from assaykit.files.utf8 import CHUNK, MAX_LINE
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(["\n", '"', "\\", "\U0001f600", "é"])
 LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from typing import Any, BinaryIO, cast
 
 from assaykit.errors import Invalid, Unsupported, quote
-from assaykit.files.rows import FileRow, require_width
+from assaykit.files.rows import FileRow, Record, cell_text, columns_of, require_width
 
 BATCH_ROWS = 256
 BATCH_BYTES = 64 * 1024 * 1024  # limit on one unpacked batch
@@ -26,6 +26,7 @@ _BEGINNINGS = "DELTA_BYTE_ARRAY"
 _SHARING = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", _BEGINNINGS}
 """Encodings in which many rows share a text, in whole or in part, so that few bytes stand for many."""
 
+_INT64 = 2**63
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
 
 
@@ -207,3 +208,31 @@ def _plain(value: object, name: str, number: int, path: str, nan_is_null: bool) 
                 f"Row {number} of {quote(path)!r} holds {shown} in {quote(name)!r}, which JSON cannot express.",
                 "Write a number, text or null there, or leave out the column.",
             )
+
+
+def write_parquet(file: BinaryIO, rows: Sequence[Record]) -> None:
+    """Write the rows as one table. Each column has one type."""
+    arrow, parquet = pyarrow("the file")
+    columns = {column: _column(arrow, [row.get(column) for row in rows]) for column in columns_of(rows)}
+    parquet.write_table(arrow.table(columns), file)
+
+
+def _column(arrow: Any, values: Sequence[Any]) -> Any:
+    """Return a column of one type: booleans, whole numbers or floats if all its values are, else text."""
+    kinds = {_kind(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return arrow.array(values, arrow.bool_())
+    if kinds == {int}:
+        return arrow.array(values, arrow.int64())
+    if kinds and kinds <= {int, float}:
+        return arrow.array([None if value is None else float(value) for value in values], arrow.float64())
+    return arrow.array([None if value is None else cell_text(value) for value in values], arrow.string())
+
+
+def _kind(value: Any) -> type:
+    """The column type of a value; a whole number beyond 64 bits counts as text."""
+    if isinstance(value, bool):
+        return bool
+    if isinstance(value, int):
+        return int if -_INT64 <= value < _INT64 else str
+    return float if isinstance(value, float) else str

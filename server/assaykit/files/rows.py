@@ -1,12 +1,16 @@
-"""One row of a file, and the limits of all formats."""
+"""One row of a file, its cells as text, and the limits of all formats."""
 
-from typing import NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from assaykit.errors import Invalid, quote
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 512
 MAX_CELL = 1024 * 1024  # characters of one CSV cell
+
+Record = Mapping[str, Any]
 
 
 class FileRow(NamedTuple):
@@ -34,3 +38,13 @@ def too_many_rows(path: str, max_rows: int) -> Invalid:
         f"{quote(path)!r} has more than {max_rows:,} rows.",
         "Split it into several files, or take a sample of it.",
     )
+
+
+def columns_of(rows: Sequence[Record]) -> list[str]:
+    """Every column of any row, in order of appearance."""
+    return list(dict.fromkeys(column for row in rows for column in row))
+
+
+def cell_text(value: Any) -> str:
+    """A string unchanged; any other value as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,8 @@ import anyio.to_thread
 
 from assaykit.errors import Invalid, Unsupported
 from assaykit.files.folders import Folders
-from assaykit.files.writing import NewFile, columns_of, free_place, write_rows
+from assaykit.files.rows import columns_of
+from assaykit.files.writing import NewFile, free_place, write_rows
 from assaykit.session import Session
 from assaykit.toolkit.replies import Reply, one_line
 from assaykit.wire.bodies import Page

@@ -10,6 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
 
+from assaykit.files.formats import ANY_FORMAT
 from assaykit.session import Session
 
 
@@ -33,4 +34,4 @@ Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, for lists whose pages may have up to 500 rows in the contract."""
 
 ListLimit = Annotated[int, Field(ge=1, le=100)]
-File = Annotated[str, Field(description="CSV, JSON, JSONL or Parquet")]
+File = Annotated[str, Field(description=ANY_FORMAT)]

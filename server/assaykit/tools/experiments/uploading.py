@@ -19,6 +19,7 @@ from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
+from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow
 from assaykit.matching import Matching, is_refused, text_of
@@ -143,9 +144,11 @@ class Results:
         known: dict[str, tuple[int, int]] = {}
         lacking = set(taken)
         row = FileRow(0, {})
+        written_as = format_of(self.file)
+        same_columns = written_as is not None and written_as.same_columns
         for row, flat in self.found:
             lacking -= row.values.keys()
-            if lacking and self.file.lower().endswith((".csv", ".parquet")):
+            if lacking and same_columns:
                 raise self._no_column(lacking, list(row.values))
             example = {column: row.values[column] for column in taken if row.values.get(column) is not None}
             name = flat.get("example_id")
