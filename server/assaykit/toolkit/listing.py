@@ -6,12 +6,14 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
+from assaykit.api.pages import rows
 from assaykit.errors import Invalid, Unsupported
 from assaykit.files.folders import Folders
 from assaykit.files.rows import columns_of
 from assaykit.files.writing import NewFile, free_place, write_rows
+from assaykit.names import Named, ResourceKind
 from assaykit.session import Session
-from assaykit.toolkit.replies import Reply, one_line
+from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.wire.bodies import Page
 
 MOST_ROWS = 100_000
@@ -37,6 +39,46 @@ def plain(thing: Any) -> dict[str, Any]:
     return thing.model_dump(mode="json", exclude_none=True)
 
 
+def id_and_name(thing: Any) -> dict[str, Any]:
+    """A named thing in the data of a list."""
+    return {"id": thing.id, "name": thing.name}
+
+
+async def list_named(
+    here: Session,
+    kind: ResourceKind,
+    query: Mapping[str, Any],
+    limit: int,
+    cursor: str | None,
+    save_to: str | None,
+    *,
+    within: Named | None = None,
+    nothing: str,
+    facts: Callable[[Any], Mapping[str, Any]] = id_and_name,
+    line: Callable[[Any], str] | None = None,
+    flat: Callable[[Any], Mapping[str, Any]] = plain,
+) -> Reply:
+    """A page of the things of one kind, or all of them in a new file.
+
+    `nothing` is the text of an empty page. `facts` makes an entry of the data, `flat` a row of the file, and `line` a
+    line of the text; without `line` the text has the names alone.
+
+    Raises: as `save`.
+    """
+    source, plural = here.source(within), f"{kind.noun.removeprefix('AI ')}s"
+    if save_to is not None:
+        return await save(here, save_to, cursor, rows(here.api, kind.at, kind.page, query), flat, plural, source)
+    page = await here.api.get(kind.at, kind.page, limit=limit, cursor=cursor, **query)
+    following = next_of(page)
+    text = nothing
+    if page.rows:
+        where = "" if within is None else f" in space {within.name!r}"
+        names = ", ".join(one_line(thing.name) for thing in page.rows)
+        shown = f" {names}" if line is None else f"\n{bullets([line(thing) for thing in page.rows])}"
+        text = f"{len(page.rows)} {kind.noun}(s){where}{more(following)}:{shown}"
+    return Reply(text, {**source, plural: [facts(thing) for thing in page.rows], "next_cursor": following})
+
+
 async def save(
     here: Session,
     save_to: str,
@@ -60,14 +102,14 @@ async def save(
     # Check the path first, so that a refusal comes before the rows are fetched.
     place = await anyio.to_thread.run_sync(free_place, save_to, folders)
     async with aclosing(found):
-        rows, cut = await _taken(found, flat)
-    saved: dict[str, Any] = {"path": str(place.path), "rows": len(rows), "cut": cut, "columns": columns_of(rows)}
-    if not rows:
+        taken, cut = await _taken(found, flat)
+    saved: dict[str, Any] = {"path": str(place.path), "rows": len(taken), "cut": cut, "columns": columns_of(taken)}
+    if not taken:
         return Reply(f"There are no {what}, so no file was written.", {**facts, "saved": {**saved, "path": None}})
-    await anyio.to_thread.run_sync(write_rows, place, rows)
+    await anyio.to_thread.run_sync(write_rows, place, taken)
     shown = ", ".join(one_line(column, 60) for column in saved["columns"][:COLUMNS_SHOWN])
     left = len(saved["columns"]) - COLUMNS_SHOWN
-    text = f"Wrote {len(rows)} {what} to {place.path}; columns: {shown}{f' and {left} more' if left > 0 else ''}."
+    text = f"Wrote {len(taken)} {what} to {place.path}; columns: {shown}{f' and {left} more' if left > 0 else ''}."
     if cut:
         text += f" There are more: a file ends after {MOST_ROWS} rows. Narrow the list to get the rest."
     return Reply(text, {**facts, "saved": saved})
@@ -88,9 +130,9 @@ async def page_place(here: Session, save_to: str) -> NewFile:
 async def _taken(
     found: AsyncIterable[RowT], flat: Callable[[RowT], Mapping[str, Any]]
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    rows: list[Mapping[str, Any]] = []
+    taken: list[Mapping[str, Any]] = []
     async for row in found:
-        if len(rows) == MOST_ROWS:
-            return rows, True
-        rows.append(flat(row))
-    return rows, False
+        if len(taken) == MOST_ROWS:
+            return taken, True
+        taken.append(flat(row))
+    return taken, False

@@ -17,15 +17,16 @@ from assaykit.names import (
     JUDGE,
     PROJECT,
     PROMPT,
+    SPACE,
     Named,
     ResourceKind,
 )
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.replies import Reply, bullets
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
@@ -90,18 +91,8 @@ async def list_spaces(
     Source: REST v2 `GET /v2/spaces`.
     Raises: Invalid.
     """
-    query = {"name": name}
-    if save_to is not None:
-        found = rows(here.api, "/v2/spaces", SpacePage, query)
-        return await save(here, save_to, cursor, found, plain, "spaces", here.source())
-    page = await here.api.get("/v2/spaces", SpacePage, limit=limit, cursor=cursor, **query)
-    names = ", ".join(one_line(space.name) for space in page.spaces)
-    following = next_of(page)
-    text = f"{len(page.spaces)} space(s){more(following)}: {names}"
-    if not page.spaces:
-        text = "No space has such a name. Leave name out to see all."
-    listed = [{"id": space.id, "name": space.name} for space in page.spaces]
-    return Reply(text, {**here.source(), "spaces": listed, "next_cursor": following})
+    nothing = "No space has such a name. Leave name out to see all."
+    return await list_named(here, SPACE, {"name": name}, limit, cursor, save_to, nothing=nothing)
 
 
 def _models(models: list[AiIntegration]) -> str:

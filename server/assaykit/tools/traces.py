@@ -11,16 +11,15 @@ from pydantic import Field
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.judge.columns import span_row
-from assaykit.names import Named
+from assaykit.names import PROJECT, Named
 from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import list_named, more, next_of, save
 from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.runs.rows import spans_of
 from assaykit.wire.bodies import rfc3339
-from assaykit.wire.projects import ProjectPage
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 VALUE_LIMIT = 400
@@ -53,23 +52,16 @@ async def list_projects(
     """
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
-    if save_to is not None:
-        found = rows(here.api, "/v2/projects", ProjectPage, query)
-        return await save(here, save_to, cursor, found, plain, "projects", here.source(within))
-    page = await here.api.get("/v2/projects", ProjectPage, limit=limit, cursor=cursor, **query)
-    following = next_of(page)
-    listed = [{"id": project.id, "name": project.name} for project in page.projects]
-    if listed:
-        names = ", ".join(one_line(project.name) for project in page.projects)
-        text = f"{len(listed)} project(s) in space {within.name!r}{more(following)}: {names}"
-    elif name is not None:
-        text = f"No project in space {within.name!r} has {one_line(name, 60)!r} in its name. Leave name out to see all."
+    if name is not None:
+        nothing = (
+            f"No project in space {within.name!r} has {one_line(name, 60)!r} in its name. Leave name out to see all."
+        )
     else:
-        text = (
+        nothing = (
             f"No project in space {within.name!r} yet. Start `assaykit engine` and send spans to its /v1/traces "
             "with any OpenTelemetry exporter; `assaykit demo` shows a sample."
         )
-    return Reply(text, {**here.source(within), "projects": listed, "next_cursor": following})
+    return await list_named(here, PROJECT, query, limit, cursor, save_to, within=within, nothing=nothing)
 
 
 @tool("read")

@@ -12,10 +12,11 @@ from assaykit.api import pages
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.errors import Invalid, NotFound
+from assaykit.names import DATASET
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.columns import listed
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import list_named, more, next_of, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.datasets.reading import ExampleSource, Source, reader, source
@@ -24,7 +25,6 @@ from assaykit.tools.datasets.writing import append, create
 from assaykit.wire.datasets import (
     Dataset,
     DatasetExample,
-    DatasetPage,
     DatasetVersion,
     ExamplePage,
 )
@@ -100,17 +100,8 @@ async def list_datasets(
     """
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
-    if save_to is not None:
-        found = pages.rows(here.api, "/v2/datasets", DatasetPage, query)
-        return await save(here, save_to, cursor, found, _flat, "datasets", here.source(within))
-    page = await here.api.get("/v2/datasets", DatasetPage, limit=limit, cursor=cursor, **query)
-    following = next_of(page)
-    names = ", ".join(one_line(one.name) for one in page.datasets)
-    text = f"{len(page.datasets)} dataset(s) in space {within.name!r}{more(following)}: {names}"
-    if not page.datasets:
-        text = f"No dataset in space {within.name!r} fits. `create_dataset` makes one."
-    listed = [{"id": one.id, "name": one.name} for one in page.datasets]
-    return Reply(text, {**here.source(within), "datasets": listed, "next_cursor": following})
+    nothing = f"No dataset in space {within.name!r} fits. `create_dataset` makes one."
+    return await list_named(here, DATASET, query, limit, cursor, save_to, within=within, nothing=nothing, flat=_flat)
 
 
 @tool("read")

@@ -7,17 +7,17 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
 from assaykit.api.client import path
-from assaykit.api.pages import rows
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.judge.providers.registry import OFFERED, PROVIDERS
+from assaykit.names import INTEGRATION
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirmation, Sure, agreed, can_ask, refused
-from assaykit.toolkit.listing import more, next_of, save
+from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
-from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.replies import Reply, one_line
 from assaykit.tools.models import keys
-from assaykit.wire.integrations import AiIntegration, AiIntegrationPage, CreateAiIntegrationRequest, ProviderName
+from assaykit.wire.integrations import AiIntegration, CreateAiIntegrationRequest, ProviderName
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
 if TYPE_CHECKING:
@@ -112,19 +112,21 @@ async def list_integrations(
     Source: REST v2 `GET /v2/ai-integrations`.
     Raises: Invalid.
     """
-    query = {"name": name}
-    if save_to is not None:
-        every = rows(here.api, "/v2/ai-integrations", AiIntegrationPage, query)
-        return await save(here, save_to, cursor, every, _facts, "integrations", here.source())
-    page = await here.api.get("/v2/ai-integrations", AiIntegrationPage, limit=limit, cursor=cursor, **query)
-    found, following = page.ai_integrations, next_of(page)
-    if not found:
-        text = "No AI integration" + (
-            f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
-        )
-    else:
-        text = f"{len(found)} AI integration(s){more(following)}:\n" + bullets([_line(one) for one in found])
-    return Reply(text, {**here.source(), "integrations": [_facts(one) for one in found], "next_cursor": following})
+    nothing = "No AI integration" + (
+        f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
+    )
+    return await list_named(
+        here,
+        INTEGRATION,
+        {"name": name},
+        limit,
+        cursor,
+        save_to,
+        nothing=nothing,
+        facts=_facts,
+        line=_line,
+        flat=_facts,
+    )
 
 
 @tool("add", default=False)

@@ -9,12 +9,12 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Invalid, NotFound
 from assaykit.judge.placeholders import names
-from assaykit.names import Named
+from assaykit.names import PROMPT, Named
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.prompts.deciding_experiment import record, recorded, records, without_records
 from assaykit.wire import ids
 from assaykit.wire.prompts import (
@@ -23,7 +23,7 @@ from assaykit.wire.prompts import (
     InputVariableFormat,
     LlmMessage,
     LlmProvider,
-    PromptPage,
+    Prompt,
     PromptVersion,
     PromptVersionPage,
     PromptWithVersion,
@@ -51,20 +51,20 @@ async def list_prompts(
     """
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
-    if save_to is not None:
-        every = rows(here.api, "/v2/prompts", PromptPage, query)
-        return await save(here, save_to, cursor, every, plain, "prompts", here.source(within))
-    page = await here.api.get("/v2/prompts", PromptPage, limit=limit, cursor=cursor, **query)
-    found, following = page.prompts, next_of(page)
-    listed = [prompt.model_dump(mode="json", include={"id", "name", "description", "updated_at"}) for prompt in found]
-    if found:
-        lines = [f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}" for prompt in found]
-        text = f"{len(found)} prompt(s) in space {within.name!r}{more(following)}:\n{bullets(lines)}"
-    elif name is not None:
-        text = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
-    else:
-        text = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
-    return Reply(text, {**here.source(within), "prompts": listed, "next_cursor": following})
+    nothing = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
+    if name is not None:
+        nothing = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
+    return await list_named(
+        here, PROMPT, query, limit, cursor, save_to, within=within, nothing=nothing, facts=_listed, line=_line
+    )
+
+
+def _listed(prompt: Prompt) -> dict[str, Any]:
+    return prompt.model_dump(mode="json", include={"id", "name", "description", "updated_at"})
+
+
+def _line(prompt: Prompt) -> str:
+    return f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}"
 
 
 @tool("read", default=False)
