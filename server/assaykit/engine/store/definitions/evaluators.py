@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.store.keys import next_id
-from assaykit.engine.store.pages import PageRequest, by_arrival, decode_cursor, encode_cursor, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
-from assaykit.wire.bodies import Pagination
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,
@@ -93,15 +92,7 @@ def page(
     query = sa.select(evaluators).where(spaces.within(evaluators, space_id, space_name))
     if name:
         query = query.where(named_like(evaluators.c.name, name))
-    if at.cursor is not None:
-        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
-        query = query.where(sa.tuple_(evaluators.c.updated_ns, evaluators.c.n) < last)
-    query = query.order_by(evaluators.c.updated_ns.desc(), evaluators.c.n.desc()).limit(at.limit + 1)
-    rows = connection.execute(query).fetchall()
-    pagination = Pagination()
-    if len(rows) > at.limit:
-        rows = rows[: at.limit]
-        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].updated_ns, rows[-1].n))
+    rows, pagination = newest_by(connection, query, (evaluators.c.updated_ns, evaluators.c.n), at)
     return EvaluatorPage(evaluators=[_evaluator(row) for row in rows], pagination=pagination)
 
 

@@ -9,13 +9,12 @@ import sqlalchemy as sa
 
 from assaykit.engine import json_text
 from assaykit.engine.store.definitions import projects
-from assaykit.engine.store.pages import PageRequest, decode_cursor, encode_cursor
+from assaykit.engine.store.pages import PageRequest, newest_by
 from assaykit.engine.store.tables import run_items, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations, verdicts
 from assaykit.engine.store.traces.span_filters import of_project, where
 from assaykit.filters.fields import span_tree
-from assaykit.wire.bodies import Pagination
 from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
 
 _ROWS_PER_INSERT = 500
@@ -110,15 +109,7 @@ def page(
         # The targets of a run over traces or sessions are trace or session ids.
         own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
         query = query.where(sa.or_(*(column.in_(selected) for column in own)))
-    if at.cursor is not None:
-        last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(at.cursor, 2)))
-        query = query.where(sa.tuple_(spans.c.start_ns, spans.c.n) < last)
-    query = query.order_by(spans.c.start_ns.desc(), spans.c.n.desc()).limit(at.limit + 1)
-    rows = connection.execute(query).fetchall()
-    pagination = Pagination()
-    if len(rows) > at.limit:
-        rows = rows[: at.limit]
-        pagination = Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].start_ns, rows[-1].n))
+    rows, pagination = newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)
     return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
 
 
