@@ -1,12 +1,14 @@
 """Ids of new resources and of new rows."""
 
 import secrets
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.tables import counters
+from assaykit.errors import NotFound
 from assaykit.wire import ids
 
 _MILLISECOND = 1_000_000
@@ -38,3 +40,15 @@ def row_ids(number: int, now_ns: int) -> list[str]:
     moment = f"{first:08x}-{last:04x}-7{rest * 4096 // _MILLISECOND:03x}"
     chance = sorted(secrets.randbits(62) | 2 << 62 for _ in range(number))
     return [f"{moment}-{one >> 48:04x}-{one & _NODE:012x}" for one in chance]
+
+
+def row_of(connection: sa.Connection, table: sa.Table, key: str, noun: str, listed_at: str) -> sa.Row[Any]:
+    """The row of `table` with the id `key`; `noun` and `listed_at` are for the error sentence.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = connection.execute(sa.select(table).where(table.c.id == key)).first()
+    if row is None:
+        raise NotFound(f"There is no {noun} with the id {key!r}.", f"GET {listed_at} lists them.")
+    return row

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.definitions import spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import annotation_configs
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, Invalid, NotFound, quote
+from assaykit.errors import Conflict, Invalid, quote
 from assaykit.wire.annotations import (
     AnnotationConfig,
     AnnotationConfigPage,
@@ -214,12 +214,7 @@ def _refuse_taken(connection: sa.Connection, space_id: str, name: str) -> None:
 
 
 def _row(connection: sa.Connection, config_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(annotation_configs).where(annotation_configs.c.id == config_id)).first()
-    if row is None:
-        raise NotFound(
-            f"There is no annotation config with the id {config_id!r}.", "GET /v2/annotation-configs lists them."
-        )
-    return row
+    return row_of(connection, annotation_configs, config_id, "annotation config", "/v2/annotation-configs")
 
 
 def _config(row: sa.Row[Any]) -> AnnotationConfig:

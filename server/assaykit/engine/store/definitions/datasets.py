@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch
 from assaykit.engine.store.definitions import spaces
-from assaykit.engine.store.keys import next_id, row_ids
+from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
@@ -302,10 +302,7 @@ def _insert_examples(connection: sa.Connection, version_id: str, rows: Sequence[
 
 
 def _row(connection: sa.Connection, dataset_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(datasets).where(datasets.c.id == dataset_id)).first()
-    if row is None:
-        raise NotFound(f"There is no dataset with the id {dataset_id!r}.", "GET /v2/datasets lists them.")
-    return row
+    return row_of(connection, datasets, dataset_id, "dataset", "/v2/datasets")
 
 
 def _version_row(connection: sa.Connection, dataset_id: str, version_id: str | None) -> sa.Row[Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import integrations, spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
@@ -148,13 +148,9 @@ def version(connection: sa.Connection, version_id: str) -> EvaluatorVersion:
     Raises:
         NotFound: there is none with this id.
     """
-    row = connection.execute(sa.select(evaluator_versions).where(evaluator_versions.c.id == version_id)).first()
-    if row is None:
-        raise NotFound(
-            f"There is no evaluator version with the id {version_id!r}.",
-            "GET /v2/evaluators/{id}/versions lists them.",
-        )
-    return _version(row)
+    return _version(
+        row_of(connection, evaluator_versions, version_id, "evaluator version", "/v2/evaluators/{id}/versions")
+    )
 
 
 def delete(connection: sa.Connection, evaluator_id: str) -> None:
@@ -221,10 +217,7 @@ def _unpin(connection: sa.Connection, version_ids: Collection[str], clock: Clock
 
 
 def _row(connection: sa.Connection, evaluator_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(evaluators).where(evaluators.c.id == evaluator_id)).first()
-    if row is None:
-        raise NotFound(f"There is no evaluator with the id {evaluator_id!r}.", _LIST)
-    return row
+    return row_of(connection, evaluators, evaluator_id, "evaluator", "/v2/evaluators")
 
 
 def _type(wanted: CreateVersionRequest) -> str:

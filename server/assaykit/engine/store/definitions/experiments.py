@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import keep_up, touch
 from assaykit.engine.store.definitions import datasets, projects, spaces
-from assaykit.engine.store.keys import next_id, row_ids
+from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evals, experiment_runs, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS, flat_columns
-from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.errors import Conflict, Invalid
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
@@ -253,10 +253,7 @@ def _insert_runs(
 
 
 def _row(connection: sa.Connection, experiment_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(experiments).where(experiments.c.id == experiment_id)).first()
-    if row is None:
-        raise NotFound(f"There is no experiment with the id {experiment_id!r}.", "GET /v2/experiments lists them.")
-    return row
+    return row_of(connection, experiments, experiment_id, "experiment", "/v2/experiments")
 
 
 def _experiment(row: sa.Row[Any]) -> Experiment:

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from assaykit.engine import credentials
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
 from assaykit.engine.store.times import moment
-from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.errors import Conflict, Invalid, Unsupported
 from assaykit.judge.providers.registry import ADOPTED, PROVIDERS
 from assaykit.wire.integrations import (
     AiIntegration,
@@ -248,13 +248,7 @@ def _refuse_taken(connection: sa.Connection, name: str) -> None:
 
 
 def _row(connection: sa.Connection, integration_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(integrations).where(integrations.c.id == integration_id)).first()
-    if row is None:
-        raise NotFound(
-            f"There is no AI integration with the id {integration_id!r}.",
-            "GET /v2/ai-integrations lists them.",
-        )
-    return row
+    return row_of(connection, integrations, integration_id, "AI integration", "/v2/ai-integrations")
 
 
 def _integration(row: sa.Row[Any], environment: Mapping[str, str]) -> AiIntegration:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
 from assaykit.engine.store.tables import prompt_labels, prompt_versions, prompts
 from assaykit.engine.store.times import moment
@@ -201,19 +201,11 @@ def remove_label(connection: sa.Connection, version_id: str, label: str) -> None
 
 
 def _row(connection: sa.Connection, prompt_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(prompts).where(prompts.c.id == prompt_id)).first()
-    if row is None:
-        raise NotFound(f"There is no prompt with the id {prompt_id!r}.", "GET /v2/prompts lists them.")
-    return row
+    return row_of(connection, prompts, prompt_id, "prompt", "/v2/prompts")
 
 
 def _version_row(connection: sa.Connection, version_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(prompt_versions).where(prompt_versions.c.id == version_id)).first()
-    if row is None:
-        raise NotFound(
-            f"There is no prompt version with the id {version_id!r}.", "GET /v2/prompts/{id}/versions lists them."
-        )
-    return row
+    return row_of(connection, prompt_versions, version_id, "prompt version", "/v2/prompts/{id}/versions")
 
 
 def _insert_version(

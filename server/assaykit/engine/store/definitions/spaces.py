@@ -5,11 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import spaces
 from assaykit.engine.store.times import moment
-from assaykit.errors import NotFound
 from assaykit.wire.spaces import Space, SpacePage
 
 DEFAULT_SPACE = "default"
@@ -40,10 +39,7 @@ def get(connection: sa.Connection, space_id: str) -> Space:
     Raises:
         NotFound: there is none with this id.
     """
-    row = connection.execute(sa.select(spaces).where(spaces.c.id == space_id)).first()
-    if row is None:
-        raise NotFound(f"There is no space with the id {space_id!r}.", "GET /v2/spaces lists them.")
-    return _space(row)
+    return _space(row_of(connection, spaces, space_id, "space", "/v2/spaces"))
 
 
 def within(table: sa.Table, space_id: str | None, space_name: str | None) -> sa.ColumnElement[bool]:

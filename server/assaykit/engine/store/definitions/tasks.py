@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.definitions import datasets, evaluators, experiments, projects, spaces
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluators as evaluator_table
 from assaykit.engine.store.tables import schedules, tasks
@@ -96,10 +96,7 @@ def get(connection: sa.Connection, task_id: str) -> Task:
     Raises:
         NotFound: there is none with this id.
     """
-    row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).first()
-    if row is None:
-        raise NotFound(f"There is no task with the id {task_id!r}.", "GET /v2/tasks lists them.")
-    return _tasks(connection, [row])[0]
+    return _tasks(connection, [row_of(connection, tasks, task_id, "task", "/v2/tasks")])[0]
 
 
 def update(

@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
 from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.definitions import experiments, tasks
-from assaykit.engine.store.keys import next_id
+from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival
 from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.tables import run_items, task_runs
@@ -17,7 +17,7 @@ from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.engine.store.traces import spans
 from assaykit.engine.store.traces.spans import Arrivals, TimeRange
-from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.errors import Invalid, Unsupported
 from assaykit.judge.providers.prices import Spent
 from assaykit.wire.bodies import RequestBody
 from assaykit.wire.local import RowState
@@ -393,10 +393,7 @@ def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
 
 
 def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(task_runs).where(task_runs.c.id == run_id)).first()
-    if row is None:
-        raise NotFound(f"There is no task run with the id {run_id!r}.", "GET /v2/tasks/{id}/runs lists them.")
-    return row
+    return row_of(connection, task_runs, run_id, "task run", "/v2/tasks/{id}/runs")
 
 
 def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
