@@ -100,6 +100,12 @@ async def test_experiments_are_told_apart_by_id_and_time(filled: Caller) -> None
         assert f"- {one['name']!r} ({one['id']}) on 'd3', {made:%Y-%m-%d %H:%M} UTC" in text
 
 
+async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled: Caller) -> None:
+    assert await filled.read("list_projects") == "3 project(s) in space 'default': help, shop, bot"
+    assert await filled.read("list_datasets") == "3 dataset(s) in space 'default': d3, d2, d1"
+    assert await filled.read("list_spaces") == "1 space(s): default"
+
+
 async def test_the_spaces_are_listed(filled: Caller) -> None:
     assert [space["name"] for space in (await filled.ask("list_spaces"))["spaces"]] == ["default"]
     assert await filled.read("list_spaces") == "1 space(s): default"
