@@ -1,7 +1,7 @@
-"""The model providers: one row for each, with everything in which it differs from the others.
+"""The model providers: one row each, with every fact that differs between them.
 
 A provider that speaks chat completions is one row. One with an API of its own is a row and a module beside this one.
-A name that is new on the wire stands in `ProviderName` of `assaykit.wire.integrations` too.
+A name that the REST API does not have yet is added to `ProviderName` in `assaykit.wire.integrations` too.
 
 Cheap to import: a provider's API is imported when the first of its models is made.
 """
@@ -23,9 +23,9 @@ class FromEnvironment:
     name: str
     key_variable: str
     url_variable: str
-    """The variable by which the user moves the provider's address."""
+    """The variable for another base URL."""
     default_model: str
-    """The model meant when none is named."""
+    """The model of a judge that names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Provider:
     """One model provider."""
 
     name: "ProviderName"
-    """The word of the wire."""
+    """The name in the REST API."""
     api: str | None = "openai"
     """The module beside this one that speaks the provider's API; None where its models cannot be called."""
     instead: str = ""
@@ -85,13 +85,13 @@ _ROWS = (
 )
 
 PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
-"""Every provider by its word of the wire, in the order in which providers are listed."""
+"""Every provider by its name in the REST API, in the order of lists."""
 
 ADOPTED = tuple((row, row.environment) for row in _ROWS if row.environment is not None)
-"""The providers whose integrations the environment makes, with how it does."""
+"""The providers that get an integration from the environment, with its variables."""
 
 OFFERED = tuple(row.name for row in _ROWS if row.environment is not None or not row.wants_key)
-"""The providers that `create_integration` takes: the variable of the key is known, or no key is needed."""
+"""The providers of `create_integration`: those with a known key variable, and those without a required key."""
 
 KEY_VARIABLES = tuple(environment.key_variable for _, environment in ADOPTED)
 """The variables that hold the keys of providers."""
