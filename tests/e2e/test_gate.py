@@ -60,6 +60,7 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
         (["--candidate", "same", "--rule", "nonsense"], "is not a rule"),
         (["--candidate", "same", "--rule", "other: better"], "no experiment has an evaluator"),
         (["--candidate", "same", "--rule", within, "--direction", "x"], "is not of the form NAME=VALUE"),
+        (["--candidate", "same", "--rule", within, "--positive", "x"], "Write for example --positive correctness=yes"),
         (["--candidate", "same", "--rule", within, "--direction", "<correct>=up"], "'up' is not a direction"),
     ):
         refused = gate(settings, tmp_path, *words)

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -165,5 +166,7 @@ def test_on_a_terminal_it_says_how_to_connect(tmp_path: Path) -> None:
         os.close(terminal)
         os.close(controller)
     assert ended.returncode == 0
-    assert "claude mcp add assaykit -- assaykit" in ended.stdout
+    command = Path(sys.executable).with_name("assaykit")
+    assert f"claude mcp add --scope user assaykit -- {command}\n" in ended.stdout
+    assert json.dumps({"mcpServers": {"assaykit": {"command": str(command)}}}) in ended.stdout
     assert ended.stderr == ""

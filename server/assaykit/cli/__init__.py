@@ -1,6 +1,9 @@
 """The command line: `assaykit` serves over stdio; the others are commands of their own."""
 
+import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from functools import partial, wraps
@@ -74,7 +77,7 @@ def main(context: click.Context, **chosen: Any) -> None:
             raise click.UsageError(f"{', '.join(given)} belongs to serving, not to {context.invoked_subcommand}.")
         return
     if sys.stdin.isatty():
-        click.echo(_HOW_TO_CONNECT)
+        click.echo(_how_to_connect())
         return
     from assaykit.cli.serving import serve_stdio
 
@@ -202,7 +205,7 @@ def gate(backend: str | None, **given: Any) -> None:
     asked = ComparisonRequest(
         [given["candidate"]], given["baseline"], given["dataset"],
         directions=gating.directions(given["directions"]),
-        positive=gating.pairs(given["positives"], "--positive"),
+        positive=gating.pairs(given["positives"], "--positive", "correctness=yes"),
     )  # fmt: skip
     files = gating.Files(*(None if given[name] is None else Path(given[name]) for name in ("junit", "markdown")))
     settings = Settings.from_environment(os.environ, backend=backend)
@@ -219,12 +222,21 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
+def _how_to_connect() -> str:
+    """The lines that connect an assistant, with the absolute path: an assistant starts the command from any folder."""
+    command = shutil.which("assaykit", path=str(Path(sys.executable).parent)) or "assaykit"
+    cursor = json.dumps({"mcpServers": {"assaykit": {"command": command}}})
+    return _HOW_TO_CONNECT.format(command=shlex.quote(command), cursor=cursor)
+
+
 _HOW_TO_CONNECT = """\
 assaykit is an MCP server: a coding assistant starts it and speaks to it over stdin and stdout.
 
-  Claude Code   claude mcp add assaykit -- assaykit
+  Claude Code   claude mcp add --scope user assaykit -- {command}
+  Codex         codex mcp add assaykit -- {command}
+  Gemini CLI    gemini mcp add --scope user assaykit {command}
   Cursor        add to .cursor/mcp.json:
-                {"mcpServers": {"assaykit": {"command": "assaykit"}}}
+                {cursor}
 
 To see it work now, without an account or a key:   assaykit demo
 To receive traces over OTLP/HTTP:                  assaykit engine

@@ -31,8 +31,8 @@ class Files(NamedTuple):
     markdown: Path | None
 
 
-def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """`NAME=VALUE` as a mapping.
+def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
+    """`NAME=VALUE` as a mapping. `example` shows the form of `option` in the error.
 
     Raises:
         Invalid: a text is not of this form.
@@ -41,7 +41,7 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.rpartition("=")
         if not sign or not name or not value:
-            raise Invalid(f"{text!r} is not of the form NAME=VALUE.", f"Write {option} correctness=MAXIMIZE, say.")
+            raise Invalid(f"{text!r} is not of the form NAME=VALUE.", f"Write for example {option} {example}.")
         found[name] = value
     return found
 
@@ -53,7 +53,7 @@ def directions(texts: Sequence[str]) -> dict[str, Direction]:
         Invalid: a text is neither.
     """
     found: dict[str, Direction] = {}
-    for name, told in pairs(texts, "--direction").items():
+    for name, told in pairs(texts, "--direction", "correctness=MAXIMIZE").items():
         direction = _DIRECTIONS.get(told.upper())
         if direction is None:
             raise Invalid(f"{told!r} is not a direction.", f"Write --direction {name}=MAXIMIZE, or MINIMIZE.")
