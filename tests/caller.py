@@ -16,6 +16,9 @@ from assaykit.backend import connect
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
+PLAYED: set[str] = set()
+"""The tools that were called in the test under way, and the codes of its refusals."""
+
 
 class Caller:
     """Calls tools by name. `progress` has the progress reports of the last call: (done, total)."""
@@ -28,6 +31,7 @@ class Caller:
     async def call(self, tool: str, **arguments: Any) -> CallToolResult:
         """Return the result of a call, whether it succeeds or fails."""
         self.progress = []
+        PLAYED.add(tool)
 
         async def noted(progress: float, total: float | None, message: str | None) -> None:
             assert message
@@ -54,6 +58,7 @@ class Caller:
         assert result.is_error, f"expected an error, got: {text_of(result)}"
         refusal: dict[str, str] = json.loads(text_of(result))
         assert refusal.keys() == {"code", "message", "next"}
+        PLAYED.add(refusal["code"])
         return refusal
 
 

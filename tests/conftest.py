@@ -2,14 +2,15 @@
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, Generator
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import anyio
 import hypothesis
 import pytest
 from tests import stores
-from tests.caller import Caller, serving
+from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
 from tests.traces import Span, send, span
@@ -35,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests of the embedded engine when the tests reach an engine over HTTP."""
+    both = [item.nodeid for item in items if {"embedded", "over_http"} <= {mark.name for mark in item.iter_markers()}]
+    if both:
+        raise pytest.UsageError(f"Marked `over_http`, yet never run over HTTP, being marked `embedded` too: {both}")
     if config.getoption("--backend") == "ax":
         kept = [item for item in items if item.get_closest_marker("embedded") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -97,6 +101,15 @@ def nothing_learnt() -> None:
     LEARNT.clear()
 
 
+@pytest.fixture(autouse=True)
+def over_http(request: pytest.FixtureRequest) -> Generator[None]:
+    """A test meets each tool and each code that its marker `over_http` names."""
+    PLAYED.clear()
+    yield
+    named = {name for marker in request.node.iter_markers("over_http") for name in marker.args}
+    assert not (never := named - PLAYED), f"the marker names these, and the test never meets them: {sorted(never)}"
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """The allowed folder for files."""
@@ -127,6 +140,17 @@ async def home_of_bot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("bot") / "home"
     await send(home, spans_of_bot())
     return home
+
+
+@pytest.fixture
+def last(home_of_bot: Path) -> Callable[[int], str]:
+    """A window of so many minutes up to when project "bot" got its spans, and on to now: spans age while tests run."""
+
+    def window(minutes: int) -> str:
+        aged_s = time.time() - home_of_bot.parent.stat().st_mtime
+        return f"last {minutes + int(aged_s / 60)} minutes"
+
+    return window
 
 
 @pytest.fixture

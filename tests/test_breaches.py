@@ -191,5 +191,6 @@ SHAPES = {
     "test_the_readme_is_short",
     "test_every_tool_is_named_verb_noun",
     "test_every_tool_is_called_by_a_test",
+    "test_every_tool_and_every_error_is_met_over_http",
     "test_every_tool_is_what_its_snapshot_says",
 }

@@ -39,13 +39,20 @@ PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
 @pytest.mark.parametrize(
     ("app", "code", "message", "following"),
     [
-        (
+        pytest.param(
             answering(401, '{"title": "Unauthorized", "status": 401, "detail": "Invalid key."}'),
             "unauthorized",
             "Arize AX refused the key: Invalid key.",
             "Check ARIZE_API_KEY, and that the key may use this space.",
+            marks=pytest.mark.over_http("unauthorized"),
         ),
-        (answering(200, "<html>hi</html>", "text/html"), "contract_broken", "an HTML page.", "check ARIZE_API_HOST"),
+        pytest.param(
+            answering(200, "<html>hi</html>", "text/html"),
+            "contract_broken",
+            "an HTML page.",
+            "check ARIZE_API_HOST",
+            marks=pytest.mark.over_http("contract_broken"),
+        ),
         (answering(502, "<html>bad</html>", "text/html"), "unavailable", "status 502: an HTML page", "Try again later"),
         (
             answering(307, "", location="https://elsewhere.test/v2/spaces"),
@@ -53,8 +60,20 @@ PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
             "Arize AX answered /v2/spaces with a redirect, which is not followed.",
             "check ARIZE_API_HOST",
         ),
-        (answering(429, "{}", retry_after="7"), "rate_limited", "Arize AX asks to slow down.", "Wait 7 s, then"),
-        (answering(500, PROBLEM), "unavailable", "failed with status 500: The database is away.", "Try again later"),
+        pytest.param(
+            answering(429, "{}", retry_after="7"),
+            "rate_limited",
+            "Arize AX asks to slow down.",
+            "Wait 7 s, then",
+            marks=pytest.mark.over_http("rate_limited"),
+        ),
+        pytest.param(
+            answering(500, PROBLEM),
+            "unavailable",
+            "failed with status 500: The database is away.",
+            "Try again later",
+            marks=pytest.mark.over_http("unavailable"),
+        ),
         (
             answering(200, SPACES[:-9]),
             "contract_broken",

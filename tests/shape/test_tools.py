@@ -7,6 +7,7 @@ from mcp_types import Tool
 from tests.caller import Caller
 from tests.shape.tree import ROOT, SERVER, TESTS, called, calls
 
+from assaykit.errors import AssayError
 from assaykit.toolsets import discover
 
 NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
@@ -39,6 +40,18 @@ async def test_every_tool_is_called_by_a_test(ax: Caller) -> None:
         if called(call) in ASKING and call.args and isinstance(call.args[0], ast.Constant)
     }
     assert [tool.name for tool in await tools(ax) if tool.name not in tested] == []
+
+
+async def test_every_tool_and_every_error_is_met_over_http(ax: Caller) -> None:
+    """Of the tests of the tools, `pytest -m over_http --backend ax` plays enough to meet each."""
+    met = {
+        name.value
+        for _, call in calls(TESTS)
+        if called(call) == "over_http"
+        for name in call.args
+        if isinstance(name, ast.Constant)
+    }
+    assert met == {tool.name for tool in await tools(ax)} | {kind.code for kind in AssayError.__subclasses__()}
 
 
 async def tools(ax: Caller) -> list[Tool]:

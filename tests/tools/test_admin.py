@@ -22,6 +22,7 @@ async def test_a_fresh_installation_has_the_default_space_and_says_what_to_do_fi
     assert "Judge models: none. Set OPENAI_API_KEY or ANTHROPIC_API_KEY" in text
 
 
+@pytest.mark.over_http("get_status")
 async def test_spans_that_arrived_are_counted_and_the_next_step_follows(ax: Caller, bot: None) -> None:
     store = (await ax.ask("get_status"))["store"]
     assert (store["spans"], store["projects"]) == (4, 1)

@@ -89,6 +89,7 @@ async def test_a_first_score_makes_a_continuous_config(bot: None, ax: Caller, se
     assert found == {"share": ("CONTINUOUS", 0, 1), "stars": ("CONTINUOUS", 1, 5)}
 
 
+@pytest.mark.over_http("annotate")
 async def test_a_first_note_makes_a_freeform_config(bot: None, ax: Caller, settings: Settings) -> None:
     told = await ax.ask("annotate", name="note", targets=[id_of("a1")], text="Wrong policy.")
     assert told["annotation_config"]["type"] == "FREEFORM"
@@ -102,6 +103,7 @@ async def test_saying_it_again_replaces_it(bot: None, ax: Caller, settings: Sett
     assert found == {"a1": [{"name": "quality", "label": "bad", "score": 0.0}]}
 
 
+@pytest.mark.over_http("annotate")
 async def test_runs_and_examples_are_annotated_where_they_are(ax: Caller, settings: Settings) -> None:
     of_dataset, of_experiment = await examples(ax)
     told = await ax.ask("annotate", name="q", targets=of_experiment, score=1, experiment="v")

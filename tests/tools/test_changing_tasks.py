@@ -59,6 +59,7 @@ async def test_the_answer_says_what_the_next_run_would_score(ax: Caller, policy:
     assert await ax.read("update_task", name="rules") == "Changed task 'rules': name. It holds for its next run."
 
 
+@pytest.mark.over_http("get_task", "update_task")
 async def test_an_evaluator_that_stays_keeps_its_mappings_and_filter(ax: Caller, policy: None) -> None:
     own = {"name": "cites", "query_filter": "name != 'a2'", "column_mappings": {"output": "input"}}
     await ax.ask("update_task", evaluators=[own])

@@ -156,6 +156,7 @@ async def test_experiments_do_not_arrive_so_a_task_on_them_is_not_continuous(ax:
     assert (await ax.refused("update_task", task="watch", is_continuous=True))["code"] == "invalid"
 
 
+@pytest.mark.over_http("list_tasks")
 async def test_a_preview_of_a_continuous_task_creates_nothing(ax: Caller) -> None:
     assert (await watch(ax, preview=True))["created"] is False
     assert (await ax.ask("list_tasks"))["tasks"] == []

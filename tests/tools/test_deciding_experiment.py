@@ -73,6 +73,7 @@ async def test_the_record_stays_with_the_version_that_it_is_of(ax: Caller, decid
     assert (cleared["version"]["experiment"], cleared["removed"]) == (None, ["live"])
 
 
+@pytest.mark.over_http("label_prompt", "not_found")
 async def test_an_experiment_that_is_not_there_moves_no_label(ax: Caller, decided: str) -> None:
     refusal = await ax.refused("label_prompt", labels=["production"], experiment="hullo")
     assert refusal["message"].startswith("No experiment is named 'hullo'.")

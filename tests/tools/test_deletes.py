@@ -119,6 +119,7 @@ async def test_confirm_does_not_stand_in_for_a_person_who_can_be_asked(bot: None
     assert len(person.asked) == 1
 
 
+@pytest.mark.over_http("delete_task", "invalid")
 @ERAS
 async def test_where_nobody_can_be_asked_the_name_has_to_be_repeated(bot: None, settings: Settings, era: Era) -> None:
     async with with_person(settings, era, None) as ax:
@@ -258,6 +259,7 @@ async def test_a_judge_that_a_task_uses_stays(bot: None, ax: Caller) -> None:
     assert "'policy'" in refusal["message"]
 
 
+@pytest.mark.over_http("delete_resource", "ambiguous")
 async def test_two_experiments_of_one_name_are_told_apart_by_id(ax: Caller) -> None:
     (ax.settings.folders[0] / "x.csv").write_text("key,output\nq1,a\n", encoding="utf-8")
     for dataset in ("one", "two"):

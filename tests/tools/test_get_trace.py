@@ -73,6 +73,7 @@ async def test_the_nodes_say_the_same_as_data(traced: Caller) -> None:
     ]
 
 
+@pytest.mark.over_http("get_trace")
 async def test_the_id_of_any_span_in_it_stands_for_the_trace(traced: Caller) -> None:
     assert (await traced.ask("get_trace", trace=id_of("tool")))["trace_id"] == TRACE
 

@@ -106,6 +106,7 @@ async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled
     assert await filled.read("list_spaces") == "1 space(s): default"
 
 
+@pytest.mark.over_http("list_spaces")
 async def test_the_spaces_are_listed(filled: Caller) -> None:
     assert [space["name"] for space in (await filled.ask("list_spaces"))["spaces"]] == ["default"]
     assert await filled.read("list_spaces") == "1 space(s): default"

@@ -157,6 +157,9 @@ async def test_a_task_passes_over_what_was_labelled_elsewhere(bot: None, ax: Cal
     assert found["a3"] != ["by hand"]
 
 
+@pytest.mark.over_http(
+    "create_judge", "create_task", "list_projects", "log_evaluations", "search_spans", "trigger_backfill"
+)
 async def test_a_verdict_that_says_the_same_keeps_who_made_it(bot: None, ax: Caller, settings: Settings) -> None:
     await ax.ask("create_judge", name="cites", code="MATCHES_REGEX", pattern="[A-Z]")
     await ax.ask("create_task", name="policy", evaluators=["cites"])

@@ -189,6 +189,7 @@ async def test_what_could_not_work_is_refused_before_anything_is_sent(
     assert await names(ax) == []
 
 
+@pytest.mark.over_http("create_integration", "list_integrations")
 async def test_a_variable_that_is_set_later_may_be_named_now(ax: Caller) -> None:
     told = await ax.ask("create_integration", name="g", provider="OPEN_AI", test=False)
     assert told["integration"]["has_api_key"] is False

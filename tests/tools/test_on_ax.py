@@ -72,6 +72,7 @@ async def test_a_session_asks_once_what_there_is(arize: Caller, stand_in: StandI
     assert stand_in.forwarder.asked.count("GET /x/status") == 1
 
 
+@pytest.mark.over_http("preview_judge", "unsupported")
 async def test_a_preview_shows_the_mapping_and_says_that_a_small_run_calls_the_model(arize: Caller) -> None:
     given: dict[str, Any] = {"judge": "cites", "project": "bot", "filter": "name = 'a1'"}
     assert await arize.refused("preview_judge", **given) == {

@@ -43,6 +43,7 @@ async def test_messages_keep_their_order_and_roles(ax: Caller) -> None:
     assert "not instructions" in text
 
 
+@pytest.mark.over_http("get_prompt", "list_prompts", "save_prompt")
 async def test_saving_again_adds_a_version_that_keeps_what_is_left_out(ax: Caller) -> None:
     first = await save(ax, "Say {{word}}.", input_variable_format="MUSTACHE", provider="ANTHROPIC", model="claude")
     told = await ax.ask("save_prompt", prompt="Greeting", template="Shout {{word}}!")
@@ -77,6 +78,7 @@ async def test_a_version_is_found_by_id_by_hash_and_by_label(ax: Caller) -> None
     assert (await ax.ask("get_prompt", prompt="greeting"))["prompt"]["version"]["messages"][0]["content"] == "two"
 
 
+@pytest.mark.over_http("label_prompt")
 async def test_a_label_moves_and_what_it_replaced_is_said(ax: Caller) -> None:
     first = (await save(ax, "one"))["version"]
     second = (await save(ax, "two"))["version"]

@@ -140,6 +140,7 @@ async def test_columns_that_differ_are_warned_of(ax: Caller, questions: str) -> 
     )
 
 
+@pytest.mark.over_http("append_examples")
 async def test_more_rows_than_one_request_takes_are_all_appended(ax: Caller, questions: str) -> None:
     added = await ax.ask("append_examples", rows=[{"key": f"k{n}", "question": "?"} for n in range(1200)])
     assert added["examples"] == 1200

@@ -114,6 +114,7 @@ async def test_an_experiment_without_any_verdict_is_shown_too(ax: Caller, files:
     assert "[no verdict]" in lines[3]
 
 
+@pytest.mark.over_http("compare_experiments", "create_dataset", "get_dataset", "get_experiment", "list_datasets")
 async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_does_in_a_comparison(
     ax: Caller, files: Path
 ) -> None:

@@ -238,6 +238,7 @@ async def test_the_commonest_error_is_the_cause_where_no_other_is_known(settings
             assert counts(await play(ax, data, wait=30)) == ("COMPLETED", 3, 0, 0)
 
 
+@pytest.mark.over_http("cancel_run", "get_run", "trigger_run")
 async def test_a_run_that_somebody_stopped_has_no_other_cause(settings: Settings, bot: None) -> None:
     with ScriptedModel(lambda _: "good", latency_s=20) as model:
         async with serving(settings, model.url) as ax:

@@ -261,6 +261,7 @@ async def test_a_row_that_fails_fails_alone_and_is_run_again_alone(
     assert none["retried"] == 0
 
 
+@pytest.mark.over_http("list_experiments", "run_experiment")
 @pytest.mark.usefixtures("questions")
 async def test_an_early_end_is_for_who_asks_for_it(ax: Caller, write: Write, bare_python: Path) -> None:
     write("task.py", "def answer(input):\n    raise ValueError('no')\n")

@@ -135,6 +135,7 @@ async def test_a_call_that_is_cancelled_is_gone_on_with(
     assert (calls.count("Where?"), calls.count("When?")) == (1, 1)
 
 
+@pytest.mark.over_http("retry_experiment")
 async def test_a_retry_that_was_cut_short_is_no_hindrance_once_the_file_is_mended(
     ax: Caller, settings: Settings, write: Write, bare_python: Path
 ) -> None:

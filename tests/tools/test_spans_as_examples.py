@@ -1,5 +1,6 @@
 """Datasets made of spans: which ones, their columns, what people said of them, and why there are none."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,12 +65,12 @@ async def test_the_answer_says_how_many_spans_there_were_of_what_time(ax: Caller
 
 
 async def test_a_window_chooses_spans_alone_and_the_last_week_is_meant_without(
-    ax: Caller, settings: Settings, bot: None
+    ax: Caller, settings: Settings, bot: None, last: Callable[[int], str]
 ) -> None:
     await send(settings.home, [span("old", "x", minutes_ago=60 * 24 * 10)])
     assert (await ax.ask("create_dataset", name="week", project="bot"))["examples"] == 4
     assert (await ax.ask("create_dataset", name="ever", window="everything"))["examples"] == 5
-    assert (await ax.ask("create_dataset", name="hour", window="last 25 minutes"))["examples"] == 2
+    assert (await ax.ask("create_dataset", name="hour", window=last(25)))["examples"] == 2
 
 
 async def test_verdicts_of_judges_are_no_columns_of_the_examples(ax: Caller, settings: Settings, bot: None) -> None:

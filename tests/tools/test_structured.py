@@ -90,6 +90,7 @@ async def test_the_text_of_a_prompt_has_the_id_of_its_version(ax: Caller) -> Non
     assert f"Prompt 'p', version {named}" in await ax.read("get_prompt")
 
 
+@pytest.mark.over_http("list_runs")
 async def test_a_list_of_no_runs_says_how_to_begin(ax: Caller, bot: None) -> None:
     await make_task(ax)
     assert await ax.read("list_runs") == "No run(s) of task 'policy'. `trigger_run` starts one."

@@ -1,7 +1,7 @@
 """`trigger_run`: any task, with what its type takes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,6 +50,7 @@ async def test_a_run_without_a_window_takes_what_came_since_the_last(ax: Caller,
     assert second["run"]["data_start_time"] >= first["run"]["created_at"]
 
 
+@pytest.mark.over_http("wait_for_run")
 async def test_without_wait_it_answers_at_once_with_the_next_step(ax: Caller, policy: None) -> None:
     answer = await ax.call("trigger_run")
     assert answer.structured_content is not None
@@ -62,7 +63,6 @@ async def test_without_wait_it_answers_at_once_with_the_next_step(ax: Caller, po
     ("arguments", "scored"),
     [
         ({"window": "everything"}, 3),
-        ({"window": "last 25 minutes"}, 1),
         ({"data_start_time": "2020-01-01"}, 3),
         ({"data_start_time": "2020-01-01", "data_end_time": "2020-01-02T10:00:00+02:00"}, 0),
         ({"max_spans": 2}, 2),
@@ -71,6 +71,11 @@ async def test_without_wait_it_answers_at_once_with_the_next_step(ax: Caller, po
 async def test_the_rows_asked_for_are_scored(ax: Caller, policy: None, arguments: dict[str, Any], scored: int) -> None:
     done = await ax.ask("trigger_run", task="policy", wait=30, **arguments)
     assert counts(done)[1] == scored
+
+
+async def test_the_rows_of_the_last_minutes_are_scored(ax: Caller, policy: None, last: Callable[[int], str]) -> None:
+    done = await ax.ask("trigger_run", task="policy", wait=30, window=last(25))
+    assert counts(done)[1] == 1
 
 
 async def test_what_is_labelled_is_scored_again_only_when_that_is_said(ax: Caller, policy: None) -> None:

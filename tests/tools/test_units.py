@@ -124,6 +124,7 @@ async def test_the_plan_says_what_it_counts_and_a_preview_makes_no_judge(ax: Cal
     assert [one["name"] for one in (await ax.ask("list_judges"))["judges"]] == ["refunds"]
 
 
+@pytest.mark.over_http("list_judges", "conflict")
 async def test_a_copy_is_used_again_and_one_that_changed_is_not(ax: Caller, talks: None) -> None:
     for name in ("first", "second"):
         await ax.ask("create_task", name=name, evaluators=["refunds"], granularity="trace")

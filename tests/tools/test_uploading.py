@@ -80,6 +80,7 @@ async def test_what_is_of_no_example_is_left_out_when_that_is_asked_for(here: Ca
     assert "skip_unmatched" not in refusal["next"]
 
 
+@pytest.mark.over_http("upload_experiment")
 async def test_repetitions_are_runs_of_their_own(here: Caller) -> None:
     await dataset(here)
     write(here, [{"key": f"q{n % 2}", "output": str(n)} for n in range(6)])
@@ -146,6 +147,7 @@ async def test_metadata_of_an_evaluator_is_mapped_key_by_key(here: Caller) -> No
     }
 
 
+@pytest.mark.over_http("upload_experiment")
 async def test_a_dataset_is_made_of_the_rows_of_the_file(here: Caller) -> None:
     write(here, [{"question": f"Is it {n}?", "expected": n, "output": "yes", "seconds": n / 2} for n in range(1300)])
     asked = {"file": "v.jsonl", "dataset": "new", "new_dataset": ["question", "expected"]}
@@ -244,6 +246,7 @@ async def test_more_rows_than_one_upload_takes_are_refused_before_anything_is_wr
     await nothing(ax)
 
 
+@pytest.mark.over_http("create_dataset", "conflict")
 async def test_a_dataset_of_many_rows_is_made_whole_or_not_at_all(here: Caller) -> None:
     rows: list[Row] = [{"key": f"q{n}", "kind": n % 2} for n in range(2500)]
     write(here, [*rows[:2400], {"id": "own"}, *rows[2400:]])
