@@ -1,6 +1,5 @@
 """Classification figures against scikit-learn and statsmodels."""
 
-import importlib
 import math
 import warnings
 from typing import Any
@@ -9,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.variants import approx, outcome
+from tests.oracles import Oracle
 
 from assaykit.analysis.classification import Agreement, agreement, cohens_kappa
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.truth import Truth, classified
 
-metrics = importlib.import_module("sklearn.metrics")
-raters = importlib.import_module("statsmodels.stats.inter_rater")
+metrics = Oracle("sklearn.metrics")
+raters = Oracle("statsmodels.stats.inter_rater")
 
 rows = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), min_size=1, max_size=60)
 

@@ -1,10 +1,10 @@
 """Three real models on 250 prompts, judged by people and by a machine: our figures and the oracles'."""
 
 import csv
-import importlib
 
 from tests.analysis.variants import approx
 from tests.e2e.real_data import DATA, needs_real_data
+from tests.oracles import Oracle
 
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.rows import Outcome
@@ -15,8 +15,8 @@ FOLDER = DATA / "refusals"
 LABELS = ("final_label", "gpt4_label")
 FULL = "1_full_compliance"
 
-contingency = importlib.import_module("statsmodels.stats.contingency_tables")
-multitest = importlib.import_module("statsmodels.stats.multitest")
+contingency = Oracle("statsmodels.stats.contingency_tables")
+multitest = Oracle("statsmodels.stats.multitest")
 
 pytestmark = needs_real_data
 

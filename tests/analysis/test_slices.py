@@ -1,17 +1,17 @@
 """Findings by the values of a column."""
 
-import importlib
 from typing import Any
 
 import pytest
 from tests.analysis.variants import approx, labelled, scored
+from tests.oracles import Oracle
 
 from assaykit.analysis.compare import compare
 from assaykit.analysis.slices import MOST_VALUES, Column, column, sliced
 from assaykit.errors import Invalid
 
-stats = importlib.import_module("scipy.stats")
-multitest = importlib.import_module("statsmodels.stats.multitest")
+stats = Oracle("scipy.stats")
+multitest = Oracle("statsmodels.stats.multitest")
 
 
 def by(sizes: dict[str | None, int]) -> Column:

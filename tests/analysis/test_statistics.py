@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.variants import approx
+from tests.oracles import Oracle
 
 from assaykit.analysis.statistics import (
     RESAMPLED_AT_MOST,
@@ -23,10 +24,10 @@ from assaykit.analysis.statistics import (
 from assaykit.errors import Invalid
 
 numpy = importlib.import_module("numpy")
-stats = importlib.import_module("scipy.stats")
-contingency = importlib.import_module("statsmodels.stats.contingency_tables")
-multitest = importlib.import_module("statsmodels.stats.multitest")
-proportion = importlib.import_module("statsmodels.stats.proportion")
+stats = Oracle("scipy.stats")
+contingency = Oracle("statsmodels.stats.contingency_tables")
+multitest = Oracle("statsmodels.stats.multitest")
+proportion = Oracle("statsmodels.stats.proportion")
 
 counts = st.integers(min_value=0, max_value=400)
 

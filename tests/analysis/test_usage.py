@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 from tests.analysis.variants import approx
+from tests.oracles import Oracle
 
 from assaykit.analysis.rows import Outcome, outcome
 from assaykit.analysis.usage import slower, usage
@@ -11,7 +12,7 @@ from assaykit.report.passages import slower_words
 from assaykit.wire.experiments import ExperimentRun
 
 numpy = importlib.import_module("numpy")
-stats = importlib.import_module("scipy.stats")
+stats = Oracle("scipy.stats")
 
 NOT_SHOWN = "No difference in latency between new and old can be shown"
 

@@ -18,12 +18,13 @@ from tests.caller import Caller
 from tests.e2e.chats import PROJECT, Chat, chats, send
 from tests.e2e.processes import KEY, engine, environment, mcp_server
 from tests.e2e.real_data import DATA, needs_real_data, read_csv, write_csv
+from tests.oracles import Oracle
 from tests.scripted_model import ScriptedModel
 
 numpy = importlib.import_module("numpy")
-stats = importlib.import_module("scipy.stats")
-contingency = importlib.import_module("statsmodels.stats.contingency_tables")
-multitest = importlib.import_module("statsmodels.stats.multitest")
+stats = Oracle("scipy.stats")
+contingency = Oracle("statsmodels.stats.contingency_tables")
+multitest = Oracle("statsmodels.stats.multitest")
 
 pytestmark = [needs_real_data, pytest.mark.slow]
 

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from tests.caller import Caller
 from tests.e2e.real_data import DATA, needs_real_data, read_csv
+from tests.oracles import Oracle
 
 numpy = importlib.import_module("numpy")
-stats = importlib.import_module("scipy.stats")
-contingency = importlib.import_module("statsmodels.stats.contingency_tables")
-multitest = importlib.import_module("statsmodels.stats.multitest")
-raters = importlib.import_module("statsmodels.stats.inter_rater")
-metrics = importlib.import_module("sklearn.metrics")
+stats = Oracle("scipy.stats")
+contingency = Oracle("statsmodels.stats.contingency_tables")
+multitest = Oracle("statsmodels.stats.multitest")
+raters = Oracle("statsmodels.stats.inter_rater")
+metrics = Oracle("sklearn.metrics")
 
 pytestmark = needs_real_data
 
