@@ -125,10 +125,12 @@ def phoenix_judge(signature: str) -> Callable[[Keep], None]:
 
 
 def ours(signature: str, style: str, *, judges: bool) -> Callable[[Keep], None]:
+    # Outside the call, so that a fault of this script does not pass for a refusal.
+    plain = binding.Arguments(Example(COLUMNS if style == "ax" else PARTS), style, {})
+    given = plain.judged(SAID, "t1") if judges else plain
+
     def call(keep: Keep) -> None:
         made = function(signature, keep)
-        given = binding.Given(Example(COLUMNS if style == "ax" else PARTS), style, {})
-        given = given.judged(SAID, "t1") if judges else given
         binding.call(made, binding.bound(made, style, judges=judges), given)
 
     return call
