@@ -71,3 +71,15 @@ def test_the_picture_of_the_package_has_every_part_of_it() -> None:
     shown = (DESIGN / "README.md").read_text(encoding="utf-8").partition("```text\n")[2].partition("```")[0]
     named = set(re.findall(r"[\w.]+", shown))
     assert sorted(part for part in parts if not part.startswith("__") and part not in named) == []
+
+
+def test_every_file_of_tests_that_the_checks_name_is_there() -> None:
+    """A renamed file would run with no group, or a group would guard nothing."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace("\\", "")
+    named = [
+        f"{start}{middle}{end}"
+        for start, middles, end in re.findall(r"(tests/[\w/]*test_)\{?([\w,]+)\}?(\.py)", script)
+        for middle in middles.split(",")
+    ]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).is_file()] == []
