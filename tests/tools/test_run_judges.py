@@ -152,3 +152,17 @@ async def test_a_retry_that_was_cut_short_is_no_hindrance_once_the_file_is_mende
     assert not list(broken.glob("*.jsonl"))
     runs = await runs_of(settings, data["experiment"]["id"])
     assert sorted(one["output"] for one in runs) == ["", "Now", "Where?", "Why?"]
+
+
+@pytest.mark.parametrize("rest", ["", '{"functions": [["', "[]", "{}"])
+async def test_a_plan_that_was_cut_short_is_asked_for_again(
+    ax: Caller, settings: Settings, write: Write, bare_python: Path, rest: str
+) -> None:
+    write("task.py", "def answer(input):\n    return 1 / 0\n")
+    await run(ax, bare_python, "task.py:answer")
+    (plan,) = (settings.home / "experiments").glob("*.json")
+    plan.write_text(rest, encoding="utf-8")
+    refused = await ax.refused("retry_experiment", experiment="answer")
+    assert refused["message"] == "This data folder has no plan of 'answer'."
+    assert refused["next"].startswith("Pass task='task.py:answer'")
+    assert list(plan.parent.glob("*.part")) == []

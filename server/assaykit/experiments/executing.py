@@ -294,17 +294,20 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
     del told["task"], told["evaluators"]
     place = _kept_at(home, experiment_id)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place.write_text(json.dumps(told), encoding="utf-8")
+    # Replaced in one step: a full disk or a killed process leaves no half of a plan.
+    partly = place.with_suffix(".part")
+    partly.write_text(json.dumps(told), encoding="utf-8")
+    partly.replace(place)
 
 
 def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
-    """The stored plan of an experiment. None if this data folder has none."""
-    place = _kept_at(home, experiment_id)
-    if not place.exists():
+    """The stored plan of an experiment. None if this data folder has none, or only a part of one."""
+    try:
+        told = json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))
+        task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
+        return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    told = json.loads(place.read_text(encoding="utf-8"))
-    task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
-    return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
 
 
 def _kept_at(home: Path, experiment_id: str) -> Path:
