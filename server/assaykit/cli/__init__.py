@@ -47,9 +47,13 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX."
             ),
-            click.option("--toolsets", metavar="all|A,B", help="Show more than the default set of tools."),
+            click.option("--toolsets", metavar="A,B", help="Show only the tools of these toolsets; by default all."),
             click.option("--tools", metavar="X,Y", help="Show these tools too."),
-            click.option("--read-only", is_flag=True, help="Leave out every tool that writes; wins over the others."),
+            click.option(
+                "--read-only",
+                is_flag=True,
+                help="Leave out every tool that writes, runs code or spends; wins over the others.",
+            ),
             click.option(
                 "--structured",
                 is_flag=True,

@@ -6,49 +6,66 @@ string that looks like JSON is parsed even if the parameter takes a string.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
+from typing import Any, NamedTuple, Union, cast, get_args, get_origin
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import ValidationError
 
 from assaykit.errors import AssayError, Invalid, NotFound, Unavailable
 from assaykit.session import Session
+from assaykit.toolkit.effects import Effect, hints_of
+from assaykit.toolkit.hidden import with_hidden
 from assaykit.toolkit.replies import Reply, clip, clip_message
 from assaykit.wire.validation import describe
 
-Effect = Literal["read", "add", "change", "delete"]
 ToolFunction = Callable[..., Awaitable[Reply]]
 
 
 class Definition(NamedTuple):
-    """A tool: its function, the effect of a call, and whether the default set includes it."""
+    """A tool: its function and the effects of a call.
+
+    A free look has a name and a description of its own, and `fixed` arguments that keep its calls free. Its schema
+    omits the arguments of `unlisted`, which change nothing in it.
+    """
 
     function: ToolFunction
-    effect: Effect
-    default: bool = True
+    effects: tuple[Effect, ...]
+    look: str | None = None
+    described: str | None = None
+    fixed: tuple[tuple[str, bool], ...] = ()
+    unlisted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The tool's name."""
-        return self.function.__name__
+        return self.look or self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """The tool's description, for the model."""
+        return self.described or _description(self.function)
+
+    def free_look(self, name: str, description: str, *, unlisted: Sequence[str], **fixed: bool) -> "Definition":
+        """A tool of its own for the calls of this tool that have the `fixed` arguments. Such calls only read.
+
+        Hints belong to a tool and not to a call, so a host asks before every call of a tool that may spend.
+        """
+        return Definition(self.function, ("read",), name, description, tuple(fixed.items()), (*fixed, *unlisted))
 
 
-def tool(effect: Effect, *, default: bool = True) -> Callable[[ToolFunction], Definition]:
-    """Mark a function as a tool. The tool takes its name, description and parameters from the function.
-
-    Every conversation pays for the tools of the default set, so a tool that few jobs need is left out of it.
-    """
+def tool(*effects: Effect) -> Callable[[ToolFunction], Definition]:
+    """Mark a function as a tool. The tool takes its name, description and parameters from the function."""
 
     def mark(function: ToolFunction) -> Definition:
-        return Definition(function, effect, default)
+        return Definition(function, effects)
 
     return mark
 
@@ -57,29 +74,26 @@ def tool(effect: Effect, *, default: bool = True) -> Callable[[ToolFunction], De
 def build(definition: Definition) -> Tool:
     """The SDK's tool for a definition. It holds no reference to a server, so all servers of a process share it."""
     function = definition.function
-    built = _Tool.from_function(
+    made = _Tool.from_function(
         function,
-        description=_description(function),
-        annotations=_annotations(definition.effect),
+        name=definition.name,
+        title=definition.name.replace("_", " ").capitalize(),
+        description=definition.description,
+        annotations=hints_of(definition.effects),
         structured_output=False,
     )
+    built = cast("_Tool", made)
     model = built.fn_metadata.arg_model
     built.fn_metadata = _Arguments(arg_model=model)
     model.model_config["extra"] = "forbid"
     model.model_config["hide_input_in_errors"] = True
     model.model_rebuild(force=True)
     built.parameters = _plain(model.model_json_schema(by_alias=True))
+    built.fixed = dict(definition.fixed)
+    built.usual = definition.function.__name__
+    if definition.look is not None:
+        built.parameters["properties"] = _brief(built.parameters["properties"], definition.unlisted)
     return built
-
-
-def _annotations(effect: Effect) -> ToolAnnotations:
-    """All four hints of an effect. No tool reaches beyond the backend, so none is open-world."""
-    return ToolAnnotations(
-        read_only_hint=effect == "read",
-        destructive_hint=effect == "delete",
-        idempotent_hint=effect in {"read", "change", "delete"},
-        open_world_hint=False,
-    )
 
 
 def _description(function: ToolFunction) -> str:
@@ -91,10 +105,23 @@ def _description(function: ToolFunction) -> str:
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with its references inlined, and without parts that cost tokens and tell a model nothing.
 
-    These parts are titles, the null type of optional arguments, defaults of null or false, and `additionalProperties`
-    that is true or false. Validation refuses an unknown argument all the same and suggests the nearest name.
+    These parts are titles, the null type of optional arguments, defaults of null or false, lower bounds of 1 or less,
+    and `additionalProperties` that is true or false. Validation refuses an unknown argument all the same and suggests
+    the nearest name.
     """
     return _without_noise(schema, schema.get("$defs", {}))
+
+
+_LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minItems")
+
+
+def _brief(properties: Mapping[str, Mapping[str, Any]], unlisted: Sequence[str]) -> dict[str, Any]:
+    """The properties of a free look: those of its tool, which has their descriptions."""
+    return {
+        name: {key: part for key, part in schema.items() if key != "description"}
+        for name, schema in properties.items()
+        if name not in unlisted
+    }
 
 
 def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
@@ -110,6 +137,9 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
         del kept["title"]
     if kept.get("default") in (None, False):
         kept.pop("default", None)
+    for bound in _LOWER_BOUNDS:
+        if isinstance(least := kept.get(bound), int | float) and least <= 1:
+            del kept[bound]
     if isinstance(kept.get("additionalProperties"), bool):
         del kept["additionalProperties"]
     options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
@@ -148,7 +178,13 @@ _UNANSWERED = Unavailable(
 
 
 class _Tool(Tool):
-    """The SDK's tool, with our validation before the call and our errors and results after it."""
+    """The SDK's tool, with our validation before the call and our errors and results after it.
+
+    `fixed` are the arguments of a free look, and `usual` is the tool that takes other values of them.
+    """
+
+    fixed: dict[str, bool] = {}
+    usual: str = ""
 
     async def run(
         self,
@@ -159,15 +195,19 @@ class _Tool(Tool):
         # Hosts send null for an argument that the model leaves out, so null means "not given".
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
+            self._refuse_others(given)
+            given |= self.fixed
             self.fn_metadata.validate_arguments(given)
             result = await super().run(given, context, convert_result=False)
         except ValidationError as error:
-            raise self._told(self._refusal(error)) from error
+            raise self._told(self._refusal(error), context) from error
+        except Invalid as error:
+            raise self._told(error, context) from error
         except UnexpectedToolError as error:
             raise self._explained(error.__cause__, context) from error.__cause__
         except (ToolError, MCPError) as error:
             # Our code raises neither. The client failed to ask the user, or its answer does not fit the question.
-            raise self._told(_UNANSWERED) from error
+            raise self._told(_UNANSWERED, context) from error
         if isinstance(result, InputRequiredResult):
             # The client asks the user, then repeats the call with the same arguments and the answer.
             return result
@@ -175,24 +215,46 @@ class _Tool(Tool):
         here = cast("Session", context.request_context.lifespan_context)
         # A host that gets structured content shows the model only that: no sentence, no fence and no next step.
         data = reply.data if here.settings.structured else None
-        return CallToolResult(content=[TextContent(type="text", text=clip(reply.text))], structured_content=data)
+        text = with_hidden(clip(reply.text), here.not_shown)
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
+
+    def _refuse_others(self, given: Mapping[str, object]) -> None:
+        for name, value in self.fixed.items():
+            if given.get(name, value) != value:
+                raise Invalid(
+                    f"{self.name} has {name}={json.dumps(value)} in every call, so that it is free.",
+                    f"Leave {name} out, or call {self.usual}.",
+                )
 
     def _explained(self, cause: BaseException | None, context: Context[Any, Any]) -> ToolError:
         if isinstance(cause, ValidationError):
             # The arguments formed a request body that the contract refuses, for example one with an empty name.
-            return self._told(self._refusal(cause))
+            return self._told(self._refusal(cause), context)
         if isinstance(cause, NotFound):
             # A cached id may be gone, since other clients work on the same data.
             cast("Session", context.request_context.lifespan_context).names.forget()
         if isinstance(cause, AssayError):
-            return self._told(cause)
+            return self._told(cause, context)
         crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
-        return UnexpectedToolError(str(self._told(crash)))
+        return UnexpectedToolError(str(self._told(crash, context)))
 
     def _refusal(self, error: ValidationError) -> Invalid:
         names = list(self.parameters.get("properties", {}))
         return Invalid(describe(error, names), f"{self.name} takes: {', '.join(names) or 'no arguments'}.")
 
-    def _told(self, error: AssayError) -> ToolError:
-        told = {**error.as_dict(), "message": clip_message(error.message)}
-        return ToolError(json.dumps(told, ensure_ascii=False, separators=(",", ":")))
+    def _told(self, error: AssayError, context: Context[Any, Any]) -> ToolError:
+        here = cast("Session", context.request_context.lifespan_context)
+        return told(error, here.not_shown)
+
+
+def told(error: AssayError, not_shown: Mapping[str, str]) -> ToolError:
+    """The SDK's error for one of ours: its text is the JSON object `{code, message, next}`.
+
+    `next` says how to show the tools that it names and `not_shown` has.
+    """
+    facts = {
+        **error.as_dict(),
+        "message": clip_message(error.message),
+        "next": with_hidden(error.next, not_shown),
+    }
+    return ToolError(json.dumps(facts, ensure_ascii=False, separators=(",", ":")))

@@ -78,7 +78,7 @@ async def get_status(here: Here) -> Reply:
     return Reply(bullets(lines), data)
 
 
-@tool("read", default=False)
+@tool("read")
 async def list_spaces(
     here: Here,
     name: str | None = None,
@@ -127,7 +127,7 @@ async def _sure(
     return await before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
 
 
-@tool("delete", default=False)
+@tool("delete")
 async def delete_resource(
     here: Here,
     found: Annotated[Named, Resolve(_found)],

@@ -150,7 +150,7 @@ async def create_judge(
     )
 
 
-@tool("read")
+@tool("read", "spend")
 async def preview_judge(
     here: Here,
     judge: str,
@@ -194,6 +194,14 @@ async def preview_judge(
     return Reply(f"{found.name!r} on {len(values)} {noun}(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
 
 
+render_judge = preview_judge.free_look(
+    "render_judge",
+    "Show a judge's mapping and first prompt on real rows, as preview_judge does; no model is called. Free.",
+    unlisted=(),
+    call_model=False,
+)
+
+
 async def _on_sample(
     here: Session, wanted: WantedEvaluator, query: SpanQuery, most: int
 ) -> tuple[dict[str, str], list[dict[str, str | None]]]:
@@ -212,7 +220,7 @@ async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[
     if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",
-            "Preview with call_model=false, then trigger a backfill over a short window.",
+            "Look with render_judge, then trigger a backfill over a short window.",
         )
     return await here.api.post("/x/judge", JudgedRows, JudgeRowsRequest(evaluator_id=found.id, rows=values))
 

@@ -61,7 +61,7 @@ class AnnotationTarget(NamedTuple):
     body: RequestBody
 
 
-@tool("change", default=False)
+@tool("change")
 async def annotate(
     here: Here,
     name: str,
@@ -120,7 +120,7 @@ async def annotate(
     )
 
 
-@tool("change", default=False)
+@tool("change")
 async def log_evaluations(
     here: Here,
     file: File | None = None,

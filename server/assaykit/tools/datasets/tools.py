@@ -151,7 +151,7 @@ async def get_dataset(
     return Reply(text, {**facts, "columns": columns, "examples": clipped, "next_cursor": following})
 
 
-@tool("add", default=False)
+@tool("add")
 async def append_examples(
     here: Here,
     dataset: str | None = None,

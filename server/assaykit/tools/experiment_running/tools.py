@@ -33,7 +33,7 @@ TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
 Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct', or a judge")]
 
 
-@tool("add")
+@tool("add", "run", "spend")
 async def run_experiment(
     here: Here,
     ctx: ToolContext,
@@ -130,7 +130,7 @@ async def _asked(
     return await judged(here, within, made, judges, progress) if judges else Judged([], [])
 
 
-@tool("add", default=False)
+@tool("add", "run", "spend")
 async def retry_experiment(
     here: Here,
     ctx: ToolContext,

@@ -99,7 +99,7 @@ async def _allowed(
     return Elicit(f"Send the key in {key} {via}to {keys.origin(wanted.url)} whenever {wanted.name!r} is used?", Sure)
 
 
-@tool("read", default=False)
+@tool("read")
 async def list_integrations(
     here: Here,
     name: str | None = None,
@@ -129,7 +129,7 @@ async def list_integrations(
     )
 
 
-@tool("add", default=False)
+@tool("add", "spend", "send")
 async def create_integration(
     here: Here,
     wanted: Annotated[WantedIntegration, Resolve(_wanted)],

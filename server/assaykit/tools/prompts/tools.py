@@ -35,7 +35,7 @@ PromptName = str | None
 Version = Annotated[str | None, Field(description="Id or commit hash; else the newest")]
 
 
-@tool("read", default=False)
+@tool("read")
 async def list_prompts(
     here: Here,
     name: str | None = None,
@@ -67,7 +67,7 @@ def _line(prompt: Prompt) -> str:
     return f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}"
 
 
-@tool("read", default=False)
+@tool("read")
 async def get_prompt(
     here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: SpaceName = None
 ) -> Reply:
@@ -90,7 +90,7 @@ async def get_prompt(
     return Reply(f"{head}\n{fenced(lines)}", {**here.source(within), "prompt": data})
 
 
-@tool("add", default=False)
+@tool("add")
 async def save_prompt(
     here: Here,
     prompt: str,
@@ -150,7 +150,7 @@ async def save_prompt(
     return Reply(" ".join([told, *_doubts(body)]), {**here.source(within), "prompt": data})
 
 
-@tool("change", default=False)
+@tool("change")
 async def label_prompt(
     here: Here,
     labels: list[str],

@@ -52,7 +52,7 @@ DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
 
 
-@tool("add")
+@tool("add", "spend")
 async def trigger_backfill(
     here: Here,
     ctx: ToolContext,
@@ -121,7 +121,15 @@ async def trigger_backfill(
     return Reply(f"{head}\n{told}\n{text}", {**facts, **data})
 
 
-@tool("add")
+preview_backfill = trigger_backfill.free_look(
+    "preview_backfill",
+    "Show what trigger_backfill would score and cost, on real rows; nothing is started. Free.",
+    unlisted=("wait", "max_rows", "allow_empty"),
+    preview=True,
+)
+
+
+@tool("add", "spend")
 async def trigger_run(
     here: Here,
     ctx: ToolContext,
@@ -190,7 +198,7 @@ async def trigger_run(
     return Reply(f"{head}\n{text}", {**facts, **data})
 
 
-@tool("read", default=False)
+@tool("read")
 async def list_runs(
     here: Here,
     task: str | None = None,

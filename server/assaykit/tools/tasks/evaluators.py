@@ -33,8 +33,10 @@ def _choice(given: Any) -> Any:
     raise ValueError("expected a name, or an object with name, query_filter and column_mappings")
 
 
-EvaluatorArgument = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | EvaluatorChoice)]
-EvaluatorArguments = Annotated[list[EvaluatorArgument], Field(min_length=1)]
+EvaluatorArgument = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | dict)]
+EvaluatorArguments = Annotated[
+    list[EvaluatorArgument], Field(min_length=1, description="Names, or {name, query_filter, column_mappings}")
+]
 """Names, or objects for evaluators with a filter or mappings of their own."""
 
 

@@ -57,7 +57,7 @@ Clearable = Literal["query_filter"]
 """Fields that a task can do without."""
 
 
-@tool("add")
+@tool("add", "spend")
 async def create_task(
     here: Here,
     name: str,
@@ -214,7 +214,7 @@ async def list_tasks(
     return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": following})
 
 
-@tool("change")
+@tool("change", "spend")
 async def update_task(
     here: Here,
     task: str | None = None,
@@ -397,7 +397,7 @@ async def _sure(
     return await before_deleting(ctx, "task", found, "its runs (its verdicts stay)", confirm)
 
 
-@tool("delete", default=False)
+@tool("delete")
 async def delete_task(
     here: Here,
     found: Annotated[Named, Resolve(_to_delete)],
