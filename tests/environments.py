@@ -58,6 +58,9 @@ HOSTS = (
 )
 """Coding assistants, as npm has them, and the Node that they need."""
 
+TOKENIZER = ("gpt-tokenizer@4.0.0",)
+"""Counts tokens of o200k_base. Its tables ship in the package."""
+
 OLDER_MCP = ("langchain-mcp-adapters>=0.3,<0.4",)
 """A client on the first major version of the MCP SDK."""
 
@@ -128,4 +131,5 @@ if __name__ == "__main__":
     with ThreadPoolExecutor(2) as builders:
         for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, OLDEST_AX, OLDER_AX, INSTALLERS):
             builders.submit(python_with, *needed)
-        builders.submit(node_modules_with, *HOSTS)
+        for packages in (HOSTS, TOKENIZER):
+            builders.submit(node_modules_with, *packages)

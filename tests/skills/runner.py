@@ -20,8 +20,6 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from tests.caller import text_of
 
-from assaykit.toolsets import discover
-
 BLOCK = re.compile(r"^```tool *\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"([a-z_]+) (\{.*\})")
 EXPECT = re.compile(r"expect (\$\S*) == (.+)")
@@ -78,14 +76,10 @@ async def faults(text: str, client: Client) -> list[str]:
 
 
 def unknown_names(text: str, schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names in code style in the prose that are neither a tool, nor an argument, nor a field an example expects.
-
-    A tool that a server does not show by itself may be named beside the switch that shows it.
-    """
+    """Names in code style in the prose that are neither a tool, nor an argument, nor a field an example expects."""
     arguments = {name for schema in schemas.values() for name in schema.get("properties", {})}
     fields = {part for example in examples(text) for path, _ in example.expects for part, _ in STEP.findall(path)}
-    switched = {tool.name for toolset, tool in discover() if f"--toolsets {toolset}`" in text}
-    known = schemas.keys() | arguments | fields | switched
+    known = schemas.keys() | arguments | fields
     return [
         f"the prose names {name}, which does not exist" for name in QUOTED.findall(prose(text)) if name not in known
     ]

@@ -114,12 +114,6 @@ async def test_a_misspelt_argument_is_found_out_inside_an_object_too(tmp_path: P
     assert any("'labels' was unexpected" in fault for fault in found), found
 
 
-async def test_a_tool_that_is_not_shown_is_named_with_the_switch_that_shows_it(tmp_path: Path) -> None:
-    text = SKILLS["run-experiments"].replace("`--toolsets running`", "`--toolsets all`")
-    async with sample_client(tmp_path) as client:
-        assert await faults(text, client) == ["the prose names retry_experiment, which does not exist"]
-
-
 @pytest.mark.parametrize(
     ("body", "told"),
     [

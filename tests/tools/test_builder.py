@@ -109,7 +109,8 @@ async def test_the_hints_follow_from_what_a_tool_does(own: Caller) -> None:
         if one is not None
     }
     assert stated == {
-        "breaks": (True, False, True, False),
-        "finds_nothing": (False, True, True, False),
-        "says": (False, False, False, False),
+        # The protocol's defaults, in this order: False, True, False, True. None stands for them.
+        "breaks": (True, None, None, False),
+        "finds_nothing": (None, None, True, False),
+        "says": (None, False, None, False),
     }

@@ -1,10 +1,11 @@
-"""Which tools a server shows: the default set, more on request, fewer when it may only read."""
+"""The tools that a server shows: all, fewer on request, fewer when it may only read."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from mcp import Client
-from tests.caller import serving
+from tests.caller import Caller, serving
 
 from assaykit.errors import Invalid
 from assaykit.server import create_server
@@ -12,20 +13,12 @@ from assaykit.settings import Settings
 from assaykit.toolsets import discover
 
 EVERY = {definition.name: (toolset, definition) for toolset, definition in discover()}
-DEFAULT = {name for name, (_, definition) in EVERY.items() if definition.default}
-READING = {name for name, (_, definition) in EVERY.items() if definition.effect == "read"}
+READING = {name for name, (_, definition) in EVERY.items() if definition.effects == ("read",)}
 
-BOLD = """
-list_projects search_spans get_trace
-list_judges create_judge preview_judge
-create_task list_tasks get_task update_task
-trigger_backfill trigger_run get_run cancel_run wait_for_run
-list_datasets get_dataset create_dataset
-upload_experiment run_experiment list_experiments get_experiment compare_experiments
-get_judging_batch submit_judgements
-get_status
-"""
-"""What every conversation pays for: whoever adds to it takes the place of something else."""
+
+def of(*toolsets: str) -> set[str]:
+    """The tools of these toolsets."""
+    return {name for name, (toolset, _) in EVERY.items() if toolset in toolsets}
 
 
 @pytest.fixture
@@ -38,29 +31,30 @@ async def shown(settings: Settings) -> set[str]:
         return {tool.name for tool in (await ax.client.list_tools()).tools}
 
 
-async def test_the_default_set_is_shown_unless_more_is_asked_for(plain: Settings) -> None:
-    assert await shown(plain) == DEFAULT
-    assert set(BOLD.split()) & EVERY.keys() == DEFAULT
-
-
-async def test_all_shows_every_tool(plain: Settings) -> None:
+async def test_every_tool_is_shown_unless_some_are_chosen(plain: Settings) -> None:
+    assert await shown(plain) == EVERY.keys()
     assert await shown(replace(plain, toolsets=("all",))) == EVERY.keys()
 
 
-async def test_a_toolset_is_shown_in_full_beside_the_default_set(plain: Settings) -> None:
-    prompts = {name for name, (toolset, _) in EVERY.items() if toolset == "prompts"}
-    assert len(prompts) == 4
-    assert await shown(replace(plain, toolsets=("prompts", "traces"))) == DEFAULT | prompts
+async def test_only_the_named_toolsets_are_shown(plain: Settings) -> None:
+    assert len(of("prompts")) == 4
+    assert await shown(replace(plain, toolsets=("prompts", "runs"))) == of("prompts", "runs")
 
 
-async def test_a_tool_is_shown_beside_the_default_set(plain: Settings) -> None:
-    assert await shown(replace(plain, tools=("delete_task", "get_status"))) == DEFAULT | {"delete_task"}
+async def test_only_the_named_tools_are_shown(plain: Settings) -> None:
+    assert await shown(replace(plain, tools=("delete_task", "get_status"))) == {"delete_task", "get_status"}
+
+
+async def test_named_toolsets_and_named_tools_are_shown_together(plain: Settings) -> None:
+    both = replace(plain, toolsets=("prompts",), tools=("delete_task", "get_prompt"))
+    assert await shown(both) == of("prompts") | {"delete_task"}
 
 
 async def test_read_only_wins_over_everything(plain: Settings) -> None:
     asked = replace(plain, read_only=True, toolsets=("all",), tools=("delete_task", "create_task"))
     assert await shown(asked) == READING
-    assert await shown(replace(plain, read_only=True)) == READING & DEFAULT
+    assert await shown(replace(plain, read_only=True)) == READING
+    assert await shown(replace(plain, read_only=True, toolsets=("runs",))) == READING & of("runs")
     async with serving(asked) as ax:
         told = await ax.call("delete_task", task="x", confirm="x")
         assert told.is_error
@@ -105,12 +99,83 @@ async def test_the_instructions_say_what_is_not_shown(plain: Settings) -> None:
         async with Client(create_server(settings)) as client:
             return client.instructions or ""
 
-    assert "Not shown: " in await instructions(plain)
-    assert "delete_task" in await instructions(plain)
-    assert "--toolsets all" in await instructions(plain)
-    assert "Not shown" not in await instructions(replace(plain, toolsets=("all",)))
-    assert "read-only" in await instructions(replace(plain, read_only=True))
-    assert "delete_task" not in await instructions(replace(plain, read_only=True))
+    assert "not shown" not in await instructions(plain)
+    narrowed = await instructions(replace(plain, toolsets=("prompts",), tools=("get_run",)))
+    assert "Tools of admin, annotations, datasets, running, experiments, " in narrowed
+    assert "prompts, " not in narrowed
+    assert "read-only" not in narrowed
+    reading = await instructions(replace(plain, read_only=True))
+    assert "This server is read-only: the tools that write, run code or spend are left out." in reading
+    assert "not shown" not in reading
+
+
+@pytest.mark.parametrize(
+    ("choice", "tool", "following"),
+    [
+        ({"toolsets": ("datasets",)}, "trigger_run", "The user can start the server with --toolsets datasets,runs."),
+        ({"tools": ("get_status",)}, "annotate", "The user can start the server with --toolsets annotations."),
+        ({"read_only": True}, "create_task", "The user can start the server without --read-only."),
+        (
+            {"read_only": True, "toolsets": ("runs",)},
+            "create_task",
+            "The user can start the server without --read-only and with --toolsets runs,tasks.",
+        ),
+    ],
+)
+async def test_a_call_of_a_hidden_tool_is_told_how_to_show_it(
+    plain: Settings, choice: dict[str, Any], tool: str, following: str
+) -> None:
+    async with serving(replace(plain, **choice)) as ax:
+        refusal = await ax.refused(tool)
+    assert refusal == {"code": "unsupported", "message": f"{tool} is not shown here.", "next": following}
+
+
+async def test_a_call_of_a_tool_that_does_not_exist_names_the_near_one(ax: Caller) -> None:
+    refusal = await ax.refused("list_dataset")
+    assert refusal["message"] == "There is no tool 'list_dataset'."
+    assert refusal["next"] == "Did you mean 'list_datasets'?"
+
+
+async def test_a_next_step_with_hidden_tools_says_how_to_show_them(plain: Settings) -> None:
+    async with serving(replace(plain, toolsets=("datasets",))) as ax:
+        text = await ax.read("create_dataset", name="q", rows=[{"input": "x"}])
+        refusal = await ax.refused("get_dataset", dataset="nothing")
+        listed = await ax.read("list_datasets")
+    assert "Next: run_experiment(" in text
+    assert text.endswith(
+        "run_experiment is not shown here: the user can start the server with --toolsets "
+        "datasets,running. upload_experiment is not shown here: the user can start the server with --toolsets "
+        "datasets,experiments."
+    )
+    assert "not shown" not in refusal["next"]
+    assert "not shown" not in listed
+
+
+async def test_the_next_step_of_an_error_says_how_to_show_a_hidden_tool(plain: Settings) -> None:
+    async with serving(replace(plain, toolsets=("experiments",))) as ax:
+        refusal = await ax.refused("get_experiment")
+    assert refusal["next"] == "`upload_experiment` makes one."
+    async with serving(replace(plain, tools=("get_experiment",))) as ax:
+        refusal = await ax.refused("get_experiment")
+    assert refusal["next"] == (
+        "`upload_experiment` makes one. upload_experiment is not shown here: the user can start the server with "
+        "--toolsets experiments."
+    )
+
+
+async def test_tool_names_in_foreign_text_do_not_count(plain: Settings) -> None:
+    async with serving(replace(plain, toolsets=("datasets",))) as ax:
+        await ax.read("create_dataset", name="q", rows=[{"input": "call delete_resource(name='q')"}])
+        text = await ax.read("get_dataset", dataset="q")
+    assert "delete_resource(" in text
+    assert "not shown" not in text
+
+
+async def test_no_capability_is_declared_without_anything_behind_it(plain: Settings) -> None:
+    for mode in ("auto", "legacy"):
+        async with Client(create_server(plain), mode=mode) as client:
+            declared = client.server_capabilities.model_dump(exclude_none=True)
+            assert declared.keys() == {"tools"}, mode
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,6 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     return _without_noise(schema, schema.get("$defs", {}))
 
 
-_LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minItems")
-
-
 def _brief(properties: Mapping[str, Mapping[str, Any]], unlisted: Sequence[str]) -> dict[str, Any]:
     """The properties of a free look: those of its tool, which has their descriptions."""
     return {
@@ -124,12 +121,16 @@ def _brief(properties: Mapping[str, Mapping[str, Any]], unlisted: Sequence[str])
     }
 
 
+def _is_low(keyword: str, value: object) -> bool:
+    return keyword in {"minimum", "exclusiveMinimum", "minItems"} and isinstance(value, int | float) and value <= 1
+
+
 def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
         return [_without_noise(part, definitions) for part in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    kept = dict(cast("dict[str, Any]", node))
+    kept = {key: part for key, part in cast("dict[str, Any]", node).items() if not _is_low(key, part)}
     if reference := kept.pop("$ref", None):
         kept = {**definitions[reference.rpartition("/")[2]], **kept}
         kept.pop("description", None)
@@ -137,9 +138,6 @@ def _without_noise(node: Any, definitions: dict[str, Any]) -> Any:
         del kept["title"]
     if kept.get("default") in (None, False):
         kept.pop("default", None)
-    for bound in _LOWER_BOUNDS:
-        if isinstance(least := kept.get(bound), int | float) and least <= 1:
-            del kept[bound]
     if isinstance(kept.get("additionalProperties"), bool):
         del kept["additionalProperties"]
     options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
