@@ -120,6 +120,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "create_dataset": {"name": "more", "rows": [{"key": "q1"}]},
     "create_task": {"name": "policy", "evaluators": ["cites"]},
     "preview_judge": {"judge": "cites"},
+    "render_judge": {"judge": "cites"},
+    "preview_backfill": {"evaluators": ["cites"]},
     "upload_experiment": {"file": "v.csv", "dataset": "questions", "key": "key"},
     "compare_experiments": {"experiments": ["v", "w"]},
     "trigger_backfill": {"evaluators": ["cites"], "preview": True},

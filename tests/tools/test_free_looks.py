@@ -33,7 +33,7 @@ async def test_a_judge_is_rendered_and_no_model_is_called(settings: Settings, bo
             text = await ax.read("render_judge", judge="tone", project="bot")
             assert "Rate " in text
             assert model.count == 0
-            await ax.read("preview_judge", judge="tone", project="bot", rows=1)
+            await ax.read("preview_judge", judge="tone", project="bot", filter="name = 'a1'")
             assert model.count == 1
 
 

@@ -78,9 +78,9 @@ async def test_a_preview_shows_the_mapping_and_says_that_a_small_run_calls_the_m
     assert await arize.refused("preview_judge", **given) == {
         "code": "unsupported",
         "message": "Arize AX calls a judge's model only inside a task run.",
-        "next": "Preview with call_model=false, then trigger a backfill over a short window.",
+        "next": "Look with render_judge, then trigger a backfill over a short window.",
     }
-    told = await arize.ask("preview_judge", **given, call_model=False)
+    told = await arize.ask("render_judge", **given)
     assert told["column_mappings"] == {"output": "attributes.output.value"}
     assert told["results"] is None
 

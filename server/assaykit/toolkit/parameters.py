@@ -1,7 +1,8 @@
 """Parameter types that several tools share, so that each description is written once.
 
 A parameter named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out if only
-one exists. The server's instructions explain these parameters and `save_to` once, so no schema repeats it.
+one exists. The server's instructions explain these parameters, `column_mappings`, `file`, `save_to` and the dates of
+`window` once, so no schema repeats it.
 """
 
 from typing import Annotated
@@ -10,7 +11,6 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
 
-from assaykit.files.formats import ANY_FORMAT
 from assaykit.session import Session
 
 
@@ -28,10 +28,10 @@ SpaceName = str | None
 ProjectName = str | None
 SaveTo = str | None
 Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
-PeriodText = Annotated[str | None, Field(description="'last 7 days', 2026-01-01..2026-01-31")]
-Mappings = Annotated[dict[str, str] | None, Field(description="{variable: path}")]
+PeriodText = Annotated[str | None, Field(description="last 7 days, or from..to")]
+Mappings = dict[str, str] | None
 Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, for lists whose pages may have up to 500 rows in the contract."""
 
 ListLimit = Annotated[int, Field(ge=1, le=100)]
-File = Annotated[str, Field(description=ANY_FORMAT)]
+File = str

@@ -231,7 +231,7 @@ async def update_task(
 ) -> Reply:
     """Change a task; fields not given stay. clear empties a field.
 
-    All is tried on real rows first. evaluators is the whole list; those that stay keep filters and mappings.
+    evaluators is the whole list; those that stay keep filters and mappings.
 
     Source: REST v2 `PATCH /v2/tasks/{id}`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
