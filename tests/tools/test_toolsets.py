@@ -10,6 +10,7 @@ from tests.caller import Caller, serving
 from assaykit.errors import Invalid
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.hidden import with_hidden
 from assaykit.toolsets import discover
 
 EVERY = {definition.name: (toolset, definition) for toolset, definition in discover()}
@@ -169,6 +170,14 @@ async def test_tool_names_in_foreign_text_do_not_count(plain: Settings) -> None:
         text = await ax.read("get_dataset", dataset="q")
     assert "delete_resource(" in text
     assert "not shown" not in text
+
+
+def test_a_last_line_of_json_stays_last() -> None:
+    last = '{"run":"r1","next":{"tool":"wait_for_run"}}'
+    told = "wait_for_run is not shown here: the user can start the server with --toolsets runs."
+    hidden = {"wait_for_run": "with --toolsets runs"}
+    assert with_hidden(f"Run r1 is PENDING.\n{last}", hidden) == f"Run r1 is PENDING.\n{told}\n{last}"
+    assert with_hidden(last, {}) == last
 
 
 async def test_no_capability_is_declared_without_anything_behind_it(plain: Settings) -> None:

@@ -11,7 +11,7 @@ def with_hidden(text: str, not_shown: Mapping[str, str]) -> str:
     """The text, with a sentence for the tools that it names and the server does not show.
 
     `not_shown` has for each hidden tool the change of the start that shows it. Text inside fences is foreign, so tool
-    names in it do not count.
+    names in it do not count. A last line of JSON stays last.
     """
     if not not_shown:
         return text
@@ -20,8 +20,13 @@ def with_hidden(text: str, not_shown: Mapping[str, str]) -> str:
     for name in named:
         if name in not_shown:
             changes.setdefault(not_shown[name], []).append(name)
+    if not changes:
+        return text
     told = " ".join(is_hidden(names, change) for change, names in changes.items())
-    return f"{text}{chr(10) if chr(10) in text else ' '}{told}" if told else text
+    before, line, last = text.rpartition("\n")
+    if last.startswith("{"):
+        return f"{before}{line}{told}\n{last}"
+    return f"{text}\n{told}" if line else f"{text} {told}"
 
 
 def is_hidden(names: list[str], change: str) -> str:
