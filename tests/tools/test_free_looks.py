@@ -37,6 +37,7 @@ async def test_a_judge_is_rendered_and_no_model_is_called(settings: Settings, bo
             assert model.count == 1
 
 
+@pytest.mark.over_http("preview_backfill", "render_judge")
 async def test_free_looks_work_on_a_read_only_server(settings: Settings, policy: Caller) -> None:
     async with serving(replace(settings, read_only=True)) as ax:
         assert "nothing was triggered" in await ax.read("preview_backfill", project="bot", evaluators=["policy"])
