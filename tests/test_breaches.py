@@ -165,7 +165,7 @@ UNTESTED_TOOL = '''
 @tool("read")
 async def gauge(here: Here) -> Reply:
     """Do nothing at all."""
-    return Reply("", {})
+    return Reply("Next: `get_gauge`.", {})
 '''
 
 SHAPES = {
@@ -193,4 +193,7 @@ SHAPES = {
     "test_every_tool_is_called_by_a_test",
     "test_every_tool_and_every_error_is_met_over_http",
     "test_every_tool_is_what_its_snapshot_says",
+    "test_every_tool_that_a_sentence_names_exists",
+    "test_the_readme_lists_every_tool_under_its_toolset",
+    "test_the_page_on_settings_has_the_table_of_effects",
 }
