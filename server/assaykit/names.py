@@ -132,7 +132,7 @@ class Names:
             return await self._resolve(kind, wanted, within)
         same = [thing for thing in await self._all(kind, {**within, "name": wanted}) if thing.name == wanted]
         if not same:
-            told, following = _instead(kind, await self._all(kind, within), near_to=wanted)
+            told, following = await self._instead(kind, await self._all(kind, within), near_to=wanted)
             raise NotFound(f"No {kind.noun} is named exactly {wanted!r}. {told}", following)
         if len(same) > 1:
             raise _ambiguous(kind, wanted, same)
@@ -166,7 +166,7 @@ class Names:
             return await self._by_name(kind, wanted, within)
         if id_type in kind.id_types:
             return await self._by_id(kind, wanted, within)
-        told, following = _instead(kind, await self._all(kind, within))
+        told, following = await self._instead(kind, await self._all(kind, within))
         raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
 
     async def _by_id(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
@@ -174,7 +174,7 @@ class Names:
         try:
             return await self._api.get(path(*noun, wanted), Named)
         except NotFound:
-            told, following = _instead(kind, await self._all(kind, within))
+            told, following = await self._instead(kind, await self._all(kind, within))
             raise NotFound(f"No {kind.noun} has the id {wanted!r}. {told}", following) from None
 
     async def _by_name(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
@@ -187,7 +187,7 @@ class Names:
         found = _same(kind, wanted, every)
         if found is not None:
             return found
-        told, following = _instead(kind, every, near_to=wanted)
+        told, following = await self._instead(kind, every, near_to=wanted)
         raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
 
     async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
@@ -195,13 +195,33 @@ class Names:
         if len(every) == 1:
             return every[0]
         if not every:
-            raise NotFound(f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, ""))
+            raise NotFound(f"There is no {kind.noun} yet.", await self._beginning(kind))
         shown = _listed(every[: NEAR_NAMES * 2])
         argument = kind.noun.removeprefix("AI ")
         raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{argument}`.")
 
     async def _all(self, kind: ResourceKind, within: dict[str, str]) -> Sequence[Named]:
         return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]
+
+    async def _instead(self, kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
+        """A sentence that lists near or existing names, and the next step."""
+        if not every:
+            return f"There is no {kind.noun} yet.", await self._beginning(kind)
+        folded = [thing.name.casefold() for thing in every]
+        near = difflib.get_close_matches((near_to or "").casefold(), folded, n=NEAR_NAMES, cutoff=0.5)
+        if near:
+            shown = [
+                thing for best in dict.fromkeys(near) for thing, name in zip(every, folded, strict=True) if name == best
+            ]
+            return f"Near: {_listed(shown[:NEAR_NAMES])}.", "Use one of these."
+        more = f" and {len(every) - NEAR_NAMES} more" if len(every) > NEAR_NAMES else ""
+        return f"There are: {_listed(every[:NEAR_NAMES])}{more}.", "Use one of these."
+
+    async def _beginning(self, kind: ResourceKind) -> str:
+        """The next step where there is nothing of this kind yet."""
+        if kind.noun in _HOW_TO_BEGIN_ON_AX and not await self._api.has_engine_routes():
+            return _HOW_TO_BEGIN_ON_AX[kind.noun]
+        return _HOW_TO_BEGIN.get(kind.noun, "")
 
 
 _HOW_TO_BEGIN = {
@@ -214,6 +234,12 @@ _HOW_TO_BEGIN = {
     "annotation config": "`annotate` makes one with the first annotation.",
     "AI integration": f"Set {ANY_KEY_VARIABLE} where the server starts, then start it again.",
 }
+
+_HOW_TO_BEGIN_ON_AX = {
+    "project": "Send spans to Arize AX with any OpenTelemetry exporter; a project appears with the first.",
+    "AI integration": "`create_integration` makes one, and so do the settings of Arize AX.",
+}
+"""The same where Arize AX differs: it reads no variables of this machine."""
 
 
 def _same(kind: ResourceKind, wanted: str, among: Sequence[Named]) -> Named | None:
@@ -233,21 +259,6 @@ def _ambiguous(kind: ResourceKind, wanted: str, same: Sequence[Named]) -> Ambigu
     return Ambiguous(
         f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
     )
-
-
-def _instead(kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
-    """A sentence that lists near or existing names, and the next step."""
-    if not every:
-        return f"There is no {kind.noun} yet.", _HOW_TO_BEGIN.get(kind.noun, "")
-    folded = [thing.name.casefold() for thing in every]
-    near = difflib.get_close_matches((near_to or "").casefold(), folded, n=NEAR_NAMES, cutoff=0.5)
-    if near:
-        shown = [
-            thing for best in dict.fromkeys(near) for thing, name in zip(every, folded, strict=True) if name == best
-        ]
-        return f"Near: {_listed(shown[:NEAR_NAMES])}.", "Use one of these."
-    more = f" and {len(every) - NEAR_NAMES} more" if len(every) > NEAR_NAMES else ""
-    return f"There are: {_listed(every[:NEAR_NAMES])}{more}.", "Use one of these."
 
 
 def _listed(things: Sequence[Named]) -> str:

@@ -111,6 +111,30 @@ async def test_a_limit_that_ax_does_not_have_is_refused_before_anything_is_trigg
     assert (await arize.ask("list_runs", task="once"))["runs"] == []
 
 
+async def test_a_refused_limit_makes_no_task_and_the_preview_refuses_it_too(arize: Caller, stand_in: StandIn) -> None:
+    given: dict[str, Any] = {"evaluators": ["cites"], "project": "bot", "query_filter": "name = 'a1'", "max_cost": 1.0}
+    for preview in (True, False):
+        refusal = await arize.refused("trigger_backfill", **given, preview=preview)
+        assert refusal["message"] == "Arize AX does not stop a run at max_cost."
+    assert "POST /v2/tasks" not in stand_in.forwarder.asked
+
+
+async def test_what_is_said_of_the_engine_is_not_said_of_ax(arize: Caller) -> None:
+    texts = [await arize.read("get_status"), await arize.read("list_projects", space="default", name=None)]
+    judge = {"name": "kind", "template": "Is {output} kind?", "choices": {"yes": 1, "no": 0}}
+    refusals = [
+        await arize.refused("create_judge", **judge),
+        await arize.refused("create_judge", **judge, integration="none"),
+    ]
+    made = await arize.ask("create_task", name="late", evaluators=["cites"], project="bot", is_continuous=True)
+    texts += [str(made), *(str(refusal) for refusal in refusals)]
+    await arize.ask("update_task", task="late", is_continuous=False)
+    texts.append(await arize.read("update_task", task="late", is_continuous=True))
+    await arize.ask("update_task", task="late", is_continuous=False)
+    assert "`create_integration`" in refusals[0]["next"]
+    assert not [text for text in texts if "OPENAI_API_KEY" in text or "assaykit engine" in text]
+
+
 async def test_a_backfill_says_how_far_back_ax_takes_evaluations(arize: Caller) -> None:
     await arize.ask("create_task", name="old", evaluators=["cites"], project="bot")
     said = "Arize AX takes evaluations of spans of the last 14 days only; older spans get none."
@@ -196,7 +220,8 @@ async def test_a_run_over_labelled_rows_is_found_out_over_rest_and_the_call_work
 
 
 async def test_the_rows_of_a_run_are_not_told_and_the_call_that_comes_near_is(arize: Caller) -> None:
-    run = await arize.ask("trigger_backfill", evaluators=["cites"], project="bot", window="2026-01-01..2026-01-02")
+    await arize.ask("create_task", name="early", evaluators=["cites"], project="bot")
+    run = await arize.ask("trigger_run", task="early", window="2026-01-01..2026-01-02")
     refusal = await arize.refused("search_spans", run=run["run"]["id"])
     assert refusal["message"] == "Arize AX does not tell over REST which spans a run selected."
     assert refusal["next"].startswith("What was scored: search_spans(project='bot', window='2026-01-01T00:00:00Z..")

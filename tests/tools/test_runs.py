@@ -90,7 +90,8 @@ async def test_an_equal_task_is_used_again_and_another_request_makes_another(ax:
     assert "of the new task 'cites on bot' is PENDING" in first
     again = await ax.read("trigger_backfill", evaluators=["cites"], wait=30)
     assert "of the existing task 'cites on bot' is PENDING" in again
-    other = await ax.read("trigger_backfill", evaluators=["cites"], query_filter=ANSWERED, wait=30)
+    anew = {"query_filter": ANSWERED, "override_evaluations": True}
+    other = await ax.read("trigger_backfill", evaluators=["cites"], **anew, wait=30)
     assert "of the new task 'cites on bot 2' is PENDING" in other
 
 
@@ -110,8 +111,7 @@ async def test_the_order_of_evaluators_makes_no_other_task(ax: Caller, cites: No
 async def test_when_everything_is_labelled_the_run_says_so_and_what_to_call(ax: Caller, cites: None) -> None:
     first = await score(ax, query_filter=ANSWERED)
     assert counts(first) == ("COMPLETED", 3, 0, 0)
-    second = await ax.ask("trigger_backfill", evaluators=["cites"], query_filter=ANSWERED)
-    assert second["plan"]["evaluators"][0]["rows_labelled_already"] == 3
+    second = await ax.ask("trigger_run", task=first["task"], window="last 7 days")
     ended = await ax.ask("wait_for_run", run=second["run"]["id"])
     assert counts(ended) == ("CANCELLED", 0, 0, 0)
     text = await ax.read("wait_for_run", run=second["run"]["id"])
@@ -130,10 +130,42 @@ async def test_an_override_replaces_the_verdicts(ax: Caller, cites: None) -> Non
 
 
 async def test_a_run_over_a_window_without_rows_says_so(ax: Caller, cites: None) -> None:
-    text = await ax.read("trigger_backfill", evaluators=["cites"], window="last 2 minutes", wait=30)
-    assert "Warning: there is no span there" in text
+    await ax.ask("create_task", name="policy", evaluators=["cites"])
+    run = (await ax.ask("trigger_run", task="policy", window="last 2 minutes", wait=30))["run"]
+    text = await ax.read("get_run", run=run["id"])
     assert "CANCELLED: 0 scored, 0 failed, 0 skipped" in text
     assert "no span started in the window" in text
+
+
+async def test_a_backfill_with_nothing_to_do_makes_no_task_and_no_run(ax: Caller, cites: None) -> None:
+    empty = await ax.ask("trigger_backfill", evaluators=["cites"], window="last 2 minutes", wait=30)
+    assert (empty["runs"], empty["task"]) == ([], None)
+    text = await ax.read("trigger_backfill", evaluators=["cites"], window="last 2 minutes")
+    assert "No span started in the window; the newest of the project started at " in text
+    assert "Warning: there is no span there" in text
+    assert (await ax.refused("get_task"))["message"] == "There is no task yet."
+    done = await ax.ask(empty["next"]["tool"], **empty["next"]["arguments"], wait=30)
+    assert counts(done) == ("COMPLETED", 3, 0, 1)
+
+
+async def test_a_backfill_finds_the_equal_task_even_if_it_is_continuous(ax: Caller, cites: None) -> None:
+    await ax.ask("create_task", name="watch", evaluators=["cites"], query_filter=ANSWERED, is_continuous=True)
+    given: dict[str, Any] = {"evaluators": ["cites"], "query_filter": ANSWERED}
+    assert "The call runs task 'watch'" in await ax.read("trigger_backfill", **given, preview=True)
+    done = await score(ax, query_filter=ANSWERED)
+    assert (done["task"], counts(done)) == ("watch", ("COMPLETED", 3, 0, 0))
+    runs = (await ax.ask("list_runs", task="watch"))["runs"]
+    again = await ax.ask("trigger_backfill", **given)
+    assert (again["task"], again["runs"], again["coverage"]["left"]) == ("watch", [], 0)
+    text = await ax.read("trigger_backfill", **given)
+    assert "All 3 matching rows are labelled, so no task and no run was made." in text
+    foreseen = (
+        "All 3 matching rows are labelled: the call creates no task and no run; task 'watch' scores the same rows"
+    )
+    assert foreseen in await ax.read("trigger_backfill", **given, preview=True)
+    assert [run["id"] for run in (await ax.ask("list_runs", task="watch"))["runs"]] == [run["id"] for run in runs]
+    anew = await ax.ask(again["next"]["tool"], **again["next"]["arguments"], wait=30)
+    assert anew["run"]["num_successes"] == 3
 
 
 async def test_the_window_decides_which_rows_are_scored(ax: Caller, settings: Settings, cites: None) -> None:

@@ -35,6 +35,9 @@ _NO_MODEL = EvaluatorLlmConfig(
 )
 """Placeholder while the rest of a judge is checked. The model is looked up last."""
 
+_ON_AX = "Make an AI integration with `create_integration` or in the settings of Arize AX"
+_KEY_ON_AX = "Give it a key in the settings of Arize AX."
+
 JudgeSource = Literal["catalogue", "template", "code"]
 
 COMMIT_MESSAGE = "Created with assaykit"
@@ -151,20 +154,16 @@ def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
 
 async def _llm(here: Session, integration: str | None, model: str | None) -> EvaluatorLlmConfig:
     every = [one async for one in rows(here.api, "/v2/ai-integrations", AiIntegrationPage)]
+    on_engine = await here.api.has_engine_routes()
     if not every:
-        raise Invalid(
-            "No model is there to judge with.",
-            f"Set {ANY_KEY_VARIABLE} in the server's environment and start it again, "
-            "or pass code for an evaluator that needs no model.",
-        )
+        key = f"Set {ANY_KEY_VARIABLE} in the server's environment and start it again" if on_engine else _ON_AX
+        raise Invalid("No model is there to judge with.", f"{key}, or pass code for an evaluator that needs no model.")
     named = await here.names.integration(integration)
     chosen = await here.api.get(path("v2", "ai-integrations", named.id), AiIntegration)
     usual = PROVIDERS[chosen.provider].environment
     if chosen.has_api_key is False and usual is not None:
-        raise Invalid(
-            f"Integration {chosen.name!r} has no key.",
-            f"Set {usual.key_variable} in the server's environment and start it again.",
-        )
+        key = f"Set {usual.key_variable} in the server's environment and start it again." if on_engine else _KEY_ON_AX
+        raise Invalid(f"Integration {chosen.name!r} has no key.", key)
     wanted = model or next(iter(chosen.model_names or ()), None) or (usual and usual.default_model)
     if wanted is None:
         raise Invalid(f"Integration {chosen.name!r} names no model.", "Pass model.")

@@ -160,6 +160,8 @@ class TaskPlan:
     remarks: Sequence[str] = ()
     absent: Sequence[str] = ()
     """For filters that match nothing: one sentence for each attribute that they ask for and no row has."""
+    partly: bool = False
+    """True if only the newest rows were counted."""
 
     @property
     def things(self) -> str:
@@ -170,6 +172,11 @@ class TaskPlan:
     def matched(self) -> int:
         """The largest number of rows that one evaluator matches."""
         return max((share.matched for share in self.shares), default=0)
+
+    def has_nothing(self, *, override: bool) -> bool:
+        """True if no row is left to score. `override` scores labelled rows again."""
+        done = all(share.matched == (0 if override else share.labelled) for share in self.shares)
+        return done and not self.partly and not self.capped
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""

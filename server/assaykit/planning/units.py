@@ -107,7 +107,7 @@ async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[
     remarks = [f"A {noun} counts if any of its spans lies in the window; it is read whole. max_spans counts {noun}s."]
     if partly:
         remarks.append(f"Only the newest {SPANS_COUNTED:,} spans were counted; there are more.")
-    return TaskPlan(shares, existing, capped, noun, remarks)
+    return TaskPlan(shares, existing, capped, noun, remarks, partly=partly)
 
 
 def _chosen(query: SpanQuery, one: WantedEvaluator) -> Chosen:

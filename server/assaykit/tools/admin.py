@@ -26,10 +26,12 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets
+from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
+
+MODELS_SHOWN = 5
 
 DeletableKind = Literal["project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config"]
 
@@ -65,10 +67,20 @@ async def get_status(here: Here) -> Reply:
         **here.source(),
         "spaces": spaces,
         "integrations": [
-            {"name": one.name, "provider": one.provider, "has_api_key": bool(one.has_api_key)} for one in models
+            {
+                "name": one.name,
+                "provider": one.provider,
+                "has_api_key": bool(one.has_api_key),
+                "models": _names_of(one),
+            }
+            for one in models
         ],
     }
-    lines = [f"assaykit {__version__} on {here.api.who}", f"Spaces: {', '.join(spaces)}", _models(models)]
+    lines = [
+        f"assaykit {__version__} on {here.api.who}",
+        f"Spaces: {', '.join(spaces)}",
+        _models(models, on_engine=on_engine),
+    ]
     if store is not None:
         data["store"] = store.model_dump(exclude={"home"})
         lines.append(f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active")
@@ -95,17 +107,25 @@ async def list_spaces(
     return await list_named(here, SPACE, {"name": name}, limit, cursor, save_to, nothing=nothing)
 
 
-def _models(models: list[AiIntegration]) -> str:
+def _models(models: list[AiIntegration], *, on_engine: bool) -> str:
     if not models:
-        return (
-            f"Judge models: none. Set {ANY_KEY_VARIABLE} where the server starts; "
-            "managed code evaluators need no model."
-        )
-    shown = [
-        f"{one.name} ({one.provider}{'' if one.has_api_key or not PROVIDERS[one.provider].wants_key else ', no key'})"
-        for one in models
-    ]
-    return f"Judge models: {', '.join(shown)}"
+        first = f"Set {ANY_KEY_VARIABLE} where the server starts" if on_engine else "`create_integration` makes one"
+        return f"Judge models: none. {first}; managed code evaluators need no model."
+    return f"Judge models: {', '.join(map(_model, models))}"
+
+
+def _model(one: AiIntegration) -> str:
+    """An integration with its models, of which a judge takes the first unless one is named."""
+    names = [one_line(name, 60) for name in _names_of(one)]
+    shown = f"{one_line(one.name)} ({one.provider}"
+    shown += f": {', '.join(names[:MODELS_SHOWN])}" if names else ""
+    shown += f" and {len(names) - MODELS_SHOWN} more" if len(names) > MODELS_SHOWN else ""
+    return shown + ("" if one.has_api_key or not PROVIDERS[one.provider].wants_key else ", no key") + ")"
+
+
+def _names_of(one: AiIntegration) -> list[str]:
+    usual = PROVIDERS[one.provider].environment
+    return list(one.model_names or ([usual.default_model] if usual else ()))
 
 
 def _first_step(store: StoreStatus | None) -> str:

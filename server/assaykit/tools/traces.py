@@ -57,10 +57,13 @@ async def list_projects(
             f"No project in space {within.name!r} has {one_line(name, 60)!r} in its name. Leave name out to see all."
         )
     else:
-        nothing = (
-            f"No project in space {within.name!r} yet. Start `assaykit engine` and send spans to its /v1/traces "
-            "with any OpenTelemetry exporter; `assaykit demo` shows a sample."
-        )
+        begin = "Send spans to Arize AX with any OpenTelemetry exporter."
+        if await here.api.has_engine_routes():
+            begin = (
+                "Start `assaykit engine` and send spans to its /v1/traces with any OpenTelemetry exporter; "
+                "`assaykit demo` shows a sample."
+            )
+        nothing = f"No project in space {within.name!r} yet. {begin}"
     return await list_named(here, PROJECT, query, limit, cursor, save_to, within=within, nothing=nothing)
 
 

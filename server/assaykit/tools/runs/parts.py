@@ -49,21 +49,26 @@ def requests(aim: Aim, scope: Scope, parts: Parts) -> Iterator[TriggerEvaluation
         )
 
 
-async def triggered(
-    here: Session, task_id: str, body: TriggerEvaluationRequest | TriggerRunExperimentRequest, limits: RunLimits
-) -> TaskRun:
-    """Start a run.
+async def refuse_limits(here: Session, limits: RunLimits) -> None:
+    """Refuse limits that the backend does not enforce, before anything is written.
 
     Raises:
         Unsupported: there are limits, and the backend is AX.
     """
     given = limits.model_dump(exclude_none=True)
-    if not given:
-        return await here.api.post(path("v2", "tasks", task_id, "trigger"), TaskRun, body)
-    if not await here.api.has_engine_routes():
+    if given and not await here.api.has_engine_routes():
         raise Unsupported(
             f"Arize AX does not stop a run at {' or '.join(given)}.", "Limit it by a window and a smaller max_spans."
         )
+
+
+async def triggered(
+    here: Session, task_id: str, body: TriggerEvaluationRequest | TriggerRunExperimentRequest, limits: RunLimits
+) -> TaskRun:
+    """Start a run. `refuse_limits` has accepted the limits."""
+    given = limits.model_dump(exclude_none=True)
+    if not given:
+        return await here.api.post(path("v2", "tasks", task_id, "trigger"), TaskRun, body)
     return await here.api.post(path("x", "tasks", task_id, "trigger"), TaskRun, LimitedTrigger(trigger=body, **given))
 
 

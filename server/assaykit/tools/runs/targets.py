@@ -100,6 +100,14 @@ async def aim_of_evaluators(
     return Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)), query, wanted)
 
 
+async def equal_task(here: Session, within: Named, asked: Task | CreateTaskRequest) -> Task | None:
+    """The task itself, else an existing task that equals the request, continuous or not. None if there is none."""
+    if isinstance(asked, Task):
+        return asked
+    every = rows(here.api, "/v2/tasks", TaskPage, {"space_id": within.id})
+    return next((task for task in [one async for one in every] if _equals(task, asked)), None)
+
+
 async def task_for(here: Session, within: Named, asked: Task | CreateTaskRequest) -> tuple[Task, str]:
     """The task itself, else an existing task that equals the request, else a new one; and the latter two in words."""
     if isinstance(asked, Task):
@@ -120,7 +128,7 @@ def _equals(task: Task, asked: CreateTaskRequest) -> bool:
         getattr(task, name) == getattr(asked, name)
         for name in ("project_id", "dataset_id", "query_filter", "query_filters")
     )
-    if task.is_continuous or rate_of(task) != 1 or not same_rows:
+    if rate_of(task) != 1 or not same_rows:
         return False
     if set(task.experiment_ids or ()) != set(asked.experiment_ids or ()):
         return False

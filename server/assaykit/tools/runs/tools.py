@@ -27,9 +27,10 @@ from assaykit.toolkit.parameters import (
     ToolContext,
 )
 from assaykit.toolkit.replies import Reply, bullets
-from assaykit.tools.runs.parts import coverage, parts_of, remarks, requests, triggered, under_way
+from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
+from assaykit.tools.runs.parts import coverage, parts_of, refuse_limits, remarks, requests, triggered, under_way
 from assaykit.tools.runs.rows import rows_of
-from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, task_for
+from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, equal_task, task_for
 from assaykit.tools.runs.waiting import ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
 from assaykit.tools.tasks.tools import one_run
@@ -80,6 +81,8 @@ async def trigger_backfill(
     """
     within = await here.space(space)
     period = parse(window or "last 7 days", here.now())
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    await refuse_limits(here, limits)
     scope = Scope(period, max_spans, override=override_evaluations)
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
@@ -94,15 +97,31 @@ async def trigger_backfill(
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
         aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
     aim = aim._replace(plan=await with_costs(here, aim.plan, aim.wanted))
-    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
     parts = await parts_of(here, aim, scope, limits)
     facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict(), **coverage(parts)}
     if aim.reads_spans:
         facts["window"] = str(period)
-    told = bullets([*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)])
+    lines = [*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)]
     of_window = f", {period}" if aim.reads_spans else ""
+    given = {
+        "task": task,
+        "project": project,
+        "evaluators": evaluators,
+        "window": window,
+        "query_filter": query_filter,
+        "column_mappings": column_mappings,
+    }
+    again = {key: value for key, value in given.items() if value is not None}
+    nothing = await nothing_to_score(here, aim, scope, again)
+    equal = await equal_task(here, within, aim.target) if preview or nothing else None
     if preview:
-        return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{told}", facts)
+        lines.append(told_before(nothing, equal, aim.target.name))
+        return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{bullets(lines)}", facts)
+    told = bullets(lines)
+    if nothing is not None and (equal is None or not await under_way(here, equal, scope)):
+        facts |= {"task": None if equal is None else equal.name, "runs": [], "next": nothing.step.as_dict()}
+        head = f"Nothing to score for {aim.about}{of_window}. {nothing.reason}, so no task and no run was made."
+        return Reply(f"{head}\n{told}\nNext: {nothing.step}", facts)
     found, how = await task_for(here, within, aim.target)
     facts["task"] = found.name
     runs = await under_way(here, found, scope)
@@ -160,6 +179,8 @@ async def trigger_run(
     Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    await refuse_limits(here, limits)
     named = await here.names.task(task, within)
     found = await here.api.get(path("v2", "tasks", named.id), Task)
     moments = {"window": window, "data_start_time": data_start_time, "data_end_time": data_end_time}
@@ -186,7 +207,7 @@ async def trigger_run(
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
         within_time = await _rows_asked(here, within, found, moments, experiments)
         body = TriggerEvaluationRequest(**within_time, **_given(selected))
-    run = await triggered(here, found.id, body, RunLimits(max_rows=max_rows, max_cost=max_cost))
+    run = await triggered(here, found.id, body, limits)
     follows = (
         f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
     )

@@ -56,7 +56,7 @@ def window_of(run: TaskRun) -> str | None:
     """The window of a run as a `window` argument; None for a run that has none."""
     if run.data_start_time is None or run.data_end_time is None:
         return None
-    return _window(run.data_start_time, run.data_end_time)
+    return window_between(run.data_start_time, run.data_end_time)
 
 
 async def step_after(here: Session, run: TaskRun, cause: RunCause) -> NextStep | None:
@@ -106,7 +106,7 @@ async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> Nex
             sent = f"Send spans to project {one_line(project.name, 60)!r}; "
             return NextStep("search_spans", {"project": project.name}, before=sent, after=" shows when they are there")
         oldest = cause.oldest or cause.newest - timedelta(days=7)
-        return NextStep("trigger_backfill", {"task": task.name, "window": _window(oldest, cause.newest)})
+        return NextStep("trigger_backfill", {"task": task.name, "window": window_between(oldest, cause.newest)})
     if cause.code == "left_over":
         left = {"project": project.name, "run": run.id}
         return NextStep(
@@ -124,7 +124,8 @@ def _again(task: Task, run: TaskRun) -> tuple[str, dict[str, Any]]:
     return "trigger_backfill", {"task": task.name, **({} if window is None else {"window": window})}
 
 
-def _window(start: datetime, end: datetime) -> str:
+def window_between(start: datetime, end: datetime) -> str:
+    """The two moments as a `window` argument."""
     if not (start.year >= _FIRST_YEAR and end.year < _LAST_YEAR):
         return "everything"
     return f"{rfc3339(start)}..{rfc3339(end)}"
@@ -151,7 +152,7 @@ async def derived(here: Session, run: TaskRun) -> RunCause | None:
 async def _unselected(here: Session, task: Task, project_id: str, period: Period) -> RunCause | None:
     there = await page_of(here, project_id, period)
     if not there.spans:
-        return await _no_rows(here, project_id)
+        return await no_rows(here, project_id)
     wanted = await wanted_of(here, task)
     columns = [f"eval.{name}.label" for name in _columns(wanted)]
     found = await page_of(here, project_id, period, task.query_filter, columns)
@@ -166,13 +167,14 @@ async def _unselected(here: Session, task: Task, project_id: str, period: Period
     return None
 
 
-async def _no_rows(here: Session, project_id: str) -> RunCause:
+async def no_rows(here: Session, project_id: str, window: str = "the run's window") -> RunCause:
+    """The cause that no span lies in the window, with the time of the project's newest span."""
     newest = await page_of(here, project_id, parse("everything", here.now()), limit=1)
     if not newest.spans:
         return RunCause(code="no_rows", message="The project has no span.", rows=0)
     started = newest.spans[0].start_time
     when = "" if started is None else f"; the newest of the project started at {rfc3339(started)}"
-    return RunCause(code="no_rows", message=f"No span started in the run's window{when}.", rows=0, newest=started)
+    return RunCause(code="no_rows", message=f"No span started in {window}{when}.", rows=0, newest=started)
 
 
 async def _filtered(here: Session, task: Task, project_id: str, period: Period, there: SpanPage) -> RunCause:

@@ -41,15 +41,15 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
     return _sentence(found) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
 
 
-def what_it_does(task: Task, level: Granularity) -> str:
+async def what_it_does(here: Session, task: Task, level: Granularity) -> str:
     """A sentence about the rows that a new or newly continuous task scores, and the call for the other rows."""
     if not task.is_continuous:
         return f"It runs when triggered: trigger_backfill(task={task.name!r})."
     rows = plural(level)
-    return (
-        f"It scores {rows} that arrive from now on, while a server or `assaykit engine` is open, and catches up on "
-        f"{rows} that arrived in between. For existing {rows}: trigger_backfill(task={task.name!r})."
-    )
+    taken = f"It scores {rows} that arrive from now on"
+    if await here.api.has_engine_routes():
+        taken += f", while a server or `assaykit engine` is open, and catches up on {rows} that arrived in between"
+    return f"{taken}. For existing {rows}: trigger_backfill(task={task.name!r})."
 
 
 def _asks_for_verdicts(node: Node) -> bool:

@@ -114,16 +114,19 @@ async def create_task(
     plan = await with_costs(here, plan, wanted)
     facts = {**here.source(within), "plan": plan.as_dict()}
     told = [*plan.lines(), *copies_told(wanted), *warnings(plan)]
-    if preview:
-        return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
-    wanted = await stored(here, within, wanted)
+    level = granularity_of(wanted)
     body = CreateTaskRequest(
         name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
     )
-    made = await here.api.post("/v2/tasks", Task, lettered(body, granularity_of(wanted)))
+    # The form is checked here, because `stored` may create judges before the task.
+    lettered(body, level)
+    if preview:
+        return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+    body = body.model_copy(update={"evaluators": entries(await stored(here, within, wanted), plan)})
+    made = await here.api.post("/v2/tasks", Task, lettered(body, level))
     here.names.forget()
     when, schedule = await schedule_of(here, made)
-    what = f"{when} {what_it_does(made, granularity_of(wanted))}".strip()
+    what = f"{when} {await what_it_does(here, made, level)}".strip()
     return Reply(
         f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets(told)}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
@@ -271,7 +274,7 @@ async def update_task(
     when, schedule = await schedule_of(here, made)
     if when:
         level = granularity_of(await wanted_of(here, made))
-        told.append(when if found.is_continuous else f"{when} {what_it_does(made, level)}")
+        told.append(when if found.is_continuous else f"{when} {await what_it_does(here, made, level)}")
     return Reply(
         f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
         {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},

@@ -1,0 +1,51 @@
+"""Backfills that have nothing to do: the reason, and the next call."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from assaykit.session import Session
+from assaykit.tools.runs.targets import Aim, Scope
+from assaykit.tools.runs.why_nothing_scored import NextStep, no_rows, window_between
+from assaykit.wire.tasks import Task
+
+
+class NothingToScore(NamedTuple):
+    """The reason why a backfill has no row to score, and the next step."""
+
+    reason: str
+    step: NextStep
+
+
+async def nothing_to_score(here: Session, aim: Aim, scope: Scope, again: Mapping[str, Any]) -> NothingToScore | None:
+    """The reason why a backfill has no row to score. None if it has one.
+
+    `again` holds the arguments of the call.
+    """
+    plan, query = aim.plan, aim.query
+    if query is not None and query.sampling_rate == 0:
+        step = NextStep("update_task", {"task": aim.target.name, "sampling_rate": 1.0})
+        return NothingToScore("The sampling rate is 0, which takes no row", step)
+    if not plan.has_nothing(override=scope.override):
+        return None
+    if plan.matched:
+        step = NextStep("trigger_backfill", {**again, "override_evaluations": True}, after=" scores them anew")
+        return NothingToScore(f"All {plan.matched} matching {plan.things} are labelled", step)
+    if plan.existing or query is None:
+        look = NextStep("search_spans", {"project": aim.target.project_id}, after=" shows the rows there")
+        step = look if query is not None else NextStep("list_experiments", {}, after=" shows the experiments")
+        return NothingToScore(f"No {plan.unit} matches", step)
+    cause = await no_rows(here, query.project_id, "the window")
+    reason = cause.message.removesuffix(".")
+    if cause.newest is None:
+        return NothingToScore(reason, NextStep("list_projects", {}, after=" shows the projects"))
+    wider = window_between(cause.newest - timedelta(days=7), cause.newest)
+    return NothingToScore(reason, NextStep("trigger_backfill", {**again, "window": wider}))
+
+
+def told_before(nothing: NothingToScore | None, equal: Task | None, new_name: str) -> str:
+    """A line of a preview: the effect of the call on tasks and runs."""
+    if nothing is not None:
+        known = "" if equal is None else f"; task {equal.name!r} scores the same rows"
+        return f"{nothing.reason}: the call creates no task and no run{known}"
+    return f"The call runs task {equal.name!r}" if equal is not None else f"The call creates and runs task {new_name!r}"
