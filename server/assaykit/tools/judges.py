@@ -279,7 +279,9 @@ def _summary(config: object) -> str:
     facts = _facts(config)
     named = ", ".join(facts.get("variables", []))
     if isinstance(config, TemplateConfig):
-        return f"reads {named}; answers {' / '.join(config.classification_choices or {})}; {config.direction}"
+        labels = " / ".join(config.classification_choices or {})
+        model = one_line(config.llm_config.model_name, 60)
+        return f"reads {named}; answers {labels}; {config.direction}; model {model}"
     params = [one_line(repr(facts[word])) for word in ("pattern", "keywords") if word in facts]
     return f"{' '.join([facts.get('code', 'code'), *params])} on {named}"
 

@@ -22,6 +22,8 @@ from assaykit.toolkit.parameters import Here, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply
 from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, wanted_judges
 from assaykit.tools.experiment_running.results import told
+from assaykit.tools.tasks.catalogue import is_new, judges_told
+from assaykit.tools.tasks.units import created
 from assaykit.wire.experiments import Experiment, ExperimentRun
 
 TOOLSET = "running"
@@ -100,6 +102,11 @@ async def _recorded(
     with Journal(here.settings.home, target.id, title) as journal:
         if not journal.asked and await stored.named(here.api, target.id, title) is not None:
             raise stored.taken(target.name, title)
+        if any(map(is_new, judges)):
+            # A call that is refused here creates no judge.
+            runs.resume(journal, plan, target, title, restart=restart)
+            judges = await created(here, within, judges)
+            plan = plan._replace(judges=[one.evaluator.id for one in judges])
         runs.resume(journal, plan, target, title, restart=restart)
         ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
@@ -115,7 +122,8 @@ async def _recorded(
         journal.forget()
     resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
-    head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}"
+    new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
+    head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}{new}"
     return told(here, within, plan, ran, facts, head, said)
 
 
@@ -158,7 +166,12 @@ async def retry_experiment(
     calls = _failed(found)
     if not calls:
         return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})
-    plan = plan._replace(repetitions=max(plan.repetitions, *(call.repetition for call in calls)))
+    new = "".join(f" {line}." for line in judges_told(judges, created=True))
+    judges = await created(here, within, judges)
+    plan = plan._replace(
+        judges=[one.evaluator.id for one in judges],
+        repetitions=max(plan.repetitions, *(call.repetition for call in calls)),
+    )
     rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
     report = _reporter(ctx, len(rows) * len(judges))
     with Journal(here.settings.home, made.id, "retry") as journal:
@@ -169,7 +182,7 @@ async def retry_experiment(
         said = await _asked(here, within, made, judges, report, len(rows))
         journal.forget()
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
-    return told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.", said)
+    return told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.{new}", said)
 
 
 def _again(

@@ -12,9 +12,10 @@ from assaykit.planning.periods import Period
 from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
+from assaykit.tools.tasks.catalogue import is_new
 from assaykit.tools.tasks.evaluators import entries, refuse_empty, task_type, wanted_of
 from assaykit.tools.tasks.tools import rate_of
-from assaykit.tools.tasks.units import at_granularity, lettered
+from assaykit.tools.tasks.units import at_granularity, created, lettered
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
 
 NAME_LIMIT = 240
@@ -98,6 +99,16 @@ async def aim_of_evaluators(
         is_continuous=False,
     )
     return Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)), query, wanted)
+
+
+async def with_judges(here: Session, within: Named, aim: Aim) -> Aim:
+    """The same backfill. Judges of the catalogue that it needs are created if they do not exist yet."""
+    if isinstance(aim.target, Task) or not any(is_new(one) for one in aim.wanted):
+        return aim
+    wanted = await created(here, within, aim.wanted)
+    pairs = zip(aim.target.evaluators or (), wanted, strict=True)
+    made = [entry.model_copy(update={"evaluator_id": one.evaluator.id}) for entry, one in pairs]
+    return aim._replace(target=aim.target.model_copy(update={"evaluators": made}), wanted=wanted)
 
 
 async def equal_task(here: Session, within: Named, asked: Task | CreateTaskRequest) -> Task | None:

@@ -30,8 +30,9 @@ from assaykit.toolkit.replies import Reply, bullets
 from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
 from assaykit.tools.runs.parts import coverage, parts_of, refuse_limits, remarks, requests, triggered, under_way
 from assaykit.tools.runs.rows import rows_of
-from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, equal_task, task_for
+from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, equal_task, task_for, with_judges
 from assaykit.tools.runs.waiting import ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
+from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
 from assaykit.tools.tasks.tools import one_run
 from assaykit.wire.local import RunLimits
@@ -115,13 +116,15 @@ async def trigger_backfill(
     nothing = await nothing_to_score(here, aim, scope, again)
     equal = await equal_task(here, within, aim.target) if preview or nothing else None
     if preview:
-        lines.append(told_before(nothing, equal, aim.target.name))
+        lines += [*judges_told(aim.wanted, created=False), told_before(nothing, equal, aim.target.name)]
         return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{bullets(lines)}", facts)
     told = bullets(lines)
     if nothing is not None and (equal is None or not await under_way(here, equal, scope)):
         facts |= {"task": None if equal is None else equal.name, "runs": [], "next": nothing.step.as_dict()}
         head = f"Nothing to score for {aim.about}{of_window}. {nothing.reason}, so no task and no run was made."
         return Reply(f"{head}\n{told}\nNext: {nothing.step}", facts)
+    told = bullets([*lines, *judges_told(aim.wanted, created=True)])
+    aim = await with_judges(here, within, aim)
     found, how = await task_for(here, within, aim.target)
     facts["task"] = found.name
     runs = await under_way(here, found, scope)

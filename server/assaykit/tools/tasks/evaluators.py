@@ -11,6 +11,7 @@ from assaykit.judge.score import variables
 from assaykit.planning.spans import TaskPlan, WantedEvaluator
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
+from assaykit.tools.tasks.catalogue import evaluator_of
 from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.tasks import Task, TaskEvaluatorInput, TaskType
 
@@ -48,17 +49,19 @@ async def wanted_evaluators(
 ) -> list[WantedEvaluator]:
     """Resolve the requested evaluators. `column_mappings` applies to each one that has such a variable.
 
+    A judge of the catalogue may not exist yet; `created` makes it.
+
     Raises:
         NotFound: no such evaluator.
-        Invalid: an evaluator is named twice, or a mapping names a variable that none of them has.
+        Invalid: an evaluator is named twice, a judge of the catalogue has no model, or a mapping names a variable that
+            none of them has.
     """
     within = await here.space(space)
     found: list[WantedEvaluator] = []
     for entry in evaluators:
         choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
-        named = await here.names.judge(choice.name, within)
-        evaluator = await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
-        if any(one.evaluator.id == evaluator.id for one in found):
+        evaluator = await evaluator_of(here, within, choice.name)
+        if any((one.evaluator.id, one.evaluator.name) == (evaluator.id, evaluator.name) for one in found):
             raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
         found.append(WantedEvaluator(evaluator, choice.query_filter, choice.column_mappings))
     return with_mappings(found, column_mappings)

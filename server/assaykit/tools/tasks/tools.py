@@ -21,6 +21,7 @@ from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure
 from assaykit.toolkit.listing import more, next_of, plain, save
 from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
 from assaykit.tools.tasks.evaluators import (
     EvaluatorArguments,
@@ -37,12 +38,12 @@ from assaykit.tools.tasks.units import (
     UnitName,
     at_granularity,
     copies_told,
+    created,
     filter_of,
     folded,
     is_lettered,
     lettered,
     refuse_on_dataset,
-    stored,
 )
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRun, TaskRunPage
@@ -113,16 +114,16 @@ async def create_task(
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
     facts = {**here.source(within), "plan": plan.as_dict()}
-    told = [*plan.lines(), *copies_told(wanted), *warnings(plan)]
+    told = [*plan.lines(), *judges_told(wanted, created=not preview), *copies_told(wanted), *warnings(plan)]
     level = granularity_of(wanted)
     body = CreateTaskRequest(
         name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
     )
-    # The form is checked here, because `stored` may create judges before the task.
+    # The form is checked here, because `created` may create judges before the task.
     lettered(body, level)
     if preview:
         return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
-    body = body.model_copy(update={"evaluators": entries(await stored(here, within, wanted), plan)})
+    body = body.model_copy(update={"evaluators": entries(await created(here, within, wanted), plan)})
     made = await here.api.post("/v2/tasks", Task, lettered(body, level))
     here.names.forget()
     when, schedule = await schedule_of(here, made)
@@ -260,11 +261,14 @@ async def update_task(
         plan = await plan_of(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
         refuse_empty(plan, text, allow_empty=allow_empty)
         plan = await with_costs(here, plan, wanted)
-        told = [*plan.lines(), *warnings(plan)]
+        told = [*plan.lines(), *judges_told(wanted, created=True), *warnings(plan)]
         if is_lettered(found) or granularity_of(wanted) != "SPAN":
-            changes |= of_units(now, text, entries(wanted, plan), granularity_of(wanted))
+            UpdateTaskRequest.model_validate({**changes, **of_units(now, text, [], granularity_of(wanted))})
+            made_of = entries(await created(here, within, wanted), plan)
+            changes |= of_units(now, text, made_of, granularity_of(wanted))
         elif evaluators is not None or column_mappings is not None:
-            changes["evaluators"] = pinned(found, entries(wanted, plan))
+            UpdateTaskRequest.model_validate({**changes, "evaluators": pinned(found, entries(wanted, plan))})
+            changes["evaluators"] = pinned(found, entries(await created(here, within, wanted), plan))
     if run_configuration is not None:
         tried = await configured(here, within, run_configuration, found.dataset_id or "")
         told, changes["run_configuration"] = tried.lines(), tried.config

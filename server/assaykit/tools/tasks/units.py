@@ -12,9 +12,11 @@ from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
+from assaykit.planning.judges import COMMIT_MESSAGE
 from assaykit.planning.spans import WantedEvaluator
 from assaykit.planning.units import granularity_of
 from assaykit.session import Session
+from assaykit.tools.tasks.catalogue import NOT_MADE, is_new
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,
@@ -43,14 +45,11 @@ FILTER_LIMIT = 2000
 NAME_LIMIT = 240
 """Length limit of a name before its suffix. Both stay within the contract's 255 characters."""
 
-_NOT_MADE = ""
-"""The id of a judge that is created together with its task."""
-
 
 async def at_granularity(
     here: Session, within: Named, wanted: Sequence[WantedEvaluator], asked: UnitName | None
 ) -> list[WantedEvaluator]:
-    """The evaluators as judges of the unit asked for. A judge of spans gets a copy for it, which `stored` creates.
+    """The evaluators as judges of the unit asked for. A judge of spans gets a copy for it, which `created` makes.
 
     Raises:
         Invalid: an evaluator judges another unit, or has a filter of its own on a task of traces or sessions.
@@ -80,16 +79,17 @@ async def at_granularity(
 _LEVELS: dict[UnitName, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
 
 
-async def stored(here: Session, within: Named, wanted: Sequence[WantedEvaluator]) -> list[WantedEvaluator]:
-    """The same evaluators. Copies among them that do not exist yet are created."""
+async def created(here: Session, within: Named, wanted: Sequence[WantedEvaluator]) -> list[WantedEvaluator]:
+    """The same evaluators. Copies and judges of the catalogue that do not exist yet are created."""
     found: list[WantedEvaluator] = []
     for one in wanted:
         evaluator = one.evaluator
-        if evaluator.id == _NOT_MADE:
+        if evaluator.id == NOT_MADE:
             request = CreateEvaluatorRequest(
                 space_id=within.id, name=evaluator.name, type=evaluator.type, version=_version(one)
             )
             evaluator = await here.api.post("/v2/evaluators", EvaluatorWithVersion, request)
+            here.names.forget()
         found.append(WantedEvaluator(evaluator, one.query_filter, one.column_mappings))
     return found
 
@@ -99,7 +99,7 @@ def copies_told(wanted: Sequence[WantedEvaluator]) -> list[str]:
     return [
         f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of unit"
         for one in wanted
-        if one.evaluator.id == _NOT_MADE
+        if one.evaluator.id == NOT_MADE and not is_new(one)
     ]
 
 
@@ -206,7 +206,7 @@ async def _copy(here: Session, within: Named, one: WantedEvaluator, level: Granu
     if existing is None:
         key = "template_config" if isinstance(config, TemplateConfig) else "code_config"
         version = one.evaluator.version.model_copy(update={key: config})
-        return one.evaluator.model_copy(update={"id": _NOT_MADE, "name": name, "version": version})
+        return one.evaluator.model_copy(update={"id": NOT_MADE, "name": name, "version": version})
     found = await here.api.get(path("v2", "evaluators", existing.id), EvaluatorWithVersion)
     if found.version.config != config:
         raise Conflict(
@@ -223,7 +223,7 @@ async def evaluator_named(here: Session, within: Named, name: str) -> Evaluator 
 
 
 def _version(one: WantedEvaluator) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
-    message = f"Copied to judge {plural(one.granularity)}"
+    message = COMMIT_MESSAGE if is_new(one) else f"Copied to judge {plural(one.granularity)}"
     config = one.config
     if isinstance(config, ManagedCodeConfig):
         return CreateCodeVersionRequest(commit_message=message, code_config=config)
