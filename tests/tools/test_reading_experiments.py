@@ -37,8 +37,8 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     assert outputs(data) == ["fine", "poor", "so so", "long", "none"]
     assert data["rows"] == 5
     assert data["evaluators"] == {
-        "help": {"labels": {"good": 2, "bad": 1}, "scored": 4},
-        "words": {"labels": {}, "scored": 3},
+        "help": {"labels": {"good": 2, "bad": 1}, "labelled": 3, "scored": 4},
+        "words": {"labels": {}, "labelled": 0, "scored": 3},
     }
     poor = data["runs"][1]
     assert poor["evaluations"] == [{"name": "help", "score": 0.0, "label": "bad", "explanation": "Rude."}]
@@ -136,7 +136,7 @@ async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_do
         assert (await client.post(at, json={"experiment_runs": later})).status_code == 201
     data = await ax.ask("get_experiment", experiment="v")
     assert data["errors"] == {"failed": 1, "tried_again": 3}
-    assert data["evaluators"] == {"help": {"labels": {"good": 3, "bad": 1}, "scored": 4}}
+    assert data["evaluators"] == {"help": {"labels": {"good": 3, "bad": 1}, "labelled": 4, "scored": 4}}
     assert data["rows"] == 7
     # What is still wrong comes first, what was tried again last.
     assert [(run["error"], "tried_again" in run) for run in data["runs"]] == [

@@ -141,4 +141,8 @@ def _line(counts: Mapping[str, Any]) -> str:
     mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
     labels = "".join(f", {one_line(label, 40)} {number}" for label, number in counts["labels"].items())
     failed = f", {counts['failed']} failed: {one_line(counts['first_error'], 160)}" if counts["failed"] else ""
-    return f"{counts['scored']} scored{mean}{labels}{failed}"
+    counted = f"{counts['scored']} scored"
+    if labels and not counts["scored"]:
+        rows = sum(counts["labels"].values())
+        counted = f"{rows} of {rows + counts['failed']} labelled"
+    return f"{counted}{mean}{labels}{failed}"

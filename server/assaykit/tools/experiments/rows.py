@@ -58,13 +58,13 @@ def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
 
 
 def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """For each evaluator: the count of each label, and the number of rows with a score."""
+    """For each evaluator: the count of each label, and the numbers of rows with a label and with a score."""
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for one in read for name in one.evaluations):
         verdicts = [one.evaluations[name] for one in read if name in one.evaluations]
         labels = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
         scored = sum(verdict.score is not None for verdict in verdicts)
-        found[name] = {"labels": dict(labels.most_common()), "scored": scored}
+        found[name] = {"labels": dict(labels.most_common()), "labelled": labels.total(), "scored": scored}
     return found
 
 
@@ -83,7 +83,11 @@ def summary(
     for name, counts in counted.items():
         labels = "".join(f", {one_line(label, 60)} {number}" for label, number in counts["labels"].items())
         direction = f"; {directions[name]}" if name in directions else "; higher is taken to be better"
-        lines.append(f"{one_line(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
+        if counts["labelled"] and not counts["scored"]:
+            # Labels without scores have no direction: no label is known to be better.
+            lines.append(f"{one_line(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
+        else:
+            lines.append(f"{one_line(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
     return lines
 
 

@@ -34,7 +34,7 @@ from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, e
 from assaykit.tools.runs.waiting import ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
-from assaykit.tools.tasks.tools import one_run
+from assaykit.tools.tasks.run_lines import one_run
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
@@ -246,7 +246,8 @@ async def list_runs(
         return await save(here, save_to, cursor, found, plain, "runs", facts)
     page = await here.api.get(at, TaskRunPage, limit=limit, cursor=cursor, status=status)
     following = next_of(page)
-    lines = [_one_of_several(run) for run in page.task_runs]
+    task_type = (await here.api.get(path("v2", "tasks", named.id), Task)).type
+    lines = [_one_of_several(run, makes_experiment=task_type == "RUN_EXPERIMENT") for run in page.task_runs]
     what = f"{status} run(s)" if status else "run(s)"
     text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
     if not lines:
@@ -364,10 +365,10 @@ async def _rows_asked(
 _ENDS = ("data_start_time", "data_end_time")
 
 
-def _one_of_several(run: TaskRun) -> str:
+def _one_of_several(run: TaskRun, *, makes_experiment: bool) -> str:
     """A run on one line, with its time of creation and its window."""
     when = "" if run.created_at is None else f", {run.created_at:%Y-%m-%d %H:%M} UTC"
-    return f"{one_run(run)}{when}{_over(run)}"
+    return f"{one_run(run, makes_experiment=makes_experiment)}{when}{_over(run)}"
 
 
 def _over(run: TaskRun) -> str:

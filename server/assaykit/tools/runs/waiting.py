@@ -14,7 +14,7 @@ from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import fenced, one_line
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
-from assaykit.tools.tasks.tools import one_run
+from assaykit.tools.tasks.run_lines import one_run, verb
 from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
@@ -91,7 +91,8 @@ async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict
     names = ("num_successes", "num_errors", "num_skipped")
     scored, failed, skipped = (sum(getattr(run, name) or 0 for run in runs) for name in names)
     lines = [f"Run {one_run(run)}" for run in runs]
-    lines.append(f"Together {scored} scored, {failed} failed, {skipped} skipped")
+    succeeded = verb(is_experiment=all(run.experiment_id for run in runs))
+    lines.append(f"Together {scored} {succeeded}, {failed} failed, {skipped} skipped")
     going = [run for run in runs if not run.is_final]
     if going:
         lines.append(f"Still running. Next: wait_for_run(run={ids_of(going)!r}) again.")
@@ -241,7 +242,8 @@ def _usual(run: TaskRun) -> str:
     if not run.is_final:
         return f"Still running. Next: wait_for_run(run={run.id!r}) again."
     if not run.num_successes:
-        return "Nothing was scored. Correct the cause above, then trigger again."
+        nothing = "No example was answered" if run.experiment_id is not None else "Nothing was scored"
+        return f"{nothing}. Correct the cause above, then trigger again."
     if run.experiment_id is not None:
         return "Next: get_experiment shows the rows, compare_experiments says whether it is better than another."
     # Only a run over spans has a window.

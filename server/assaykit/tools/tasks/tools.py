@@ -33,6 +33,7 @@ from assaykit.tools.tasks.evaluators import (
     warnings,
 )
 from assaykit.tools.tasks.run_configurations import configured, of_task
+from assaykit.tools.tasks.run_lines import one_run
 from assaykit.tools.tasks.schedules import schedule_of, what_it_does
 from assaykit.tools.tasks.units import (
     UnitName,
@@ -46,7 +47,7 @@ from assaykit.tools.tasks.units import (
     refuse_on_dataset,
 )
 from assaykit.wire.experiments import Experiment
-from assaykit.wire.runs import TaskRun, TaskRunPage
+from assaykit.wire.runs import TaskRunPage
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 LAST_RUNS = 3
@@ -162,7 +163,10 @@ async def get_task(
         mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or paths).items())
         lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
     starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
-    lines += [f"Run {one_run(run)}" for run in runs.task_runs] or [f"No runs yet: `{starter}` starts one."]
+    makes = found.type == "RUN_EXPERIMENT"
+    lines += [f"Run {one_run(run, makes_experiment=makes)}" for run in runs.task_runs] or [
+        f"No runs yet: `{starter}` starts one."
+    ]
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
@@ -209,7 +213,8 @@ async def list_tasks(
         when, schedule = await schedule_of(here, found)
         last_runs = [plain(run) for run in runs.task_runs]
         listed.append({**_facts(found), "target": target, "last_runs": last_runs, **schedule})
-        below = [when] * bool(when) + [one_run(run) for run in runs.task_runs]
+        makes = found.type == "RUN_EXPERIMENT"
+        below = [when] * bool(when) + [one_run(run, makes_experiment=makes) for run in runs.task_runs]
         lines += [_line(found, target), *(f"  {one}" for one in below)]
     following = next_of(page)
     text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
@@ -288,12 +293,6 @@ async def update_task(
 def rate_of(task: Task) -> float:
     """The share of matching rows that the task takes, 0 to 1."""
     return 1.0 if task.sampling_rate is None else task.sampling_rate
-
-
-def one_run(run: TaskRun) -> str:
-    """A run on one line."""
-    counted = f"{run.num_successes or 0} scored, {run.num_errors or 0} failed, {run.num_skipped or 0} skipped"
-    return f"{run.id} {run.status}: {counted}"
 
 
 def _line(task: Task, target: str) -> str:
