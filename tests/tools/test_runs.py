@@ -87,12 +87,13 @@ async def test_a_preview_of_a_backfill_creates_and_triggers_nothing(kept_cites: 
 
 async def test_an_equal_task_is_used_again_and_another_request_makes_another(ax: Caller, cites: None) -> None:
     first = await ax.read("trigger_backfill", evaluators=["cites"], wait=30)
-    assert "of the new task 'cites on bot' is PENDING" in first
+    assert "of the new task 'cites on bot', " in first
     again = await ax.read("trigger_backfill", evaluators=["cites"], wait=30)
-    assert "of the existing task 'cites on bot' is PENDING" in again
+    assert "of the existing task 'cites on bot', " in again
     anew = {"query_filter": ANSWERED, "override_evaluations": True}
     other = await ax.read("trigger_backfill", evaluators=["cites"], **anew, wait=30)
-    assert "of the new task 'cites on bot 2' is PENDING" in other
+    assert all("PENDING" not in text and "to score" not in text for text in (first, again, other))
+    assert "of the new task 'cites on bot 2', " in other
 
 
 async def test_a_task_that_samples_is_not_the_equal_of_a_backfill(ax: Caller, cites: None) -> None:
@@ -166,6 +167,25 @@ async def test_a_backfill_finds_the_equal_task_even_if_it_is_continuous(ax: Call
     assert [run["id"] for run in (await ax.ask("list_runs", task="watch"))["runs"]] == [run["id"] for run in runs]
     anew = await ax.ask(again["next"]["tool"], **again["next"]["arguments"], wait=30)
     assert anew["run"]["num_successes"] == 3
+
+
+async def test_with_wait_a_reply_tells_only_the_last_state(ax: Caller, cites: None) -> None:
+    await ax.ask("create_task", name="policy", evaluators=["cites"])
+    for call in ({"window": "last 7 days"}, {"window": "last 7 days", "override_evaluations": True}):
+        done = await ax.call("trigger_run", task="policy", **call, wait=30)
+        text = text_of(done)
+        assert ("PENDING" in text, text.startswith("Task 'policy', over ")) == (False, True)
+        assert (done.structured_content or {})["run"]["status"] == "COMPLETED"
+
+
+async def test_a_backfill_without_names_lists_what_there_is(ax: Caller, cites: None) -> None:
+    await ax.ask("create_task", name="policy", evaluators=["cites"])
+    refusal = await ax.refused("trigger_backfill")
+    assert refusal["message"].startswith(
+        "There is no evaluator to score with. Tasks: 'policy'. Projects: 'bot'. Judges: 'cites'. Catalogue: "
+    )
+    assert "hallucination" in refusal["message"]
+    assert refusal["next"] == "Pass task, or project and evaluators."
 
 
 async def test_the_window_decides_which_rows_are_scored(ax: Caller, settings: Settings, cites: None) -> None:

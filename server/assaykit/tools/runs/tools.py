@@ -27,13 +27,12 @@ from assaykit.toolkit.parameters import (
     ToolContext,
 )
 from assaykit.toolkit.replies import Reply, bullets
-from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
-from assaykit.tools.runs.parts import coverage, parts_of, refuse_limits, remarks, requests, triggered, under_way
+from assaykit.tools.runs.backfills import Backfill, begun, previewed, unnamed
+from assaykit.tools.runs.parts import parts_of, refuse_limits, triggered
 from assaykit.tools.runs.rows import rows_of
-from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task, equal_task, task_for, with_judges
-from assaykit.tools.runs.waiting import ids_of, joined, run_of, runs_of, told_of, told_of_all, wait_for
-from assaykit.tools.tasks.catalogue import judges_told
-from assaykit.tools.tasks.evaluators import wanted_evaluators, warnings
+from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task
+from assaykit.tools.runs.waiting import joined, run_of, runs_of, told_of, told_of_all, wait_for
+from assaykit.tools.tasks.evaluators import wanted_evaluators
 from assaykit.tools.tasks.run_lines import one_run
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import (
@@ -94,16 +93,10 @@ async def trigger_backfill(
         aim = await aim_of_task(here, within, task, scope, windowed=window is not None)
     else:
         if not evaluators:
-            raise Invalid("There is no evaluator to score with.", "Pass task, or project and evaluators.")
+            raise await unnamed(here, within)
         wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
         aim = await aim_of_evaluators(here, within, project, wanted, query_filter, scope, allow_empty=allow_empty)
     aim = aim._replace(plan=await with_costs(here, aim.plan, aim.wanted))
-    parts = await parts_of(here, aim, scope, limits)
-    facts: dict[str, Any] = {**here.source(within), "plan": aim.plan.as_dict(), **coverage(parts)}
-    if aim.reads_spans:
-        facts["window"] = str(period)
-    lines = [*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)]
-    of_window = f", {period}" if aim.reads_spans else ""
     given = {
         "task": task,
         "project": project,
@@ -112,35 +105,8 @@ async def trigger_backfill(
         "query_filter": query_filter,
         "column_mappings": column_mappings,
     }
-    again = {key: value for key, value in given.items() if value is not None}
-    nothing = await nothing_to_score(here, aim, scope, again)
-    equal = await equal_task(here, within, aim.target) if preview or nothing else None
-    if preview:
-        lines += [*judges_told(aim.wanted, created=False), told_before(nothing, equal, aim.target.name)]
-        return Reply(f"Plan for {aim.about}{of_window}; nothing was triggered:\n{bullets(lines)}", facts)
-    told = bullets(lines)
-    if nothing is not None and (equal is None or not await under_way(here, equal, scope)):
-        facts |= {"task": None if equal is None else equal.name, "runs": [], "next": nothing.step.as_dict()}
-        head = f"Nothing to score for {aim.about}{of_window}. {nothing.reason}, so no task and no run was made."
-        return Reply(f"{head}\n{told}\nNext: {nothing.step}", facts)
-    told = bullets([*lines, *judges_told(aim.wanted, created=True)])
-    aim = await with_judges(here, within, aim)
-    found, how = await task_for(here, within, aim.target)
-    facts["task"] = found.name
-    runs = await under_way(here, found, scope)
-    if runs:
-        head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
-    else:
-        runs = [await triggered(here, found.id, body, limits) for body in requests(aim, scope, parts)]
-        of_task = f"of {how}task {found.name!r}"
-        one = len(runs) == 1
-        told_runs = f"Run {runs[0].id} {of_task} is" if one else f"{len(runs)} runs {of_task} are"
-        head = f"{told_runs} {runs[0].status}{of_window}."
-    facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
-    if not wait:
-        return Reply(f"{head}\n{told}\nNext: wait_for_run(run={ids_of(runs)!r}).", facts)
-    text, data = await told_of_all(here, await wait_for(here, ctx, runs, wait))
-    return Reply(f"{head}\n{told}\n{text}", {**facts, **data})
+    backfill = Backfill(within, aim, scope, limits, await parts_of(here, aim, scope, limits), _given(given))
+    return await previewed(here, backfill) if preview else await begun(here, ctx, backfill, wait)
 
 
 preview_backfill = trigger_backfill.free_look(
@@ -214,12 +180,12 @@ async def trigger_run(
     follows = (
         f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
     )
-    head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{follows}"
     facts = {**here.source(within), "task": found.name, "run": plain(run)}
     if not wait:
+        head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{follows}"
         return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
     text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
-    return Reply(f"{head}\n{text}", {**facts, **data})
+    return Reply(f"Task {found.name!r}{_over(run)}.{follows}\n{text}", {**facts, **data})
 
 
 @tool("read")

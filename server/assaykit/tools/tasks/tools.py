@@ -98,9 +98,7 @@ async def create_task(
     wanted = await at_granularity(here, within, wanted, granularity)
     kind = task_type(type, wanted)
     if dataset is not None or experiments:
-        if project is not None:
-            raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
-        _refuse_of_project({"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
+        _refuse_of_project({"project": project, "is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
         refuse_on_dataset(wanted)
         dataset_id, chosen = await _experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
@@ -117,9 +115,8 @@ async def create_task(
     facts = {**here.source(within), "plan": plan.as_dict()}
     told = [*plan.lines(), *judges_told(wanted, created=not preview), *copies_told(wanted), *warnings(plan)]
     level = granularity_of(wanted)
-    body = CreateTaskRequest(
-        name=name, type=kind, evaluators=entries(wanted, plan), query_filter=query_filter, **target
-    )
+    fields = {"name": name, "type": kind, "query_filter": query_filter, **target}
+    body = CreateTaskRequest(**fields, evaluators=entries(wanted, plan))
     # The form is checked here, because `created` may create judges before the task.
     lettered(body, level)
     if preview:
@@ -268,7 +265,8 @@ async def update_task(
         plan = await with_costs(here, plan, wanted)
         told = [*plan.lines(), *judges_told(wanted, created=True), *warnings(plan)]
         if is_lettered(found) or granularity_of(wanted) != "SPAN":
-            UpdateTaskRequest.model_validate({**changes, **of_units(now, text, [], granularity_of(wanted))})
+            before = entries(wanted, plan)
+            UpdateTaskRequest.model_validate({**changes, **of_units(now, text, before, granularity_of(wanted))})
             made_of = entries(await created(here, within, wanted), plan)
             changes |= of_units(now, text, made_of, granularity_of(wanted))
         elif evaluators is not None or column_mappings is not None:
@@ -371,8 +369,10 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
         )
 
 
-def _refuse_of_project(given: Mapping[str, bool]) -> None:
+def _refuse_of_project(given: Mapping[str, object]) -> None:
     """Raises: Invalid: an argument is given that only a task on a project has."""
+    if given["project"] is not None:
+        raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
     if foreign := next((name for name, value in given.items() if value), None):
         raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
 

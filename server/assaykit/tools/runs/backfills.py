@@ -1,0 +1,122 @@
+"""Backfills: the reply on a planned backfill, its start, and the list of things that one can name."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.judge import catalogue
+from assaykit.names import Named
+from assaykit.planning.parts import Parts
+from assaykit.session import Session
+from assaykit.toolkit.listing import plain
+from assaykit.toolkit.parameters import ToolContext
+from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
+from assaykit.tools.runs.parts import coverage, remarks, requests, triggered, under_way
+from assaykit.tools.runs.targets import Aim, Scope, equal_task, task_for, with_judges
+from assaykit.tools.runs.waiting import ids_of, told_of_all, wait_for
+from assaykit.tools.tasks.catalogue import judges_told
+from assaykit.tools.tasks.evaluators import warnings
+from assaykit.wire.evaluators import EvaluatorPage
+from assaykit.wire.local import RunLimits
+from assaykit.wire.projects import ProjectPage
+from assaykit.wire.runs import TaskRun
+from assaykit.wire.tasks import TaskPage
+
+NAMES_SHOWN = 10
+
+
+class Backfill(NamedTuple):
+    """A planned backfill. `again` holds the arguments of the call that planned it."""
+
+    within: Named
+    aim: Aim
+    scope: Scope
+    limits: RunLimits
+    parts: Parts
+    again: Mapping[str, Any]
+
+    @property
+    def of_window(self) -> str:
+        """The window at the end of a sentence. Empty for experiments, which have none."""
+        return f", {self.scope.period}" if self.aim.reads_spans else ""
+
+    def facts(self, here: Session) -> dict[str, Any]:
+        """The plan as data."""
+        window = {"window": str(self.scope.period)} if self.aim.reads_spans else {}
+        return {**here.source(self.within), "plan": self.aim.plan.as_dict(), **coverage(self.parts), **window}
+
+
+async def previewed(here: Session, backfill: Backfill) -> Reply:
+    """The reply of a preview: the plan, and the effect of the call on judges, tasks and runs."""
+    within, aim, scope, _, parts, again = backfill
+    nothing = await nothing_to_score(here, aim, scope, again)
+    equal = await equal_task(here, within, aim.target)
+    lines = [*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)]
+    lines += [] if nothing else judges_told(aim.wanted, created=False)
+    lines.append(told_before(nothing, equal, aim.target.name))
+    head = f"Plan for {aim.about}{backfill.of_window}; nothing was triggered:"
+    return Reply(f"{head}\n{bullets(lines)}", backfill.facts(here))
+
+
+async def begun(here: Session, ctx: ToolContext, backfill: Backfill, wait: int) -> Reply:
+    """Start the runs of a backfill, unless it has nothing to do or its runs are active already. Wait if asked to."""
+    within, aim, scope, limits, parts, again = backfill
+    nothing = await nothing_to_score(here, aim, scope, again)
+    facts = backfill.facts(here)
+    about = [*warnings(aim.plan), *await remarks(here, aim, scope, parts)]
+    if nothing is not None:
+        equal = await equal_task(here, within, aim.target)
+        if equal is None or not await under_way(here, equal, scope):
+            facts |= {"task": None if equal is None else equal.name, "runs": [], "next": nothing.step.as_dict()}
+            head = f"Nothing to score for {aim.about}{backfill.of_window}."
+            head += f" {nothing.reason}, so no task and no run was made."
+            return Reply(f"{head}\n{bullets([*aim.plan.lines(), *about])}\nNext: {nothing.step}", facts)
+    about = [*judges_told(aim.wanted, created=True), *about]
+    aim = await with_judges(here, within, aim)
+    found, how = await task_for(here, within, aim.target)
+    facts["task"] = found.name
+    runs = await under_way(here, found, scope)
+    head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
+    if not runs:
+        runs = [await triggered(here, found.id, body, limits) for body in requests(aim, scope, parts)]
+        head = _head(runs, f"of {how}task {found.name!r}", backfill.of_window, is_last=bool(wait))
+    facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
+    if not wait:
+        told = bullets([*aim.plan.lines(), *about])
+        return Reply(f"{head}\n{told}\nNext: wait_for_run(run={ids_of(runs)!r}).", facts)
+    # The reply on a finished run has no plan, which tells the state before the run.
+    ended = await wait_for(here, ctx, runs, wait)
+    text, data = await told_of_all(here, ended)
+    return Reply("\n".join([head, *map("- {}".format, about), text]), {**facts, "run": plain(ended[0]), **data})
+
+
+def _head(runs: list[TaskRun], of_task: str, of_window: str, *, is_last: bool) -> str:
+    """The runs that were started. Their status is left out if the reply goes on with a later one."""
+    one = len(runs) == 1
+    told = f"Run {runs[0].id} {of_task}" if one else f"{len(runs)} runs {of_task}"
+    if is_last:
+        return f"{told}{of_window}."
+    return f"{told} {'is' if one else 'are'} {runs[0].status}{of_window}."
+
+
+async def unnamed(here: Session, within: Named) -> Invalid:
+    """The error of a backfill that names neither a task nor evaluators. It lists the names that there are."""
+    inside = {"space_id": within.id}
+    every = {
+        "Tasks": [one async for one in rows(here.api, "/v2/tasks", TaskPage, inside) if one.type != "RUN_EXPERIMENT"],
+        "Projects": [one async for one in rows(here.api, "/v2/projects", ProjectPage, inside)],
+        "Judges": [one async for one in rows(here.api, "/v2/evaluators", EvaluatorPage, inside)],
+    }
+    listed = [f"{noun}: {_names([one.name for one in found])}." for noun, found in every.items()]
+    ready = ", ".join(one.name for one in catalogue.all())
+    return Invalid(
+        " ".join(["There is no evaluator to score with.", *listed, f"Catalogue: {ready}."]),
+        "Pass task, or project and evaluators.",
+    )
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(repr(one_line(name, 60)) for name in names[:NAMES_SHOWN]) + more if names else "none"
