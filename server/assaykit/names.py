@@ -21,7 +21,7 @@ from assaykit.wire.datasets import DatasetPage
 from assaykit.wire.evaluators import EvaluatorPage
 from assaykit.wire.experiments import ExperimentPage
 from assaykit.wire.integrations import AiIntegrationPage
-from assaykit.wire.projects import ProjectPage
+from assaykit.wire.projects import Project, ProjectPage
 from assaykit.wire.prompts import PromptPage
 from assaykit.wire.spaces import SpacePage
 from assaykit.wire.tasks import TaskPage
@@ -52,6 +52,11 @@ ANNOTATION_CONFIG = ResourceKind(
 )
 
 RUN_ID_TYPE = "TaskRun"
+
+
+def holds_experiment_traces(row: object) -> bool:
+    """True for a project that was made for the traces of an experiment. Nobody means it without naming it."""
+    return isinstance(row, Project) and row.project_type == "EXPERIMENT"
 
 
 class Named(ReplyBody):
@@ -191,7 +196,8 @@ class Names:
         raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
 
     async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
-        every = await self._all(kind, within)
+        every = [row async for row in rows(self._api, kind.at, kind.page, within)]
+        every = [Named(id=row.id, name=row.name) for row in every if not holds_experiment_traces(row)]
         if len(every) == 1:
             return every[0]
         if not every:

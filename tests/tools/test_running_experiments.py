@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.caller import Caller, serving, text_of
+from tests.conftest import spans_of_bot
 from tests.scripted_model import ScriptedModel
+from tests.traces import send
 
 from assaykit.settings import Settings
 
@@ -197,6 +199,16 @@ async def test_tracing_makes_spans_that_can_be_searched(bench: Bench) -> None:
     assert len(found["spans"]) == 3
     failed = await ax.ask("search_spans", project=project["name"], filter="status_code = 'ERROR'")
     assert [span["input"] for span in failed["spans"]] == ["Q: Capital of Chad?"]
+
+
+async def test_a_project_of_experiment_traces_is_never_the_only_one(bench: Bench) -> None:
+    ax = bench.ax
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    await ax.ask("trigger_run", experiment_name="v1", tracing_metadata={"build": 7}, wait=30)
+    assert (await ax.refused("search_spans"))["message"] == "There is no project yet."
+    await send(ax.settings.home, spans_of_bot())
+    assert {one["name"] for one in (await ax.ask("search_spans"))["spans"]} == {"a1", "a2", "a3", "a4"}
+    assert "Projects: 'bot'." in (await ax.refused("trigger_backfill"))["message"]
 
 
 async def test_a_key_that_is_refused_gives_the_run_up_and_is_never_shown(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.judge import catalogue
-from assaykit.names import Named
+from assaykit.names import Named, holds_experiment_traces
 from assaykit.planning.parts import Parts
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
@@ -106,7 +106,9 @@ async def unnamed(here: Session, within: Named) -> Invalid:
     inside = {"space_id": within.id}
     every = {
         "Tasks": [one async for one in rows(here.api, "/v2/tasks", TaskPage, inside) if one.type != "RUN_EXPERIMENT"],
-        "Projects": [one async for one in rows(here.api, "/v2/projects", ProjectPage, inside)],
+        "Projects": [
+            one async for one in rows(here.api, "/v2/projects", ProjectPage, inside) if not holds_experiment_traces(one)
+        ],
         "Judges": [one async for one in rows(here.api, "/v2/evaluators", EvaluatorPage, inside)],
     }
     listed = [f"{noun}: {_names([one.name for one in found])}." for noun, found in every.items()]

@@ -1,6 +1,6 @@
 """Toolset runs: one pass of a task over its rows, from trigger to outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -212,8 +212,8 @@ async def list_runs(
         return await save(here, save_to, cursor, found, plain, "runs", facts)
     page = await here.api.get(at, TaskRunPage, limit=limit, cursor=cursor, status=status)
     following = next_of(page)
-    task_type = (await here.api.get(path("v2", "tasks", named.id), Task)).type
-    lines = [_one_of_several(run, makes_experiment=task_type == "RUN_EXPERIMENT") for run in page.task_runs]
+    makes = await _makes_experiment(here, named, page.task_runs)
+    lines = [_one_of_several(run, makes_experiment=makes) for run in page.task_runs]
     what = f"{status} run(s)" if status else "run(s)"
     text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
     if not lines:
@@ -329,6 +329,13 @@ async def _rows_asked(
 
 
 _ENDS = ("data_start_time", "data_end_time")
+
+
+async def _makes_experiment(here: Session, task: Named, runs: Sequence[TaskRun]) -> bool:
+    """True for a RUN_EXPERIMENT task. A run that has begun shows it, so the task is rarely fetched."""
+    if all(run.experiment_id is not None or run.data_start_time is not None for run in runs):
+        return False
+    return (await here.api.get(path("v2", "tasks", task.id), Task)).type == "RUN_EXPERIMENT"
 
 
 def _one_of_several(run: TaskRun, *, makes_experiment: bool) -> str:
