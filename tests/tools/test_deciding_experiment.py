@@ -69,7 +69,7 @@ async def test_the_record_stays_with_the_version_that_it_is_of(ax: Caller, decid
     assert list(moved["moved_from"]) == ["production"]
     before = (await ax.ask("get_prompt", version=newest))["prompt"]["version"]
     assert (before["labels"], before["experiment"]["id"]) == (["live"], decided)
-    cleared = await ax.ask("label_prompt", labels=[], version=newest)
+    cleared = await ax.ask("label_prompt", remove=["live"], version=newest)
     assert (cleared["version"]["experiment"], cleared["removed"]) == (None, ["live"])
 
 

@@ -90,11 +90,13 @@ async def test_a_label_moves_and_what_it_replaced_is_said(ax: Caller) -> None:
     assert told["moved_from"] == {"live": first["commit_hash"]}
     text = await ax.read("label_prompt", prompt="greeting", version=first["id"], labels=["live"])
     assert text == (
-        f"Version {first['commit_hash']} of prompt 'greeting' has label(s) live. "
-        f"'live' moved from version {second['commit_hash']}. Removed: 'old'."
+        f"Version {first['commit_hash']} of prompt 'greeting' has label(s) live, old. "
+        f"'live' moved from version {second['commit_hash']}."
     )
-    told = await ax.ask("label_prompt", prompt="greeting", version=first["id"], labels=[])
-    assert told["removed"] == ["live"]
+    changed = await ax.read("label_prompt", prompt="greeting", version=first["id"], labels=["new"], remove=["old"])
+    assert changed.endswith("has label(s) live, new. Removed: 'old'.")
+    told = await ax.ask("label_prompt", prompt="greeting", version=first["id"], remove=["live", "new"])
+    assert told["removed"] == ["live", "new"]
     assert told["version"].get("labels") == []
 
 
@@ -179,7 +181,11 @@ async def test_a_label_for_nothing_is_refused(ax: Caller) -> None:
     await save(ax)
     refusal = await ax.refused("label_prompt", prompt="greeting", version="0000000", labels=["live"])
     assert refusal["code"] == "not_found"
-    assert "labels: required" in (await ax.refused("label_prompt", prompt="greeting"))["message"]
+    assert (await ax.refused("label_prompt", prompt="greeting", labels=[]))["message"] == "No label was given."
+    refusal = await ax.refused("label_prompt", prompt="greeting", labels=["live"], remove=["old"])
+    assert refusal["message"] == "The version has no label 'old'; it has: none."
+    refusal = await ax.refused("label_prompt", prompt="greeting", labels=["old"], remove=["old"])
+    assert refusal["message"] == "'old' is added and removed."
 
 
 async def test_prompts_are_listed_by_a_part_of_their_name(ax: Caller) -> None:

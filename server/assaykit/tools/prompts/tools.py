@@ -153,13 +153,14 @@ async def save_prompt(
 @tool("change")
 async def label_prompt(
     here: Here,
-    labels: list[str],
+    labels: list[str] | None = None,
+    remove: list[str] | None = None,
     prompt: PromptName = None,
     version: Version = None,
     experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Set all labels of a version: its other labels are removed, and each label leaves its former version.
+    """Add labels to a version, from where they were, and remove others from it. Labels not named stay.
 
     Source: REST v2 `PUT /v2/prompt-versions/{id}/labels`.
     Raises: NotFound, Invalid, Ambiguous.
@@ -168,7 +169,8 @@ async def label_prompt(
     named = await here.names.prompt(prompt, within)
     every = await _versions(here, named)
     chosen = every[0] if version is None else _the_one(version, every)
-    wanted = list(dict.fromkeys(labels))
+    before = without_records(chosen.labels)
+    wanted = _labels_after(before, labels or (), remove or ())
     if experiment is None:
         # The record of the experiment stays as long as the version has a label.
         now, kept = await _set_labels(here, chosen, wanted, records(chosen.labels) if wanted else [])
@@ -176,7 +178,7 @@ async def label_prompt(
         decided_by = await here.names.experiment(experiment, within)
         now, kept = await _set_labels(here, chosen, wanted, [record(decided_by)])
     here.names.forget()
-    removed = [label for label in without_records(chosen.labels) if label not in wanted]
+    removed = [label for label in before if label not in wanted]
     moved = {
         label: other.commit_hash or other.id
         for other in every
@@ -197,6 +199,24 @@ async def label_prompt(
             "removed": removed,
         },
     )
+
+
+def _labels_after(before: Sequence[str], added: Sequence[str], removed: Sequence[str]) -> list[str]:
+    """The labels of a version after a change.
+
+    Raises:
+        Invalid: nothing is to change, a label is added and removed, or a label to remove is not there.
+    """
+    if not (added or removed):
+        raise Invalid("No label was given.", "Pass labels to add, or remove.")
+    if both := [label for label in added if label in removed]:
+        raise Invalid(f"{both[0]!r} is added and removed.", "Do one of the two.")
+    if absent := [label for label in removed if label not in before]:
+        there = ", ".join(map(repr, before)) or "none"
+        raise Invalid(
+            f"The version has no label {absent[0]!r}; it has: {there}.", "Name one of these, or another version."
+        )
+    return list(dict.fromkeys([*(label for label in before if label not in removed), *added]))
 
 
 async def _set_labels(
