@@ -97,7 +97,21 @@ async def test_experiments_are_told_apart_by_id_and_time(filled: Caller) -> None
     text = await filled.read("list_experiments", dataset="d3")
     for one in listed:
         made = datetime.fromisoformat(one["created_at"])
-        assert f"- {one['name']!r} ({one['id']}) on 'd3', {made:%Y-%m-%d %H:%M} UTC" in text
+        assert f"- {one['name']!r} ({one['id']}) on 'd3', {made:%Y-%m-%d %H:%M} UTC: 2 rows; no evaluators" in text
+
+
+async def test_experiments_are_listed_with_their_rows_and_evaluators(ax: Caller, files: Path) -> None:
+    await ax.ask("create_dataset", name="many", rows=[{"key": f"q{n}"} for n in range(501)])
+    rows = [{"key": f"q{n}", "output": "x", "eval.tone.label": "kind", "eval.odd.score": n % 2} for n in range(501)]
+    for name, some in (("all", rows), ("three", rows[:3])):
+        (files / f"{name}.jsonl").write_text("\n".join(map(json.dumps, some)), encoding="utf-8")
+        await ax.ask("upload_experiment", file=f"{name}.jsonl", key="key")
+    three, every = (await ax.ask("list_experiments"))["experiments"]
+    assert (three["rows"], three["evaluators"], "more_rows" in three) == (3, ["tone", "odd"], False)
+    assert (every["rows"], every["more_rows"]) == (500, True)
+    text = await ax.read("list_experiments")
+    assert " UTC: 3 rows; tone, odd\n" in text
+    assert " UTC: 500 or more rows; tone, odd" in text
 
 
 async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled: Caller) -> None:

@@ -126,6 +126,12 @@ def outcome(run: ExperimentRun) -> Outcome:
     )
 
 
+def evaluators_of(run: ExperimentRun) -> list[str]:
+    """The names of the evaluators that have a value in this run, in the order of its columns."""
+    places = ((_place(column), value) for column, value in (run.model_extra or {}).items())
+    return list(dict.fromkeys(place[0] for place, value in places if place and value not in (None, "")))
+
+
 def _latency(columns: Mapping[str, Any] | None) -> float | None:
     milliseconds, seconds = _amount(columns, _LATENCIES), _amount(columns, _LATENCIES_S)
     return milliseconds if milliseconds is not None or seconds is None else 1000 * seconds

@@ -8,7 +8,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import outcome, tried_again
+from assaykit.analysis.rows import evaluators_of, outcome, tried_again
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
 from assaykit.api.experiments import runs_of
@@ -34,6 +34,7 @@ from assaykit.wire.experiments import (
     Experiment,
     ExperimentPage,
     ExperimentRun,
+    ExperimentRunPage,
 )
 
 ROWS_PER_PAGE = 500
@@ -142,14 +143,14 @@ async def list_experiments(
     here: Here,
     dataset: str | None = None,
     name: str | None = None,
-    limit: ListLimit = 50,
+    limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
     space: SpaceName = None,
 ) -> Reply:
-    """List the experiments of a dataset, or of all datasets.
+    """List the experiments of a dataset, or of all, with rows and evaluators.
 
-    Source: REST v2 `GET /v2/experiments`.
+    Source: REST v2 `GET /v2/experiments`, `GET /v2/experiments/{id}/runs` for each.
     Raises: NotFound, Invalid.
     """
     within = await here.space(space)
@@ -167,11 +168,12 @@ async def list_experiments(
             "name": one.name,
             "dataset": await _dataset_name(here, within, one) if target is None else target.name,
             "created_at": None if one.created_at is None else one.created_at.isoformat(),
+            **await _content(here, one),
         }
         for one in page.experiments
     ]
     where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
-    named = [_named(one, told["dataset"]) for one, told in zip(page.experiments, listed, strict=True)]
+    named = [_named(one, told) for one, told in zip(page.experiments, listed, strict=True)]
     text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
     if not listed:
         text = f"No experiment of {where} fits. `upload_experiment` makes one."
@@ -246,10 +248,20 @@ async def _example_columns(here: Session, experiment: Named) -> dict[str, Mappin
     return {} if found.dataset_id is None else await example_columns(here.api, found.dataset_id)
 
 
-def _named(experiment: Experiment, dataset: str | None) -> str:
-    on = "" if dataset is None else f" on {dataset!r}"
+async def _content(here: Session, experiment: Experiment) -> dict[str, Any]:
+    """The number of rows and the evaluators of an experiment, from its first 500 rows."""
+    page = await here.api.get(path("v2", "experiments", experiment.id, "runs"), ExperimentRunPage, limit=ROWS_PER_PAGE)
+    names = dict.fromkeys(name for run in page.experiment_runs for name in evaluators_of(run))
+    more_rows = {"more_rows": True} if page.pagination.has_more else {}
+    return {"rows": len(page.experiment_runs), **more_rows, "evaluators": list(names)}
+
+
+def _named(experiment: Experiment, told: Mapping[str, Any]) -> str:
+    on = "" if told["dataset"] is None else f" on {told['dataset']!r}"
     when = "" if experiment.created_at is None else f", {experiment.created_at:%Y-%m-%d %H:%M} UTC"
-    return f"{experiment.name!r} ({experiment.id}){on}{when}"
+    rows_told = f"{told['rows']}{' or more' if 'more_rows' in told else ''} rows"
+    judged = ", ".join(one_line(name, 60) for name in told["evaluators"]) or "no evaluators"
+    return f"{experiment.name!r} ({experiment.id}){on}{when}: {rows_told}; {judged}"
 
 
 async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:
