@@ -16,6 +16,24 @@ CHOICES = {"good": 1.0, "bad": 0.0}
 TOXIC = {"toxic": 1.0, "non-toxic": 0.0}
 
 
+NAME_RULE = "name: use only letters from a to z, digits, spaces and _ - & ( ), at least one of them"
+
+
+async def test_the_documents_lower_case_words_are_accepted(ax: Caller, bot: None) -> None:
+    made = await ax.ask("create_judge", name="cites", code="matches_regex", pattern="x")
+    assert made["code"] == "MATCHES_REGEX"
+    await ax.ask("create_task", name="policy", type="code_evaluation", evaluators=["cites"], granularity="SPAN")
+    assert [one["name"] for one in (await ax.ask("list_tasks", type="code_evaluation"))["tasks"]] == ["policy"]
+    run = (await ax.ask("trigger_run", task="policy", window="last 7 days", wait=30))["run"]["id"]
+    assert [one["id"] for one in (await ax.ask("list_runs", status="completed"))["runs"]] == [run]
+    given = {"name": "far", "base_url": "http://127.0.0.1:9/v1", "model_names": ["m"], "test": False}
+    assert (await ax.ask("create_integration", provider="custom", **given))["integration"]["name"] == "far"
+    saved = await ax.ask(
+        "save_prompt", prompt="p", template="{x}", provider="open_ai", input_variable_format="f_string"
+    )
+    assert saved["prompt"]["version"]["provider"] == "OPEN_AI"
+
+
 async def names_of(ax: Caller) -> list[str]:
     return [one["name"] for one in (await ax.ask("list_judges"))["judges"]]
 
@@ -133,8 +151,14 @@ async def test_without_a_model_a_judge_names_the_variables_to_set_and_is_not_mad
         ({"code": "EXACT_MATCH", "variables": ["output"]}, "EXACT_MATCH takes 2 variables"),
         ({"code": "JSON_PARSEABLE", "choices": CHOICES}, "A code evaluator has labels of its own."),
         ({"code": "JSON_PARSEABLE", "keywords": "a, b"}, "keywords: input should be a valid list"),
-        ({"code": "JSON_PARSEABLE", "name": "a/b"}, "name: string should match pattern"),
-        ({"code": "JSON_PARSEABLE", "name": ""}, "name: string should match pattern"),
+        (
+            {"code": "JSON_PARSEABLE", "name": "a/b"},
+            NAME_RULE,
+        ),
+        (
+            {"code": "JSON_PARSEABLE", "name": ""},
+            NAME_RULE,
+        ),
         ({"code": "JSON_PARSEABLE", "naem": "x"}, "naem: unknown name, did you mean 'name'?"),
     ],
 )

@@ -21,6 +21,7 @@ from assaykit.toolkit.listing import plain, save
 from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.tasks.units import evaluator_named
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,
@@ -96,11 +97,11 @@ async def create_judge(
     catalogue: Annotated[str | None, Field(description="Ready-made judge")] = None,
     template: Annotated[str | None, Field(description="Own prompt with {variables}")] = None,
     choices: Annotated[dict[str, float] | None, Field(description="{label: score}")] = None,
-    code: Annotated[ManagedEvaluator | None, Field(description="Code evaluator, no model")] = None,
+    code: Annotated[ManagedEvaluator | None, AnyCase, Field(description="Code evaluator, no model")] = None,
     variables: list[str] | None = None,
     pattern: str | None = None,
     keywords: list[str] | None = None,
-    direction: Direction | None = None,
+    direction: Annotated[Direction | None, AnyCase] = None,
     explanations: bool = True,
     integration: str | None = None,
     model: str | None = None,

@@ -7,7 +7,16 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from assaykit.wire.evaluators import COLUMN_NAME
+from assaykit.wire.experiments import EXPERIMENT_NAME
+
 MOST_LINES = 8
+
+_RULES = {
+    COLUMN_NAME: "use only letters from a to z, digits, spaces and _ - & ( ), at least one of them",
+    EXPERIMENT_NAME: "use no double quote and no backslash, and at least one character",
+}
+"""Patterns of names, in words."""
 
 
 def describe(error: ValidationError, known: Iterable[str] = ()) -> str:
@@ -34,6 +43,8 @@ def _line(detail: ErrorDetails, known: Sequence[str]) -> str:
         return f"{where}: required"
     if kind in {"literal_error", "enum"}:
         return f"{where}: expected one of {context.get('expected')}"
+    if kind == "string_pattern_mismatch" and context.get("pattern") in _RULES:
+        return f"{where}: {_RULES[context['pattern']]}"
     text = str(context["error"]) if kind == "value_error" and "error" in context else detail["msg"]
     text = text[:1].lower() + text[1:]
     return f"{where}: {text}" if where else text

@@ -29,6 +29,7 @@ from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, Sp
 from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
 from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
 from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
     Experiment,
@@ -106,7 +107,7 @@ async def compare_experiments(
     baseline: Annotated[str | None, Field(description="Else the first")] = None,
     dataset: str | None = None,
     evaluators: list[str] | None = None,
-    directions: dict[str, Direction] | None = None,
+    directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
     positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
     slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,

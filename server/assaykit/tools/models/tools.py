@@ -17,6 +17,7 @@ from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
 from assaykit.toolkit.replies import Reply, one_line
 from assaykit.tools.models import keys
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.integrations import AiIntegration, CreateAiIntegrationRequest, ProviderName
 from assaykit.wire.local import CheckIntegrationRequest, IntegrationCheck
 
@@ -53,7 +54,7 @@ class WantedIntegration(NamedTuple):
 async def _wanted(
     here: Here,
     name: str,
-    provider: ModelProvider,
+    provider: Annotated[ModelProvider, AnyCase],
     key_variable: str | None,
     keyring_entry: str | None,
     base_url: str | None,
@@ -135,7 +136,7 @@ async def create_integration(
     wanted: Annotated[WantedIntegration, Resolve(_wanted)],
     allowed: Annotated[Confirmation, Resolve(_allowed)],
     name: str,
-    provider: ModelProvider,
+    provider: Annotated[ModelProvider, AnyCase],
     key_variable: KeyVariable = None,  # noqa: ARG001  (a resolver reads it)
     keyring_entry: str | None = None,  # noqa: ARG001  (a resolver reads it)
     base_url: BaseUrl = None,  # noqa: ARG001  (a resolver reads it)

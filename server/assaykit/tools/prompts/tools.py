@@ -17,6 +17,7 @@ from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fenced, one_line
 from assaykit.tools.prompts.deciding_experiment import record, recorded, records, without_records
 from assaykit.wire import ids
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.prompts import (
     CreatePromptRequest,
     CreatePromptVersionRequest,
@@ -98,10 +99,10 @@ async def save_prompt(
     messages: Annotated[
         list[dict[str, Any]] | None, Field(description='[{"role": "SYSTEM", "content": "..."}]')
     ] = None,
-    provider: LlmProvider | None = None,
+    provider: Annotated[LlmProvider | None, AnyCase] = None,
     model: str | None = None,
     input_variable_format: Annotated[
-        InputVariableFormat | None, Field(description="{x} is F_STRING, {{x}} MUSTACHE")
+        InputVariableFormat | None, AnyCase, Field(description="{x} is F_STRING, {{x}} MUSTACHE")
     ] = None,
     commit_message: str | None = None,
     description: str | None = None,

@@ -34,6 +34,7 @@ from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task
 from assaykit.tools.runs.waiting import joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.tools.tasks.evaluators import wanted_evaluators
 from assaykit.tools.tasks.run_lines import one_run
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
@@ -192,7 +193,7 @@ async def trigger_run(
 async def list_runs(
     here: Here,
     task: str | None = None,
-    status: RunStatus | None = None,
+    status: Annotated[RunStatus | None, AnyCase] = None,
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,

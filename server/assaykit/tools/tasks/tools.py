@@ -46,6 +46,7 @@ from assaykit.tools.tasks.units import (
     lettered,
     refuse_on_dataset,
 )
+from assaykit.wire.bodies import AnyCase
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.runs import TaskRunPage
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
@@ -64,7 +65,7 @@ async def create_task(
     here: Here,
     name: str,
     evaluators: EvaluatorArguments | None = None,
-    type: TaskType | None = None,  # noqa: A002
+    type: Annotated[TaskType | None, AnyCase] = None,  # noqa: A002
     project: ProjectName = None,
     dataset: str | None = None,
     experiments: list[str] | None = None,
@@ -115,8 +116,8 @@ async def create_task(
     facts = {**here.source(within), "plan": plan.as_dict()}
     told = [*plan.lines(), *judges_told(wanted, created=not preview), *copies_told(wanted), *warnings(plan)]
     level = granularity_of(wanted)
-    fields = {"name": name, "type": kind, "query_filter": query_filter, **target}
-    body = CreateTaskRequest(**fields, evaluators=entries(wanted, plan))
+    target |= {"name": name, "type": kind, "query_filter": query_filter}
+    body = CreateTaskRequest(**target, evaluators=entries(wanted, plan))
     # The form is checked here, because `created` may create judges before the task.
     lettered(body, level)
     if preview:
@@ -179,7 +180,7 @@ async def list_tasks(
     name: str | None = None,
     project: ProjectName = None,
     dataset: str | None = None,
-    type: TaskType | None = None,  # noqa: A002
+    type: Annotated[TaskType | None, AnyCase] = None,  # noqa: A002
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,

@@ -5,7 +5,9 @@ filter and column mappings: the filter chooses the units, and the variables read
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
@@ -37,7 +39,12 @@ from assaykit.wire.tasks import (
     TaskQueryMapping,
 )
 
-UnitName = Literal["span", "trace", "session"]
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+UnitName = Annotated[Literal["span", "trace", "session"], BeforeValidator(_lower)]
 
 FILTER_LIMIT = 2000
 """Characters of one lettered filter."""
@@ -76,7 +83,7 @@ async def at_granularity(
     return found
 
 
-_LEVELS: dict[UnitName, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
+_LEVELS: dict[str, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}
 
 
 async def created(here: Session, within: Named, wanted: Sequence[WantedEvaluator]) -> list[WantedEvaluator]:
