@@ -59,6 +59,23 @@ async def test_judges_by_name_score_what_has_an_output_and_later_what_was_run_ag
     }
 
 
+async def test_judges_by_name_take_column_mappings(settings: Settings, write: Write, bare_python: Path) -> None:
+    write("task.py", "def answer(input): return input + ' here'\n")
+    with ScriptedModel(lambda _: "polite") as model:
+        async with serving(settings, model.url) as ax:
+            await judge(ax, "asked", "Of {query}: {reply}")
+            mapped = {"query": "question", "reply": "output"}
+            given: dict[str, Any] = {"evaluators": ["asked"], "column_mappings": mapped}
+            call = {"task": "task.py:answer", "dataset": "questions", "python": str(bare_python)}
+            refusal = await ax.refused("run_experiment", **call, **{**given, "column_mappings": {"qery": "question"}})
+            assert "column_mappings names 'qery', which no evaluator has" in refusal["message"]
+            refusal = await ax.refused("run_experiment", **call, column_mappings=mapped)
+            assert refusal["message"] == "column_mappings is for judges by name, and there is none."
+            data = await run(ax, bare_python, "task.py:answer", **given)
+            assert [one["run"]["num_successes"] for one in data["judge_runs"]] == [3]
+            assert any("Where?" in prompt and "Where? here" in prompt for prompt in model.prompts)
+
+
 async def judge(ax: Caller, name: str, template: str) -> None:
     await ax.ask(
         "create_judge", name=name, template=template, choices={"polite": 1, "rude": 0}, model="m"

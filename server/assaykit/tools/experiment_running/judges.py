@@ -52,17 +52,24 @@ def columns_of(wanted: Sequence[WantedEvaluator]) -> list[str]:
 
 
 async def wanted_judges(
-    here: Session, names: Sequence[str], examples: Sequence[DatasetExample], space: str | None
+    here: Session,
+    names: Sequence[str],
+    examples: Sequence[DatasetExample],
+    space: str | None,
+    column_mappings: dict[str, str] | None = None,
 ) -> list[WantedEvaluator]:
     """The judges of these names, tried on the dataset's first examples with a made-up output, before anything is run.
 
     Raises:
         NotFound: no judge has one of the names; a function of a file is written 'checks.py:correct'.
-        Invalid: a judge is named twice, judges whole traces, or reads a column that no row has.
+        Invalid: mappings are given without a judge, a judge is named twice, judges whole traces, or reads a column that
+            no row has.
     """
     if not names:
+        if column_mappings:
+            raise Invalid("column_mappings is for judges by name, and there is none.", "Name a judge, or leave it out.")
         return []
-    wanted = await wanted_evaluators(here, names, None, space)
+    wanted = await wanted_evaluators(here, names, column_mappings, space)
     refuse_on_dataset(wanted)
     run = ExperimentRun(id="", output="-")
     rows = [run_row(run, {**(one.model_extra or {})}) for one in examples[:_TRIED]]

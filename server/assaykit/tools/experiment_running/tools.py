@@ -18,7 +18,7 @@ from assaykit.runner.results import ExampleCall
 from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.parameters import Here, SpaceName, ToolContext
+from assaykit.toolkit.parameters import Here, Mappings, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply
 from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, wanted_judges
 from assaykit.tools.experiment_running.results import told
@@ -43,6 +43,7 @@ async def run_experiment(
     dataset: str | None = None,
     name: Annotated[str | None, Field(description="Else of task")] = None,
     evaluators: Evaluators = None,
+    column_mappings: Mappings = None,
     concurrency: Annotated[int, Field(ge=1, le=runs.MOST_AT_ONCE)] = 10,
     timeout: Annotated[float, Field(gt=0, le=LONGEST_S, description="Seconds")] = 120,  # noqa: ASYNC109
     repetitions: Annotated[int, Field(ge=1, le=100)] = 1,
@@ -70,7 +71,7 @@ async def run_experiment(
     examples = [one async for one in stored.examples_of(here.api, target.id)]
     if not examples:
         raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
-    judges = await wanted_judges(here, judges_of(evaluators), examples, space)
+    judges = await wanted_judges(here, judges_of(evaluators), examples, space, column_mappings)
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
