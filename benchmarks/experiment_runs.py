@@ -20,6 +20,7 @@ from processes import engine, phoenix, script
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 
 TASK = """
 import asyncio, time
@@ -42,7 +43,7 @@ ROWS_A_CALL = 1000
 async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     told = await client.call_tool(tool, arguments, read_timeout_seconds=600)
     assert not told.is_error, told.content
-    return told.structured_content or {}
+    return data_of(told)
 
 
 async def main() -> None:

@@ -32,6 +32,7 @@ from mcp import Client
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 TEXT = "the parcel that you asked about is on its way and a refund of the whole price follows within ten days"
@@ -44,7 +45,7 @@ Row = dict[str, Any]
 async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     told = await client.call_tool(tool, arguments, read_timeout_seconds=600)
     assert not told.is_error, told.content
-    return told.structured_content or {}
+    return data_of(told)
 
 
 def text(chance: random.Random, words: int) -> str:

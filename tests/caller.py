@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mcp import Client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult
 from tests import stores
 from tests.engines import reached
 
@@ -15,6 +15,7 @@ from assaykit.api.client import Api
 from assaykit.backend import connect
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of, text_of
 
 PLAYED: set[str] = set()
 """The tools that were called in the test under way, and the codes of its refusals."""
@@ -43,11 +44,18 @@ class Caller:
         """Make a call that must succeed; return its data."""
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
-        assert result.structured_content is not None
-        return result.structured_content
+        return data_of(result)
 
     async def read(self, tool: str, **arguments: Any) -> str:
-        """Make a call that must succeed; return its text."""
+        """Make a call that must succeed; return its text without the last line of JSON."""
+        return parts_of(await self.told(tool, **arguments))[0]
+
+    async def facts(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Make a call that must succeed; return the last line of its text: ids, the cursor, and the next call."""
+        return parts_of(await self.told(tool, **arguments))[1]
+
+    async def told(self, tool: str, **arguments: Any) -> str:
+        """Make a call that must succeed; return its whole text."""
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         return text_of(result)
@@ -86,6 +94,7 @@ async def connected(settings: Settings) -> AsyncGenerator[Api]:
             yield api
 
 
-def text_of(result: CallToolResult) -> str:
-    """The text of a result."""
-    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+def parts_of(text: str) -> tuple[str, dict[str, Any]]:
+    """A reply's sentences and rows, and its last line if that is JSON."""
+    above, _, last = text.rpartition("\n")
+    return (above, json.loads(last)) if last.startswith("{") else (text, {})

@@ -214,6 +214,7 @@ async def compared(ax: Caller) -> dict[str, Any]:
         experiments=list(MODELS),
         positive=dict.fromkeys(JUDGES, FULL),
         directions=dict.fromkeys(JUDGES, "MAXIMIZE"),
+        detail="full",
     )
     return answer["comparison"]
 

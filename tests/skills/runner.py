@@ -20,6 +20,8 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from tests.caller import text_of
 
+from assaykit.toolkit.replies import data_of
+
 BLOCK = re.compile(r"^```tool *\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"([a-z_]+) (\{.*\})")
 EXPECT = re.compile(r"expect (\$\S*) == (.+)")
@@ -68,10 +70,11 @@ async def faults(text: str, client: Client) -> list[str]:
         if refused := [str(error.message) for error in cast("Any", check).iter_errors(arguments)]:
             return [*found, *(f"{at}: {one}" for one in refused)]
         result = await client.call_tool(example.tool, arguments)
-        if result.is_error or result.structured_content is None:
+        if result.is_error:
             return [*found, f"{at}: {text_of(result)}"]
-        found += [f"{at}: {one}" for one in _unmet(example, result.structured_content)]
-        bound |= {name: _part(result.structured_content, path) for path, name in example.binds}
+        data = data_of(result)
+        found += [f"{at}: {one}" for one in _unmet(example, data)]
+        bound |= {name: _part(data, path) for path, name in example.binds}
     return found
 
 

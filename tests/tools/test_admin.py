@@ -39,9 +39,9 @@ async def test_a_provider_key_makes_an_integration_and_is_never_shown(settings: 
 
 async def test_an_integration_whose_key_is_gone_says_so(settings: Settings) -> None:
     async with serving(settings, model="http://127.0.0.1:9/v1") as ax:
-        assert "openai (OPEN_AI: gpt-4.1-mini)" in await ax.read("get_status")
+        assert "'openai' (OPEN_AI: gpt-4.1-mini)" in await ax.read("get_status")
     async with serving(settings) as ax:
-        assert "openai (OPEN_AI: gpt-4.1-mini, no key)" in await ax.read("get_status")
+        assert "'openai' (OPEN_AI: gpt-4.1-mini, no key)" in await ax.read("get_status")
 
 
 @pytest.mark.embedded("with AX chosen the key is used")

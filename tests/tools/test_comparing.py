@@ -95,10 +95,13 @@ async def test_examples_are_shown_with_both_outputs_the_unchanged_ones_too(
 ) -> None:
     await upload(ax, files, "old", scored([0] * 9 + [1] * 8 + [0] * 7, output=lambda n: f"old {n}"))
     await upload(ax, files, "new", scored([1] * 9 + [0] + [1] * 7 + [0] * 7, output=lambda n: f"new {n}"))
-    found, _ = await two(ax, files, save_to="page.html")
+    found, _ = await two(ax, files, save_to="page.html", detail="full")
     (finding,) = found["findings"]
     assert (len(finding["fixed"]), len(finding["broken"]), finding["ties"]) == (9, 1, 14)
     assert len(finding["unchanged"]) == 14
+    (brief,) = (await two(ax, files))[0]["findings"]
+    assert (brief["unchanged"], brief["ids_left_out"]) == (finding["unchanged"][:10], {"unchanged": 4})
+    assert not brief.keys() & {"examples", "examples_left_out"}
     examples = finding["examples"]
     assert {way: len(some) for way, some in examples.items()} == {"broken": 1, "fixed": 5, "unchanged": 5}
     assert finding["examples_left_out"] == {"broken": 0, "fixed": 4, "unchanged": 9}

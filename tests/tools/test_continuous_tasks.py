@@ -63,7 +63,7 @@ async def test_the_answer_says_when_and_how_and_what_it_does_not_do(ax: Caller) 
     assert f"For existing spans: {BY_HAND}." in text
     assert "Runs continuously, in this process" in await ax.read("get_task")
     listed = await ax.read("list_tasks")
-    assert "- 'watch' (CODE_EVALUATION) on project 'bot', continuously: cites\n  Runs continuously, in this" in listed
+    assert "- 'watch' (CODE_EVALUATION) on project 'bot', continuously: 'cites'\n  Runs continuously, in this" in listed
     (row,) = (await ax.ask("list_tasks"))["tasks"]
     assert (row["schedule"]["is_continuous"], row["schedule"]["spans_waiting"]) == (True, 0)
 

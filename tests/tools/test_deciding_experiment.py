@@ -50,7 +50,7 @@ async def decided(ax: Caller, files: Path) -> str:
 
 async def test_the_winner_carries_the_experiment_that_decided(ax: Caller, decided: str) -> None:
     said = await ax.read("label_prompt", labels=["production"], experiment="hello/50 %")
-    assert said.endswith(f"has label(s) production; decided by experiment 'hello/50 %' ({decided}).")
+    assert said.endswith(f"has label(s) 'production'; decided by experiment 'hello/50 %' ({decided}).")
     version: dict[str, Any] = (await ax.ask("get_prompt", label="production"))["prompt"]["version"]
     assert version["labels"] == ["production"]
     assert version["experiment"] == {"id": decided, "name": "hello/50 %"}
@@ -89,7 +89,7 @@ async def test_where_no_such_label_is_taken_the_label_moves_and_that_is_said(
     await ax.ask("upload_experiment", file="long.csv", key="key", name="n" * 250)
     made = await ax.read("label_prompt", labels=["production"], experiment="n" * 250)
     assert made.endswith(
-        "has label(s) production. The experiment could not be recorded: this backend takes no such label."
+        "has label(s) 'production'. The experiment could not be recorded: this backend takes no such label."
     )
     version = (await ax.ask("get_prompt", label="production"))["prompt"]["version"]
     assert (version["labels"], version["experiment"]) == (["production"], None)

@@ -14,6 +14,7 @@ from tests.engines import reached
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 
 Era = Literal["legacy", "auto"]
 ERAS = pytest.mark.parametrize("era", ["legacy", "auto"])
@@ -103,8 +104,7 @@ async def test_anything_but_a_yes_deletes_nothing(
         task = await make_task(ax)
         result = await ax.call("delete_task", task="policy")
         assert not result.is_error
-        assert result.structured_content is not None
-        assert result.structured_content["deleted"] is False
+        assert data_of(result)["deleted"] is False
         assert await ax.read("delete_task", task="policy") == said
         assert await there(ax, task)
 

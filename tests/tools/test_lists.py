@@ -54,7 +54,8 @@ async def test_a_list_comes_in_pages(
     first = await filled.ask(tool, **arguments, limit=2)
     assert [row["name"] for row in first[where]] == names[:2]
     assert first["next_cursor"]
-    assert f"more: cursor={first['next_cursor']!r}" in await filled.read(tool, **arguments, limit=2)
+    assert "; more follow" in await filled.read(tool, **arguments, limit=2)
+    assert (await filled.facts(tool, **arguments, limit=2))["cursor"] == first["next_cursor"]
     second = await filled.ask(tool, **arguments, limit=2, cursor=first["next_cursor"])
     assert ([row["name"] for row in second[where]], second["next_cursor"]) == (names[2:], None)
     assert "cursor" not in await filled.read(tool, **arguments)
@@ -115,15 +116,15 @@ async def test_experiments_are_listed_with_their_rows_and_evaluators(ax: Caller,
 
 
 async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled: Caller) -> None:
-    assert await filled.read("list_projects") == "3 project(s) in space 'default': help, shop, bot"
-    assert await filled.read("list_datasets") == "3 dataset(s) in space 'default': d3, d2, d1"
-    assert await filled.read("list_spaces") == "1 space(s): default"
+    assert await filled.read("list_projects") == "3 project(s) in space 'default': 'help', 'shop', 'bot'"
+    assert await filled.read("list_datasets") == "3 dataset(s) in space 'default': 'd3', 'd2', 'd1'"
+    assert await filled.read("list_spaces") == "1 space(s): 'default'"
 
 
 @pytest.mark.over_http("list_spaces")
 async def test_the_spaces_are_listed(filled: Caller) -> None:
     assert [space["name"] for space in (await filled.ask("list_spaces"))["spaces"]] == ["default"]
-    assert await filled.read("list_spaces") == "1 space(s): default"
+    assert await filled.read("list_spaces") == "1 space(s): 'default'"
     assert (await filled.ask("list_spaces", name="DEF"))["spaces"]
     assert "No space has such a name." in await filled.read("list_spaces", name="work")
     saved = await filled.ask("list_spaces", save_to="spaces.json")
@@ -146,7 +147,7 @@ async def test_each_task_has_its_target_by_name_its_evaluators_and_its_last_thre
     assert (third["target"], third["is_continuous"]) == ("project 'bot'", False)
     assert [run["status"] for run in third["last_runs"]] == ["COMPLETED"] * 3
     text = await filled.read("list_tasks", dataset="d3")
-    assert "- 't1' (CODE_EVALUATION) on dataset 'd3', when triggered: j1, j2" in text
+    assert "- 't1' (CODE_EVALUATION) on dataset 'd3', when triggered: 'j1', 'j2'" in text
     assert "'t3'" not in text
     assert [task["name"] for task in (await filled.ask("list_tasks", project="bot"))["tasks"]] == ["t3", "t2"]
     assert (await filled.ask("list_tasks", type="TEMPLATE_EVALUATION"))["tasks"] == []

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.caller import Caller, connected, text_of
+from tests.caller import Caller, connected
 
 from assaykit.session import session
 from assaykit.settings import Settings
@@ -114,9 +114,7 @@ async def test_a_label_moves_and_what_it_replaced_is_said(ax: Caller) -> None:
 async def test_variables_written_the_other_way_are_pointed_out(
     ax: Caller, template: str, written: str, warned: str
 ) -> None:
-    text = text_of(
-        await ax.call("save_prompt", prompt="p", template=template, provider="CUSTOM", input_variable_format=written)
-    )
+    text = await ax.read("save_prompt", prompt="p", template=template, provider="CUSTOM", input_variable_format=written)
     assert text.startswith("Created prompt 'p': ")
     assert text.partition("Warning")[1:] == warned.partition("Warning")[1:]
 

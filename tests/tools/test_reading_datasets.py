@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller, text_of
+from tests.caller import Caller
 
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
@@ -28,9 +28,10 @@ async def test_a_dataset_shows_its_columns_its_versions_and_its_first_examples(a
     assert [example["key"] for example in data["examples"]] == [f"q{n}" for n in range(1, 11)]
     assert data["examples"][0].keys() == {"id", "key", "question"}
     head, versions, columns, fence, first, *_ = (await ax.read("get_dataset")).splitlines()
-    assert head == f"Dataset 'questions': 10 example(s); more: cursor={data['next_cursor']!r}"
+    assert head == "Dataset 'questions': 10 example(s); more follow, see cursor below"
+    assert (await ax.facts("get_dataset"))["cursor"] == data["next_cursor"]
     assert versions == f"- Versions, newest first: {data['version']!r} ({data['versions'][0]['id']})"
-    assert columns == "- Columns: key, question"
+    assert columns == "- Columns: 'key', 'question'"
     assert fence.startswith("--- untrusted data ")
     assert first == f"{data['examples'][0]['id']} | key: q1 | question: Where is 1?"
     rest = await ax.ask("get_dataset", cursor=data["next_cursor"])
@@ -135,8 +136,8 @@ async def test_rows_are_appended_in_order(ax: Caller, files: Path, questions: st
 async def test_columns_that_differ_are_warned_of(ax: Caller, questions: str) -> None:
     text = await ax.read("append_examples", rows=[{"key": "q13", "qestion": "Why?"}])
     assert text == (
-        "Appended 1 example(s) to 'questions'. Warning: its first example has no qestion. "
-        "Warning: the new ones have no question."
+        "Appended 1 example(s) to 'questions'. Warning: its first example has no 'qestion'. "
+        "Warning: the new ones have no 'question'."
     )
 
 
@@ -151,8 +152,7 @@ async def test_what_is_there_already_is_not_appended_again(ax: Caller, files: Pa
         "".join(json.dumps({"key": key, "question": "New?"}) + "\n" for key in ("q1", "q13", "q13", "q14")),
         encoding="utf-8",
     )
-    result = await ax.call("append_examples", file="more.jsonl", unique=["key"])
-    assert text_of(result) == (
+    assert await ax.read("append_examples", file="more.jsonl", unique=["key"]) == (
         "Appended 2 example(s) to 'questions'. "
         "Dropped 2 row(s) that repeat an earlier one or an example that was there by 'key'."
     )
@@ -198,7 +198,7 @@ async def test_a_file_of_many_rows_is_appended_in_little_memory(ax: Caller, file
         ({"file": "absent.csv"}, "There is no file 'absent.csv'"),
         ({"rows": [{"a": 1}], "dataset": "answers"}, "No dataset is named 'answers'."),
         ({"rows": [{"a": 1}], "unique": []}, "unique names no column."),
-        ({"rows": [{"key": 1}], "unique": ["kee"]}, "No row has a column 'kee'; there are key."),
+        ({"rows": [{"key": 1}], "unique": ["kee"]}, "No row has a column 'kee'; there are 'key'."),
         ({"rows": [{"a": 1}, {"a": None}]}, "Row 2 is empty."),
     ],
 )

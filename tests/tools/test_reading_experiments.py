@@ -46,8 +46,8 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     head, errors, helped, words, fence, _, second, *_ = (await rated.read("get_experiment")).splitlines()
     assert head == "Experiment 'v': 5 of 5 rows"
     assert errors == "- Errors: 0"
-    assert helped == "- help: 4 of 5 scored, good 2, bad 1; higher is taken to be better"
-    assert words == "- words: 3 of 5 scored; higher is taken to be better"
+    assert helped == "- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; higher is taken to be better"
+    assert words == "- 'words': 3 of 5 scored; higher is taken to be better"
     assert fence.startswith("--- untrusted data ")
     assert second == f"{poor['example_id']} (run {poor['id']}) | out: poor | [help=bad (0)] why: Rude."
 
@@ -59,7 +59,7 @@ async def test_the_direction_of_a_judge_of_the_space_counts(rated: Caller) -> No
     asked = {"template": "How long is {output}?", "choices": {"short": 0, "long": 1}, "integration": "m"}
     await rated.ask("create_judge", name="words", direction="MINIMIZE", **asked)
     assert outputs(await rated.ask("get_experiment")) == ["poor", "long", "so so", "fine", "none"]
-    assert "- words: 3 of 5 scored; MINIMIZE" in await rated.read("get_experiment")
+    assert "- 'words': 3 of 5 scored; MINIMIZE" in await rated.read("get_experiment")
 
 
 async def test_the_rows_may_stay_in_the_order_they_came_in(rated: Caller) -> None:
@@ -73,7 +73,8 @@ async def test_rows_come_in_pages_in_either_order(rated: Caller) -> None:
         page = await rated.ask("get_experiment", failures_first=first, limit=3)
         rest = await rated.ask("get_experiment", failures_first=first, limit=3, cursor=page["next_cursor"])
         assert (outputs(page) + outputs(rest), rest["next_cursor"]) == (every, None)
-    assert "Experiment 'v': 3 of 5 rows; more: cursor='3'" in await rated.read("get_experiment", limit=3)
+    assert "Experiment 'v': 3 of 5 rows; more follow" in await rated.read("get_experiment", limit=3)
+    assert (await rated.facts("get_experiment", limit=3))["cursor"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_do
     ]  # fmt: skip
     text = await ax.read("get_experiment", experiment="v")
     assert "- Errors: 1; 3 earlier tries failed as well" in text
-    assert "- help: 4 of 4 scored, good 3, bad 1" in text
+    assert "- 'help': 4 of 4 scored, 'good' 3, 'bad' 1" in text
     assert text.count("error (tried again): timed out") == 3
     filtered = await ax.ask("get_experiment", experiment="v", filter="error IS NOT NULL", failures_first=False)
     assert filtered["errors"] == {"failed": 1, "tried_again": 3}
@@ -157,7 +158,7 @@ async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_do
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ({"filter": "help.label = 'x'"}, "invalid", "No row has a column 'help.label'; there are key, tier, "),
+        ({"filter": "help.label = 'x'"}, "invalid", "No row has a column 'help.label'; there are 'key', 'tier', "),
         ({"filter": "output <"}, "invalid", "At column"),
         ({"filter": " "}, "invalid", "The filter is blank."),
         ({"cursor": "abc"}, "invalid", "'abc' is not a cursor that this list gave."),

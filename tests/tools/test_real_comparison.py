@@ -69,6 +69,7 @@ async def compared(uploaded: Caller, **arguments: Any) -> dict[str, Any]:
         "evaluators": list(JUDGED),
         "positive": dict.fromkeys(JUDGED, FULL),
         "directions": dict.fromkeys(JUDGED, "MAXIMIZE"),
+        "detail": "full",
     }
     return (await uploaded.ask("compare_experiments", **{**asked, **arguments}))["comparison"]
 

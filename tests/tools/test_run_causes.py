@@ -15,6 +15,7 @@ from assaykit.api.client import Api
 from assaykit.engine.runs.sampling import taken
 from assaykit.session import session
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 from assaykit.tools.runs.waiting import told_of
 from assaykit.wire.runs import TaskRun
 
@@ -46,8 +47,7 @@ async def play(ax: Caller, data: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The answer to the call that a run proposes, which must succeed."""
     result = await ax.call(data["next"]["tool"], **data["next"]["arguments"], **more)
     assert not result.is_error, text_of(result)
-    assert result.structured_content is not None
-    return result.structured_content
+    return data_of(result)
 
 
 async def moments(ax: Caller) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from tests.caller import Caller, text_of
 from tests.tools.test_experiments import runs_of
 
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 
 QUESTIONS = [
     {"question": "Where?", "answer": "There", "attributes.input.value": "Where?", "attributes.output.value": "There"},
@@ -144,7 +145,7 @@ async def test_errors_of_one_cause_are_told_once_with_what_the_function_was_give
     told = await ax.call(
         "run_experiment", task="task.py:answer", dataset="places", python=str(bare_python), dry_run=True
     )
-    data: dict[str, Any] = told.structured_content or {}
+    data: dict[str, Any] = data_of(told)
     assert [one["rows"] for one in data["errors"]] == [3, 2]
     assert "ZeroDivisionError" in data["errors"][0]["error"]
     assert "KeyError: 'gone'" in data["errors"][1]["error"]

@@ -11,6 +11,7 @@ from tests.tools.test_experiments import runs_of
 from tests.tools.test_run_experiment import Write, bare_python, questions, run, write
 
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 
 __all__ = ["bare_python", "questions", "write"]
 
@@ -146,8 +147,7 @@ async def test_a_call_that_is_cancelled_is_gone_on_with(
     with anyio.fail_after(30):
         while (result := await ax.call("run_experiment", **arguments)).is_error:  # noqa: ASYNC110  (nobody tells)
             await anyio.sleep(0.05)
-    assert result.structured_content is not None
-    assert (result.structured_content["resumed"], result.structured_content["rows"]) == (2, 3)
+    assert (data_of(result)["resumed"], data_of(result)["rows"]) == (2, 3)
     calls = (files / "calls.txt").read_text(encoding="utf-8").split()
     assert (calls.count("Where?"), calls.count("When?")) == (1, 1)
 

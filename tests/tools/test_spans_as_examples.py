@@ -61,7 +61,7 @@ async def test_the_answer_says_how_many_spans_there_were_of_what_time(ax: Caller
     text = await ax.read("create_dataset", name="all", project="bot")
     assert text.startswith("Created dataset 'all' (")
     assert "with 4 example(s) of 4 span(s) of 'bot' from 20" in text
-    assert "UTC; columns: input, name, " in text
+    assert "UTC; columns: 'input', 'name', " in text
 
 
 async def test_a_window_chooses_spans_alone_and_the_last_week_is_meant_without(

@@ -13,6 +13,7 @@ from assaykit.api.client import Api
 from assaykit.errors import Invalid
 from assaykit.session import Session, session
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of
 from assaykit.tools.runs.tools import trigger_run
 from assaykit.wire import ids
 
@@ -53,9 +54,9 @@ async def test_a_run_without_a_window_takes_what_came_since_the_last(ax: Caller,
 @pytest.mark.over_http("wait_for_run")
 async def test_without_wait_it_answers_at_once_with_the_next_step(ax: Caller, policy: None) -> None:
     answer = await ax.call("trigger_run")
-    assert answer.structured_content is not None
-    run = answer.structured_content["run"]
-    assert (run["status"], answer.structured_content["task"]) == ("PENDING", "policy")
+    data = data_of(answer)
+    run = data["run"]
+    assert (run["status"], data["task"]) == ("PENDING", "policy")
     assert counts(await ax.ask("wait_for_run", run=run["id"]))[0] == "COMPLETED"
 
 

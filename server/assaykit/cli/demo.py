@@ -20,10 +20,10 @@ import click
 import httpx
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp_types import CallToolResult, TextContent
 
 from assaykit import sample
 from assaykit.errors import Unavailable
+from assaykit.toolkit.replies import data_of, text_of
 
 KEY = "demo"
 START_DEADLINE_S = 30
@@ -161,7 +161,7 @@ class _Show:
         shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         click.echo(click.style(f"\n> {tool}({shown})", bold=True))
         result = await self._client.call_tool(tool, arguments, progress_callback=self._progress)
-        text = _text(result)
+        text = text_of(result)
         if result.is_error:
             raise Unavailable(f"{tool} failed: {text}", "This is a fault in assaykit; please report it.")
         told = [part for line in text.splitlines() for part in _wrapped(line)]
@@ -169,7 +169,7 @@ class _Show:
             click.echo(f"  {line}")
         if len(told) > lines:
             click.echo(f"  … {len(told) - lines} more lines")
-        return result.structured_content or {}
+        return data_of(result)
 
     async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
         whole = f" of {total:g}" if total else ""
@@ -179,7 +179,3 @@ class _Show:
 def _wrapped(line: str) -> list[str]:
     """The line wrapped to the width of a page, and cut after three lines."""
     return textwrap.wrap(line, TEXT_WIDTH, subsequent_indent="  ", max_lines=LINES_OF_ONE, placeholder=" …") or [""]
-
-
-def _text(result: CallToolResult) -> str:
-    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))

@@ -9,12 +9,13 @@ from typing import Any
 import anyio
 import click
 from mcp import Client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult
 
 from assaykit.errors import AssayError
 from assaykit.experiments.executing import is_function
 from assaykit.server import create_server
 from assaykit.settings import Settings
+from assaykit.toolkit.replies import data_of, text_of
 
 TENTHS = 10
 
@@ -64,11 +65,11 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
         named[at] = f"{Path(file).absolute()}:{name}" if is_function(one) else one
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
     told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
-    text = "\n".join(block.text for block in told.content if isinstance(block, TextContent))
+    text = text_of(told)
     if told.is_error:
         raise refused(text)
     click.echo(text)
-    return not (told.structured_content or {})["failed"]
+    return not data_of(told)["failed"]
 
 
 async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:

@@ -22,6 +22,11 @@ from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
 
+IDS_TOLD = 10
+"""Ids of each kind of change in the brief data of a finding."""
+
+_CHANGES = ("fixed", "broken", "rose", "fell", "unchanged")
+
 
 class ComparisonRequest(NamedTuple):
     """The arguments of a comparison, as `compare_experiments` takes them."""
@@ -45,9 +50,22 @@ class Compared(NamedTuple):
     questions: Mapping[str, str] = {}
     """The question of each example, by example id."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {**self.comparison.as_dict(), **self.details.as_dict()}
+    def as_dict(self, *, is_full: bool = True) -> dict[str, Any]:
+        """Plain JSON; unless `is_full`, each list of ids has its first 10, and no example has its outputs.
+
+        `ids_left_out` counts the ids that a list lacks, by its key.
+        """
+        told = {**self.comparison.as_dict(), **self.details.as_dict()}
+        return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
+
+
+def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding's data without examples, and with a few of each list of ids."""
+    ids: dict[str, list[str]] = {key: finding[key] for key in _CHANGES if finding[key] is not None}
+    cut = {key: every[:IDS_TOLD] for key, every in ids.items()}
+    left_out = {key: len(every) - IDS_TOLD for key, every in ids.items() if len(every) > IDS_TOLD}
+    kept = {key: value for key, value in finding.items() if key not in {"examples", "examples_left_out"}}
+    return {**kept, **cut, **({"ids_left_out": left_out} if left_out else {})}
 
 
 async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Compared:

@@ -36,14 +36,19 @@ def nonce() -> str:
     return hashlib.blake2b(next(_numbers).to_bytes(8, "big"), key=_SECRET, digest_size=8).hexdigest()
 
 
-def clean(text: str, nonce: str) -> str:
-    """Return the text without invisible characters, control characters, chat-role tokens and the nonce.
+def visible(text: str) -> str:
+    """Return the text without invisible characters, control characters and chat-role tokens. Line breaks stay.
 
     Invisible characters are removed first, because their removal can join the pieces of a marker.
     """
     text = _INVISIBLE.sub("", text)
     text = _CONTROL.sub("", _ANSI.sub("", text))
-    text = _CHAT_TOKEN.sub(REMOVED, text)
+    return _CHAT_TOKEN.sub(REMOVED, text)
+
+
+def clean(text: str, nonce: str) -> str:
+    """Return the text as `visible` leaves it, without the nonce."""
+    text = visible(text)
     if nonce.lower() not in text.lower():
         return text
     return re.sub(re.escape(nonce), REMOVED, text, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""A comparison as compact plain text under 6 kB: sentences, a small table, then the changed examples."""
+"""A comparison as compact plain text: sentences, a small table, then the changed examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,6 +11,12 @@ from assaykit.report.passages import aligned, classification_lines, repetition_l
 
 LIMIT = 5900
 """Limit on the text in bytes of UTF-8."""
+
+FULL = 3
+"""Factor of all limits for the full text."""
+
+LEFT_OUT = " left out; "
+"""A part of the line that tells how much does not fit."""
 
 _SENTENCES_LIMIT = 2800
 _TABLE_LIMIT = 4000
@@ -34,24 +40,33 @@ _HEADINGS = (
 
 
 def comparison_text(
-    comparison: Comparison, *, examples: Mapping[str, str] | None = None, details: Details | None = None
+    comparison: Comparison,
+    *,
+    examples: Mapping[str, str] | None = None,
+    details: Details | None = None,
+    is_full: bool = False,
 ) -> str:
     """Return the comparison in at most `LIMIT` bytes; `examples` has the input of an example by its id.
+
+    With `is_full` the limits are three times as high, and the changed examples are not limited to five of a kind.
 
     Verdicts come first, worse before better. If a part does not fit, a line gives the number of its left-out lines.
     Inputs and outputs are foreign text, clipped to one line each.
     """
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
-    text = _fitted("", [*_told(findings), *_skipped(comparison)], _SENTENCES_LIMIT, "sentences or notes")
-    text = _fitted(text, _table(findings), _TABLE_LIMIT, "lines of the table")
+    times = FULL if is_full else 1
+    text = _fitted("", [*_told(findings), *_skipped(comparison)], times * _SENTENCES_LIMIT, "sentences or notes")
+    text = _fitted(text, _table(findings), times * _TABLE_LIMIT, "lines of the table")
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
         asked = [*classification_lines(details), *slice_lines(details)]
+        told = ["", *beside, *asked]
         text = _fitted(
-            text, ["", *beside, *asked], _BESIDE_LIMIT, "lines on slices and classes", "save_to='report.html' has them"
+            text, told, times * _BESIDE_LIMIT, "lines on slices and classes", "save_to='report.html' has them"
         )
-    changed = [block for finding in findings for block in _changed(finding, examples or {})]
-    return _fitted(text, changed, LIMIT, "changed examples")
+    most = None if is_full else _EXAMPLES_TOLD
+    changed = [block for finding in findings for block in _changed(finding, examples or {}, most)]
+    return _fitted(text, changed, times * LIMIT, "changed examples")
 
 
 def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str = "compare fewer at a time") -> str:
@@ -60,7 +75,7 @@ def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str
     for index, block in enumerate(blocks):
         room -= len(block.encode()) + 1
         if room < 0:
-            return f"{text}({len(blocks) - index} more {what} left out; {advice}.)\n"
+            return f"{text}({len(blocks) - index} more {what}{LEFT_OUT}{advice}.)\n"
         text += f"{block}\n"
     return text
 
@@ -104,10 +119,10 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _changed(finding: Finding, inputs: Mapping[str, str]) -> Iterator[str]:
-    """Yield one block for each example shown: its id and input, then both outputs."""
+def _changed(finding: Finding, inputs: Mapping[str, str], most: int | None) -> Iterator[str]:
+    """Yield a block for each example shown, at most `most` of each kind of change: its id and input, both outputs."""
     for way, changes in finding.ways.items():
-        told = changes[:_EXAMPLES_TOLD]
+        told = changes[:most]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"
         for index, change in enumerate(told):

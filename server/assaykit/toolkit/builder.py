@@ -23,7 +23,7 @@ from assaykit.errors import AssayError, Invalid, NotFound, Unavailable
 from assaykit.session import Session
 from assaykit.toolkit.effects import Effect, hints_of
 from assaykit.toolkit.hidden import with_hidden
-from assaykit.toolkit.replies import Reply, clip, clip_message
+from assaykit.toolkit.replies import Reply, bounded, clip_message, composed
 from assaykit.wire.validation import describe
 
 ToolFunction = Callable[..., Awaitable[Reply]]
@@ -212,8 +212,8 @@ class _Tool(Tool):
         reply = cast("Reply", result)
         here = cast("Session", context.request_context.lifespan_context)
         # A host that gets structured content shows the model only that: no sentence, no fence and no next step.
-        data = reply.data if here.settings.structured else None
-        text = with_hidden(clip(reply.text), here.not_shown)
+        data = bounded(reply.data) if here.settings.structured else None
+        text = with_hidden(composed(reply), here.not_shown)
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
 
     def _refuse_others(self, given: Mapping[str, object]) -> None:
@@ -253,6 +253,6 @@ def told(error: AssayError, not_shown: Mapping[str, str]) -> ToolError:
     facts = {
         **error.as_dict(),
         "message": clip_message(error.message),
-        "next": with_hidden(error.next, not_shown),
+        "next": with_hidden(clip_message(error.next), not_shown),
     }
     return ToolError(json.dumps(facts, ensure_ascii=False, separators=(",", ":")))

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from assaykit.errors import Invalid
-from assaykit.toolkit.replies import one_line
+from assaykit.toolkit.replies import quoted
 
 SHOWN = 12
 
@@ -12,13 +12,13 @@ SHOWN = 12
 def listed(columns: Sequence[str]) -> str:
     """The first 12 columns, and the number of the others."""
     more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
-    return ", ".join(one_line(column, 60) for column in columns[:SHOWN]) + more
+    return ", ".join(quoted(column, 60) for column in columns[:SHOWN]) + more
 
 
 def no_column(column: str, there: Sequence[str]) -> Invalid:
     """The error that no row has this column. It lists the existing columns and suggests the nearest one."""
     near = difflib.get_close_matches(column, there, n=1)
     return Invalid(
-        f"No row has a column {one_line(column, 60)!r}; there are {listed(there)}.",
-        f"Did you mean {one_line(near[0], 60)!r}?" if near else "Name one of these.",
+        f"No row has a column {quoted(column, 60)}; there are {listed(there)}.",
+        f"Did you mean {quoted(near[0], 60)}?" if near else "Name one of these.",
     )

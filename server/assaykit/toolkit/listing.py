@@ -1,19 +1,19 @@
 """Replies of list tools: one page in the reply, or every row in a file."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid, Unsupported
+from assaykit.errors import ContractBroken, Invalid, Unsupported
 from assaykit.files.folders import Folders
 from assaykit.files.rows import columns_of
 from assaykit.files.writing import NewFile, free_place, write_rows
 from assaykit.names import Named, ResourceKind
 from assaykit.session import Session
-from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
 from assaykit.wire.bodies import Page
 
 MOST_ROWS = 100_000
@@ -24,19 +24,69 @@ COLUMNS_SHOWN = 20
 RowT = TypeVar("RowT")
 
 
+class Shown(NamedTuple, Generic[RowT]):
+    """The rows of a page that a reply holds, with a line for each.
+
+    `asked` counts the rows of the page that was asked for, and `is_all` is set if no row follows that page.
+    """
+
+    rows: Sequence[RowT]
+    lines: Sequence[str]
+    following: str | None
+    asked: int
+    is_all: bool
+
+    @property
+    def number(self) -> str:
+        """`20`, or `61 of 500` if not all rows of the page fit, or `61 of more than 500` if others follow the page."""
+        if len(self.rows) == self.asked:
+            return str(self.asked)
+        return f"{len(self.rows)} of {'' if self.is_all else 'more than '}{self.asked}"
+
+    @property
+    def more(self) -> str:
+        """The end of a head line: whether rows follow."""
+        return more(self.following)
+
+
 def next_of(page: Page[Any]) -> str | None:
     """The cursor of the next page; None after the last page."""
     return page.pagination.next_cursor if page.pagination.has_more else None
 
 
 def more(following: str | None) -> str:
-    """The end of a head line: the cursor of the next page, or nothing."""
-    return f"; more: cursor={following!r}" if following else ""
+    """The end of a head line: whether rows follow. The last line of the text has the cursor."""
+    return "; more follow, see cursor below" if following else ""
+
+
+async def page_of(
+    fetch: Callable[[int], Awaitable[Page[RowT]]], limit: int, line: Callable[[RowT], str]
+) -> Shown[RowT]:
+    """A page of at most `limit` rows, with as many of them as a reply holds.
+
+    If some do not fit, the page is asked for again with fewer rows, because its cursor has to stand behind the last row
+    that is shown.
+    """
+    page = await fetch(limit)
+    lines = [line(row) for row in page.rows]
+    asked, is_all = len(lines), next_of(page) is None
+    while (fit := fitting(lines)) < len(lines):
+        page = await fetch(fit)
+        if len(page.rows) >= len(lines):
+            raise ContractBroken("The backend sends more rows than a page may have.", "Pass a smaller limit.")
+        lines = [line(row) for row in page.rows]
+    return Shown(page.rows, lines, next_of(page), asked, is_all)
 
 
 def plain(thing: Any) -> dict[str, Any]:
     """A reply body as one row of a file."""
     return thing.model_dump(mode="json", exclude_none=True)
+
+
+def name_of(thing: Any) -> str:
+    """A thing by its name, with its id if the name cannot be shown as it is."""
+    shown = quoted(thing.name)
+    return shown if shown == repr(thing.name) else f"{shown} ({thing.id})"
 
 
 def id_and_name(thing: Any) -> dict[str, Any]:
@@ -61,22 +111,22 @@ async def list_named(
     """A page of the things of one kind, or all of them in a new file.
 
     `nothing` is the text of an empty page. `facts` makes an entry of the data, `flat` a row of the file, and `line` a
-    line of the text; without `line` the text has the names alone.
+    line of the text; without `line` the text has the names alone, and the id of a name that cannot be shown as it is.
 
     Raises: as `save`.
     """
     source, plural = here.source(within), f"{kind.noun.removeprefix('AI ')}s"
     if save_to is not None:
         return await save(here, save_to, cursor, rows(here.api, kind.at, kind.page, query), flat, plural, source)
-    page = await here.api.get(kind.at, kind.page, limit=limit, cursor=cursor, **query)
-    following = next_of(page)
+    found = await page_of(
+        lambda most: here.api.get(kind.at, kind.page, limit=most, cursor=cursor, **query), limit, line or name_of
+    )
     text = nothing
-    if page.rows:
-        where = "" if within is None else f" in space {within.name!r}"
-        names = ", ".join(one_line(thing.name) for thing in page.rows)
-        shown = f" {names}" if line is None else f"\n{bullets([line(thing) for thing in page.rows])}"
-        text = f"{len(page.rows)} {kind.noun}(s){where}{more(following)}:{shown}"
-    return Reply(text, {**source, plural: [facts(thing) for thing in page.rows], "next_cursor": following})
+    if found.rows:
+        where = "" if within is None else f" in space {quoted(within.name)}"
+        shown = f" {', '.join(found.lines)}" if line is None else f"\n{bullets(found.lines)}"
+        text = f"{found.number} {kind.noun}(s){where}{found.more}:{shown}"
+    return Reply(text, {**source, plural: [facts(thing) for thing in found.rows], "next_cursor": found.following})
 
 
 async def save(
@@ -107,7 +157,7 @@ async def save(
     if not taken:
         return Reply(f"There are no {what}, so no file was written.", {**facts, "saved": {**saved, "path": None}})
     await anyio.to_thread.run_sync(write_rows, place, taken)
-    shown = ", ".join(one_line(column, 60) for column in saved["columns"][:COLUMNS_SHOWN])
+    shown = ", ".join(quoted(column, 60) for column in saved["columns"][:COLUMNS_SHOWN])
     left = len(saved["columns"]) - COLUMNS_SHOWN
     text = f"Wrote {len(taken)} {what} to {place.path}; columns: {shown}{f' and {left} more' if left > 0 else ''}."
     if cut:

@@ -26,12 +26,13 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
 from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.replies import Reply, bullets, one_line, quoted, some
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
 
 MODELS_SHOWN = 5
+INTEGRATIONS_SHOWN = 20
 
 DeletableKind = Literal["project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config"]
 
@@ -78,7 +79,7 @@ async def get_status(here: Here) -> Reply:
     }
     lines = [
         f"assaykit {__version__} on {here.api.who}",
-        f"Spaces: {', '.join(spaces)}",
+        f"Spaces: {some(spaces)}",
         _models(models, on_engine=on_engine),
     ]
     if store is not None:
@@ -111,13 +112,15 @@ def _models(models: list[AiIntegration], *, on_engine: bool) -> str:
     if not models:
         first = f"Set {ANY_KEY_VARIABLE} where the server starts" if on_engine else "`create_integration` makes one"
         return f"Judge models: none. {first}; managed code evaluators need no model."
-    return f"Judge models: {', '.join(map(_model, models))}"
+    shown = ", ".join(map(_model, models[:INTEGRATIONS_SHOWN]))
+    others = f" and {len(models) - INTEGRATIONS_SHOWN} more" if len(models) > INTEGRATIONS_SHOWN else ""
+    return f"Judge models: {shown}{others}"
 
 
 def _model(one: AiIntegration) -> str:
     """An integration with its models, of which a judge takes the first unless one is named."""
     names = [one_line(name, 60) for name in _names_of(one)]
-    shown = f"{one_line(one.name)} ({one.provider}"
+    shown = f"{quoted(one.name)} ({one.provider}"
     shown += f": {', '.join(names[:MODELS_SHOWN])}" if names else ""
     shown += f" and {len(names) - MODELS_SHOWN} more" if len(names) > MODELS_SHOWN else ""
     return shown + ("" if one.has_api_key or not PROVIDERS[one.provider].wants_key else ", no key") + ")"

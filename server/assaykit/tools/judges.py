@@ -19,7 +19,7 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import plain, save
 from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.tasks.units import evaluator_named
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import (
@@ -40,6 +40,8 @@ from assaykit.wire.evaluators import (
 from assaykit.wire.local import JudgedRows, JudgeRowsRequest
 
 PREVIEW_ROWS = 10
+OWN_LIMIT = 6_000
+"""Bytes of the list of a space's own judges."""
 
 NewVersion = CreateTemplateVersionRequest | CreateCodeVersionRequest
 
@@ -81,13 +83,16 @@ async def list_judges(
             for one in catalogue
         ],
     }
-    own = ", ".join(f"{one_line(one.name)} ({one.type})" for one in found) or "none yet"
+    names = [f"{quoted(one.name)} ({one.type})" for one in found]
+    shown = names[: fitting(names, OWN_LIMIT)]
+    others = f" and {len(names) - len(shown)} more, which save_to='judges.csv' lists" if len(shown) < len(names) else ""
+    own = ", ".join(shown) + others if names else "none yet"
     ready = "; ".join(
         f"{one.column_name}({', '.join(templates.placeholders(one.template))}) -> "
         f"{'/'.join(one.classification_choices or {})}"
         for one in catalogue
     )
-    return Reply(f"Judges of space {within.name!r}: {own}\nCatalogue: {ready}", data)
+    return Reply(f"Judges of space {quoted(within.name)}: {own}\nCatalogue: {ready}", data)
 
 
 @tool("add")
@@ -187,12 +192,12 @@ async def preview_judge(
         "prompt": prompt,
         "results": None if results is None else [one.model_dump() for one in results.results],
     }
-    lines = [f"{name} <- {at}" for name, at in mapping.items()]
+    lines = [f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in mapping.items()]
     shown = [] if prompt is None else ["First prompt:", *prompt.splitlines()]
     for one in () if results is None else results.results:
         verdict = f"not scored: {one.error}" if one.error else f"{one.label} ({one.score})"
         shown.append(one_line(f"{verdict} {one.explanation or ''}"))
-    return Reply(f"{found.name!r} on {len(values)} {noun}(s): " + "; ".join(lines) + "\n" + fenced(shown), data)
+    return Reply(f"{quoted(found.name)} on {len(values)} {noun}(s): {'; '.join(lines)}", data, shown)
 
 
 render_judge = preview_judge.free_look(
@@ -252,13 +257,11 @@ async def _in_full(here: Session, judge: str, space: str | None, catalogue: list
             raise NotFound(absent.message + more, absent.next) from None
         data = ready.model_dump(exclude_none=True)
         text = f"{judge!r} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
-        return Reply(text + "\n" + fenced(ready.template.splitlines()), {**here.source(), "catalogue": data})
+        return Reply(text, {**here.source(), "catalogue": data}, ready.template.splitlines())
     config = found.version.config
     data = {"id": found.id, "name": found.name, "type": found.type, **_facts(config)}
-    text = f"{found.name!r} ({_summary(config)})"
-    if isinstance(config, TemplateConfig):
-        text += "\n" + fenced(config.template.splitlines())
-    return Reply(text, {**here.source(), "judge": data})
+    template = config.template.splitlines() if isinstance(config, TemplateConfig) else []
+    return Reply(f"{quoted(found.name)} ({_summary(config)})", {**here.source(), "judge": data}, template)
 
 
 def _facts(config: object) -> dict[str, Any]:
@@ -278,9 +281,9 @@ def _facts(config: object) -> dict[str, Any]:
 
 def _summary(config: object) -> str:
     facts = _facts(config)
-    named = ", ".join(facts.get("variables", []))
+    named = ", ".join(one_line(name, 60) for name in facts.get("variables", []))
     if isinstance(config, TemplateConfig):
-        labels = " / ".join(config.classification_choices or {})
+        labels = " / ".join(one_line(label, 60) for label in config.classification_choices or {})
         model = one_line(config.llm_config.model_name, 60)
         return f"reads {named}; answers {labels}; {config.direction}; model {model}"
     params = [one_line(repr(facts[word])) for word in ("pattern", "keywords") if word in facts]

@@ -15,9 +15,9 @@ from assaykit.names import PROJECT, Named
 from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import list_named, more, next_of, save
+from assaykit.toolkit.listing import list_named, page_of, save
 from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, ProjectName, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
@@ -53,9 +53,7 @@ async def list_projects(
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
     if name is not None:
-        nothing = (
-            f"No project in space {within.name!r} has {one_line(name, 60)!r} in its name. Leave name out to see all."
-        )
+        nothing = f"No project in space {within.name!r} has {quoted(name, 60)} in its name. Leave name out to see all."
     else:
         begin = "Send spans to Arize AX with any OpenTelemetry exporter."
         if await here.api.has_engine_routes():
@@ -96,18 +94,17 @@ async def search_spans(
         found = rows(here.api, at, SpanPage, body=asked, limit=ROWS_PER_PAGE)
         facts = {**here.source(within), "project": target.name}
         return await save(here, save_to, cursor, found, _flat, "spans", facts)
-    page = await here.api.post(at, SpanPage, asked, limit=limit, cursor=cursor)
-    following = next_of(page)
-    listed = [_as_dict(span) for span in page.spans]
+    shown = await page_of(lambda most: here.api.post(at, SpanPage, asked, limit=most, cursor=cursor), limit, _line)
+    listed = [_as_dict(span) for span in shown.rows]
+    data = {**here.source(within), "project": target.name, "spans": listed, "next_cursor": shown.following}
     if not listed:
         of_run = "" if run is None else f" that run {run} selected"
         when = "" if period is None else f" from {period}"
-        text = f"No span of {target.name!r}{of_run}{when} matches. Widen the window, or loosen the filter."
-    else:
-        text = f"{len(listed)} span(s) of {target.name!r}, newest first{more(following)}\n" + fenced(
-            _line(span) for span in listed
+        return Reply(
+            f"No span of {quoted(target.name)}{of_run}{when} matches. Widen the window, or loosen the filter.", data
         )
-    return Reply(text, {**here.source(within), "project": target.name, "spans": listed, "next_cursor": following})
+    head = f"{shown.number} span(s) of {quoted(target.name)}, newest first{shown.more}"
+    return Reply(head, data, shown.lines, "Next: get_trace(trace=id) shows one with its tree.")
 
 
 async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
@@ -135,15 +132,21 @@ async def get_trace(
     target = await here.names.project(project, within)
     spans, whole = await _spans_of_trace(here, target, trace)
     nodes = in_order(spans)
-    shown = [{"depth": node.depth, "parent_id": node.span.parent_id, **_in_full(node)} for node in nodes[:limit]]
+    branches = ["\n".join(_branch(node)) for node in nodes[:limit]]
+    branches = branches[: fitting(branches)]
+    shown = [
+        {"depth": node.depth, "parent_id": node.span.parent_id, **_in_full(node)} for node in nodes[: len(branches)]
+    ]
     trace_id = spans[0].context.trace_id
     count = f"{len(spans)} span(s)" if whole else f"its newest {len(spans)} spans; there are more"
-    head = f"Trace {trace_id} of {target.name!r}: {count}"
+    head = f"Trace {trace_id} of {quoted(target.name)}: {count}"
+    after = ""
     if len(shown) < len(spans):
         head += f", the first {len(shown)} shown"
-    text = head + "\n" + fenced(line for node in nodes[:limit] for line in _branch(node))
+        asked = f"filter=\"context.trace_id = '{trace_id}'\", window='everything'"
+        after = f"Next: search_spans({asked}) pages through all, and save_to='trace.jsonl' writes them to a file."
     facts = {"project": target.name, "trace_id": trace_id, "spans": len(spans), "complete": whole, "nodes": shown}
-    return Reply(text, {**here.source(within), **facts})
+    return Reply(head, {**here.source(within), **facts}, branches, after)
 
 
 async def _spans_of_trace(here: Session, project: Named, wanted: str) -> tuple[list[Span], bool]:
@@ -151,7 +154,7 @@ async def _spans_of_trace(here: Session, project: Named, wanted: str) -> tuple[l
     given = wanted.strip().lower()
     if not _HEX.fullmatch(given):
         raise Invalid(
-            f"{one_line(wanted, 60)!r} is not an id of a trace or a span: those have 32 or 16 hexadecimal digits.",
+            f"{quoted(wanted, 60)} is not an id of a trace or a span: those have 32 or 16 hexadecimal digits.",
             "`search_spans` shows both.",
         )
     field = "context.span_id" if len(given) == SPAN_ID_DIGITS else "context.trace_id"
@@ -171,7 +174,7 @@ async def _spans_of_trace(here: Session, project: Named, wanted: str) -> tuple[l
     if not found:
         what = field.removeprefix("context.").replace("_", " ")
         raise NotFound(
-            f"Project {project.name!r} has no span with the {what} {one_line(wanted, 60)!r}.",
+            f"Project {quoted(project.name)} has no span with the {what} {quoted(wanted, 60)}.",
             "`search_spans` finds spans; look in another project with project=.",
         )
     return found, whole
@@ -291,7 +294,8 @@ def _clipped(value: object) -> str | None:
     return None if value is None else one_line(value, VALUE_LIMIT)
 
 
-def _line(span: dict[str, Any]) -> str:
+def _line(found: Span) -> str:
+    span = _as_dict(found)
     verdicts = ", ".join(_short(verdict) for verdict in span["evaluations"])
     parts = [
         f"{span['span_id']} {one_line(span['name'], 40)} {span['kind']} {span['status']}",

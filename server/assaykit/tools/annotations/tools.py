@@ -22,7 +22,7 @@ from assaykit.planning.periods import parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import File, Here, PeriodText, ProjectName, SpaceName
-from assaykit.toolkit.replies import Reply, one_line
+from assaykit.toolkit.replies import Reply, quoted
 from assaykit.tools.annotations.evaluation_files import Found, verdicts_in
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
@@ -210,27 +210,28 @@ def _counts(found: Found) -> dict[str, dict[str, int]]:
 
 def _told_of(found: Found, logged: LoggedEvaluations, counts: dict[str, dict[str, int]], project: Named) -> str:
     each = "; ".join(
-        f"{one_line(column, 80)}: " + ", ".join(f"{count} {part}" for part, count in of_this.items() if count)
-        for column, of_this in counts.items()
-    )
-    ids = ", ".join(f"{by.lower()}s by {column}" for by, column in found.ids.items())
+        f"{quoted(column)}: " + ", ".join(f"{count} {part}" for part, count in of_this.items() if count)
+        for column, of_this in list(counts.items())[:COLUMNS_SHOWN]
+    ) + (f"; and {len(counts) - COLUMNS_SHOWN} more evaluators" if len(counts) > COLUMNS_SHOWN else "")
+    ids = ", ".join(f"{by.lower()}s by {quoted(column)}" for by, column in found.ids.items())
     wrote = (
-        f"Wrote {logged.new + logged.replaced} evaluation(s) to {project.name!r}: {logged.new} new, {logged.replaced} "
-        f"replaced; {logged.unchanged} were there already. {each}. Read: {ids}."
+        f"Wrote {logged.new + logged.replaced} evaluation(s) to {quoted(project.name)}: {logged.new} new, "
+        f"{logged.replaced} replaced; {logged.unchanged} were there already. {each}. Read: {ids}."
     )
     lines = [wrote]
     if logged.unmatched:
-        shown = ", ".join(repr(one_line(key, 60)) for key in logged.unmatched_ids[:SHOWN])
+        shown = ", ".join(quoted(key, 60) for key in logged.unmatched_ids[:SHOWN])
         lines.append(f"Skipped {logged.unmatched} id(s) that the project does not have, such as {shown}.")
-    renamed = [f"{column} as {one_line(meant, 80)}" for column, meant in found.columns.items() if column != meant]
+    renamed = [f"{quoted(column)} as {quoted(meant)}" for column, meant in found.columns.items() if column != meant]
     if renamed:
-        lines.append(f"Taken: {', '.join(renamed)}.")
+        left = f" and {len(renamed) - COLUMNS_SHOWN} more" if len(renamed) > COLUMNS_SHOWN else ""
+        lines.append(f"Taken: {', '.join(renamed[:COLUMNS_SHOWN])}{left}.")
     if found.silent:
         lines.append(f"{found.silent} row(s) have no verdict.")
     if found.repeated:
         lines.append(f"{found.repeated} verdict(s) occur more than once.")
     if found.passed_over:
-        some = ", ".join(one_line(column, 60) for column in found.passed_over[:COLUMNS_SHOWN])
+        some = ", ".join(quoted(column, 60) for column in found.passed_over[:COLUMNS_SHOWN])
         left = len(found.passed_over) - COLUMNS_SHOWN
         lines.append(f"Ignored: {some}{f' and {left} more columns' if left > 0 else ''}.")
     return " ".join(lines)

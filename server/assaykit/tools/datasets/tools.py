@@ -16,9 +16,9 @@ from assaykit.names import DATASET
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.columns import listed
-from assaykit.toolkit.listing import list_named, more, next_of, plain, save
+from assaykit.toolkit.listing import list_named, page_of, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.tools.datasets.reading import ExampleSource, Source, reader, source
 from assaykit.tools.datasets.sampling import Wish, draw, facts_of, likeness, refuse_odd, told_of
 from assaykit.tools.datasets.writing import append, create
@@ -135,20 +135,17 @@ async def get_dataset(
     if save_to is not None:
         every = pages.rows(here.api, at, ExamplePage, query, limit=ROWS_PER_PAGE)
         return await save(here, save_to, cursor, every, _row, "examples", facts)
-    page = await here.api.get(at, ExamplePage, limit=limit, cursor=cursor, **query)
-    following = next_of(page)
-    examples = [_row(one) for one in page.examples]
-    columns = _columns([one.model_extra or {} for one in page.examples])
+    shown = await page_of(lambda most: here.api.get(at, ExamplePage, limit=most, cursor=cursor, **query), limit, _line)
+    columns = _columns([one.model_extra or {} for one in shown.rows])
     about = [
         f"Versions, newest first: {', '.join(map(_named, versions[:VERSIONS_SHOWN]))}"
         + (f" and {len(versions) - VERSIONS_SHOWN} more" if len(versions) > VERSIONS_SHOWN else ""),
         f"Columns: {listed(columns)}",
     ]
-    text = f"Dataset {found.name!r}: {len(examples)} example(s){more(following)}\n{bullets(about)}"
-    if examples:
-        text += "\n" + fenced(_line(example) for example in examples)
-    clipped = [{key: _clipped(value) for key, value in example.items()} for example in examples]
-    return Reply(text, {**facts, "columns": columns, "examples": clipped, "next_cursor": following})
+    text = f"Dataset {quoted(found.name)}: {shown.number} example(s){shown.more}\n{bullets(about)}"
+    clipped = [{key: _clipped(value) for key, value in _row(one).items()} for one in shown.rows]
+    data = {**facts, "columns": columns, "examples": clipped, "next_cursor": shown.following}
+    return Reply(text, data, shown.lines)
 
 
 @tool("add")
@@ -205,12 +202,12 @@ def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
         if wanted in {one.id, one.name}:
             return one
     known = ", ".join(map(_named, versions[:VERSIONS_SHOWN]))
-    raise NotFound(f"Dataset {dataset.name!r} has no version {one_line(wanted, 60)!r}. There are: {known}.", "Use one.")
+    raise NotFound(f"Dataset {dataset.name!r} has no version {quoted(wanted, 60)}. There are: {known}.", "Use one.")
 
 
 def _named(version: DatasetVersion) -> str:
     """The version's name and id. The id is shown since `trigger_run` takes no name."""
-    return f"{one_line(version.name, 60)!r} ({version.id})" if version.name else version.id
+    return f"{quoted(version.name, 60)} ({version.id})" if version.name else version.id
 
 
 def _columns(examples: Sequence[dict[str, Any]]) -> list[str]:
@@ -234,6 +231,7 @@ def _clipped(value: Any) -> Any:
     return value if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - 1] + "…"
 
 
-def _line(example: dict[str, Any]) -> str:
-    cells = [f"{one_line(column, 40)}: {one_line(value, 100)}" for column, value in example.items() if column != "id"]
-    return " | ".join([example["id"], *cells[:COLUMNS_SHOWN]])
+def _line(example: DatasetExample) -> str:
+    columns = list((example.model_extra or {}).items())
+    cells = [f"{one_line(column, 40)}: {one_line(value, 100)}" for column, value in columns[:COLUMNS_SHOWN]]
+    return " | ".join([example.id, *cells])

@@ -11,7 +11,7 @@ from assaykit.runner.assaykit_worker.binding import Arguments
 from assaykit.runner.assaykit_worker.examples import Example
 from assaykit.runner.results import RowResult, text
 from assaykit.session import Session
-from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.tools.experiment_running.judges import NOTHING_SAID, Judged
 
 ROWS_SHOWN = 5
@@ -38,7 +38,7 @@ def told(
     notes = _notes(ran, functions)
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
-    lines += [f"{one_line(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
+    lines += [f"{quoted(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
     lines += [f"Interpreter: {plan.python}", *notes, *said.lines]
@@ -52,7 +52,7 @@ def told(
     good = [one for one in ran.results if one.error is None][:ROWS_SHOWN]
     shown += [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in good]
     following = _following(is_failed=bool(errors), is_dry=is_dry)
-    return Reply(f"{head}\n{bullets(lines)}\n{fenced(shown)}\nNext: {following}.", data)
+    return Reply(f"{head}\n{bullets(lines)}", data, shown, f"Next: {following}.")
 
 
 def _following(*, is_failed: bool, is_dry: bool) -> str:
@@ -139,8 +139,8 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
 
 def _line(counts: Mapping[str, Any]) -> str:
     mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
-    labels = "".join(f", {one_line(label, 40)} {number}" for label, number in counts["labels"].items())
-    failed = f", {counts['failed']} failed: {one_line(counts['first_error'], 160)}" if counts["failed"] else ""
+    labels = "".join(f", {quoted(label, 40)} {number}" for label, number in counts["labels"].items())
+    failed = f", {counts['failed']} failed: {quoted(counts['first_error'], 160)}" if counts["failed"] else ""
     counted = f"{counts['scored']} scored"
     if labels and not counts["scored"]:
         rows = sum(counts["labels"].values())

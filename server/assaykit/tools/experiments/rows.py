@@ -11,7 +11,7 @@ from assaykit.filters.tree import fields
 from assaykit.judge.columns import Row
 from assaykit.planning.spans import run_row
 from assaykit.toolkit.columns import no_column
-from assaykit.toolkit.replies import one_line
+from assaykit.toolkit.replies import one_line, quoted
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import ExperimentRun
 
@@ -81,13 +81,13 @@ def summary(
     again = f"; {past_tries} earlier {'try' if past_tries == 1 else 'tries'} failed as well" if past_tries else ""
     lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
     for name, counts in counted.items():
-        labels = "".join(f", {one_line(label, 60)} {number}" for label, number in counts["labels"].items())
+        labels = "".join(f", {quoted(label, 60)} {number}" for label, number in counts["labels"].items())
         direction = f"; {directions[name]}" if name in directions else "; higher is taken to be better"
         if counts["labelled"] and not counts["scored"]:
             # Labels without scores have no direction: no label is known to be better.
-            lines.append(f"{one_line(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
+            lines.append(f"{quoted(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
         else:
-            lines.append(f"{one_line(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
+            lines.append(f"{quoted(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,12 +21,12 @@ from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
 from assaykit.names import Named
 from assaykit.report.html import comparison_html
-from assaykit.report.text import comparison_text
+from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import more, next_of, page_place, plain, save
+from assaykit.toolkit.listing import more, page_of, page_place, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, fenced, one_line
+from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
 from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
 from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
 from assaykit.wire.bodies import AnyCase
@@ -113,11 +113,12 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator whose label is compared; else output")] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
+    detail: Literal["full"] | None = None,
     space: SpaceName = None,
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
 
-    Paired by example: rates, intervals, exact tests, fixed and broken examples, latency and cost, pass@k.
+    Paired by example: rates, intervals, exact tests, changes, latency, cost, pass@k.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -129,14 +130,19 @@ async def compare_experiments(
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to)
     found = await compared(here, within, asked)
-    data = {**here.source(within), "comparison": found.as_dict()}
-    text = fenced([comparison_text(found.comparison, examples=found.questions, details=found.details)])
+    is_full = detail == "full"
+    data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
+    text = comparison_text(found.comparison, examples=found.questions, details=found.details, is_full=is_full)
+    after = "Next: get_experiment shows the rows of one."
+    if not is_full and LEFT_OUT in text:
+        after += " detail='full' or save_to='report.html' shows more of the comparison."
     if place is not None:
         page = comparison_html(found.comparison, found.details, found.questions)
         await anyio.to_thread.run_sync(write_text, place, page)
-        text += f"\nWrote the report to {place.path}, for a browser."
+        after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
-    return Reply(text, data)
+    head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    return Reply(f"{head}, verdicts first", data, text.rstrip("\n").split("\n"), after)
 
 
 @tool("read")
@@ -161,24 +167,28 @@ async def list_experiments(
     if save_to is not None:
         found = rows(here.api, "/v2/experiments", ExperimentPage, query)
         return await save(here, save_to, cursor, found, plain, "experiments", here.source(within))
-    page = await here.api.get("/v2/experiments", ExperimentPage, limit=limit, cursor=cursor, **query)
-    following = next_of(page)
-    listed = [
-        {
-            "id": one.id,
-            "name": one.name,
-            "dataset": await _dataset_name(here, within, one) if target is None else target.name,
-            "created_at": None if one.created_at is None else one.created_at.isoformat(),
-            **await _content(here, one),
-        }
-        for one in page.experiments
-    ]
-    where = f"space {within.name!r}" if target is None else f"dataset {target.name!r}"
-    named = [_named(one, told) for one, told in zip(page.experiments, listed, strict=True)]
-    text = f"{len(listed)} experiment(s) of {where}{more(following)}\n{bullets(named)}"
+    told: dict[str, dict[str, Any]] = {}
+
+    async def fetch(most: int) -> ExperimentPage:
+        page = await here.api.get("/v2/experiments", ExperimentPage, limit=most, cursor=cursor, **query)
+        for one in page.experiments:
+            if one.id not in told:
+                told[one.id] = {
+                    "id": one.id,
+                    "name": one.name,
+                    "dataset": target.name if target is not None else await _dataset_name(here, within, one),
+                    "created_at": None if one.created_at is None else one.created_at.isoformat(),
+                    **await _content(here, one),
+                }
+        return page
+
+    shown = await page_of(fetch, limit, lambda one: _named(one, told[one.id]))
+    listed = [told[one.id] for one in shown.rows]
+    where = f"space {quoted(within.name)}" if target is None else f"dataset {quoted(target.name)}"
+    text = f"{shown.number} experiment(s) of {where}{shown.more}\n{bullets(shown.lines)}"
     if not listed:
         text = f"No experiment of {where} fits. `upload_experiment` makes one."
-    return Reply(text, {**here.source(within), "experiments": listed, "next_cursor": following})
+    return Reply(text, {**here.source(within), "experiments": listed, "next_cursor": shown.following})
 
 
 @tool("read")
@@ -221,13 +231,17 @@ async def get_experiment(
         told(kept[position], read[position], is_past=kept[position].id in past)
         for position in order[start : start + limit]
     ]
-    following = str(start + limit) if start + limit < len(kept) else None
+    lines = [line(row) for row in shown]
+    shown = shown[: fitting(lines)]
+    end = start + len(shown)
+    following = str(end) if end < len(kept) else None
     of_all = f" that fit, of {len(runs)}" if filter is not None else ""
-    head = f"Experiment {named.name!r}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
+    head = f"Experiment {quoted(named.name)}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
     counts, past_tries = counts_of(count), len(read) - len(count)
-    text = f"{head}\n{bullets(summary(count, past_tries, counts, directions))}\n{fenced(line(row) for row in shown)}"
+    text = f"{head}\n{bullets(summary(count, past_tries, counts, directions))}"
     errors = {"failed": sum(one.error is not None for one in count), "tried_again": past_tries}
-    return Reply(text, {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following})
+    data = {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following}
+    return Reply(text, data, lines[: len(shown)])
 
 
 def _offset(cursor: str | None) -> int:
@@ -235,7 +249,7 @@ def _offset(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):  # noqa: PLR2004  (no list is longer)
-        raise Invalid(f"{one_line(cursor, 60)!r} is not a cursor that this list gave.", "Leave it out to begin anew.")
+        raise Invalid(f"{quoted(cursor, 60)} is not a cursor that this list gave.", "Leave it out to begin anew.")
     return int(cursor)
 
 
@@ -258,11 +272,11 @@ async def _content(here: Session, experiment: Experiment) -> dict[str, Any]:
 
 
 def _named(experiment: Experiment, told: Mapping[str, Any]) -> str:
-    on = "" if told["dataset"] is None else f" on {told['dataset']!r}"
+    on = "" if told["dataset"] is None else f" on {quoted(told['dataset'])}"
     when = "" if experiment.created_at is None else f", {experiment.created_at:%Y-%m-%d %H:%M} UTC"
     rows_told = f"{told['rows']}{' or more' if 'more_rows' in told else ''} rows"
-    judged = ", ".join(one_line(name, 60) for name in told["evaluators"]) or "no evaluators"
-    return f"{experiment.name!r} ({experiment.id}){on}{when}: {rows_told}; {judged}"
+    judged = ", ".join(quoted(name, 60) for name in told["evaluators"]) or "no evaluators"
+    return f"{quoted(experiment.name)} ({experiment.id}){on}{when}: {rows_told}; {judged}"
 
 
 async def _dataset_name(here: Session, within: Named, experiment: Experiment) -> str | None:

@@ -24,7 +24,7 @@ from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
-from assaykit.toolkit.replies import one_line
+from assaykit.toolkit.replies import one_line, quoted
 from assaykit.tools.experiments.repetitions import Repetitions
 from assaykit.wire.datasets import (
     SYSTEM_COLUMNS,
@@ -352,8 +352,8 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
     """The upload in words."""
     matches = told.matches or Matches()
     scored = "; ".join(
-        f"{one_line(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
-        for evaluator, filled in results.found.evaluators.items()
+        f"{quoted(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
+        for evaluator, filled in list(results.found.evaluators.items())[:COLUMNS_SHOWN]
     )
     made = f"Created dataset {place.name!r} with {told.examples} example(s). " if place.dataset_id is None else ""
     text = (

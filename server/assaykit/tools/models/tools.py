@@ -15,7 +15,7 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirmation, Sure, agreed, can_ask, refused
 from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
-from assaykit.toolkit.replies import Reply, one_line
+from assaykit.toolkit.replies import Reply, quoted
 from assaykit.tools.models import keys
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.integrations import AiIntegration, CreateAiIntegrationRequest, ProviderName
@@ -114,7 +114,7 @@ async def list_integrations(
     Raises: Invalid.
     """
     nothing = "No AI integration" + (
-        f" has {one_line(name)!r} in its name." if name else " yet; `create_integration` makes one."
+        f" has {quoted(name)} in its name." if name else " yet; `create_integration` makes one."
     )
     return await list_named(
         here,
@@ -224,7 +224,7 @@ def _facts(one: AiIntegration) -> dict[str, Any]:
 
 def _line(one: AiIntegration) -> str:
     facts = _facts(one)
-    models = ", ".join(one_line(model, 60) for model in facts["model_names"]) or "the provider's models"
+    models = ", ".join(quoted(model, 60) for model in facts["model_names"]) or "the provider's models"
     key = "has a key" if one.has_api_key else "no key"
     where = facts["base_url"] or "the provider's own address"
-    return f"{one_line(one.name, 80)} ({one.id}): {one.provider} at {where}; {models}; {key}"
+    return f"{quoted(one.name)} ({one.id}): {one.provider} at {where}; {models}; {key}"

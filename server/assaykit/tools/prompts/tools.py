@@ -14,7 +14,7 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.toolkit.replies import Reply, one_line, quoted
 from assaykit.tools.prompts.deciding_experiment import record, recorded, records, without_records
 from assaykit.wire import ids
 from assaykit.wire.bodies import AnyCase
@@ -65,7 +65,8 @@ def _listed(prompt: Prompt) -> dict[str, Any]:
 
 
 def _line(prompt: Prompt) -> str:
-    return f"{one_line(prompt.name, 80)} ({prompt.id}) {one_line(prompt.description or '')}"
+    about = f": {quoted(prompt.description, 160)}" if prompt.description else ""
+    return f"{quoted(prompt.name)} ({prompt.id}){about}"
 
 
 @tool("read")
@@ -85,10 +86,10 @@ async def get_prompt(
     at = path("v2", "prompts", named.id)
     found = await here.api.get(at, PromptWithVersion, version_id=version_id, label=label)
     shown = found.version
-    head = f"Prompt {found.name!r}, version {_named(shown)} ({_described(shown)})"
+    head = f"Prompt {quoted(found.name)}, version {_named(shown)} ({_described(shown)})"
     lines = [line for message in shown.messages for line in _message(message)]
     data = {"id": found.id, "name": found.name, "description": found.description, "version": _facts(shown)}
-    return Reply(f"{head}\n{fenced(lines)}", {**here.source(within), "prompt": data})
+    return Reply(head, {**here.source(within), "prompt": data}, lines)
 
 
 @tool("add")
@@ -315,16 +316,16 @@ def _named(version: PromptVersion) -> str:
 def _described(version: PromptVersion) -> str:
     names = _variables(version.messages, version.input_variable_format)
     model = version.model or "no default model"
-    variables = f"variables {', '.join(names)}" if names else "no variables"
+    variables = f"variables {', '.join(one_line(name, 60) for name in names)}" if names else "no variables"
     return f"{version.provider} {model}; {version.input_variable_format}, {variables}; {_labels(version)}"
 
 
 def _labels(version: PromptVersion) -> str:
     given, decided_by = without_records(version.labels), recorded(version.labels)
-    told = f"label(s) {', '.join(given)}" if given else "no label"
+    told = f"label(s) {', '.join(quoted(label) for label in given)}" if given else "no label"
     if decided_by is None:
         return told
-    return f"{told}; decided by experiment {one_line(decided_by.name, 80)!r} ({decided_by.id})"
+    return f"{told}; decided by experiment {quoted(decided_by.name)} ({decided_by.id})"
 
 
 def _message(message: LlmMessage) -> list[str]:

@@ -10,8 +10,8 @@ from assaykit.filters.text import written as filter_text
 from assaykit.filters.tree import IsNull, Node, Not, Or
 from assaykit.names import Named
 from assaykit.session import Session
-from assaykit.toolkit.listing import more, next_of, plain, save
-from assaykit.toolkit.replies import Reply, fenced, one_line
+from assaykit.toolkit.listing import page_of, plain, save
+from assaykit.toolkit.replies import Reply, one_line, quoted
 from assaykit.tools.runs.waiting import run_of
 from assaykit.tools.runs.why_nothing_scored import window_of, written
 from assaykit.tools.tasks.evaluators import wanted_of
@@ -43,14 +43,15 @@ async def rows_of(
     if save_to is not None:
         every: AsyncGenerator[RunRow] = rows(here.api, at, RunRowPage, {"state": state}, limit=ROWS_PER_PAGE)
         return await save(here, save_to, cursor, every, plain, "rows", facts)
-    page = await here.api.get(at, RunRowPage, limit=limit, cursor=cursor, state=state)
-    following = next_of(page)
-    head = f"{len(page.run_rows)} row(s) of run {run.id}, newest first{more(following)}"
-    text = f"{head}\n{fenced(map(_line, page.run_rows))}"
-    if not page.run_rows:
-        of_state = "" if state is None else f" in state {one_line(state, 60)!r}"
+    shown = await page_of(
+        lambda most: here.api.get(at, RunRowPage, limit=most, cursor=cursor, state=state), limit, _line
+    )
+    text = f"{shown.number} row(s) of run {run.id}, newest first{shown.more}"
+    if not shown.rows:
+        of_state = "" if state is None else f" in state {quoted(state, 60)}"
         text = f"Run {run.id} has no row{of_state}. {written('get_run', {'run': run.id})} shows its counts and causes."
-    return Reply(text, {**facts, "rows": [plain(row) for row in page.run_rows], "next_cursor": following})
+    data = {**facts, "rows": [plain(row) for row in shown.rows], "next_cursor": shown.following}
+    return Reply(text, data, shown.lines)
 
 
 async def spans_of(here: Session, wanted: str, project: Named | None) -> tuple[Named, str]:

@@ -14,7 +14,7 @@ from assaykit.planning.costs import with_costs
 from assaykit.planning.periods import Period, between, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import page_of, plain, save
 from assaykit.toolkit.parameters import (
     Filter,
     Here,
@@ -211,16 +211,22 @@ async def list_runs(
     if save_to is not None:
         found = rows(here.api, at, TaskRunPage, {"status": status})
         return await save(here, save_to, cursor, found, plain, "runs", facts)
-    page = await here.api.get(at, TaskRunPage, limit=limit, cursor=cursor, status=status)
-    following = next_of(page)
-    makes = await _makes_experiment(here, named, page.task_runs)
-    lines = [_one_of_several(run, makes_experiment=makes) for run in page.task_runs]
+    makes = False
+
+    async def fetch(most: int) -> TaskRunPage:
+        nonlocal makes
+        page = await here.api.get(at, TaskRunPage, limit=most, cursor=cursor, status=status)
+        makes = await _makes_experiment(here, named, page.task_runs)
+        return page
+
+    shown = await page_of(fetch, limit, lambda run: _one_of_several(run, makes_experiment=makes))
     what = f"{status} run(s)" if status else "run(s)"
-    text = f"{len(lines)} {what} of task {named.name!r}{more(following)}\n{bullets(lines)}"
-    if not lines:
+    text = f"{shown.number} {what} of task {named.name!r}{shown.more}\n{bullets(shown.lines)}"
+    if not shown.rows:
         advice = "Leave status out to see all." if status else "`trigger_run` starts one."
         text = f"No {what} of task {named.name!r}. {advice}"
-    return Reply(text, {**facts, "runs": [plain(run) for run in page.task_runs], "next_cursor": following})
+    data = {**facts, "runs": [plain(run) for run in shown.rows], "next_cursor": shown.following}
+    return Reply(text, data)
 
 
 @tool("read")

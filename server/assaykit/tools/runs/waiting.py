@@ -1,6 +1,6 @@
 """Waiting for runs, and the report on a run while it works and after it has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
-from assaykit.toolkit.replies import fenced, one_line
+from assaykit.toolkit.replies import fenced, one_line, quoted
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
 from assaykit.tools.tasks.run_lines import one_run, verb
 from assaykit.wire.evaluators import EvaluatorWithVersion
@@ -21,6 +21,7 @@ from assaykit.wire.runs import TaskRun
 
 _NOBODY = "The process that executed the run has ended. The run continues while an assaykit server or engine is open."
 CAUSES_SHOWN = 5
+LABELS_SHOWN = 20
 SHOWN_WHOLE = 10
 """Rows a second from which a rate is shown without decimals."""
 
@@ -121,7 +122,7 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
     if run.experiment_id is not None:
         made = await here.api.get(path("v2", "experiments", run.experiment_id), Named)
         data["experiment"] = {"id": made.id, "name": made.name}
-        lines.append(f"Experiment {one_line(made.name)!r} ({made.id})")
+        lines.append(f"Experiment {quoted(made.name)} ({made.id})")
     if run.failure_reason:
         lines.append(f"Reason: {one_line(run.failure_reason, 1200)}")
     report = RunReport()
@@ -163,16 +164,20 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     lines = [] if report.selection is None else _selected(report.selection)
     if report.tokens is not None:
         lines += _spent(report.tokens)
-    lines += [
-        f"{name}: " + ", ".join(f"{label} {number}" for label, number in sorted(counted.items()))
-        for name, counted in labels.items()
-    ]
+    lines += [f"{quoted(name)}: {_counted(counted)}" for name, counted in labels.items()]
     causes = [
         one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
         for word, some in (("failed", report.errors), ("skipped", report.skipped))
         for one in some[:CAUSES_SHOWN]
     ]
     return [*lines, *([fenced(causes)] if causes else [])], data
+
+
+def _counted(labels: Mapping[str, int]) -> str:
+    """The labels of an evaluator with their numbers."""
+    parts = [f"{quoted(label, 60)} {number}" for label, number in sorted(labels.items())]
+    others = f" and {len(parts) - LABELS_SHOWN} more labels" if len(parts) > LABELS_SHOWN else ""
+    return ", ".join(parts[:LABELS_SHOWN]) + others
 
 
 def _spent(tokens: RunTokens) -> list[str]:

@@ -18,9 +18,9 @@ from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
-from assaykit.toolkit.listing import more, next_of, plain, save
+from assaykit.toolkit.listing import page_of, plain, save
 from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName
-from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
 from assaykit.tools.tasks.evaluators import (
@@ -158,8 +158,9 @@ async def get_task(
         lines[1:] = [of_task(found)]
     for entry in found.evaluators or []:
         paths = {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
-        mapped = ", ".join(f"{name} <- {at}" for name, at in (entry.column_mappings or paths).items())
-        lines.append(f"Evaluator {entry.evaluator_name!r}: {mapped or 'columns of the same names'}")
+        pairs = (entry.column_mappings or paths).items()
+        mapped = ", ".join(f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in pairs)
+        lines.append(f"Evaluator {quoted(entry.evaluator_name)}: {mapped or 'columns of the same names'}")
     starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
     makes = found.type == "RUN_EXPERIMENT"
     lines += [f"Run {one_run(run, makes_experiment=makes)}" for run in runs.task_runs] or [
@@ -202,23 +203,28 @@ async def list_tasks(
     if save_to is not None:
         every = rows(here.api, "/v2/tasks", TaskPage, query)
         return await save(here, save_to, cursor, every, _flat, "tasks", here.source(within))
-    page = await here.api.get("/v2/tasks", TaskPage, limit=limit, cursor=cursor, **query)
-    listed: list[dict[str, Any]] = []
-    lines: list[str] = []
-    for found in page.tasks:
-        target = await _target(here, within, found)
-        runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
-        when, schedule = await schedule_of(here, found)
-        last_runs = [plain(run) for run in runs.task_runs]
-        listed.append({**_facts(found), "target": target, "last_runs": last_runs, **schedule})
-        makes = found.type == "RUN_EXPERIMENT"
-        below = [when] * bool(when) + [one_run(run, makes_experiment=makes) for run in runs.task_runs]
-        lines += [_line(found, target), *(f"  {one}" for one in below)]
-    following = next_of(page)
-    text = f"{len(listed)} task(s) in space {within.name!r}{more(following)}\n" + "\n".join(lines)
-    if not listed:
-        text = f"No task in space {within.name!r} fits. `create_task` makes one; leave arguments out to see all."
-    return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": following})
+    told: dict[str, dict[str, Any]] = {}
+    lines: dict[str, str] = {}
+
+    async def fetch(most: int) -> TaskPage:
+        page = await here.api.get("/v2/tasks", TaskPage, limit=most, cursor=cursor, **query)
+        for found in page.tasks:
+            target = await _target(here, within, found)
+            runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+            when, schedule = await schedule_of(here, found)
+            last_runs = [plain(run) for run in runs.task_runs]
+            told[found.id] = {**_facts(found), "target": target, "last_runs": last_runs, **schedule}
+            makes = found.type == "RUN_EXPERIMENT"
+            below = [when] * bool(when) + [one_run(run, makes_experiment=makes) for run in runs.task_runs]
+            lines[found.id] = "\n  ".join([_line(found, target), *below])
+        return page
+
+    shown = await page_of(fetch, limit, lambda found: lines[found.id])
+    text = f"{shown.number} task(s) in space {quoted(within.name)}{shown.more}\n" + "\n".join(shown.lines)
+    if not shown.rows:
+        text = f"No task in space {quoted(within.name)} fits. `create_task` makes one; leave arguments out to see all."
+    listed = [told[found.id] for found in shown.rows]
+    return Reply(text, {**here.source(within), "tasks": listed, "next_cursor": shown.following})
 
 
 @tool("change", "spend")
@@ -299,7 +305,7 @@ def _line(task: Task, target: str) -> str:
     if task.type == "RUN_EXPERIMENT":
         return f"- {task.name!r} ({task.type}) on {target}: {of_task(task)}"
     when = "continuously" if task.is_continuous else "when triggered"
-    judges = ", ".join(one_line(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
+    judges = ", ".join(quoted(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
     text = filter_of(task)
     taken = f"; filter {one_line(text)}" if text else ""
     share = f"; sampling rate {rate_of(task):g}" if rate_of(task) != 1 else ""
