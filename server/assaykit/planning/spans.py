@@ -10,7 +10,7 @@ from typing import Any
 from assaykit.api.client import Api
 from assaykit.api.experiments import runs_of
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, named
 from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
@@ -249,7 +249,7 @@ def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
     except Invalid:
         return []  # the backend's filter language may have syntax that ours lacks
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
-    alike = {name: ", ".join(near(name, rows)) for name in missing}
+    alike = {name: ", ".join(map(named, near(name, rows))) for name in missing}
     return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
 
 
@@ -403,7 +403,7 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> lis
     tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
     if tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
-        there = ", ".join(sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN])
+        there = ", ".join(map(named, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
         raise Invalid(
             f"{wanted.evaluator.name!r} finds no value on any of {tried_on.size} {tried_on.things} for {missing}. "
             f"Paths that exist: {there}.",
