@@ -34,7 +34,7 @@ async def test_a_backfill_creates_the_judge_that_it_names_and_a_preview_does_not
             assert (empty["runs"], await judges(ax), model.prompts) == ([], [], [])
             text = await ax.read("trigger_backfill", **given, wait=30)
             assert NEW in text
-            assert "toxicity: non-toxic 3" in text
+            assert "'toxicity': 'non-toxic' 3" in text
             assert await judges(ax) == ["toxicity"]
             assert "from the catalogue" not in await ax.read("trigger_backfill", **given)
 

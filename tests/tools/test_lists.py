@@ -111,8 +111,8 @@ async def test_experiments_are_listed_with_their_rows_and_evaluators(ax: Caller,
     assert (three["rows"], three["evaluators"], "more_rows" in three) == (3, ["tone", "odd"], False)
     assert (every["rows"], every["more_rows"]) == (500, True)
     text = await ax.read("list_experiments")
-    assert " UTC: 3 rows; tone, odd\n" in text
-    assert " UTC: 500 or more rows; tone, odd" in text
+    assert " UTC: 3 rows; 'tone', 'odd'\n" in text
+    assert " UTC: 500 or more rows; 'tone', 'odd'" in text
 
 
 async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled: Caller) -> None:

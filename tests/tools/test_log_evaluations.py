@@ -135,7 +135,7 @@ async def test_plain_columns_are_those_of_the_named_evaluator(bot: None, ax: Cal
     assert "spans by 'span_id'" in text
     assert "'label' as 'eval.Q&A.label'" in text
     assert "1 row(s) have no verdict." in text
-    assert "Ignored: annotator." in text
+    assert "Ignored: 'annotator'." in text
     assert await verdicts(ax) == {"a1": [{"name": "Q&A", "label": "good", "score": 1.0}]}
 
 

@@ -90,11 +90,11 @@ async def test_a_label_moves_and_what_it_replaced_is_said(ax: Caller) -> None:
     assert told["moved_from"] == {"live": first["commit_hash"]}
     text = await ax.read("label_prompt", prompt="greeting", version=first["id"], labels=["live"])
     assert text == (
-        f"Version {first['commit_hash']} of prompt 'greeting' has label(s) live, old. "
+        f"Version {first['commit_hash']} of prompt 'greeting' has label(s) 'live', 'old'. "
         f"'live' moved from version {second['commit_hash']}."
     )
     changed = await ax.read("label_prompt", prompt="greeting", version=first["id"], labels=["new"], remove=["old"])
-    assert changed.endswith("has label(s) live, new. Removed: 'old'.")
+    assert changed.endswith("has label(s) 'live', 'new'. Removed: 'old'.")
     told = await ax.ask("label_prompt", prompt="greeting", version=first["id"], remove=["live", "new"])
     assert told["removed"] == ["live", "new"]
     assert told["version"].get("labels") == []

@@ -21,7 +21,7 @@ async def test_an_evaluator_of_labels_alone_reads_labelled(ax: Caller, files: Pa
     (files / "v.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     await ax.ask("upload_experiment", file="v.jsonl", key="key")
     text = await ax.read("get_experiment")
-    assert "- tone: 4 of 4 labelled, rude 3, kind 1\n" in text
+    assert "- 'tone': 4 of 4 labelled, 'rude' 3, 'kind' 1\n" in text
     assert "0 of 4 scored" not in text
     found = (await ax.ask("get_experiment"))["evaluators"]
     assert found == {"tone": {"labels": {"rude": 3, "kind": 1}, "labelled": 4, "scored": 0}}
@@ -34,7 +34,7 @@ async def test_a_function_that_returns_labels_reads_labelled(ax: Caller, write: 
         "run_experiment", task="task.py:answer", dataset="questions", python=str(bare_python),
         evaluators=["task.py:size"],
     )  # fmt: skip
-    assert "size: 3 of 3 labelled, long 3" in text
+    assert "'size': 3 of 3 labelled, 'long' 3" in text
     assert (await run(ax, bare_python, "task.py:answer", name="two", evaluators=["task.py:size"]))["failed"] == 0
 
 
