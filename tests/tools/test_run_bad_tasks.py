@@ -160,8 +160,8 @@ async def test_only_files_of_the_folders_are_run(ax: Caller, files: Path, tmp_pa
     assert "lies outside" in await refusal(ax, bare_python, f"{outside}:answer")
     assert "link" in await refusal(ax, bare_python, "link.py:answer")
     assert "no file 'gone.py'" in await refusal(ax, bare_python, "gone.py:answer")
-    assert "no function of a file" in await refusal(ax, bare_python, "task.txt:answer")
-    assert "no function of a file" in await refusal(ax, bare_python, "answer")
+    assert "does not name a function of a file" in await refusal(ax, bare_python, "task.txt:answer")
+    assert "does not name a function of a file" in await refusal(ax, bare_python, "answer")
 
 
 async def test_only_a_python_is_an_interpreter(ax: Caller, files: Path, write: Write) -> None:
