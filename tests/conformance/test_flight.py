@@ -74,7 +74,7 @@ tell(id=dataset.id, n=len(found), ids=len({one.id for one in found}), first=foun
     assert told["last"] == columns | {"question": "q4999", "n": 4999, "ratio": 1249.75, "gap": "x"}
     async with serving(sdk.settings()) as ax:
         seen = await ax.read("get_dataset", dataset="large", limit=1)
-    assert "Columns: question, n, ratio, input.value, tags, gap" in seen
+    assert "Columns: 'question', 'n', 'ratio', 'input.value', 'tags', 'gap'" in seen
     assert "question: q0" in seen
 
 

@@ -90,7 +90,7 @@ async def spans_of(ax: Caller, *, limit: int, **arguments: Any) -> AsyncGenerato
         cursor = page["next_cursor"]
         if cursor is None:
             return
-        assert len(page["spans"]) == limit
+        assert 0 < len(page["spans"]) <= limit
 
 
 async def ids_of(ax: Caller, text: str) -> list[str]:
@@ -157,8 +157,8 @@ async def test_a_judge_labels_exactly_the_spans_that_a_plain_loop_selects(tmp_pa
                 span_id: [("made_up", *verdict)] for span_id, verdict in selected.items()
             }
 
-            again = await backfilled(ax, FAST, "made_up")
-            assert again["run"]["num_successes"] == 0
+            again = await ax.ask("trigger_backfill", project=PROJECT, evaluators=["made_up"], query_filter=FAST)
+            assert again["runs"] == []
             assert model.count == len(expected)
 
 

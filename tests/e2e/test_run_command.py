@@ -45,7 +45,7 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
     )
     assert good.returncode == 0, good.stderr
     assert "2 rows: 2 with an output, 0 failed" in good.stdout
-    assert "short: 2 scored, mean 0.5" in good.stdout
+    assert "'short': 2 scored, mean 0.5" in good.stdout
     assert "2 scored, 0 failed" in good.stdout
     assert "2 of 2 rows done" in good.stderr
     bad = run(settings, tmp_path, "elsewhere/task.py:answer", "--dataset", "why")
