@@ -1,15 +1,17 @@
 """A function of a file run over a dataset, in an interpreter that has none of our packages."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.caller import Caller, text_of
+from tests.caller import Caller, serving, text_of
 from tests.tools.test_experiments import runs_of
 
 from assaykit.settings import Settings
@@ -343,3 +345,44 @@ async def test_spans_of_the_users_own_join_those_of_the_run(
     runs = await runs_of(ax.settings, made["experiment"]["id"])
     assert [run["token_count"] for run in runs] == [7] * 3
     assert all(run["latency"] > 0 for run in runs)
+
+
+@pytest.mark.usefixtures("questions")
+async def test_a_key_in_an_exception_of_the_users_code_is_kept_nowhere(
+    settings: Settings, write: Write, bare_python: Path
+) -> None:
+    key = 'planted "4711"'
+    settings = replace(settings, environment={**os.environ, "MY_GATEWAY_KEY": key})
+    write(
+        "task.py",
+        """
+        import os
+
+        LIKE_A_KEY = "sk-" + "elsewhere-4711"
+
+        def answer(input, dataset_row):
+            if dataset_row["question"] == "Where?":
+                raise PermissionError("401 for key " + repr(os.environ["MY_GATEWAY_KEY"]))
+            if dataset_row["question"] == "When?":
+                raise PermissionError("401 for key " + LIKE_A_KEY)
+            return "sk-learn-is-a-library, " + os.environ["MY_GATEWAY_KEY"]
+
+        def broken(output):
+            raise ValueError("no access with " + os.environ["MY_GATEWAY_KEY"])
+        """,
+    )
+    async with serving(settings) as ax:
+        reply = await ax.call(
+            "run_experiment", task="task.py:answer", evaluators=["task.py:broken"], dataset="questions",
+            python=str(bare_python), name="leaky",
+        )  # fmt: skip
+        data = data_of(reply)
+        page = text_of(await ax.call("get_experiment", experiment="leaky", limit=3))
+    runs = await runs_of(settings, data["experiment"]["id"])
+    for told in (text_of(reply), json.dumps(data), json.dumps(runs), page):
+        assert "planted" not in told
+        assert "elsewhere-4711" not in told
+    assert sum("401 for key" in (run.get("error") or "") for run in runs) == 2
+    assert [run["output"] for run in runs if not run.get("error")] == ["sk-learn-is-a-library, [secret]"]
+    held = [path for path in settings.home.rglob("*") if path.is_file() and b"planted" in path.read_bytes()]
+    assert held == []

@@ -3,6 +3,7 @@
 import httpx
 from pydantic import ValidationError
 
+from assaykit import redaction
 from assaykit.errors import (
     AssayError,
     Conflict,
@@ -59,10 +60,10 @@ def _told(response: httpx.Response) -> tuple[str, str]:
         problem = Problem.read(response.content)
     except ValidationError:
         plain = "html" not in response.headers.get("content-type", "")
-        return (quote(response.text) if plain else "an HTML page"), ""
+        return (quote(redaction.struck(response.text)) if plain else "an HTML page"), ""
     text = problem.detail or problem.title or f"status {response.status_code}"
     following = problem.next or ""
-    text = text.removesuffix(following).rstrip()
+    text = redaction.struck(text.removesuffix(following).rstrip())
     return (text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)), quote(following)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import anyio
 import click
 
-from assaykit import logs
+from assaykit import logs, redaction
 from assaykit.cli.listening import HOST, listen
 from assaykit.cli.listening import serve as serve_app
 from assaykit.cli.tokens import minted
@@ -43,7 +43,7 @@ def serve(settings: Settings, ports: Ports) -> None:
     if ports.otlp is not None:
         require_sdk("--otlp-port")
     key, origin = _engine_key(settings)
-    logs.configure(settings.log_level, [key])
+    logs.configure(settings.log_level, [*redaction.secrets_in(settings.environment), key])
     anyio.run(_serve, settings, key, origin, ports, listen(ports.rest))
 
 

@@ -8,7 +8,7 @@ from typing import Literal, cast
 import anyio
 import click
 
-from assaykit import logs
+from assaykit import logs, redaction
 from assaykit.settings import Settings
 
 TOKEN_FILE = "server.token"  # noqa: S105  (a file's name)
@@ -48,5 +48,4 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
 
 
 def _configure_logs(settings: Settings, *more: str) -> None:
-    kept = [settings.environment[name] for name in logs.SECRET_VARIABLES if name in settings.environment]
-    logs.configure(settings.log_level, [*kept, *more])
+    logs.configure(settings.log_level, [*redaction.secrets_in(settings.environment), *more])

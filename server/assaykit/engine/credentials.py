@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from assaykit import redaction
 from assaykit.errors import Invalid, Unsupported
 
 SERVICE = "assaykit"
@@ -100,7 +101,7 @@ def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
 
 
 def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
-    """The key without surrounding white space, or None if there is no key.
+    """The key without surrounding white space, or None if there is no key. Logs strike it out from then on.
 
     The call may block while a keyring is unlocked: make it in a thread.
 
@@ -113,7 +114,9 @@ def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
         key = _from_keyring(reference.removeprefix("keyring:"))
     else:
         key = environment.get(reference.removeprefix("env:"))
-    return (key or "").strip() or None
+    key = (key or "").strip()
+    redaction.learn([key])
+    return key or None
 
 
 def described(reference: str | None) -> str:

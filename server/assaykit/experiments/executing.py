@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import anyio
 
+from assaykit import redaction
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
@@ -175,6 +176,7 @@ async def execute(
         "together": plan.concurrency,
         "taken": list(taken),
     }
+    redaction.learn(redaction.secrets_in(settings.environment))
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: Invalid | None = None

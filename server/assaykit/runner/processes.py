@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from assaykit import redaction
 from assaykit.errors import Invalid, quote, system_advice
 from assaykit.runner.forks import Forked, ForkSocket, Gone
 
@@ -124,7 +125,7 @@ class Worker:
             except Ended as error:
                 told = {"failed": str(error)}
         if "ready" not in told:
-            why = told["failed"].rstrip(".")
+            why = redaction.struck(told["failed"]).rstrip(".")
             raise Invalid(f"The task could not be made ready. {why}.", "Correct the file, then call again.")
         self.ready = told["ready"]
 
@@ -146,7 +147,9 @@ class Worker:
             Ended: the process is gone, or it sent text that is not a message.
         """
         try:
-            return json.loads(await self._lines.receive_until(b"\n", LONGEST_LINE))
+            line = await self._lines.receive_until(b"\n", LONGEST_LINE)
+            # The user's code has the keys of its environment, and an exception may repeat one.
+            return json.loads(redaction.without_known(line.decode()))
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
             raise Ended(await self._how()) from None
         except (ValueError, anyio.DelimiterNotFound):
@@ -164,7 +167,7 @@ class Worker:
             how = "the process is gone" if code is None else f"the process ended with code {code}"
         with anyio.move_on_after(1):
             await anyio.sleep(0.02)  # its last output may still be on its way
-        last = quote(self._said.decode("utf-8", "replace")[-_SHOWN:], _SHOWN)
+        last = quote(redaction.struck(self._said.decode("utf-8", "replace"))[-_SHOWN:], _SHOWN)
         return f"{how}; its last words: {last}" if last.strip() else how
 
     async def _drain(self) -> None:

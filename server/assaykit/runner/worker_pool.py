@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from assaykit.errors import Invalid, explained
+from assaykit.redaction import struck
 from assaykit.runner.processes import Ended, Worker
 from assaykit.runner.results import ExampleCall, RowResult
 from assaykit.runner.spans import cut_short
@@ -237,4 +238,11 @@ class WorkerPool:
 
 
 def _result(call: ExampleCall, told: dict[str, Any]) -> RowResult:
+    """The worker's message as a result. Text in an error that looks like a key is struck out; an output is data."""
+    for part, field in ((told, "error"), *((one, "error") for one in told["evaluations"])):
+        if part.get(field):
+            part[field] = struck(part[field])
+    for span in told["spans"]:
+        if span.get("message"):
+            span["message"] = struck(span["message"])
     return RowResult(call, told.get("output"), told.get("error"), told["evaluations"], told["spans"])

@@ -20,6 +20,7 @@ from typing import Any, cast
 import anyio
 from pydantic_core import PydanticSerializationError, to_json
 
+from assaykit import redaction
 from assaykit.errors import quote
 from assaykit.judge.providers import transport
 from assaykit.judge.providers.models import Endpoint
@@ -222,4 +223,4 @@ def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Un
 def scrub(text: str, endpoint: Endpoint) -> str:
     """Replace the key, and any text that looks like a key, in foreign text."""
     key = (endpoint.key or "").strip()
-    return _LIKE_A_KEY.sub("***", text.replace(key, "***") if key else text)
+    return redaction.struck(_LIKE_A_KEY.sub("***", text.replace(key, "***") if key else text))

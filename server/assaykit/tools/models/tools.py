@@ -6,6 +6,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
+from assaykit import redaction
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.judge.providers.registry import OFFERED, PROVIDERS
@@ -178,7 +179,9 @@ async def _key(here: Session, wanted: WantedIntegration) -> str | None:
         return None
     if await here.api.has_engine_routes():
         return f"env:{wanted.variable}"
-    return here.settings.environment[wanted.variable]
+    key = here.settings.environment[wanted.variable]
+    redaction.learn([key])
+    return key
 
 
 async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration) -> IntegrationCheck:
