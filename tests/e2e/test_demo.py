@@ -34,6 +34,16 @@ def run(command: list[str], environment: dict[str, str]) -> subprocess.Completed
     )
 
 
+def test_the_demo_names_a_folder_that_holds_a_demo_already(tmp_path: Path) -> None:
+    sealed = Sealed(tmp_path)
+    first = run([*SERVER, "demo", "--home", str(tmp_path / "kept")], sealed.environment)
+    assert first.returncode == 0, first.stderr
+    again = run([*SERVER, "demo", "--home", str(tmp_path / "kept")], sealed.environment)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "has a project 'support-bot' already" in again.stderr
+    assert "Give --home a new folder" in again.stderr
+
+
 def test_the_demo_does_the_main_job_without_leaving_the_machine(tmp_path: Path) -> None:
     sealed = Sealed(tmp_path)
     ended = run([*SERVER, "demo"], {**sealed.environment, **KEYS})

@@ -52,7 +52,7 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
     assert bad.returncode == 1
     assert "ValueError: because" in bad.stdout
     refused = run(settings, tmp_path, "elsewhere/task.py:gone", "--dataset", "q", "--name", "x")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert "task.py has no function 'gone'; it has answer, short. Correct the file, then call again." in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 
 import click
 
-from assaykit import __version__
-from assaykit.errors import AssayError, explained
+from assaykit import __version__, redaction
+from assaykit.errors import explained
 from assaykit.settings import Settings
 
 PORT = click.IntRange(0, 65535)
@@ -23,21 +24,30 @@ FLIGHT_PORT, OTLP_PORT = 8815, 4317
 
 
 def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
-    """Print the sentence of an `AssayError` and exit with `code`. Any other exception is raised as a crash."""
+    """Print the sentence of an error and exit with `code`. No exit code that means a result stands for a crash.
+
+    An exception that is no `AssayError` is a fault of assaykit. Its traceback is printed if ASSAYKIT_LOG is debug.
+    """
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except (AssayError, BaseExceptionGroup) as raised:
-            errors = explained(raised)
-            if not errors:
-                raise
-            for error in errors:
-                click.echo(f"assaykit: {error}", err=True)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click prints a usage error, and a reader that went away wants no more text
+        except Exception as raised:  # noqa: BLE001  (an exit code of 1 would mean that a rule or a row failed)
+            for line in [str(error) for error in explained(raised)] or [_fault(raised)]:
+                click.echo(f"assaykit: {redaction.struck(line)}", err=True)
             raise SystemExit(code) from None
 
     return run
+
+
+def _fault(raised: Exception) -> str:
+    if os.environ.get("ASSAYKIT_LOG", "").strip().lower() == "debug":
+        return "".join(traceback.format_exception(raised)).rstrip()
+    name = type(raised).__name__
+    return f"The command failed on an internal error ({name}). Set ASSAYKIT_LOG=debug to see it, and please report it."
 
 
 def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -170,11 +180,12 @@ def demo(home: str | None) -> None:
 @click.option("--python", help="The interpreter; by default that of the project's .venv.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
-@told
+@partial(told, code=2)
 def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> None:
     """Run a function over a dataset and record an experiment.
 
-    If it is killed, the same command continues where it stopped. Exits with 1 if a row failed.
+    If it is killed, the same command continues where it stopped. Exits with 1 if a row failed, and with 2 if nothing
+    was run.
     """
     from assaykit.cli import running
 

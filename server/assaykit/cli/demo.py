@@ -22,7 +22,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from assaykit import sample
-from assaykit.errors import Unavailable
+from assaykit.errors import Conflict, Unavailable
 from assaykit.toolkit.replies import data_of, text_of
 
 KEY = "demo"
@@ -37,6 +37,7 @@ def run(home: str | None) -> None:
     """Do the main job and print each call with its shortened result.
 
     Raises:
+        Conflict: the folder has the store of an earlier demo.
         Unavailable: a process did not start, or a call failed.
     """
     started = time.monotonic()
@@ -83,9 +84,15 @@ def _engine(environment: Mapping[str, str]) -> Generator[str]:
 def _send_traces(address: str) -> None:
     body = sample.otlp_json(time.time_ns())
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-    with httpx.Client(trust_env=False, timeout=START_DEADLINE_S) as client:
+    with httpx.Client(trust_env=False, timeout=START_DEADLINE_S, headers=headers) as client:
         try:
-            client.post(f"{address}/v1/traces", content=body, headers=headers).raise_for_status()
+            found = client.get(f"{address}/v2/projects", params={"name": sample.PROJECT}).raise_for_status()
+            if found.json()["projects"]:
+                raise Conflict(
+                    f"The store has a project {sample.PROJECT!r} already: the demo was played there.",
+                    "Give --home a new folder, or leave it out.",
+                )
+            client.post(f"{address}/v1/traces", content=body).raise_for_status()
         except httpx.HTTPError as error:
             raise Unavailable(f"The engine did not take the sample: {error}.", "Run `assaykit doctor`.") from error
     click.echo(f"Sent the sample to {address}/v1/traces: support-bot traces with human labels.")

@@ -1,5 +1,6 @@
 """Checking the installation, the store and the keys."""
 
+import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,12 @@ import click
 from assaykit import __version__
 from assaykit.backend import connect
 from assaykit.errors import AssayError, explained
+from assaykit.judge.providers.prices import Prices
 from assaykit.logs import SECRET_VARIABLES
+from assaykit.names import Named
+from assaykit.session import session
 from assaykit.settings import Settings
+from assaykit.toolsets import selected
 from assaykit.wire.local import StoreCheck
 from assaykit.wire.spaces import SpacePage
 
@@ -49,24 +54,57 @@ def _findings(settings: Settings) -> Iterator[Check]:
         found=sqlite3.sqlite_version,
         remedy="Use a Python with SQLite 3.35 or newer.",
     )
+    yield _tools(settings)
+    yield _log(settings)
     yield _backend(settings)
     if settings.backend == "local":
         yield _store(settings)
-    yield Check("files are read from", well=True, found=", ".join(str(folder) for folder in settings.folders))
+        yield _prices(settings)
+    yield _folders(settings)
     present = [name for name in SECRET_VARIABLES if settings.environment.get(name, "").strip()]
     yield Check("keys in the environment", well=True, found=", ".join(present) or "none (code evaluators need none)")
+
+
+def _tools(settings: Settings) -> Check:
+    try:
+        shown = selected(settings)
+    except AssayError as error:
+        return Check("tools", well=False, found=error.message, remedy=f"ASSAYKIT_TOOLSETS or _TOOLS: {error.next}")
+    return Check("tools", well=True, found=f"{len(shown.definitions)} shown")
+
+
+def _log(settings: Settings) -> Check:
+    levels = [name.lower() for name in logging.getLevelNamesMapping()]
+    well = settings.log_level in levels
+    found = settings.log_level if well else f"ASSAYKIT_LOG is {settings.log_level!r}, so the level is warning"
+    return Check("log level", well, found, "Set ASSAYKIT_LOG to debug, info, warning or error.")
+
+
+def _prices(settings: Settings) -> Check:
+    try:
+        own = Prices(settings.home).own()
+    except AssayError as error:
+        return Check("price list", well=False, found=error.message, remedy=error.next)
+    return Check("price list", well=True, found=f"{len(own)} price(s) of your own" if own else "that of genai-prices")
+
+
+def _folders(settings: Settings) -> Check:
+    gone = [str(folder) for folder in settings.folders if not folder.is_dir()]
+    found = f"no folder at {', '.join(gone)}" if gone else ", ".join(str(folder) for folder in settings.folders)
+    return Check("files are read from", not gone, found, "Correct ASSAYKIT_FILES, or create the folder.")
 
 
 def _backend(settings: Settings) -> Check:
     what = f"Arize AX at {settings.ax_url.partition('://')[2]}" if settings.backend == "ax" else "embedded engine"
     try:
-        spaces = anyio.run(_spaces, settings)
+        spaces, chosen = anyio.run(_spaces, settings)
     except (AssayError, BaseExceptionGroup) as raised:
         errors = explained(raised)
         if not errors:
             raise
         return Check(what, well=False, found=errors[0].message, remedy=errors[0].next)
-    return Check(what, well=True, found=f"answers; {len(spaces.spaces)} space(s)")
+    where = "" if chosen is None else f"; calls go to space {chosen.name!r}"
+    return Check(what, well=True, found=f"answers; {len(spaces.spaces)} space(s){where}")
 
 
 def _store(settings: Settings) -> Check:
@@ -93,6 +131,9 @@ async def _checked(settings: Settings) -> StoreCheck:
         return await api.get("/x/check", StoreCheck)
 
 
-async def _spaces(settings: Settings) -> SpacePage:
+async def _spaces(settings: Settings) -> tuple[SpacePage, Named | None]:
+    """The spaces, and the one that the settings name."""
     async with connect(settings) as api:
-        return await api.get("/v2/spaces", SpacePage)
+        spaces = await api.get("/v2/spaces", SpacePage)
+        chosen = await session(api, settings).space(None) if settings.space else None
+        return spaces, chosen

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import anyio
 import click
@@ -10,7 +10,7 @@ import click
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.gate import Decision, Rule, Ruling, decide, overall, read
 from assaykit.backend import connect
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, Unavailable, system_advice
 from assaykit.experiments.comparing import ComparisonRequest, compared
 from assaykit.report.gate import junit, markdown
 from assaykit.session import session
@@ -65,20 +65,45 @@ def run(settings: Settings, asked: ComparisonRequest, space: str | None, rules: 
     """Print the ruling on each rule, and return the exit code for all of them.
 
     Raises:
-        AssayError: a text is not a rule, or the experiments cannot be compared.
+        AssayError: a text is not a rule, a file cannot be written, or the experiments cannot be compared.
     """
     read_rules = [read(text) for text in rules]
+    for file in files:
+        if file is not None:
+            _refuse_unwritable(file)
     names = tuple(dict.fromkeys(rule.evaluator for rule in read_rules))
     found = anyio.run(_compared, settings, asked._replace(evaluators=names), space)
     rulings = [_ruling(rule, found) for rule in read_rules]
     for one in rulings:
         click.echo(f"{click.style(one.outcome.upper(), fg=_COLOURS[one.outcome])} {one.rule.text}\n  {one.why}")
     if files.junit is not None:
-        files.junit.write_text(junit(rulings, found.baseline, found.challengers[0]), encoding="utf-8")
+        _write(files.junit, "w", junit(rulings, found.baseline, found.challengers[0]))
     if files.markdown is not None:
-        with files.markdown.open("a", encoding="utf-8") as file:
-            file.write(markdown(rulings, found.baseline, found.challengers[0]))
+        _write(files.markdown, "a", markdown(rulings, found.baseline, found.challengers[0]))
     return EXIT_CODES[overall(rulings)]
+
+
+def _refuse_unwritable(file: Path) -> None:
+    """Find out before the comparison whether the file can be written. Its content stays.
+
+    Raises:
+        Unavailable: it cannot.
+    """
+    is_new = not file.exists()
+    _write(file, "a", "")
+    if is_new:
+        file.unlink()
+
+
+def _write(file: Path, mode: Literal["a", "w"], text: str) -> None:
+    try:
+        with file.open(mode, encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        raise Unavailable(
+            f"The rulings cannot be written to {file}: {error.strerror}.",
+            system_advice(error, "Give a file in an existing folder that you may write to."),
+        ) from None
 
 
 def _ruling(rule: Rule, found: Comparison) -> Ruling:

@@ -11,7 +11,7 @@ import click
 from mcp import Client
 from mcp_types import CallToolResult
 
-from assaykit.errors import AssayError
+from assaykit.errors import AssayError, Invalid
 from assaykit.experiments.executing import is_function
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -54,15 +54,18 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
     Raises:
         AssayError: the tool refused.
     """
+    if settings.read_only:
+        raise Invalid("ASSAYKIT_READ_ONLY is set, and a read-only server runs no code.", "Unset it for this command.")
     # A path that the user typed is allowed, even outside the configured folders.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
-    folders = [Path(one.rpartition(":")[0]).absolute().parent for one in named if is_function(one)]
+    folders = [_file(one).parent for one in named if is_function(one)]
     settings = replace(
-        settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])), toolsets=("all",), structured=True
-    )
+        settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])),
+        toolsets=("all",), tools=(), structured=True,
+    )  # fmt: skip
     for at, one in enumerate(named):
-        file, _, name = one.rpartition(":")
-        named[at] = f"{Path(file).absolute()}:{name}" if is_function(one) else one
+        if is_function(one):
+            named[at] = f"{_file(one)}:{one.rpartition(':')[2]}"
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
     told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
     text = text_of(told)
@@ -70,6 +73,11 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
         raise refused(text)
     click.echo(text)
     return not data_of(told)["failed"]
+
+
+def _file(function: str) -> Path:
+    """The file of `FILE.PY:NAME`, without `..` and links: a check of its folder must see where it really lies."""
+    return Path(function.rpartition(":")[0]).resolve()
 
 
 async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:

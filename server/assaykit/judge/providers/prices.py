@@ -1,5 +1,6 @@
 """Prices of a model's tokens in US dollars: from the user's own list, else from the list of `genai-prices`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,14 +53,16 @@ class Estimate(NamedTuple):
         return f"{tokens}, ${self.cost:.2g} by list prices"
 
 
-class _Own(BaseModel):
+class OwnPrice(BaseModel):
+    """The price of a model in the user's list, in US dollars per million tokens."""
+
     model_config = ConfigDict(extra="forbid")
 
     input: float = Field(ge=0, allow_inf_nan=False)
     output: float = Field(ge=0, allow_inf_nan=False)
 
 
-_LIST = TypeAdapter(dict[str, _Own])
+_LIST = TypeAdapter(dict[str, OwnPrice])
 
 
 class Prices:
@@ -74,13 +77,18 @@ class Prices:
         Raises:
             Invalid: the user's list cannot be read.
         """
-        own = self._own().get(model)
+        own = self.own().get(model)
         if own is not None:
             return Rate(own.input / MILLION, own.output / MILLION)
         listed = PROVIDERS[provider].listed_as
         return None if listed is None else _listed(listed, model)
 
-    def _own(self) -> dict[str, _Own]:
+    def own(self) -> Mapping[str, OwnPrice]:
+        """The user's list by model; empty if there is none.
+
+        Raises:
+            Invalid: the list cannot be read.
+        """
         try:
             return _LIST.validate_json(self.file.read_bytes())
         except FileNotFoundError:
