@@ -10,6 +10,7 @@ import pytest
 
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
+from assaykit.api.retries import ATTEMPTS
 from assaykit.api.statuses import BY_STATUS, DETAIL_LIMIT
 from assaykit.errors import (
     AssayError,
@@ -32,7 +33,11 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def api(handler: Handler, backend: str = "ax", deadline_s: float = 5) -> Api:
     http = httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="https://ax.test")
-    return Api(http, backend, deadline_s=deadline_s)
+    return Api(http, backend, deadline_s=deadline_s, sleep=no_sleep)
+
+
+async def no_sleep(_: float) -> None:
+    """Pauses between attempts have tests of their own, in test_retries.py."""
 
 
 def answering(status: int, detail: str = "Told by the other side.", headers: dict[str, str] | None = None) -> Handler:
@@ -93,7 +98,8 @@ async def test_a_refused_key_names_the_variable_and_not_the_key() -> None:
     ("header", "seconds", "following"),
     [
         ("12", 12.0, "Wait 12 s, then try again."),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None, "Wait, then try again."),
+        ("1.2", 1.2, "Wait 2 s, then try again."),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0, "Wait 0 s, then try again."),
         ("-3", None, "Wait, then try again."),
         (None, None, "Wait, then try again."),
     ],
@@ -251,7 +257,8 @@ async def test_an_engine_behind_the_address_is_found_out_and_named() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (429, RateLimited), (503, Unavailable)])
 async def test_a_failure_decides_nothing_about_what_there_is(status: int, kind: type[AssayError]) -> None:
-    answers = [answering(status), answering(status)]
+    # As many failures as two calls meet with their second tries.
+    answers = [answering(status)] * (2 if status == 401 else 2 * ATTEMPTS)
     client = api(lambda request: answers.pop()(request) if answers else httpx.Response(200, json=STATUS))
     while answers:
         with pytest.raises(kind):

@@ -4,10 +4,11 @@ import json
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.caller import serving
+from tests.caller import serving, text_of
 from tests.loopback import Served
 
 from assaykit.cli.doctor import run as doctor
@@ -61,10 +62,10 @@ PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
             "check ARIZE_API_HOST",
         ),
         pytest.param(
-            answering(429, "{}", retry_after="7"),
+            answering(429, "{}", retry_after="75"),
             "rate_limited",
             "Arize AX asks to slow down.",
-            "Wait 7 s, then",
+            "Wait 75 s, then",
             marks=pytest.mark.over_http("rate_limited"),
         ),
         pytest.param(
@@ -138,3 +139,41 @@ def test_the_doctor_looks_at_the_connection_to_ax(settings: Settings, capsys: py
     assert "check ARIZE_API_HOST" in told
     assert KEY not in told
     assert not settings.home.exists()
+
+
+async def newer(scope: Scope, receive: Receive, send: Send) -> None:
+    """A backend with a provider, a span kind, a project type and a task type that this version does not know."""
+    paging = {"pagination": {"has_more": False}}
+    span = {
+        "context": {"trace_id": "t" * 32, "span_id": "s" * 16},
+        "name": "n",
+        "kind": "WORKFLOW",
+        "status_code": "Ok",
+    }
+    grok = {"id": "TGxt", "name": "grok", "provider": "XAI"}
+    bodies: dict[str, Any] = {
+        "/v2/spaces": json.loads(SPACES),
+        "/v2/ai-integrations": {"ai_integrations": [grok], **paging},
+        "/v2/ai-integrations/TGxt": grok,
+        "/v2/projects": {"projects": [{"id": "TW9kZWw6MTph", "name": "p", "project_type": "MOBILE"}], **paging},
+        "/v2/spans": {"spans": [{**span, "start_time": "2026-01-01T00:00:00Z"}], **paging},
+        "/v2/tasks": {
+            "tasks": [{"id": "VGFzazox", "name": "odd", "type": "SWARM_EVALUATION", "project_id": "TW9kZWw6MTph"}],
+            **paging,
+        },
+    }
+    runs = {"task_runs": [{"id": "UnVuOjE6eA==", "status": "PAUSED"}], **paging}
+    body = runs if scope["path"].endswith("/runs") else bodies.get(scope["path"])
+    app = answering(404, PROBLEM) if body is None else answering(200, json.dumps(body))
+    await app(scope, receive, send)
+
+
+async def test_values_that_a_newer_backend_has_are_shown_and_stop_nothing(settings: Settings) -> None:
+    with Served(newer) as served:
+        async with serving(reaching(settings, served.address)) as ax:
+            assert "grok' (XAI" in text_of(await ax.call("get_status"))
+            assert "WORKFLOW" in text_of(await ax.call("search_spans", project="p"))
+            assert "SWARM_EVALUATION" in text_of(await ax.call("list_tasks"))
+            assert "'p'" in text_of(await ax.call("list_projects"))
+            refusal = await ax.refused("create_judge", name="j", template="{input}", choices={"a": 1, "b": 0})
+    assert refusal["message"] == "Integration 'grok' names no model."

@@ -1,13 +1,14 @@
 """The client of the REST contract: a total deadline for each call, errors of `assaykit.errors`, replies as models."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
 
 import anyio
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from assaykit.api.retries import Outcome, Retries
 from assaykit.api.statuses import error_for
 from assaykit.errors import ContractBroken, Invalid, NotFound, Unauthorized, Unavailable, Unsupported
 from assaykit.wire.bodies import ReplyBody
@@ -20,10 +21,16 @@ DEADLINE_S = 60.0
 """Seconds for one call as a whole. httpx's own timeouts are per read, so a slow response could last forever."""
 
 
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits so many seconds."""
+
 Written = tuple[bytes, str]
 """A serialized body with its content type."""
 
 _JSON = "application/json"
+_READS_BY_POST = frozenset({"/v2/spans"})
+"""The paths whose POST only reads. Source: REST v2."""
+
 LONGEST_NAME = 255
 """Most characters of the query parameter `name`. Source: REST v2, all lists."""
 
@@ -36,11 +43,15 @@ def path(*parts: str) -> str:
 class Api:
     """The client of one backend: `local`, the embedded engine, or `ax`. `requests` counts the calls."""
 
-    def __init__(self, http: httpx.AsyncClient, backend: str, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, backend: str, *, deadline_s: float = DEADLINE_S, sleep: Sleep = anyio.sleep
+    ) -> None:
         self.backend = backend
         self.requests = 0
         self._http = http
         self._deadline_s = deadline_s
+        self._retries = Retries()
+        self._sleep = sleep
         self._engine_routes = True if backend == "local" else None
 
     @property
@@ -143,7 +154,7 @@ class Api:
         headers = None if content is None else {"content-type": kind}
         try:
             with anyio.fail_after(self._deadline_s):
-                response = await self._http.request(method, at, params=params, content=content, headers=headers)
+                response = await self._answer(method, at, params=params, content=content, headers=headers)
         except TimeoutError:
             raise Unavailable(
                 f"{self._subject} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
@@ -162,6 +173,28 @@ class Api:
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise error_for(response, self._subject)
         return response
+
+    async def _answer(self, method: str, at: str, **request: Any) -> httpx.Response:
+        """The answer of the backend. Over a network a call is tried again as `api.retries` says, within the deadline.
+
+        Raises:
+            httpx.HTTPError: no attempt was answered.
+        """
+        reads = method == "GET" or at in _READS_BY_POST
+        attempt = 1
+        while True:
+            outcome: Outcome
+            try:
+                outcome = await self._http.request(method, at, **request)
+            except httpx.TransportError as error:
+                outcome = error
+            pause_s = None if self.backend == "local" else self._retries.pause_s(outcome, attempt, reads=reads)
+            if pause_s is None or anyio.current_time() + pause_s >= anyio.current_effective_deadline():
+                if isinstance(outcome, httpx.HTTPError):
+                    raise outcome
+                return outcome
+            await self._sleep(pause_s)
+            attempt += 1
 
     def _parsed(self, response: httpx.Response, reply: type[ReplyT]) -> ReplyT:
         at = response.request.url.path

@@ -1,5 +1,7 @@
 """Errors of `assaykit.errors` for HTTP statuses and their problem bodies."""
 
+import math
+
 import httpx
 from pydantic import ValidationError
 
@@ -15,6 +17,7 @@ from assaykit.errors import (
     Unsupported,
     quote,
 )
+from assaykit.retry_after import seconds
 from assaykit.wire.bodies import Problem
 
 DETAIL_LIMIT = 1200
@@ -41,9 +44,9 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
     detail, following = _told(response)
     kind = BY_STATUS.get(response.status_code)
     if kind is RateLimited:
-        seconds = _seconds(response)
-        pause = "Wait" if seconds is None else f"Wait {seconds:g} s"
-        return RateLimited(f"{who} asks to slow down.", f"{pause}, then try again.", retry_after_s=seconds)
+        asked = seconds(response.headers.get("retry-after", ""))
+        pause = "Wait" if asked is None else f"Wait {math.ceil(asked)} s"
+        return RateLimited(f"{who} asks to slow down.", f"{pause}, then try again.", retry_after_s=asked)
     if kind is None:
         return Unavailable(
             f"{who} failed with status {response.status_code}: {detail}",
@@ -65,8 +68,3 @@ def _told(response: httpx.Response) -> tuple[str, str]:
     following = problem.next or ""
     text = redaction.struck(text.removesuffix(following).rstrip())
     return (text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)), quote(following)
-
-
-def _seconds(response: httpx.Response) -> float | None:
-    asked = response.headers.get("retry-after", "")
-    return float(asked) if asked.isdecimal() else None

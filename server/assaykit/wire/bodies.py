@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from assaykit.wire.unknown_values import tolerant
 
 
 class RequestBody(BaseModel):
@@ -26,10 +37,20 @@ class ReplyBody(BaseModel):
     def read(cls, content: bytes | str) -> Self:
         """The body in `content`. Unknown fields are ignored also in request bodies inside it, such as a judge's config.
 
+        An enum value that this version does not know stays as text, as `wire.unknown_values` says.
+
         Raises:
             ValidationError: a field is missing or mistyped.
         """
-        return cls.model_validate_json(content, extra=None if cls.keeps_columns else "ignore")
+        extra = None if cls.keeps_columns else "ignore"
+        try:
+            return cls.model_validate_json(content, extra=extra)
+        except ValidationError:
+            try:
+                return tolerant(cls).validate_json(content, extra=extra)
+            except ValidationError:
+                pass
+            raise
 
 
 class OpenBody(BaseModel):

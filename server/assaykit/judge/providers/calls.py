@@ -11,8 +11,6 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
@@ -27,6 +25,7 @@ from assaykit.judge.providers.models import Endpoint
 from assaykit.judge.providers.rate_control import Gate
 from assaykit.judge.providers.transport import BadAddress, Broken, NotReached, Transport
 from assaykit.judge.verdicts import Reason, Unscored
+from assaykit.retry_after import seconds
 
 ATTEMPTS = 4
 REFUSALS = 8
@@ -192,7 +191,7 @@ def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
     """The wait that the provider asks for, else one that doubles with each attempt; jitter spreads the callers."""
     asked = _milliseconds(headers.get("retry-after-ms", ""))
     if asked is None:
-        asked = _retry_after_s(headers.get("retry-after", ""))
+        asked = seconds(headers.get("retry-after", ""))
     if asked is not None:
         return min(asked + random.uniform(0, 0.25), LONGEST_WAIT_S)  # noqa: S311  (spreads load, hides nothing)
     return min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S) * random.uniform(0.5, 1)  # noqa: S311
@@ -201,18 +200,6 @@ def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
 def _milliseconds(text: str) -> float | None:
     """Seconds from `retry-after-ms`, which some providers send beside `Retry-After`; None for other text."""
     return float(text) / 1000 if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()) else None
-
-
-def _retry_after_s(text: str) -> float | None:
-    """Seconds from a `Retry-After` in either form, number or date; None for other text."""
-    if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Unscored:

@@ -8,7 +8,7 @@ Cheap to import: a provider's API is imported when the first of its models is ma
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assaykit.errors import either
 
@@ -84,8 +84,17 @@ _ROWS = (
     Provider(name="TOGETHER_AI", own_url="https://api.together.xyz/v1", listed_as="together", sdk_since=56),
 )
 
-PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
-"""Every provider by its name in the REST API, in the order of lists."""
+
+class _Providers(dict[str, Provider]):
+    def __missing__(self, name: str) -> Provider:
+        return Provider(name=cast("ProviderName", name), api=None, instead=_GATEWAY)
+
+
+PROVIDERS: Mapping[str, Provider] = _Providers({row.name: row for row in _ROWS})
+"""Every provider by its name in the REST API, in the order of lists.
+
+A name that is not there, as of a provider that Arize AX has added, gives a provider whose models cannot be called here.
+"""
 
 ADOPTED = tuple((row, row.environment) for row in _ROWS if row.environment is not None)
 """The providers that get an integration from the environment, with its variables."""
