@@ -46,7 +46,8 @@ FIELDS: Final = [
     *(f"attributes.{key}" for key in KEYS for _ in range(4)),
     *(f"{sort}.{name}.{part}" for sort in ("eval", "trace_eval", "session_eval") for name in VERDICTS
       for part in ("label", "score", "explanation")),
-    *(f"annotation.{name}.{part}" for name in VERDICTS for part in ("label", "score", "text")),
+    *(f"{sort}.{name}.{part}" for sort in ("annotation", "trace_annotation") for name in VERDICTS
+      for part in ("label", "score", "text")),
 ]  # fmt: skip
 OPERATORS: Final = get_args(Operator)
 
@@ -117,6 +118,7 @@ def make_annotation(dice: random.Random, level: str, target: str, name: str) -> 
 
 def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]], said: list[dict[str, Any]]) -> dict[str, object]:
     targets = {"SPAN": span["span_id"], "TRACE": span["trace_id"], "SESSION": span["session_id"]}
+    of = {"SPAN": "annotation", "TRACE": "trace_annotation"}
     sorts = {"SPAN": "eval", "TRACE": "trace_eval", "SESSION": "session_eval"}
     return {
         **{name: span[name] for name in ("name", "status_code", "status_message", "latency_ms", "parent_id")},
@@ -133,9 +135,9 @@ def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]], said: list[
             for part in ("label", "score", "explanation")
         },
         **{
-            f"annotation.{annotation['name']}.{part}": annotation[part]
+            f"{of[annotation['level']]}.{annotation['name']}.{part}": annotation[part]
             for annotation in said
-            if annotation["level"] == "SPAN" and annotation["target_id"] == span["span_id"]
+            if annotation["level"] in of and targets[annotation["level"]] == annotation["target_id"]
             for part in ("label", "score", "text")
         },
     }
@@ -255,6 +257,7 @@ def test_an_integer_literal_is_not_rounded_to_a_double(stored: Stored) -> None:
         "\"trace_eval.my judge.label\" != 'good'",
         "session_eval.naïve.one.explanation is not null",
         "annotation.quality.score >= 0.5 or \"annotation.my judge.text\" contains 'refund'",
+        "trace_annotation.quality.label = 'good' and start_time != '2026-01-01T00:00:00'",
         "parent_id = null and model_name in ('gpt-4o', 'other')",
         "not (session_id like 'span_' or attributes.schlüssel >= 1)",
         "start_time between '2026-01-01' and '2026-01-01T00:00:05.000000005Z'",

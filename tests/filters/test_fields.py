@@ -6,7 +6,7 @@ import pytest
 
 from assaykit.errors import Invalid
 from assaykit.filters.fields import SPAN_KINDS, STATUS_CODES, canonical, row_tree, span_tree, verdict
-from assaykit.filters.tree import And, Between, Compare, Contains, In, IsNull, Like, Node, Not
+from assaykit.filters.tree import And, Between, Compare, Contains, In, IsNull, Like, Node, Not, Or
 from assaykit.wire.spans import SpanKind, SpanStatusCode
 
 
@@ -50,7 +50,17 @@ def test_every_way_to_write_a_field_has_one_name(field: str, name: str) -> None:
         ("latency", "Did you mean latency_ms?"),
         ("Status_Code", "Did you mean status_code"),
         ("spankind", "Did you mean span_kind"),
-        ("environment", "write attributes.environment"),
+        ("environment", "for an attribute attributes.environment."),
+        ("tone", "For the label of a judge write eval.tone.label"),
+        ("my judge", 'write "eval.my judge.label", for an attribute "attributes.my judge".'),
+        ("evals.tone.label", "Did you mean eval.tone.label? An attribute of this name is attributes.evals.tone.label."),
+        ("evaluations.tone.label", "Did you mean eval.tone.label?"),
+        ("annotations.my note.label", 'Did you mean "annotation.my note.label"?'),
+        ("trace_annotations.quality.label", "Did you mean trace_annotation.quality.label?"),
+        ("attribute.input.value", "Did you mean attributes.input.value?"),
+        ("span.start_time", "Did you mean start_time?"),
+        ("span.level", "Did you mean attributes.level?"),
+        ("trace_annotation.quality", "trace_annotation.<name>.<part>"),
         ("zzz", "The fields are name, status_code"),
         ("context.trace", "Did you mean context.trace_id"),
         ("event.attributes", "fields or attributes"),
@@ -93,12 +103,22 @@ def test_a_verdict_name_may_hold_dots_and_spaces() -> None:
             Not(And((IsNull("attributes.input.value"), Compare("name", "=", 5)))),
         ),
         ("start_time >= '1970-01-02'", Compare("start_time", ">=", 86_400 * 10**9)),
-        ("end_time = '1970-01-01T00:00:01.5Z'", Compare("end_time", "=", 1_500_000_000)),
-        ("end_time = '1970-01-01T01:00:00+01:00'", Compare("end_time", "=", 0)),
-        ("end_time = '1970-01-01T00:00:00.123456789Z'", Compare("end_time", "=", 123_456_789)),
-        ("end_time = '1970-01-01T00:00:00.1234567'", Compare("end_time", "=", 123_456_700)),
+        ("end_time = '1970-01-01T00:00:01.5Z'", Between("end_time", 1_500_000_000, 1_500_000_999)),
+        ("end_time = '1970-01-01T01:00:00+01:00'", Between("end_time", 0, 999)),
+        ("end_time = '1970-01-01T00:00:00.123456789Z'", Between("end_time", 123_456_789, 123_456_789)),
+        ("end_time = '1970-01-01T00:00:00.1234567'", Between("end_time", 123_456_700, 123_456_700)),
+        ("end_time != '1970-01-01'", Not(Between("end_time", 0, 999))),
+        ("end_time <= '1970-01-01'", Compare("end_time", "<=", 999)),
+        ("end_time > '1970-01-01'", Compare("end_time", ">", 999)),
+        ("end_time > '1970-01-01T00:00:00.000000001Z'", Compare("end_time", ">", 1)),
+        ("end_time in ('1970-01-01')", Between("end_time", 0, 999)),
+        (
+            "end_time in ('1970-01-01', '1970-01-01T00:00:01')",
+            Or((Between("end_time", 0, 999), Between("end_time", 10**9, 10**9 + 999))),
+        ),
+        ("\"trace_annotation.my note.label\" = 'x'", Compare("trace_annotation.my note.label", "=", "x")),
         ("end_time < '9999-12-31'", Compare("end_time", "<", 2**63 - 1)),
-        ("start_time between '0001-01-01' and '1970-01-01'", Between("start_time", -(2**63), 0)),
+        ("start_time between '0001-01-01' and '1970-01-01'", Between("start_time", -(2**63), 999)),
     ],
 )
 def test_a_span_filter_is_read_with_its_literals_as_stored(text: str, tree: Node) -> None:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +78,17 @@ async def test_the_last_week_is_meant_unless_a_window_is_given(ax: Caller, setti
     assert names(await ax.ask("search_spans")) == ["new"]
     assert names(await ax.ask("search_spans", window="everything")) == ["new", "old"]
     assert names(await ax.ask("search_spans", window="last 2 minutes")) == []
+    await send(
+        settings.home, [span("ahead", "x", minutes_ago=-120), span("first", "x", minutes_ago=60 * 24 * 365 * 40)]
+    )
+    assert names(await ax.ask("search_spans", window="everything")) == ["ahead", "new", "old", "first"]
+    made = await ax.ask("create_dataset", name="all", project="bot", window="everything")
+    assert made["examples"] == 4
+    today = datetime.now(UTC)
+    for ends in (f"{today:%Y%m%d}..{today + timedelta(days=1):%Y%m%d}", f"{today:%Y-%m-%d}..{today:%G-W%V}"):
+        assert {"new", "ahead"} & set(names(await ax.ask("search_spans", window=ends))), ends
+    refusal = await ax.refused("search_spans", window="2100-01-01")
+    assert refusal["message"] == "The window '2100-01-01' starts in the future."
     assert "Widen the window" in await ax.read("search_spans", window="last 2 minutes")
 
 

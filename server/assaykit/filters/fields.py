@@ -6,7 +6,8 @@ A tree from `span_tree` holds only these fields:
   `context.trace_id`, `context.span_id`;
 - `attributes.<key>`, where the key is the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
 - `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score
-  or explanation; `annotation.<name>.<part>`, where the part is label, score or text.
+  or explanation;
+- `annotation.<name>.<part>`, `trace_annotation.<name>.<part>`, where the part is label, score or text.
 """
 
 import re
@@ -17,6 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 from assaykit.errors import Invalid, either, quote
 from assaykit.filters.parse import parse
+from assaykit.filters.text import named
 from assaykit.filters.tree import (
     And,
     Between,
@@ -71,7 +73,25 @@ _VERDICT_PARTS: Final = {
     "trace_eval": ("label", "score", "explanation"),
     "session_eval": ("label", "score", "explanation"),
     "annotation": ("label", "score", "text"),
+    "trace_annotation": ("label", "score", "text"),
 }
+_NEAR_MISSES: Final = {
+    "evals": "eval",
+    "evaluation": "eval",
+    "evaluations": "eval",
+    "verdict": "eval",
+    "verdicts": "eval",
+    "span_eval": "eval",
+    "trace_evals": "trace_eval",
+    "session_evals": "session_eval",
+    "annotations": "annotation",
+    "span_annotation": "annotation",
+    "trace_annotations": "trace_annotation",
+    "session_annotation": "annotation",
+    "attribute": "attributes",
+    "span": "attributes",
+}
+"""First words that are none of ours, and the word that was probably meant."""
 # A JSON path cannot quote these characters reliably.
 _UNREACHABLE: Final = re.compile(r'["\\\x00-\x1f]')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,6 +137,8 @@ def canonical(field: str) -> str:
     # As attributes, a bare name and `context.*` would silently match nothing.
     if not rest or first == "context":
         raise _unknown(field)
+    if first in _NEAR_MISSES:
+        raise _missed(field, first, rest)
     if first in {"event", "events"}:
         raise Invalid("Filters cannot read the events of a span.", "Filter by its fields or attributes.")
     return _attribute(f"attributes.{field}", field)
@@ -149,11 +171,26 @@ def _attribute(field: str, key: str) -> str:
     return field
 
 
+def _missed(field: str, first: str, rest: str) -> Invalid:
+    """The error for a name such as `evaluations.tone.label`, which no instrumentation writes as an attribute."""
+    near = f"{_NEAR_MISSES[first]}.{rest}"
+    if first == "span" and rest in _SORTS:
+        near = rest
+    return Invalid(
+        f"{quote(field)!r} is neither a field of spans nor a usual attribute.",
+        f"Did you mean {quote(named(near))}? An attribute of this name is {quote(named(f'attributes.{field}'))}.",
+    )
+
+
 def _unknown(field: str) -> Invalid:
     known = [*_SORTS, *(alias for alias in ALIASES if not alias.startswith("attributes."))]
     near = get_close_matches(field.lower(), known, n=3, cutoff=0.6)
     hint = f"Did you mean {either(near)}? " if near else f"The fields are {either(tuple(_SORTS))}. "
-    return Invalid(f"Spans have no field {quote(field)!r}.", f"{hint}For an attribute write attributes.{quote(field)}.")
+    verdict, attribute = (quote(named(one)) for one in (f"eval.{field}.label", f"attributes.{field}"))
+    return Invalid(
+        f"Spans have no field {quote(field)!r}.",
+        f"{hint}For the label of a judge write {verdict}, for an attribute {attribute}.",
+    )
 
 
 def _checked(node: Node) -> Node:
@@ -168,9 +205,11 @@ def _checked(node: Node) -> Node:
             return _fitted(replace(node, field=canonical(node.field)))
 
 
-def _fitted(leaf: Leaf) -> Leaf:
+def _fitted(leaf: Leaf) -> Node:
     """The leaf with its literals converted to the type of its canonical field."""
     field, sort = leaf.field, _sort(leaf.field)
+    if sort == "time":
+        return _timed(leaf)
     match leaf:
         case Compare(_, sign, value):
             if sort == "choice" and sign not in {"=", "!="}:
@@ -183,14 +222,42 @@ def _fitted(leaf: Leaf) -> Leaf:
                 raise _orderless(field)
             return replace(leaf, low=_fit(field, sort, low), high=_fit(field, sort, high))
         case Contains() | Like():
-            if sort in {"number", "time"}:
-                raise Invalid(
-                    f"{field} holds a {sort}, which CONTAINS and LIKE cannot read.",
-                    "Compare it with = < <= > >= or BETWEEN.",
-                )
+            if sort == "number":
+                raise _unsearchable(field, sort)
             return leaf
         case IsNull():
             return leaf
+
+
+def _timed(leaf: Leaf) -> Node:
+    """A leaf over a time, with literals in nanoseconds.
+
+    A reply shows microseconds, and a span has nanoseconds. A literal without them means its whole microsecond, so the
+    time in a reply matches its span.
+    """
+    field = leaf.field
+    match leaf:
+        case Compare(_, sign, value):
+            low, high = _microsecond(field, value)
+            if sign in {"=", "!="}:
+                within = Between(field, low, high)
+                return within if sign == "=" else Not(within)
+            return replace(leaf, value=high if sign in {"<=", ">"} else low)
+        case In(_, values):
+            each = tuple(Between(field, *_microsecond(field, value)) for value in values)
+            return each[0] if len(each) == 1 else Or(each)
+        case Between(_, low, high):
+            return Between(field, _microsecond(field, low)[0], _microsecond(field, high)[1])
+        case Contains() | Like():
+            raise _unsearchable(field, "time")
+        case IsNull():
+            return leaf
+
+
+def _unsearchable(field: str, sort: str) -> Invalid:
+    return Invalid(
+        f"{field} holds a {sort}, which CONTAINS and LIKE cannot read.", "Compare it with = < <= > >= or BETWEEN."
+    )
 
 
 def _sort(field: str) -> _Sort:
@@ -204,8 +271,6 @@ def _sort(field: str) -> _Sort:
 def _fit(field: str, sort: _Sort, value: Value) -> Value:
     if sort == "choice":
         return _choice(field, value)
-    if sort == "time":
-        return _nanoseconds(field, value)
     if sort == "number" and isinstance(value, str | bool):
         fitting = value if isinstance(value, str) and decimal(value) is not None else "0.5"
         raise Invalid(f"{field} holds a number, not {_shown(value)}.", f"Write it without quotes: {fitting}.")
@@ -231,8 +296,8 @@ def _orderless(field: str) -> Invalid:
     return Invalid(f"{field} has no order: it is {either(_CHOICES[field])}.", "Use =, != or IN.")
 
 
-def _nanoseconds(field: str, value: Value) -> int:
-    """The time in nanoseconds since 1970, limited to the range of a signed 64-bit column."""
+def _microsecond(field: str, value: Value) -> tuple[int, int]:
+    """The first and the last nanosecond since 1970 that a literal means, within the range of a signed 64-bit column."""
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
@@ -243,9 +308,10 @@ def _nanoseconds(field: str, value: Value) -> int:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     # datetime has microseconds only, so the three digits after them are added here.
     finer = _NANOSECONDS.search(str(value))
-    nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    nanoseconds += int(finer.group().ljust(3, "0")) if finer else 0
-    return min(max(nanoseconds, INT64_MIN), INT64_MAX)
+    low = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    low += int(finer.group().ljust(3, "0")) if finer else 0
+    high = low if finer else low + 999
+    return min(max(low, INT64_MIN), INT64_MAX), min(max(high, INT64_MIN), INT64_MAX)
 
 
 def _shown(value: Value) -> str:

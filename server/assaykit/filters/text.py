@@ -17,11 +17,11 @@ def written(node: Node) -> str:
         case Or(items):
             return " OR ".join(_part(item) for item in items)
         case Not(IsNull(field)):
-            return f"{_field(field)} IS NOT NULL"
+            return f"{named(field)} IS NOT NULL"
         case Not(item):
             return f"NOT {_part(item)}"
         case _:
-            return f"{_field(node.field)} {_operation(node)}"
+            return f"{named(node.field)} {_operation(node)}"
 
 
 def _operation(leaf: Leaf) -> str:
@@ -51,7 +51,8 @@ def _part(node: Node) -> str:
     return f"({written(node)})" if isinstance(node, (And, Or, Not)) else written(node)
 
 
-def _field(field: str) -> str:
+def named(field: str) -> str:
+    """The field as a filter names it: in double quotes where it is not one word."""
     if _BARE.fullmatch(field) and field.upper() not in _WORDS:
         return field
     return '"' + field.replace('"', '""') + '"'

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
 from assaykit.errors import Invalid
 
@@ -17,11 +18,13 @@ _UNIT = {
     "week": timedelta(weeks=1),
     "month": timedelta(days=30),
 }
-_EVERYTHING_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Backends count nanoseconds in 64 bits, so a moment must lie between these."""
 
-_LENGTH_OF_DATE = len("2026-01-01")
+_CLOCKS_AHEAD = timedelta(days=366)
+"""The clock of a traced machine may be ahead, so "everything" ends later than now."""
+
+_WEEK = re.compile(r"\d{4}-?w\d{2}", re.IGNORECASE)
 
 
 class Period(NamedTuple):
@@ -31,11 +34,16 @@ class Period(NamedTuple):
     end: datetime
 
     def __str__(self) -> str:
+        if self.start == _EARLIEST:
+            return "all time"
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 
 
 def parse(text: str, now: datetime) -> Period:
-    """The period that `text` means at the moment `now`. A date as the end includes the whole day.
+    """The period that `text` means at the moment `now`. A date as the end includes the whole day, a week its days.
+
+    A date alone is a start: the period lasts until now. Days are those of UTC, or of an IANA time zone at the end of
+    the text: "yesterday Europe/Berlin". "Everything" has the spans of clocks that are ahead too.
 
     Raises:
         Invalid: the text is not understood, an end lies before 1970 or after 2200, or the period is empty.
@@ -49,6 +57,16 @@ def parse(text: str, now: datetime) -> Period:
     if period.start > period.end:
         raise Invalid(f"The window {text[:80]!r} ends before it starts.", "Swap the two ends.")
     return period
+
+
+def past(text: str, now: datetime) -> Period:
+    """As `parse`, but ending at `now` at the latest: a later run goes on where a run's window ended.
+
+    Raises:
+        Invalid: as `parse`.
+    """
+    period = parse(text, now)
+    return period._replace(end=now) if period.start <= now < period.end else period
 
 
 def between(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
@@ -67,7 +85,7 @@ def _within(text: str | None, read: Callable[[str, str], datetime]) -> datetime 
     if text is None:
         return None
     try:
-        moment = read(text.strip(), text)
+        moment = read(text.strip(), text).astimezone(UTC)
     except OverflowError:
         moment = _LATEST + timedelta(days=1)
     if not _EARLIEST <= moment <= _LATEST:
@@ -76,14 +94,15 @@ def _within(text: str | None, read: Callable[[str, str], datetime]) -> datetime 
 
 
 def _period(text: str, now: datetime) -> Period:
-    words = " ".join(text.lower().split())
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    words, zone = _zoned(text)
+    here = now.astimezone(zone)
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
     if words in {"everything", "all", "all time"}:
-        return Period(_EVERYTHING_SINCE, now)
+        return Period(_EARLIEST, now + _CLOCKS_AHEAD)
     if words == "today":
-        return Period(midnight, now)
+        return _utc(midnight, now)
     if words == "yesterday":
-        return Period(midnight - timedelta(days=1), midnight - timedelta(microseconds=1))
+        return _utc(midnight - timedelta(days=1), midnight - timedelta(microseconds=1))
     if last := _LAST.fullmatch(words):
         if int(last[1] or 1) == 0:
             raise Invalid(f"The window {text[:80]!r} is empty.", f"Write one of {EXAMPLES}.")
@@ -91,7 +110,36 @@ def _period(text: str, now: datetime) -> Period:
     start, separator, end = _split(words)
     if not start or (separator and not end):
         raise Invalid(f"The window {text[:80]!r} is not understood.", f"Write one of {EXAMPLES}.")
-    return Period(_moment(start, text), _end(end, text) if separator else now)
+    begins = _moment(start, text, zone)
+    if not separator and begins > now:
+        raise Invalid(
+            f"The window {text[:80]!r} starts in the future.",
+            "A date alone is a start: give one before now, or two ends.",
+        )
+    return _utc(begins, _end(end, text, zone) if separator else now)
+
+
+def _utc(start: datetime, end: datetime) -> Period:
+    return Period(start.astimezone(UTC), end.astimezone(UTC))
+
+
+def _zoned(text: str) -> tuple[str, tzinfo]:
+    """The words in lower case without the time zone at their end, and that zone; UTC if there is none.
+
+    Raises:
+        Invalid: the zone is not one of the IANA database.
+    """
+    words = " ".join(text.split())
+    rest, _, last = words.rpartition(" ")
+    if "/" not in last or not rest:
+        return words.lower(), UTC
+    zone = next((key for key in available_timezones() if key.lower() == last.lower()), None)
+    if zone is None:
+        raise Invalid(
+            f"There is no time zone {last[:60]!r}.",
+            "Write a name of the IANA database, such as 'yesterday Europe/Berlin', or leave it out for UTC.",
+        )
+    return rest.lower().removesuffix(" in").strip(), ZoneInfo(zone)
 
 
 def _split(words: str) -> tuple[str, str, str]:
@@ -102,14 +150,23 @@ def _split(words: str) -> tuple[str, str, str]:
     return words.removeprefix("since ").removeprefix("from "), "", ""
 
 
-def _moment(word: str, text: str) -> datetime:
+def _moment(word: str, text: str, zone: tzinfo = UTC) -> datetime:
     try:
         moment = datetime.fromisoformat(word.upper())
     except ValueError:
         raise Invalid(f"The window {text[:80]!r} is not understood.", f"Write one of {EXAMPLES}.") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
 
 
-def _end(word: str, text: str) -> datetime:
-    moment = _moment(word, text)
-    return moment + timedelta(days=1, microseconds=-1) if len(word) == _LENGTH_OF_DATE else moment
+def _end(word: str, text: str, zone: tzinfo = UTC) -> datetime:
+    moment = _moment(word, text, zone)
+    return moment + _width(word) - timedelta(microseconds=1) if _width(word) else moment
+
+
+def _width(word: str) -> timedelta:
+    """The time that a date or a week takes: 2026-01-31, 20260131, 2026-W05-6 or 2026-W05. Zero for a time of day."""
+    try:
+        date.fromisoformat(word.upper())
+    except ValueError:
+        return timedelta(0)
+    return timedelta(weeks=1) if _WEEK.fullmatch(word) else timedelta(days=1)

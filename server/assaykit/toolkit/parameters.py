@@ -28,7 +28,7 @@ SpaceName = str | None
 ProjectName = str | None
 SaveTo = str | None
 Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
-PeriodText = Annotated[str | None, Field(description="last 7 days, or from..to")]
+PeriodText = Annotated[str | None, Field(description="last 7 days, from..to, or since a date")]
 Mappings = dict[str, str] | None
 Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, for lists whose pages may have up to 500 rows in the contract."""

@@ -11,7 +11,7 @@ from assaykit.errors import Invalid
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.planning.costs import with_costs
-from assaykit.planning.periods import Period, between, parse
+from assaykit.planning.periods import Period, between, past
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import page_of, plain, save
@@ -81,7 +81,7 @@ async def trigger_backfill(
     Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
-    period = parse(window or "last 7 days", here.now())
+    period = past(window or "last 7 days", here.now())
     limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
     await refuse_limits(here, limits)
     scope = Scope(period, max_spans, override=override_evaluations)
@@ -331,7 +331,7 @@ async def _rows_asked(
     if window is not None:
         if start is not None or end is not None:
             raise Invalid("The window is given twice.", "Pass window, or data_start_time and data_end_time.")
-        return dict(zip(_ENDS, parse(window, here.now()), strict=True))
+        return dict(zip(_ENDS, past(window, here.now()), strict=True))
     return dict(zip(_ENDS, between(start, end), strict=True))
 
 

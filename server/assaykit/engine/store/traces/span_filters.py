@@ -67,6 +67,7 @@ _VERDICT_TARGETS: Final[dict[str, tuple[Table, str, ColumnElement[Any]]]] = {
     "trace_eval": (evals, "TRACE", spans.c.trace_id),
     "session_eval": (evals, "SESSION", spans.c.session_id),
     "annotation": (annotations, "SPAN", spans.c.span_id),
+    "trace_annotation": (annotations, "TRACE", spans.c.trace_id),
 }
 _ORDER: Final[dict[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "<": operator.lt,
