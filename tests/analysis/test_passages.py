@@ -46,7 +46,7 @@ def test_times_are_in_the_unit_that_is_read_most_easily() -> None:
 def test_figures_are_written_out_and_not_with_an_exponent() -> None:
     """A row of a small model costs a hundred-thousandth of a dollar."""
     found = Details(usage=(usage("a", [outcome("e1")._replace(cost=0.0000123)]),))
-    assert list(usage_lines(found))[-1] == "Cost, total and mean: a $0.00001230, $0.00001230."
+    assert list(usage_lines(found))[-1] == "Cost, total and mean: a $0.0000123, $0.0000123."
     before, after = scored("a", [20000, 30000] * 10), scored("b", [21234, 31500] * 10)
     (finding,) = compare(before, [after]).findings
     assert "mean 26,367 vs 25,000 over 20 pairs, difference +1,367 (95 % interval +1,3" in finding.sentence

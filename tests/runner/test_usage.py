@@ -27,6 +27,31 @@ def test_model_calls_are_summed_and_what_stands_above_them_is_their_sum_already(
     assert cost(spans) == 0.25
 
 
+LLM = {"openinference__span__kind": "LLM"}
+CHAT = {"gen_ai__operation__name": "chat"}
+
+
+@pytest.mark.parametrize(
+    ("outer", "above", "below", "total"),
+    [
+        (LLM, 100, [50], 150),  # a model call whose tool asked a model
+        (CHAT, 100, [30, 20], 150),
+        (LLM, 100, [100], 100),  # one call, once from the client and once from its gateway
+        (LLM, 100, [60, 40], 100),
+        ({"openinference__span__kind": "AGENT"}, 100, [50], 100),  # the other calls of the agent have no span
+        ({"gen_ai__operation__name": "invoke_agent"}, 150, [100, 50], 150),
+        ({"openinference__span__kind": "CHAIN"}, None, [100, 50], 150),
+    ],
+)
+def test_a_model_call_above_another_counts_unless_it_repeats_it(
+    outer: dict[str, Any], above: int | None, below: list[int], total: int
+) -> None:
+    own = {} if above is None else {"llm__token_count__total": above}
+    calls = [span(f"c{n}", "tool", llm__token_count__total=amount, **LLM) for n, amount in enumerate(below)]
+    spans = [*calls, span("tool", "outer"), span("outer", "root", **outer, **own), span("root", "a span elsewhere")]
+    assert tokens(spans) == total
+
+
 @pytest.mark.parametrize("said", [{}, {"llm__token_count__prompt": 3}, {"llm__token_count__total": "12"}])
 def test_what_no_span_tells_whole_is_unknown(said: dict[str, Any]) -> None:
     assert tokens([span("a", None, **said)]) is None

@@ -11,6 +11,7 @@ from tests.scripted_model import ScriptedModel
 from tests.tools.test_run_causes import counts, run_of
 from tests.traces import Span, send, span
 
+from assaykit.figures import dollars
 from assaykit.settings import Settings
 
 PRICES = {"gpt-4o-mini": {"input": 1_000.0, "output": 2_000.0}}
@@ -52,7 +53,9 @@ async def test_a_run_tells_its_tokens_and_what_they_cost_by_list_prices(settings
         assert (tokens["prompt"], tokens["completion"], tokens["answers"], tokens["unpriced"]) == (words, 21, 3, 0)
         assert tokens["cost"] == pytest.approx(words * 0.15e-6 + 21 * 0.6e-6)
         text = await ax.read("get_run", run=data["run"]["id"])
-        assert f"Tokens: {words} prompt, 21 completion, in 3 answers, ${tokens['cost']:.4g} by list prices" in text
+        assert (
+            f"Tokens: {words} prompt, 21 completion, in 3 answers, {dollars(tokens['cost'], 4)} by list prices" in text
+        )
 
 
 async def test_a_price_of_ones_own_wins_and_one_that_is_not_known_is_not_zero(settings: Settings) -> None:

@@ -1,18 +1,15 @@
 """A finding in words: one sentence with its figures, and cautions for the reader."""
 
-import math
-
 from assaykit.analysis.findings import Finding, Side
 from assaykit.analysis.rows import short
 from assaykit.analysis.statistics import ALPHA, FEWEST_PAIRS
+from assaykit.figures import digits
 
 FEW_PAIRS = 20
 """Below this number of pairs a finding carries a caution."""
 
 _FINE_FROM = (100, 1000)
 _LABELS_TOLD = 5
-_SMALLEST_WRITTEN_OUT = 1e-9
-_LARGEST_WRITTEN_OUT = 1e15
 
 
 def sentence(finding: Finding, tests: int) -> str:
@@ -21,18 +18,6 @@ def sentence(finding: Finding, tests: int) -> str:
         return _shares(finding)
     parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
     return f"{', '.join(parts)}; {_counts(finding)}."
-
-
-def digits(value: float, count: int, sign: str = "") -> str:
-    """Format with `count` significant digits, written out: 12,346 and 0.0000123, not 1.23e-05.
-
-    With `sign` "+", positive numbers carry a plus sign.
-    """
-    told = f"{value:{sign}.{count}g}"
-    if "e" not in told or not _SMALLEST_WRITTEN_OUT <= abs(value) < _LARGEST_WRITTEN_OUT:
-        return told
-    decimals = max(0, count - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:{sign},.{decimals}f}"
 
 
 def figure(finding: Finding, value: float) -> str:

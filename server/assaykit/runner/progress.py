@@ -5,6 +5,8 @@ from typing import NoReturn
 
 import anyio
 
+from assaykit import figures
+
 Report = Callable[[int, int, str], Awaitable[None]]
 """A callback that gets the number of rows done, the number of all rows, and a sentence."""
 
@@ -46,4 +48,4 @@ def pace(done: int, total: int, resumed: int, took_s: float) -> str:
     """A sentence with the number of rows done, the rate, and the time left at that rate."""
     rate = (done - resumed) / max(took_s, 0.001)
     left = f", about {(total - done) / rate:.0f} s left" if rate and done < total else ""
-    return f"{done} of {total} rows done, {rate:.3g} a second{left}"
+    return f"{done} of {total} rows done, {figures.rate(rate)} a second{left}"

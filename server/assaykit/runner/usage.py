@@ -1,6 +1,7 @@
 """Tokens and costs of the model calls inside a task, read from the user's own spans."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 SpanObject = dict[str, Any]
@@ -11,6 +12,8 @@ _PARTS = (
     ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
 )
 _COST = ("llm.cost.total",)
+_OPERATION = "gen_ai.operation.name"
+_CALLS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
 
 
 def tokens(spans: Sequence[SpanObject]) -> float | None:
@@ -38,14 +41,37 @@ def _all(attributes: dict[str, Any], names: Sequence[str]) -> float | None:
 
 
 def _sum(spans: Sequence[SpanObject], read: Callable[[dict[str, Any]], float | None]) -> float | None:
-    """Add up the lowest spans that have an amount. A span above them carries their sum, so it is left out."""
-    told = {span["span_id"]: amount for span in spans if (amount := read(span["attributes"])) is not None}
-    parents = {span["span_id"]: span["parent_id"] for span in spans}
-    above: set[str] = set()
-    for span_id in told:
-        parent = parents[span_id]
-        while parent is not None and parent not in above:
-            above.add(parent)
-            parent = parents.get(parent)
-    amounts = [amount for span_id, amount in told.items() if span_id not in above]
+    """The amount of the spans, where a span above others may repeat their sum."""
+    known = {span["span_id"] for span in spans}
+    below: dict[str | None, list[SpanObject]] = {}
+    for span in spans:
+        # A span whose parent is not among these counts as a top one.
+        parent = span["parent_id"] if span["parent_id"] in known else None
+        below.setdefault(parent, []).append(span)
+    totals: dict[str, float | None] = {}
+    for span in reversed(_downwards(below)):
+        parts = [amount for child in below.get(span["span_id"], []) if (amount := totals[child["span_id"]]) is not None]
+        totals[span["span_id"]] = _together(span["attributes"], read(span["attributes"]), parts)
+    amounts = [amount for span in below.get(None, []) if (amount := totals[span["span_id"]]) is not None]
     return sum(amounts) if amounts else None
+
+
+def _downwards(below: Mapping[str | None, Sequence[SpanObject]]) -> list[SpanObject]:
+    """Every span that hangs from a top one, each after the span above it."""
+    found = [*below.get(None, ())]
+    for span in found:
+        found += below.get(span["span_id"], ())
+    return found
+
+
+def _together(attributes: Mapping[str, Any], own: float | None, parts: Sequence[float]) -> float | None:
+    """The amount of a span and those below it.
+
+    A chain or an agent carries the sum of its calls, and perhaps of calls without a span. A model call with a different
+    amount below it, as from a tool that asks a model, adds to it; the same amount is one call with two spans.
+    """
+    if own is None or not parts:
+        return sum(parts) if parts else own
+    inner = sum(parts)
+    is_call = attributes.get("openinference.span.kind") == "LLM" or attributes.get(_OPERATION) in _CALLS
+    return own + inner if is_call and not math.isclose(own, inner) else max(own, inner)

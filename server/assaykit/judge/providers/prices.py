@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assaykit.errors import Invalid, system_advice
+from assaykit.figures import dollars
 from assaykit.judge.providers.registry import PROVIDERS
 
 OWN = "prices.json"
@@ -50,7 +51,7 @@ class Estimate(NamedTuple):
         tokens = f"about {self.prompt_tokens + self.completion_tokens:,} tokens of {self.model}"
         if self.cost is None:
             return f"{tokens}, whose price is not known; {OWN} in the data folder can set it"
-        return f"{tokens}, ${self.cost:.2g} by list prices"
+        return f"{tokens}, {dollars(self.cost)} by list prices"
 
 
 class OwnPrice(BaseModel):

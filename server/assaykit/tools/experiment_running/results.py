@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assaykit.experiments.executing import ExperimentPlan, Ran
+from assaykit.figures import digits
 from assaykit.names import Named
 from assaykit.runner.assaykit_worker.binding import Arguments
 from assaykit.runner.assaykit_worker.examples import Example
@@ -138,7 +139,7 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
 
 
 def _line(counts: Mapping[str, Any]) -> str:
-    mean = "" if counts["mean"] is None else f", mean {counts['mean']:.3g}"
+    mean = "" if counts["mean"] is None else f", mean {digits(counts['mean'], 3)}"
     labels = "".join(f", {quoted(label, 40)} {number}" for label, number in counts["labels"].items())
     failed = f", {counts['failed']} failed: {quoted(counts['first_error'], 160)}" if counts["failed"] else ""
     counted = f"{counts['scored']} scored"

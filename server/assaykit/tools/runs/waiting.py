@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import anyio
 
+from assaykit import figures
 from assaykit.api.client import path
 from assaykit.errors import NotFound
 from assaykit.names import Named
@@ -22,7 +23,6 @@ from assaykit.wire.runs import TaskRun
 _NOBODY = "The process that executed the run has ended. The run continues while an assaykit server or engine is open."
 CAUSES_SHOWN = 5
 LABELS_SHOWN = 20
-SHOWN_WHOLE = 10
 """Rows a second from which a rate is shown without decimals."""
 
 
@@ -184,7 +184,7 @@ def _spent(tokens: RunTokens) -> list[str]:
     """The tokens of a run's model calls, and their cost as far as prices are known."""
     lines: list[str] = []
     if tokens.answers:
-        known = "" if tokens.cost is None else f", ${tokens.cost:.4g} by list prices"
+        known = "" if tokens.cost is None else f", {figures.dollars(tokens.cost, 4)} by list prices"
         if tokens.unpriced:
             known += f"; the price of {tokens.unpriced} is not known (prices.json in the data folder can tell it)"
         lines.append(
@@ -212,7 +212,7 @@ def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], di
     seconds = max(((run.run_finished_at or now) - run.run_started_at).total_seconds(), 0.001)
     rate = done / seconds
     pace: dict[str, Any] = {"rows_per_second": float(f"{rate:.3g}")}
-    fast = f"{rate:.0f}" if rate >= SHOWN_WHOLE else f"{rate:.2g}"
+    fast = figures.rate(rate)
     if run.is_final:
         return [f"{done} rows in {seconds:.2f} s, {fast} a second"], {"pace": pace}
     if not total:
