@@ -13,11 +13,11 @@ from assaykit import redaction
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
-from assaykit.errors import Conflict, Invalid, quote
+from assaykit.errors import AssayError, Conflict, Invalid, quote
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
 from assaykit.runner.interpreter import environment, interpreter
-from assaykit.runner.journal import FOLDER, Journal
+from assaykit.runner.journal import FOLDER, Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
 from assaykit.runner.results import ExampleCall, RowResult, columns
@@ -39,6 +39,8 @@ MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
 
 Binding = Literal["auto", "ax", "phoenix"]
+
+_DIGITS = 10
 
 
 class FunctionReference(NamedTuple):
@@ -69,12 +71,18 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
-    def asked(self, dataset_id: str) -> dict[str, Any]:
-        """The inputs that determine the results, for a journal. A digest of each file shows whether it was changed."""
+    def asked(self, dataset_id: str, calls: Sequence[PendingCall]) -> dict[str, Any]:
+        """The inputs that determine the results, for a journal. Digests show whether a file or an example was changed.
+
+        The journal itself notes the files that these files import.
+        """
         functions = [self.task, *self.evaluators]
+        examples = {one.call.example_id: one.columns for one in calls}
         return {
             "dataset": dataset_id,
-            "functions": [[str(one.file), one.name, _digest(one.file)] for one in functions],
+            "examples": hashlib.sha256(json.dumps(examples, sort_keys=True, default=str).encode()).hexdigest(),
+            "python": str(self.python),
+            "functions": [[str(one.file), one.name, digest_of(one.file)] for one in functions],
             "binding": self.binding,
             "repetitions": self.repetitions,
             "metadata": dict(self.metadata),
@@ -161,6 +169,7 @@ async def execute(
         done[result.call] = result
         progress.done = len(done)
         if journal is not None:
+            journal.use(pool.files)
             journal.keep(result)
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
@@ -179,7 +188,7 @@ async def execute(
     redaction.learn(redaction.secrets_in(settings.environment))
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
-    failed: Invalid | None = None
+    failed: AssayError | None = None
     if left:
         async with anyio.create_task_group() as group:
             group.start_soon(progress.keep_telling)
@@ -193,26 +202,33 @@ async def execute(
     return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown)
 
 
-async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> Invalid | None:
+async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:
     """Make the calls and return the error, if any. Raised in the task group, it would arrive in an exception group."""
     try:
         await pool.run(left)
-    except Invalid as error:
+    except AssayError as error:
         return error
     return None
 
 
-def resume(journal: Journal, plan: ExperimentPlan, dataset: Named, name: str, *, restart: bool) -> None:
+def resume(
+    journal: Journal, plan: ExperimentPlan, dataset: Named, name: str, calls: Sequence[PendingCall], *, restart: bool
+) -> None:
     """Continue a journal that has results of the same plan. Begin it anew if it has none, or for `restart`.
 
     Raises:
-        Conflict: the journal was begun with another task, other evaluators or other options.
+        Conflict: the journal was begun with another task, other evaluators, other examples or other options, or with
+            another content of a file that these import.
     """
-    asked = plan.asked(dataset.id)
+    asked = plan.asked(dataset.id, calls)
     if restart or not journal.results:
         journal.begin(asked)
-    elif journal.asked != asked:
-        changed = [key for key in asked if asked[key] != journal.asked.get(key)]
+        return
+    # A journal of an earlier version lacks some of the keys.
+    changed = [key for key in asked if asked[key] != journal.asked.get(key, asked[key])]
+    if not changed:
+        changed = [f"content of {quote(Path(path).name)}" for path in journal.changed_files()]
+    if changed:
         raise Conflict(
             f"The experiment {name!r} was begun with other {' and '.join(changed)}; "
             f"{len(journal.results)} of its rows are done.",
@@ -270,7 +286,13 @@ async def _found(
     ours = {one.spans[0]["trace_id"] for one in results if one.spans}
     if not traces_of(runs) <= ours:
         raise taken(dataset.name, name)
-    return there, {ExampleCall(run.example_id or "", int((run.model_extra or {}).get("repetition", 1))) for run in runs}
+    return there, {call_of(run) for run in runs}
+
+
+def call_of(run: ExperimentRun) -> ExampleCall:
+    """The call that a run is the result of. An uploaded run may have any text as its repetition, which counts as 1."""
+    number = str((run.model_extra or {}).get("repetition", 1)).removesuffix(".0")
+    return ExampleCall(run.example_id or "", max(int(number), 1) if number.isdecimal() and len(number) < _DIGITS else 1)
 
 
 def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
@@ -314,7 +336,3 @@ def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
 
 def _kept_at(home: Path, experiment_id: str) -> Path:
     return home / FOLDER / f"{hashlib.sha256(experiment_id.encode()).hexdigest()[:24]}.json"
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

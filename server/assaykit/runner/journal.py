@@ -1,14 +1,15 @@
 """A journal of results on disk, so that an experiment that was killed continues where it stopped.
 
-It is a file of JSON lines: the request, then a line for each result. The last line may be torn. It then counts as not
-written, and its row is run again.
+It is a file of JSON lines: the request, then a line for each result, and lines with the files of the user's code that
+were in use. A torn or damaged line counts as not written, and its row is run again.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 from assaykit.errors import Conflict, Unavailable, system_advice
 from assaykit.filelock import FileLock
@@ -20,7 +21,8 @@ FOLDER = "experiments"
 class Journal:
     """The journal of the experiment `name` on a dataset. One call at a time has it open.
 
-    `asked` holds the inputs that determine the results, as they were when the journal was begun.
+    `asked` holds the inputs that determine the results, as they were when the journal was begun. `files` has the digest
+    of each file of the user's code. `damaged` counts lines that could not be read.
     """
 
     def __init__(self, home: Path, dataset_id: str, name: str) -> None:
@@ -31,6 +33,8 @@ class Journal:
         self._file: BinaryIO | None = None
         self.asked: dict[str, Any] = {}
         self.results: dict[ExampleCall, RowResult] = {}
+        self.files: dict[str, str] = {}
+        self.damaged = 0
 
     def __enter__(self) -> Self:
         try:
@@ -45,7 +49,14 @@ class Journal:
             raise Conflict(
                 f"The experiment {self._name!r} is being run by another call.", "Wait for it, or pass another name."
             )
-        self._read()
+        try:
+            self._read()
+        except OSError as error:
+            self._lock.release()
+            raise Unavailable(
+                f"The journal of the run could not be read: {error.strerror}.",
+                system_advice(error, f"Check that you may read {self._path}, or pass another name."),
+            ) from error
         return self
 
     def __exit__(
@@ -62,17 +73,33 @@ class Journal:
         whole = rest[:-1]  # text after the last newline is torn
         if not rest:
             return
-        self.asked = json.loads(first)
+        asked = _object(first)
+        if asked is None:
+            # Nothing tells which task the results are of.
+            self.damaged = 1 + len(whole)
+            return
+        self.asked = asked
         for line in whole:
-            result = from_json(json.loads(line))
-            self.results[result.call] = result
+            self._take(_object(line))
         kept = sum(len(line) + 1 for line in (first, *whole))
         with self._path.open("r+b") as file:
             file.truncate(kept)
 
+    def _take(self, told: dict[str, Any] | None) -> None:
+        try:
+            if told is None:
+                self.damaged += 1
+            elif "files" in told:
+                self.files |= {str(path): str(digest) for path, digest in told["files"].items()}
+            else:
+                result = from_json(told)
+                self.results[result.call] = result
+        except (KeyError, TypeError, AttributeError):
+            self.damaged += 1
+
     def begin(self, asked: dict[str, Any]) -> None:
         """Begin a new journal in place of the old one."""
-        self.asked, self.results = asked, {}
+        self.asked, self.results, self.files = asked, {}, {}
         self._path.unlink(missing_ok=True)
         self._write(asked)
 
@@ -81,6 +108,30 @@ class Journal:
         self.results[result.call] = result
         self._write(result.as_json())
 
+    def drop(self, calls: Iterable[ExampleCall]) -> None:
+        """Remove some results, so that their rows are run again."""
+        for call in calls:
+            self.results.pop(call, None)
+        lines = [self.asked, {"files": self.files}, *(result.as_json() for result in self.results.values())]
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        # Replaced in one step: a process that is killed meanwhile leaves the journal as it was.
+        partly = self._path.with_suffix(".part")
+        partly.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        partly.replace(self._path)
+
+    def use(self, files: Iterable[str]) -> None:
+        """Note the content of files of the user's code that are in use from now on."""
+        new = {path: digest for path in files if path not in self.files and (digest := digest_of(path)) is not None}
+        if new:
+            self.files |= new
+            self._write({"files": new})
+
+    def changed_files(self) -> list[str]:
+        """The files that were in use for a result and have another content now, or are gone."""
+        return [path for path, digest in self.files.items() if digest_of(path) != digest]
+
     def forget(self) -> None:
         """Remove the journal, after its results were written elsewhere."""
         if self._file is not None:
@@ -88,7 +139,7 @@ class Journal:
             self._file = None
         self._path.unlink(missing_ok=True)
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: Mapping[str, Any]) -> None:
         try:
             if self._file is None:
                 self._file = self._path.open("ab")
@@ -100,3 +151,20 @@ class Journal:
                 system_advice(error, f"Check that you may write to {self._path.parent}.")
                 + " Rows that were written are not run again.",
             ) from error
+
+
+def digest_of(path: str | Path) -> str | None:
+    """A digest of the content of a file; None if it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """The JSON object in a line; None for anything else."""
+    try:
+        found: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None

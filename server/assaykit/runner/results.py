@@ -48,7 +48,13 @@ class RowResult(NamedTuple):
 
 
 def from_json(told: JsonObject) -> RowResult:
-    """The result in a line of the journal."""
+    """The result in a line of the journal.
+
+    Raises:
+        KeyError, TypeError: the line is not one that `as_json` wrote.
+    """
+    if not isinstance(told["example_id"], str) or not isinstance(told["repetition"], int):
+        raise TypeError("the line names no call")
     call = ExampleCall(told["example_id"], told["repetition"])
     return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
 

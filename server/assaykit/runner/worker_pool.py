@@ -108,6 +108,8 @@ class WorkerPool:
         self._is_stopped = False
         self.ready: dict[str, Any] = {}
         """The task and the evaluators that the first process found in the user's file."""
+        self.files: set[str] = set()
+        """The files of the user's code that a process has imported."""
 
     def stop(self) -> None:
         """Begin no further row, and abandon the rows in progress."""
@@ -137,6 +139,7 @@ class WorkerPool:
     async def _first(self, group: TaskGroup) -> None:
         async with self._start() as worker:
             self.ready = worker.ready
+            self.files.update(worker.ready["files"])
             self._on_ready()
             if self.ready["forks"]:
                 async with anyio.create_task_group() as forks:
@@ -177,6 +180,7 @@ class WorkerPool:
                     # Send the next row first, so that the process does not wait while this result is stored.
                     await self._fill(worker, slots)
                 finally:
+                    self.files.update(told["files"])
                     await self._done(_result(ended.row.call, told))
         except Ended as error:
             if not slots.begun:

@@ -15,6 +15,7 @@ from .plain import readable
 
 FRAMES_SHOWN = 4
 _HERE = os.path.dirname(__file__)
+_INSTALLED = tuple({os.path.realpath(one) + os.sep for one in (os.path.dirname(os.__file__), sys.prefix)})
 
 
 class NotThere(Exception):
@@ -37,6 +38,29 @@ def module(path: str) -> ModuleType:
     sys.modules[name] = made
     spec.loader.exec_module(made)
     return made
+
+
+class OwnFiles:
+    """The files of the user's code that are imported: modules outside the interpreter and its installed packages."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._told: set[str] = set()
+
+    def new(self) -> list[str]:
+        """The files that were imported since the last call."""
+        if len(sys.modules) == self._modules:
+            return []
+        self._modules = len(sys.modules)
+        every = [getattr(one, "__file__", None) for one in list(sys.modules.values())]
+        found = {os.path.realpath(one) for one in every if isinstance(one, str) and one.endswith(".py")}
+        new = sorted(one for one in found - self._told if not _is_installed(one))
+        self._told.update(new)
+        return new
+
+
+def _is_installed(path: str) -> bool:
+    return path.startswith((*_INSTALLED, _HERE)) or "site-packages" in path or "dist-packages" in path
 
 
 def member(path: str, name: str) -> Any:

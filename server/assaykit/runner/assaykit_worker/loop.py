@@ -3,9 +3,10 @@
 
     in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
            "timeout_s", "together", "taken": [names], "forks": descriptor or null}
-    out   {"ready": {"task", "bound", "is_async", "forks", "evaluators": [{"name", "bound"}]}} or {"failed": why}
+    out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}]}}
+          or {"failed": why}
     in    {"row": 7, "example": {...}}
-    out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...]}
+    out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "files": [paths imported meanwhile]}
 
 Async tasks run concurrently, at most `together` at once; plain tasks run one after the other. The process exits when
 the other end is closed. Output of the user's code goes to stderr, and its stdin is empty. A process with "forks" serves
@@ -46,7 +47,8 @@ def main() -> None:
     task = {"task": work.task.name, "bound": work.task.bindings, "is_async": work.task.is_async}
     if work.task.is_async or (forks is not None and not forks.are_safe):
         forks = None
-    pipe.tell({"ready": {**task, "forks": forks is not None, "evaluators": evaluators}})
+    files = work.files.new()
+    pipe.tell({"ready": {**task, "forks": forks is not None, "files": files, "evaluators": evaluators}})
     if work.task.is_async:
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
 
@@ -72,7 +74,7 @@ def _one_by_one(pipe: Pipe, work: rows.RowRunner) -> None:
         message = waiting.get()
         told: dict[str, Any] = {"row": message["row"]}
         work.run_alone(message["example"], told)
-        pipe.tell(told)
+        pipe.tell({**told, "files": work.files.new()})
 
 
 async def _side_by_side(pipe: Pipe, work: rows.RowRunner, together: int, timeout_s: float) -> None:
@@ -110,4 +112,4 @@ async def _row(pipe: Pipe, work: rows.RowRunner, message: dict[str, Any], timeou
             judged = {one["name"] for one in told["evaluations"]}
             told["evaluations"] += [{"name": one.name, "error": late} for one in work.evaluators
                                     if one.name not in judged]  # fmt: skip
-    pipe.tell(told)
+    pipe.tell({**told, "files": work.files.new()})

@@ -49,6 +49,7 @@ class RowRunner:
         """
         self._style = asked["binding"]
         self._loop: Any = None
+        self.files = loading.OwnFiles()
         self._metadata = asked["metadata"]
         # Set before the file is imported, so that code which instruments itself at import finds the tracer.
         self._tracer = Joined() if asked["joins_spans"] else Plain()

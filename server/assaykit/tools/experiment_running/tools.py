@@ -6,15 +6,16 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from assaykit.api import experiments as stored
-from assaykit.errors import Invalid
+from assaykit.api.client import LONGEST_NAME
+from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
-from assaykit.experiments.executing import Binding, ExperimentPlan
+from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.planning.spans import WantedEvaluator
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
-from assaykit.runner.results import ExampleCall
+from assaykit.runner.results import ExampleCall, RowResult
 from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -77,13 +78,28 @@ async def run_experiment(
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
         [one.evaluator.id for one in judges],
     )  # fmt: skip
+    title = _title(name or of_task.name)
     if dry_run:
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
         ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
         head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
         return told(here, within, plan, ran, {"dry_run": True}, head)
-    goal = Goal(within, target, name or of_task.name, judges)
+    goal = Goal(within, target, title, judges)
     return await _recorded(here, ctx, goal, plan, runs.calls_of(examples, repetitions), restart)
+
+
+def _title(name: str) -> str:
+    """The name, if an experiment can have it. Found out later, every row would be run for nothing.
+
+    Raises:
+        Invalid: the name is blank, too long, or has a quotation mark or a backslash.
+    """
+    if not name.strip() or len(name) > LONGEST_NAME or set(name) & {'"', "\\"}:
+        raise Invalid(
+            f"An experiment cannot be named {quote(name, 60)!r}.",
+            f"Pass a name of 1 to {LONGEST_NAME} characters without quotation marks and backslashes.",
+        )
+    return name
 
 
 class Goal(NamedTuple):
@@ -105,27 +121,39 @@ async def _recorded(
             raise stored.taken(target.name, title)
         if any(map(is_new, judges)):
             # A call that is refused here creates no judge.
-            runs.resume(journal, plan, target, title, restart=restart)
+            runs.resume(journal, plan, target, title, calls, restart=restart)
             judges = await created(here, within, judges)
             plan = plan._replace(judges=[one.evaluator.id for one in judges])
-        runs.resume(journal, plan, target, title, restart=restart)
+        runs.resume(journal, plan, target, title, calls, restart=restart)
         ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
-            journal.forget()
-            raise Invalid(
-                f"Stopped at the first error, on example {ran.stopped_by.call.example_id}: {ran.stopped_by.error}",
-                "Nothing was recorded. Correct the function, or leave out exit_on_error.",
-            )
+            raise _stopped(journal, ran, ran.stopped_by)
         made = await runs.write(here.api, target, title, ran.results, plan)
         runs.remember(here.settings.home, made.id, plan)
         here.names.forget()
         said = await _asked(here, within, made, judges, report, len(calls))
         journal.forget()
     resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
+    if journal.damaged:
+        resumed += f" {journal.damaged} lines of its journal were damaged, and their rows were run again."
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
     new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
     head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}{new}"
     return told(here, within, plan, ran, facts, head, said)
+
+
+def _stopped(journal: Journal, ran: Ran, row: RowResult) -> Invalid:
+    """The error for a run that ended at its first failed row. Results of an earlier call are kept."""
+    kept = ""
+    if ran.resumed:
+        journal.drop([one.call for one in ran.results if one.error is not None])
+        kept = f" The {len(journal.results)} rows that succeeded, some of them in an earlier call, are kept."
+    else:
+        journal.forget()
+    return Invalid(
+        f"Stopped at the first error, on example {row.call.example_id}: {row.error}",
+        f"Nothing was recorded.{kept} Correct the function, or leave out exit_on_error.",
+    )
 
 
 async def _asked(
@@ -177,7 +205,7 @@ async def retry_experiment(
     report = _reporter(ctx, len(rows) * len(judges))
     with Journal(here.settings.home, made.id, "retry") as journal:
         # The results of an earlier retry are kept if the plan has not changed since.
-        runs.resume(journal, plan, target, made.name, restart=journal.asked != plan.asked(target.id))
+        runs.resume(journal, plan, target, made.name, rows, restart=journal.asked != plan.asked(target.id, rows))
         ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
         said = await _asked(here, within, made, judges, report, len(rows))
@@ -201,6 +229,9 @@ def _again(
         )
     if evaluators is not None:
         plan = plan._replace(evaluators=runs.functions(evaluators, folders))
+    for one in (plan.task, *plan.evaluators):
+        # A stored path is looked at again: the folders may be others now, and the file may be gone.
+        runs.function(f"{one.file}:{one.name}", folders)
     if python is not None:
         plan = plan._replace(python=runs.python_for(plan.task, python, folders))
     return plan
@@ -210,7 +241,7 @@ def _failed(found: Sequence[ExperimentRun]) -> set[ExampleCall]:
     """The calls for which every run failed."""
     ended: dict[ExampleCall, bool] = {}
     for run in found:
-        call = ExampleCall(run.example_id or "", int((run.model_extra or {}).get("repetition", 1)))
+        call = runs.call_of(run)
         ended[call] = ended.get(call, False) or not run.error
     return {call for call, is_good in ended.items() if not is_good}
 
