@@ -238,11 +238,33 @@ async def test_what_another_window_deleted_is_not_remembered_after_the_first_ref
     await ax.ask("get_task", task="format")
     async with rest(settings.home) as client:
         assert (await client.delete(f"/v2/tasks/{made['task']['id']}")).status_code == 204
-    assert (await ax.refused("get_task", task="format"))["code"] == "not_found"
     refusal = await ax.refused("get_task", task="format")
     assert refusal["message"] == "No task is named 'format'. There is no task yet."
     again = await ax.ask("create_task", name="format", evaluators=["json"])
     assert (await ax.ask("get_task", task="format"))["task"]["id"] == again["task"]["id"]
+
+
+async def test_a_name_that_another_window_gave_to_something_else_is_not_acted_on(
+    ax: Caller, settings: Settings, bot: None
+) -> None:
+    await ax.ask("create_judge", name="json", code="JSON_PARSEABLE")
+    made = await ax.ask("create_task", name="A", evaluators=["json"])
+    await ax.ask("get_task", task="A")
+    async with rest(settings.home) as client:
+        old = made["task"]["id"]
+        renamed = await client.patch(f"/v2/tasks/{old}", json={"name": "A-old"})
+        assert renamed.is_success, renamed.text
+    refusal = await ax.refused("trigger_backfill", task="A", preview=True)
+    assert refusal["message"].startswith("No task is named 'A'.")
+    new = (await ax.ask("create_task", name="A", evaluators=["json"], query_filter="name = 'a1'"))["task"]["id"]
+    async with rest(settings.home) as client:
+        assert (await client.delete(f"/v2/tasks/{new}")).status_code == 204
+        renamed = await client.patch(f"/v2/tasks/{old}", json={"name": "A"})
+        assert renamed.is_success, renamed.text
+    # A tool that reads tries once more where a remembered id is gone, and a tool that writes remembers none.
+    assert (await ax.ask("get_task", task="A"))["task"]["id"] == old
+    assert (await ax.ask("update_task", task="A", sampling_rate=0.5))["task"]["id"] == old
+    assert "'A'" in await ax.read("trigger_backfill", task="A", preview=True)
 
 
 async def test_what_was_not_found_is_looked_for_again(api: Api, settings: Settings, names: Names, space: Named) -> None:

@@ -196,7 +196,7 @@ class _Tool(Tool):
             self._refuse_others(given)
             given |= self.fixed
             self.fn_metadata.validate_arguments(given)
-            result = await super().run(given, context, convert_result=False)
+            result = await self._called(given, context)
         except ValidationError as error:
             raise self._told(self._refusal(error), context) from error
         except Invalid as error:
@@ -215,6 +215,23 @@ class _Tool(Tool):
         data = bounded(reply.data) if here.settings.structured else None
         text = with_hidden(composed(reply), here.not_shown)
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
+
+    async def _called(self, given: dict[str, Any], context: Context[Any, Any]) -> Any:
+        """Call the function. Another process may have renamed or deleted what a remembered name stands for.
+
+        So a tool that does more than read looks names up anew, and a tool that reads does so after a NotFound.
+        """
+        names = cast("Session", context.request_context.lifespan_context).names
+        reads = bool(self.annotations and self.annotations.read_only_hint)
+        if not reads:
+            names.forget()
+        try:
+            return await super().run(given, context, convert_result=False)
+        except UnexpectedToolError as error:
+            if not (reads and isinstance(error.__cause__, NotFound)):
+                raise
+        names.forget()
+        return await super().run(given, context, convert_result=False)
 
     def _refuse_others(self, given: Mapping[str, object]) -> None:
         for name, value in self.fixed.items():
