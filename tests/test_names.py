@@ -10,7 +10,7 @@ from tests.traces import id_of, rest, send, span
 
 from assaykit.api.client import Api
 from assaykit.backend import connect
-from assaykit.errors import Ambiguous, AssayError, Invalid, NotFound
+from assaykit.errors import Ambiguous, AssayError, Invalid, NotFound, an
 from assaykit.names import CACHE_S, Named, Names
 from assaykit.session import session
 from assaykit.settings import Settings
@@ -136,7 +136,7 @@ async def test_an_id_must_be_of_the_right_type(
     wanted = ids.encode(kind, 99, "ffff")
     with pytest.raises(NotFound if fits else Invalid) as caught:
         await names.dataset(wanted, space)
-    said = f"No dataset has the id {wanted!r}." if fits else f"{wanted!r} is a {kind} id; a dataset was wanted."
+    said = f"No dataset has the id {wanted!r}." if fits else f"{wanted!r} is {an(kind)} id; a dataset was wanted."
     assert caught.value.message.startswith(f"{said} There are: 'answers' (")
 
 
@@ -295,3 +295,11 @@ async def test_a_project_is_found_by_the_id_its_spans_gave_it(settings: Settings
     project = await names.project("bot", space)
     assert ids.kind_of(project.id) == "Model"
     assert await names.project(project.id, space) == await names.project(None, space) == project
+
+
+@pytest.mark.parametrize("name", ["YTpi", "RGF0YXNldDp4", "YTox", "OjE6eA==", "RGF0YXNldA=="])
+async def test_a_name_that_is_base64_of_other_text_is_a_name(
+    api: Api, settings: Settings, names: Names, space: Named, name: str
+) -> None:
+    (made,) = await make(api, settings, space, name)
+    assert (await names.dataset(name, space)).id == made

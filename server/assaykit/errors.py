@@ -152,6 +152,11 @@ def system_advice(error: OSError, otherwise: str) -> str:
     return _LACKS.get(error.errno or 0, otherwise)
 
 
+def an(noun: str) -> str:
+    """`a task`, `an experiment`."""
+    return f"{'an' if noun[:1].lower() in set('aeiou') else 'a'} {noun}"
+
+
 def either(names: Sequence[str]) -> str:
     """`a, b or c`."""
     *most, last = names

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
-from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.errors import Ambiguous, Invalid, NotFound, an
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE
 from assaykit.wire import ids
 from assaykit.wire.annotations import AnnotationConfigPage
@@ -147,7 +147,7 @@ class Names:
         """A run's id: runs have no names."""
         kind = ids.kind_of(wanted)
         if kind != RUN_ID_TYPE:
-            found = f"this is a {kind} id" if kind else f"{wanted!r} is not an id"
+            found = f"this is {an(kind)} id" if kind else f"{wanted!r} is not an id"
             raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
         return wanted
 
@@ -172,7 +172,7 @@ class Names:
         if id_type in kind.id_types:
             return await self._by_id(kind, wanted, within)
         told, following = await self._instead(kind, await self._all(kind, within))
-        raise Invalid(f"{wanted!r} is a {id_type} id; a {kind.noun} was wanted. {told}", following)
+        raise Invalid(f"{wanted!r} is {an(id_type)} id; {an(kind.noun)} was wanted. {told}", following)
 
     async def _by_id(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
         noun = kind.at.strip("/").split("/")

@@ -8,7 +8,8 @@ from tests.traces import id_of, rest, send, span
 
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.annotations.tools import annotate
+from assaykit.tools.annotations.tools import annotate, offers
+from assaykit.wire.annotations import AnnotationConfig
 
 CHOICES = {"good": 1, "bad": 0}
 
@@ -153,6 +154,10 @@ async def test_an_older_span_is_found_in_a_window(settings: Settings, ax: Caller
         ({"score": 9, "score_range": [1, 5]}, "The score 9 is not within 1 to 5"),
         ({"score": 1, "score_range": [5, 1]}, "score_range is two numbers"),
         ({"score": 1, "score_range": [1]}, "score_range is two numbers"),
+        ({"score": 1, "choices": {"good": 1, "bad": 0}}, "choices belongs to a label"),
+        ({"text": "x", "choices": {"good": 1, "bad": 0}}, "choices belongs to a label"),
+        ({"text": "x", "score_range": [0, 1]}, "and score_range to a score without a label"),
+        ({"label": "good", "choices": {"good": 1, "bad": 0}, "score_range": [0, 1]}, "choices belongs to a label"),
         ({"score": 1, "score_range": [0, 1, 2]}, "score_range is two numbers"),
         ({"score": "NaN"}, "score: "),
         ({"score": 1, "targets": []}, "targets: "),
@@ -218,3 +223,12 @@ async def test_annotating_takes_five_requests_and_two_once_all_is_there(bot: Non
             counts.append(api.requests - before)
     # The space, the project, the config by name, its making; then the annotations.
     assert counts == [5, 2]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shown"),
+    [({}, "any score"), ({"minimum_score": 1}, "from 1"), ({"maximum_score": 5}, "up to 5")],
+)
+def test_a_config_without_a_bound_is_shown_without_it(bounds: dict[str, float], shown: str) -> None:
+    config = AnnotationConfig.model_validate({"id": "x", "name": "stars", "type": "CONTINUOUS", **bounds})
+    assert offers(config) == f"CONTINUOUS: {shown}"

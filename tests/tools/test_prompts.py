@@ -46,7 +46,7 @@ async def test_messages_keep_their_order_and_roles(ax: Caller) -> None:
 @pytest.mark.over_http("get_prompt", "list_prompts", "save_prompt")
 async def test_saving_again_adds_a_version_that_keeps_what_is_left_out(ax: Caller) -> None:
     first = await save(ax, "Say {{word}}.", input_variable_format="MUSTACHE", provider="ANTHROPIC", model="claude")
-    told = await ax.ask("save_prompt", prompt="Greeting", template="Shout {{word}}!")
+    told = await ax.ask("save_prompt", prompt="greeting", template="Shout {{word}}!")
     second = told["prompt"]
     assert (second["created"], second["id"], second["name"]) == (False, first["id"], "greeting")
     assert second["version"]["id"] != first["version"]["id"]
@@ -214,3 +214,13 @@ async def test_a_known_prompt_takes_few_requests(settings: Settings) -> None:
     # A write forgets every name. Space, the name twice, its making; space, name, newest version, the adding;
     # space, name, the reading; the reading; versions and labels.
     assert counts == [4, 4, 3, 1, 2]
+
+
+async def test_a_name_in_another_letter_case_adds_no_version(ax: Caller) -> None:
+    made = await save(ax)
+    refusal = await ax.refused("save_prompt", prompt="Greeting", template="Say {word} loudly.")
+    assert refusal["code"] == "conflict"
+    assert refusal["message"] == "There is a prompt 'greeting', whose name differs in letter case alone."
+    assert (await ax.ask("get_prompt", prompt="greeting"))["prompt"]["version"] == made["version"]
+    for wanted in ("greeting", made["id"]):
+        assert (await save(ax, f"Say {{word}} to {wanted}.", prompt=wanted))["created"] is False

@@ -8,6 +8,10 @@ Source: `ax-rest-contract` §3, "IDs and name resolution".
 
 import base64
 import binascii
+import re
+
+_DECODED = re.compile(r"([A-Z][A-Za-z]*):\d+(?::\S*)?")
+"""Source: the ids of REST v2. A name may happen to be base64 of other text."""
 
 
 def encode(kind: str, number: int, suffix: str) -> str:
@@ -21,5 +25,5 @@ def kind_of(text: str) -> str | None:
         decoded = base64.b64decode(text, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
-    kind, colon, _ = decoded.partition(":")
-    return kind if colon and kind else None
+    found = _DECODED.fullmatch(decoded)
+    return found[1] if found else None

@@ -18,7 +18,7 @@ from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow, too_many_rows
 from assaykit.names import Named
-from assaykit.planning.periods import parse
+from assaykit.planning.periods import past
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import File, Here, PeriodText, ProjectName, SpaceName
@@ -108,7 +108,7 @@ async def annotate(
             await here.api.delete(client.path("v2", "annotation-configs", config.id))
         raise _told(error, place) from error
     what = ", ".join(f"{part} {value!r}" for part, value in _given(label=label, score=score, text=text).items())
-    created = f"Created annotation config {name!r} ({_offers(config)}). " if new is not None else ""
+    created = f"Created annotation config {name!r} ({offers(config)}). " if new is not None else ""
     return Reply(
         f"{created}Annotated {len(wanted)} {place.noun}(s) of {place.named.name!r} as {name!r}: {what}.",
         {
@@ -273,7 +273,7 @@ async def _place(
             "Pass experiment or dataset to say whose they are.",
         )
     target = await here.names.project(named["project"], within)
-    period = None if window is None else parse(window, here.now())
+    period = None if window is None else past(window, here.now())
     spans = AnnotateSpansRequest(
         project_id=target.id,
         start_time=None if period is None else period.start,
@@ -311,6 +311,13 @@ def _new_config(
     Raises:
         Invalid: the labels or scores to offer are not given, or the annotation is not among them.
     """
+    if (choices is not None and said.label is None) or (
+        score_range is not None and (said.label is not None or said.score is None)
+    ):
+        raise Invalid(
+            "choices belongs to a label, and score_range to a score without a label.",
+            "Pass label with choices, or score with score_range.",
+        )
     if said.label is not None:
         if choices is None or len(choices) <= 1 or said.label not in choices:
             raise Invalid(
@@ -354,21 +361,26 @@ def _refuse_misfit(
     )
     if differs:
         raise Invalid(
-            f"Annotation config {config.name!r} exists already and offers something else: {_offers(config)}.",
+            f"Annotation config {config.name!r} exists already and offers something else: {offers(config)}.",
             "Leave out choices and score_range, or choose another name.",
         )
     low = -math.inf if config.minimum_score is None else config.minimum_score
     high = math.inf if config.maximum_score is None else config.maximum_score
     label_fits = said.label is None or not offered or said.label in offered
     if not label_fits or (said.score is not None and not low <= said.score <= high):
-        raise Invalid(f"Annotation config {config.name!r} offers {_offers(config)}.", "Use what it offers.")
+        raise Invalid(f"Annotation config {config.name!r} offers {offers(config)}.", "Use what it offers.")
 
 
-def _offers(config: AnnotationConfig) -> str:
+def offers(config: AnnotationConfig) -> str:
+    """The labels or the scores that a config offers. Configs of Arize AX may have one bound or none."""
     if config.type == "CATEGORICAL":
         return "CATEGORICAL: " + " / ".join(value.label for value in config.values or ())
     if config.type == "CONTINUOUS":
-        return f"CONTINUOUS: {config.minimum_score:g} to {config.maximum_score:g}"
+        low, high = config.minimum_score, config.maximum_score
+        if low is None or high is None:
+            ends = [f"{word} {end:g}" for word, end in (("from", low), ("up to", high)) if end is not None]
+            return f"CONTINUOUS: {' '.join(ends) or 'any score'}"
+        return f"CONTINUOUS: {low:g} to {high:g}"
     return "FREEFORM"
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Ambiguous, Invalid, NotFound
+from assaykit.errors import Ambiguous, Conflict, Invalid, NotFound
 from assaykit.judge.placeholders import names
 from assaykit.names import PROMPT, Named
 from assaykit.session import Session
@@ -242,12 +242,23 @@ async def _set_labels(
 
 
 async def _existing(here: Session, prompt: str, within: Named) -> Named | None:
+    """The prompt that gets a version; None if there is none of that name.
+
+    Raises:
+        Conflict: a prompt has this name in another letter case. A new version of it may not be meant.
+    """
     try:
-        return await here.names.prompt(prompt, within)
+        found = await here.names.prompt(prompt, within)
     except NotFound:
         if ids.kind_of(prompt) is not None:
             raise
         return None
+    if prompt not in {found.name, found.id}:
+        raise Conflict(
+            f"There is a prompt {found.name!r}, whose name differs in letter case alone.",
+            f"Pass {found.name!r} to add a version to it, or another name.",
+        )
+    return found
 
 
 async def _versions(here: Session, named: Named) -> list[PromptVersion]:
