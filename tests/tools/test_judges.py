@@ -256,7 +256,7 @@ async def test_a_preview_that_shows_nothing_says_why(ax: Caller, bot: None) -> N
     cases: list[tuple[dict[str, Any], str]] = [
         ({"judge": "jsn"}, "No judge is named 'jsn'. Near: 'json'"),
         ({"window": "last 2 minutes"}, "No span of 'bot' from"),
-        ({"filter": "name = 'zzz'"}, "UTC matches."),
+        ({"filter": "name = 'zzz'"}, "No span of 'bot' at any time matches."),
         ({"column_mappings": {"outputs": "x"}}, "'json' has no variable 'outputs'; it has output."),
         ({"column_mappings": {"output": "attributes.reply"}}, "(tried attributes.reply). Paths that exist: attri"),
         ({"rows": 11}, "rows: input should be less than or equal to 10"),

@@ -33,6 +33,11 @@ class Period(NamedTuple):
     start: datetime
     end: datetime
 
+    @property
+    def told(self) -> str:
+        """The period after a noun: `from 2026-01-01 00:00 to 2026-01-02 00:00 UTC`, or `at any time`."""
+        return "at any time" if self.start == _EARLIEST else f"from {self}"
+
     def __str__(self) -> str:
         if self.start == _EARLIEST:
             return "all time"

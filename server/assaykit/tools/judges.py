@@ -182,7 +182,7 @@ async def preview_judge(
     noun = NOUNS[wanted.granularity]
     mapping, values = await _on_sample(here, wanted, query, rows)
     if not values:
-        raise NotFound(f"No {noun} of {target.name!r} from {period} matches.", "Widen the window or loosen the filter.")
+        raise NotFound(f"No {noun} of {target.name!r} {period.told} matches.", "Widen the window or loosen the filter.")
     prompt = _prompt(wanted.config, values[0])
     results = await _judged(here, found, values) if call_model else None
     data: dict[str, Any] = {

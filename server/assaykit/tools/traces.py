@@ -99,7 +99,7 @@ async def search_spans(
     data = {**here.source(within), "project": target.name, "spans": listed, "next_cursor": shown.following}
     if not listed:
         of_run = "" if run is None else f" that run {run} selected"
-        when = "" if period is None else f" from {period}"
+        when = "" if period is None else f" {period.told}"
         return Reply(
             f"No span of {quoted(target.name)}{of_run}{when} matches. Widen the window, or loosen the filter.", data
         )

@@ -124,11 +124,11 @@ async def _keep_spans(
     async with aclosing(found):
         async for span in found:
             count += 1
-            _require_few(count, f"spans of {target.name!r} from {period} match", "Narrow the window or the filter.")
+            _require_few(count, f"spans of {target.name!r} {period.told} match", "Narrow the window or the filter.")
             _keep(kept, _of_span(span))
     if not count:
         raise await _none(here, target, period, asked.filter)
-    return f" of {count} span(s) of {target.name!r} from {period}", {"project": target.name, "spans": count}
+    return f" of {count} span(s) of {target.name!r} {period.told}", {"project": target.name, "spans": count}
 
 
 async def _keep_examples(
@@ -178,11 +178,11 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     """The error that no span matches."""
     there = await page_of(here, project.id, period)
     if not there.spans or filter_text is None:
-        told = f"No span of {project.name!r} started from {period}."
+        told = f"No span of {project.name!r} started {period.told}."
         return Invalid(told, "Pass a wider window, such as window='everything'.")
     alone = await matching_none(here, project.id, period, filter_text)
     sample = await sample_rows(here.api, SpanQuery(project.id, period))
-    said = f"None of the {counted(there)} spans of {project.name!r} from {period} matches {one_line(filter_text)!r}."
+    said = f"None of the {counted(there)} spans of {project.name!r} {period.told} matches {one_line(filter_text)!r}."
     return Invalid(
         " ".join([said + told_of_none(alone), *absent(filter_text, sample)]), "Try the filter with search_spans."
     )
