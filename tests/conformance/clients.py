@@ -1,4 +1,7 @@
-"""Other people's clients of the engine: each in a process and an environment of its own, told where the engine is."""
+"""Other people's clients of the engine: each in a process and an environment of its own, told where the engine is.
+
+The processes are forks of an interpreter that has imported the clients, because an import takes seconds.
+"""
 
 import json
 import subprocess
@@ -10,6 +13,7 @@ from typing import Any
 import httpx
 from tests.conformance.sdk import arize_python
 from tests.e2e.processes import KEY, environment
+from tests.forks import Forks, Program
 from tests.traces import Span, id_of, span
 
 HERE = Path(__file__).parent
@@ -23,7 +27,7 @@ class Place:
     """A running engine, and a HOME for its clients with a profile for `ax`.
 
     `doors` are the SDK's variables that lead to the engine, `store` is its folder, `model` is the address of a provider
-    for judges, `slow` of one whose answers take a minute.
+    for judges, `slow` of one whose answers take a minute. `forks` run the clients.
     """
 
     doors: Mapping[str, str]
@@ -31,6 +35,7 @@ class Place:
     home: Path
     model: str
     slow: str
+    forks: Forks
 
     @property
     def address(self) -> str:
@@ -40,18 +45,8 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """The environment a client is started with."""
-        return environment(
-            self.home,
-            **self.doors,
-            HOME=str(self.home),
-            ARIZE_DIRECTORY=str(self.home / "cache"),
-            OPENAI_API_KEY="sk-scripted-0123456789",
-            OPENAI_BASE_URL=self.model,
-            # The clients leave sockets and files to the garbage collector, and say much on a wide terminal only.
-            PYTHONWARNINGS="ignore",
-            COLUMNS="400",
-            NO_COLOR="1",
-        )
+        openai = {"OPENAI_API_KEY": "sk-scripted-0123456789", "OPENAI_BASE_URL": self.model}
+        return {**variables_of(self.home), **self.doors, **openai}
 
     def client(self) -> httpx.Client:
         """A plain client, for what a test needs before another one starts."""
@@ -66,6 +61,19 @@ class Place:
             body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
             client.post("/v1/traces", json=body).raise_for_status()
         return [id_of(name) for name in names]
+
+
+def variables_of(home: Path) -> dict[str, str]:
+    """The environment of every client with this HOME, wherever its engine is."""
+    return environment(
+        home,
+        HOME=str(home),
+        ARIZE_DIRECTORY=str(home / "cache"),
+        # The clients leave sockets and files to the garbage collector, and say much on a wide terminal only.
+        PYTHONWARNINGS="ignore",
+        COLUMNS="400",
+        NO_COLOR="1",
+    )
 
 
 def prepare(home: Path) -> None:
@@ -93,10 +101,12 @@ def prepare(home: Path) -> None:
 def play(place: Place, script: Path, note: Note, interpreter: Path | None = None, **given: Any) -> list[str]:
     """Run a script that ends with what it counted; the calls that it made, by name. None of them may have failed."""
     given = {"project": script.stem, "spans": place.send(script.stem), "model": place.model, **given}
-    variables = {**place.variables, "PYTHONPATH": str(HERE / "resources")}
-    command = [str(interpreter or arize_python()), str(script), json.dumps(given)]
-    ran = subprocess.run(
-        command, capture_output=True, check=False, encoding="utf-8", env=variables, cwd=place.home, timeout=180
+    ran = place.forks.run(
+        interpreter or arize_python(),
+        Program.of(script, HERE / "resources"),
+        [json.dumps(given)],
+        variables=place.variables,
+        folder=place.home,
     )
     return counted(ran, note)
 
@@ -130,19 +140,14 @@ class Answer:
         return json.loads(self.out[self.out.index("{") :])
 
 
+_AX = "import sys; from ax.cli import app; sys.exit(app())"
+"""The command that an installer writes for the entry point."""
+
+
 def ax(place: Place, words: Sequence[str], answers: str = "") -> Answer:
     """Run `ax` as a user does; `answers` is what is typed when it asks."""
-    command = [str(arize_python().with_name("ax")), *words]
-    ran = subprocess.run(
-        command,
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        env=place.variables,
-        cwd=place.home,
-        input=answers,
-        timeout=60,
-    )
+    program = Program(_AX, str(arize_python().with_name("ax")))
+    ran = place.forks.run(arize_python(), program, words, variables=place.variables, folder=place.home, typed=answers)
     return Answer(ran.returncode, ran.stdout, ran.stderr)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.e2e.processes import KEY, environment
 from tests.environments import ARIZE, python_with
+from tests.forks import Forks, Program
 
-DEADLINE_S = 180
 _STOP_S = 20
 
 # Arrow's own threads may abort an interpreter that is taking itself down, after the work is done (apache/arrow#34314).
@@ -34,24 +34,15 @@ def variables_of(home: Path, **more: str) -> dict[str, str]:
 
 
 def run_sdk(
-    python: Path, script: str | Path, variables: Mapping[str, str], *arguments: str, fails: bool = False
+    forks: Forks, python: Path, script: str | Path, variables: Mapping[str, str], *arguments: str, fails: bool = False
 ) -> dict[str, Any]:
     """The JSON object that a script prints on its last line. With `fails`, its last line on stderr under `error`.
 
     `script` is a file or the text itself; `variables` are all of the process's environment (see `variables_of`).
     """
     code = script.read_text(encoding="utf-8") if isinstance(script, Path) else script
-    ended = subprocess.run(
-        # Isolated from our own folders: `-P` keeps the working directory off the import path.
-        [str(python), "-P", "-c", code + _END, *arguments],
-        env=dict(variables),
-        cwd=variables["HOME"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        timeout=DEADLINE_S,
-    )
+    home = Path(variables["HOME"])
+    ended = forks.run(python, Program(code + _END), arguments, variables=variables, folder=home)
     if fails:
         assert ended.returncode != 0, ended.stdout
         return {"error": ended.stderr.strip().splitlines()[-1], "stderr": ended.stderr}

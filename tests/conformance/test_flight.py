@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.caller import serving
 from tests.conformance.sdk import arize_python, engine_for_sdk, run_sdk, variables_of
+from tests.forks import Forks
 from tests.traces import id_of
 
 from assaykit.settings import Settings
@@ -32,29 +33,33 @@ def tell(**facts):
 class Sdk(NamedTuple):
     """The SDK beside an engine, and the store of that engine."""
 
+    forks: Forks
     variables: dict[str, str]
     store: Path
     folder: Path
 
     def run(self, script: str, *arguments: str, **more: str) -> dict[str, Any]:
         """What the script tells."""
-        return run_sdk(arize_python(), BEGIN + script, self.variables | more, *arguments)
+        return run_sdk(self.forks, arize_python(), BEGIN + script, self.variables | more, *arguments)
 
-    def fails(self, script: str, **more: str) -> str:
+    def fails(self, script: str, *arguments: str) -> str:
         """What a script that must fail says on stderr."""
-        return run_sdk(arize_python(), BEGIN + script, self.variables | more, fails=True)["stderr"]
+        ran = run_sdk(self.forks, arize_python(), BEGIN + script, self.variables, *arguments, fails=True)
+        return ran["stderr"]
 
     def settings(self) -> Settings:
         return Settings(home=self.store, folders=(self.folder,), toolsets=("all",))
 
 
 @pytest.fixture(scope="module")
-def sdk(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str, home_of_bot: Path) -> Generator[Sdk]:
+def sdk(
+    tmp_path_factory: pytest.TempPathFactory, anyio_backend: str, home_of_bot: Path, forks: Forks
+) -> Generator[Sdk]:
     """The SDK beside an engine that has project "bot" with its four spans."""
     folder = tmp_path_factory.mktemp("sdk")
     shutil.copytree(home_of_bot, folder / "store")
     with engine_for_sdk(folder / "store", folder / "engine.log") as variables:
-        yield Sdk(variables_of(folder / "home", **variables), folder / "store", folder)
+        yield Sdk(forks, variables_of(folder / "home", **variables), folder / "store", folder)
 
 
 async def test_a_dataset_of_five_thousand_rows_goes_up_and_comes_back_whole(sdk: Sdk) -> None:
@@ -153,7 +158,7 @@ async def test_an_experiment_that_the_sdk_runs_is_there_with_its_verdicts_and_it
     assert "long" in compared
     assert "no answer" in shown
     assert len(spans["spans"]) == 6
-    clash = run_sdk(arize_python(), BEGIN + RUN, sdk.variables, "first try", "plain", "real", fails=True)["stderr"]
+    clash = sdk.fails(RUN, "first try", "plain", "real")
     assert "There is an experiment named 'first try' already, and it has runs. Choose another name." in clash
 
 

@@ -12,6 +12,7 @@ from tests.conformance.pages import EXPERIMENTS, TASKS, Page
 from tests.conformance.sdk import engine_for_sdk, run_sdk, variables_of
 from tests.e2e.processes import KEY
 from tests.environments import OLDER_ARIZE, python_with
+from tests.forks import Forks
 from tests.scripted_model import ScriptedModel
 from tests.traces import id_of, span
 
@@ -27,8 +28,9 @@ IN_JANUARY_2024 = (datetime.now(UTC) - datetime(2024, 1, 15, tzinfo=UTC)).total_
 class Older:
     """The SDK beside a running engine and a model that finds everything good."""
 
-    def __init__(self, variables: Mapping[str, str], model: str) -> None:
+    def __init__(self, forks: Forks, variables: Mapping[str, str], model: str) -> None:
         self.model = model
+        self._forks = forks
         self._variables = variables
         self._home = Path(variables["HOME"])
 
@@ -45,7 +47,7 @@ class Older:
 
     def run(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script prints, that must come to its end."""
-        return run_sdk(python_with(*OLDER_ARIZE), HERE / script, self._variables, *arguments)
+        return run_sdk(self._forks, python_with(*OLDER_ARIZE), HERE / script, self._variables, *arguments)
 
     def perform(self, page: Page) -> dict[str, Any]:
         """What a document's blocks leave behind."""
@@ -57,14 +59,14 @@ class Older:
 
 
 @pytest.fixture
-def older(tmp_path: Path) -> Generator[Older]:
+def older(tmp_path: Path, forks: Forks) -> Generator[Older]:
     with (
         # As slow as a quick model, so that a run that was just triggered can be cancelled.
         ScriptedModel(lambda _prompt: "good", latency_s=0.3) as model,
         engine_for_sdk(tmp_path / "store", tmp_path / "engine.log") as variables,
     ):
         openai = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "of-nobody"}
-        yield Older(variables_of(tmp_path / "home", **variables, **openai, MODEL_URL=model.url), model.url)
+        yield Older(forks, variables_of(tmp_path / "home", **variables, **openai, MODEL_URL=model.url), model.url)
 
 
 def test_every_rest_call_of_the_sdk_is_answered_as_it_understands_it(older: Older) -> None:

@@ -3,11 +3,13 @@
 import csv
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from tests.caller import serving
+from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
@@ -24,15 +26,16 @@ def write(file: Path, good: int) -> None:
         rows.writerows([f"q{number}", "x", int(number < good)] for number in range(ROWS))
 
 
-def gate(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def started(folder: Path, variables: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, started from nothing as CI does."""
     return subprocess.run(
-        [sys.executable, "-m", "assaykit", "gate", "--baseline", "old", *words],
-        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
+        [sys.executable, "-m", "assaykit", *words],
+        cwd=folder, env=variables, capture_output=True, check=False, encoding="utf-8",
     )  # fmt: skip
 
 
 async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
-    settings: Settings, files: Path, tmp_path: Path
+    commands: Commands, settings: Settings, files: Path, tmp_path: Path
 ) -> None:
     for name, good in {"old": 40, "same": 40, "broken": 20}.items():
         write(files / f"{name}.csv", good)
@@ -41,11 +44,12 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
         for name in ("old", "same", "broken"):
             await ax.ask("upload_experiment", file=f"{name}.csv", dataset="q", key="key")
     within = "<correct>: not worse by more than 2 points"
-    passed = gate(settings, tmp_path, "--candidate", "same", "--rule", within)
+    variables, asked = environment(settings.home), ("gate", "--baseline", "old")
+    passed = started(tmp_path, variables, *asked, "--candidate", "same", "--rule", within)
     assert (passed.returncode, passed.stdout.split("\n")[0]) == (0, f"PASSED {within}"), passed.stderr
     written = ["--junit", "gate.xml", "--markdown", "gate.md"]
-    failed = gate(
-        settings, tmp_path, "--candidate", "broken", "--rule", within, "--rule", "<correct>: better", *written
+    failed = commands.run(
+        tmp_path, variables, *asked, "--candidate", "broken", "--rule", within, "--rule", "<correct>: better", *written
     )
     assert failed.returncode == 1, failed.stderr
     suite = ET.parse(tmp_path / "gate.xml").getroot()  # noqa: S314  (what was written just now)
@@ -63,7 +67,7 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
         (["--candidate", "same", "--rule", within, "--positive", "x"], "Write for example --positive correctness=yes"),
         (["--candidate", "same", "--rule", within, "--direction", "<correct>=up"], "'up' is not a direction"),
     ):
-        refused = gate(settings, tmp_path, *words)
+        refused = commands.run(tmp_path, variables, *asked, *words)
         assert refused.returncode == 2
         assert said.lower() in refused.stderr.lower(), refused.stderr
         assert "Traceback" not in refused.stderr

@@ -1,15 +1,15 @@
 """`assaykit gate` where rows have no verdict, as a CI job meets them."""
 
 import csv
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 from tests.caller import serving
+from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
@@ -46,19 +46,20 @@ class Told(NamedTuple):
     row: str
 
 
-def assaykit(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assaykit", *words],
-        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
+Gate = Callable[..., Told]
+"""`gate(rule, *words)`: the gate's word in all four places. Each place must give the same reason."""
 
 
-def gate(settings: Settings, folder: Path, rule: str, *words: str) -> Told:
-    """The gate's word in all four places. Each place must give the same reason."""
+@pytest.fixture
+def gate(commands: Commands, settings: Settings, tmp_path: Path) -> Gate:
+    return partial(_gate, commands, settings, tmp_path)
+
+
+def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *words: str) -> Told:
     for file in ("gate.xml", "gate.md"):
         (folder / file).unlink(missing_ok=True)
-    done = assaykit(
-        settings, folder, "gate", "--baseline", "main", "--candidate", "pr-17", "--rule", rule,
+    done = commands.run(
+        folder, environment(settings.home), "gate", "--baseline", "main", "--candidate", "pr-17", "--rule", rule,
         "--junit", "gate.xml", "--markdown", "gate.md", *words,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
@@ -117,7 +118,7 @@ ALL = good(lambda _: True)
     ids=["the candidate crashes", "its verdicts fail"],
 )
 async def test_rows_that_fail_are_not_left_out_of_the_decision(
-    settings: Settings, tmp_path: Path, task: str, evaluator: str, missing: int
+    commands: Commands, gate: Gate, settings: Settings, tmp_path: Path, task: str, evaluator: str, missing: int
 ) -> None:
     (tmp_path / "task.py").write_text(SOURCE, encoding="utf-8")
     (tmp_path / "judges.py").write_text(f"from task import {evaluator} as judged\n\n" + JUDGE, encoding="utf-8")
@@ -125,16 +126,16 @@ async def test_rows_that_fail_are_not_left_out_of_the_decision(
     async with serving(settings) as ax:
         await ax.ask("create_dataset", name="q", rows=[{"key": str(number)} for number in range(ROWS)])
     for name, function, judge in (("main", "old", "fair.py"), ("pr-17", task, "judges.py")):
-        assaykit(
-            settings, tmp_path, "run", f"task.py:{function}", "--dataset", "q", "--name", name,
+        commands.run(
+            tmp_path, environment(settings.home), "run", f"task.py:{function}", "--dataset", "q", "--name", name,
             "--evaluator", f"{judge}:correctness",
         )  # fmt: skip
     said = f"{missing} of 100 examples have no verdict of correctness in pr-17."
     worst = "With the missing verdicts at their worst for pr-17, the rule would not pass: difference -"
     for rule in ("not worse by more than 10 points", "not shown worse"):
-        holds(gate(settings, tmp_path, f"correctness: {rule}"), 3, said, worst)
+        holds(gate(f"correctness: {rule}"), 3, said, worst)
     # Too few pairs for this margin already: the count is told all the same.
-    holds(gate(settings, tmp_path, "correctness: not worse by more than 2 points"), 3, said, "too few to say")
+    holds(gate("correctness: not worse by more than 2 points"), 3, said, "too few to say")
 
 
 JUDGE = """
@@ -167,23 +168,21 @@ def correctness(output):
     ids=["not uploaded", "unscored", "of the baseline", "of both", "of each"],
 )
 async def test_missing_rows_that_could_turn_a_pass_leave_it_undecided(
-    settings: Settings, files: Path, tmp_path: Path,
+    gate: Gate, settings: Settings, files: Path,
     main: Mapping[int, object], candidate: Mapping[int, object], said: str,
 ) -> None:  # fmt: skip
     await compared(settings, files, main, candidate)
     worst = "With the missing verdicts at their worst for pr-17, the rule would not pass: difference -"
-    holds(gate(settings, tmp_path, "quality: not worse by more than 10 points"), 3, said, worst)
-    holds(gate(settings, tmp_path, "quality: not shown worse"), 3, said, worst)
+    holds(gate("quality: not worse by more than 10 points"), 3, said, worst)
+    holds(gate("quality: not shown worse"), 3, said, worst)
 
 
-async def test_missing_rows_that_cannot_turn_a_rule_are_counted(
-    settings: Settings, files: Path, tmp_path: Path
-) -> None:
+async def test_missing_rows_that_cannot_turn_a_rule_are_counted(gate: Gate, settings: Settings, files: Path) -> None:
     await compared(settings, files, ALL, good(lambda n: n != 1))
     said = "1 of 100 examples has no verdict of quality in pr-17."
     still = "With the missing verdicts at their worst for pr-17, the rule would still pass: difference -1.0 points"
-    holds(gate(settings, tmp_path, "quality: not worse by more than 20 points"), 0, said, still)
-    holds(gate(settings, tmp_path, "quality: not shown worse"), 0, said, still)
+    holds(gate("quality: not worse by more than 20 points"), 0, said, still)
+    holds(gate("quality: not shown worse"), 0, said, still)
 
 
 @pytest.mark.parametrize(
@@ -194,43 +193,41 @@ async def test_missing_rows_that_cannot_turn_a_rule_are_counted(
     ],
 )
 async def test_a_failure_stands_only_if_no_missing_row_could_turn_it(
-    settings: Settings, files: Path, tmp_path: Path, kept: int, code: int, said: str
+    gate: Gate, settings: Settings, files: Path, kept: int, code: int, said: str
 ) -> None:
     """A fifth of the rows break, and the baseline's missing rows could have been failures that the candidate mends."""
     broken = {number: 0 if number < 20 else 1 for number in range(ROWS)}
     await compared(settings, files, dict.fromkeys(range(kept), 1), broken)
-    told = gate(settings, tmp_path, "quality: not worse by more than 2 points")
+    told = gate("quality: not worse by more than 2 points")
     holds(told, code, f"{ROWS - kept} of 100 examples have no verdict of quality in main.", said)
 
 
 async def test_a_missing_score_is_taken_from_the_range_of_the_scores(
-    settings: Settings, files: Path, tmp_path: Path
+    gate: Gate, settings: Settings, files: Path
 ) -> None:
     main = {number: 3 + number % 3 for number in range(ROWS)}
     await compared(settings, files, main, {n: value + (n % 2) / 10 for n, value in main.items() if n >= 8})
     said = "8 of 100 examples have no verdict of quality in pr-17."
-    narrow, wide = (gate(settings, tmp_path, f"quality: not worse by more than {margin}") for margin in ("0.1", "1"))
+    narrow, wide = (gate(f"quality: not worse by more than {margin}") for margin in ("0.1", "1"))
     holds(
         narrow, 3, said, "at their worst for pr-17 in the range from 0 to 5.1, the rule would not pass: difference -0"
     )
     holds(wide, 0, said, "in the range from 0 to 5.1, the rule would still pass: difference -0")
 
 
-async def test_the_worst_of_a_figure_to_minimize_is_the_highest(
-    settings: Settings, files: Path, tmp_path: Path
-) -> None:
+async def test_the_worst_of_a_figure_to_minimize_is_the_highest(gate: Gate, settings: Settings, files: Path) -> None:
     """All missing rows are 0 in the baseline: counted as 0 they would change nothing, counted as 1 they are worse."""
     rare = {number: int(number >= 90) for number in range(ROWS)}
     await compared(settings, files, rare, {number: value for number, value in rare.items() if number >= 30})
-    told = gate(settings, tmp_path, "quality: not worse by more than 10 points", "--direction", "quality=MINIMIZE")
+    told = gate("quality: not worse by more than 10 points", "--direction", "quality=MINIMIZE")
     holds(
         told, 3, "30 of 100 examples have no verdict of quality in pr-17.", "the rule would not pass: difference +30.0"
     )
-    assert gate(settings, tmp_path, "quality: not shown worse", "--direction", "quality=MINIMIZE").code == 3
+    assert gate("quality: not shown worse", "--direction", "quality=MINIMIZE").code == 3
 
 
 async def test_rows_that_the_other_sample_does_not_have_are_not_missing(
-    settings: Settings, files: Path, tmp_path: Path
+    gate: Gate, settings: Settings, files: Path
 ) -> None:
     """Two datasets of one source: an example that only one of them has is not expected to have a pair."""
     await compared(settings, files, ALL, ALL)
@@ -240,6 +237,6 @@ async def test_rows_that_the_other_sample_does_not_have_are_not_missing(
         with (files / "half.csv").open("w", encoding="utf-8", newline="") as out:
             csv.writer(out).writerows([["key", "output", "eval.quality.score"], *rows])
         await ax.ask("upload_experiment", file="half.csv", dataset="half", key="key", name="of half")
-    told = gate(settings, tmp_path, "quality: not worse by more than 10 points", "--candidate", "of half")
+    told = gate("quality: not worse by more than 10 points", "--candidate", "of half")
     assert told.code == 0, told.text
     assert "no verdict" not in told.text

@@ -1,11 +1,10 @@
 """`assaykit run` as a user types it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.caller import serving
+from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
@@ -23,7 +22,7 @@ def short(output):
 """
 
 
-async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_path: Path) -> None:
+async def test_a_function_is_run_from_the_command_line(commands: Commands, settings: Settings, tmp_path: Path) -> None:
     # A folder that is not among those whose files may be used: who types a path means it.
     folder = tmp_path / "elsewhere"
     folder.mkdir()
@@ -32,9 +31,11 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
         await ax.ask("create_dataset", name="q", rows=[{"question": "When?"}, {"question": "Whereto?"}])
         await ax.ask("create_dataset", name="why", rows=[{"question": "Why?"}])
         await ax.ask("create_judge", name="where to", code="CONTAINS_ANY_KEYWORD", keywords=["Where"])
-    good = run(
-        settings,
+    variables = environment(settings.home)
+    good = commands.run(
         tmp_path,
+        variables,
+        "run",
         str(folder / "task.py:answer"),
         "--dataset",
         "q",
@@ -48,17 +49,10 @@ async def test_a_function_is_run_from_the_command_line(settings: Settings, tmp_p
     assert "'short': 2 scored, mean 0.5" in good.stdout
     assert "2 scored, 0 failed" in good.stdout
     assert "2 of 2 rows done" in good.stderr
-    bad = run(settings, tmp_path, "elsewhere/task.py:answer", "--dataset", "why")
+    bad = commands.run(tmp_path, variables, "run", "elsewhere/task.py:answer", "--dataset", "why")
     assert bad.returncode == 1
     assert "ValueError: because" in bad.stdout
-    refused = run(settings, tmp_path, "elsewhere/task.py:gone", "--dataset", "q", "--name", "x")
+    refused = commands.run(tmp_path, variables, "run", "elsewhere/task.py:gone", "--dataset", "q", "--name", "x")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "task.py has no function 'gone'; it has answer, short. Correct the file, then call again." in refused.stderr
     assert "Traceback" not in refused.stderr
-
-
-def run(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assaykit", "run", *words],
-        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
