@@ -9,6 +9,11 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tests.engine_starter import LATER
+
+PACKAGE = (*LATER, "assaykit.server", "assaykit.engine.engine")
+"""Modules that most programs import which use our package."""
+
 _STARTER = Path(__file__).with_name("fork_starter.py")
 
 

@@ -14,4 +14,7 @@ class Oracle:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
+        # pytest looks for marks of its own on every object that it collects. That must import nothing.
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(importlib.import_module(self._module), name)

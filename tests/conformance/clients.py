@@ -144,10 +144,11 @@ _AX = "import sys; from ax.cli import app; sys.exit(app())"
 """The command that an installer writes for the entry point."""
 
 
-def ax(place: Place, words: Sequence[str], answers: str = "") -> Answer:
-    """Run `ax` as a user does; `answers` is what is typed when it asks."""
-    program = Program(_AX, str(arize_python().with_name("ax")))
-    ran = place.forks.run(arize_python(), program, words, variables=place.variables, folder=place.home, typed=answers)
+def ax(place: Place, words: Sequence[str], answers: str = "", interpreter: Path | None = None) -> Answer:
+    """Run `ax` as a user does; `answers` is what is typed when it asks. `interpreter` has another release."""
+    python = interpreter or arize_python()
+    program = Program(_AX, str(python.with_name("ax")))
+    ran = place.forks.run(python, program, words, variables=place.variables, folder=place.home, typed=answers)
     return Answer(ran.returncode, ran.stdout, ran.stderr)
 
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -147,16 +146,9 @@ def flags() -> list[list[str]]:
 
 def help_of(release: tuple[str, ...], place: Place, command: str) -> str:
     """The help of a command of an older `ax`: a line names a flag and the words that it takes."""
-    ran = subprocess.run(
-        [str(python_with(*release).with_name("ax")), *command.split(), "--help"],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        env=place.variables,
-        timeout=60,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    answer = ax(place, [*command.split(), "--help"], interpreter=python_with(*release))
+    assert answer.code == 0, answer.errors
+    return answer.out
 
 
 def takes(text: str, flag: str) -> bool:

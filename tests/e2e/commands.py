@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.processes import environment
-from tests.engine_starter import LATER
-from tests.forks import Forks, Program
+from tests.forks import PACKAGE, Forks, Program
 
 _MAIN = Program("from assaykit.cli import main\nmain()", "assaykit")
-_MODULES = (*LATER, "assaykit.server", "assaykit.cli.gating", "assaykit.cli.running", "assaykit.engine.engine")
+_MODULES = (*PACKAGE, "assaykit.cli.gating", "assaykit.cli.running")
 
 
 class Commands:

@@ -211,9 +211,7 @@ from importlib.metadata import version
 import anyio
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
-transport, url, token = sys.argv[1:]
-
-async def main():
+async def tell(transport, url, token):
     headers = {"Authorization": f"Bearer {token}"}
     client = MultiServerMCPClient({"assaykit": {"transport": transport, "url": url, "headers": headers}})
     tools = await client.get_tools()
@@ -221,7 +219,7 @@ async def main():
     told = await status.ainvoke({})
     return {"mcp": version("mcp"), "tools": [tool.name for tool in tools], "told": str(told)}
 
-print(json.dumps(anyio.run(main)))
+print(json.dumps([anyio.run(tell, *way) for way in json.loads(sys.argv[1])]))
 """
 
 
@@ -234,18 +232,19 @@ def older_python() -> Path:
 def test_a_client_of_the_older_sdk_lists_and_calls_the_tools(
     older_python: Path, listeners: dict[Transport, Listener]
 ) -> None:
-    ways: list[tuple[Transport, str]] = [("sse", "sse"), ("http", "streamable_http")]
-    for transport, theirs in ways:
-        at = listeners[transport]
-        ended = subprocess.run(
-            [str(older_python), "-c", OLDER_CLIENT, theirs, at.url, at.token],
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            timeout=DEADLINE_S,
-        )
-        assert ended.returncode == 0, ended.stderr
-        told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    sse, http = listeners["sse"], listeners["http"]
+    ways = [("sse", sse.url, sse.token), ("streamable_http", http.url, http.token)]
+    ended = subprocess.run(
+        [str(older_python), "-c", OLDER_CLIENT, json.dumps(ways)],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+    assert len(found) == len(ways)
+    for told in found:
         assert told["mcp"].startswith("1.")
         assert {"get_status", "delete_task"} <= set(told["tools"])
         assert f"assaykit {__version__} on the embedded engine" in told["told"]

@@ -4,6 +4,8 @@ Spans arrive, late or twice; a task is triggered, cancelled, and cut short by a 
 is on the disk at that moment, opened by another engine. After each step the engine comes to rest and the invariants
 hold: every item has ended, each row has one result, a cancelled run gets no more, a run takes exactly the rows that the
 model says, nothing is judged more often than it must be, and the continuous task scores each span once.
+
+The short size takes each kind of step a hundred times and more. `--long` plays two thousand histories, of more steps.
 """
 
 import shutil
@@ -295,7 +297,7 @@ def _labelled(connection: sa.Connection) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_history_breaks_an_invariant(*, part: int, long: bool) -> None:
-    examples, steps = (2_000, 50) if long else (100, 30)
+    examples, steps = (2_000, 50) if long else (60, 20)
     how = settings(
         max_examples=examples // PARTS,
         stateful_step_count=steps,

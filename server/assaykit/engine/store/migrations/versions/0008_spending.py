@@ -1,4 +1,4 @@
-"""What each row of a run took, how much a run may take, and the answers that are not asked for again."""
+"""Tokens and cost of each row of a run, limits for a run, and answers that later runs take instead of asking again."""
 
 import sqlalchemy as sa
 from alembic import op
