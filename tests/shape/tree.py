@@ -39,10 +39,15 @@ def syntax(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(syntax(path)))
+
+
 def nodes(below: Path = ROOT) -> Iterator[tuple[Path, ast.AST]]:
     """Every syntax node below a folder, with its file."""
     for path in modules(below):
-        for node in ast.walk(syntax(path)):
+        for node in _nodes(path):
             yield path, node
 
 
