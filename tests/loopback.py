@@ -59,13 +59,13 @@ class Served:
     def __enter__(self) -> Self:
         self._socket.bind(("127.0.0.1", 0))
         self._thread.start()
-        assert self._server.up.wait(timeout=10), "the app did not start"
+        assert self._server.up.wait(timeout=120), "the app did not start"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._socket.close()
         assert not self._thread.is_alive(), "the app did not stop"

@@ -187,7 +187,7 @@ def test_nothing_of_the_engine_is_imported_before_the_first_call(tmp_path: Path)
         capture_output=True,
         check=False,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     tools, before, after = json.loads(done.stdout)

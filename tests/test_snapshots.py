@@ -89,7 +89,7 @@ def tokens_of(tools: list[dict[str, Any]]) -> list[int]:
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     return json.loads(counted.stdout)
 

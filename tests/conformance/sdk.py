@@ -13,7 +13,7 @@ from tests.e2e.processes import KEY, environment
 from tests.environments import ARIZE, python_with
 from tests.forks import Forks, Program
 
-_STOP_S = 20
+_STOP_S = 120
 
 # Arrow's own threads may abort an interpreter that is taking itself down, after the work is done (apache/arrow#34314).
 _END = "\nimport os, sys\nsys.stdout.flush()\nsys.stderr.flush()\nos._exit(0)\n"

@@ -39,7 +39,7 @@ def test_the_typescript_client_creates_an_experiment_and_reads_it(
         check=False,
         encoding="utf-8",
         env={**stock.place.variables, "ARIZE_BASE_URL": stock.place.address},
-        timeout=60,
+        timeout=300,
     )
     names = counted(ran, record_property)
     assert set(names) == {"createExperiment", "getExperiment", "listExperimentRuns"}
@@ -55,7 +55,7 @@ def curl(stock: Stock, path: str, body: dict[str, Any] | None = None, key: str =
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=300,
     )
     text, _, status = ran.stdout.rpartition("\n")
     return int(status), json.loads(text)

@@ -365,7 +365,7 @@ async def test_trap_18_code_of_a_user_is_kept_and_not_run(rest: Rest, tmp_path: 
 def test_trap_19_rest_flight_and_spans_have_a_port_each_and_no_variable_says_one_for_all(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "assaykit", "engine", "--env", "--flight-port", "9001", "--otlp-port", "9002"],
-        env=processes.environment(tmp_path), capture_output=True, check=True, encoding="utf-8", timeout=60,
+        env=processes.environment(tmp_path), capture_output=True, check=True, encoding="utf-8", timeout=300,
     ).stdout  # fmt: skip
     exported = [line.split()[1:] for line in told.splitlines() if line.startswith("export ")]
     said = dict(pair.split("=", 1) for pairs in exported for pair in pairs)

@@ -18,7 +18,7 @@ Transport = Literal["http", "sse"]
 LOOPBACK = "0100007F"
 """127.0.0.1 as the kernel of Linux writes it."""
 
-STOP_S = 20
+STOP_S = 120
 """For an end on a busy machine; a deadline, not a wait."""
 
 

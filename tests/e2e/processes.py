@@ -16,7 +16,7 @@ from assaykit.settings import Settings
 KEY = "key-of-the-engine"
 
 _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
-_STOP_S = 20
+_STOP_S = 120
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ async def names(home: Path, options: list[str], variables: dict[str, str]) -> se
         await server.initialize()
         listed = await server.ask("tools/list")
         await server.hang_up()
-        assert await server.ended(within_s=10) == 0
+        assert await server.ended(within_s=START_S) == 0
     assert server.stderr() == ""
     return {tool["name"] for tool in listed["tools"]}
 

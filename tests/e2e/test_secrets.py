@@ -67,7 +67,7 @@ def test_the_lines_for_a_shell_never_give_an_empty_key(tmp_path: Path) -> None:
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     assert len(shown.stdout) == 43
     assert shown.stderr.count("\n") == 1
@@ -85,7 +85,7 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_no_secret(tmp_path: Path, na
             capture_output=True,
             check=False,
             encoding="utf-8",
-            timeout=60,
+            timeout=300,
         )
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == (

@@ -6,7 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.e2e.pipes import SERVER, serving
+from tests.e2e.pipes import SERVER, START_S, serving
 from tests.e2e.processes import environment
 
 HEAVY = {
@@ -53,7 +53,7 @@ def test_listing_the_tools_in_memory_imports_nothing_heavy(tmp_path: Path) -> No
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     found = json.loads(told.stdout)
     assert found["tools"] > 0
@@ -68,7 +68,7 @@ async def test_listing_the_tools_over_stdio_imports_nothing_heavy(tmp_path: Path
         await server.initialize()
         assert (await server.ask("tools/list"))["tools"]
         await server.hang_up()
-        assert await server.ended(within_s=10) == 0
+        assert await server.ended(within_s=START_S) == 0
     imported = {line.rpartition("|")[2].strip() for line in server.stderr().splitlines() if "import time:" in line}
     assert "mcp.server.mcpserver" in imported
     assert (HEAVY - {"rich"}) & imported == set()

@@ -24,7 +24,7 @@ import assaykit
 from assaykit import __version__, sample
 from assaykit.engine.engine import Engine
 
-GONE_S = 10
+GONE_S = 120
 """What a process may take to end, on a busy machine."""
 
 PRINTING = """

@@ -56,7 +56,7 @@ class Gate:
     def answer(self, _: str) -> str:
         """Called in the model's own thread."""
         self.is_asked.set()
-        self.is_open.wait(20)
+        self.is_open.wait(120)
         return "good"
 
 
@@ -223,7 +223,7 @@ class Histories(RuleBasedStateMachine):
 
     def _await_question(self, run: str, chosen: set[int]) -> None:
         if chosen:
-            assert MODEL_GATE.is_asked.wait(10), run
+            assert MODEL_GATE.is_asked.wait(60), run
 
     async def _copy(self, to: Path) -> None:
         def copy(_: sa.Connection) -> None:

@@ -50,7 +50,7 @@ def begun(home: Path) -> subprocess.Popen[str]:
 
 
 def said(process: subprocess.Popen[str]) -> str:
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return out.strip()
 

@@ -144,7 +144,7 @@ async def test_a_call_that_is_cancelled_is_gone_on_with(
     assert "a second, about " in (reported[-1] or "")
     (files / "go").touch()
     # The cancelled call lets go of its journal a moment after the client has let go of it.
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while (result := await ax.call("run_experiment", **arguments)).is_error:  # noqa: ASYNC110  (nobody tells)
             await anyio.sleep(0.05)
     assert (data_of(result)["resumed"], data_of(result)["rows"]) == (2, 3)

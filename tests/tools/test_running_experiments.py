@@ -230,7 +230,7 @@ def held() -> Generator[tuple[ScriptedModel, threading.Event]]:
 
     def late(prompt: str) -> Any:
         if next(asked):
-            gate.wait(10)
+            gate.wait(120)
         return answer(prompt)
 
     with ScriptedModel(late) as model:

@@ -3,6 +3,7 @@
 import shlex
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import NamedTuple
 
 import anyio
@@ -89,8 +90,7 @@ async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listen
             ports = ports._replace(
                 otlp=await open_ports.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp))
             )
-        _tell(settings, origin, ports)
-        await serve_app(engine.app, listener, lifespan=False)
+        await serve_app(engine.app, listener, partial(_tell, settings, origin, ports), lifespan=False)
 
 
 def _tell(settings: Settings, origin: str, ports: Ports) -> None:

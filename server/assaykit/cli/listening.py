@@ -3,11 +3,12 @@
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import anyio
 import uvicorn
+from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from assaykit.errors import Unavailable
@@ -39,17 +40,23 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: ASGIApp, listener: socket.socket, *, lifespan: bool) -> None:
-    """Serve `app` until SIGINT or SIGTERM, then return, so that the caller's context managers close in order."""
+async def serve(app: ASGIApp, listener: socket.socket, tell: Callable[[], None], *, lifespan: bool) -> None:
+    """Serve `app` until SIGINT or SIGTERM, then return, so that the caller's context managers close in order.
+
+    `tell` prints the address. It is called when a signal ends the process in order, and not before: a program that
+    reads the address may stop the process at once.
+    """
     config = uvicorn.Config(
         app, log_config=None, lifespan="on" if lifespan else "off", timeout_graceful_shutdown=GRACE_S
     )
     if sys.platform == "win32":
+        tell()
         await uvicorn.Server(config).serve(sockets=[listener])
         return
     server = _Server(config)
     async with anyio.create_task_group() as group:
-        group.start_soon(_stop_on_signal, server)
+        await group.start(_stop_on_signal, server)
+        tell()
         await server.serve(sockets=[listener])
         group.cancel_scope.cancel()
 
@@ -62,7 +69,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _stop_on_signal(server: uvicorn.Server) -> None:
+async def _stop_on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for _ in signals:
             server.should_exit = True

@@ -42,9 +42,9 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
     server = create_server(settings)
     app = server.streamable_http_app() if transport == "http" else server.sse_app()
     address = f"http://{HOST}:{listener.getsockname()[1]}/{'mcp' if transport == 'http' else 'sse'}"
-    click.echo(f"assaykit over {'Streamable HTTP' if transport == 'http' else 'SSE (legacy)'} on {address}")
-    click.echo(f"send    Authorization: Bearer <token>\ntoken   in {at}")
-    anyio.run(partial(serve, Guard(app, token), listener, lifespan=True))
+    told = f"assaykit over {'Streamable HTTP' if transport == 'http' else 'SSE (legacy)'} on {address}"
+    tell = partial(click.echo, f"{told}\nsend    Authorization: Bearer <token>\ntoken   in {at}")
+    anyio.run(partial(serve, Guard(app, token), listener, tell, lifespan=True))
 
 
 def _configure_logs(settings: Settings, *more: str) -> None:

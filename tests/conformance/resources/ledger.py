@@ -58,7 +58,7 @@ class Ledger:
         if not holds:
             self._fail(f"not so: {fact} (after {self.names[-1]})")
 
-    def until(self, fact: str, holds: Callable[[], bool], seconds: float = 20) -> None:
+    def until(self, fact: str, holds: Callable[[], bool], seconds: float = 120) -> None:
         """A fact that comes true in a while."""
         end = time.monotonic() + seconds
         while not holds():
