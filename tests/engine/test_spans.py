@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, all_pages, span, span_id
+from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, all_pages, attribute, span, span_id
 
 
 async def test_a_span_sent_over_otlp_is_listed_with_its_attributes_flat(door: Door) -> None:
@@ -35,6 +35,40 @@ async def test_a_span_sent_again_replaces_the_first_and_keeps_its_verdicts(door:
     assert [row["context"]["span_id"] for row in rows] == [span_id(0), span_id(1)]
     assert rows[0]["attributes"] == {"input.value": "question 0", "output.value": "another text", "extra": "x"}
     assert rows[0]["evaluations"][0]["label"] == "contains"
+
+
+async def test_a_span_whose_id_another_trace_has_is_refused_with_the_reason(door: Door) -> None:
+    first, twin, again = span(1, "first"), {**span(2, "twin"), "spanId": span_id(1)}, span(1, "first again")
+    resource = {"attributes": [attribute("service.name", "shop")]}
+
+    async def send(*spans: Body) -> Body:
+        return await door.post(
+            "/v1/traces", {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+        )
+
+    refused = {
+        "partialSuccess": {
+            "rejectedSpans": "1",
+            "errorMessage": f"another trace of the project has a span with the id {span_id(1)}; "
+            "give each span an id of its own",
+        }
+    }
+    assert await send(first, twin) == refused
+    project = (await door.get("/v2/projects"))["projects"][0]["id"]
+    body = {"project_id": project, "evaluations": [{"name": "tone", "span_id": span_id(1), "label": "bad"}]}
+    await door.post("/x/evaluations", body)
+    assert await send(twin) == refused
+    assert await send(span(3), twin, again) == refused
+    rows = {row["attributes"]["output.value"]: row for row in await door.spans(project)}
+    assert len(rows) == 2
+    assert [one["label"] for one in rows["first again"]["evaluations"]] == ["bad"]
+    # Another project may have the id.
+    assert await door.send(twin, project="other") != project
+    assert (await door.get("/x/status"))["spans"] == 3
+    # A deleted span gives its id free.
+    deleted = await door.http.request("DELETE", "/v2/spans", json={"project_id": project, "span_ids": [span_id(1)]})
+    assert deleted.is_success, deleted.text
+    assert await send(twin) == {}
 
 
 async def test_an_evaluation_is_listed_with_the_span_and_says_what_made_it(door: Door) -> None:

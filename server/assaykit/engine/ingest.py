@@ -13,13 +13,22 @@ if TYPE_CHECKING:
     from assaykit.engine.otlp import Intake
 
 
-async def keep(engine: "Engine", arrived: "Intake") -> None:
-    """Store the spans of one request in one transaction. A project that does not exist yet is created."""
+async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
+    """Store the spans of one request in one transaction. A project that does not exist yet is created.
 
-    def store(connection: sa.Connection) -> None:
+    Returns the intake with the spans that the store refused counted as rejected.
+    """
+
+    def store(connection: sa.Connection) -> list[str]:
+        refused: list[str] = []
         space = spaces.page(connection, None, PageRequest(1)).spaces[0]
         for batch in arrived.batches:
             project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
-            spans.add(connection, project.id, batch.rows)
+            refused += spans.add(connection, project.id, batch.rows)
+        return refused
 
-    await engine.database.write(store)
+    refused = await engine.database.write(store)
+    if not refused:
+        return arrived
+    reason = f"another trace of the project has a span with the id {refused[0]}; give each span an id of its own"
+    return arrived._replace(rejected=arrived.rejected + len(refused), reason=arrived.reason or reason)

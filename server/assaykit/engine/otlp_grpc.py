@@ -35,5 +35,4 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
 
 async def _export(engine: "Engine", request: Any) -> ExportTraceServiceResponse:
     arrived = await anyio.to_thread.run_sync(otlp.spans, request)
-    await ingest.keep(engine, arrived)
-    return otlp.response(arrived)
+    return otlp.response(await ingest.keep(engine, arrived))

@@ -29,7 +29,7 @@ async def export(request: Request) -> Response:
     arrived = await anyio.to_thread.run_sync(
         lambda: otlp.spans(otlp.decode(body, content_type=content_type, content_encoding=encoding))
     )
-    await ingest.keep(here, arrived)
+    arrived = await ingest.keep(here, arrived)
     return Response(otlp.reply(arrived, content_type), media_type=content_type.partition(";")[0])
 
 

@@ -27,7 +27,7 @@ _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name n
 # Written out, because binding by position takes half the time of binding by name.
 _ADD = (
     f"INSERT INTO {spans.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
-    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED}"
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED} WHERE {spans.name}.trace_id = excluded.trace_id"
 )
 _IDS_PER_DELETE = 500
 _NO_END = 2**63 - 1
@@ -70,11 +70,28 @@ class Shape(NamedTuple):
 EVERYTHING = Shape()
 
 
-def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Store spans. A span with a known id replaces the stored one and keeps its place in the ingest sequence."""
+def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Store spans. A span with a known id replaces the stored one and keeps its place in the ingest sequence.
+
+    Returns the ids of the spans that are not stored because another trace of the project has a span of that id. The
+    contract addresses a span by its id alone, so the second one could not be told from the first.
+    """
+    refused: list[str] = []
     for start in range(0, len(rows), _ROWS_PER_INSERT):
-        written = [_written(project_id, row) for row in rows[start : start + _ROWS_PER_INSERT]]
-        connection.exec_driver_sql(_ADD, written)
+        some = rows[start : start + _ROWS_PER_INSERT]
+        result = connection.exec_driver_sql(_ADD, [_written(project_id, row) for row in some])
+        if result.rowcount != len(some):
+            refused += _of_other_traces(connection, project_id, some)
+    return refused
+
+
+def _of_other_traces(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    wanted = [row["span_id"] for row in rows]
+    query = sa.select(spans.c.span_id, spans.c.trace_id).where(
+        spans.c.project_id == project_id, spans.c.span_id.in_(wanted)
+    )
+    stored = {row.span_id: row.trace_id for row in connection.execute(query)}
+    return [row["span_id"] for row in rows if stored.get(row["span_id"]) != row["trace_id"]]
 
 
 def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
