@@ -11,6 +11,7 @@ import pytest
 
 from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.files.folders import Folders
+from assaykit.files.formats import WRITTEN_SUFFIXES
 from assaykit.files.opening import creating_below, require_free_below
 from assaykit.files.reading import read_rows
 from assaykit.files.writing import free_place, write_rows
@@ -102,6 +103,37 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
+def test_a_file_is_replaced_only_with_overwrite(tmp_path: Path, suffix: str) -> None:
+    name = f"a{suffix}"
+    write(tmp_path, name, [{"old": "x"}])
+    (tmp_path / name).chmod(0o644)
+    write_rows(free_place(name, Folders((tmp_path,)), overwrite=True), ROWS)
+    assert [row["id"] for row in read(tmp_path, name)] == ["a", "b"]
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    if os.name == "posix":
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
+def test_overwrite_replaces_a_plain_file_alone(tmp_path: Path, *, by_descriptor: bool) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "mine.txt")
+    (tmp_path / "folder.csv").mkdir()
+    for look in (require_free_below, creating_below):
+        for name, said in (("link.csv", "is a link"), ("folder.csv", "is no regular file")):
+            with pytest.raises(Invalid, match=said):
+                used(look(tmp_path, (name,), overwrite=True, by_descriptor=by_descriptor))
+    assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "link.csv").is_symlink()
+
+
+def test_a_file_stays_if_its_replacement_could_not_be_finished(tmp_path: Path, *, by_descriptor: bool) -> None:
+    (tmp_path / "a.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="half way"):
+        half(tmp_path, overwrite=True, by_descriptor=by_descriptor)
+    assert {one.name: one.read_text(encoding="utf-8") for one in tmp_path.iterdir()} == {"a.csv": "mine"}
+
+
 def test_a_relative_path_is_written_in_the_first_folder_that_has_its_parent(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
@@ -157,8 +189,8 @@ def used(made: Any) -> None:
             pass
 
 
-def half(folder: Path, *, by_descriptor: bool) -> None:
-    with creating_below(folder, ("a.csv",), by_descriptor=by_descriptor) as file:
+def half(folder: Path, *, by_descriptor: bool, overwrite: bool = False) -> None:
+    with creating_below(folder, ("a.csv",), overwrite=overwrite, by_descriptor=by_descriptor) as file:
         file.write(b"half")
         raise RuntimeError("half way")
 

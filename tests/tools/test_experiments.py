@@ -295,7 +295,7 @@ async def test_an_experiment_of_the_same_name_is_told_apart_by_its_dataset(
     assert answer["comparison"]["findings"][0]["n"] == 2
 
 
-async def test_a_comparison_is_written_as_a_page_that_is_there_once(ax: Caller, files: Path) -> None:
+async def test_a_comparison_is_written_as_a_page_that_only_overwrite_replaces(ax: Caller, files: Path) -> None:
     await ax.ask("create_dataset", name="many", rows=[{"key": f"q{number}"} for number in range(1, 9)])
     await upload(ax, files, "first", [0] * 8)
     await upload(ax, files, "second", [1] * 8)
@@ -306,4 +306,9 @@ async def test_a_comparison_is_written_as_a_page_that_is_there_once(ax: Caller, 
     assert data["saved"] == str(files / "page.html")
     assert page.startswith("<!doctype html>")
     assert "8 fixed" in page
-    assert "already" in (await ax.refused("compare_experiments", **both, save_to="page.html"))["message"]
+    refusal = await ax.refused("compare_experiments", **both, save_to="page.html")
+    assert "already" in refusal["message"]
+    assert "overwrite=true" in refusal["next"]
+    (files / "page.html").write_text("an older report", encoding="utf-8")
+    await ax.ask("compare_experiments", **both, save_to="page.html", overwrite=True)
+    assert (files / "page.html").read_text(encoding="utf-8") == page

@@ -82,6 +82,10 @@ async def test_a_whole_list_goes_into_a_file_whatever_the_limit(
     assert where not in answer
     refusal = await filled.refused(tool, **arguments, save_to=f"{tool}.jsonl")
     assert refusal["message"] == f"{str(file)!r} exists already; nothing was written."
+    assert "overwrite=true" in refusal["next"]
+    file.write_text("mine", encoding="utf-8")
+    await filled.ask(tool, **arguments, limit=1, save_to=f"{tool}.jsonl", overwrite=True)
+    assert [json.loads(line)["name"] for line in file.read_text(encoding="utf-8").splitlines()] == names
     refusal = await filled.refused(tool, **arguments, save_to=f"{tool}2.jsonl", cursor="x")
     assert refusal["message"] == "save_to writes the whole list, so a cursor has no meaning."
 
@@ -224,7 +228,7 @@ async def test_a_file_ends_after_the_most_rows_and_says_so(api: Api, settings: S
             yield n
 
     here = session(api, settings)
-    reply = await save(here, "many.jsonl", None, endless(), lambda n: {"n": n}, "rows", {})
+    reply = await save(here, "many.jsonl", None, endless(), lambda n: {"n": n}, "rows", {}, overwrite=False)
     assert (reply.data["saved"]["rows"], reply.data["saved"]["cut"]) == (MOST_ROWS, True)
     assert f"There are more: a file ends after {MOST_ROWS} rows." in reply.text
     assert len((files / "many.jsonl").read_bytes().splitlines()) == MOST_ROWS

@@ -10,6 +10,7 @@ The folder itself may be a link, because the operator chose it. Only the path be
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -55,23 +56,27 @@ def open_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY
         raise
 
 
-def require_free_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> None:
+def require_free_below(
+    folder: Path, parts: tuple[str, ...], *, overwrite: bool = False, by_descriptor: bool = BY_DESCRIPTOR
+) -> None:
     """Raises: as `creating_below`, without creating anything."""
     shown = str(folder.joinpath(*parts))
     try:
         with _above(folder, parts, by_descriptor=by_descriptor) as (name, here):
-            taken = _is_there(name, here)
+            _require_room(name, here, shown, overwrite=overwrite)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(shown) from error
     except OSError as error:
         raise _explained(error, shown) from error
-    if taken:
-        raise _taken(shown)
 
 
 @contextmanager
-def creating_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> Generator[BinaryIO]:
+def creating_below(
+    folder: Path, parts: tuple[str, ...], *, overwrite: bool = False, by_descriptor: bool = BY_DESCRIPTOR
+) -> Generator[BinaryIO]:
     """Create the file `folder/parts[0]/.../parts[-1]`, accessible only to its owner; delete it if the block fails.
+
+    With `overwrite` a regular file of that name is replaced at the end of the block. If the block fails, it stays.
 
     Raises:
         FileNotFoundError: the file's folder does not exist.
@@ -80,12 +85,17 @@ def creating_below(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool 
     shown = str(folder.joinpath(*parts))
     try:
         with _above(folder, parts, by_descriptor=by_descriptor) as (name, here):
-            descriptor = os.open(name, _NEW, _OWNER_ALONE, dir_fd=here)
+            _require_room(name, here, shown, overwrite=overwrite)
+            # A file that is replaced stays whole until the new one is complete.
+            made = str(Path(name).with_name(f".{secrets.token_hex(8)}.part")) if overwrite else name
+            descriptor = os.open(made, _NEW, _OWNER_ALONE, dir_fd=here)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     yield file
+                if overwrite:
+                    os.replace(made, name, src_dir_fd=here, dst_dir_fd=here)
             except BaseException:
-                os.unlink(name, dir_fd=here)
+                os.unlink(made, dir_fd=here)
                 raise
     except FileExistsError as error:
         raise _taken(shown) from error
@@ -107,17 +117,25 @@ def _above(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool) -> Gene
     yield str(above / parts[-1]), None
 
 
-def _is_there(name: str, here: int | None) -> bool:
-    """Whether anything has this name, including a broken link."""
+def _require_room(name: str, here: int | None, shown: str, *, overwrite: bool) -> None:
+    """Refuse a name that something has already, including a broken link. A regular file may be replaced."""
     try:
-        os.stat(name, dir_fd=here, follow_symlinks=False)
+        mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
     except FileNotFoundError:
-        return False
-    return True
+        return
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, "a link", name)
+    if not stat.S_ISREG(mode):
+        raise Invalid(f"{quote(shown)!r} is no regular file; nothing was written.", "Choose another name.")
+    if not overwrite:
+        raise _taken(shown)
 
 
 def _taken(shown: str) -> Invalid:
-    return Invalid(f"{quote(shown)!r} exists already; nothing was written.", "Choose another name.")
+    return Invalid(
+        f"{quote(shown)!r} exists already; nothing was written.",
+        "Choose another name, or pass overwrite=true to replace the file.",
+    )
 
 
 def names_beside(folder: Path, parts: tuple[str, ...], *, by_descriptor: bool = BY_DESCRIPTOR) -> list[str]:

@@ -1,7 +1,7 @@
 """Writing of rows to a new file. The suffix selects the format.
 
-Files are created only inside the allowed folders and never overwritten. Cells of a table may come from foreign traces,
-so a CSV cell that a spreadsheet would run as a formula gets a leading apostrophe.
+Files are created only inside the allowed folders. A file is replaced only if `overwrite` is set. Cells of a table may
+come from foreign traces, so a CSV cell that a spreadsheet would run as a formula gets a leading apostrophe.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +16,11 @@ from assaykit.files.rows import Record
 
 
 class NewFile(NamedTuple):
-    """The location of a new file: `parts` below `folder`."""
+    """The location of a new file: `parts` below `folder`. With `overwrite` it may replace a regular file."""
 
     folder: Path
     parts: tuple[str, ...]
+    overwrite: bool = False
 
     @property
     def path(self) -> Path:
@@ -27,13 +28,13 @@ class NewFile(NamedTuple):
         return self.folder.joinpath(*self.parts)
 
 
-def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> NewFile:
+def free_place(path: str, folders: Folders, suffixes: Sequence[str] = (), *, overwrite: bool = False) -> NewFile:
     """Return the location for a new file `path`, in the first folder that has its parent. Nothing is created yet.
 
     `suffixes` are the allowed suffixes; by default those of `write_rows`.
 
     Raises:
-        Invalid: the suffix is not allowed, the file exists already, or the path is not allowed.
+        Invalid: the suffix is not allowed, the file exists already without `overwrite`, or the path is not allowed.
         NotFound: no folder has the parent.
         Unsupported: Parquet without pyarrow.
     """
@@ -46,10 +47,10 @@ def free_place(path: str, folders: Folders, suffixes: Sequence[str] = ()) -> New
         found.require(path)
     for folder, parts in places:
         try:
-            require_free_below(folder, parts)
+            require_free_below(folder, parts, overwrite=overwrite)
         except FileNotFoundError:
             continue
-        return NewFile(folder, parts)
+        return NewFile(folder, parts, overwrite)
     raise NotFound(
         f"There is no folder {quote(str(PurePath(path).parent))!r}; looked in: {folders}.",
         "Create it first, or name an existing folder.",
@@ -60,7 +61,7 @@ def write_rows(place: NewFile, rows: Sequence[Record]) -> None:
     """Write the rows to a new file at `place`: the whole file or nothing.
 
     Raises:
-        Invalid: the file exists by now, or it cannot be written.
+        Invalid: the file exists by now without `overwrite`, or it cannot be written.
         NotFound: its folder is gone.
     """
     write = BY_SUFFIX[place.path.suffix.lower()].write
@@ -81,7 +82,7 @@ def _either(known: Sequence[str]) -> str:
 
 def _write(place: NewFile, write: Callable[[BinaryIO], object]) -> None:
     try:
-        with creating_below(place.folder, place.parts) as file:
+        with creating_below(place.folder, place.parts, overwrite=place.overwrite) as file:
             write(file)
     except FileNotFoundError as error:
         raise NotFound(f"The folder of {quote(str(place.path))!r} is gone.", "Create it, then try again.") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
@@ -102,6 +103,7 @@ async def list_named(
     cursor: str | None,
     save_to: str | None,
     *,
+    overwrite: bool,
     within: Named | None = None,
     nothing: str,
     facts: Callable[[Any], Mapping[str, Any]] = id_and_name,
@@ -117,16 +119,17 @@ async def list_named(
     """
     source, plural = here.source(within), f"{kind.noun.removeprefix('AI ')}s"
     if save_to is not None:
-        return await save(here, save_to, cursor, rows(here.api, kind.at, kind.page, query), flat, plural, source)
-    found = await page_of(
+        found = rows(here.api, kind.at, kind.page, query)
+        return await save(here, save_to, cursor, found, flat, plural, source, overwrite=overwrite)
+    page = await page_of(
         lambda most: here.api.get(kind.at, kind.page, limit=most, cursor=cursor, **query), limit, line or name_of
     )
     text = nothing
-    if found.rows:
+    if page.rows:
         where = "" if within is None else f" in space {quoted(within.name)}"
-        shown = f" {', '.join(found.lines)}" if line is None else f"\n{bullets(found.lines)}"
-        text = f"{found.number} {kind.noun}(s){where}{found.more}:{shown}"
-    return Reply(text, {**source, plural: [facts(thing) for thing in found.rows], "next_cursor": found.following})
+        shown = f" {', '.join(page.lines)}" if line is None else f"\n{bullets(page.lines)}"
+        text = f"{page.number} {kind.noun}(s){where}{page.more}:{shown}"
+    return Reply(text, {**source, plural: [facts(thing) for thing in page.rows], "next_cursor": page.following})
 
 
 async def save(
@@ -137,11 +140,13 @@ async def save(
     flat: Callable[[RowT], Mapping[str, Any]],
     what: str,
     facts: Mapping[str, Any],
+    *,
+    overwrite: bool,
 ) -> Reply:
     """Write every row of a list to a new file, at most 100,000 rows. `what` names the rows in the reply.
 
     Raises:
-        Invalid: a cursor was given too, the file exists already, or the path is not allowed.
+        Invalid: a cursor was given too, the file exists already without `overwrite`, or the path is not allowed.
         Unsupported: the server is read-only.
     """
     if here.settings.read_only:
@@ -150,7 +155,7 @@ async def save(
         raise Invalid("save_to writes the whole list, so a cursor has no meaning.", "Leave one of them out.")
     folders = Folders(here.settings.folders)
     # Check the path first, so that a refusal comes before the rows are fetched.
-    place = await anyio.to_thread.run_sync(free_place, save_to, folders)
+    place = await anyio.to_thread.run_sync(partial(free_place, save_to, folders, overwrite=overwrite))
     async with aclosing(found):
         taken, cut = await _taken(found, flat)
     saved: dict[str, Any] = {"path": str(place.path), "rows": len(taken), "cut": cut, "columns": columns_of(taken)}
@@ -165,16 +170,18 @@ async def save(
     return Reply(text, {**facts, "saved": saved})
 
 
-async def page_place(here: Session, save_to: str) -> NewFile:
+async def page_place(here: Session, save_to: str, *, overwrite: bool) -> NewFile:
     """The new file for an HTML page.
 
     Raises:
-        Invalid: the name does not end in .html, the file exists already, or the path is not allowed.
+        Invalid: the name does not end in .html, the file exists already without `overwrite`, or the path is not
+            allowed.
         Unsupported: the server is read-only.
     """
     if here.settings.read_only:
         raise Unsupported("This server is read-only, so no file is written.", "Leave save_to out.")
-    return await anyio.to_thread.run_sync(free_place, save_to, Folders(here.settings.folders), (".html",))
+    folders = Folders(here.settings.folders)
+    return await anyio.to_thread.run_sync(partial(free_place, save_to, folders, (".html",), overwrite=overwrite))
 
 
 async def _taken(

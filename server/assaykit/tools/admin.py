@@ -98,6 +98,7 @@ async def list_spaces(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
 ) -> Reply:
     """List the spaces: each holds projects, judges, tasks and datasets of its own.
 
@@ -105,7 +106,7 @@ async def list_spaces(
     Raises: Invalid.
     """
     nothing = "No space has such a name. Leave name out to see all."
-    return await list_named(here, SPACE, {"name": name}, limit, cursor, save_to, nothing=nothing)
+    return await list_named(here, SPACE, {"name": name}, limit, cursor, save_to, overwrite=overwrite, nothing=nothing)
 
 
 def _models(models: list[AiIntegration], *, on_engine: bool) -> str:

@@ -51,6 +51,7 @@ async def list_judges(
     here: Here,
     judge: Annotated[str | None, Field(description="This one in full")] = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List a space's judges and code evaluators, and the catalogue of ready-made judges.
@@ -63,7 +64,7 @@ async def list_judges(
         if judge is not None:
             raise Invalid("save_to writes the list, and judge shows one in full.", "Leave one of them out.")
         every = rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id})
-        return await save(here, save_to, None, every, plain, "judges", here.source(within))
+        return await save(here, save_to, None, every, plain, "judges", here.source(within), overwrite=overwrite)
     catalogue = (await here.api.get("/v2/evaluator-templates", EvaluatorTemplates)).evaluator_templates
     if judge is not None:
         return await _in_full(here, judge, space, catalogue)

@@ -43,6 +43,7 @@ async def list_projects(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List the projects whose traces can be scored.
@@ -62,7 +63,9 @@ async def list_projects(
                 "`assaykit demo` shows a sample."
             )
         nothing = f"No project in space {within.name!r} yet. {begin}"
-    return await list_named(here, PROJECT, query, limit, cursor, save_to, within=within, nothing=nothing)
+    return await list_named(
+        here, PROJECT, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing
+    )
 
 
 @tool("read")
@@ -75,6 +78,7 @@ async def search_spans(
     limit: Limit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """Find spans of run, or the last 7 days, with verdicts, newest first.
@@ -93,7 +97,7 @@ async def search_spans(
     if save_to is not None:
         found = rows(here.api, at, SpanPage, body=asked, limit=ROWS_PER_PAGE)
         facts = {**here.source(within), "project": target.name}
-        return await save(here, save_to, cursor, found, _flat, "spans", facts)
+        return await save(here, save_to, cursor, found, _flat, "spans", facts, overwrite=overwrite)
     shown = await page_of(lambda most: here.api.post(at, SpanPage, asked, limit=most, cursor=cursor), limit, _line)
     listed = [_as_dict(span) for span in shown.rows]
     data = {**here.source(within), "project": target.name, "spans": listed, "next_cursor": shown.following}

@@ -91,6 +91,7 @@ async def list_datasets(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List the datasets of a space, newest first.
@@ -101,7 +102,9 @@ async def list_datasets(
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
     nothing = f"No dataset in space {within.name!r} fits. `create_dataset` makes one."
-    return await list_named(here, DATASET, query, limit, cursor, save_to, within=within, nothing=nothing, flat=_flat)
+    return await list_named(
+        here, DATASET, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing, flat=_flat
+    )
 
 
 @tool("read")
@@ -112,6 +115,7 @@ async def get_dataset(
     limit: Limit = 10,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """Show a dataset: versions, columns, and examples with their ids; of the newest version unless one is named.
@@ -134,7 +138,7 @@ async def get_dataset(
     }
     if save_to is not None:
         every = pages.rows(here.api, at, ExamplePage, query, limit=ROWS_PER_PAGE)
-        return await save(here, save_to, cursor, every, _row, "examples", facts)
+        return await save(here, save_to, cursor, every, _row, "examples", facts, overwrite=overwrite)
     shown = await page_of(lambda most: here.api.get(at, ExamplePage, limit=most, cursor=cursor, **query), limit, _line)
     columns = _columns([one.model_extra or {} for one in shown.rows])
     about = [

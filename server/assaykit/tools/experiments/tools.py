@@ -113,6 +113,7 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator whose label is compared; else output")] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
+    overwrite: bool = False,
     detail: Literal["full"] | None = None,
     space: SpaceName = None,
 ) -> Reply:
@@ -128,7 +129,7 @@ async def compare_experiments(
         experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
     )
     # Check the path first, so that a refusal comes before the work.
-    place = None if save_to is None else await page_place(here, save_to)
+    place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
     found = await compared(here, within, asked)
     is_full = detail == "full"
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
@@ -153,6 +154,7 @@ async def list_experiments(
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List the experiments of a dataset, or of all, with rows and evaluators.
@@ -166,7 +168,7 @@ async def list_experiments(
     query |= {} if name is None else {"name": name}
     if save_to is not None:
         found = rows(here.api, "/v2/experiments", ExperimentPage, query)
-        return await save(here, save_to, cursor, found, plain, "experiments", here.source(within))
+        return await save(here, save_to, cursor, found, plain, "experiments", here.source(within), overwrite=overwrite)
     told: dict[str, dict[str, Any]] = {}
 
     async def fetch(most: int) -> ExperimentPage:
@@ -201,6 +203,7 @@ async def get_experiment(
     limit: Limit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """Show an experiment's rows: output, error, verdicts. Errors come first, then the worst scores.
@@ -226,7 +229,7 @@ async def get_experiment(
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
         found = _each([kept[position] for position in order])
-        return await save(here, save_to, cursor, found, flat, "rows", facts)
+        return await save(here, save_to, cursor, found, flat, "rows", facts, overwrite=overwrite)
     shown = [
         told(kept[position], read[position], is_past=kept[position].id in past)
         for position in order[start : start + limit]

@@ -108,6 +108,7 @@ async def list_integrations(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
 ) -> Reply:
     """List where models are called: provider, address, models, and whether there is a key.
 
@@ -124,6 +125,7 @@ async def list_integrations(
         limit,
         cursor,
         save_to,
+        overwrite=overwrite,
         nothing=nothing,
         facts=_facts,
         line=_line,

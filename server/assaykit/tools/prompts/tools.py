@@ -43,6 +43,7 @@ async def list_prompts(
     limit: ListLimit = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List the prompts of a space.
@@ -56,7 +57,17 @@ async def list_prompts(
     if name is not None:
         nothing = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
     return await list_named(
-        here, PROMPT, query, limit, cursor, save_to, within=within, nothing=nothing, facts=_listed, line=_line
+        here,
+        PROMPT,
+        query,
+        limit,
+        cursor,
+        save_to,
+        overwrite=overwrite,
+        within=within,
+        nothing=nothing,
+        facts=_listed,
+        line=_line,
     )
 
 

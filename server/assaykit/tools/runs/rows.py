@@ -24,7 +24,14 @@ ROWS_PER_PAGE = 500
 
 
 async def rows_of(
-    here: Session, wanted: str, state: str | None, limit: int, cursor: str | None, save_to: str | None
+    here: Session,
+    wanted: str,
+    state: str | None,
+    limit: int,
+    cursor: str | None,
+    save_to: str | None,
+    *,
+    overwrite: bool,
 ) -> Reply:
     """A page of a run's rows, newest first, or all of them in a file.
 
@@ -42,7 +49,7 @@ async def rows_of(
     facts = {**here.source(), "run": run.id}
     if save_to is not None:
         every: AsyncGenerator[RunRow] = rows(here.api, at, RunRowPage, {"state": state}, limit=ROWS_PER_PAGE)
-        return await save(here, save_to, cursor, every, plain, "rows", facts)
+        return await save(here, save_to, cursor, every, plain, "rows", facts, overwrite=overwrite)
     shown = await page_of(
         lambda most: here.api.get(at, RunRowPage, limit=most, cursor=cursor, state=state), limit, _line
     )

@@ -197,6 +197,7 @@ async def list_runs(
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List a task's runs, newest first, with their counts.
@@ -210,7 +211,7 @@ async def list_runs(
     facts = {**here.source(within), "task": named.name}
     if save_to is not None:
         found = rows(here.api, at, TaskRunPage, {"status": status})
-        return await save(here, save_to, cursor, found, plain, "runs", facts)
+        return await save(here, save_to, cursor, found, plain, "runs", facts, overwrite=overwrite)
     makes = False
 
     async def fetch(most: int) -> TaskRunPage:
@@ -238,6 +239,7 @@ async def get_run(
     limit: int = 50,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
 ) -> Reply:
     """Show a run's counts, pace, cost, causes; or rows.
 
@@ -245,7 +247,7 @@ async def get_run(
     Raises: NotFound, Invalid, Unsupported.
     """
     if rows or state or cursor is not None or save_to is not None:
-        return await rows_of(here, run, state, limit, cursor, save_to)
+        return await rows_of(here, run, state, limit, cursor, save_to, overwrite=overwrite)
     text, data = await told_of(here, await run_of(here, run))
     return Reply(text, {**here.source(), **data})
 

@@ -185,6 +185,7 @@ async def list_tasks(
     limit: ListLimit = 20,
     cursor: str | None = None,
     save_to: SaveTo = None,
+    overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
     """List tasks: target, evaluators, when they run, last three runs of each.
@@ -202,7 +203,7 @@ async def list_tasks(
     }
     if save_to is not None:
         every = rows(here.api, "/v2/tasks", TaskPage, query)
-        return await save(here, save_to, cursor, every, _flat, "tasks", here.source(within))
+        return await save(here, save_to, cursor, every, _flat, "tasks", here.source(within), overwrite=overwrite)
     told: dict[str, dict[str, Any]] = {}
     lines: dict[str, str] = {}
 
