@@ -165,7 +165,7 @@ def test_starts_at_the_same_time_share_one_secret(
 @pytest.mark.parametrize("empty", ["", " ", "\n"])
 async def test_no_door_opens_on_an_empty_secret(tmp_path: Path, empty: str) -> None:
     with pytest.raises(ValueError, match="not empty"):
-        Guard(Response(), empty)
+        Guard(Response(), empty, "server.token")
     with pytest.raises(ValueError, match="not empty"):
         create_app(empty)
     with pytest.raises(ValueError, match="not empty"):

@@ -15,17 +15,18 @@ from assaykit.loopback import LOCAL_NAMES
 
 
 class Guard:
-    """ASGI middleware that answers 421, 403 or 401, or passes the request on.
+    """ASGI middleware that answers 421, 403 or 401, or passes the request on. A 401 names `file`, which has the token.
 
     Raises:
         ValueError: the token is empty or blank. A request without a token would match it.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, file: str) -> None:
         if not token.strip():
             raise ValueError("A guard needs a token that is not empty.")
         self._app = app
         self._token = token.encode()
+        self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check an HTTP request. Refuse a websocket, since no route uses one."""
@@ -44,7 +45,11 @@ class Guard:
             return _refused(403, "Requests from other origins are refused.")
         sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
         if not hmac.compare_digest(sent, self._token):
-            refusal = _refused(401, "The token is missing or wrong; send 'Authorization: Bearer <token>'.")
+            refusal = _refused(
+                401,
+                "The token is missing or wrong; send 'Authorization: Bearer <token>'. "
+                f"The token is in the file {self._file} of the server's data folder.",
+            )
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, quote
 
 BackendName = Literal["local", "ax"]
 
@@ -96,10 +96,9 @@ class Settings:
                 f"ASSAYKIT_BACKEND is {chosen!r}, which is not a backend.",
                 "Set it to 'local' (the embedded engine, the default) or 'ax' (Arize AX).",
             )
-        home = get("ASSAYKIT_HOME")
         return cls(
             backend=cast("BackendName", chosen),
-            home=Path(home).expanduser() if home else Path.home() / ".assaykit",
+            home=_expanded("ASSAYKIT_HOME", get("ASSAYKIT_HOME") or "~/.assaykit"),
             space=get("ASSAYKIT_SPACE") or (get("ARIZE_SPACE_ID") if chosen == "ax" else None),
             ax_space=get("ARIZE_SPACE_ID"),
             folders=_folders(environment),
@@ -120,10 +119,23 @@ class Settings:
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     named = [part for part in environment.get("ASSAYKIT_FILES", "").split(os.pathsep) if part.strip()]
     hosts = [environment[name] for name in PROJECT_FOLDER_VARIABLES if environment.get(name)]
-    folders = [Path(part).expanduser() for part in (*named, *hosts)]
+    folders = [_expanded("ASSAYKIT_FILES", part) for part in (*named, *hosts)]
     own = [Path(environment[name]) for name in PLUGIN_FOLDER_VARIABLES if environment.get(name)]
-    launched = [] if Path.cwd() in own else [Path.cwd()]
+    try:
+        launched = [] if Path.cwd() in own else [Path.cwd()]
+    except FileNotFoundError:
+        launched = []  # somebody deleted the folder
     return tuple(dict.fromkeys([*folders, *launched]))
+
+
+def _expanded(name: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise Invalid(
+            f"{quote(text)!r} begins with a home folder that the system does not know.",
+            f"Set {name} to a whole path, such as /srv/assaykit.",
+        ) from error
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

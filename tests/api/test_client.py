@@ -90,7 +90,10 @@ async def test_a_refused_key_names_the_variable_and_not_the_key() -> None:
     )
     with pytest.raises(Unauthorized) as caught:
         await Api(http, "ax").get("/v2/spaces", SpacePage)
-    assert caught.value.message == "Arize AX refused the key: The key is wrong."
+    assert (
+        caught.value.message
+        == "Arize AX refused the key in ARIZE_API_KEY at https://ax.test/v2/spaces: The key is wrong."
+    )
     assert caught.value.next.startswith("Check ARIZE_API_KEY")
 
 

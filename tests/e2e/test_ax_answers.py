@@ -41,9 +41,9 @@ PROBLEM = '{"title": "Oops", "status": 500, "detail": "The database is away."}'
     ("app", "code", "message", "following"),
     [
         pytest.param(
-            answering(401, '{"title": "Unauthorized", "status": 401, "detail": "Invalid key."}'),
+            answering(401, f'{{"title": "Unauthorized", "status": 401, "detail": "Invalid key {KEY}."}}'),
             "unauthorized",
-            "Arize AX refused the key: Invalid key.",
+            "Arize AX refused the key in ARIZE_API_KEY at {address}/v2/spaces: Invalid key [secret].",
             "Check ARIZE_API_KEY, and that the key may use this space.",
             marks=pytest.mark.over_http("unauthorized"),
         ),
@@ -94,10 +94,11 @@ async def test_every_answer_that_is_no_answer_is_one_clear_sentence(
     settings: Settings, app: ASGIApp, code: str, message: str, following: str
 ) -> None:
     with Served(app) as served:
-        async with serving(reaching(settings, served.address)) as ax:
+        address = served.address
+        async with serving(reaching(settings, address)) as ax:
             refusal = await ax.refused("get_status")
     assert refusal["code"] == code
-    assert message in refusal["message"]
+    assert message.format(address=address) in refusal["message"]
     assert following in refusal["next"]
     assert KEY not in json.dumps(refusal)
 

@@ -31,9 +31,9 @@ def test_a_server_mints_a_token_in_place_of_none(tmp_path: Path, held: str) -> N
     (tmp_path / "server.token").write_text(held, encoding="utf-8")
     with listening(tmp_path, "http") as at:
         for headers in NOBODYS:
-            assert (
-                httpx.post(at.url, json=INITIALIZE, headers={**ACCEPTS, **headers}, trust_env=False).status_code == 401
-            )
+            refusal = httpx.post(at.url, json=INITIALIZE, headers={**ACCEPTS, **headers}, trust_env=False)
+            assert refusal.status_code == 401
+            assert "in the file server.token of the server's data folder" in refusal.json()["detail"]
         answer = httpx.post(at.url, json=INITIALIZE, headers={**ACCEPTS, **at.headers}, trust_env=False)
         assert answer.status_code == 200
         assert at.mode_of_token == 0o600

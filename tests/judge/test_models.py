@@ -207,9 +207,10 @@ async def test_a_used_up_quota_is_not_tried_again(line: Line) -> None:
 @PROVIDERS
 async def test_a_wrong_key_names_the_variable_and_hides_what_the_provider_echoed(line: Line, provider: str) -> None:
     with ScriptedModel(correct, key="another") as server:
-        result = unscored(await ask(chat_model(endpoint(server.url, provider), line)))
+        url = server.url
+        result = unscored(await ask(chat_model(endpoint(url, provider), line)))
     assert result.reason == "auth"
-    assert "JUDGE_KEY" in result.detail
+    assert f"did not accept the key in JUDGE_KEY at {url.removesuffix('/v1')}" in result.detail
     assert "Incorrect API key provided: ***" in result.detail
     assert server.count == 1
 

@@ -36,7 +36,8 @@ BY_STATUS: dict[int, type[AssayError]] = {
     501: Unsupported,
 }
 
-_KEY_HELP = "Check ARIZE_API_KEY, and that the key may use this space."
+_KEY = "ARIZE_API_KEY"
+_KEY_HELP = f"Check {_KEY}, and that the key may use this space."
 
 
 def error_for(response: httpx.Response, who: str) -> AssayError:
@@ -53,7 +54,8 @@ def error_for(response: httpx.Response, who: str) -> AssayError:
             following or "Try again later; check its status first.",
         )
     if kind is Unauthorized:
-        return Unauthorized(f"{who} refused the key: {detail}", _KEY_HELP)
+        at = response.request.url.copy_with(query=None)
+        return Unauthorized(f"{who} refused the key in {_KEY} at {at}: {detail}", f"{_KEY_HELP} {following}".strip())
     return kind(detail, following)
 
 

@@ -44,7 +44,7 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
     address = f"http://{HOST}:{listener.getsockname()[1]}/{'mcp' if transport == 'http' else 'sse'}"
     told = f"assaykit over {'Streamable HTTP' if transport == 'http' else 'SSE (legacy)'} on {address}"
     tell = partial(click.echo, f"{told}\nsend    Authorization: Bearer <token>\ntoken   in {at}")
-    anyio.run(partial(serve, Guard(app, token), listener, tell, lifespan=True))
+    anyio.run(partial(serve, Guard(app, token, TOKEN_FILE), listener, tell, lifespan=True))
 
 
 def _configure_logs(settings: Settings, *more: str) -> None:

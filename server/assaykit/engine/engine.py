@@ -16,7 +16,7 @@ from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.uploads import Uploads
-from assaykit.errors import Unavailable, system_advice
+from assaykit.errors import Unavailable, quote, system_advice
 from assaykit.judge.providers.prices import Prices
 from assaykit.judge.providers.rate_control import SLOTS
 
@@ -111,7 +111,8 @@ def make_private(folder: Path) -> None:
         if os.name == "posix":
             folder.chmod(0o700)
     except OSError as error:
+        cause = "it is a file" if isinstance(error, FileExistsError) else error.strerror or type(error).__name__
         raise Unavailable(
-            f"The data folder cannot be used: {error.strerror}.",
-            system_advice(error, "Set ASSAYKIT_HOME to a folder that you may write to."),
+            f"The data folder {quote(str(folder.absolute()))!r} cannot be used: {cause}.",
+            f"{system_advice(error, 'Give yourself the right to write there.')} ASSAYKIT_HOME sets another folder.",
         ) from error

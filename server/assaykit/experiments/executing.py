@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import anyio
+import structlog
 
 from assaykit import redaction
 from assaykit.api.batches import batches
@@ -41,6 +42,8 @@ SPANS_PER_REQUEST = 500
 Binding = Literal["auto", "ax", "phoenix"]
 
 _DIGITS = 10
+
+log = structlog.get_logger()
 
 
 class FunctionReference(NamedTuple):
@@ -312,16 +315,22 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResu
 
 
 def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
-    """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again."""
+    """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again.
+
+    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded.
+    """
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
     told = plan._asdict() | {"python": str(plan.python), "functions": functions}
     del told["task"], told["evaluators"]
     place = _kept_at(home, experiment_id)
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Replaced in one step: a full disk or a killed process leaves no half of a plan.
     partly = place.with_suffix(".part")
-    partly.write_text(json.dumps(told), encoding="utf-8")
-    partly.replace(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partly.write_text(json.dumps(told), encoding="utf-8")
+        partly.replace(place)
+    except OSError as error:
+        log.warning("plan_not_kept", experiment=experiment_id, cause=error.strerror)
 
 
 def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from assaykit.errors import Conflict, Unavailable, system_advice
+from assaykit.errors import Conflict, Unavailable, quote, system_advice
 from assaykit.filelock import FileLock
 from assaykit.runner.results import ExampleCall, RowResult, from_json
 
@@ -41,10 +41,7 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             held = self._lock.try_take()
         except OSError as error:
-            raise Unavailable(
-                f"The journal of the run could not be opened: {error.strerror}.",
-                system_advice(error, f"Check that you may write to {self._path.parent}."),
-            ) from error
+            raise self._unusable(error) from error
         if not held:
             raise Conflict(
                 f"The experiment {self._name!r} is being run by another call.", "Wait for it, or pass another name."
@@ -58,6 +55,12 @@ class Journal:
                 system_advice(error, f"Check that you may read {self._path}, or pass another name."),
             ) from error
         return self
+
+    def _unusable(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"The journal of the run could not be opened in {quote(str(self._path.parent))!r}: {error.strerror}.",
+            f"{system_advice(error, 'Give yourself the right to write there.')} ASSAYKIT_HOME sets another folder.",
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -147,8 +150,8 @@ class Journal:
             self._file.flush()
         except OSError as error:
             raise Unavailable(
-                f"A result could not be written to the journal: {error.strerror}.",
-                system_advice(error, f"Check that you may write to {self._path.parent}.")
+                f"A result could not be written to the journal in {quote(str(self._path.parent))!r}: {error.strerror}.",
+                system_advice(error, "Give yourself the right to write there.")
                 + " Rows that were written are not run again.",
             ) from error
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 from assaykit.engine import json_text
 from assaykit.engine.store import refusals
 from assaykit.engine.store.migrations import bring_up_to_date
-from assaykit.errors import Unavailable
+from assaykit.errors import Unavailable, quote
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,8 +88,10 @@ class Database:
         with self._explained():
             free = shutil.disk_usage(self.path.parent).free
         if free < ROOM:
+            folder = quote(str(self.path.parent.absolute()))
             raise Unavailable(
-                f"The disk is nearly full: {free // 2**20} MB are left, and {ROOM // 2**20} MB must stay free.",
+                f"The disk is nearly full: {free // 2**20} MB are left for {folder!r}, "
+                f"and {ROOM // 2**20} MB must stay free.",
                 "Free some space, or set ASSAYKIT_HOME to a folder on another disk. Stored data is safe.",
             )
         return self._within("BEGIN IMMEDIATE", work, *args, **kwargs)
@@ -120,7 +122,7 @@ class Database:
         except (IntegrityError, ProgrammingError):
             raise  # a mistake of ours, and no fault of the file
         except (DatabaseError, sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
-            raise refusals.explained(error, self.path.name) from error
+            raise refusals.explained(error, str(self.path.absolute())) from error
 
     def _close(self) -> None:
         try:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from assaykit.errors import AssayError, Invalid, Unavailable, system_advice
+from assaykit.errors import AssayError, Invalid, Unavailable, quote, system_advice
 
 Refusal = DBAPIError | sqlite3.Error | OSError | OverflowError | UnicodeEncodeError
 """Any exception that `explained` takes."""
@@ -58,14 +58,16 @@ _BY_NUMBER = {
 def explained(error: Refusal, file: str) -> AssayError:
     """The error for a refusal by the store's file, with the advice for its cause.
 
-    `file` is the file's name without its folder. A value that SQLite cannot hold is `Invalid`; every other cause is
+    `file` is the path of the file. A value that SQLite cannot hold is `Invalid`; every other cause is
     `Unavailable`.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     match cause:
         case OverflowError() | UnicodeEncodeError() | sqlite3.DataError():
             reason = cause.reason if isinstance(cause, UnicodeEncodeError) else str(cause)
-            return Invalid(f"The store {file!r} cannot hold a value: {reason}.", "Change the value or shorten it.")
+            return Invalid(
+                f"The store {quote(file)!r} cannot hold a value: {reason}.", "Change the value or shorten it."
+            )
         case OSError():
             advice = _BY_NUMBER.get(cause.errno or 0) or system_advice(cause, _REPORT)
             return _unusable(file, cause.strerror or type(cause).__name__, advice)
@@ -77,4 +79,4 @@ def explained(error: Refusal, file: str) -> AssayError:
 
 
 def _unusable(file: str, cause: str, advice: str) -> Unavailable:
-    return Unavailable(f"The store {file!r} could not be used: {cause}.", advice)
+    return Unavailable(f"The store {quote(file)!r} could not be used: {cause}.", advice)

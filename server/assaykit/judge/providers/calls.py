@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import anyio
 from pydantic_core import PydanticSerializationError, to_json
@@ -123,7 +124,7 @@ async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallA
     except Broken as error:
         return _failed("model_error", endpoint, "gave no complete answer", str(error)), {}
     line.gate.told(response.headers, len(body))
-    return _read(response, endpoint)
+    return _read(response, endpoint, request.url)
 
 
 def _written(body: Mapping[str, Any]) -> bytes:
@@ -133,12 +134,12 @@ def _written(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body).encode()  # a template has half a surrogate pair, which only an escape can express
 
 
-def _read(response: transport.HttpAnswer, endpoint: Endpoint) -> tuple[CallAnswer, Mapping[str, str] | None]:
+def _read(response: transport.HttpAnswer, endpoint: Endpoint, url: str) -> tuple[CallAnswer, Mapping[str, str] | None]:
     status = response.status
     if status == HTTPStatus.OK:
         return _object(response, endpoint), None
     said = _error_text(response)
-    lasting = _lasting(status, said, endpoint)
+    lasting = _lasting(status, said, endpoint, url)
     if lasting is not None:
         return lasting, None
     again = response.headers if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
@@ -147,17 +148,23 @@ def _read(response: transport.HttpAnswer, endpoint: Endpoint) -> tuple[CallAnswe
     return _failed("model_error", endpoint, f"answered with status {status}", said), again
 
 
-def _lasting(status: int, said: str, endpoint: Endpoint) -> Rejected | Unscored | None:
+def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected | Unscored | None:
     """Return the outcome of a failure that a retry cannot fix; None for any other failure."""
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
-        return _failed("auth", endpoint, f"did not accept {key} (status {status})", said)
+        return _failed("auth", endpoint, f"did not accept {key} at {_address(url)} (status {status})", said)
     if _NO_MONEY.search(said):
         return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
     if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
         what = f"has no model {endpoint.model!r}, or the base URL is wrong (status {status})"
         return _failed("bad_model", endpoint, what, said)
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+
+
+def _address(url: str) -> str:
+    """A URL without its query and its user, either of which may hold a secret."""
+    parts = urlsplit(url)
+    return quote(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
 
 
 def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:

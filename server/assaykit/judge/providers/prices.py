@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from assaykit.errors import Invalid, system_advice
+from assaykit.errors import Invalid, quote, system_advice
 from assaykit.figures import dollars
 from assaykit.judge.providers.registry import PROVIDERS
 
@@ -96,12 +96,12 @@ class Prices:
             return {}
         except OSError as error:
             raise Invalid(
-                f"The price list {OWN} in the data folder cannot be read: {error.strerror}.",
+                f"The price list {quote(str(self.file))!r} cannot be read: {error.strerror}.",
                 system_advice(error, "Make it a file that you may read, or delete it."),
             ) from error
         except ValidationError as error:
             raise Invalid(
-                f"The price list {OWN} in the data folder cannot be read.",
+                f"The price list {quote(str(self.file))!r} cannot be read.",
                 'Write it as {"model": {"input": 0.15, "output": 0.6}}, dollars for a million tokens, or delete it.',
             ) from error
 
