@@ -377,13 +377,14 @@ class Sample:
     """A sample of rows or units that mappings are tried on.
 
     `size` is the number of items, and `things` the plural for them. `read(place, variable, path)` is the text of a
-    variable in the item at a place, or None. `rows` are the rows that the items consist of.
+    variable in the item at a place, or None. `rows` are the rows that the items consist of. `ids` are those of units.
     """
 
     size: int
     read: Callable[[int, str, str], str | None]
     rows: Sequence[Row]
     things: str
+    ids: Sequence[str] = ()
 
 
 def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> list[Variable]:

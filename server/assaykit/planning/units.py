@@ -214,7 +214,7 @@ async def _sample(
         return gathering.values()[name]
 
     every = [row for of in fetched.values() for some in of.values() for row in some]
-    return Sample(len(units), read, every, f"{NOUNS[level]}s")
+    return Sample(len(units), read, every, f"{NOUNS[level]}s", units)
 
 
 async def _spans(

@@ -90,6 +90,11 @@ def name_of(thing: Any) -> str:
     return shown if shown == repr(thing.name) else f"{shown} ({thing.id})"
 
 
+def name_or_id(thing: Any) -> str:
+    """The name of a thing for a call that we write; its id if the name cannot be shown as it is."""
+    return thing.name if quoted(thing.name) == repr(thing.name) else thing.id
+
+
 def id_and_name(thing: Any) -> dict[str, Any]:
     """A named thing in the data of a list."""
     return {"id": thing.id, "name": thing.name}

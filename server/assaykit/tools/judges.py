@@ -1,7 +1,7 @@
 """Toolset judges: LLM judges and code evaluators, from the catalogue or one's own."""
 
 import difflib
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -9,18 +9,20 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge import templates
-from assaykit.judge.columns import as_text, resolve
-from assaykit.judge.units import NOUNS
+from assaykit.names import Named
 from assaykit.planning.judges import Recipe, version_of
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, WantedEvaluator, mappings_for, sample_rows
-from assaykit.planning.units import sample_units
+from assaykit.planning.preview_rows import PreviewRow, PreviewRows, rows_of_examples, rows_of_project, rows_of_runs
+from assaykit.planning.spans import SpanQuery, WantedEvaluator
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import plain, save
+from assaykit.toolkit.listing import name_or_id, plain, save
 from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
-from assaykit.tools.tasks.units import evaluator_named
+from assaykit.tools.runs.why_nothing_scored import NextStep
+from assaykit.tools.tasks.catalogue import NOT_MADE, evaluator_of
+from assaykit.tools.tasks.tools import chosen_experiments
+from assaykit.tools.tasks.units import UnitName, at_granularity, evaluator_named, refuse_on_dataset, version_body
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
@@ -37,9 +39,12 @@ from assaykit.wire.evaluators import (
     ManagedEvaluator,
     TemplateConfig,
 )
-from assaykit.wire.local import JudgedRows, JudgeRowsRequest
+from assaykit.wire.local import JudgedRow, JudgedRows, JudgeRowsRequest
 
 PREVIEW_ROWS = 10
+VALUE_LIMIT = 500
+"""Characters of one value or verdict in a preview."""
+
 OWN_LIMIT = 6_000
 """Bytes of the list of a space's own judges."""
 
@@ -164,72 +169,153 @@ async def preview_judge(
     project: ProjectName = None,
     filter: Filter = None,  # noqa: A002  (AX's word for it)
     window: PeriodText = None,
+    dataset: str | None = None,
+    experiments: list[str] | None = None,
+    granularity: UnitName | None = None,
     column_mappings: Mappings = None,
     rows: Annotated[int, Field(ge=1, le=PREVIEW_ROWS)] = 3,
     call_model: bool = True,
     space: SpaceName = None,
 ) -> Reply:
-    """Try a judge on a few real spans; nothing is stored. Shows the mapping, one rendered prompt and the verdicts.
+    """Try a judge on real rows; nothing is stored. Shows mapping, verdicts, values and one rendered prompt.
 
-    Source: REST v2 `POST /v2/spans`; on the engine `POST /x/judge`.
-    Raises: NotFound, Invalid.
+    Rows are a project's spans, a dataset's examples, or experiments.
+
+    Source: REST v2 `POST /v2/spans`, `GET /v2/datasets/{id}/examples`; on the engine `POST /x/judge`.
+    Raises: NotFound, Invalid, Ambiguous.
     """
     within = await here.space(space)
-    target = await here.names.project(project, within)
-    found = await _evaluator(here, judge, space)
-    wanted = WantedEvaluator(found, column_mappings=column_mappings)
-    period = parse(window or "everything", here.now())
-    query = SpanQuery(target.id, period, filter)
-    noun = NOUNS[wanted.granularity]
-    mapping, values = await _on_sample(here, wanted, query, rows)
-    if not values:
-        raise NotFound(f"No {noun} of {target.name!r} {period.told} matches.", "Widen the window or loosen the filter.")
-    prompt = _prompt(wanted.config, values[0])
-    results = await _judged(here, found, values) if call_model else None
+    named = WantedEvaluator(await evaluator_of(here, within, judge), column_mappings=column_mappings)
+    (wanted,) = await at_granularity(here, within, [named], granularity)
+    source = RowSource(project, filter, window, dataset, experiments)
+    found, step = await _rows(here, within, named.evaluator.name, wanted, source, rows)
+    config, model = wanted.config, _model(wanted.config)
+    prompt = _prompt(config, found.rows[0].values)
+    results = (await _judged(here, wanted, found)).results if call_model else None
     data: dict[str, Any] = {
         **here.source(within),
-        "judge": found.name,
-        "column_mappings": mapping,
+        "judge": wanted.evaluator.name,
+        "model": model,
+        "column_mappings": found.mapping,
+        "rows": [{"id": row.id, "values": row.values} for row in found.rows],
         "prompt": prompt,
-        "results": None if results is None else [one.model_dump() for one in results.results],
+        "results": None if results is None else [one.model_dump() for one in results],
+        "next": step.as_dict(),
     }
-    lines = [f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in mapping.items()]
-    shown = [] if prompt is None else ["First prompt:", *prompt.splitlines()]
-    for one in () if results is None else results.results:
-        verdict = f"not scored: {one.error}" if one.error else f"{one.label} ({one.score})"
-        shown.append(one_line(f"{verdict} {one.explanation or ''}"))
-    return Reply(f"{quoted(found.name)} on {len(values)} {noun}(s): {'; '.join(lines)}", data, shown)
+    paths = "; ".join(f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in found.mapping.items())
+    with_model = "" if model is None else f", model {one_line(model, 60)}"
+    shown = [_preview_line(row, None if results is None else results[place]) for place, row in enumerate(found.rows)]
+    shown += [] if prompt is None else ["First prompt:", *prompt.splitlines()]
+    not_made = "" if wanted.evaluator.id != NOT_MADE else " It does not exist yet, and nothing was created."
+    head = f"{quoted(wanted.evaluator.name)} on {len(found.rows)} {found.noun}(s){with_model}: {paths}.{not_made}"
+    return Reply(head, data, shown, f"Next: {step}")
 
 
 render_judge = preview_judge.free_look(
     "render_judge",
-    "Show a judge's mapping and first prompt on real rows, as preview_judge does; no model is called. Free.",
+    "Show a judge's mapping, values and first prompt as preview_judge does; no model is called. Free.",
     unlisted=(),
     call_model=False,
 )
 
 
-async def _on_sample(
-    here: Session, wanted: WantedEvaluator, query: SpanQuery, most: int
-) -> tuple[dict[str, str], list[dict[str, str | None]]]:
-    """The mapping as a task would have it, and a judge's values from the newest spans, traces or sessions."""
-    if wanted.granularity == "SPAN":
-        sample = await sample_rows(here.api, query)
-        mapping = mappings_for(wanted, sample)
-        return mapping, [{name: as_text(resolve(row, at)) for name, at in mapping.items()} for row in sample[:most]]
-    units = await sample_units(here.api, query, wanted.granularity, wanted)
-    mapping = mappings_for(wanted, units)
-    places = range(min(most, units.size))
-    return mapping, [{name: units.read(place, name, at) for name, at in mapping.items()} for place in places]
+def _given(**arguments: Any) -> dict[str, Any]:
+    """The arguments that have a value."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
-async def _judged(here: Session, found: EvaluatorWithVersion, values: list[dict[str, str | None]]) -> JudgedRows:
+class RowSource(NamedTuple):
+    """The arguments that choose the rows of a preview."""
+
+    project: str | None
+    filter: str | None
+    window: str | None
+    dataset: str | None
+    experiments: list[str] | None
+
+
+async def _rows(
+    here: Session, within: Named, judge: str, wanted: WantedEvaluator, source: RowSource, most: int
+) -> tuple[PreviewRows, NextStep]:
+    """The rows of a preview, and the call that scores such rows with the evaluator `judge`.
+
+    Raises:
+        Invalid: the source does not fit the judge, or names a project and a dataset.
+        NotFound: no row matches.
+    """
+    if source.dataset is None and not source.experiments:
+        found, place, step = await _rows_of_project(here, within, judge, wanted, source, most)
+    else:
+        found, place, step = await _rows_of_dataset(here, within, judge, wanted, source, most)
+    if not found.rows:
+        raise NotFound(f"No {found.noun} of {place} matches.", "Loosen the filter, or name other rows.")
+    return found, step
+
+
+async def _rows_of_project(
+    here: Session, within: Named, judge: str, wanted: WantedEvaluator, source: RowSource, most: int
+) -> tuple[PreviewRows, str, NextStep]:
+    target = await here.names.project(source.project, within)
+    period = parse(source.window or "everything", here.now())
+    found = await rows_of_project(here.api, SpanQuery(target.id, period, source.filter), wanted, most)
+    asked = {"project": name_or_id(target), **_given(query_filter=source.filter, **_mapped(wanted))}
+    if wanted.granularity != "SPAN" and wanted.evaluator.id == NOT_MADE:
+        unit = wanted.granularity.lower()
+        step = NextStep("create_task", {"name": judge, "evaluators": [judge], "granularity": unit, **asked})
+    else:
+        step = NextStep("trigger_backfill", {"evaluators": [judge], **asked, **_given(window=source.window)})
+    return found, f"{target.name!r} {period.told}", step
+
+
+async def _rows_of_dataset(
+    here: Session, within: Named, judge: str, wanted: WantedEvaluator, source: RowSource, most: int
+) -> tuple[PreviewRows, str, NextStep]:
+    if foreign := list(_given(project=source.project, window=source.window)):
+        verb = "belongs" if len(foreign) == 1 else "belong"
+        raise Invalid(f"{' and '.join(foreign)} {verb} to spans, and the rows are those of a dataset.", "Leave it out.")
+    refuse_on_dataset([wanted])
+    mapped = _mapped(wanted)
+    if not source.experiments:
+        target = await here.names.dataset(source.dataset, within)
+        found = await rows_of_examples(here.api, target.id, wanted, source.filter, most)
+        asked = {"task": "task.py:answer", "dataset": name_or_id(target), "evaluators": [judge], **mapped}
+        return found, f"dataset {target.name!r}", NextStep("run_experiment", asked)
+    dataset_id, chosen = await chosen_experiments(here, source.dataset, source.experiments, within.id)
+    found = await rows_of_runs(here.api, dataset_id, [one.id for one in chosen], wanted, source.filter, most)
+    asked = {"name": judge, "evaluators": [judge], "experiments": [name_or_id(one) for one in chosen]}
+    asked |= _given(dataset=source.dataset, query_filter=source.filter, **mapped)
+    return found, ", ".join(quoted(one.name) for one in chosen), NextStep("create_task", asked)
+
+
+def _mapped(wanted: WantedEvaluator) -> dict[str, Any]:
+    return {"column_mappings": dict(wanted.column_mappings)} if wanted.column_mappings else {}
+
+
+def _preview_line(row: PreviewRow, result: JudgedRow | None) -> str:
+    """A row of a preview: its id, the verdict, and the values below."""
+    verdict = ""
+    if result is not None:
+        verdict = f": not scored: {result.error}" if result.error else f": {result.label} ({result.score})"
+        verdict = one_line(f"{verdict} {result.explanation or ''}", VALUE_LIMIT)
+    values = [
+        f"  {one_line(name, 60)} = {'(missing)' if value is None else one_line(value, VALUE_LIMIT)}"
+        for name, value in row.values.items()
+    ]
+    return "\n".join([f"{one_line(row.id, 60)}{verdict}", *values])
+
+
+async def _judged(here: Session, wanted: WantedEvaluator, found: PreviewRows) -> JudgedRows:
     if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",
             "Look with render_judge, then trigger a backfill over a short window.",
         )
-    return await here.api.post("/x/judge", JudgedRows, JudgeRowsRequest(evaluator_id=found.id, rows=values))
+    values = [row.values for row in found.rows]
+    if wanted.evaluator.id == NOT_MADE:
+        asked = JudgeRowsRequest(version=version_body(wanted), rows=values)
+    else:
+        asked = JudgeRowsRequest(evaluator_id=wanted.evaluator.id, rows=values)
+    return await here.api.post("/x/judge", JudgedRows, asked)
 
 
 async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorWithVersion:
@@ -289,6 +375,10 @@ def _summary(config: object) -> str:
         return f"reads {named}; answers {labels}; {config.direction}; model {model}"
     params = [one_line(repr(facts[word])) for word in ("pattern", "keywords") if word in facts]
     return f"{' '.join([facts.get('code', 'code'), *params])} on {named}"
+
+
+def _model(config: TemplateConfig | ManagedCodeConfig) -> str | None:
+    return config.llm_config.model_name if isinstance(config, TemplateConfig) else None
 
 
 def _prompt(config: TemplateConfig | ManagedCodeConfig, values: dict[str, str | None]) -> str | None:

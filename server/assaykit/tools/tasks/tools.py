@@ -101,7 +101,7 @@ async def create_task(
     if dataset is not None or experiments:
         _refuse_of_project({"project": project, "is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
         refuse_on_dataset(wanted)
-        dataset_id, chosen = await _experiments(here, dataset, experiments, space)
+        dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
         plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
         about = "experiment(s) " + ", ".join(one.name for one in chosen)
@@ -385,9 +385,15 @@ def _refuse_of_project(given: Mapping[str, object]) -> None:
         raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")
 
 
-async def _experiments(
+async def chosen_experiments(
     here: Session, dataset: str | None, experiments: list[str] | None, space: str | None
 ) -> tuple[str, list[Experiment]]:
+    """The id of the dataset, and its experiments of these names.
+
+    Raises:
+        NotFound, Ambiguous: no experiment or several have a name.
+        Invalid: there is no experiment, or they belong to several datasets.
+    """
     within = await here.space(space)
     if not experiments:
         raise Invalid("A dataset task needs experiments.", "Pass the names of at least one experiment.")

@@ -93,7 +93,7 @@ async def created(here: Session, within: Named, wanted: Sequence[WantedEvaluator
         evaluator = one.evaluator
         if evaluator.id == NOT_MADE:
             request = CreateEvaluatorRequest(
-                space_id=within.id, name=evaluator.name, type=evaluator.type, version=_version(one)
+                space_id=within.id, name=evaluator.name, type=evaluator.type, version=version_body(one)
             )
             evaluator = await here.api.post("/v2/evaluators", EvaluatorWithVersion, request)
             here.names.forget()
@@ -229,7 +229,8 @@ async def evaluator_named(here: Session, within: Named, name: str) -> Evaluator 
     return next((row for row in [row async for row in every] if row.name == name), None)
 
 
-def _version(one: WantedEvaluator) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
+def version_body(one: WantedEvaluator) -> CreateTemplateVersionRequest | CreateCodeVersionRequest:
+    """The version of an evaluator that does not exist yet, as it would be created."""
     message = COMMIT_MESSAGE if is_new(one) else f"Copied to judge {plural(one.granularity)}"
     config = one.config
     if isinstance(config, ManagedCodeConfig):
