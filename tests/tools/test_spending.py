@@ -166,7 +166,7 @@ async def test_a_limit_of_cost_needs_a_price(settings: Settings) -> None:
         assert "max_rows" in refusal["next"]
         priced(settings, {"mine-7b": {"input": "a lot"}})
         refusal = await ax.refused("trigger_run", task="own", window="last 7 days", max_cost=1)
-        assert refusal["message"] == "The price list prices.json in the data folder cannot be read."
+        assert refusal["message"] == f"The price list {str(settings.home / 'prices.json')!r} cannot be read."
         assert (await ax.ask("list_runs", task="own"))["runs"] == []
         assert model.count == 0
 

@@ -20,6 +20,7 @@ from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import variables
 from assaykit.planning.periods import Period
+from assaykit.planning.repeats import Repeats, repeats_of
 from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
@@ -113,6 +114,8 @@ class EvaluatorShare:
     variables: Sequence[Variable]
     estimate: Estimate | None = None
     """Estimated cost of the calls. None if no model is called or no estimate was made."""
+    repeats: Repeats | None = None
+    """Spans that repeat their parent's text. None if there is none, or if the rows are no spans."""
 
     @property
     def mappings(self) -> dict[str, str]:
@@ -128,13 +131,14 @@ class EvaluatorShare:
             "rows_to_score": self.calls,
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
+            **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
             "warnings": self.warnings,
         }
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences about suspicious mappings: empty on some rows, or with the same value on all."""
-        found: list[str] = []
+        """Sentences about suspicious mappings (empty on some rows, the same value on all) and repeated texts."""
+        found = [self.repeats.as_text(self.matched)] if self.repeats else []
         for variable in self.variables:
             if variable.filled < variable.tried:
                 empty = variable.tried - variable.filled
@@ -223,16 +227,13 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
         sample = [span_row(span) for span in await _sample(api, query, text)]
         done = 0 if query.override else counted.labelled
         calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
-        shares.append(
-            EvaluatorShare(
-                one.evaluator.name,
-                one.config.name,
-                counted.matched,
-                counted.labelled,
-                calls,
-                try_mappings(one, sample),
-            )
+        share = EvaluatorShare(
+            one.evaluator.name, one.config.name, counted.matched, counted.labelled, calls, try_mappings(one, sample)
         )
+        if calls > 1:
+            repeats = await repeats_of(api, _body(query, text), share.mappings, sample)
+            share = replace(share, repeats=repeats if repeats.repeated else None)
+        shares.append(share)
         capped = capped or counted.capped
     if all(share.matched for share in shares):
         return TaskPlan(shares, SAMPLE, capped, "span")
