@@ -41,7 +41,8 @@ async def test_a_trace_is_a_tree_with_verdicts_and_why(traced: Caller) -> None:
     head, fence, *lines, end = text.splitlines()
     assert head == f"Trace {TRACE} of 'bot': 4 span(s)"
     assert fence.startswith("--- untrusted data ")
-    assert end.startswith("--- end of data ")
+    assert end.startswith("Next: `preview_judge`")
+    assert lines.pop().startswith("--- end of data ")
     assert lines == [
         f"agent AGENT OK 2500 ms {id_of('agent')}",
         "  in: When?",

@@ -120,7 +120,8 @@ async def test_experiments_are_listed_with_their_rows_and_evaluators(ax: Caller,
 
 
 async def test_a_page_of_named_things_is_headed_by_their_number_and_place(filled: Caller) -> None:
-    assert await filled.read("list_projects") == "3 project(s) in space 'default': 'help', 'shop', 'bot'"
+    listed = "3 project(s) in space 'default': 'help', 'shop', 'bot'\nNext: search_spans(project='help')."
+    assert await filled.read("list_projects") == listed
     assert await filled.read("list_datasets") == "3 dataset(s) in space 'default': 'd3', 'd2', 'd1'"
     assert await filled.read("list_spaces") == "1 space(s): 'default'"
 

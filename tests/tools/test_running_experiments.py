@@ -10,7 +10,7 @@ import pytest
 from tests.caller import Caller, serving, text_of
 from tests.conftest import spans_of_bot
 from tests.scripted_model import ScriptedModel
-from tests.traces import send
+from tests.traces import id_of, send
 
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of
@@ -202,12 +202,53 @@ async def test_tracing_makes_spans_that_can_be_searched(bench: Bench) -> None:
     assert [span["input"] for span in failed["spans"]] == ["Q: Capital of Chad?"]
 
 
-async def test_a_project_of_experiment_traces_is_never_the_only_one(bench: Bench) -> None:
+DEFAULTING: dict[str, dict[str, Any]] = {
+    "search_spans": {},
+    "get_trace": {"trace": id_of("a1")},
+    "preview_judge": {"judge": "cites"},
+    "render_judge": {"judge": "cites"},
+    "create_task": {"name": "policy", "evaluators": ["cites"]},
+    "preview_backfill": {"evaluators": ["cites"]},
+    "trigger_backfill": {"evaluators": ["cites"], "wait": 20},
+    "annotate": {"name": "share", "score": 0.4, "targets": [id_of("a1")]},
+    "log_evaluations": {"rows": [{"context.span_id": id_of("a1"), "eval.tone.label": "kind"}]},
+}
+"""A call of each tool that takes the only project if none is named."""
+
+NAMING = {"list_tasks", "create_dataset"}
+"""The tools whose `project` has no default: without it they read other things."""
+
+
+async def test_every_tool_takes_the_only_project_that_holds_no_experiment_traces(bench: Bench) -> None:
+    ax = bench.ax
+    await ax.ask("create_task", name="answers", run_configuration=GENERATION)
+    await ax.ask("trigger_run", experiment_name="v1", tracing_metadata={"build": 7}, wait=30)
+    await ax.ask("create_judge", name="cites", code="JSON_PARSEABLE")
+    takes = {one.name for one in (await ax.client.list_tools()).tools if "project" in one.input_schema["properties"]}
+    assert takes == {*DEFAULTING, *NAMING}
+    for tool, arguments in DEFAULTING.items():
+        assert (await ax.refused(tool, **arguments))["message"] == "There is no project yet.", tool
+    await send(ax.settings.home, spans_of_bot())
+    for tool, arguments in DEFAULTING.items():
+        await ax.ask(tool, **arguments)
+    await send(ax.settings.home, spans_of_bot(), "shop")
+    for tool, arguments in DEFAULTING.items():
+        refusal = await ax.refused(tool, **arguments)
+        assert refusal["message"].startswith("There are 2 projects, so one must be named: 'shop' ("), tool
+
+
+async def test_a_project_of_experiment_traces_is_marked_and_never_the_only_one(bench: Bench) -> None:
     ax = bench.ax
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
     await ax.ask("trigger_run", experiment_name="v1", tracing_metadata={"build": 7}, wait=30)
     assert (await ax.refused("search_spans"))["message"] == "There is no project yet."
+    (traced,) = (await ax.ask("list_projects"))["projects"]
+    assert traced["holds"] == "traces of an experiment"
+    text = await ax.read("list_projects")
+    assert text == f"1 project(s) in space 'default': {traced['name']!r} (traces of an experiment)"
     await send(ax.settings.home, spans_of_bot())
+    text = await ax.read("list_projects")
+    assert f"'bot', {traced['name']!r} (traces of an experiment)\nNext: search_spans(project='bot')." in text
     assert {one["name"] for one in (await ax.ask("search_spans"))["spans"]} == {"a1", "a2", "a3", "a4"}
     assert "Projects: 'bot'." in (await ax.refused("trigger_backfill"))["message"]
 

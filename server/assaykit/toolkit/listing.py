@@ -112,13 +112,15 @@ async def list_named(
     within: Named | None = None,
     nothing: str,
     facts: Callable[[Any], Mapping[str, Any]] = id_and_name,
+    label: Callable[[Any], str] = name_of,
     line: Callable[[Any], str] | None = None,
     flat: Callable[[Any], Mapping[str, Any]] = plain,
 ) -> Reply:
     """A page of the things of one kind, or all of them in a new file.
 
     `nothing` is the text of an empty page. `facts` makes an entry of the data, `flat` a row of the file, and `line` a
-    line of the text; without `line` the text has the names alone, and the id of a name that cannot be shown as it is.
+    line of the text; without `line` the text has the labels, which are names, and the id of a name that cannot be shown
+    as it is.
 
     Raises: as `save`.
     """
@@ -127,7 +129,7 @@ async def list_named(
         found = rows(here.api, kind.at, kind.page, query)
         return await save(here, save_to, cursor, found, flat, plural, source, overwrite=overwrite)
     page = await page_of(
-        lambda most: here.api.get(kind.at, kind.page, limit=most, cursor=cursor, **query), limit, line or name_of
+        lambda most: here.api.get(kind.at, kind.page, limit=most, cursor=cursor, **query), limit, line or label
     )
     text = nothing
     if page.rows:

@@ -11,19 +11,23 @@ from pydantic import Field
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.judge.columns import span_row
-from assaykit.names import PROJECT, Named
+from assaykit.names import PROJECT, Named, holds_experiment_traces
 from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import list_named, page_of, save
+from assaykit.toolkit.listing import id_and_name, list_named, name_of, page_of, save
 from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
+from assaykit.tools.runs.why_nothing_scored import NextStep
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 VALUE_LIMIT = 400
 """Characters of an input or output that a list of spans shows."""
+
+EXPERIMENT_TRACES = "traces of an experiment"
+"""The mark of a project that was made for the traces of an experiment."""
 
 ROWS_PER_PAGE = 500
 MOST_OF_TRACE = 1000
@@ -63,9 +67,25 @@ async def list_projects(
                 "`assaykit demo` shows a sample."
             )
         nothing = f"No project in space {within.name!r} yet. {begin}"
-    return await list_named(
-        here, PROJECT, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing
-    )
+    reply = await list_named(
+        here, PROJECT, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing,
+        facts=_project_facts, label=_project_label,
+    )  # fmt: skip
+    real = [one for one in reply.data.get("projects", ()) if "holds" not in one]
+    if not real:
+        return reply
+    name = real[0]["name"]
+    step = NextStep("search_spans", {"project": name if quoted(name) == repr(name) else real[0]["id"]})
+    return reply._replace(after=f"Next: {step}", data={**reply.data, "next": step.as_dict()})
+
+
+def _project_facts(project: Any) -> dict[str, Any]:
+    holds = {"holds": EXPERIMENT_TRACES} if holds_experiment_traces(project) else {}
+    return {**id_and_name(project), **holds}
+
+
+def _project_label(project: Any) -> str:
+    return f"{name_of(project)}{f' ({EXPERIMENT_TRACES})' if holds_experiment_traces(project) else ''}"
 
 
 @tool("read")
@@ -144,7 +164,7 @@ async def get_trace(
     trace_id = spans[0].context.trace_id
     count = f"{len(spans)} span(s)" if whole else f"its newest {len(spans)} spans; there are more"
     head = f"Trace {trace_id} of {quoted(target.name)}: {count}"
-    after = ""
+    after = "Next: `preview_judge` tries a judge on such spans; `annotate` records a verdict of a person."
     if len(shown) < len(spans):
         head += f", the first {len(shown)} shown"
         asked = f"filter=\"context.trace_id = '{trace_id}'\", window='everything'"
