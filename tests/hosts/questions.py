@@ -28,18 +28,24 @@ def of_tools(there: Prepared) -> list[Question]:
     trace = TRACES[0].span["traceId"]
     return [
         Question(Call("get_status"), ("on the embedded engine", "Next: `list_projects`")),
-        Question(Call("list_projects"), ("4 project(s) in space 'default'",)),
+        Question(Call("list_projects"), ("4 project(s) in space 'default'", "Next: search_spans(project=")),
         Question(
-            Call("search_spans", {"project": PROJECT, "limit": 2}), ("2 span(s) of", "; more", "cursor"), is_fenced=True
+            Call("search_spans", {"project": PROJECT, "limit": 2}),
+            ("2 span(s) of", "; more", "cursor", "Next: get_trace"),
+            is_fenced=True,
         ),
-        Question(Call("get_trace", {"trace": trace, "project": PROJECT}), (f"Trace {trace} of",), is_fenced=True),
+        Question(
+            Call("get_trace", {"trace": trace, "project": PROJECT}),
+            (f"Trace {trace} of", "Next: `preview_judge`"),
+            is_fenced=True,
+        ),
         Question(
             Call("create_judge", {"name": "links", "code": "MATCHES_REGEX", "pattern": "https"}),
             ("Created 'links'", "Next: `preview_judge`"),
         ),
         Question(
             Call("preview_judge", {"judge": "cites", "project": PROJECT, "column_mappings": MAPPING}),
-            ("'cites' on 3 span(s)",),
+            ("'cites' on 3 span(s)", "Next: trigger_backfill(evaluators=['cites'], project='"),
             is_fenced=True,
         ),
         Question(
@@ -53,7 +59,7 @@ def of_tools(there: Prepared) -> list[Question]:
         ),
         Question(
             Call("compare_experiments", {"experiments": ["one", "two"]}),
-            ("tone: no difference between two and one can be shown",),
+            ("tone: no difference between two and one can be shown", "Next: get_experiment"),
             is_fenced=True,
         ),
     ]

@@ -1,15 +1,18 @@
 """The servers that the hosts start."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.hosts.prepared import Prepared
 from tests.hosts.programs import PACKAGE, Server
 
 
-def server(there: Prepared, *options: str, package: Path = PACKAGE) -> Server:
-    """A server with all tools on the prepared store."""
-    variables = {"ASSAYKIT_HOME": str(there.home), "ASSAYKIT_FILES": str(there.files)}
-    return Server(["--toolsets", "all", *options], variables, package)
+def server(
+    there: Prepared, *options: str, package: Path = PACKAGE, variables: Mapping[str, str] | None = None
+) -> Server:
+    """A server with all tools on the prepared store. `variables` come on top of those for its folders."""
+    places = {"ASSAYKIT_HOME": str(there.home), "ASSAYKIT_FILES": str(there.files)}
+    return Server(["--toolsets", "all", *options], {**places, **(variables or {})}, package)
 
 
 def refusing_server(address: str) -> Server:
