@@ -1,8 +1,8 @@
 """Parameter types that several tools share, so that each description is written once.
 
 A parameter named by a bare noun (`space`, `project`, `task`, ...) takes a name or an id, and may be left out if only
-one exists. The server's instructions explain these parameters, `column_mappings`, `file`, `save_to` and the dates of
-`window` once, so no schema repeats it.
+one exists. The server's instructions explain these parameters, `column_mappings`, `file`, `save_to`, `window` and
+filters once, so no schema repeats it.
 """
 
 from typing import Annotated
@@ -27,8 +27,8 @@ Here = Annotated[Session, Resolve(_session)]
 SpaceName = str | None
 ProjectName = str | None
 SaveTo = str | None
-Filter = Annotated[str | None, Field(description="status_code = 'OK'")]
-PeriodText = Annotated[str | None, Field(description="last 7 days, from..to, or since a date")]
+Filter = str | None
+PeriodText = str | None
 Mappings = dict[str, str] | None
 Limit = Annotated[int, Field(ge=1, le=500)]
 """Rows of a page, for lists whose pages may have up to 500 rows in the contract."""

@@ -161,7 +161,7 @@ async def delete_resource(
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
     space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
-    """Delete one thing for good. The user is asked if the client can show a question.
+    """Delete one thing for good.
 
     Source: REST v2 `DELETE` of projects, datasets, experiments, evaluators, AI integrations, prompts and
     annotation configs.

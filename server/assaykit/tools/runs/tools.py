@@ -47,7 +47,7 @@ from assaykit.wire.runs import (
 from assaykit.wire.tasks import Task
 
 RunIds = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
-MaxRows = Annotated[int | None, Field(ge=1, description="Stop after so many")]
+MaxRows = Annotated[int | None, Field(ge=1)]
 MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 
 DEFAULT_WAIT_S = 45

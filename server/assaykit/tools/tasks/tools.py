@@ -426,7 +426,7 @@ async def delete_task(
     confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
     space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
 ) -> Reply:
-    """Delete a task and its runs for good; the verdicts stay. The user is asked if the client can show a question.
+    """Delete a task and its runs for good; the verdicts stay.
 
     Source: REST v2 `DELETE /v2/tasks/{id}`.
     Raises: NotFound, Ambiguous, Invalid.
