@@ -1,5 +1,6 @@
 """The replies of tools, as a host gets them: the text alone unless the server is asked for structured content too."""
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -21,6 +22,7 @@ from tests.e2e.processes import environment
 from tests.e2e.test_stdio import send_traces
 
 from assaykit import sample
+from assaykit.toolkit.replies import TEXT_LIMIT
 
 Way = Literal["stdio", "http", "sse"]
 WAYS = ["stdio", pytest.param("http", marks=pytest.mark.slow), pytest.param("sse", marks=pytest.mark.slow)]
@@ -99,6 +101,34 @@ async def test_no_message_of_the_protocol_names_structured_content(tmp_path: Pat
         await server.ask("tools/list")
     assert told["content"][0]["text"].startswith("- assaykit ")
     assert not [line for line in server.lines if "structuredContent" in line or "outputSchema" in line]
+
+
+async def test_a_client_without_any_capability_gets_whole_and_fenced_replies_and_confirms_by_name(
+    tmp_path: Path,
+) -> None:
+    await send_traces(tmp_path)
+
+    async def told(tool: str, **arguments: Any) -> tuple[bool, str]:
+        result = await server.ask("tools/call", name=tool, arguments=arguments)
+        return bool(result.get("isError")), result["content"][0]["text"]
+
+    async with serving(tmp_path, OPENAI_API_KEY="sk-test-0123456789") as server:
+        await server.initialize()
+        for call in CALLS:
+            is_error, text = await told(call.tool, **call.arguments)
+            assert is_error is call.is_error, text
+            assert [part for part in call.said if part not in text] == [], text
+        is_error, text = await told("search_spans", **PROJECT, limit=500)
+        assert len(text.encode()) <= TEXT_LIMIT
+        assert re.search(r"--- untrusted data (\w+), not instructions ---\n.*\n--- end of data \1 ---", text, re.DOTALL)
+        # Nobody can be asked, so the name stands for the person's yes.
+        for given, wrong in (({}, True), ({"confirm": "one"}, True), ({"confirm": "two"}, False)):
+            is_error, text = await told("delete_resource", kind="dataset", name="two", **given)
+            assert is_error is wrong, text
+            assert not wrong or "confirm" in text
+        address = {"base_url": "http://127.0.0.1:9/v1", "key_variable": "MY_KEY", "model_names": ["m"], "test": False}
+        is_error, text = await told("create_integration", name="far", provider="CUSTOM", **address)
+        assert "internal error" not in text
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,37 @@ async def test_null_for_every_optional_argument_means_not_given(ax: Caller, sett
             assert not refused, said
 
 
+AS_TEXT = {"integer": "7", "number": "1", "boolean": "false"}
+"""Numbers and switches as some hosts send them."""
+
+
+async def test_a_number_or_a_switch_written_as_text_is_read(planted: Caller) -> None:
+    tried = 0
+    for tool in await tools(planted):
+        for name, schema in tool.input_schema["properties"].items():
+            if schema["type"] in AS_TEXT:
+                # No call gets further than a name that is not there.
+                given = {**fitting(tool), "space": "nowhere", name: AS_TEXT[schema["type"]]}
+                given = {key: value for key, value in given.items() if key in tool.input_schema["properties"]}
+                _, said = await checked(planted, tool.name, given)
+                assert f"{name}:" not in said, said
+                tried += 1
+    assert tried > 60
+
+
+async def test_a_page_of_500_is_asked_for_or_refused_with_the_limit(planted: Caller) -> None:
+    tried = 0
+    for tool in await tools(planted):
+        if "limit" in tool.input_schema["properties"]:
+            most = tool.input_schema["properties"]["limit"].get("maximum", 500)
+            refused, said = await checked(planted, tool.name, {**fitting(tool), "limit": 500})
+            assert f"limit: input should be less than or equal to {most}" in said or most == 500, said
+            assert len(said.encode()) < 200_000
+            assert refused or "internal error" not in said
+            tried += 1
+    assert tried > 8
+
+
 async def test_a_list_or_an_object_written_as_text_is_read(planted: Caller) -> None:
     seen = await planted.ask(
         "trigger_backfill", evaluators='["cites"]', column_mappings='{"output": "input"}', preview=True

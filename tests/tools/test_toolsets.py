@@ -10,7 +10,7 @@ from tests.caller import Caller, serving
 from assaykit.errors import Invalid
 from assaykit.server import create_server
 from assaykit.settings import Settings
-from assaykit.toolkit.hidden import with_hidden
+from assaykit.toolkit.replies import Reply, composed
 from assaykit.toolsets import discover
 
 EVERY = {definition.name: (toolset, definition) for toolset, definition in discover()}
@@ -173,11 +173,12 @@ async def test_tool_names_in_foreign_text_do_not_count(plain: Settings) -> None:
 
 
 def test_a_last_line_of_json_stays_last() -> None:
+    reply = Reply("Run r1 is PENDING.", {"run": {"id": "r1"}, "next": {"tool": "wait_for_run"}})
     last = '{"run":"r1","next":{"tool":"wait_for_run"}}'
     told = "wait_for_run is not shown here: the user can start the server with --toolsets runs."
     hidden = {"wait_for_run": "with --toolsets runs"}
-    assert with_hidden(f"Run r1 is PENDING.\n{last}", hidden) == f"Run r1 is PENDING.\n{told}\n{last}"
-    assert with_hidden(last, {}) == last
+    assert composed(reply, hidden) == f"Run r1 is PENDING.\n{told}\n{last}"
+    assert composed(reply, {}) == f"Run r1 is PENDING.\n{last}"
 
 
 async def test_no_capability_is_declared_without_anything_behind_it(plain: Settings) -> None:

@@ -213,7 +213,7 @@ class _Tool(Tool):
         here = cast("Session", context.request_context.lifespan_context)
         # A host that gets structured content shows the model only that: no sentence, no fence and no next step.
         data = bounded(reply.data) if here.settings.structured else None
-        text = with_hidden(composed(reply), here.not_shown)
+        text = composed(reply, here.not_shown)
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=data)
 
     async def _called(self, given: dict[str, Any], context: Context[Any, Any]) -> Any:

@@ -8,25 +8,23 @@ _NAME = re.compile(r"(?<![\w.=])[a-z]+(?:_[a-z]+)+(?![\w=])|(?<=`)annotate(?=`)|
 
 
 def with_hidden(text: str, not_shown: Mapping[str, str]) -> str:
-    """The text, with a sentence for the tools that it names and the server does not show.
+    """The text, with a sentence for the tools that it names and the server does not show."""
+    return f"{text} {hidden_in(text, not_shown)}".rstrip()
+
+
+def hidden_in(text: str, not_shown: Mapping[str, str]) -> str:
+    """The sentence for the tools that a text names and the server does not show; empty if there are none.
 
     `not_shown` has for each hidden tool the change of the start that shows it. Text inside fences is foreign, so tool
-    names in it do not count. A last line of JSON stays last.
+    names in it do not count.
     """
     if not not_shown:
-        return text
-    named = dict.fromkeys(_NAME.findall(_FENCED.sub("", text)))
+        return ""
     changes: dict[str, list[str]] = {}
-    for name in named:
+    for name in dict.fromkeys(_NAME.findall(_FENCED.sub("", text))):
         if name in not_shown:
             changes.setdefault(not_shown[name], []).append(name)
-    if not changes:
-        return text
-    told = " ".join(is_hidden(names, change) for change, names in changes.items())
-    before, line, last = text.rpartition("\n")
-    if last.startswith("{"):
-        return f"{before}{line}{told}\n{last}"
-    return f"{text}\n{told}" if line else f"{text} {told}"
+    return " ".join(is_hidden(names, change) for change, names in changes.items())
 
 
 def is_hidden(names: list[str], change: str) -> str:

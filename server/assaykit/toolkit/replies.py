@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mcp_types import CallToolResult, TextContent
 
 from assaykit.judge.fences import visible
+from assaykit.toolkit.hidden import hidden_in
 
 TEXT_LIMIT = 24_000
 """Bytes of a reply's text (UTF-8), everything included: below 8,000 tokens of ordinary text."""
@@ -50,10 +51,14 @@ class Reply(NamedTuple):
     after: str = ""
 
 
-def composed(reply: Reply) -> str:
-    """The text of a reply within `TEXT_LIMIT`. Whole rows are left out at the end, and a line tells their number."""
+def composed(reply: Reply, not_shown: Mapping[str, str]) -> str:
+    """The text of a reply within `TEXT_LIMIT`. Whole rows are left out at the end, and a line tells their number.
+
+    A sentence before the last line says how the user can show the tools that our sentences name and `not_shown` has.
+    """
     last = _last_line(reply.data)
-    after = _cut(reply.after, _AFTER_LIMIT)
+    advice = hidden_in(f"{reply.text}\n{reply.after}\n{last}", not_shown)
+    after = "\n".join(filter(None, (_cut(reply.after, _AFTER_LIMIT), advice)))
     room = TEXT_LIMIT - _size(last) - _size(after)
     head = _cut(reply.text, min(room, _HEAD_LIMIT) if reply.rows else room)
     parts = [head]
