@@ -96,6 +96,7 @@ class _EngineTransport(httpx.AsyncBaseTransport):
             concurrency=settings.concurrency,
             calls_a_second=settings.calls_a_second,
             period_s=settings.period_s,
+            works=not settings.read_only,
         ) as engine:
             task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
             await self._closing.wait()

@@ -46,6 +46,7 @@ class Settings:
 
     The engine applies `concurrency`, the limit of simultaneous judge calls to one integration, and `calls_a_second`,
     the limit of new calls per second to it; None if that limit is not known.
+    With `read_only` the engine in this process leaves all runs and continuous tasks to other processes.
     `structured` adds the data of each reply as structuredContent, for programs. Hosts then show a model only the data.
     `space` applies to calls that name no space. `ax_space` is the value of ARIZE_SPACE_ID. It may have been set for
     AX, so the embedded engine ignores it unless the engine has that space.

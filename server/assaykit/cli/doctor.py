@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import anyio
@@ -127,13 +128,18 @@ def _store(settings: Settings) -> Check:
 
 
 async def _checked(settings: Settings) -> StoreCheck:
-    async with connect(settings) as api:
+    async with connect(_reading(settings)) as api:
         return await api.get("/x/check", StoreCheck)
+
+
+def _reading(settings: Settings) -> Settings:
+    """The settings of a check, which takes over no run: that could call a model."""
+    return replace(settings, read_only=True)
 
 
 async def _spaces(settings: Settings) -> tuple[SpacePage, Named | None]:
     """The spaces, and the one that the settings name."""
-    async with connect(settings) as api:
+    async with connect(_reading(settings)) as api:
         spaces = await api.get("/v2/spaces", SpacePage)
         chosen = await session(api, settings).space(None) if settings.space else None
         return spaces, chosen

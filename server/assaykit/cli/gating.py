@@ -1,6 +1,7 @@
 """`assaykit gate`: an exit code that tells whether a candidate may be released."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -112,6 +113,7 @@ def _ruling(rule: Rule, found: Comparison) -> Ruling:
 
 
 async def _compared(settings: Settings, asked: ComparisonRequest, space: str | None) -> Comparison:
-    async with connect(settings) as api:
+    # A command that reads results takes no run over: that could call a model.
+    async with connect(replace(settings, read_only=True)) as api:
         here = session(api, settings)
         return (await compared(here, await here.space(space), asked)).comparison

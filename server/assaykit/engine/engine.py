@@ -61,6 +61,7 @@ class Engine:
         calls_a_second: float | None = None,
         period_s: float | None = None,
         silent_s: float | None = None,
+        works: bool = True,
     ) -> AsyncGenerator["Engine"]:
         """The engine on the folder `home`, until the block ends.
 
@@ -74,6 +75,7 @@ class Engine:
             period_s: Seconds between two checks of the continuous tasks for new spans; None takes the default.
             silent_s: Seconds without a sign of life after which another engine on the same store takes over an
                 engine's runs; None takes the default.
+            works: False for a reader of the store: it takes over no run, and continuous tasks wait for another engine.
 
         Raises:
             Unavailable: the store cannot be opened, or its schema is newer than this version.
@@ -88,8 +90,8 @@ class Engine:
             await database.settle(integrations.adopt_environment, environment, clock)
             async with (
                 aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
-                Executor.open(database, clock, models, silent_s) as executor,
-                Scheduler.open(home, database, clock, executor, period_s) as scheduler,
+                Executor.open(database, clock, models, silent_s, works=works) as executor,
+                Scheduler.open(home, database, clock, executor, period_s, works=works) as scheduler,
             ):
                 with Uploads(clock) as uploads:
                     engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)

@@ -54,14 +54,18 @@ class Executor:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, database: Database, clock: Clock, models: Models, silent_s: float | None = None
+        cls, database: Database, clock: Clock, models: Models, silent_s: float | None = None, *, works: bool = True
     ) -> AsyncGenerator["Executor"]:
-        """An executor that works until the block ends. Another engine resumes its unfinished runs."""
+        """An executor that works until the block ends. Another engine resumes its unfinished runs.
+
+        Without `works` it takes over no run of another engine.
+        """
         owner = secrets.token_hex(8)
         try:
             async with anyio.create_task_group() as group:
                 executor = cls(owner, database, clock, models, group, silent_s or SILENT_S)
-                group.start_soon(executor._beat)
+                if works:
+                    group.start_soon(executor._beat)
                 try:
                     yield executor
                 finally:

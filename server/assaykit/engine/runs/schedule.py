@@ -36,9 +36,18 @@ class Scheduler:
     """Creates the runs of continuous tasks while it holds the data folder's lock. `worker` tells who holds it."""
 
     def __init__(
-        self, lock: FileLock, database: Database, clock: Clock, executor: Executor, group: TaskGroup, period_s: float
+        self,
+        lock: FileLock,
+        database: Database,
+        clock: Clock,
+        executor: Executor,
+        group: TaskGroup,
+        period_s: float,
+        *,
+        works: bool,
     ) -> None:
         self.worker: ScheduleWorker = "nobody"
+        self._works = works
         self._lock = lock
         self._database = database
         self._clock = clock
@@ -52,13 +61,23 @@ class Scheduler:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, home: Path, database: Database, clock: Clock, executor: Executor, period_s: float | None = None
+        cls,
+        home: Path,
+        database: Database,
+        clock: Clock,
+        executor: Executor,
+        period_s: float | None = None,
+        *,
+        works: bool = True,
     ) -> AsyncGenerator["Scheduler"]:
-        """A scheduler that works until the block ends, whenever no other process has the lock."""
+        """A scheduler that works until the block ends, whenever no other process has the lock.
+
+        Without `works` it only looks whether another process has the lock.
+        """
         lock = FileLock(home / LOCK)
         try:
             async with anyio.create_task_group() as group:
-                scheduler = cls(lock, database, clock, executor, group, period_s or PERIOD_S)
+                scheduler = cls(lock, database, clock, executor, group, period_s or PERIOD_S, works=works)
                 await scheduler._elect()
                 group.start_soon(scheduler._keep)
                 yield scheduler
@@ -87,6 +106,10 @@ class Scheduler:
             self.worker = "nobody"
             if before != self.worker:
                 log.warning("scheduler_lock_unusable", error=error.strerror)
+            return
+        if held and not self._works:
+            self._lock.release()
+            self.worker = "nobody"
             return
         self.worker = "this" if held else "another"
         if self.worker == "this" and before != "this":

@@ -18,7 +18,8 @@ _JUDGED = ("eval.", "trace_eval.", "session_eval.", "annotation.")
 _WORKERS = {
     "this": "in this process",
     "another": "in another process that has the store open",
-    "nobody": "but no process can run it now, as the lock file in the data folder cannot be used",
+    "nobody": "but no process runs it now: `assaykit engine` or a server without --read-only does, "
+    "if it can use the lock file in the data folder",
 }
 
 
