@@ -114,7 +114,7 @@ def test_run_on_a_read_only_server_says_so(command: Command) -> None:
         ({"folders": (Path("/no/such"),)}, "files are read from", "no folder at /no/such", "Correct ASSAYKIT_FILES"),
         ({"log_level": "verbose"}, "log level", "'verbose', so the level is warning", "Set ASSAYKIT_LOG to debug"),
         ({"space": "nowhere"}, "embedded engine", "No space is named 'nowhere'", "Use one of these"),
-        ({}, "price list", "prices.json in the data folder cannot be read", "Write it as"),
+        ({}, "price list", "prices.json' cannot be read", "Write it as"),
     ],
     ids=["toolset", "tool", "folder", "log", "space", "prices"],
 )
