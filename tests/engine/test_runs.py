@@ -315,7 +315,7 @@ async def test_a_store_that_fails_while_verdicts_are_written_fails_the_run_and_n
             await door.engine.database.write(executing("ALTER TABLE evals RENAME TO lost"))
             held.let_go()
             ended = await door.until(run, "FAILED")
-            assert "The store 'assaykit.db' could not be used" in ended["failure_reason"]
+            assert f"The store {str(home / 'assaykit.db')!r} could not be used" in ended["failure_reason"]
             assert counts(ended) == (0, 0, 0)
             await door.engine.database.write(executing("ALTER TABLE lost RENAME TO evals"))
             assert (await door.run(task, **ALWAYS))["status"] == "COMPLETED"

@@ -94,7 +94,7 @@ async def test_a_known_provider_is_asked_with_its_usual_variable(settings: Setti
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"key": "another"}, "did not accept the key in GATEWAY_KEY (status 401)"),
+        ({"key": "another"}, "did not accept the key in GATEWAY_KEY at http://127.0.0.1"),
         ({"models": ["large"]}, "has no model 'small'"),
         ({"failures": [500] * 9, "failure_text": f"your key {OTHER} broke it"}, "answered with status 500"),
     ],
