@@ -66,6 +66,19 @@ def test_the_number_of_judge_calls_at_once_is_a_small_whole_number() -> None:
             Settings.from_environment({"ASSAYKIT_CONCURRENCY": wrong})
 
 
+def test_the_threshold_of_questions_about_cost_is_a_number_of_calls_and_of_dollars() -> None:
+    usual = Settings.from_environment({})
+    assert (usual.ask_above_calls, usual.ask_above_dollars, usual.answer_s) == (200, 1.0, 300)
+    own = Settings.from_environment({"ASSAYKIT_ASK_ABOVE_CALLS": "0", "ASSAYKIT_ASK_ABOVE_DOLLARS": "0.25"})
+    assert (own.ask_above_calls, own.ask_above_dollars) == (0, 0.25)
+    for wrong in ("-1", "1.5", "many", "9" * 5000, "٣"):
+        with pytest.raises(Invalid, match=r"ASSAYKIT_ASK_ABOVE_CALLS is .*, which is not a whole number"):
+            Settings.from_environment({"ASSAYKIT_ASK_ABOVE_CALLS": wrong})
+    for wrong in ("-1", "nan", "inf", "1e3", "$2", "1.", "9" * 5000, "٣"):
+        with pytest.raises(Invalid, match=r"ASSAYKIT_ASK_ABOVE_DOLLARS is .*, which is not an amount of US dollars"):
+            Settings.from_environment({"ASSAYKIT_ASK_ABOVE_DOLLARS": wrong})
+
+
 @pytest.mark.parametrize(
     ("variables", "address"),
     [

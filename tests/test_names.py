@@ -173,7 +173,7 @@ async def test_get_task_takes_five_requests_and_two_once_the_names_are_known(
 ) -> None:
     here = session(api, settings)
     await create_judge.function(here, name="json", code="JSON_PARSEABLE")
-    made = await create_task.function(here, name="format", evaluators=[EvaluatorChoice(name="json")])
+    made = await create_task.function(here, ctx=None, name="format", evaluators=[EvaluatorChoice(name="json")])
     for wanted in ("format", made.data["task"]["id"]):
         here.names.forget()
         counts: list[int] = []
@@ -215,13 +215,13 @@ async def test_each_tool_takes_these_requests_and_fewer_once_the_names_are_known
     here = session(api, settings)
     await create_judge.function(here, name="json", code="JSON_PARSEABLE")
     for name in ("format", "other"):
-        await create_task.function(here, name=name, evaluators=[EvaluatorChoice(name="json")])
+        await create_task.function(here, ctx=None, name=name, evaluators=[EvaluatorChoice(name="json")])
     await create_dataset.function(here, name="questions", rows=ROWS)
     (files / "v.csv").write_text("a,output\n1,x\n", encoding="utf-8")
     await upload_experiment.function(here, file="v.csv", key="a")
     for tool, arguments, expected in COUNTED:
         here.names.forget()
-        given = {"ctx": None, **arguments} if tool is trigger_run else arguments
+        given = {"ctx": None, **arguments} if tool in {trigger_run, update_task} else arguments
         counts: list[int] = []
         for _ in range(2):
             before = api.requests

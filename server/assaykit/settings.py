@@ -36,6 +36,8 @@ _LAST_PORT = 65535
 MOST_AT_ONCE = 500
 _DIGITS = 3
 _DIGITS_OF_RATE = 6
+_DIGITS_OF_CALLS = 9
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -68,8 +70,14 @@ class Settings:
     read_only: bool = False
     structured: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    ask_above_calls: int = 200
+    """Calls to models that one tool call may cause without a question to the user."""
+    ask_above_dollars: float = 1.0
+    """US dollars by list prices that one tool call may cost without a question to the user."""
     period_s: float | None = None
     """Seconds between two looks of a continuous task for new spans. No variable sets it; None is the default."""
+    answer_s: float = 300.0
+    """Seconds that a question to the user stays open. No variable sets it."""
 
     @classmethod
     def from_environment(
@@ -108,6 +116,8 @@ class Settings:
             ax_url=_ax_url(get) if chosen == "ax" else cls.ax_url,
             concurrency=_counted("ASSAYKIT_CONCURRENCY", get("ASSAYKIT_CONCURRENCY")),
             calls_a_second=_rate("ASSAYKIT_CALLS_PER_MINUTE", get("ASSAYKIT_CALLS_PER_MINUTE")),
+            ask_above_calls=_whole("ASSAYKIT_ASK_ABOVE_CALLS", get("ASSAYKIT_ASK_ABOVE_CALLS"), cls.ask_above_calls),
+            ask_above_dollars=_dollars("ASSAYKIT_ASK_ABOVE_DOLLARS", get("ASSAYKIT_ASK_ABOVE_DOLLARS")),
             log_level=(get("ASSAYKIT_LOG") or "warning").lower(),
             toolsets=_listed(toolsets or get("ASSAYKIT_TOOLSETS")),
             tools=_listed(tools or get("ASSAYKIT_TOOLS")),
@@ -155,6 +165,24 @@ def _counted(name: str, text: str | None) -> int:
     if not (number.isdecimal() and len(number) <= _DIGITS and 1 <= int(number) <= MOST_AT_ONCE):
         raise Invalid(f"{name} is {text!r}, which is not a whole number from 1 to {MOST_AT_ONCE}.", "Set it to 16.")
     return int(number)
+
+
+def _whole(name: str, text: str | None, usual: int) -> int:
+    if text is None:
+        return usual
+    if not (text.isdecimal() and text.isascii() and len(text) <= _DIGITS_OF_CALLS):
+        raise Invalid(
+            f"{name} is {text[:40]!r}, which is not a whole number from 0 to 999999999.", f"Set it to {usual}."
+        )
+    return int(text)
+
+
+def _dollars(name: str, text: str | None) -> float:
+    if text is None:
+        return Settings.ask_above_dollars
+    if not _AMOUNT.fullmatch(text):
+        raise Invalid(f"{name} is {text[:40]!r}, which is not an amount of US dollars such as 0.5.", "Set it to 1.")
+    return float(text)
 
 
 def _rate(name: str, text: str | None) -> float | None:

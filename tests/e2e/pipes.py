@@ -34,10 +34,10 @@ class Server:
         self._errors = errors
         self._asked = 0
 
-    async def initialize(self) -> None:
+    async def initialize(self, **capabilities: Any) -> None:
         """The handshake of a host."""
         client = {"name": "test", "version": "1"}
-        await self.ask("initialize", protocolVersion=PROTOCOL, capabilities={}, clientInfo=client)
+        await self.ask("initialize", protocolVersion=PROTOCOL, capabilities=capabilities, clientInfo=client)
         await self._write({"method": "notifications/initialized"})
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -57,6 +57,19 @@ class Server:
         """A request whose answer nobody waits for."""
         self._asked += 1
         await self._write({"id": self._asked, "method": method, "params": params})
+
+    async def question(self) -> dict[str, Any]:
+        """The next request of the server to its host."""
+        while "method" not in (message := await self.next_message()) or "id" not in message:
+            pass
+        return message
+
+    async def answer(self, question: Mapping[str, Any], **result: Any) -> dict[str, Any]:
+        """Answer a request of the server; the result of the call that waits for the answer."""
+        await self._write({"id": question["id"], "result": result})
+        while (message := await self.next_message()).get("id") != self._asked or "result" not in message:
+            pass
+        return message["result"]
 
     async def next_message(self) -> dict[str, Any]:
         """The next line of stdout, which must be a message."""

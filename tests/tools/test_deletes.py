@@ -3,8 +3,10 @@
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
+import anyio
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
@@ -148,9 +150,26 @@ async def test_a_client_that_fails_to_ask_is_told_so_and_nothing_goes(
         assert await there(ax, task)
 
 
+@ERAS
+async def test_a_question_that_nobody_answers_in_time_deletes_nothing(bot: None, settings: Settings, era: Era) -> None:
+    """In the newer era the client holds the question, so the answer comes and is too late."""
+    person = Person(YES)
+    async with with_person(replace(settings, answer_s=0.2), era, person) as ax:
+        task = await make_task(ax)
+
+        async def later() -> None:
+            await anyio.sleep(0.6)
+
+        person.meanwhile = later
+        told = await ax.read("delete_task", task="policy")
+        assert told == "Not deleted: nobody answered the question within 0.2 s."
+        await anyio.sleep(0.6)
+        assert await there(ax, task)
+
+
 async def test_a_value_for_the_hidden_answer_is_an_unknown_argument(bot: None, ax: Caller) -> None:
     await make_task(ax)
-    for hidden in ("sure", "found", "here"):
+    for hidden in ("sure", "ctx", "here"):
         refusal = await ax.refused("delete_task", task="policy", **{hidden: {"yes": True}})
         assert refusal["message"].startswith(f"{hidden}: unknown name")
 

@@ -238,3 +238,34 @@ async def test_a_column_without_a_value_is_found_out_over_rest(arize: Caller) ->
     assert run["cause"]["message"].startswith(
         "'cites' reads 'output' from column 'attributes.output.value', which is empty."
     )
+
+
+async def test_ax_asks_the_model_and_nothing_there_enforces_dollars(stand_in: StandIn) -> None:
+    settings = replace(stand_in.settings, ask_above_calls=2, ask_above_dollars=0.5)
+    async with Client(create_server(settings)) as client:
+        arize = Caller(client, settings)
+        given: dict[str, Any] = {"provider": "CUSTOM", "base_url": "https://models.example:8443/v1"}
+        await arize.ask("create_integration", name="wide", **given, model_names=["m"])
+        judge = {"template": "Is {output} kind?", "choices": {"yes": 1, "no": 0}, "integration": "wide"}
+        await arize.ask("create_judge", name="kind", **judge)
+        said = [
+            "4 calls to models for 4 rows, about ",
+            " tokens, price unknown",
+            "Arize AX asks the model m at models.example:8443 with: the prompt, attributes.output.value",
+            "Nothing on Arize AX enforces dollars; max_spans=9 bounds the rows of each run",
+        ]
+        backfill: dict[str, Any] = {"project": "bot", "evaluators": ["kind"], "max_spans": 9}
+        text = await arize.read("preview_backfill", **backfill)
+        assert [one for one in [*said, "needs confirm_cost=4"] if one not in text] == []
+        stand_in.forwarder.asked.clear()
+        refusal = await arize.refused("trigger_backfill", **backfill, confirm_cost=3)
+        assert "confirm_cost has to be 4 and not 3" in refusal["message"]
+        assert [one for one in said if one not in refusal["message"]] == []
+        written = {"POST /v2/tasks", "POST /v2/evaluators"}
+        assert written & {*stand_in.forwarder.asked} == set()
+        text = await arize.read("trigger_backfill", **backfill, confirm_cost=4)
+        assert [one for one in [*said, "No person agreed to the 4 calls"] if one not in text] == []
+        watch = {"name": "kind watch", "project": "bot", "evaluators": ["kind"], "is_continuous": True}
+        refusal = await arize.refused("create_task", **watch)
+        assert "About 0.6 calls a day at last week's rate" in refusal["message"]
+        assert "Nothing enforces dollars for a continuous task" in refusal["message"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,10 +31,10 @@ def priced(settings: Settings, prices: Any = PRICES) -> None:
 async def judging(
     settings: Settings, spans: list[Span], answer: Callable[[str], str] = lambda _: "good", **provider: Any
 ) -> AsyncGenerator[tuple[Caller, ScriptedModel]]:
-    """A task "policy" of a judge over some spans, and the model that is asked."""
+    """A task "policy" of a judge over some spans, and the model that is asked. Nothing is too dear to start."""
     await send(settings.home, spans)
     with ScriptedModel(answer, **provider) as model:
-        async with serving(settings, model.url) as ax:
+        async with serving(replace(settings, ask_above_dollars=1_000.0), model.url) as ax:
             await ax.ask(
                 "create_judge",
                 name="helpful",

@@ -154,7 +154,9 @@ def backend(triggered: list[dict[str, Any]], settings: Settings) -> Session:
         if last == "tasks":
             wanted = request.url.params.get("name", "")
             return httpx.Response(200, json={"tasks": [one for one in TASKS.values() if wanted in one["name"]]})
-        return httpx.Response(200, json=TASKS[last])
+        if last == "examples":
+            return httpx.Response(200, json={"examples": [{"id": "e1", "topic": "returns"}]})
+        return httpx.Response(200, json=TASKS[last]) if last in TASKS else httpx.Response(404)
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://ax.test")
     return session(Api(http, "ax"), settings)

@@ -177,6 +177,7 @@ def demo(home: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Take the first ten examples and record nothing.")
 @click.option("--exit-on-error", is_flag=True, help="Stop at the first row that fails, and record nothing.")
 @click.option("--restart", is_flag=True, help="Run rows again that an earlier call has done.")
+@click.option("--confirm-cost", type=int, help="Calls of judges that you agreed to, where no terminal can ask.")
 @click.option("--python", help="The interpreter; by default that of the project's .venv.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import click
 from mcp import Client
-from mcp_types import CallToolResult
+from mcp.client import ClientRequestContext
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from assaykit.errors import AssayError, Invalid
 from assaykit.experiments.executing import is_function
@@ -72,7 +74,8 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
     if told.is_error:
         raise refused(text)
     click.echo(text)
-    return not data_of(told)["failed"]
+    data = data_of(told)
+    return data.get("started", True) and not data["failed"]
 
 
 def _file(function: str) -> Path:
@@ -82,11 +85,21 @@ def _file(function: str) -> Path:
 
 async def _called(settings: Settings, arguments: dict[str, Any]) -> CallToolResult:
     bar = ProgressBar()
+    person = _answered if sys.stdin.isatty() and sys.stderr.isatty() else None
     try:
-        async with Client(create_server(settings)) as client:
+        async with Client(create_server(settings), elicitation_callback=person) as client:
             return await client.call_tool("run_experiment", arguments, progress_callback=bar.report)
     finally:
         bar.close()
+
+
+async def _answered(
+    context: ClientRequestContext,  # noqa: ARG001  (the client passes it by name)
+    params: ElicitRequestParams,
+) -> ElicitResult:
+    """Put a question of the server to the person at the terminal."""
+    yes = await anyio.to_thread.run_sync(lambda: click.confirm(params.message, err=True), abandon_on_cancel=True)
+    return ElicitResult(action="accept", content={"yes": True}) if yes else ElicitResult(action="decline")
 
 
 def refused(text: str) -> AssayError:

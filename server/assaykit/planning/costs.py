@@ -7,8 +7,8 @@ import anyio.to_thread
 
 from assaykit.api.client import Api, path
 from assaykit.errors import NotFound, Unauthorized
-from assaykit.judge.providers.prices import Estimate, Prices, estimate
-from assaykit.planning.spans import EvaluatorShare, TaskPlan, WantedEvaluator
+from assaykit.judge.providers.prices import Estimate, Prices, Rate, estimate
+from assaykit.planning.spans import EvaluatorShare, TaskPlan, Variable, WantedEvaluator
 from assaykit.session import Session
 from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.integrations import AiIntegration
@@ -19,8 +19,6 @@ FRAME_CHARACTERS = 600
 
 async def with_costs(here: Session, plan: TaskPlan, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     """The plan with an estimate for each judge's calls. Code evaluators call no model, so they have none.
-
-    Source: REST v2 `GET /v2/ai-integrations/{id}`.
 
     Raises:
         Invalid: the user's price list cannot be read.
@@ -39,15 +37,30 @@ async def _expected(api: Api, prices: Prices, share: EvaluatorShare, config: obj
     if not isinstance(config, TemplateConfig):
         return None
     llm = config.llm_config
-    provider = await _provider(api, llm.ai_integration_id)
-    rate = await anyio.to_thread.run_sync(prices.rate, provider, llm.model_name)
-    values = sum(variable.characters for variable in share.variables)
-    return estimate(llm.model_name, rate, share.calls, len(config.template) + FRAME_CHARACTERS + values)
+    rate = await rate_of(prices, await integration_of(api, llm.ai_integration_id), llm.model_name)
+    return estimate(llm.model_name, rate, share.calls, characters_of(config, share.variables))
 
 
-async def _provider(api: Api, integration_id: str) -> str:
-    """The provider of an integration. Empty if the integration is gone or hidden from us; no price is known then."""
+def characters_of(config: TemplateConfig, variables: Sequence[Variable]) -> float:
+    """The characters of a judge's prompt, with values as long as those that its variables were tried on."""
+    return len(config.template) + FRAME_CHARACTERS + sum(variable.characters for variable in variables)
+
+
+async def rate_of(prices: Prices, integration: AiIntegration | None, model: str) -> Rate | None:
+    """The price of a model of an integration; None if it is not known.
+
+    Raises:
+        Invalid: the user's price list cannot be read.
+    """
+    return await anyio.to_thread.run_sync(prices.rate, "" if integration is None else integration.provider, model)
+
+
+async def integration_of(api: Api, integration_id: str) -> AiIntegration | None:
+    """The integration with this id; None if it is gone or hidden from us.
+
+    Source: REST v2 `GET /v2/ai-integrations/{id}`.
+    """
     try:
-        return (await api.get(path("v2", "ai-integrations", integration_id), AiIntegration)).provider
+        return await api.get(path("v2", "ai-integrations", integration_id), AiIntegration)
     except (NotFound, Unauthorized):
-        return ""
+        return None

@@ -68,6 +68,12 @@ class WantedEvaluator:
         return self.config.data_granularity or "SPAN"
 
     @property
+    def judge(self) -> TemplateConfig | None:
+        """The configuration if the evaluator asks a model."""
+        config = self.evaluator.version.config
+        return config if isinstance(config, TemplateConfig) else None
+
+    @property
     def config(self) -> TemplateConfig | ManagedCodeConfig:
         """The configuration that a task runs.
 
@@ -211,6 +217,8 @@ class SpanQuery:
     override: bool = False
     filters: TaskQueryFilters | None = None
     """Lettered filters, which a task may have instead of `query_filter`."""
+    only_counts: bool = False
+    """True for a count that accepts a mapping without a value on any row."""
 
 
 async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
@@ -227,10 +235,9 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
         sample = [span_row(span) for span in await _sample(api, query, text)]
         done = 0 if query.override else counted.labelled
         calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
-        share = EvaluatorShare(
-            one.evaluator.name, one.config.name, counted.matched, counted.labelled, calls, try_mappings(one, sample)
-        )
-        if calls > 1:
+        mapped = try_mappings(one, sample, refuse=not query.only_counts)
+        share = EvaluatorShare(one.evaluator.name, one.config.name, counted.matched, counted.labelled, calls, mapped)
+        if calls > 1 and not query.only_counts:
             repeats = await repeats_of(api, _body(query, text), share.mappings, sample)
             share = replace(share, repeats=repeats if repeats.repeated else None)
         shares.append(share)
@@ -262,8 +269,9 @@ async def plan_experiments(
     query_filter: str | None = None,
     *,
     override: bool = False,
+    only_counts: bool = False,
 ) -> TaskPlan:
-    """The plan of a dataset task over some experiments' runs.
+    """The plan of a dataset task over some experiments' runs. `only_counts` is as in `SpanQuery`.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
@@ -282,7 +290,7 @@ async def plan_experiments(
                 len(taken),
                 labelled,
                 len(taken) - (0 if override else labelled),
-                try_mappings(reads_run(one), taken[:SAMPLE]),
+                try_mappings(reads_run(one), taken[:SAMPLE], refuse=not only_counts),
             )
         )
     return TaskPlan(shares, len(every), capped=False, unit="experiment run")
@@ -388,8 +396,8 @@ class Sample:
     ids: Sequence[str] = ()
 
 
-def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> list[Variable]:
-    """Try each variable on a sample, at the path given or else a usual one.
+def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, refuse: bool = True) -> list[Variable]:
+    """Try each variable on a sample, at the path given or else a usual one. Without `refuse`, any mapping passes.
 
     Raises:
         Invalid: a variable resolves nowhere, or a mapping names no variable.
@@ -397,13 +405,13 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample) -> lis
     tried_on = sample if isinstance(sample, Sample) else _of_rows(sample)
     given = dict(wanted.column_mappings or {})
     names = variables(wanted.config)
-    if unknown := sorted(given.keys() - set(names)):
+    if (unknown := sorted(given.keys() - set(names))) and refuse:
         raise Invalid(
             f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
             "Correct column_mappings.",
         )
     tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
-    if tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
+    if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
         there = ", ".join(map(named, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
         raise Invalid(

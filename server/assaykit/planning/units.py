@@ -100,7 +100,7 @@ async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[
         labelled = len(counted.labelled.intersection(counted.units))
         left = len(counted.units) - (0 if query.override else labelled)
         calls = min(round(left * query.sampling_rate), query.max_spans)
-        mapped = try_mappings(one, sample)
+        mapped = try_mappings(one, sample, refuse=not query.only_counts)
         shares.append(EvaluatorShare(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
         capped, partly = capped or left > query.max_spans, partly or counted.partly
     existing = len((await _keys(api, query, level, None, "", ROWS_PER_PAGE)).units)

@@ -19,10 +19,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import ValidationError
 
-from assaykit.errors import AssayError, Invalid, NotFound, Unavailable
+from assaykit.errors import AssayError, Invalid, NotFound
 from assaykit.session import Session
 from assaykit.toolkit.effects import Effect, hints_of
 from assaykit.toolkit.hidden import with_hidden
+from assaykit.toolkit.questions import UNANSWERED, QuestionPending
 from assaykit.toolkit.replies import Reply, bounded, clip_message, composed
 from assaykit.wire.validation import describe
 
@@ -169,12 +170,6 @@ def _takes_text(annotation: Any) -> bool:
     return str in options
 
 
-_UNANSWERED = Unavailable(
-    "The client took the question to the user and gave back no usable answer, so nothing was done.",
-    "Ask the user in the conversation, and see whether the client can show forms.",
-)
-
-
 class _Tool(Tool):
     """The SDK's tool, with our validation before the call and our errors and results after it.
 
@@ -202,13 +197,13 @@ class _Tool(Tool):
         except Invalid as error:
             raise self._told(error, context) from error
         except UnexpectedToolError as error:
+            if isinstance(error.__cause__, QuestionPending):
+                # The client asks the user, then repeats the call with the same arguments and the answer.
+                return error.__cause__.as_result()
             raise self._explained(error.__cause__, context) from error.__cause__
         except (ToolError, MCPError) as error:
             # Our code raises neither. The client failed to ask the user, or its answer does not fit the question.
-            raise self._told(_UNANSWERED, context) from error
-        if isinstance(result, InputRequiredResult):
-            # The client asks the user, then repeats the call with the same arguments and the answer.
-            return result
+            raise self._told(UNANSWERED, context) from error
         reply = cast("Reply", result)
         here = cast("Session", context.request_context.lifespan_context)
         # A host that gets structured content shows the model only that: no sentence, no fence and no next step.

@@ -12,10 +12,11 @@ from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
 
 from assaykit.session import Session
+from assaykit.toolkit.questions import as_of_question
 
 
 def _session(ctx: Context[Session]) -> Session:
-    return ctx.request_context.lifespan_context
+    return as_of_question(ctx)
 
 
 ToolContext = Context[Session]

@@ -1,9 +1,6 @@
 """Toolset admin: the status of the backend, its spaces, and deletions."""
 
-from typing import Annotated, Any, Literal, NamedTuple
-
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.resolve import Elicit, Resolve
+from typing import Any, Literal, NamedTuple
 
 from assaykit import __version__
 from assaykit.api.client import path
@@ -18,14 +15,12 @@ from assaykit.names import (
     PROJECT,
     PROMPT,
     SPACE,
-    Named,
     ResourceKind,
 )
-from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.confirmation import Confirm, ExactName, before_deleting
 from assaykit.toolkit.listing import list_named
-from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted, some
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
@@ -138,28 +133,14 @@ def _first_step(store: StoreStatus | None) -> str:
     return "Next: `list_projects`, then `search_spans`."
 
 
-async def _found(here: Here, kind: DeletableKind, name: str, space: SpaceName) -> Named:
-    # Integrations belong to the account; every other resource belongs to a space.
-    within = None if kind == "integration" else await here.space(space)
-    return await here.names.exactly(_DELETABLE[kind].kind, name, within)
-
-
-async def _sure(
-    ctx: Context[Session], found: Annotated[Named, Resolve(_found)], kind: DeletableKind, confirm: str | None
-) -> Sure | Elicit[Sure]:
-    what = _DELETABLE[kind]
-    return await before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
-
-
 @tool("delete")
 async def delete_resource(
     here: Here,
-    found: Annotated[Named, Resolve(_found)],
-    sure: Annotated[Confirmation, Resolve(_sure)],
+    ctx: ToolContext,
     kind: DeletableKind,
-    name: ExactName,  # noqa: ARG001  (a resolver reads it)
-    confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
-    space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
+    name: ExactName,
+    confirm: Confirm = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Delete one thing for good.
 
@@ -167,10 +148,14 @@ async def delete_resource(
     annotation configs.
     Raises: NotFound, Ambiguous, Conflict, Invalid.
     """
-    noun, at = _DELETABLE[kind].kind.noun, _DELETABLE[kind].kind.at
+    # Integrations belong to the account; every other resource belongs to a space.
+    within = None if kind == "integration" else await here.space(space)
+    what = _DELETABLE[kind]
+    found = await here.names.exactly(what.kind, name, within)
     data = {**here.source(), "kind": kind, "id": found.id, "name": found.name}
-    if not agreed(sure):
-        return Reply(f"Not deleted: {refused(sure)}.", {**data, "deleted": False})
-    await here.api.delete(at + path(found.id))
+    sure = await before_deleting(ctx, what.kind.noun, found, what.goes_too, confirm)
+    if not sure.yes:
+        return Reply(f"Not deleted: {sure.refusal}.", {**data, "deleted": False})
+    await here.api.delete(what.kind.at + path(found.id))
     here.names.forget()
-    return Reply(f"Deleted the {noun} {found.name!r} ({found.id}).", {**data, "deleted": True})
+    return Reply(f"Deleted the {what.kind.noun} {found.name!r} ({found.id}).", {**data, "deleted": True})

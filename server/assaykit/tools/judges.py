@@ -10,15 +10,17 @@ from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge import templates
 from assaykit.names import Named
+from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
 from assaykit.planning.judges import Recipe, version_of
 from assaykit.planning.periods import parse
 from assaykit.planning.preview_rows import PreviewRow, PreviewRows, rows_of_examples, rows_of_project, rows_of_runs
-from assaykit.planning.spans import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import SpanQuery, Variable, WantedEvaluator
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import name_or_id, plain, save
-from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName
+from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
+from assaykit.toolkit.spending import CostConfirmation, consent
 from assaykit.tools.runs.why_nothing_scored import NextStep
 from assaykit.tools.tasks.catalogue import NOT_MADE, evaluator_of
 from assaykit.tools.tasks.tools import chosen_experiments
@@ -165,6 +167,7 @@ async def create_judge(
 @tool("read", "spend")
 async def preview_judge(
     here: Here,
+    ctx: ToolContext,
     judge: str,
     project: ProjectName = None,
     filter: Filter = None,  # noqa: A002  (AX's word for it)
@@ -175,6 +178,7 @@ async def preview_judge(
     column_mappings: Mappings = None,
     rows: Annotated[int, Field(ge=1, le=PREVIEW_ROWS)] = 3,
     call_model: bool = True,
+    confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
     """Try a judge on real rows; nothing is stored. Shows mapping, verdicts, values and one rendered prompt.
@@ -191,6 +195,10 @@ async def preview_judge(
     found, step = await _rows(here, within, named.evaluator.name, wanted, source, rows)
     config, model = wanted.config, _model(wanted.config)
     prompt = _prompt(config, found.rows[0].values)
+    spending = await _spending(here, wanted, found) if call_model else Disclosure()
+    agreed = await consent(here, ctx, f"Try judge {quoted(wanted.evaluator.name)}", spending, confirm_cost)
+    if not agreed.is_given:
+        return Reply(f"No model was called: {agreed.said}", {**here.source(within), "results": None})
     results = (await _judged(here, wanted, found)).results if call_model else None
     data: dict[str, Any] = {
         **here.source(within),
@@ -200,6 +208,7 @@ async def preview_judge(
         "rows": [{"id": row.id, "values": row.values} for row in found.rows],
         "prompt": prompt,
         "results": None if results is None else [one.model_dump() for one in results],
+        "spending": spending.as_dict(),
         "next": step.as_dict(),
     }
     paths = "; ".join(f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in found.mapping.items())
@@ -208,13 +217,13 @@ async def preview_judge(
     shown += [] if prompt is None else ["First prompt:", *prompt.splitlines()]
     not_made = "" if wanted.evaluator.id != NOT_MADE else " It does not exist yet, and nothing was created."
     head = f"{quoted(wanted.evaluator.name)} on {len(found.rows)} {found.noun}(s){with_model}: {paths}.{not_made}"
-    return Reply(head, data, shown, f"Next: {step}")
+    return Reply("\n- ".join([head, *agreed.lines(spending)]), data, shown, f"Next: {step}")
 
 
 render_judge = preview_judge.free_look(
     "render_judge",
     "Show a judge's mapping, values and first prompt as preview_judge does; no model is called. Free.",
-    unlisted=(),
+    unlisted=("confirm_cost",),
     call_model=False,
 )
 
@@ -304,12 +313,27 @@ def _preview_line(row: PreviewRow, result: JudgedRow | None) -> str:
     return "\n".join([f"{one_line(row.id, 60)}{verdict}", *values])
 
 
-async def _judged(here: Session, wanted: WantedEvaluator, found: PreviewRows) -> JudgedRows:
+async def _spending(here: Session, wanted: WantedEvaluator, found: PreviewRows) -> Disclosure:
+    """The disclosure of the calls on these rows.
+
+    Raises:
+        Unsupported: the backend calls models only inside runs.
+    """
     if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX calls a judge's model only inside a task run.",
             "Look with render_judge, then trigger a backfill over a short window.",
         )
+    if wanted.judge is None:
+        return Disclosure()
+    number = len(found.rows)
+    lengths = {name: sum(len(row.values[name] or "") for row in found.rows) / number for name in found.mapping}
+    tried = [Variable(name, at, 0, 0, constant=False, characters=lengths[name]) for name, at in found.mapping.items()]
+    calls = await judge_calls(here, Hosts(here), wanted.judge, tried, number)
+    return Disclosure(number, f"{found.noun}s", [calls])
+
+
+async def _judged(here: Session, wanted: WantedEvaluator, found: PreviewRows) -> JudgedRows:
     values = [row.values for row in found.rows]
     if wanted.evaluator.id == NOT_MADE:
         asked = JudgeRowsRequest(version=version_body(wanted), rows=values)

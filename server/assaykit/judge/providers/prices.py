@@ -53,6 +53,13 @@ class Estimate(NamedTuple):
             return f"{tokens}, whose price is not known; {OWN} in the data folder can set it"
         return f"{tokens}, {dollars(self.cost)} by list prices"
 
+    def of(self, calls: int) -> "Estimate":
+        """The estimate for another number of such calls."""
+        factor = calls / self.calls if self.calls else 0.0
+        cost = None if self.cost is None else self.cost * factor
+        tokens = round(self.prompt_tokens * factor), round(self.completion_tokens * factor)
+        return Estimate(self.model, calls, *tokens, cost)
+
 
 class OwnPrice(BaseModel):
     """The price of a model in the user's list, in US dollars per million tokens."""
@@ -75,14 +82,16 @@ class Prices:
     def rate(self, provider: str, model: str) -> Rate | None:
         """Return the price of a model, or None if it is in neither list. Discounts and cached prompts are ignored.
 
+        Only the user's list has models of an unknown provider, whose name is empty.
+
         Raises:
             Invalid: the user's list cannot be read.
         """
         own = self.own().get(model)
         if own is not None:
             return Rate(own.input / MILLION, own.output / MILLION)
-        listed = PROVIDERS[provider].listed_as
-        return None if listed is None else _listed(listed, model)
+        row = PROVIDERS.get(provider)
+        return None if row is None or row.listed_as is None else _listed(row.listed_as, model)
 
     def own(self) -> Mapping[str, OwnPrice]:
         """The user's list by model; empty if there is none.

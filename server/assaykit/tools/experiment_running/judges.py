@@ -8,15 +8,27 @@ import anyio
 from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.experiments.executing import is_function
+from assaykit.judge.providers.prices import CHARACTERS, REPLY_TOKENS
 from assaykit.names import Named
-from assaykit.planning.spans import WantedEvaluator, mappings_for, plan_experiments, reads_run, run_row
+from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
+from assaykit.planning.spans import (
+    WantedEvaluator,
+    mappings_for,
+    plan_experiments,
+    reads_run,
+    run_row,
+    try_mappings,
+)
 from assaykit.session import Session
+from assaykit.toolkit.spending import stopping
+from assaykit.tools.runs.parts import triggered
 from assaykit.tools.runs.targets import NAME_LIMIT, task_for
 from assaykit.tools.runs.waiting import told_of
 from assaykit.tools.tasks.evaluators import entries, task_type, wanted_evaluators
 from assaykit.tools.tasks.units import refuse_on_dataset
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import Experiment, ExperimentRun
+from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task
 
@@ -25,6 +37,9 @@ HAS_OUTPUT = "execution_status = 'COMPLETED'"
 
 LONGEST_WAIT_S = 3600
 _TRIED = 20
+_OUTPUT = "-" * (CHARACTERS * REPLY_TOKENS)
+"""An output of the usual length. The real ones do not exist yet."""
+
 _ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
 _PAUSES_S = 0.05, 1.0
 
@@ -36,6 +51,10 @@ class Judged(NamedTuple):
 
     lines: Sequence[str]
     data: Sequence[dict[str, Any]]
+
+    def below(self, lines: Sequence[str]) -> "Judged":
+        """The same report below these lines."""
+        return Judged([*lines, *self.lines], self.data)
 
 
 NOTHING_SAID = Judged((), ())
@@ -81,17 +100,43 @@ async def wanted_judges(
     return wanted
 
 
+async def spending_of(
+    here: Session, wanted: Sequence[WantedEvaluator], examples: Sequence[DatasetExample], rows: int
+) -> Disclosure:
+    """The disclosure of the judges' calls on so many rows. The calls of the user's own function are unknown.
+
+    Raises:
+        Invalid: the user's price list cannot be read.
+    """
+    tried = [run_row(ExperimentRun(id="", output=_OUTPUT), one.model_extra or {}) for one in examples[:_TRIED]]
+    hosts = Hosts(here)
+    models = [
+        await judge_calls(here, hosts, one.judge, try_mappings(reads_run(one), tried), rows)
+        for one in wanted
+        if one.judge is not None
+    ]
+    on_ax = not await here.api.has_engine_routes()
+    return stopping(here, Disclosure(rows, "rows", models, on_ax=on_ax, max_spans=rows if models else None))
+
+
 async def judged(
-    here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator], progress: OnProgress
+    here: Session,
+    within: Named,
+    experiment: Experiment,
+    wanted: Sequence[WantedEvaluator],
+    stops_at: float | None,
+    progress: OnProgress,
 ) -> Judged:
     """Let the judges score the rows that have no verdict of theirs. `progress` gets the number of rows done.
 
-    If an earlier call has begun a judge run, this one waits for it.
+    `stops_at` is the limit of the judges' calls in US dollars. If an earlier call has begun a judge run, this one waits
+    for it.
     """
     runs: list[TaskRun] = []
     for kind in dict.fromkeys(one.evaluator.type for one in wanted):
         some = [one for one in wanted if one.evaluator.type == kind]
-        run = await _run(here, within, experiment, some)
+        limits = RunLimits(max_cost=stops_at if kind == "TEMPLATE" else None)
+        run = await _run(here, within, experiment, some, limits)
         if run is not None:
             runs.append(run)
     lines: list[str] = []
@@ -104,7 +149,7 @@ async def judged(
 
 
 async def _run(
-    here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator]
+    here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator], limits: RunLimits
 ) -> TaskRun | None:
     """The run of a task in which these judges score the experiment. None if nothing is left to score."""
     plan = await plan_experiments(here.api, experiment.dataset_id or "", [experiment.id], wanted, HAS_OUTPUT)
@@ -122,7 +167,7 @@ async def _run(
     if (running := await _under_way(here, task)) is not None:
         return running
     body = TriggerEvaluationRequest(experiment_ids=[experiment.id], max_spans=plan.existing)
-    return await here.api.post(path("v2", "tasks", task.id, "trigger"), TaskRun, body)
+    return await triggered(here, task.id, body, limits)
 
 
 async def _under_way(here: Session, task: Task) -> TaskRun | None:

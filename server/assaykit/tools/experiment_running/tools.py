@@ -12,6 +12,7 @@ from assaykit.experiments import executing as runs
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
+from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.spans import WantedEvaluator
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
@@ -20,8 +21,9 @@ from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import Here, Mappings, SpaceName, ToolContext
-from assaykit.toolkit.replies import Reply
-from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, wanted_judges
+from assaykit.toolkit.replies import Reply, quoted
+from assaykit.toolkit.spending import Consent, CostConfirmation, announced, consent
+from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, spending_of, wanted_judges
 from assaykit.tools.experiment_running.results import told
 from assaykit.tools.tasks.catalogue import is_new, judges_told
 from assaykit.tools.tasks.units import created
@@ -56,6 +58,7 @@ async def run_experiment(
     python: Annotated[str | None, Field(description="Else .venv")] = None,
     set_global_tracer_provider: bool = False,
     restart: bool = False,
+    confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
     """Run a function of a Python file over a dataset, judge the outputs, record an experiment.
@@ -79,13 +82,16 @@ async def run_experiment(
         [one.evaluator.id for one in judges],
     )  # fmt: skip
     title = _title(name or of_task.name)
+    every = runs.calls_of(examples, repetitions)
+    spending = await spending_of(here, judges, examples, len(every))
     if dry_run:
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
         ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
         head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
-        return told(here, within, plan, ran, {"dry_run": True}, head)
-    goal = Goal(within, target, title, judges)
-    return await _recorded(here, ctx, goal, plan, runs.calls_of(examples, repetitions), restart)
+        said = Judged(announced(here, ctx, spending), [])
+        return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
+    goal = Goal(within, target, title, judges, spending, confirm_cost)
+    return await _recorded(here, ctx, goal, plan, every, restart)
 
 
 def _title(name: str) -> str:
@@ -103,22 +109,27 @@ def _title(name: str) -> str:
 
 
 class Goal(NamedTuple):
-    """The experiment that records a run, and the judges that score it."""
+    """The experiment that records a run, the judges that score it, and what they spend."""
 
     within: Named
     dataset: Named
     name: str
     judges: Sequence[WantedEvaluator]
+    spending: Disclosure
+    confirm_cost: CostConfirmation
 
 
 async def _recorded(
     here: Session, ctx: ToolContext, goal: Goal, plan: ExperimentPlan, calls: list[PendingCall], restart: bool
 ) -> Reply:
-    within, target, title, judges = goal
+    within, target, title, judges, spending, confirm_cost = goal
     report = _reporter(ctx, len(calls) * len(judges))
     with Journal(here.settings.home, target.id, title) as journal:
         if not journal.asked and await stored.named(here.api, target.id, title) is not None:
             raise stored.taken(target.name, title)
+        agreed = await consent(here, ctx, f"Let judges score experiment {quoted(title)}", spending, confirm_cost)
+        if not agreed.is_given:
+            return _declined(here, within, agreed, spending)
         if any(map(is_new, judges)):
             # A call that is refused here creates no judge.
             runs.resume(journal, plan, target, title, calls, restart=restart)
@@ -131,15 +142,21 @@ async def _recorded(
         made = await runs.write(here.api, target, title, ran.results, plan)
         runs.remember(here.settings.home, made.id, plan)
         here.names.forget()
-        said = await _asked(here, within, made, judges, report, len(calls))
+        said = await _asked(here, within, made, judges, spending, report, len(calls))
         journal.forget()
     resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
     if journal.damaged:
         resumed += f" {journal.damaged} lines of its journal were damaged, and their rows were run again."
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
+    facts["spending"] = spending.as_dict()
     new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
     head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}{new}"
-    return told(here, within, plan, ran, facts, head, said)
+    return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
+
+
+def _declined(here: Session, within: Named, agreed: Consent, spending: Disclosure) -> Reply:
+    data = {**here.source(within), "started": False, "spending": spending.as_dict()}
+    return Reply(f"Nothing was started: {agreed.said}", data)
 
 
 def _stopped(journal: Journal, ran: Ran, row: RowResult) -> Invalid:
@@ -157,14 +174,20 @@ def _stopped(journal: Journal, ran: Ran, row: RowResult) -> Invalid:
 
 
 async def _asked(
-    here: Session, within: Named, made: Experiment, judges: Sequence[WantedEvaluator], report: Report, done: int
+    here: Session,
+    within: Named,
+    made: Experiment,
+    judges: Sequence[WantedEvaluator],
+    spending: Disclosure,
+    report: Report,
+    done: int,
 ) -> Judged:
     """Let the judges score the recorded runs."""
 
     async def progress(judged: int) -> None:
         await report(done + judged, done, f"{judged} of {done * len(judges)} verdicts of judges")
 
-    return await judged(here, within, made, judges, progress) if judges else Judged([], [])
+    return await judged(here, within, made, judges, spending.stops_at, progress) if judges else Judged([], [])
 
 
 @tool("add", "run", "spend")
@@ -176,6 +199,7 @@ async def retry_experiment(
     task: Annotated[str | None, Field(description="Else that of the run")] = None,
     evaluators: Evaluators = None,
     python: str | None = None,
+    confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
     """Run the failed rows of an experiment again, as further runs of it; the failed ones stay visible.
@@ -196,6 +220,10 @@ async def retry_experiment(
     if not calls:
         return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})
     new = "".join(f" {line}." for line in judges_told(judges, created=True))
+    spending = await spending_of(here, judges, examples, len(calls))
+    agreed = await consent(here, ctx, f"Let judges score experiment {quoted(made.name)}", spending, confirm_cost)
+    if not agreed.is_given:
+        return _declined(here, within, agreed, spending)
     judges = await created(here, within, judges)
     plan = plan._replace(
         judges=[one.evaluator.id for one in judges],
@@ -208,10 +236,12 @@ async def retry_experiment(
         runs.resume(journal, plan, target, made.name, rows, restart=journal.asked != plan.asked(target.id, rows))
         ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
-        said = await _asked(here, within, made, judges, report, len(rows))
+        said = await _asked(here, within, made, judges, spending, report, len(rows))
         journal.forget()
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
-    return told(here, within, plan, ran, facts, f"Ran {len(rows)} failed row(s) of {made.name!r} again.{new}", said)
+    facts["spending"] = spending.as_dict()
+    head = f"Ran {len(rows)} failed row(s) of {made.name!r} again.{new}"
+    return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
 
 
 def _again(

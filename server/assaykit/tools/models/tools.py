@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
 from assaykit import redaction
@@ -11,12 +9,14 @@ from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.judge.providers.registry import OFFERED, PROVIDERS
 from assaykit.names import INTEGRATION
+from assaykit.planning.disclosures import Disclosure, ModelCalls
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Confirmation, Sure, agreed, can_ask, refused
 from assaykit.toolkit.listing import list_named
-from assaykit.toolkit.parameters import Here, ListLimit, SaveTo
+from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, ToolContext
+from assaykit.toolkit.questions import asked, can_ask
 from assaykit.toolkit.replies import Reply, quoted
+from assaykit.toolkit.spending import Consent, CostConfirmation, consent
 from assaykit.tools.models import keys
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.integrations import AiIntegration, CreateAiIntegrationRequest, ProviderName
@@ -31,7 +31,7 @@ BaseUrl = Annotated[str | None, Field(description="https or loopback")]
 
 
 class WantedIntegration(NamedTuple):
-    """A requested integration that passed all checks. `variable` and `entry` are names, so neither holds a key."""
+    """A requested integration. `variable` and `entry` are the names of a variable and of a keyring entry."""
 
     name: str
     provider: ModelProvider
@@ -52,16 +52,13 @@ class WantedIntegration(NamedTuple):
         return next(iter(self.model_names or ()), usual.default_model if usual else "")
 
 
-async def _wanted(
-    here: Here,
-    name: str,
-    provider: Annotated[ModelProvider, AnyCase],
-    key_variable: str | None,
-    keyring_entry: str | None,
-    base_url: str | None,
-    model_names: list[str] | None,
-    test: bool,
-) -> WantedIntegration:
+async def _wanted(here: Session, asked_for: WantedIntegration, *, is_tested: bool) -> WantedIntegration:
+    """The requested integration with its URL and its key's variable checked. Nothing is sent.
+
+    Raises:
+        Invalid, Unsupported: an argument is missing, does not fit the others or is a key, or the backend lacks it.
+    """
+    name, provider, key_variable, keyring_entry, base_url, model_names = asked_for
     environment = here.settings.environment
     on_ax = not await here.api.has_engine_routes()
     keys.refuse_keys(name=name, keyring_entry=keyring_entry)
@@ -81,24 +78,33 @@ async def _wanted(
     variable = None
     if keyring_entry is None and (key_variable is not None or usual is not None):
         named = key_variable or (usual.key_variable if usual else "")
-        variable = keys.checked_variable(named, environment, must_be_set=test or on_ax)
-    found = WantedIntegration(name, provider, variable, keyring_entry, url, model_names)
+        variable = keys.checked_variable(named, environment, must_be_set=is_tested or on_ax)
+    found = asked_for._replace(variable=variable, base_url=url)
     if variable is not None:
         keys.refuse_elsewhere(variable, found.url, environment)
     return found
 
 
-async def _allowed(
-    ctx: Context[Session], here: Here, wanted: Annotated[WantedIntegration, Resolve(_wanted)]
-) -> Sure | Elicit[Sure]:
-    """Ask the user before a key is sent to AX, or to an address that is neither local nor the provider's default."""
+async def _consented(
+    here: Session, ctx: ToolContext, wanted: WantedIntegration, confirm_cost: CostConfirmation, *, is_tested: bool
+) -> Consent:
+    """Consent before a key is sent to AX, or to an address that is neither local nor the provider's default.
+
+    Else consent to the test, which is one call. A yes to the key is a yes to the test too.
+    """
     key = wanted.variable or wanted.entry
     on_ax = not await here.api.has_engine_routes()
     elsewhere = wanted.base_url is not None and not keys.is_local(wanted.url)
-    if key is None or not can_ask(ctx) or not (on_ax or elsewhere):
-        return Sure(yes=True)
-    via = "to Arize AX, which sends it " if on_ax else ""
-    return Elicit(f"Send the key in {key} {via}to {keys.origin(wanted.url)} whenever {wanted.name!r} is used?", Sure)
+    if key is not None and can_ask(ctx) and (on_ax or elsewhere):
+        via = "to Arize AX, which sends it " if on_ax else ""
+        where = f"{via}to {keys.origin(wanted.url)}"
+        answer = await asked(ctx, f"Send the key in {key} {where} whenever {wanted.name!r} is used?")
+        return Consent(answer.yes, f"{answer.refusal}.")
+    if on_ax or not is_tested:
+        return Consent(is_given=True)
+    test = ModelCalls(wanted.model, keys.origin(wanted.url), 1)
+    spending = Disclosure(1, "tests", [test])
+    return await consent(here, ctx, f"Test integration {quoted(wanted.name)}", spending, confirm_cost)
 
 
 @tool("read")
@@ -136,23 +142,26 @@ async def list_integrations(
 @tool("add", "spend", "send")
 async def create_integration(
     here: Here,
-    wanted: Annotated[WantedIntegration, Resolve(_wanted)],
-    allowed: Annotated[Confirmation, Resolve(_allowed)],
+    ctx: ToolContext,
     name: str,
     provider: Annotated[ModelProvider, AnyCase],
-    key_variable: KeyVariable = None,  # noqa: ARG001  (a resolver reads it)
-    keyring_entry: str | None = None,  # noqa: ARG001  (a resolver reads it)
-    base_url: BaseUrl = None,  # noqa: ARG001  (a resolver reads it)
-    model_names: list[str] | None = None,  # noqa: ARG001  (a resolver reads it)
+    key_variable: KeyVariable = None,
+    keyring_entry: str | None = None,
+    base_url: BaseUrl = None,
+    model_names: list[str] | None = None,
     test: bool = True,
+    confirm_cost: CostConfirmation = None,
 ) -> Reply:
     """Let judges use a model. The key stays in its variable or keyring entry; one tiny question tests it.
 
     Source: REST v2 `POST /v2/ai-integrations`; on the engine `POST /x/ai-integrations/{id}/check`.
     Raises: Invalid, Conflict, Unsupported.
     """
-    if not agreed(allowed):
-        return Reply(f"Not created: {refused(allowed)}.", {**here.source(), "created": False})
+    asked_for = WantedIntegration(name, provider, key_variable, keyring_entry, base_url, model_names)
+    wanted = await _wanted(here, asked_for, is_tested=test)
+    agreed = await _consented(here, ctx, wanted, confirm_cost, is_tested=test)
+    if not agreed.is_given:
+        return Reply(f"Not created: {agreed.said}", {**here.source(), "created": False})
     body = CreateAiIntegrationRequest(
         name=name,
         provider=provider,

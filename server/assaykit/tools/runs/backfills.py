@@ -1,19 +1,22 @@
 """Backfills: the reply on a planned backfill, its start, and the list of things that one can name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.judge import catalogue
 from assaykit.names import Named, holds_experiment_traces
+from assaykit.planning.disclosures import Bounds, Disclosure, disclosed
 from assaykit.planning.parts import Parts
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import Reply, bullets, one_line
+from assaykit.toolkit.spending import Consent, CostConfirmation, announced, consent, needs_consent, stopping
 from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
 from assaykit.tools.runs.parts import coverage, remarks, requests, triggered, under_way
+from assaykit.tools.runs.spending import fixed, moves
 from assaykit.tools.runs.targets import Aim, Scope, equal_task, task_for, with_judges
 from assaykit.tools.runs.waiting import ids_of, told_of_all, wait_for
 from assaykit.tools.tasks.catalogue import judges_told
@@ -35,6 +38,7 @@ class Backfill(NamedTuple):
     scope: Scope
     limits: RunLimits
     parts: Parts
+    spending: Disclosure
     again: Mapping[str, Any]
 
     @property
@@ -45,24 +49,31 @@ class Backfill(NamedTuple):
     def facts(self, here: Session) -> dict[str, Any]:
         """The plan as data."""
         window = {"window": str(self.scope.period)} if self.aim.reads_spans else {}
-        return {**here.source(self.within), "plan": self.aim.plan.as_dict(), **coverage(self.parts), **window}
+        planned = {"plan": self.aim.plan.as_dict(), "spending": self.spending.as_dict()}
+        return {**here.source(self.within), **planned, **coverage(self.parts), **window}
 
 
-async def previewed(here: Session, backfill: Backfill) -> Reply:
+async def previewed(here: Session, ctx: ToolContext, backfill: Backfill) -> Reply:
     """The reply of a preview: the plan, and the effect of the call on judges, tasks and runs."""
-    within, aim, scope, _, parts, again = backfill
+    within, aim, scope, _, parts, spending, again = backfill
     nothing = await nothing_to_score(here, aim, scope, again)
     equal = await equal_task(here, within, aim.target)
     lines = [*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)]
-    lines += [] if nothing else judges_told(aim.wanted, created=False)
+    lines += [] if nothing else [*judges_told(aim.wanted, created=False), *announced(here, ctx, spending)]
     lines.append(told_before(nothing, equal, aim.target.name))
     head = f"Plan for {aim.about}{backfill.of_window}; nothing was triggered:"
     return Reply(f"{head}\n{bullets(lines)}", backfill.facts(here))
 
 
-async def begun(here: Session, ctx: ToolContext, backfill: Backfill, wait: int) -> Reply:
-    """Start the runs of a backfill, unless it has nothing to do or its runs are active already. Wait if asked to."""
-    within, aim, scope, limits, parts, again = backfill
+async def begun(
+    here: Session, ctx: ToolContext, backfill: Backfill, wait: int, confirm_cost: CostConfirmation
+) -> Reply:
+    """Start the runs of a backfill, unless it has nothing to do or its runs are active already. Wait if asked to.
+
+    Raises:
+        Invalid: the backfill needs consent, nobody can be asked, and `confirm_cost` is not the number of calls.
+    """
+    within, aim, scope, _, parts, spending, again = backfill
     nothing = await nothing_to_score(here, aim, scope, again)
     facts = backfill.facts(here)
     about = [*warnings(aim.plan), *await remarks(here, aim, scope, parts)]
@@ -73,14 +84,18 @@ async def begun(here: Session, ctx: ToolContext, backfill: Backfill, wait: int) 
             head = f"Nothing to score for {aim.about}{backfill.of_window}."
             head += f" {nothing.reason}, so no task and no run was made."
             return Reply(f"{head}\n{bullets([*aim.plan.lines(), *about])}\nNext: {nothing.step}", facts)
-    about = [*judges_told(aim.wanted, created=True), *about]
+    agreed = await _agreed(here, ctx, backfill, confirm_cost)
+    if not agreed.is_given:
+        return Reply(f"Nothing was started: {agreed.said}", {**facts, "runs": [], "started": False})
+    about = [*judges_told(aim.wanted, created=True), *about, *agreed.lines(spending)]
     aim = await with_judges(here, within, aim)
     found, how = await task_for(here, within, aim.target)
     facts["task"] = found.name
     runs = await under_way(here, found, scope)
     head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
     if not runs:
-        runs = [await triggered(here, found.id, body, limits) for body in requests(aim, scope, parts)]
+        bodies = zip(requests(aim, scope, parts), limits_of(backfill), strict=True)
+        runs = [await triggered(here, found.id, body, limits) for body, limits in bodies]
         head = _head(runs, f"of {how}task {found.name!r}", backfill.of_window, is_last=bool(wait))
     facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
     if not wait:
@@ -90,6 +105,32 @@ async def begun(here: Session, ctx: ToolContext, backfill: Backfill, wait: int) 
     ended = await wait_for(here, ctx, runs, wait)
     text, data = await told_of_all(here, ended)
     return Reply("\n".join([head, *map("- {}".format, about), text]), {**facts, "run": plain(ended[0]), **data})
+
+
+async def spending_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits, parts: Parts) -> Disclosure:
+    """The disclosure of all runs of a backfill."""
+    left = parts.left if len(parts.parts) > 1 else None
+    bounds = Bounds(left, limits.max_rows, limits.max_cost, scope.max_spans)
+    return stopping(here, await disclosed(here, aim.plan, aim.wanted, bounds))
+
+
+def limits_of(backfill: Backfill) -> Iterator[RunLimits]:
+    """The limits of each run. Several runs share the dollars at which the backfill stops, by their rows."""
+    parts, limits, stops_at = backfill.parts.parts, backfill.limits, backfill.spending.stops_at
+    for part in parts:
+        share = part.units / backfill.parts.left if len(parts) > 1 else 1
+        yield limits if stops_at is None else limits.model_copy(update={"max_cost": stops_at * share})
+
+
+async def _agreed(here: Session, ctx: ToolContext, backfill: Backfill, confirm_cost: CostConfirmation) -> Consent:
+    """Consent to the backfill. Nobody is asked while its runs are active, because the call then starts none."""
+    within, aim, scope = backfill.within, backfill.aim, backfill.scope
+    if needs_consent(here.settings, backfill.spending):
+        equal = await equal_task(here, within, aim.target)
+        if equal is not None and await under_way(here, equal, scope):
+            return Consent(is_given=True)
+    again = fixed(scope.period, None) if aim.reads_spans and moves(here, scope.period) else {}
+    return await consent(here, ctx, f"Score {aim.about}", backfill.spending, confirm_cost, again)
 
 
 def _head(runs: list[TaskRun], of_task: str, of_window: str, *, is_last: bool) -> str:

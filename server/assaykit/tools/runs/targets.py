@@ -13,8 +13,8 @@ from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_e
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import is_new
+from assaykit.tools.tasks.changes import rate_of
 from assaykit.tools.tasks.evaluators import entries, refuse_empty, task_type, wanted_of
-from assaykit.tools.tasks.tools import rate_of
 from assaykit.tools.tasks.units import at_granularity, created, lettered
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
 

@@ -26,10 +26,12 @@ from assaykit.toolkit.parameters import (
     SpaceName,
     ToolContext,
 )
-from assaykit.toolkit.replies import Reply, bullets
-from assaykit.tools.runs.backfills import Backfill, begun, previewed, unnamed
+from assaykit.toolkit.replies import Reply, bullets, quoted
+from assaykit.toolkit.spending import CostConfirmation, consent
+from assaykit.tools.runs.backfills import Backfill, begun, previewed, spending_of, unnamed
 from assaykit.tools.runs.parts import parts_of, refuse_limits, triggered
 from assaykit.tools.runs.rows import rows_of
+from assaykit.tools.runs.spending import fixed, limited, of_evaluation, of_experiment
 from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task
 from assaykit.tools.runs.waiting import joined, run_of, runs_of, told_of, told_of_all, wait_for
 from assaykit.tools.tasks.evaluators import wanted_evaluators
@@ -70,6 +72,7 @@ async def trigger_backfill(
     preview: bool = False,
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
+    confirm_cost: CostConfirmation = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
 ) -> Reply:
@@ -106,14 +109,16 @@ async def trigger_backfill(
         "query_filter": query_filter,
         "column_mappings": column_mappings,
     }
-    backfill = Backfill(within, aim, scope, limits, await parts_of(here, aim, scope, limits), _given(given))
-    return await previewed(here, backfill) if preview else await begun(here, ctx, backfill, wait)
+    parts = await parts_of(here, aim, scope, limits)
+    spending = await spending_of(here, aim, scope, limits, parts)
+    backfill = Backfill(within, aim, scope, limits, parts, spending, _given(given))
+    return await previewed(here, ctx, backfill) if preview else await begun(here, ctx, backfill, wait, confirm_cost)
 
 
 preview_backfill = trigger_backfill.free_look(
     "preview_backfill",
     "Show what trigger_backfill would score and cost, on real rows; nothing is started. Free.",
-    unlisted=("wait", "max_rows", "allow_empty"),
+    unlisted=("wait", "max_rows", "allow_empty", "confirm_cost"),
     preview=True,
 )
 
@@ -138,6 +143,7 @@ async def trigger_run(
     evaluation_tasks: list[str] | None = None,
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
+    confirm_cost: CostConfirmation = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
 ) -> Reply:
@@ -173,20 +179,26 @@ async def trigger_run(
         body = TriggerRunExperimentRequest(
             experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=tasks
         )
+        planned = await of_experiment(here, found, body, limits)
     else:
         refuse_foreign(found, asked, "RUN_EXPERIMENT tasks")
         within_time = await _rows_asked(here, within, found, moments, experiments)
         body = TriggerEvaluationRequest(**within_time, **_given(selected))
-    run = await triggered(here, found.id, body, limits)
-    follows = (
-        f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
-    )
-    facts = {**here.source(within), "task": found.name, "run": plain(run)}
+        planned = await of_evaluation(here, found, body, limits)
+    spending = planned.disclosure
+    facts = {**here.source(within), "task": found.name, "spending": spending.as_dict()}
+    again = fixed(planned.window, data_start_time)
+    agreed = await consent(here, ctx, f"Run task {quoted(found.name)}", spending, confirm_cost, again)
+    if not agreed.is_given:
+        return Reply(f"Nothing was started: {agreed.said}", {**facts, "started": False})
+    run = await triggered(here, found.id, body, limited(limits, spending))
+    then = _then(evaluation_tasks)
+    told = "".join(f"\n- {line}" for line in agreed.lines(spending))
     if not wait:
-        head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{follows}"
-        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", facts)
+        head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{then}{told}"
+        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", {**facts, "run": plain(run)})
     text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
-    return Reply(f"Task {found.name!r}{_over(run)}.{follows}\n{text}", {**facts, **data})
+    return Reply(f"Task {found.name!r}{_over(run)}.{then}{told}\n{text}", {**facts, "run": plain(run), **data})
 
 
 @tool("read")
@@ -338,6 +350,11 @@ async def _rows_asked(
 
 
 _ENDS = ("data_start_time", "data_end_time")
+
+
+def _then(evaluation_tasks: Sequence[str] | None) -> str:
+    """A sentence about the evaluations after a run of an experiment."""
+    return f" When it is complete, {', '.join(evaluation_tasks)} score it; get_task shows." if evaluation_tasks else ""
 
 
 async def _makes_experiment(here: Session, task: Named, runs: Sequence[TaskRun]) -> bool:

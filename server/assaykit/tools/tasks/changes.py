@@ -1,18 +1,31 @@
 """Changes of a task: its new evaluators and filters, and the plan with them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from assaykit.errors import Invalid
 from assaykit.judge.score import variables
+from assaykit.planning.costs import with_costs
+from assaykit.planning.disclosures import Disclosure
+from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
 from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
-from assaykit.planning.units import plan_project
+from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
-from assaykit.tools.tasks.evaluators import EvaluatorChoice, wanted_evaluators, wanted_of, with_mappings
-from assaykit.tools.tasks.units import lettered
+from assaykit.tools.tasks.catalogue import judges_told
+from assaykit.tools.tasks.evaluators import (
+    EvaluatorChoice,
+    entries,
+    refuse_empty,
+    wanted_evaluators,
+    wanted_of,
+    warnings,
+    with_mappings,
+)
+from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset
 from assaykit.wire.evaluators import Granularity
-from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput
+from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, UpdateTaskRequest
 
 
 def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str]) -> None:
@@ -68,6 +81,55 @@ async def changed_evaluators(
     return found
 
 
+class Replanned(NamedTuple):
+    """A change of evaluators, mappings or filter, planned on real rows. `now` is the task in its folded form."""
+
+    now: Task
+    wanted: Sequence[WantedEvaluator]
+    plan: TaskPlan
+    query_filter: str | None
+    names_evaluators: bool
+
+    def lines(self) -> list[str]:
+        """The plan in words, with the judges of the catalogue that the change creates."""
+        return [*self.plan.lines(), *judges_told(self.wanted, created=True), *warnings(self.plan)]
+
+    def fields(self, task: Task, wanted: Sequence[WantedEvaluator]) -> dict[str, Any]:
+        """The fields of the change, with these evaluators in place of the planned ones."""
+        level, found = granularity_of(wanted), entries(wanted, self.plan)
+        if is_lettered(task) or level != "SPAN":
+            return of_units(self.now, self.query_filter, found, level)
+        return {"evaluators": pinned(task, found)} if self.names_evaluators else {}
+
+
+async def replanned(
+    here: Session,
+    task: Task,
+    changes: Mapping[str, Any],
+    asked: tuple[Sequence[EvaluatorChoice] | None, dict[str, str] | None],
+    space: str | None,
+    *,
+    allow_empty: bool,
+) -> Replanned:
+    """Plan the change of a task. `asked` are its new evaluators and column mappings. Nothing is created.
+
+    Raises:
+        Invalid: the evaluators do not fit the task or its rows, or the filter matches no row.
+        NotFound: no such evaluator.
+    """
+    now = folded(task)
+    wanted = await changed_evaluators(here, now, *asked, space)
+    if task.dataset_id is not None:
+        refuse_on_dataset(wanted)
+    text = changes.get("query_filter", now.query_filter)
+    plan = await plan_of(here, task, wanted, text, changes.get("sampling_rate", rate_of(task)))
+    refuse_empty(plan, text, allow_empty=allow_empty)
+    found = Replanned(now, wanted, await with_costs(here, plan, wanted), text, any(one is not None for one in asked))
+    # The form is checked here, because the change may create judges.
+    UpdateTaskRequest.model_validate({**changes, **found.fields(task, wanted)})
+    return found
+
+
 async def plan_of(
     here: Session, task: Task, wanted: Sequence[WantedEvaluator], query_filter: str | None, rate: float
 ) -> TaskPlan:
@@ -76,6 +138,29 @@ async def plan_of(
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
         return await plan_project(here.api, query, wanted)
     return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+async def week_after(here: Session, task: Task, changes: Mapping[str, Any], replaced: Replanned | None) -> Disclosure:
+    """What a week of the changed task spends, if it is continuous and the change may raise that. Else nothing.
+
+    `changes` are the plain fields of the change. `replaced` is None if evaluators, mappings and filter stay.
+
+    Raises:
+        Invalid: the user's price list cannot be read.
+    """
+    rate = changes.get("sampling_rate", rate_of(task))
+    goes_on = changes.get("is_continuous", task.is_continuous)
+    if not goes_on or (task.is_continuous and replaced is None and rate <= rate_of(task)):
+        return Disclosure()
+    query = SpanQuery(task.project_id or "", parse("everything", here.now()), task.query_filter, rate)
+    if replaced is None:
+        return await forecast(here, replace(query, filters=task.query_filters), await wanted_of(here, task))
+    return await forecast(here, replace(query, query_filter=replaced.query_filter), replaced.wanted)
+
+
+def rate_of(task: Task) -> float:
+    """The share of matching rows that the task takes, 0 to 1."""
+    return 1.0 if task.sampling_rate is None else task.sampling_rate
 
 
 def of_units(task: Task, text: str | None, found: Sequence[TaskEvaluatorInput], level: Granularity) -> dict[str, Any]:

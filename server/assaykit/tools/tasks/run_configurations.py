@@ -10,6 +10,7 @@ from assaykit.errors import Invalid
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, columns
 from assaykit.names import Named
+from assaykit.planning.disclosures import Hosts, ModelCalls, prompt_calls
 from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Variable, try_path
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
@@ -78,6 +79,31 @@ async def configured(here: Session, within: Named, given: Mapping[str, Any], dat
     return await _tried(here, config, dataset_id)
 
 
+async def configuration_calls(
+    here: Session, hosts: Hosts, given: Mapping[str, Any], examples: Sequence[Row], calls: int
+) -> ModelCalls:
+    """The calls of a run over these examples, for a configuration as the backend has it.
+
+    Raises:
+        Invalid: the user's price list cannot be read.
+    """
+    try:
+        config = RUN_CONFIGURATION.validate_python(given)
+    except ValidationError:
+        # AX may have types of configurations that ours lacks.
+        return ModelCalls("the task's model", "an unknown host", calls)
+    if isinstance(config, AgentCallConfig):
+        return ModelCalls("the agent", "its endpoint", calls)
+    texts, written, mapping = _written(config)
+    names = dict.fromkeys(name for text in texts for name in placeholders.names(text, written))
+    tried = [try_path(name, mapping.get(name, name), examples[:SAMPLE]) for name in names]
+    integration = await hosts.integration(config.ai_integration_id)
+    usual = next(iter((integration and integration.model_names) or ()), "the integration's first model")
+    characters = sum(map(len, texts)) + sum(one.characters for one in tried)
+    paths = [one.path for one in tried]
+    return await prompt_calls(here, integration, config.model_name or usual, calls, paths, characters)
+
+
 def described(config: Mapping[str, Any]) -> str:
     """A configuration, as the contract has it, on one line."""
     model = config.get("model_name") or "the integration's first model"
@@ -133,7 +159,7 @@ async def _tried(here: Session, config: RunConfiguration, dataset_id: str) -> Tr
     if not names:
         return Tried(config, [], [_doubt(texts, written)])
     found = await here.api.get(path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=SAMPLE)
-    sample = [_row(example.id, example.model_extra or {}) for example in found.examples]
+    sample = [example_row(example.id, example.model_extra or {}) for example in found.examples]
     tried = [try_path(name, mapping.get(name, name), sample) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
@@ -154,7 +180,7 @@ def _written(
     return [message.content or "" for message in config.messages], config.input_variable_format, {}
 
 
-def _row(example_id: str, example: Row) -> Row:
+def example_row(example_id: str, example: Row) -> Row:
     """An example as the backend sees it."""
     return {"id": example_id, **{f"dataset.{column}": value for column, value in example.items()}, **example}
 

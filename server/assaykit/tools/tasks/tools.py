@@ -1,10 +1,8 @@
 """Toolset tasks: tasks, which score rows with evaluators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
 from assaykit.api.client import path
@@ -12,17 +10,20 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.names import TASK, Named
 from assaykit.planning.costs import with_costs
+from assaykit.planning.disclosures import Disclosure
+from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, plan_experiments
+from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.confirmation import Confirm, Confirmation, ExactName, Sure, agreed, before_deleting, refused
+from assaykit.toolkit.confirmation import Confirm, ExactName, before_deleting
 from assaykit.toolkit.listing import page_of, plain, save
-from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName
+from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
+from assaykit.toolkit.spending import CostConfirmation, announced, consent
 from assaykit.tools.tasks.catalogue import judges_told
-from assaykit.tools.tasks.changes import changed_evaluators, of_units, pinned, plan_of, refuse_change
+from assaykit.tools.tasks.changes import rate_of, refuse_change, replanned, week_after
 from assaykit.tools.tasks.evaluators import (
     EvaluatorArguments,
     entries,
@@ -41,8 +42,6 @@ from assaykit.tools.tasks.units import (
     copies_told,
     created,
     filter_of,
-    folded,
-    is_lettered,
     lettered,
     refuse_on_dataset,
 )
@@ -63,6 +62,7 @@ Clearable = Literal["query_filter"]
 @tool("add", "spend")
 async def create_task(
     here: Here,
+    ctx: ToolContext,
     name: str,
     evaluators: EvaluatorArguments | None = None,
     type: Annotated[TaskType | None, AnyCase] = None,  # noqa: A002
@@ -77,6 +77,7 @@ async def create_task(
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
     preview: bool = False,
+    confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
     """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
@@ -97,7 +98,7 @@ async def create_task(
         raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
     wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
     wanted = await at_granularity(here, within, wanted, granularity)
-    kind = task_type(type, wanted)
+    kind, week = task_type(type, wanted), Disclosure()
     if dataset is not None or experiments:
         _refuse_of_project({"project": project, "is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
         refuse_on_dataset(wanted)
@@ -111,26 +112,38 @@ async def create_task(
         plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
+        week = await forecast(here, query, wanted) if is_continuous else week
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
-    facts = {**here.source(within), "plan": plan.as_dict()}
+    facts = {**here.source(within), "plan": plan.as_dict(), "spending": week.as_dict()}
     told = [*plan.lines(), *judges_told(wanted, created=not preview), *copies_told(wanted), *warnings(plan)]
-    level = granularity_of(wanted)
     target |= {"name": name, "type": kind, "query_filter": query_filter}
     body = CreateTaskRequest(**target, evaluators=entries(wanted, plan))
     # The form is checked here, because `created` may create judges before the task.
-    lettered(body, level)
+    lettered(body, granularity_of(wanted))
     if preview:
+        told += announced(here, ctx, week)
         return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+    agreed = await consent(here, ctx, f"Score rows of {about} as they arrive", week, confirm_cost)
+    if not agreed.is_given:
+        return Reply(f"Nothing was created: {agreed.said}", {**facts, "created": False})
+    made, what, schedule = await _created(here, within, body, wanted, plan)
+    return Reply(
+        f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
+        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
+    )
+
+
+async def _created(
+    here: Session, within: Named, body: CreateTaskRequest, wanted: Sequence[WantedEvaluator], plan: TaskPlan
+) -> tuple[Task, str, dict[str, Any]]:
+    """The new task, a sentence about its runs, and its schedule. Judges that do not exist yet are created first."""
+    level = granularity_of(wanted)
     body = body.model_copy(update={"evaluators": entries(await created(here, within, wanted), plan)})
     made = await here.api.post("/v2/tasks", Task, lettered(body, level))
     here.names.forget()
     when, schedule = await schedule_of(here, made)
-    what = f"{when} {await what_it_does(here, made, level)}".strip()
-    return Reply(
-        f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets(told)}",
-        {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
-    )
+    return made, f"{when} {await what_it_does(here, made, level)}".strip(), schedule
 
 
 @tool("read")
@@ -231,6 +244,7 @@ async def list_tasks(
 @tool("change", "spend")
 async def update_task(
     here: Here,
+    ctx: ToolContext,
     task: str | None = None,
     name: str | None = None,
     sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
@@ -241,6 +255,7 @@ async def update_task(
     clear: list[Clearable] | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
+    confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
     """Change a task; fields not given stay. clear empties a field.
@@ -262,27 +277,22 @@ async def update_task(
     changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
     changes |= dict.fromkeys(clear or [])
     told: list[str] = []
+    replaced = None
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
-        now = folded(found)
-        wanted = await changed_evaluators(here, now, evaluators, column_mappings, space)
-        if found.dataset_id is not None:
-            refuse_on_dataset(wanted)
-        text = changes.get("query_filter", now.query_filter)
-        plan = await plan_of(here, found, wanted, text, changes.get("sampling_rate", rate_of(found)))
-        refuse_empty(plan, text, allow_empty=allow_empty)
-        plan = await with_costs(here, plan, wanted)
-        told = [*plan.lines(), *judges_told(wanted, created=True), *warnings(plan)]
-        if is_lettered(found) or granularity_of(wanted) != "SPAN":
-            before = entries(wanted, plan)
-            UpdateTaskRequest.model_validate({**changes, **of_units(now, text, before, granularity_of(wanted))})
-            made_of = entries(await created(here, within, wanted), plan)
-            changes |= of_units(now, text, made_of, granularity_of(wanted))
-        elif evaluators is not None or column_mappings is not None:
-            UpdateTaskRequest.model_validate({**changes, "evaluators": pinned(found, entries(wanted, plan))})
-            changes["evaluators"] = pinned(found, entries(await created(here, within, wanted), plan))
+        asked = evaluators, column_mappings
+        replaced = await replanned(here, found, changes, asked, space, allow_empty=allow_empty)
+        told = replaced.lines()
     if run_configuration is not None:
         tried = await configured(here, within, run_configuration, found.dataset_id or "")
         told, changes["run_configuration"] = tried.lines(), tried.config
+    week = await week_after(here, found, changes, replaced)
+    facts = {**here.source(within), "spending": week.as_dict()}
+    agreed = await consent(here, ctx, f"Change the continuous task {quoted(found.name)}", week, confirm_cost)
+    if not agreed.is_given:
+        return Reply(f"Nothing was changed: {agreed.said}", {**facts, "changed": []})
+    told += agreed.lines(week)
+    if replaced is not None:
+        changes |= replaced.fields(found, await created(here, within, replaced.wanted))
     made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
@@ -292,13 +302,8 @@ async def update_task(
         told.append(when if found.is_continuous else f"{when} {await what_it_does(here, made, level)}")
     return Reply(
         f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
-        {**here.source(within), "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
+        {**facts, "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
     )
-
-
-def rate_of(task: Task) -> float:
-    """The share of matching rows that the task takes, 0 to 1."""
-    return 1.0 if task.sampling_rate is None else task.sampling_rate
 
 
 def _line(task: Task, target: str) -> str:
@@ -407,33 +412,24 @@ async def chosen_experiments(
     return of_datasets.pop() or "", chosen
 
 
-async def _to_delete(here: Here, task: str, space: SpaceName) -> Named:
-    return await here.names.exactly(TASK, task, await here.space(space))
-
-
-async def _sure(
-    ctx: Context[Session], found: Annotated[Named, Resolve(_to_delete)], confirm: str | None
-) -> Sure | Elicit[Sure]:
-    return await before_deleting(ctx, "task", found, "its runs (its verdicts stay)", confirm)
-
-
 @tool("delete")
 async def delete_task(
     here: Here,
-    found: Annotated[Named, Resolve(_to_delete)],
-    sure: Annotated[Confirmation, Resolve(_sure)],
-    task: ExactName,  # noqa: ARG001  (a resolver reads it)
-    confirm: Confirm = None,  # noqa: ARG001  (a resolver reads it)
-    space: SpaceName = None,  # noqa: ARG001  (a resolver reads it)
+    ctx: ToolContext,
+    task: ExactName,
+    confirm: Confirm = None,
+    space: SpaceName = None,
 ) -> Reply:
     """Delete a task and its runs for good; the verdicts stay.
 
     Source: REST v2 `DELETE /v2/tasks/{id}`.
     Raises: NotFound, Ambiguous, Invalid.
     """
+    found = await here.names.exactly(TASK, task, await here.space(space))
     data = {**here.source(), "task": {"id": found.id, "name": found.name}}
-    if not agreed(sure):
-        return Reply(f"Not deleted: {refused(sure)}.", {**data, "deleted": False})
+    sure = await before_deleting(ctx, "task", found, "its runs (its verdicts stay)", confirm)
+    if not sure.yes:
+        return Reply(f"Not deleted: {sure.refusal}.", {**data, "deleted": False})
     await here.api.delete(path("v2", "tasks", found.id))
     here.names.forget()
     return Reply(f"Deleted the task {found.name!r} ({found.id}).", {**data, "deleted": True})
