@@ -44,8 +44,12 @@ async def test_one_connection_carries_many_calls(client: AiohttpTransport) -> No
 async def test_a_refused_connection_is_a_failure_to_connect(client: AiohttpTransport) -> None:
     async with misbehaving(well) as server:
         pass
-    with pytest.raises(NotReached):
-        await ask(client, server)
+    for url in (server.url, server.url.replace("http://", "https://")):
+        with pytest.raises(NotReached) as caught:
+            await client.post(url, {}, b"{}")
+        assert "ssl:" not in str(caught.value)
+        assert "object at 0x" not in str(caught.value)
+        assert "127.0.0.1" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ CHAT = {"gen_ai__operation__name": "chat"}
 def test_a_model_call_above_another_counts_unless_it_repeats_it(
     outer: dict[str, Any], above: int | None, below: list[int], total: int
 ) -> None:
-    own = {} if above is None else {"llm__token_count__total": above}
+    own: dict[str, Any] = {} if above is None else {"llm__token_count__total": above}
     calls = [span(f"c{n}", "tool", llm__token_count__total=amount, **LLM) for n, amount in enumerate(below)]
     spans = [*calls, span("tool", "outer"), span("outer", "root", **outer, **own), span("root", "a span elsewhere")]
     assert tokens(spans) == total

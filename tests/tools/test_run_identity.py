@@ -110,21 +110,16 @@ async def test_an_example_that_was_changed_or_added_is_named(begun: Callable[...
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        lambda lines: [*lines[:-2], lines[-2][:20], b""],
-        lambda lines: [*lines[:-2], b"\x00" * 512, b""],
-        lambda lines: [*lines[:-2], b"[1, 2]", b""],
-        lambda lines: [*lines[:-2], b'{"example_id": 7, "repetition": "x"}', b""],
-        lambda lines: [*lines[:-2], b"[" * 100_000, b""],
-    ],
+    "damaged",
+    [b'{"example_id": "RXhh', b"\x00" * 512, b"[1, 2]", b'{"example_id": 7, "repetition": "x"}', b"[" * 100_000],
     ids=["cut", "zeros", "a list", "mistyped", "deep"],
 )
 async def test_a_damaged_line_costs_its_row_and_no_more(
-    begun: Callable[..., Any], settings: Settings, damage: Callable[[list[bytes]], list[bytes]]
+    begun: Callable[..., Any], settings: Settings, damaged: bytes
 ) -> None:
     file = journal(settings)
-    file.write_bytes(b"\n".join(damage(file.read_bytes().split(b"\n"))))
+    lines = file.read_bytes().split(b"\n")
+    file.write_bytes(b"\n".join([*lines[:-2], damaged, b""]))
     text = text_of(await begun())
     assert "1 rows were done before. 1 lines of its journal were damaged, and their rows were run again." in text
     assert "5 rows: 5 with an output" in text

@@ -4,6 +4,7 @@ httpx would be too slow: its pool scans all connections on each call, which at f
 call itself.
 """
 
+import re
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -116,6 +117,7 @@ class _TooLarge(ValueError):
 
 
 _CUT_OFF = "the answer is incomplete"
+_CONTEXT = re.compile(r" ssl:(?:<[^>]*>|\w+)")
 _MEANINGS: list[tuple[type[Exception], type[TransportError], str | None]] = [
     (aiohttp.InvalidURL, BadAddress, None),
     (aiohttp.ConnectionTimeoutError, NotReached, f"no connection within {CONNECT_S:g} s"),
@@ -130,4 +132,5 @@ _MEANINGS: list[tuple[type[Exception], type[TransportError], str | None]] = [
 
 def _meaning(error: Exception) -> TransportError:
     kind, words = next((kind, words) for known, kind, words in _MEANINGS if isinstance(error, known))
-    return kind(words or str(error) or "the connection broke")
+    # aiohttp writes its TLS context into the text, which says nothing to a user.
+    return kind(words or _CONTEXT.sub("", str(error)) or "the connection broke")
