@@ -73,7 +73,7 @@ class Executor:
         finally:
             # Released last: a write under way at the end of the block may have renewed a heartbeat.
             with anyio.CancelScope(shield=True):
-                await database.settle(leases.release, owner)
+                await _released(database, owner)
 
     async def trigger(
         self,
@@ -202,6 +202,14 @@ class Executor:
         if not await self._database.write(causes.start, lease, selection, cause, self._clock):
             return None, None
         return selection, cause and cause.message
+
+
+async def _released(database: Database, owner: str) -> None:
+    """Release the runs of an engine. If the store refuses, the engine falls silent, and its runs are taken over."""
+    try:
+        await database.settle(leases.release, owner)
+    except AssayError as error:
+        log.warning("runs_not_released", error=str(error))
 
 
 def _reason(error: Exception, run_id: str) -> str:

@@ -160,7 +160,7 @@ class Scoring:
             "label": verdict.label,
             "score": verdict.score,
             "explanation": verdict.explanation,
-            "metadata": {key: value for key, value in made_by.items() if value is not None},
+            "made_by": {key: value for key, value in made_by.items() if value is not None},
             "updated_ns": now,
         }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import anyio.to_thread
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from assaykit.engine import json_text
 from assaykit.engine.store import refusals
-from assaykit.engine.store.migrations import bring_up_to_date
+from assaykit.engine.store.migrations import HEAD, bring_up_to_date
 from assaykit.errors import Unavailable, quote
 
 P = ParamSpec("P")
@@ -38,6 +38,13 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
 )
+
+
+_SCHEMA = "SELECT version_num FROM alembic_version"
+
+
+class SchemaChanged(Unavailable):
+    """Another version of assaykit has migrated the store since this process opened it."""
 
 
 class Database:
@@ -61,7 +68,12 @@ class Database:
         return database
 
     async def read(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the result of `work(connection, ...)`, called in one read transaction."""
+        """Return the result of `work(connection, ...)`, called in one read transaction.
+
+        Raises:
+            SchemaChanged: another version of assaykit has migrated the store.
+            Unavailable: the file cannot be read.
+        """
         return await anyio.to_thread.run_sync(
             partial(self._within, "BEGIN", work, *args, **kwargs), limiter=self._readers
         )
@@ -70,6 +82,7 @@ class Database:
         """Return the result of `work(connection, ...)`, called in one write transaction. An exception rolls it back.
 
         Raises:
+            SchemaChanged: another version of assaykit has migrated the store.
             Unavailable: the disk is nearly full, or the file cannot be written.
         """
         return await anyio.to_thread.run_sync(partial(self._with_room, work, *args, **kwargs), limiter=self._writer)
@@ -102,6 +115,7 @@ class Database:
             self._engine.connect().execution_options(begin=begin) as connection,
             connection.begin(),
         ):
+            _refuse_other_schema(connection)
             return work(connection, *args, **kwargs)
 
     def _prepare(self) -> None:
@@ -145,6 +159,21 @@ def _engine(path: Path) -> sa.Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _refuse_other_schema(connection: sa.Connection) -> None:
+    """Refuse a transaction on a store that has another schema than this process works with.
+
+    The transaction holds its lock already, so no migration can follow the check.
+    """
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    found = driver.execute(_SCHEMA).fetchone()
+    if found != (HEAD,):
+        stored = "none" if found is None else found[0]
+        raise SchemaChanged(
+            f"The store is at schema {stored} now, and this process works with schema {HEAD}.",
+            "Restart assaykit here: another version has changed the store since this process started.",
+        )
 
 
 def _make_private(path: Path) -> None:

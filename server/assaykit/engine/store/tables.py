@@ -88,7 +88,7 @@ evals = Table(
     Column("label", String),
     Column("score", Float),
     Column("explanation", String),
-    Column("metadata", JSON, nullable=False),
+    Column("made_by", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
     Column("checksum", Integer),
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
@@ -279,7 +279,7 @@ task_runs = _noun(
     Column("finished_ns", Integer),
     Column("failure_reason", String),
     Column("owner", String),
-    Column("heartbeat_ns", Integer),
+    Column("beat_ns", Integer),
     Column("experiment_id", String),
     Column("after_n", Integer),
     Column("up_to_n", Integer),
@@ -292,7 +292,7 @@ task_runs = _noun(
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body; its key `report` holds the counts and the cause from the run's selection. `owner`
-names the engine that executes the run, and `heartbeat_ns` is the time of its last heartbeat. `fence` counts the engines
+names the engine that executes the run, and `beat_ns` is the time of its last heartbeat. `fence` counts the engines
 that took the run over. `tries` counts the engines that worked on the run since a row was last recorded. `plan` is a
 copy of the run's definition, so that a resumed run ignores later changes of it.
 `experiment_id` is the experiment that the run created. A run of a schedule covers the spans with `n` above `after_n`

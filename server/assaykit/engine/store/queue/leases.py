@@ -49,7 +49,7 @@ def is_held(connection: sa.Connection, lease: Lease) -> bool:
 def is_alive(connection: sa.Connection, run_id: str, silent_since_ns: int) -> bool:
     """Whether the run has not ended and its last heartbeat is after `silent_since_ns`."""
     c = task_runs.c
-    query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.heartbeat_ns > silent_since_ns)
+    query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.beat_ns > silent_since_ns)
     return connection.execute(query).first() is not None
 
 
@@ -58,17 +58,17 @@ def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Se
     return [
         lease
         for lease in leases
-        if not connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns)).rowcount
+        if not connection.execute(task_runs.update().where(held(lease)).values(beat_ns=now_ns)).rowcount
     ]
 
 
 def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clock) -> Sequence[Lease]:
     """Take over every active run with its last heartbeat before `silent_since_ns`; fail those with too many tries."""
     c = task_runs.c
-    is_silent = sa.and_(c.status.in_(ACTIVE), c.heartbeat_ns < silent_since_ns)
+    is_silent = sa.and_(c.status.in_(ACTIVE), c.beat_ns < silent_since_ns)
     given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
     connection.execute(task_runs.update().where(is_silent, c.tries >= MOST_TRIES).values(given_up))
-    taken = {"owner": owner, "fence": c.fence + 1, "heartbeat_ns": clock.now_ns()}
+    taken = {"owner": owner, "fence": c.fence + 1, "beat_ns": clock.now_ns()}
     rows = connection.execute(task_runs.update().where(is_silent).values(taken).returning(c.id, c.fence))
     return [Lease(run_id, owner, fence) for run_id, fence in rows]
 
@@ -82,4 +82,4 @@ def release(connection: sa.Connection, owner: str) -> None:
     """Release every run of an engine that is stopping, so that another engine can take it at once."""
     c = task_runs.c
     mine = sa.and_(c.owner == owner, c.status.in_(ACTIVE))
-    connection.execute(task_runs.update().where(mine).values(owner=None, heartbeat_ns=_RELEASED, tries=0))
+    connection.execute(task_runs.update().where(mine).values(owner=None, beat_ns=_RELEASED, tries=0))

@@ -141,7 +141,7 @@ def _new(
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
             owner=owner,
-            heartbeat_ns=created_ns,
+            beat_ns=created_ns,
             created_ns=created_ns,
             **columns,
         )
@@ -206,7 +206,7 @@ def start(
     moved = connection.execute(
         task_runs.update()
         .where(held(lease), task_runs.c.status == "PENDING")
-        .values(status="RUNNING", started_ns=clock.now_ns(), heartbeat_ns=clock.now_ns(), plan=plan, tries=1)
+        .values(status="RUNNING", started_ns=clock.now_ns(), beat_ns=clock.now_ns(), plan=plan, tries=1)
     )
     if moved.rowcount == 0:
         return False
@@ -260,7 +260,7 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
 
 def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutcome], now_ns: int) -> bool:
     """Store outcomes with a heartbeat. Returns False and stores nothing if the run has ended or the lease is lost."""
-    alive = connection.execute(task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, tries=0))
+    alive = connection.execute(task_runs.update().where(held(lease)).values(beat_ns=now_ns, tries=0))
     if alive.rowcount == 0:
         return False
     if outcomes:

@@ -49,7 +49,7 @@ def of(
                     label=row.label,
                     score=row.score,
                     explanation=row.explanation,
-                    metadata=row.metadata or None,
+                    metadata=row.made_by or None,
                 )
             )
     return found
