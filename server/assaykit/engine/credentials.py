@@ -1,7 +1,9 @@
 """Checks of an integration's key reference, headers and base URL, and the reading of its key for a model call.
 
 The store holds a reference to a key and never the key: `env:NAME` is a variable of the engine's environment,
-`keyring:NAME` an entry of the operating system's keyring under the service `assaykit`.
+`keyring:NAME` an entry of the operating system's keyring under the service `assaykit`. The base URL of an integration
+from the environment is a reference too. Several processes share the store, and each resolves references by its own
+environment.
 """
 
 import importlib
@@ -20,6 +22,7 @@ SERVICE = "assaykit"
 HEADER_BYTES = 8175
 """Most bytes of all headers together. Source: AX."""
 
+_VARIABLE = "env:"
 _REFERENCE = re.compile(r"(env|keyring):([A-Za-z0-9_.-]{1,128})")
 _LIKE_A_KEY = re.compile(r"(?:sk|pk|ak|xai|nvapi)-[\w.-]{16,}|gsk_\w{16,}|AIza[\w-]{20,}")
 _SERVER_PREFIXES = ("ASSAYKIT_", "ARIZE_")
@@ -97,7 +100,7 @@ def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
     """
     if reference is None or reference.startswith("keyring:"):
         return reference is not None
-    return bool(environment.get(reference.removeprefix("env:"), "").strip())
+    return bool(environment.get(reference.removeprefix(_VARIABLE), "").strip())
 
 
 def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
@@ -113,10 +116,17 @@ def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
     if reference.startswith("keyring:"):
         key = _from_keyring(reference.removeprefix("keyring:"))
     else:
-        key = environment.get(reference.removeprefix("env:"))
+        key = environment.get(reference.removeprefix(_VARIABLE))
     key = (key or "").strip()
     redaction.learn([key])
     return key or None
+
+
+def address(base_url: str | None, environment: Mapping[str, str]) -> str | None:
+    """The base URL that a stored one stands for in this process; None for the provider's own URL."""
+    if base_url is None or not base_url.startswith(_VARIABLE):
+        return base_url
+    return environment.get(base_url.removeprefix(_VARIABLE), "").strip() or None
 
 
 def described(reference: str | None) -> str:

@@ -143,9 +143,10 @@ class Models:
         structured_output: bool = True,
     ) -> Priced:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
+        base_url = credentials.address(access.base_url, self._environment)
         endpoint = Endpoint(
             provider=access.provider,
-            base_url=access.base_url,
+            base_url=base_url,
             key=key,
             key_name=credentials.described(access.secret_ref),
             model=model,
@@ -157,7 +158,7 @@ class Models:
         if self._transport is None:
             made = await anyio.to_thread.run_sync(_made_transport)
             self._transport = self._transport or made
-        place = (access.provider, access.base_url, access.secret_ref)
+        place = (access.provider, base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
         return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint))

@@ -127,10 +127,10 @@ integrations = _noun(
     Column("headers", JSON),
     Column("function_calling", Boolean, nullable=False, server_default=text("1")),
     Column("default_models", Boolean, nullable=False, server_default=text("1")),
-    Column("follows_environment", Boolean, nullable=False, server_default=text("0")),
 )
 """`secret_ref` names the place of the key (`env:OPENAI_API_KEY`). Keys are never stored, nor are headers that hold one.
-`follows_environment` marks an integration that was created from environment variables and follows their changes."""
+`base_url` is an address, or for an integration from the environment the name of a variable (`env:OPENAI_BASE_URL`)
+that each process resolves by its own environment."""
 
 evaluators = _noun(
     "evaluators",

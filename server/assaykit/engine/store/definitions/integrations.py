@@ -37,7 +37,11 @@ _COLUMNS = {
 
 
 class Access(NamedTuple):
-    """The data to reach the models of one integration. `secret_ref` is a name such as `env:OPENAI_API_KEY`."""
+    """The data to reach the models of one integration.
+
+    `secret_ref` is a name such as `env:OPENAI_API_KEY`. `base_url` is an address or a name such as
+    `env:OPENAI_BASE_URL`; `credentials.address` resolves it.
+    """
 
     name: str
     provider: ProviderName
@@ -49,31 +53,25 @@ class Access(NamedTuple):
 
 
 def adopt_environment(connection: sa.Connection, environment: Mapping[str, str], clock: Clock) -> None:
-    """Make an integration for each provider whose key is in the environment, and follow its base URL."""
+    """Make an integration for each provider whose key is in the environment, unless there is one of that name.
+
+    The integration names the variables of the key and of the base URL. Each process that calls reads its own.
+    """
     for provider, known in ADOPTED:
         if not environment.get(known.key_variable, "").strip():
             continue
-        base_url = environment.get(known.url_variable) or None
-        found = connection.execute(sa.select(integrations).where(integrations.c.name == known.name)).first()
-        if found is None:
+        if connection.execute(sa.select(integrations.c.id).where(integrations.c.name == known.name)).first() is None:
             connection.execute(
                 integrations.insert().values(
                     id=next_id(connection, "LlmIntegration", clock),
                     name=known.name,
                     provider=provider.name,
-                    base_url=base_url,
+                    base_url=f"env:{known.url_variable}",
                     secret_ref=f"env:{known.key_variable}",
                     model_names=[],
-                    follows_environment=True,
                     created_ns=clock.now_ns(),
                     updated_ns=clock.now_ns(),
                 )
-            )
-        elif found.follows_environment and found.base_url != base_url:
-            connection.execute(
-                integrations.update()
-                .where(integrations.c.name == known.name)
-                .values(base_url=base_url, updated_ns=clock.now_ns())
             )
 
 
@@ -173,6 +171,8 @@ def update(
     row = _row(connection, integration_id)
     _refuse_unsupported(wanted)
     values = _changes(wanted)
+    if values.get("base_url", row.base_url) == credentials.address(row.base_url, environment):
+        values.pop("base_url", None)  # the address as it was shown, which may come from a variable
     if wanted.name is not None and wanted.name != row.name:
         _refuse_taken(connection, wanted.name)
     provider, base_url = values.get("provider", row.provider), values.get("base_url", row.base_url)
@@ -184,8 +184,8 @@ def update(
             "Send api_key in the same request, or null to remove the key.",
         )
     change = integrations.update().where(integrations.c.id == integration_id)
-    stays = {"follows_environment": row.follows_environment and not moves, "updated_ns": clock.now_ns()}
-    return _integration(connection.execute(change.values(values | stays).returning(integrations)).one(), environment)
+    values["updated_ns"] = clock.now_ns()
+    return _integration(connection.execute(change.values(values).returning(integrations)).one(), environment)
 
 
 def delete(connection: sa.Connection, integration_id: str) -> None:
@@ -257,7 +257,7 @@ def _integration(row: sa.Row[Any], environment: Mapping[str, str]) -> AiIntegrat
         name=row.name,
         provider=row.provider,
         has_api_key=credentials.has_key(row.secret_ref, environment),
-        base_url=row.base_url,
+        base_url=credentials.address(row.base_url, environment),
         model_names=row.model_names,
         headers=row.headers,
         enable_default_models=row.default_models,
