@@ -62,7 +62,11 @@ async def test_a_file_that_cannot_grow(home: Path, monkeypatch: pytest.MonkeyPat
 
 async def test_a_file_that_may_only_be_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pragma(monkeypatch, "query_only=ON")
-    await refused(home, "readonly", READ_ONLY)
+    # Reading goes on: a store that exists opens without a write.
+    async with opened(home) as door:
+        status, detail, advice = await answer(door)
+    assert (status, advice.startswith(READ_ONLY)) == (503, True), advice
+    assert "readonly" in detail
 
 
 async def test_a_file_that_is_damaged(home: Path) -> None:

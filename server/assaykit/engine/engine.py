@@ -86,8 +86,11 @@ class Engine:
         make_private(home)
         database = await Database.open(home / STORE)
         try:
-            await database.settle(spaces.ensure_default, clock)
-            await database.settle(integrations.adopt_environment, environment, clock)
+            # Most openings find all there, and need not wait for another program's write.
+            if not await database.read(spaces.has_any):
+                await database.settle(spaces.ensure_default, clock)
+            if await database.read(integrations.unadopted, environment):
+                await database.settle(integrations.adopt_environment, environment, clock)
             async with (
                 aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
                 Executor.open(database, clock, models, silent_s, works=works) as executor,

@@ -89,6 +89,7 @@ class Executor:
             Invalid: a field does not fit the task's target.
         """
         if isinstance(wanted, TriggerRunExperimentRequest):
+            await self._database.read(generations.check, task_id, wanted)
             run = await self._database.write(generations.trigger, task_id, wanted, self.owner, self._clock, limits)
         else:
             run = await self._database.write(runs.trigger, task_id, wanted, self.owner, self._clock, limits)
@@ -149,7 +150,7 @@ class Executor:
     async def _finish(self, lease: Lease, status: RunStatus, reason: str | None) -> None:
         run_id = lease.run_id
         try:
-            run, started = await self._database.settle(generations.finish, lease, status, reason, self._clock)
+            run, started = await self._database.conclude(generations.finish, lease, status, reason, self._clock)
         except NotFound:
             log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
         except AssayError:
@@ -166,7 +167,7 @@ class Executor:
             return await generate(self._database, self._clock, self._models, lease)
         begun = await self._database.read(resume, run_id)
         if begun is not None:
-            await self._database.settle(leases.try_again, lease)
+            await self._database.conclude(leases.try_again, lease)
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason
@@ -190,7 +191,7 @@ class Executor:
             return "CANCELLED", budget.stopped()
         status, reason = await self._database.read(ending, run_id)
         if status == "COMPLETED" and reason is not None:
-            reason = await self._database.write(causes.unread, lease, selection, reason)
+            reason = await self._database.persist(causes.unread, lease, selection, reason)
         return status, reason
 
     async def _begin(self, lease: Lease) -> tuple[Selection | None, str | None]:
@@ -199,7 +200,7 @@ class Executor:
         cause = None
         if not selection.items:
             cause = await self._database.read(causes.of_selection, lease.run_id, selection)
-        if not await self._database.write(causes.start, lease, selection, cause, self._clock):
+        if not await self._database.persist(causes.start, lease, selection, cause, self._clock):
             return None, None
         return selection, cause and cause.message
 

@@ -33,7 +33,8 @@ PROMPT_CHARACTERS = 1_000
 
 async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
     """Execute or resume a run. Returns its final status, and the reason if the status needs one."""
-    provision = await database.write(generations.start, lease, clock)
+    chosen = await database.read(generations.choose, lease.run_id)
+    provision = await database.persist(generations.start, lease, chosen, clock)
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
     priced = await models.for_experiment(provision.config)
@@ -141,7 +142,7 @@ class _Generation:
         return isinstance(self._config, TemplateEvaluationConfig) and bool(self._config.classification_choices)
 
     async def _record(self, batch: list[ExampleOutcome]) -> bool:
-        if not await self._database.write(generations.record, self._lease, self._provision, batch, self._clock):
+        if not await self._database.persist(generations.record, self._lease, self._provision, batch, self._clock):
             return False
         return self._refusals.broken is None
 

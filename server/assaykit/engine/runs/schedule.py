@@ -57,6 +57,7 @@ class Scheduler:
         self._period_ns = int(period_s * 1_000_000_000)
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._busy: set[str] = set()
+        self._is_new = False
 
     @classmethod
     @asynccontextmanager
@@ -90,6 +91,9 @@ class Scheduler:
         while True:
             try:
                 await self._elect()
+                if self.worker == "this" and self._is_new:
+                    await self._database.settle(schedules.retry, self._clock)
+                    self._is_new = False
                 if self.worker == "this":
                     await self._look()
             except AssayError as error:
@@ -113,7 +117,7 @@ class Scheduler:
             return
         self.worker = "this" if held else "another"
         if self.worker == "this" and before != "this":
-            await self._database.settle(schedules.retry, self._clock)
+            self._is_new = True
 
     async def _look(self) -> None:
         for task_id in await self._database.read(schedules.due, self._clock):

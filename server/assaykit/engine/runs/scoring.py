@@ -127,17 +127,18 @@ class Scoring:
         return scored
 
     async def _record(self, batch: list[Scored]) -> bool:
-        if not await self._database.write(self._store, batch):
+        if not await self._database.persist(self._store, batch):
             return False
         return self._refusals.broken is None
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
         now = self._clock.now_ns()
+        # An answer was paid for, whoever has the run by now.
+        fresh = {one.key: one.result for one in batch if one.key is not None and isinstance(one.result, Verdict)}
+        answers.keep(connection, fresh)
         if not runs.record(connection, self._lease, [_outcome(scored) for scored in batch], now):
             return False
         verdicts.put(connection, [row for scored in batch if (row := self._verdict_row(scored, now))])
-        fresh = {one.key: one.result for one in batch if one.key is not None and isinstance(one.result, Verdict)}
-        answers.keep(connection, fresh)
         return True
 
     def _verdict_row(self, scored: Scored, now: int) -> dict[str, Any] | None:

@@ -8,14 +8,16 @@ other for milliseconds instead of failing with "database is locked".
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import anyio
 import anyio.to_thread
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
@@ -24,12 +26,17 @@ from assaykit.engine.store import refusals
 from assaykit.engine.store.migrations import HEAD, bring_up_to_date
 from assaykit.errors import Unavailable, quote
 
+log = structlog.get_logger()
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 3
 ROOM = 64 * 1024 * 1024
 """Bytes that must stay free: on a full disk, the store can be neither written nor cleaned up."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+"""Seconds between the tries of a repeated write."""
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -93,6 +100,29 @@ class Database:
             partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer
         )
 
+    async def persist(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `write`, repeated while the store cannot be written just now: for paid answers and the like.
+
+        The work itself tells if it is in vain, for example because a lease is lost.
+
+        Raises:
+            SchemaChanged: another version of assaykit has migrated the store.
+            Unavailable: the store fails for a cause that does not pass.
+        """
+
+        async def write() -> T:
+            return await self.write(work, *args, **kwargs)
+
+        return await _repeated(write)
+
+    async def conclude(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `settle`, repeated while the store cannot be written just now."""
+
+        async def settle() -> T:
+            return await self.settle(work, *args, **kwargs)
+
+        return await _repeated(settle)
+
     async def close(self) -> None:
         """Checkpoint the write-ahead log and close every connection."""
         await anyio.to_thread.run_sync(self._close, limiter=self._writer)
@@ -102,7 +132,7 @@ class Database:
             free = shutil.disk_usage(self.path.parent).free
         if free < ROOM:
             folder = quote(str(self.path.parent.absolute()))
-            raise Unavailable(
+            raise refusals.StoreBusy(
                 f"The disk is nearly full: {free // 2**20} MB are left for {folder!r}, "
                 f"and {ROOM // 2**20} MB must stay free.",
                 "Free some space, or set ASSAYKIT_HOME to a folder on another disk. Stored data is safe.",
@@ -144,6 +174,17 @@ class Database:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             self._engine.dispose()
+
+
+async def _repeated(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return await write()
+        except refusals.StoreBusy as error:
+            log.warning("write_repeated", error=str(error), after_s=pause_s)
+        await anyio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 def _engine(path: Path) -> sa.Engine:

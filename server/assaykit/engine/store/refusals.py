@@ -8,6 +8,14 @@ from sqlalchemy.exc import DBAPIError
 
 from assaykit.errors import AssayError, Invalid, Unavailable, quote, system_advice
 
+
+class StoreBusy(Unavailable):
+    """The store cannot be written just now: another program holds the file, or the disk is full.
+
+    The same write may succeed later.
+    """
+
+
 Refusal = DBAPIError | sqlite3.Error | OSError | OverflowError | UnicodeEncodeError
 """Any exception that `explained` takes."""
 
@@ -35,6 +43,11 @@ _BY_RESULT = {
 }
 """By SQLite's primary result code."""
 
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_FULL}
+"""Primary result codes after which the same write may succeed later."""
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
 _BY_EXTENDED_RESULT = {
     sqlite3.SQLITE_READONLY_DBMOVED: "Put the file back in its place, then start again: it was moved or deleted.",
 }
@@ -58,8 +71,8 @@ _BY_NUMBER = {
 def explained(error: Refusal, file: str) -> AssayError:
     """The error for a refusal by the store's file, with the advice for its cause.
 
-    `file` is the path of the file. A value that SQLite cannot hold is `Invalid`; every other cause is
-    `Unavailable`.
+    `file` is the path of the file. A value that SQLite cannot hold is `Invalid`, a cause that may pass is `StoreBusy`,
+    and every other cause is `Unavailable`.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     match cause:
@@ -70,13 +83,15 @@ def explained(error: Refusal, file: str) -> AssayError:
             )
         case OSError():
             advice = _BY_NUMBER.get(cause.errno or 0) or system_advice(cause, _REPORT)
-            return _unusable(file, cause.strerror or type(cause).__name__, advice)
+            passes = cause.errno in _NO_SPACE
+            return _unusable(file, cause.strerror or type(cause).__name__, advice, passes=passes)
         case _:
             code: int = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             # An extended code holds the primary one in its lowest byte.
             advice = _BY_EXTENDED_RESULT.get(code) or _BY_RESULT.get(code & 0xFF, _REPORT)
-            return _unusable(file, str(cause), advice)
+            return _unusable(file, str(cause), advice, passes=code & 0xFF in _PASSING)
 
 
-def _unusable(file: str, cause: str, advice: str) -> Unavailable:
-    return Unavailable(f"The store {quote(file)!r} could not be used: {cause}.", advice)
+def _unusable(file: str, cause: str, advice: str, *, passes: bool) -> Unavailable:
+    kind = StoreBusy if passes else Unavailable
+    return kind(f"The store {quote(file)!r} could not be used: {cause}.", advice)

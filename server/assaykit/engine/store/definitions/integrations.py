@@ -13,7 +13,7 @@ from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, Unsupported
-from assaykit.judge.providers.registry import ADOPTED, PROVIDERS
+from assaykit.judge.providers.registry import ADOPTED, PROVIDERS, FromEnvironment, Provider
 from assaykit.wire.integrations import (
     AiIntegration,
     AiIntegrationPage,
@@ -52,27 +52,32 @@ class Access(NamedTuple):
     model_names: Sequence[str]
 
 
+def unadopted(connection: sa.Connection, environment: Mapping[str, str]) -> Sequence[tuple[Provider, FromEnvironment]]:
+    """The providers whose key is in the environment, and for which there is no integration yet."""
+    keyed = [(one, known) for one, known in ADOPTED if environment.get(known.key_variable, "").strip()]
+    query = sa.select(integrations.c.name).where(integrations.c.name.in_([known.name for _, known in keyed]))
+    names = set(connection.execute(query).scalars())
+    return [(provider, known) for provider, known in keyed if known.name not in names]
+
+
 def adopt_environment(connection: sa.Connection, environment: Mapping[str, str], clock: Clock) -> None:
     """Make an integration for each provider whose key is in the environment, unless there is one of that name.
 
     The integration names the variables of the key and of the base URL. Each process that calls reads its own.
     """
-    for provider, known in ADOPTED:
-        if not environment.get(known.key_variable, "").strip():
-            continue
-        if connection.execute(sa.select(integrations.c.id).where(integrations.c.name == known.name)).first() is None:
-            connection.execute(
-                integrations.insert().values(
-                    id=next_id(connection, "LlmIntegration", clock),
-                    name=known.name,
-                    provider=provider.name,
-                    base_url=f"env:{known.url_variable}",
-                    secret_ref=f"env:{known.key_variable}",
-                    model_names=[],
-                    created_ns=clock.now_ns(),
-                    updated_ns=clock.now_ns(),
-                )
+    for provider, known in unadopted(connection, environment):
+        connection.execute(
+            integrations.insert().values(
+                id=next_id(connection, "LlmIntegration", clock),
+                name=known.name,
+                provider=provider.name,
+                base_url=f"env:{known.url_variable}",
+                secret_ref=f"env:{known.key_variable}",
+                model_names=[],
+                created_ns=clock.now_ns(),
+                updated_ns=clock.now_ns(),
             )
+        )
 
 
 def page(

@@ -14,9 +14,14 @@ from assaykit.wire.spaces import Space, SpacePage
 DEFAULT_SPACE = "default"
 
 
+def has_any(connection: sa.Connection) -> bool:
+    """Whether the store has a space."""
+    return connection.execute(sa.select(spaces.c.id).limit(1)).first() is not None
+
+
 def ensure_default(connection: sa.Connection, clock: Clock) -> None:
     """Create the space `default` in a store without spaces."""
-    if connection.execute(sa.select(spaces.c.id).limit(1)).first() is None:
+    if not has_any(connection):
         connection.execute(
             spaces.insert().values(
                 id=next_id(connection, "Space", clock), name=DEFAULT_SPACE, created_ns=clock.now_ns()

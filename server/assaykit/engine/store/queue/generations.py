@@ -48,6 +48,32 @@ class ExampleOutcome(NamedTuple):
     span: dict[str, Any] | None = None
 
 
+class Chosen(NamedTuple):
+    """The examples that a new run covers, in order, with its configuration and the column of its verdicts."""
+
+    config: run_configurations.Runnable
+    dataset_id: str
+    version_id: str
+    example_ids: Sequence[str]
+    column: str
+
+
+def check(connection: sa.Connection, task_id: str, wanted: TriggerRunExperimentRequest) -> None:
+    """Check a trigger. The filter may read every example, so this needs no more than a read transaction.
+
+    Raises:
+        NotFound: no such task, dataset version or evaluation task.
+        Invalid: the filter cannot be read, an example is not in the version, or an evaluation task does not fit.
+    """
+    dataset_id = tasks.get(connection, task_id).dataset_id or ""
+    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
+    if wanted.query_filter is not None:
+        searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, PageRequest(1))
+    _refuse_unknown(connection, version_id, wanted.example_ids or ())
+    for follower in wanted.evaluation_task_ids or ():
+        _refuse_unfit(tasks.get(connection, follower), dataset_id)
+
+
 def trigger(
     connection: sa.Connection,
     task_id: str,
@@ -56,22 +82,14 @@ def trigger(
     clock: Clock,
     limits: Limits = UNLIMITED,
 ) -> TaskRun:
-    """A new run in PENDING, owned by this engine. `start` creates its experiment.
+    """A new run in PENDING for a checked request, owned by this engine. `start` creates its experiment.
 
     Raises:
-        NotFound: no such task, dataset version or evaluation task.
+        NotFound: no such task.
         Conflict: the dataset has an experiment of this name.
-        Invalid: the filter cannot be read, an example is not in the version, or an evaluation task does not fit.
     """
     task = tasks.get(connection, task_id)
-    dataset_id = task.dataset_id or ""
-    experiments.refuse_taken(connection, wanted.experiment_name, dataset_id=dataset_id)
-    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
-    if wanted.query_filter is not None:
-        searches.search_examples(connection, dataset_id, version_id, wanted.query_filter, PageRequest(1))
-    _refuse_unknown(connection, version_id, wanted.example_ids or ())
-    for follower in wanted.evaluation_task_ids or ():
-        _refuse_unfit(tasks.get(connection, follower), dataset_id)
+    experiments.refuse_taken(connection, wanted.experiment_name, dataset_id=task.dataset_id or "")
     return runs.add(connection, task_id, wanted, owner, clock, clock.now_ns(), limits=limits)
 
 
@@ -80,35 +98,49 @@ def makes_experiment(connection: sa.Connection, run_id: str) -> bool:
     return runs.task_of(connection, run_id).type == "RUN_EXPERIMENT"
 
 
-def start(connection: sa.Connection, lease: Lease, clock: Clock) -> Provision | None:
+def choose(connection: sa.Connection, run_id: str) -> Chosen | None:
+    """Choose the examples of a run that has not started; None if it has. A read transaction is enough.
+
+    Raises:
+        Invalid: the configuration names a prompt, a judge or a model that no longer exists.
+    """
+    if runs.left(connection, run_id) is not None:
+        return None
+    task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
+    config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
+    dataset_id = task.dataset_id or ""
+    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
+    column = run_configurations.COLUMN
+    if isinstance(config, TemplateEvaluationConfig):
+        column = run_configurations.column_of(connection, config)
+    found = list(_chosen(connection, dataset_id, version_id, wanted))
+    return Chosen(config, dataset_id, version_id, found, column)
+
+
+def start(connection: sa.Connection, lease: Lease, chosen: Chosen | None, clock: Clock) -> Provision | None:
     """Start a PENDING run, with an experiment and an item for each example; resume a run that has started.
 
     Returns None if the run was cancelled or the lease is lost.
 
     Raises:
         Conflict: an experiment of this name was created after the trigger.
-        Invalid: the configuration names a prompt, a judge or a model that no longer exists.
     """
     run_id = lease.run_id
-    task, wanted = runs.task_of(connection, run_id), _request(connection, run_id)
+    wanted = _request(connection, run_id)
     if (begun := runs.left(connection, run_id)) is not None:
         try_again(connection, lease)
         return _resumed(connection, run_id, wanted, *begun)
-    config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))
-    dataset_id = task.dataset_id or ""
-    version_id = datasets.version_of(connection, dataset_id, wanted.dataset_version_id)
-    chosen = _chosen(connection, dataset_id, version_id, wanted)
-    items = [Item(position, example_id, "") for position, example_id in enumerate(chosen)]
-    column = run_configurations.COLUMN
-    if isinstance(config, TemplateEvaluationConfig):
-        column = run_configurations.column_of(connection, config)
+    if chosen is None:
+        return None
+    config, column = chosen.config, chosen.column
+    items = [Item(position, example_id, "") for position, example_id in enumerate(chosen.example_ids)]
     reason = None if items else "No data to run on: no example is chosen. Widen query_filter."
     plan = {"config": config.model_dump(mode="json", exclude_none=True), "column": column, "reason": reason}
     if not runs.start(connection, lease, items, plan, clock):
         return None
     if not items:
         return Provision(config, items, reason=reason)
-    experiment = experiments.provision(connection, dataset_id, version_id, wanted.experiment_name, clock)
+    experiment = experiments.provision(connection, chosen.dataset_id, chosen.version_id, wanted.experiment_name, clock)
     connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(experiment_id=experiment.id))
     project_id = None
     if wanted.tracing_metadata is not None:
