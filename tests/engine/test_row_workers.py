@@ -30,7 +30,7 @@ async def test_a_run_that_is_ended_elsewhere_stops_however_many_results_are_on_t
         stored.extend(batch)
         return False
 
-    await RowWorkers(read, work, store, rows_at_once=50, enough=anyio.Event()).run(ITEMS)
+    await RowWorkers(read, work, store, rows_at_once=50).run(ITEMS)
     assert 0 < len(stored) < len(ITEMS)
 
 
@@ -38,7 +38,9 @@ async def test_without_room_nothing_is_begun_and_what_is_under_way_is_stored() -
     begun: list[int] = []
     stored: list[int] = []
 
-    async def note(job: Job) -> int:
+    async def note(job: Job) -> int | None:
+        if len(begun) == 7:
+            return None
         begun.append(job.item.position)
         await anyio.lowlevel.checkpoint()
         return job.item.position
@@ -47,10 +49,7 @@ async def test_without_room_nothing_is_begun_and_what_is_under_way_is_stored() -
         stored.extend(batch)
         return True
 
-    async def has_room() -> bool:
-        return len(begun) < 7
-
-    await RowWorkers(read, note, store, rows_at_once=3, enough=anyio.Event(), has_room=has_room).run(ITEMS)
+    await RowWorkers(read, note, store, rows_at_once=3, goes_on=lambda _: len(begun) < 7).run(ITEMS)
     assert sorted(stored) == sorted(begun) == list(range(7))
 
 
@@ -65,25 +64,31 @@ async def test_results_that_come_one_after_the_other_are_stored_together() -> No
         batches.append(batch)
         return True
 
-    await RowWorkers(read, slow, store, rows_at_once=2, enough=anyio.Event()).run(ITEMS[:200])
+    await RowWorkers(read, slow, store, rows_at_once=2).run(ITEMS[:200])
     assert sorted(position for batch in batches for position in batch) == list(range(200))
     assert len(batches) < 100
 
 
-async def test_what_ends_a_run_is_stored_at_once_whoever_is_still_waited_for() -> None:
-    enough = anyio.Event()
+async def test_items_that_do_not_go_on_are_passed_over_and_those_under_way_are_stored() -> None:
+    """As for a judge that is given up: its items are left, and the items of another judge go on."""
+    begun: list[int] = []
     stored: list[int] = []
+    all_begun = anyio.Event()
 
-    async def give_up(job: Job) -> int:
-        if job.item.position:
-            await anyio.sleep_forever()
-        enough.set()
+    async def slow(job: Job) -> int:
+        begun.append(job.item.position)
+        if len(begun) < 3:
+            await all_begun.wait()
+        all_begun.set()
         return job.item.position
 
     async def store(batch: list[int]) -> bool:
         stored.extend(batch)
-        return False
+        return True
+
+    def goes_on(item: Item) -> bool:
+        return not all_begun.is_set() or item.position % 2 == 0
 
     with anyio.fail_after(60):
-        await RowWorkers(read, give_up, store, rows_at_once=3, enough=enough).run(ITEMS)
-    assert stored == [0]
+        await RowWorkers(read, slow, store, rows_at_once=3, goes_on=goes_on).run(ITEMS)
+    assert sorted(stored) == sorted(begun) == sorted({0, 1, 2, *range(0, len(ITEMS), 2)})

@@ -8,6 +8,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 
 from assaykit.engine import credentials
+from assaykit.engine.runs.limits import Expectation
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
@@ -15,7 +16,7 @@ from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint
 from assaykit.judge.providers.output_modes import FallbackModel
-from assaykit.judge.providers.prices import Prices, Rate
+from assaykit.judge.providers.prices import Prices, Rate, expected, most
 from assaykit.judge.providers.rate_control import Gate
 from assaykit.judge.providers.transport import Transport
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
@@ -24,11 +25,20 @@ from assaykit.wire.tasks import Task
 
 
 class Priced(NamedTuple):
-    """A model, the price of its tokens if known, and a digest of all settings that influence an answer."""
+    """A model, the price of its tokens if known, and a digest of all settings that influence an answer.
+
+    `max_tokens` is the most tokens of a reply; None if the parameters do not limit it.
+    """
 
     model: FallbackModel
     rate: Rate | None
     identity: bytes
+    max_tokens: int | None
+
+    def expectation(self, characters: int) -> Expectation:
+        """The expected cost of a prompt of so many characters."""
+        limit = most(self.rate, characters, self.max_tokens)
+        return Expectation(self.identity.hex(), expected(self.rate, characters), limit)
 
 
 class Models:
@@ -161,7 +171,8 @@ class Models:
         place = (access.provider, base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
-        return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint))
+        max_tokens = params.max_tokens or params.max_completion_tokens
+        return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint), max_tokens)
 
 
 def _identity(endpoint: Endpoint) -> bytes:

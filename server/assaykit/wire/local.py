@@ -43,7 +43,8 @@ class RunLimits(RequestBody):
     """The limits at which a run stops; the remaining rows wait for the next trigger.
 
     A run stops after its newest `max_rows` rows, and before it costs more than `max_cost` US dollars by list prices.
-    Rows in progress at that time are finished and counted.
+    Rows in progress at that time are finished and counted. The first question measures, so one question that costs more
+    than the limit is asked, unless `max_tokens` shows that before.
     """
 
     max_rows: int | None = Field(default=None, ge=1)

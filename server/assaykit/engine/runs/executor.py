@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
 from assaykit.engine.runs import causes
-from assaykit.engine.runs.final_status import ending
+from assaykit.engine.runs.final_status import ending, ending_of_given_up
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.scoring import Scoring
@@ -184,9 +184,9 @@ class Executor:
             budget,
             anew=bool(request.override_evaluations),
         )
-        broken = await scoring.run()
-        if broken is not None:
-            return "FAILED", broken
+        given_up = await scoring.run()
+        if given_up:
+            return ending_of_given_up(selection, given_up)
         if await self._database.read(runs.has_rows_left, run_id):
             return "CANCELLED", budget.stopped()
         status, reason = await self._database.read(ending, run_id)

@@ -1,7 +1,10 @@
 """The final status of a run that has processed its rows."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
+from assaykit.engine.runs.selection import Selection
 from assaykit.engine.store.queue import run_reports, runs
 from assaykit.wire.runs import RunStatus
 
@@ -16,3 +19,13 @@ def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tupl
         return "FAILED", f"No row was {done}. Most common cause: {report.errors[0].reason}"
     first = report.skipped[0].reason if report.skipped else "no reason given"
     return "COMPLETED", f"No row was {done}: all {report.total} were skipped. Most common cause: {first}"
+
+
+def ending_of_given_up(selection: Selection, given_up: Mapping[str, str]) -> tuple[RunStatus, str]:
+    """The status and the reason of a run with evaluators that were given up; `given_up` has their reasons by id."""
+    kept = [scorer.column for scorer in selection.scorers if scorer.evaluator_id not in given_up]
+    if not kept:
+        return "FAILED", next(iter(given_up.values()))
+    lost = [scorer.column for scorer in selection.scorers if scorer.evaluator_id in given_up]
+    reasons = " ".join(dict.fromkeys(given_up.values()))
+    return "COMPLETED", f"Without all verdicts of {', '.join(map(repr, lost))}. {reasons}"

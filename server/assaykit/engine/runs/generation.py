@@ -1,14 +1,15 @@
 """Execution of RUN_EXPERIMENT tasks: a model answers each example, and the answers become a new experiment."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models, Priced
 from assaykit.engine.runs import tracing
 from assaykit.engine.runs.final_status import ending
-from assaykit.engine.runs.limits import Budget
+from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
 from assaykit.engine.runs.tracing import ModelResult, Timing, TracedQuestion
 from assaykit.engine.store.database import Database
@@ -18,8 +19,9 @@ from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.models import Completion, Conversation
-from assaykit.judge.providers.prices import Spent, expected, spent
+from assaykit.judge.providers.prices import Spent, spent
 from assaykit.judge.score import judged
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.invocation import ToolConfig
@@ -29,6 +31,9 @@ from assaykit.wire.runs import RunStatus
 
 PROMPT_CHARACTERS = 1_000
 """The rough length of a question without its values."""
+
+_MODEL = "model"
+"""The one model of a run, as `Refusals` counts."""
 
 
 async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
@@ -58,54 +63,60 @@ class _Generation:
         self._lease = lease
         self._provision = provision
         self._config = provision.config
-        self._model = priced.model
-        self._rate = priced.rate
+        self._priced = priced
         self._budget = budget
         self._refusals = Refusals()
 
     async def run(self, rows_at_once: int) -> str | None:
         """Process the examples that the budget allows. Returns the reason if the run was given up."""
-        enough, has_room = self._refusals.enough, self._budget.has_room
-        workers = RowWorkers(self._rows, self._make, self._record, rows_at_once, enough, has_room=has_room)
+        workers = RowWorkers(self._rows, self._make, self._record, rows_at_once, goes_on=self._goes_on)
         await workers.run(self._budget.items(self._provision.items))
-        return self._refusals.broken
+        return self._refusals.given_up.get(_MODEL)
+
+    def _goes_on(self, _: Item) -> bool:
+        return not self._budget.is_full and _MODEL not in self._refusals.given_up
 
     async def _rows(self, items: Sequence[Item]) -> Mapping[str, Row]:
         experiment = self._provision.experiment
         version_id = None if experiment is None else experiment.dataset_version_id
         return await self._database.read(generations.rows, version_id, items)
 
-    async def _make(self, job: Job) -> ExampleOutcome:
+    async def _make(self, job: Job) -> ExampleOutcome | None:
         values = _values(self._config, job.row)
         if absent := [name for name, text in values.items() if text is None]:
             listed = ", ".join(repr(name) for name in absent)
             result = Unscored("no_input", f"The example has no value for {listed}.")
             return ExampleOutcome(ItemOutcome(job.item, "SKIPPED", reason=result.reason, detail=result.detail), None)
         present = {name: text for name, text in values.items() if text is not None}
-        start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
-        costs = expected(self._rate, sum(map(len, present.values())) + PROMPT_CHARACTERS)
-        self._budget.begin(costs)
-        paid = None
-        try:
-            question, result = await self._ask(present)
-            paid = spent(self._rate, result.prompt_tokens, result.completion_tokens)
-        finally:
-            self._budget.end(costs, paid)
-        timing = Timing(start_ns, start_ns + time.perf_counter_ns() - began)
-        self._refusals.note(result, asked=not isinstance(result, Unscored))
-        return self._made(job.item, question, result, timing, paid)
+        costs = self._priced.expectation(sum(map(len, present.values())) + PROMPT_CHARACTERS)
+        while self._goes_on(job.item) and (reserved := await self._budget.admit(costs)) is not None:
+            start_ns, began = self._clock.now_ns(), time.perf_counter_ns()
+            paid, is_paid = None, False
+            try:
+                question, result = await self._ask(present, partial(self._may_go, job.item, reserved))
+                paid = spent(self._priced.rate, result.prompt_tokens, result.completion_tokens)
+                is_paid = paid is not None or not isinstance(result, Unscored)
+            except Withheld:
+                continue  # with what was learnt meanwhile
+            finally:
+                reserved.over(paid, answered=is_paid)
+            timing = Timing(start_ns, start_ns + time.perf_counter_ns() - began)
+            self._refusals.note(_MODEL, result, asked=not isinstance(result, Unscored))
+            return self._made(job.item, question, result, timing, paid)
+        return None
 
-    async def _ask(self, values: Mapping[str, str]) -> tuple[TracedQuestion, ModelResult]:
-        config = self._config
+    def _may_go(self, item: Item, reserved: Reservation) -> bool:
+        return self._goes_on(item) and reserved.may_go()
+
+    async def _ask(self, values: Mapping[str, str], may_go: Callable[[], bool]) -> tuple[TracedQuestion, ModelResult]:
+        config, model = self._config, self._priced.model.within(may_go)
         if isinstance(config, TemplateEvaluationConfig):
             choices, explain = config.classification_choices, config.provide_explanation
-            verdict = await judged(
-                config.template, values, self._model, choices=choices, explain=explain, written="MUSTACHE"
-            )
+            verdict = await judged(config.template, values, model, choices=choices, explain=explain, written="MUSTACHE")
             return TracedQuestion([], values), verdict
         messages = [_filled(message, config, values) for message in config.messages]
         tools = config.tool_config or _tools_of(config)
-        return TracedQuestion(messages, values), await self._model.complete(Conversation(messages, tools))
+        return TracedQuestion(messages, values), await model.complete(Conversation(messages, tools))
 
     def _made(
         self, item: Item, question: TracedQuestion, result: ModelResult, timing: Timing, paid: Spent | None
@@ -142,9 +153,7 @@ class _Generation:
         return isinstance(self._config, TemplateEvaluationConfig) and bool(self._config.classification_choices)
 
     async def _record(self, batch: list[ExampleOutcome]) -> bool:
-        if not await self._database.persist(generations.record, self._lease, self._provision, batch, self._clock):
-            return False
-        return self._refusals.broken is None
+        return await self._database.persist(generations.record, self._lease, self._provision, batch, self._clock)
 
 
 def _values(config: LlmGenerationConfig | TemplateEvaluationConfig, row: Row) -> dict[str, str | None]:

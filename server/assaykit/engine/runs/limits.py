@@ -1,6 +1,8 @@
 """The budget of a run: the rows that it may process and the money that it may spend."""
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import anyio
 
@@ -8,69 +10,122 @@ from assaykit.engine.store.queue.runs import Item, Limits
 from assaykit.judge.providers.prices import Spent
 
 
+class Expectation(NamedTuple):
+    """The expected cost of one question in US dollars, before any question of its model has been paid.
+
+    `model` names the model. `most` is the cost that the question cannot exceed, as its reply is limited; None without
+    such a limit.
+    """
+
+    model: str
+    cost: float
+    most: float | None = None
+
+
+class Reservation:
+    """The part of a budget that is set aside for one question until the question is over."""
+
+    def __init__(self, budget: "Budget", expected: Expectation) -> None:
+        self.expected = expected
+        self.is_out = False
+        self._budget = budget
+
+    def may_go(self) -> bool:
+        """Whether the question may go out now. Asked when its call leaves the gate, where it may have waited long."""
+        self.is_out = self.is_out or self._budget.lets_go(self)
+        return self.is_out
+
+    def over(self, spent: Spent | None, *, answered: bool) -> None:
+        """Replace the expected cost with the actual one. `answered` means that a model was paid for an answer."""
+        self._budget.settle(self, spent, answered=answered)
+
+
 class Budget:
-    """Tracks the cost of a run against its limits. `spent` is its cost so far in US dollars, in any engine."""
+    """Tracks the cost of a run against its limits. `spent` is its cost so far in US dollars, in any engine.
+
+    The first question of a model measures: what it costs is not known before, so it goes out alone. The questions after
+    it go out in groups that double, and each is expected to cost as much as the dearest so far, by its length. So the
+    cost exceeds the limit by the questions under way at most, and only as far as these are dearer than all before.
+    """
 
     def __init__(self, limits: Limits, spent: float) -> None:
         self._limits = limits
         self._spent = spent
-        self._under_way = 0
-        self._reserved = 0.0
-        self._last = 0.0
-        self._expected = 0.0
-        self._paid = 0.0
+        self._under_way: list[Reservation] = []
+        self._ratios: dict[str, float] = {}
+        self._answers: Counter[str] = Counter()
         self._change: anyio.Event | None = None
-        self._is_full = False
+        self._too_dear: float | None = None
+        self.is_full = False
+        """Set when the limit of cost leaves no room for another question."""
 
     def items(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items that the run may process: those of its newest `max_rows` rows, or all without that limit."""
         most = self._limits.max_rows
         return items if most is None else [item for item in items if item.position < most]
 
-    async def has_room(self) -> bool:
-        """Whether one more question like the last may be asked. Waits for questions under way if they may leave room.
-
-        After True, a caller that asks must call `begin` before it awaits anything.
-        """
-        while self._is_tight():
+    async def admit(self, expected: Expectation) -> Reservation | None:
+        """Reserve the cost of a question. Waits while questions under way may leave room; None if there is none."""
+        while not self.is_full:
+            if self._has_room(expected, self._under_way):
+                self._under_way.append(reserved := Reservation(self, expected))
+                return reserved
             if not self._under_way:
-                self._is_full = True
-                return False
+                self.is_full = True
+                self._too_dear = self._cost(expected)
+                return None
             self._change = self._change or anyio.Event()
             await self._change.wait()
-        return True
+        return None
 
-    def _is_tight(self) -> bool:
-        """Whether one more question would exceed `max_cost`, if open questions cost as much as expected."""
-        if self._limits.max_cost is None:
-            return False
-        # The ratio of paid to expected cost so far corrects the expectation.
-        measure = self._paid / self._expected if self._paid else 1.0
-        return self._spent + (self._reserved + self._last) * measure > self._limits.max_cost
+    def lets_go(self, asked: Reservation) -> bool:
+        """Whether a question with a reservation may go out, by what questions have cost by now."""
+        others = [one for one in self._under_way if one.is_out and one is not asked]
+        return self._has_room(asked.expected, others)
 
-    def begin(self, expected: float) -> None:
-        """Reserve the expected cost of a question, in US dollars."""
-        self._under_way += 1
-        self._reserved += expected
-        self._last = expected
-
-    def end(self, expected: float, spent: Spent | None) -> None:
-        """Replace the reserved cost of a question with its actual cost."""
-        self._under_way -= 1
-        # Set to zero at the end, because float rounding would leave a remainder.
-        self._reserved = self._reserved - expected if self._under_way else 0.0
-        if spent is not None and spent.cost is not None:
-            self._spent += spent.cost
-            self._paid += spent.cost
-            self._expected += expected
+    def settle(self, reserved: Reservation, spent: Spent | None, *, answered: bool) -> None:
+        """End a reservation."""
+        self._under_way.remove(reserved)
+        model, guess, _ = reserved.expected
+        if answered:
+            known = None if spent is None else spent.cost
+            # An answer without a count of tokens is taken for as dear as expected.
+            paid = self._cost(reserved.expected) if known is None else known
+            self._spent += paid
+            self._answers[model] += 1
+            self._ratios[model] = max(self._ratios.get(model, 0.0), paid / guess if guess else 0.0)
         if self._change is not None:
             self._change.set()
             self._change = None
 
+    def _has_room(self, expected: Expectation, others: Sequence[Reservation]) -> bool:
+        if self._limits.max_cost is None:
+            return True
+        model, _, most = expected
+        of_model = sum(one.expected.model == model for one in others)
+        if most is None and of_model >= max(1, 2 * self._answers[model]):
+            return False
+        if most is None and model not in self._ratios and not others:
+            return self._spent < self._limits.max_cost
+        reserved = sum(self._cost(one.expected) for one in others)
+        return self._spent + reserved + self._cost(expected) <= self._limits.max_cost
+
+    def _cost(self, expected: Expectation) -> float:
+        model, guess, most = expected
+        ratio = self._ratios.get(model)
+        if ratio is None:
+            return guess if most is None else most
+        return guess * ratio if most is None else min(guess * ratio, most)
+
     def stopped(self) -> str:
         """The reason of a run that stopped with rows left."""
-        if self._is_full:
-            limit = f"max_cost of ${self._limits.max_cost:g} (${self._spent:.4g} spent)"
-        else:
+        if not self.is_full:
             limit = f"max_rows of {self._limits.max_rows}"
-        return f"Stopped at its {limit}. Earlier results stay; trigger again to continue with the rest."
+            return f"Stopped at its {limit}. Earlier results stay; trigger again to continue with the rest."
+        limit, spent = self._limits.max_cost or 0.0, self._spent
+        told = f"Stopped at its max_cost of ${limit:g} (${spent:.4g} spent)."
+        if spent > limit:
+            told += " The cost of a question was not known before it was paid."
+        elif spent == 0 and self._too_dear is not None:
+            return f"{told} One question may cost ${self._too_dear:.4g}; raise max_cost, or lower max_tokens."
+        return f"{told} Earlier results stay; trigger again to continue with the rest."

@@ -1,5 +1,6 @@
 """Concurrent work on the items of a run, with results stored in batches."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,7 +17,7 @@ GATHER_S = 0.1
 """Seconds that a result may wait for others of its batch. A write per result would cost more than a model call."""
 GATHER_STEP_S = 0.01
 GIVE_UP_AFTER = 5
-"""The number of consecutive refusals of the key or the model that end a run."""
+"""The number of consecutive refusals of the key or the model after which a judge is given up."""
 
 _HOPELESS = frozenset({"auth", "bad_model"})
 
@@ -31,27 +32,27 @@ class Job(NamedTuple):
 
 
 class Refusals:
-    """Counts consecutive refusals of the key or the model."""
+    """Counts consecutive refusals of the key or the model, for each judge by itself.
+
+    A judge is given up after `GIVE_UP_AFTER` refusals in a row. Judges that call one model with one key are one here.
+    """
 
     def __init__(self) -> None:
-        self._number = 0
-        self.broken: str | None = None
-        """The reason to give the run up; None without one."""
-        self.enough = anyio.Event()
-        """Set when the run is to be given up."""
+        self._numbers: Counter[str] = Counter()
+        self.given_up: dict[str, str] = {}
+        """The reason for each judge that is given up."""
 
-    def note(self, result: object, *, asked: bool) -> None:
-        """Count one result. `asked` means that a model answered."""
+    def note(self, judge: str, result: object, *, asked: bool) -> None:
+        """Count one result of a judge. `asked` means that a model answered."""
         if isinstance(result, Unscored) and result.reason in _HOPELESS:
-            self._number += 1
-            if self._number >= GIVE_UP_AFTER:
-                self.broken = f"Given up after {self._number} refusals in a row: {result.detail}"
-                self.enough.set()
+            self._numbers[judge] += 1
+            if (number := self._numbers[judge]) >= GIVE_UP_AFTER:
+                self.given_up[judge] = f"Given up after {number} refusals in a row: {result.detail}"
         elif asked:
-            self._number = 0
+            del self._numbers[judge]
 
 
-async def _always() -> bool:
+def _every(_: Item) -> bool:
     return True
 
 
@@ -59,27 +60,25 @@ class RowWorkers(Generic[R]):
     """One pass over a run's items.
 
     `read` returns the rows of some items by target id. `work` returns the result of one job, and does not raise for a
-    fault of the row or the model. `store` stores a batch, and returns whether to continue. After `has_room` returns
-    False, no job is begun; jobs under way are finished and stored. After `enough` is set, no result waits for others.
+    fault of the row or the model; None leaves the item as it is. `store` stores a batch, and returns whether to
+    continue. An item that `goes_on` denies is passed over. Jobs under way are finished and stored.
     """
 
     def __init__(
         self,
         read: Callable[[Sequence[Item]], Awaitable[Mapping[str, Row]]],
-        work: Callable[[Job], Awaitable[R]],
+        work: Callable[[Job], Awaitable[R | None]],
         store: Callable[[list[R]], Awaitable[bool]],
         rows_at_once: int,
-        enough: anyio.Event,
         rows_per_read: int = ROWS_PER_READ,
-        has_room: Callable[[], Awaitable[bool]] = _always,
+        goes_on: Callable[[Item], bool] = _every,
     ) -> None:
         self._read = read
         self._do = work
         self._store = store
         self._at_once = rows_at_once
-        self._enough = enough
         self._per_read = rows_per_read
-        self._has_room = has_room
+        self._goes_on = goes_on
 
     async def run(self, items: Sequence[Item]) -> None:
         """Work on all items, or until `store` returns False."""
@@ -94,13 +93,15 @@ class RowWorkers(Generic[R]):
                 take_jobs.close()
                 give_results.close()
                 await self._record(take_results)
-                # Only a run that was ended elsewhere, or given up, gets here with work left.
+                # Only a run that was ended elsewhere gets here with work left.
                 group.cancel_scope.cancel()
 
     async def _feed(self, items: Sequence[Item], jobs: MemoryObjectSendStream[Job]) -> None:
         async with jobs:
             for start in range(0, len(items), self._per_read):
-                some = items[start : start + self._per_read]
+                some = [item for item in items[start : start + self._per_read] if self._goes_on(item)]
+                if not some:
+                    continue
                 found = await self._read(some)
                 for item in some:
                     try:
@@ -111,9 +112,8 @@ class RowWorkers(Generic[R]):
     async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
         async with jobs, results:
             while (job := await _taken(jobs)) is not None:
-                if not await self._has_room():
-                    return
-                await _put(results, await self._do(job))
+                if self._goes_on(job.item) and (result := await self._do(job)) is not None:
+                    await _put(results, result)
 
     async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
         async for first in results:
@@ -125,14 +125,13 @@ class RowWorkers(Generic[R]):
                 return
 
     async def _gathered(self, results: MemoryObjectReceiveStream[R]) -> None:
-        """Wait until the batch is full, no worker is left, `enough` is set, or `GATHER_S` has passed."""
+        """Wait until the batch is full, no worker is left, or `GATHER_S` has passed."""
         for _ in range(round(GATHER_S / GATHER_STEP_S)):
             state = results.statistics()
             is_full = state.current_buffer_used >= OUTCOMES_PER_WRITE - 1
-            if is_full or not state.open_send_streams or self._enough.is_set():
+            if is_full or not state.open_send_streams:
                 return
-            with anyio.move_on_after(GATHER_STEP_S):
-                await self._enough.wait()
+            await anyio.sleep(GATHER_STEP_S)
 
 
 async def _put(stream: MemoryObjectSendStream[R], one: R) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
-from assaykit.engine.runs.limits import Budget
+from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
 from assaykit.engine.runs.selection import Scorer, Selection, rows, rows_per_read, values
@@ -18,7 +18,8 @@ from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.traces import verdicts
 from assaykit.judge.columns import Row
-from assaykit.judge.providers.prices import Spent, expected, spent
+from assaykit.judge.providers.calls import Withheld
+from assaykit.judge.providers.prices import Spent, spent
 from assaykit.judge.score import score
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
@@ -60,17 +61,24 @@ class Scoring:
         self._at_once = rows_at_once
         self._budget = budget
         self._anew = anew
-        self._asked = SharedAnswers()
+        self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._refusals = Refusals()
 
-    async def run(self) -> str | None:
-        """Score the items that the budget allows. Returns the reason if the run was given up."""
-        at_once = rows_per_read(self._selection)
-        enough, has_room = self._refusals.enough, self._budget.has_room
-        workers = RowWorkers(self._questions, self._score, self._record, self._at_once, enough, at_once, has_room)
+    async def run(self) -> Mapping[str, str]:
+        """Score the items that the budget allows. Returns the evaluators that were given up, with the reasons."""
+        per_read = rows_per_read(self._selection)
+        workers = RowWorkers(self._questions, self._score, self._record, self._at_once, per_read, self._goes_on)
         await workers.run(self._budget.items(self._selection.items))
-        return self._refusals.broken
+        given_up = self._refusals.given_up
+        return {
+            evaluator_id: given_up[asked]
+            for evaluator_id, scorer in self._scorers.items()
+            if (asked := _asked(scorer)) in given_up
+        }
+
+    def _goes_on(self, item: Item) -> bool:
+        return not self._budget.is_full and _asked(self._scorers[item.evaluator_id]) not in self._refusals.given_up
 
     async def _questions(self, items: Sequence[Item]) -> dict[str, Row]:
         """The questions about some items, by target and evaluator."""
@@ -98,38 +106,49 @@ class Scoring:
             return Question(given)
         return Question(given, key_of(priced.identity, scorer.config, given))
 
-    async def _score(self, job: Job) -> Scored:
+    async def _score(self, job: Job) -> Scored | None:
         scorer = self._scorers[job.item.evaluator_id]
         question: Question = job.row[scorer.evaluator_id]
         if question.known is not None:
             return Scored(job.item, question.known, remembered=True)
         priced = self._models[scorer.evaluator_id]
-        model = None if priced is None else priced.model
-        ask = partial(score, scorer.config, question.values, model)
         if question.key is None or priced is None:
-            return self._heard(Scored(job.item, await ask()))
-        length = sum(len(text or "") for text in question.values.values()) + PROMPT_CHARACTERS
-        costs = expected(priced.rate, length)
-        self._budget.begin(costs)
-        paid = None
-        try:
-            result, is_old = await self._asked.once(question.key, ask)
-            if is_old:
-                return Scored(job.item, result, remembered=True)
-            paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens)
-            return self._heard(Scored(job.item, result, question.key, paid))
-        finally:
-            self._budget.end(costs, paid)
+            model = None if priced is None else priced.model
+            return self._heard(Scored(job.item, await score(scorer.config, question.values, model)))
+        return await self._answered(job.item, scorer, priced, question.values, question.key)
+
+    async def _answered(
+        self, item: Item, scorer: Scorer, priced: Priced, values: Mapping[str, str | None], key: bytes
+    ) -> Scored | None:
+        """Ask a question within the budget; None if there is no room for it or its judge is given up."""
+        costs = priced.expectation(sum(len(text or "") for text in values.values()) + PROMPT_CHARACTERS)
+        while self._goes_on(item) and (reserved := await self._budget.admit(costs)) is not None:
+            model = priced.model.within(partial(self._may_go, item, reserved))
+            paid, is_paid = None, False
+            try:
+                result, is_old = await self._shared.once(key, partial(score, scorer.config, values, model))
+                if is_old:
+                    return Scored(item, result, remembered=True)
+                paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens)
+                is_paid = paid is not None or isinstance(result, Verdict)
+                return self._heard(Scored(item, result, key, paid))
+            except Withheld:
+                continue  # with what was learnt meanwhile
+            finally:
+                reserved.over(paid, answered=is_paid)
+        return None
+
+    def _may_go(self, item: Item, reserved: Reservation) -> bool:
+        return self._goes_on(item) and reserved.may_go()
 
     def _heard(self, scored: Scored) -> Scored:
         result = scored.result
-        self._refusals.note(result, asked=isinstance(result, Verdict) and result.model is not None)
+        asked = _asked(self._scorers[scored.item.evaluator_id])
+        self._refusals.note(asked, result, asked=isinstance(result, Verdict) and result.model is not None)
         return scored
 
     async def _record(self, batch: list[Scored]) -> bool:
-        if not await self._database.persist(self._store, batch):
-            return False
-        return self._refusals.broken is None
+        return await self._database.persist(self._store, batch)
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
         now = self._clock.now_ns()
@@ -164,6 +183,14 @@ class Scoring:
             "made_by": {key: value for key, value in made_by.items() if value is not None},
             "updated_ns": now,
         }
+
+
+def _asked(scorer: Scorer) -> str:
+    """The integration and the model that an evaluator asks; empty for a code evaluator."""
+    if not isinstance(scorer.config, TemplateConfig):
+        return ""
+    llm = scorer.config.llm_config
+    return f"{llm.ai_integration_id} {llm.model_name}"
 
 
 def _outcome(scored: Scored) -> ItemOutcome:

@@ -65,23 +65,38 @@ class Rejected:
     text: str
 
 
+class Withheld(Exception):
+    """The call was not made, because `Line.may_go` denied it when its turn had come."""
+
+
 CallAnswer = dict[str, Any] | Rejected | Unscored
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The means of a call: the transport, the gate that limits the rate, and the deadline of one attempt."""
+    """The means of a call: the transport, the gate that limits the rate, and the deadline of one attempt.
+
+    `may_go` is asked when an attempt leaves the gate, where it may have waited long.
+    """
 
     transport: Transport
     gate: Gate
     sleep: Sleep = anyio.sleep
     deadline_s: float = DEADLINE_S
+    may_go: Callable[[], bool] = _always
 
 
 async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
     """Return the JSON object of the answer, or the reason why there is none.
 
     A call that waits for its next attempt holds no slot of the gate.
+
+    Raises:
+        Withheld: `line.may_go` denied an attempt.
     """
     attempts = refusals = 0
     while True:
@@ -104,6 +119,8 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
     outcome: CallAnswer = _failed("timeout", endpoint, f"did not answer within {line.deadline_s:g} s")
     headers = None
     async with line.gate.slot() as began:
+        if not line.may_go():
+            raise Withheld
         with anyio.move_on_after(line.deadline_s):
             outcome, headers = await _once(line, endpoint, request)
         wait_s = None if headers is None else _wait_s(before + 1, headers)

@@ -10,8 +10,8 @@ has worked, the rejection is remembered per provider, base URL and model, for th
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from assaykit.errors import quote
 from assaykit.judge import replies
@@ -72,7 +72,12 @@ class FallbackModel:
         self._endpoint = endpoint
         self._line = line
         self._api = api
+        self._memory = memory
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
+
+    def within(self, may_go: Callable[[], bool]) -> Self:
+        """The same model, whose calls are made only if `may_go()` is true when they leave the gate."""
+        return type(self)(self._endpoint, replace(self._line, may_go=may_go), self._api, memory=self._memory)
 
     async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
         """Return the reply, or the reason why there is none. Without a schema the prompt asks for plain text."""

@@ -134,6 +134,13 @@ def expected(rate: Rate | None, characters: int) -> float:
     return 0.0 if rate is None else characters / CHARACTERS * rate.prompt + REPLY_TOKENS * rate.completion
 
 
+def most(rate: Rate | None, characters: int, max_tokens: int | None) -> float | None:
+    """The cost in US dollars of a prompt of `characters` with a reply of `max_tokens`; None without such a limit."""
+    if rate is None or max_tokens is None:
+        return None
+    return characters / CHARACTERS * rate.prompt + max_tokens * rate.completion
+
+
 def estimate(model: str, rate: Rate | None, calls: int, characters: float) -> Estimate:
     """Estimate the tokens and the cost of `calls` prompts of `characters` each, with their replies."""
     prompt, completion = round(calls * characters / CHARACTERS), calls * REPLY_TOKENS
