@@ -136,6 +136,7 @@ async def test_the_folder_and_every_file_in_it_are_their_owner_s_alone(tmp_path:
     finally:
         os.umask(before)
     assert mode_of(tmp_path / "home") == 0o700
+    assert modes.pop("engines") == 0o700
     assert modes == dict.fromkeys([STORE, f"{STORE}-wal", f"{STORE}-shm", LOCK], 0o600)
 
 

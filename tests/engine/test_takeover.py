@@ -1,18 +1,19 @@
 """A run goes on when the engine that executes it stops, falls silent or is only slow, and nothing is done twice."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
 import sqlalchemy as sa
-from tests.engine.door import SECOND, Body, Door, HandClock, counts, judge_version, opened, span, span_id
+from tests.engine.door import DAY, SECOND, Body, Door, HandClock, counts, judge_version, opened, span, span_id
 from tests.engine.held import Held, held_model
 from tests.engine.test_generation import CAPITALS, SECRET, Stage, capital, staged
 from tests.engine.test_runs import ALWAYS, environment, executing, judging, labels, until
 from tests.scripted_model import ScriptedModel
 
+from assaykit.engine.clock import Clock
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
 from assaykit.engine.store.queue import generations, leases, runs
 from assaykit.engine.store.queue.leases import MOST_TRIES, Lease
@@ -23,11 +24,13 @@ from assaykit.wire.runs import TriggerEvaluationRequest
 SILENCE_NS = int(SILENT_S * SECOND) + SECOND
 
 
-def later() -> HandClock:
-    """The clock of an engine that hears nothing of one whose clock stands where it began."""
-    clock = HandClock()
-    clock.now += SILENCE_NS
-    return clock
+SOON_S = 1.0
+"""The silence after which an engine takes over the runs of one that gives a sign of life every three seconds."""
+
+
+def take_all(connection: sa.Connection, owner: str, clock: Clock) -> Sequence[Lease]:
+    """Take over every run there is, as an engine does that finds all others silent."""
+    return leases.take(connection, owner, leases.sights(connection), clock)
 
 
 class Half(NamedTuple):
@@ -90,7 +93,7 @@ async def fields(door: Door, run: str) -> Body:
 
 async def test_a_run_of_an_engine_that_fell_silent_goes_on_in_another_with_what_is_left(home: Path) -> None:
     with ScriptedModel(lambda _: "bad") as model:
-        async with half_done(home) as half, opened(home, environment(model), later()) as other:
+        async with half_done(home) as half, opened(home, environment(model), HandClock(), silent_s=SOON_S) as other:
             ended = await other.until(half.run, "COMPLETED")
             assert counts(ended) == (3, 0, 0)
             assert sorted(await labels(other, half.project)) == ["bad", "bad", "good"]
@@ -101,7 +104,7 @@ async def test_a_run_of_an_engine_that_fell_silent_goes_on_in_another_with_what_
 
 async def test_an_engine_that_was_only_slow_stores_nothing_once_another_has_its_run(home: Path) -> None:
     with held_model(answer=lambda _: "bad") as (model, held):
-        async with half_done(home) as half, opened(home, environment(model), later()) as other:
+        async with half_done(home) as half, opened(home, environment(model), HandClock(), silent_s=SOON_S) as other:
             await taken_over(other, half.run)
             await half.get_on()
             found = await other.get(f"/v2/task-runs/{half.run}")
@@ -117,7 +120,7 @@ async def test_each_write_of_a_run_needs_its_lease(home: Path) -> None:
         task = await door.task(await door.evaluator(), project_id=await door.send(span(0)))
         run = await pending(door, task, "first")
         write, clock, item = door.engine.database.write, door.engine.clock, Item(0, span_id(0), "e", "p")
-        lost, (lease,) = Lease(run, "first"), await write(leases.take, "second", later().now, clock)
+        lost, (lease,) = Lease(run, "first"), await write(take_all, "second", clock)
         assert not await write(runs.start, lost, [item], {}, clock)
         assert await write(runs.start, lease, [item], {}, clock)
         assert not await write(runs.record, lost, [ItemOutcome(item, "SCORED")], clock.now_ns())
@@ -143,7 +146,7 @@ async def test_a_run_goes_on_with_the_version_and_the_mappings_it_began_with(hom
             mapped = [{"evaluator_id": evaluator["id"], "column_mappings": {"output": "input"}}]
             response = await door.http.patch(f"/v2/tasks/{task}", json={"evaluators": mapped})
             assert response.is_success, response.text
-            async with opened(home, environment(model), later()) as other:
+            async with opened(home, environment(model), HandClock(), silent_s=SOON_S) as other:
                 await other.until(half.run, "COMPLETED")
                 rows = await other.spans(half.project)
                 made_by = {row["evaluations"][0]["metadata"]["evaluator_version_id"] for row in rows}
@@ -215,18 +218,19 @@ async def test_a_run_that_waited_is_begun_by_another_engine_and_a_silent_moment_
     clock = HandClock()
     async with opened(home, clock=clock) as door:
         task = await door.task(await door.evaluator(), project_id=await door.send(span(0)))
-        old = await pending(door, task, "an engine that is gone")
-        clock.now += SECOND
-        recent = await pending(door, task, "an engine that is gone")
-    clock.now += int(SILENT_S * SECOND)
-    async with opened(home, clock=clock) as door:
-        assert counts(await door.until(old, "COMPLETED")) == (1, 0, 0)
-        assert (await door.get(f"/v2/task-runs/{recent}"))["status"] == "PENDING"
+        run = await pending(door, task, "an engine that is gone")
+        # The wall clock of nobody counts.
+        clock.now += DAY
+        async with opened(home, clock=clock):
+            await anyio.sleep(0.3)
+        assert (await door.get(f"/v2/task-runs/{run}"))["status"] == "PENDING"
+        async with opened(home, clock=clock, silent_s=SOON_S):
+            assert counts(await door.until(run, "COMPLETED")) == (1, 0, 0)
 
 
 async def test_a_run_that_is_cancelled_after_it_changed_hands_stays_so_for_both(home: Path) -> None:
     with held_model(answer=lambda _: "bad") as (model, held):
-        async with half_done(home) as half, opened(home, environment(model), later()) as other:
+        async with half_done(home) as half, opened(home, environment(model), HandClock(), silent_s=SOON_S) as other:
             await taken_over(other, half.run)
             cancelled = await other.post(f"/v2/task-runs/{half.run}/cancel")
             held.let_go()
@@ -246,15 +250,15 @@ async def test_a_heartbeat_stops_a_run_that_was_cancelled_elsewhere(home: Path) 
 
 async def test_a_run_over_which_engine_after_engine_dies_is_given_up(home: Path) -> None:
     async with half_done(home) as half:
-        write, clock = half.door.engine.database.write, later()
+        write, clock = half.door.engine.database.write, HandClock()
         for number in range(3 * MOST_TRIES - 2):
-            (lease,) = await write(leases.take, f"engine {number}", clock.now, clock)
+            (lease,) = await write(take_all, f"engine {number}", clock)
             assert lease.fence == number + 1
             if number % 3 == 0:
                 # The others had it among many, and died before its turn.
                 await write(leases.try_again, lease)
             clock.now += SECOND
-        assert await write(leases.take, "the last", clock.now, clock) == []
+        assert await write(take_all, "the last", clock) == []
         found = await half.door.get(f"/v2/task-runs/{half.run}")
         assert (found["status"], counts(found)) == ("FAILED", (1, 0, 0))
         assert "6 processes in a row ended while they executed this run" in found["failure_reason"]
@@ -262,9 +266,9 @@ async def test_a_run_over_which_engine_after_engine_dies_is_given_up(home: Path)
 
 async def test_a_run_that_gets_on_may_change_hands_as_often_as_it_likes(home: Path) -> None:
     async with half_done(home) as half:
-        write, clock = half.door.engine.database.write, later()
+        write, clock = half.door.engine.database.write, HandClock()
         for number in range(2 * MOST_TRIES):
-            (lease,) = await write(leases.take, f"engine {number}", clock.now, clock)
+            (lease,) = await write(take_all, f"engine {number}", clock)
             await write(leases.try_again, lease)
             assert await write(runs.record, lease, [], clock.now)
             clock.now += SECOND
@@ -273,7 +277,7 @@ async def test_a_run_that_gets_on_may_change_hands_as_often_as_it_likes(home: Pa
 async def test_a_run_begun_by_a_version_that_kept_no_plan_ends_with_the_reason(home: Path) -> None:
     async with half_done(home) as half:
         await half.door.engine.database.write(executing("UPDATE task_runs SET plan = NULL"))
-        async with opened(home, clock=later()) as other:
+        async with opened(home, clock=HandClock(), silent_s=SOON_S) as other:
             ended = await other.until(half.run, "FAILED")
             assert "An older version started the run" in ended["failure_reason"]
             assert counts(ended) == (1, 0, 0)

@@ -93,7 +93,7 @@ class Engine:
                 await database.settle(integrations.adopt_environment, environment, clock)
             async with (
                 aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
-                Executor.open(database, clock, models, silent_s, works=works) as executor,
+                Executor.open(home, database, clock, models, silent_s, works=works) as executor,
                 Scheduler.open(home, database, clock, executor, period_s, works=works) as scheduler,
             ):
                 with Uploads(clock) as uploads:

@@ -60,7 +60,7 @@ class Models:
     ) -> None:
         self.prices = prices
         self._database = database
-        self._environment = environment
+        self.environment = environment
         self._concurrency = concurrency
         self._calls_a_second = calls_a_second
         self._transport: Transport | None = None
@@ -152,8 +152,8 @@ class Models:
         function_calling: bool = True,
         structured_output: bool = True,
     ) -> Priced:
-        key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self._environment)
-        base_url = credentials.address(access.base_url, self._environment)
+        key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
+        base_url = credentials.address(access.base_url, self.environment)
         endpoint = Endpoint(
             provider=access.provider,
             base_url=base_url,

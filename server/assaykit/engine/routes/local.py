@@ -78,8 +78,8 @@ async def judge_rows(request: Request) -> Response:
 async def report_run(request: Request) -> Response:
     """`GET /x/task-runs/{run_id}/report`: a run's outcomes by label and cause. On AX: the run's log page."""
     here = engine(request)
-    since = here.executor.silent_since_ns()
-    return answer(await here.database.read(run_reports.report, request.path_params["run_id"], since))
+    now_ns, silent_ns = here.clock.now_ns(), here.executor.silent_ns
+    return answer(await here.database.read(run_reports.report, request.path_params["run_id"], now_ns, silent_ns))
 
 
 async def list_run_rows(request: Request) -> Response:

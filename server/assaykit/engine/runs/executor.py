@@ -1,10 +1,13 @@
 """Executes task runs in the engine's own task group: select, score, record, finish."""
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 
 import anyio
+import anyio.to_thread
+import sqlalchemy as sa
 import structlog
 from anyio.abc import TaskGroup
 
@@ -13,12 +16,15 @@ from assaykit.engine.models import Models
 from assaykit.engine.runs import causes
 from assaykit.engine.runs.final_status import ending, ending_of_given_up
 from assaykit.engine.runs.generation import generate
+from assaykit.engine.runs.life import LifeLock
 from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
-from assaykit.engine.store.database import Database
-from assaykit.engine.store.queue import generations, leases, runs
-from assaykit.engine.store.queue.leases import Lease
+from assaykit.engine.runs.watch import Watch
+from assaykit.engine.store.database import Database, SchemaChanged
+from assaykit.engine.store.queue import generations, leases, needs, runs
+from assaykit.engine.store.queue.leases import Lease, Sight
+from assaykit.engine.store.queue.needs import Needs
 from assaykit.engine.store.queue.runs import UNLIMITED, Limits
 from assaykit.errors import AssayError, NotFound
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
@@ -29,8 +35,11 @@ RUNS_AT_ONCE = 4
 SILENT_S = 30
 """Seconds without a heartbeat after which the engine that executes a run counts as gone."""
 
-BEATS = 6
-"""Heartbeats in `SILENT_S`."""
+BEATS = 10
+"""Heartbeats in `SILENT_S`, and looks for runs to take over."""
+
+Ending = tuple[RunStatus | None, str | None]
+"""The final status of a run and its reason. Without a status the run waits for the keys that the reason names."""
 
 log = structlog.get_logger()
 
@@ -39,9 +48,17 @@ class Executor:
     """Executes the runs of this process, and those that it takes over from others."""
 
     def __init__(
-        self, owner: str, database: Database, clock: Clock, models: Models, group: TaskGroup, silent_s: float
+        self,
+        life: LifeLock,
+        owner: str,
+        database: Database,
+        clock: Clock,
+        models: Models,
+        group: TaskGroup,
+        silent_s: float,
     ) -> None:
         self.owner = owner
+        self._life = life
         self._database = database
         self._clock = clock
         self._models = models
@@ -49,23 +66,32 @@ class Executor:
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._scopes: dict[Lease, anyio.CancelScope] = {}
         self._silent_s = silent_s
-        self._silent_ns = int(silent_s * 1_000_000_000)
+        self.silent_ns = int(silent_s * 1_000_000_000)
+        self._watch = Watch[tuple[str, str | None, int]](silent_s)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, database: Database, clock: Clock, models: Models, silent_s: float | None = None, *, works: bool = True
+        cls,
+        home: Path,
+        database: Database,
+        clock: Clock,
+        models: Models,
+        silent_s: float | None = None,
+        *,
+        works: bool = True,
     ) -> AsyncGenerator["Executor"]:
         """An executor that works until the block ends. Another engine resumes its unfinished runs.
 
         Without `works` it takes over no run of another engine.
         """
         owner = secrets.token_hex(8)
+        life = LifeLock(home, owner)
+        await anyio.to_thread.run_sync(life.take)
         try:
             async with anyio.create_task_group() as group:
-                executor = cls(owner, database, clock, models, group, silent_s or SILENT_S)
-                if works:
-                    group.start_soon(executor._beat)
+                executor = cls(life, owner, database, clock, models, group, silent_s or SILENT_S)
+                group.start_soon(executor._beat, works)
                 try:
                     yield executor
                 finally:
@@ -74,6 +100,7 @@ class Executor:
             # Released last: a write under way at the end of the block may have renewed a heartbeat.
             with anyio.CancelScope(shield=True):
                 await _released(database, owner)
+            life.release()
 
     async def trigger(
         self,
@@ -96,10 +123,6 @@ class Executor:
         self._group.start_soon(self.execute, run.id)
         return run
 
-    def silent_since_ns(self) -> int:
-        """The time in nanoseconds since which an engine must have sent a heartbeat, or count as gone."""
-        return self._clock.now_ns() - self._silent_ns
-
     async def cancel(self, run_id: str) -> TaskRun:
         """End a run that is PENDING or RUNNING, here or in another process.
 
@@ -111,20 +134,45 @@ class Executor:
         self._stop([lease for lease in self._scopes if lease.run_id == run_id])
         return run
 
-    async def _beat(self) -> None:
+    async def _beat(self, takes_over: bool) -> None:
         while True:
             try:
-                # One clock reading for both calls: a jump in between would make this engine's runs look silent.
-                now = self._clock.now_ns()
-                since = now - self._silent_ns
-                # Renew only runs under way. A run whose end could not be stored falls silent and is taken over.
-                self._stop(await self._database.settle(leases.renew, list(self._scopes), now))
-                for lease in await self._database.settle(leases.take, self.owner, since, self._clock):
-                    log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
-                    self._group.start_soon(self._execute, lease)
+                if self._scopes:
+                    # Renew only runs under way. A run whose end could not be stored falls silent and is taken over.
+                    renewed = leases.renew, list(self._scopes), self._clock.now_ns()
+                    self._stop(await self._database.settle(*renewed))
+                if takes_over:
+                    await self._take_over()
+            except SchemaChanged as error:
+                log.warning("runs_stopped", error=str(error))
+                self._stop(list(self._scopes))
             except AssayError as error:
                 log.warning("heartbeat_missed", error=str(error))
             await anyio.sleep(self._silent_s / BEATS)
+
+    async def _take_over(self) -> None:
+        """Take the runs that nobody executes and that this process can do."""
+        seen = await self._database.read(leases.sights)
+        others = [sight for sight in seen if Lease(sight.run_id, sight.owner or "", sight.fence) not in self._scopes]
+        marks = {sight[:3]: sight.beat for sight in others if sight.owner is not None}
+        silent = self._watch.silent(marks, self._clock.now_ns() / 1e9, anyio.current_time())
+        with self._life.dead() as dead:
+            loose = [one for one in others if one.owner is None or one.owner in dead or one[:3] in silent]
+            if not loose and not dead:
+                return
+            found = await self._database.read(_waits_for, loose, self._models.environment)
+            # A process that is only silent may still have the key.
+            unfit = {
+                one: names
+                for one, names in found.items()
+                if names is not None and one.waits_for != names and one[:3] not in silent
+            }
+            if unfit:
+                await self._database.settle(leases.wait, unfit)
+            fit = [one for one, names in found.items() if names is None]
+            for lease in await self._database.settle(leases.take, self.owner, fit, self._clock) if fit else ():
+                log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
+                self._group.start_soon(self._execute, lease)
 
     def _stop(self, lost: Iterable[Lease]) -> None:
         for lease in lost:
@@ -139,17 +187,29 @@ class Executor:
         with anyio.CancelScope() as scope:
             self._scopes[lease] = scope
             try:
-                async with self._slots:
+                try:
                     status, reason = await self._run(lease)
-            except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
-                status, reason = "FAILED", _reason(error, lease.run_id)
+                except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
+                    status, reason = "FAILED", _reason(error, lease.run_id)
+                await self._finish(lease, status, reason)
             finally:
                 del self._scopes[lease]
-            await self._finish(lease, status, reason)
 
-    async def _finish(self, lease: Lease, status: RunStatus, reason: str | None) -> None:
+    async def _run(self, lease: Lease) -> Ending:
+        needed = await self._database.read(needs.of_run, lease.run_id, self._models.environment)
+        if needed.waits_for is not None:
+            return None, needed.waits_for
+        # A run that asks no model is over soon, and waits for none that does.
+        async with self._slots if needed.asks else nullcontext():
+            return await self._work(lease, needed)
+
+    async def _finish(self, lease: Lease, status: RunStatus | None, reason: str | None) -> None:
         run_id = lease.run_id
         try:
+            if status is None:
+                log.info("run_waits", run_id=run_id, waits_for=reason)
+                await self._database.conclude(leases.let_go, lease, reason or "")
+                return
             run, started = await self._database.conclude(generations.finish, lease, status, reason, self._clock)
         except NotFound:
             log.info("run_deleted", run_id=run_id)  # with its task, while it was executed
@@ -161,7 +221,7 @@ class Executor:
             event = "run_finished" if run.is_final else "run_lost"
             log.info(event, run_id=run_id, status=run.status, scored=run.num_successes)
 
-    async def _run(self, lease: Lease) -> tuple[RunStatus, str | None]:
+    async def _work(self, lease: Lease, needed: Needs) -> Ending:
         run_id = lease.run_id
         if await self._database.read(generations.makes_experiment, run_id):
             return await generate(self._database, self._clock, self._models, lease)
@@ -171,20 +231,13 @@ class Executor:
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason
-        models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in selection.scorers}
         budget = Budget(*await self._database.read(runs.limits, run_id))
-        _, request, _ = await self._database.read(runs.details, run_id)
-        scoring = Scoring(
-            self._database,
-            self._clock,
-            lease,
-            selection,
-            models,
-            self._models.rows_at_once,
-            budget,
-            anew=bool(request.override_evaluations),
-        )
-        given_up = await scoring.run()
+        given_up = await self._score(lease, selection, needed.lacking, budget)
+        waiting = {item.evaluator_id for item in budget.items(selection.items)} & needed.lacking.keys()
+        if waiting and not budget.is_full:
+            for evaluator_id, detail in given_up.items():
+                await self._database.conclude(runs.leave, lease, evaluator_id, "auth", detail)
+            return None, ", ".join(sorted({needed.lacking[evaluator_id] for evaluator_id in waiting}))
         if given_up:
             return ending_of_given_up(selection, given_up)
         if await self._database.read(runs.has_rows_left, run_id):
@@ -193,6 +246,25 @@ class Executor:
         if status == "COMPLETED" and reason is not None:
             reason = await self._database.persist(causes.unread, lease, selection, reason)
         return status, reason
+
+    async def _score(
+        self, lease: Lease, selection: Selection, lacking: Mapping[str, str], budget: Budget
+    ) -> Mapping[str, str]:
+        """Score the rows of the evaluators that this process can ask. Returns the reasons of those given up, by id."""
+        able = [scorer for scorer in selection.scorers if scorer.evaluator_id not in lacking]
+        models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in able}
+        _, request, _ = await self._database.read(runs.details, lease.run_id)
+        scoring = Scoring(
+            self._database,
+            self._clock,
+            lease,
+            selection._replace(items=[item for item in selection.items if item.evaluator_id in models]),
+            models,
+            self._models.rows_at_once,
+            budget,
+            anew=bool(request.override_evaluations),
+        )
+        return await scoring.run()
 
     async def _begin(self, lease: Lease) -> tuple[Selection | None, str | None]:
         """Start a run. Returns its selection, and the reason if that is empty; None twice if the run was cancelled."""
@@ -203,6 +275,13 @@ class Executor:
         if not await self._database.persist(causes.start, lease, selection, cause, self._clock):
             return None, None
         return selection, cause and cause.message
+
+
+def _waits_for(
+    connection: sa.Connection, found: Sequence[Sight], environment: Mapping[str, str]
+) -> dict[Sight, str | None]:
+    """The runs with the names of the keys that this process lacks for all that is left of them."""
+    return {sight: needs.of_run(connection, sight.run_id, environment).waits_for for sight in found}
 
 
 async def _released(database: Database, owner: str) -> None:

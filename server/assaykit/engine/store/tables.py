@@ -288,11 +288,14 @@ task_runs = _noun(
     Column("plan", JSON),
     Column("max_rows", Integer),
     Column("max_cost", Float),
+    Column("beat", Integer, nullable=False, server_default=text("0")),
+    Column("waits_for", String),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body; its key `report` holds the counts and the cause from the run's selection. `owner`
-names the engine that executes the run, and `beat_ns` is the time of its last heartbeat. `fence` counts the engines
+names the engine that executes the run; null if it may be taken. `beat_ns` is the time of the last heartbeat, and `beat`
+counts them. `waits_for` names the keys that no open process had at the last look. `fence` counts the engines
 that took the run over. `tries` counts the engines that worked on the run since a row was last recorded. `plan` is a
 copy of the run's definition, so that a resumed run ignores later changes of it.
 `experiment_id` is the experiment that the run created. A run of a schedule covers the spans with `n` above `after_n`

@@ -129,7 +129,8 @@ async def told_of(here: Session, run: TaskRun) -> tuple[str, dict[str, Any]]:
     if await here.api.has_engine_routes():
         report = await here.api.get(path("x", "task-runs", run.id, "report"), RunReport)
         said, told = await _report(here, report)
-        if report.is_executed is False and not run.is_final:
+        # A run that waits for a key has told so above.
+        if report.is_executed is False and not run.is_final and not run.failure_reason:
             said.append(_NOBODY)
         cause = report.cause
     else:

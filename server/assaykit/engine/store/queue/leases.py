@@ -1,15 +1,17 @@
 """Leases on runs. One engine at a time executes a run, and every write of results checks its lease.
 
-If an engine stops or sends no heartbeat, another engine takes its runs over. Each takeover raises the run's `fence`.
-When a slow engine comes back, its lease has an old fence, and the transaction with its results stores nothing.
+If an engine stops, dies or sends no heartbeat, another engine that can do the run takes it over. Each takeover raises
+the run's `fence`. When a slow engine comes back, its lease has an old fence, and the transaction with its results
+stores nothing. A run that no open engine can do has no owner, and names the key that it waits for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.tables import task_runs
 
 ACTIVE = ("PENDING", "RUNNING")
@@ -18,8 +20,8 @@ MOST_TRIES = 6
 """A run fails when so many engines in a row ended while they executed it and recorded no row. The run may be the cause
 of their end."""
 
-_RELEASED = 0
-"""The heartbeat of a run that its engine has released: any engine may take it at once."""
+_FREE = {"owner": None, "beat_ns": 0, "tries": 0}
+"""The columns of a run that its engine has released: any engine that can do it may take it at once."""
 
 GIVEN_UP = (
     f"{MOST_TRIES} processes in a row ended while they executed this run, and none got a row done. What was "
@@ -46,31 +48,72 @@ def is_held(connection: sa.Connection, lease: Lease) -> bool:
     return connection.execute(sa.select(task_runs.c.id).where(held(lease))).first() is not None
 
 
-def is_alive(connection: sa.Connection, run_id: str, silent_since_ns: int) -> bool:
-    """Whether the run has not ended and its last heartbeat is after `silent_since_ns`."""
+class Sight(NamedTuple):
+    """A run that has not ended, as one look found it. `beat` counts its heartbeats."""
+
+    run_id: str
+    owner: str | None
+    fence: int
+    beat: int
+    waits_for: str | None = None
+
+    def still(self) -> sa.ColumnElement[bool]:
+        """The condition on `task_runs` that the run is as it was found."""
+        c = task_runs.c
+        found = sa.and_(c.id == self.run_id, c.fence == self.fence, c.beat == self.beat, c.status.in_(ACTIVE))
+        return found & (c.owner.is_(None) if self.owner is None else c.owner == self.owner)
+
+
+def sights(connection: sa.Connection) -> Sequence[Sight]:
+    """Every run that has not ended, in order of arrival."""
     c = task_runs.c
-    query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.beat_ns > silent_since_ns)
-    return connection.execute(query).first() is not None
+    query = sa.select(c.id, c.owner, c.fence, c.beat, c.waits_for).where(c.status.in_(ACTIVE)).order_by(c.n)
+    return [Sight(*row) for row in connection.execute(query)]
+
+
+def is_alive(connection: sa.Connection, run_id: str, now_ns: int, silent_ns: int) -> bool:
+    """Whether the run has not ended and its last heartbeat is less than `silent_ns` from `now_ns`.
+
+    A heartbeat of the future is as old as one of the past: the clock has been set back since.
+    """
+    c = task_runs.c
+    query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.owner.is_not(None))
+    near = c.beat_ns.between(now_ns - silent_ns + 1, now_ns + silent_ns - 1)
+    return connection.execute(query.where(near)).first() is not None
 
 
 def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Sequence[Lease]:
     """Send a heartbeat for each lease. Returns the lost leases: the run has ended, or another engine has it."""
+    beat = {"beat_ns": now_ns, "beat": task_runs.c.beat + 1}
     return [
-        lease
-        for lease in leases
-        if not connection.execute(task_runs.update().where(held(lease)).values(beat_ns=now_ns)).rowcount
+        lease for lease in leases if not connection.execute(task_runs.update().where(held(lease)).values(beat)).rowcount
     ]
 
 
-def take(connection: sa.Connection, owner: str, silent_since_ns: int, clock: Clock) -> Sequence[Lease]:
-    """Take over every active run with its last heartbeat before `silent_since_ns`; fail those with too many tries."""
+def take(connection: sa.Connection, owner: str, wanted: Sequence[Sight], clock: Clock) -> Sequence[Lease]:
+    """Take over runs that are still as they were found; fail those with too many tries."""
     c = task_runs.c
-    is_silent = sa.and_(c.status.in_(ACTIVE), c.beat_ns < silent_since_ns)
     given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
-    connection.execute(task_runs.update().where(is_silent, c.tries >= MOST_TRIES).values(given_up))
-    taken = {"owner": owner, "fence": c.fence + 1, "beat_ns": clock.now_ns()}
-    rows = connection.execute(task_runs.update().where(is_silent).values(taken).returning(c.id, c.fence))
-    return [Lease(run_id, owner, fence) for run_id, fence in rows]
+    taken = {"owner": owner, "fence": c.fence + 1, "beat": c.beat + 1, "beat_ns": clock.now_ns(), "waits_for": None}
+    leases: list[Lease] = []
+    for sight in wanted:
+        change = task_runs.update().where(sight.still())
+        if connection.execute(change.where(c.tries >= MOST_TRIES).values(given_up)).rowcount:
+            touch_run(connection, sight.run_id, clock.now_ns())
+        elif fence := connection.execute(change.values(taken).returning(c.fence)).scalar():
+            leases.append(Lease(sight.run_id, owner, fence))
+    return leases
+
+
+def wait(connection: sa.Connection, unfit: Mapping[Sight, str]) -> None:
+    """Release runs that are still as they were found. `unfit` has the names of the keys that they wait for."""
+    for sight, names in unfit.items():
+        connection.execute(task_runs.update().where(sight.still()).values(**_FREE, waits_for=names))
+
+
+def let_go(connection: sa.Connection, lease: Lease, waits_for: str) -> None:
+    """Release one run, which waits for keys that its engine does not have."""
+    connection.execute(task_runs.update().where(held(lease)).values(**_FREE, waits_for=waits_for))
 
 
 def try_again(connection: sa.Connection, lease: Lease) -> None:
@@ -82,4 +125,4 @@ def release(connection: sa.Connection, owner: str) -> None:
     """Release every run of an engine that is stopping, so that another engine can take it at once."""
     c = task_runs.c
     mine = sa.and_(c.owner == owner, c.status.in_(ACTIVE))
-    connection.execute(task_runs.update().where(mine).values(owner=None, beat_ns=_RELEASED, tries=0))
+    connection.execute(task_runs.update().where(mine).values(_FREE))

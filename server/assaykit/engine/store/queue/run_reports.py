@@ -36,10 +36,10 @@ _PLACE = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], str])
 _MADE_BY = evals.c.made_by["run_id"].as_string()
 
 
-def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> RunReport:
+def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: int = 0) -> RunReport:
     """A run's outcomes by label and by cause, each cause with one example. Only the most common causes are included.
 
-    `is_executed` is true if the run has not ended and its last heartbeat is after `silent_since_ns`.
+    `is_executed` is true if the run has not ended and its last heartbeat is less than `silent_ns` from `now_ns`.
 
     Raises:
         NotFound: no such run.
@@ -59,7 +59,7 @@ def report(connection: sa.Connection, run_id: str, silent_since_ns: int = 0) -> 
         skipped=_causes(connection, run_id, "SKIPPED"),
         selection=None if "selection" not in kept else RunSelection.model_validate(kept["selection"]),
         cause=cause,
-        is_executed=leases.is_alive(connection, run_id, silent_since_ns),
+        is_executed=leases.is_alive(connection, run_id, now_ns, silent_ns),
         tokens=_tokens(connection, run_id),
     )
 

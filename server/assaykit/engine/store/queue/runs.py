@@ -206,7 +206,14 @@ def start(
     moved = connection.execute(
         task_runs.update()
         .where(held(lease), task_runs.c.status == "PENDING")
-        .values(status="RUNNING", started_ns=clock.now_ns(), beat_ns=clock.now_ns(), plan=plan, tries=1)
+        .values(
+            status="RUNNING",
+            started_ns=clock.now_ns(),
+            beat_ns=clock.now_ns(),
+            beat=task_runs.c.beat + 1,
+            plan=plan,
+            tries=1,
+        )
     )
     if moved.rowcount == 0:
         return False
@@ -232,6 +239,27 @@ def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Seq
         )
     query = _items(run_id).where(run_items.c.state == "PENDING")
     return row.plan, [Item(*found) for found in connection.execute(query)]
+
+
+def work_left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Sequence[str]] | None:
+    """The plan of a run, and the evaluators that have PENDING items; None if the run has not started.
+
+    The plan is empty if a version that stored no plan started the run.
+    """
+    row = _row(connection, run_id)
+    if row.status == "PENDING":
+        return None
+    c = run_items.c
+    query = sa.select(c.evaluator_id).where(c.run_id == run_id, c.state == "PENDING").distinct()
+    return row.plan or {}, connection.execute(query).scalars().all()
+
+
+def leave(connection: sa.Connection, lease: Lease, evaluator_id: str, reason: str, detail: str) -> None:
+    """End the PENDING items of one evaluator as FAILED."""
+    c = run_items.c
+    if connection.execute(sa.select(task_runs.c.id).where(held(lease))).first() is not None:
+        of_it = (c.run_id == lease.run_id) & (c.evaluator_id == evaluator_id) & (c.state == "PENDING")
+        connection.execute(run_items.update().where(of_it).values(state="FAILED", reason=reason, detail=detail))
 
 
 def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
@@ -260,7 +288,9 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
 
 def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutcome], now_ns: int) -> bool:
     """Store outcomes with a heartbeat. Returns False and stores nothing if the run has ended or the lease is lost."""
-    alive = connection.execute(task_runs.update().where(held(lease)).values(beat_ns=now_ns, tries=0))
+    alive = connection.execute(
+        task_runs.update().where(held(lease)).values(beat_ns=now_ns, beat=task_runs.c.beat + 1, tries=0)
+    )
     if alive.rowcount == 0:
         return False
     if outcomes:
@@ -396,6 +426,13 @@ def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
     return row_of(connection, task_runs, run_id, "task run", "/v2/tasks/{id}/runs")
 
 
+def _waiting(row: sa.Row[Any]) -> str | None:
+    """The sentence about a run that no open process can do."""
+    if row.waits_for is None or row.status not in ACTIVE:
+        return None
+    return f"The run is waiting for {row.waits_for}. It goes on when a process that has it opens the store."
+
+
 def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
     return TaskRun(
         id=row.id,
@@ -410,5 +447,5 @@ def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
         num_errors=number.get("FAILED", 0),
         num_skipped=number.get("SKIPPED", 0),
         created_at=moment(row.created_ns),
-        failure_reason=row.failure_reason,
+        failure_reason=row.failure_reason or _waiting(row),
     )
