@@ -250,7 +250,7 @@ async def test_a_run_whose_process_was_killed_goes_on_in_the_next(home: Path, cl
             await door.until(run["id"], "RUNNING")
         held.let_go()
         # A process that is killed lets go of nothing.
-        await stores.change(home, sa.update(task_runs).values(beat_ns=clock.now, owner="killed"))
+        await stores.change(home, sa.update(task_runs).values(heartbeat_ns=clock.now, owner="killed"))
         async with opened(home, clock=clock) as door:
             assert (await schedule(door, task))["is_running"] is True
         clock.now += (SILENT_S + 1) * SECOND

@@ -344,6 +344,6 @@ async def test_a_second_window_on_the_same_data_sees_the_run(ax: Caller, setting
 async def test_a_run_whose_process_has_ended_says_that_it_goes_on(ax: Caller, cites: None, settings: Settings) -> None:
     run = (await score(ax, project="bot"))["run"]["id"]
     # What a process leaves behind that is killed; long before it is taken over, it is looked at.
-    await stores.change(settings.home, sa.update(task_runs).values(status="RUNNING", beat_ns=1))
+    await stores.change(settings.home, sa.update(task_runs).values(status="RUNNING", heartbeat_ns=1))
     said = text_of(await ax.call("get_run", run=run))
     assert "The run continues while an assaykit server or engine is open." in said

@@ -94,7 +94,7 @@ class Engine:
             async with (
                 aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
                 Executor.open(home, database, clock, models, silent_s, works=works) as executor,
-                Scheduler.open(home, database, clock, executor, period_s, works=works) as scheduler,
+                Scheduler.open(home, database, clock, executor, environment, period_s, works=works) as scheduler,
             ):
                 with Uploads(clock) as uploads:
                     engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)

@@ -232,18 +232,21 @@ class Executor:
         if selection is None or reason is not None:
             return "CANCELLED", reason
         budget = Budget(*await self._database.read(runs.limits, run_id))
-        given_up = await self._score(lease, selection, needed.lacking, budget)
+        given_up = dict(await self._score(lease, selection, needed.lacking, budget))
         waiting = {item.evaluator_id for item in budget.items(selection.items)} & needed.lacking.keys()
-        if waiting and not budget.is_full:
+        if waiting and selection.is_scheduled:
+            # The schedule has these rows scored later, and need not wait for them with all others.
+            given_up = {**given_up, **{one: f"Waiting for {needed.lacking[one]}." for one in waiting}}
+        elif waiting and not budget.is_full:
             for evaluator_id, detail in given_up.items():
                 await self._database.conclude(runs.leave, lease, evaluator_id, "auth", detail)
             return None, ", ".join(sorted({needed.lacking[evaluator_id] for evaluator_id in waiting}))
         if given_up:
-            return ending_of_given_up(selection, given_up)
+            return await self._database.read(ending_of_given_up, run_id, selection, given_up)
         if await self._database.read(runs.has_rows_left, run_id):
             return "CANCELLED", budget.stopped()
         status, reason = await self._database.read(ending, run_id)
-        if status == "COMPLETED" and reason is not None:
+        if status == "COMPLETED" and reason is not None and not await self._database.read(runs.has_scored, run_id):
             reason = await self._database.persist(causes.unread, lease, selection, reason)
         return status, reason
 

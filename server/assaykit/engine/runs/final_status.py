@@ -13,7 +13,7 @@ def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tupl
     """The status, and the reason if no row succeeded. `done` is the participle in that reason."""
     number = runs.counts(connection, run_id)
     if number.get("SCORED"):
-        return "COMPLETED", None
+        return "COMPLETED", _left(connection, run_id)
     report = run_reports.report(connection, run_id)
     if report.errors:
         return "FAILED", f"No row was {done}. Most common cause: {report.errors[0].reason}"
@@ -21,10 +21,22 @@ def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tupl
     return "COMPLETED", f"No row was {done}: all {report.total} were skipped. Most common cause: {first}"
 
 
-def ending_of_given_up(selection: Selection, given_up: Mapping[str, str]) -> tuple[RunStatus, str]:
+def _left(connection: sa.Connection, run_id: str) -> str | None:
+    """The sentence about rows that failed for a cause outside of them; None without such rows."""
+    number = sum(runs.left_by(connection, run_id).values())
+    if not number:
+        return None
+    rows = "1 row" if number == 1 else f"{number} rows"
+    cause = run_reports.report(connection, run_id).errors[0].reason
+    return f"{rows} failed for a cause outside the data, and the next run tries again. Most common cause: {cause}"
+
+
+def ending_of_given_up(
+    connection: sa.Connection, run_id: str, selection: Selection, given_up: Mapping[str, str]
+) -> tuple[RunStatus, str]:
     """The status and the reason of a run with evaluators that were given up; `given_up` has their reasons by id."""
     kept = [scorer.column for scorer in selection.scorers if scorer.evaluator_id not in given_up]
-    if not kept:
+    if not kept or not runs.has_scored(connection, run_id):
         return "FAILED", next(iter(given_up.values()))
     lost = [scorer.column for scorer in selection.scorers if scorer.evaluator_id in given_up]
     reasons = " ".join(dict.fromkeys(given_up.values()))

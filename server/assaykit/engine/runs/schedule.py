@@ -1,7 +1,10 @@
-"""Scheduling of continuous tasks. One of the engines that have the store open looks for new spans."""
+"""Scheduling of continuous tasks. One of the engines that have the store open looks for new spans.
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+An engine does only the tasks that it has a key for. Another engine that has it does the others.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import anyio
@@ -12,9 +15,11 @@ from anyio.abc import TaskGroup
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.selection import finds
+from assaykit.engine.runs.watch import Watch
 from assaykit.engine.store.database import Database
-from assaykit.engine.store.queue import schedules
-from assaykit.errors import AssayError
+from assaykit.engine.store.queue import needs, schedules
+from assaykit.engine.store.queue.needs import Needs
+from assaykit.errors import AssayError, NotFound
 from assaykit.filelock import FileLock
 from assaykit.wire.local import ScheduleWorker
 
@@ -43,6 +48,7 @@ class Scheduler:
         executor: Executor,
         group: TaskGroup,
         period_s: float,
+        environment: Mapping[str, str],
         *,
         works: bool,
     ) -> None:
@@ -58,6 +64,9 @@ class Scheduler:
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
         self._busy: set[str] = set()
         self._is_new = False
+        self._environment = environment
+        self._watch = Watch[str](executor.silent_ns / 1e9)
+        self._wake = anyio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -67,18 +76,20 @@ class Scheduler:
         database: Database,
         clock: Clock,
         executor: Executor,
+        environment: Mapping[str, str],
         period_s: float | None = None,
         *,
         works: bool = True,
     ) -> AsyncGenerator["Scheduler"]:
-        """A scheduler that works until the block ends, whenever no other process has the lock.
+        """A scheduler that works until the block ends. `environment` has the keys of this process.
 
         Without `works` it only looks whether another process has the lock.
         """
         lock = FileLock(home / LOCK)
         try:
             async with anyio.create_task_group() as group:
-                scheduler = cls(lock, database, clock, executor, group, period_s or PERIOD_S, works=works)
+                period_s = period_s or PERIOD_S
+                scheduler = cls(lock, database, clock, executor, group, period_s, environment, works=works)
                 await scheduler._elect()
                 group.start_soon(scheduler._keep)
                 yield scheduler
@@ -94,11 +105,13 @@ class Scheduler:
                 if self.worker == "this" and self._is_new:
                     await self._database.settle(schedules.retry, self._clock)
                     self._is_new = False
-                if self.worker == "this":
+                if self._works:
                     await self._look()
             except AssayError as error:
                 log.warning("schedules_missed", error=str(error))
-            await anyio.sleep(min(self._period_s, WAKE_S))
+            with anyio.move_on_after(min(self._period_s, WAKE_S)):
+                await self._wake.wait()
+            self._wake = anyio.Event()
 
     async def _elect(self) -> None:
         """Try to take the lock, and set `worker` to the result."""
@@ -120,35 +133,69 @@ class Scheduler:
             self._is_new = True
 
     async def _look(self) -> None:
-        for task_id in await self._database.read(schedules.due, self._clock):
-            if task_id not in self._busy:
-                self._busy.add(task_id)
-                self._group.start_soon(self._follow, task_id)
+        """Begin a step of each due task that is this process's to do, and that it can do.
 
-    async def _follow(self, task_id: str) -> None:
+        The process that has the lock looks after all tasks. Another one takes a task that waits for a key, and a task
+        that nobody has looked after for a silent period, because the process with the lock may have been suspended.
+        """
+        is_first = self.worker == "this"
+        found = await self._database.read(schedules.due, self._clock, early=not is_first)
+        marks = {one.task_id: one.mark for one in found}
+        silent = self._watch.silent(marks, self._clock.now_ns() / 1e9, anyio.current_time())
+        for one in found:
+            if one.task_id in self._busy:
+                continue
+            if not is_first and one.waits_for is None and one.task_id not in silent:
+                continue
+            try:
+                needed = await self._database.read(needs.of_task_id, one.task_id, self._environment)
+            except NotFound:
+                continue  # deleted since
+            if is_first and one.waits_for != needed.waits_for and (needed.waits_for or not needed.lacking):
+                await self._database.settle(schedules.wait, one.task_id, needed.waits_for)
+            if needed.is_able:
+                self._busy.add(one.task_id)
+                early = not is_first and one.waits_for is not None
+                self._group.start_soon(self._follow, one.task_id, needed, early)
+
+    async def _follow(self, task_id: str, needed: Needs, early: bool) -> None:
         try:
-            async with self._slots:
-                await self._run(task_id)
+            # A task that asks no model is over soon, and waits for none that does.
+            async with self._slots if needed.asks else nullcontext():
+                goes_on = await self._step(task_id, needed, early=early)
         except AssayError as error:
             log.warning("schedule_missed", task_id=task_id, error=str(error))
         except Exception:
             log.exception("schedule_crashed", task_id=task_id)  # the other tasks and the engine go on
+        else:
+            if goes_on:
+                self._wake.set()
         finally:
             self._busy.discard(task_id)
 
-    async def _run(self, task_id: str) -> None:
-        """Run the batches of a task one after another, until no arrivals are left."""
-        write = self._database.write
-        while (batch := await write(schedules.begin, task_id, self._period_ns, self._clock)) is not None:
-            has_work = await self._database.read(finds, task_id, batch.arrivals)
-            run_id = await write(
-                schedules.take,
-                task_id,
-                batch,
-                has_work=has_work,
-                owner=self._executor.owner,
-                period_ns=self._period_ns,
-                clock=self._clock,
-            )
-            if run_id is not None:
-                await self._executor.execute(run_id)
+    async def _step(self, task_id: str, needed: Needs, *, early: bool) -> bool:
+        """Run the next batch of a task. Returns False if there was none. Other tasks have their turn after it.
+
+        With `early`, the step is about rows that wait for a key.
+        """
+        batch = await self._database.write(schedules.begin, task_id, self._period_ns, self._clock, early=early)
+        if batch is None:
+            return False
+        work = await self._database.read(finds, task_id, batch.arrivals, needed.lacking)
+        if work.elsewhere and not work.here:
+            if early:
+                return False
+            names = ", ".join(sorted(set(needed.lacking.values())))
+            await self._database.settle(schedules.wait, task_id, names)
+        run_id = await self._database.write(
+            schedules.take,
+            task_id,
+            batch,
+            **work._asdict(),
+            owner=self._executor.owner,
+            period_ns=self._period_ns,
+            clock=self._clock,
+        )
+        if run_id is not None:
+            await self._executor.execute(run_id)
+        return True

@@ -6,7 +6,7 @@ judge units, a whole trace or session.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -69,6 +69,8 @@ class Selection(NamedTuple):
     items: Sequence[Item]
     counted: RunSelection
     task: Task
+    is_scheduled: bool = False
+    """Whether a schedule made the run. The schedule has the rows that the run leaves scored later."""
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -95,9 +97,8 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     if window is None:
         return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
     level = _granularity(scorers)
-    if level == "SPAN":
-        return _choose(level, _spans(connection, task, window, scorers), scorers, task, request)
-    return _choose(level, _units(connection, task, level, window, scorers), scorers, task, request)
+    found = _choose(level, _arrived(connection, task, level, window, scorers), scorers, task, request)
+    return found._replace(is_scheduled=isinstance(window, spans.Arrivals))
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -113,25 +114,62 @@ def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | Non
     plan, items = found
     task = Task.model_validate(plan["task"])
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
-    return Selection(plan["level"], scorers, items, RunSelection(), task), plan["reason"]
+    _, _, window = runs.details(connection, run_id)
+    is_scheduled = isinstance(window, spans.Arrivals)
+    return Selection(plan["level"], scorers, items, RunSelection(), task, is_scheduled), plan["reason"]
 
 
-def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals) -> bool:
-    """Whether a run over these arrivals would have work.
+class Work(NamedTuple):
+    """Whether a run over arrivals has work for evaluators that this process can ask, and for the others."""
 
-    True also if the task's evaluators or filters no longer work, because only a run reports the error.
+    here: bool
+    elsewhere: bool
+
+
+def finds(connection: sa.Connection, task_id: str, arrivals: spans.Arrivals, lacking: Container[str]) -> Work:
+    """The work of a run over these arrivals. `lacking` are the evaluators that this process has no key for.
+
+    There is work also if the task's evaluators or filters no longer work, because only a run reports the error.
     """
     task = tasks.get(connection, task_id)
     try:
         scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
         level = _granularity(scorers)
-        if level == "SPAN":
-            candidates = _spans(connection, task, arrivals, scorers)
-        else:
-            candidates = _units(connection, task, level, arrivals, scorers)
-        return bool(_choose(level, candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
+        able = [scorer for scorer in scorers if scorer.evaluator_id not in lacking]
+        unable = [scorer for scorer in scorers if scorer.evaluator_id in lacking]
+        return Work(*(_finds(connection, task, level, arrivals, some) for some in (able, unable)))
     except AssayError:
-        return True
+        return Work(here=True, elsewhere=False)
+
+
+def _finds(
+    connection: sa.Connection, task: Task, level: Granularity, arrivals: spans.Arrivals, scorers: Sequence[Scorer]
+) -> bool:
+    if not scorers:
+        return False
+    candidates = _arrived(connection, task, level, arrivals, scorers)
+    return bool(_choose(level, candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
+
+
+def _arrived(
+    connection: sa.Connection,
+    task: Task,
+    level: Granularity,
+    window: spans.TimeRange | spans.Arrivals,
+    scorers: Sequence[Scorer],
+) -> Iterator[Candidate]:
+    """The candidates of a project task. Of arrivals, rows that an earlier run is done with count as labelled."""
+    if level == "SPAN":
+        found = _spans(connection, task, window, scorers)
+    else:
+        found = _units(connection, task, level, window, scorers)
+    done = runs.settled(connection, task.id, window) if isinstance(window, spans.Arrivals) else set[tuple[str, str]]()
+    for one in found:
+        labelled = [
+            has or (scorer.evaluator_id, one.target_id) in done
+            for scorer, has in zip(scorers, one.labelled, strict=True)
+        ]
+        yield one._replace(labelled=labelled) if done else one
 
 
 def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item]) -> dict[str, Row]:
@@ -256,7 +294,8 @@ def _choose(
     items: list[Item] = []
     tally = Counter[str]()
     chosen = 0
-    for candidate in candidates:
+    rest = iter(candidates)
+    for candidate in rest:
         tally["matched"] += 1
         if not taken(candidate.target_id, rate):
             tally["sampled_out"] += 1
@@ -273,5 +312,7 @@ def _choose(
             tally["labelled" if any(candidate.allowed) else "filtered_out"] += 1
         if chosen == most:
             break
-    counted = RunSelection(chosen=chosen, capped=chosen == most, **tally)
+    # Capped only if there is one more row to look at.
+    capped = chosen == most and next(rest, None) is not None
+    counted = RunSelection(chosen=chosen, capped=capped, **tally)
     return Selection(level, scorers, items, counted, task)

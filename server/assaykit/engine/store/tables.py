@@ -279,12 +279,12 @@ task_runs = _noun(
     Column("finished_ns", Integer),
     Column("failure_reason", String),
     Column("owner", String),
-    Column("beat_ns", Integer),
+    Column("heartbeat_ns", Integer),
     Column("experiment_id", String),
     Column("after_n", Integer),
     Column("up_to_n", Integer),
     Column("fence", Integer, nullable=False, server_default=text("0")),
-    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("plan", JSON),
     Column("max_rows", Integer),
     Column("max_cost", Float),
@@ -294,12 +294,12 @@ task_runs = _noun(
     Index("task_runs_by_status", "status"),
 )
 """`request` is the trigger body; its key `report` holds the counts and the cause from the run's selection. `owner`
-names the engine that executes the run; null if it may be taken. `beat_ns` is the time of the last heartbeat, and `beat`
-counts them. `waits_for` names the keys that no open process had at the last look. `fence` counts the engines
-that took the run over. `tries` counts the engines that worked on the run since a row was last recorded. `plan` is a
-copy of the run's definition, so that a resumed run ignores later changes of it.
-`experiment_id` is the experiment that the run created. A run of a schedule covers the spans with `n` above `after_n`
-and up to `up_to_n`; other runs have neither. `max_rows` and `max_cost` (US dollars) end the run early."""
+names the engine that executes the run; null if it may be taken. `heartbeat_ns` is the time of the last heartbeat, and
+`beat` counts them. `waits_for` names the keys that no open process had at the last look. `fence` counts the engines
+that took the run over. `attempts` counts the engines that worked on the run since a row was last recorded. `plan` is a
+copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
+the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
+neither. `max_rows` and `max_cost` (US dollars) end the run early."""
 
 schedules = Table(
     "schedules",
@@ -310,11 +310,18 @@ schedules = Table(
     Column("failures", Integer, nullable=False),
     Column("due_ns", Integer, nullable=False),
     Column("marks", JSON),
+    Column("waits_for", String),
+    Column("owed_n", Integer),
+    Column("owed_up_to_n", Integer),
+    Column("owed_failures", Integer, nullable=False, server_default=text("0")),
+    Column("owed_due_ns", Integer),
 )
 """One row for each continuous task. The task is done with the spans up to `cursor_n`. `run_id` is the run over the next
 spans; it stays set until the schedule has processed the end of that run. `failures` counts consecutive failed runs, and
 `due_ns` is the time of the next look. `marks` are pairs of a time and the end of the ingest sequence at that time,
-oldest first."""
+oldest first. Spans above `owed_n` and up to `owed_up_to_n` have rows that earlier runs left. They are looked at again
+at `owed_due_ns`, after `owed_failures` runs that left some. `waits_for` names the keys that the engine that looks does
+not have."""
 
 run_items = Table(
     "run_items",

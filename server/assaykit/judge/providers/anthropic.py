@@ -163,7 +163,7 @@ def _said(answer: dict[str, Any]) -> _Message | Unscored:
     try:
         message = _Message.model_validate(answer)
     except ValidationError:
-        return Unscored("bad_reply", "The answer is not a message.")
+        return Unscored("model_error", "The answer is not a message.")
     if message.stop_reason == "max_tokens":
         return Unscored("bad_reply", "The reply was cut off at the token limit; raise max_tokens.", *_spent(message))
     if message.stop_reason == "refusal":

@@ -191,7 +191,8 @@ def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:
         body = None
     if isinstance(body, dict):
         return cast("dict[str, Any]", body)
-    return _failed("bad_reply", endpoint, "answered something that is not a JSON object", response.text)
+    # A gateway's page in place of a reply is no fault of the row.
+    return _failed("model_error", endpoint, "answered something that is not a JSON object", response.text)
 
 
 def _error_text(response: transport.HttpAnswer) -> str:

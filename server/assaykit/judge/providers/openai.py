@@ -142,7 +142,7 @@ def _choice(answer: dict[str, Any]) -> tuple[_Message, _Spent] | Unscored:
     except ValidationError:
         completion = None
     if completion is None or not completion.choices:
-        return Unscored("bad_reply", "The answer is not a chat completion.")
+        return Unscored("model_error", "The answer is not a chat completion.")
     choice, usage = completion.choices[0], completion.usage or _Usage()
     spent = (usage.prompt_tokens, usage.completion_tokens, completion.model)
     if choice.finish_reason == "length":

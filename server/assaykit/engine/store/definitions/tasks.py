@@ -140,7 +140,9 @@ def update(
         _follow(connection, task_id, moment_ns)
     else:
         # The change may have removed the cause of failed runs.
-        connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns))
+        connection.execute(
+            schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns, owed_due_ns=moment_ns)
+        )
     return get(connection, task_id)
 
 

@@ -20,7 +20,7 @@ MOST_TRIES = 6
 """A run fails when so many engines in a row ended while they executed it and recorded no row. The run may be the cause
 of their end."""
 
-_FREE = {"owner": None, "beat_ns": 0, "tries": 0}
+_FREE = {"owner": None, "heartbeat_ns": 0, "attempts": 0}
 """The columns of a run that its engine has released: any engine that can do it may take it at once."""
 
 GIVEN_UP = (
@@ -78,13 +78,13 @@ def is_alive(connection: sa.Connection, run_id: str, now_ns: int, silent_ns: int
     """
     c = task_runs.c
     query = sa.select(c.id).where(c.id == run_id, c.status.in_(ACTIVE), c.owner.is_not(None))
-    near = c.beat_ns.between(now_ns - silent_ns + 1, now_ns + silent_ns - 1)
+    near = c.heartbeat_ns.between(now_ns - silent_ns + 1, now_ns + silent_ns - 1)
     return connection.execute(query.where(near)).first() is not None
 
 
 def renew(connection: sa.Connection, leases: Sequence[Lease], now_ns: int) -> Sequence[Lease]:
     """Send a heartbeat for each lease. Returns the lost leases: the run has ended, or another engine has it."""
-    beat = {"beat_ns": now_ns, "beat": task_runs.c.beat + 1}
+    beat = {"heartbeat_ns": now_ns, "beat": task_runs.c.beat + 1}
     return [
         lease for lease in leases if not connection.execute(task_runs.update().where(held(lease)).values(beat)).rowcount
     ]
@@ -94,11 +94,17 @@ def take(connection: sa.Connection, owner: str, wanted: Sequence[Sight], clock: 
     """Take over runs that are still as they were found; fail those with too many tries."""
     c = task_runs.c
     given_up = {"status": "FAILED", "finished_ns": clock.now_ns(), "failure_reason": GIVEN_UP}
-    taken = {"owner": owner, "fence": c.fence + 1, "beat": c.beat + 1, "beat_ns": clock.now_ns(), "waits_for": None}
+    taken = {
+        "owner": owner,
+        "fence": c.fence + 1,
+        "beat": c.beat + 1,
+        "heartbeat_ns": clock.now_ns(),
+        "waits_for": None,
+    }
     leases: list[Lease] = []
     for sight in wanted:
         change = task_runs.update().where(sight.still())
-        if connection.execute(change.where(c.tries >= MOST_TRIES).values(given_up)).rowcount:
+        if connection.execute(change.where(c.attempts >= MOST_TRIES).values(given_up)).rowcount:
             touch_run(connection, sight.run_id, clock.now_ns())
         elif fence := connection.execute(change.values(taken).returning(c.fence)).scalar():
             leases.append(Lease(sight.run_id, owner, fence))
@@ -118,7 +124,7 @@ def let_go(connection: sa.Connection, lease: Lease, waits_for: str) -> None:
 
 def try_again(connection: sa.Connection, lease: Lease) -> None:
     """Count a try, when the work on a run that was taken over begins. Until then the run may wait for a slot."""
-    connection.execute(task_runs.update().where(held(lease)).values(tries=task_runs.c.tries + 1))
+    connection.execute(task_runs.update().where(held(lease)).values(attempts=task_runs.c.attempts + 1))
 
 
 def release(connection: sa.Connection, owner: str) -> None:

@@ -141,7 +141,7 @@ def _new(
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
             owner=owner,
-            beat_ns=created_ns,
+            heartbeat_ns=created_ns,
             created_ns=created_ns,
             **columns,
         )
@@ -209,10 +209,10 @@ def start(
         .values(
             status="RUNNING",
             started_ns=clock.now_ns(),
-            beat_ns=clock.now_ns(),
+            heartbeat_ns=clock.now_ns(),
             beat=task_runs.c.beat + 1,
             plan=plan,
-            tries=1,
+            attempts=1,
         )
     )
     if moved.rowcount == 0:
@@ -275,6 +275,11 @@ def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def has_scored(connection: sa.Connection, run_id: str) -> bool:
+    """Whether some of a run's items have a verdict or an answer."""
+    return bool(counts(connection, run_id).get("SCORED"))
+
+
 def first_items(connection: sa.Connection, run_id: str, number: int) -> Sequence[Item]:
     """The first `number` items of a run, in any state."""
     return [Item(*found) for found in connection.execute(_items(run_id).limit(number))]
@@ -289,7 +294,7 @@ def _items(run_id: str) -> sa.Select[Any, Any, Any, Any]:
 def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutcome], now_ns: int) -> bool:
     """Store outcomes with a heartbeat. Returns False and stores nothing if the run has ended or the lease is lost."""
     alive = connection.execute(
-        task_runs.update().where(held(lease)).values(beat_ns=now_ns, beat=task_runs.c.beat + 1, tries=0)
+        task_runs.update().where(held(lease)).values(heartbeat_ns=now_ns, beat=task_runs.c.beat + 1, attempts=0)
     )
     if alive.rowcount == 0:
         return False
@@ -354,17 +359,57 @@ def active(connection: sa.Connection) -> int:
     return connection.execute(query).scalar_one()
 
 
-def leaves_rows(connection: sa.Connection, run_id: str) -> bool:
-    """Whether an ended run left rows for another run: it failed for a cause outside the rows.
+def left_by(connection: sa.Connection, run_id: str) -> dict[str, int]:
+    """The rows that an ended run left for another run, counted by evaluator.
 
-    A cancelled run leaves no rows, because a user ended it on purpose.
+    A row is left if it has no outcome, or if it failed for a cause outside of it. The status of the run plays no part,
+    except that a cancelled run leaves no row: a user ended it on purpose. A run that failed before its selection has
+    left all rows; it counts as one row of the evaluator with the empty id.
     """
-    if _row(connection, run_id).status != "FAILED":
-        return False
-    items = sa.select(run_items.c.run_id).where(run_items.c.run_id == run_id)
-    again = items.where((run_items.c.state == "PENDING") | run_items.c.reason.in_(_MODEL_AT_FAULT)).limit(1)
-    # A run without items failed before its selection, so it has left all of its rows.
-    return connection.execute(items.limit(1)).first() is None or connection.execute(again).first() is not None
+    status = _row(connection, run_id).status
+    if status == "CANCELLED":
+        return {}
+    c = run_items.c
+    query = sa.select(c.evaluator_id, c.state, c.reason, sa.func.count()).where(c.run_id == run_id)
+    found = connection.execute(query.group_by(c.evaluator_id, c.state, c.reason)).fetchall()
+    if not found:
+        return {"": 1} if status == "FAILED" else {}
+    left: dict[str, int] = {}
+    for evaluator_id, state, reason, number in found:
+        if state == "PENDING" or (state == "FAILED" and reason in _MODEL_AT_FAULT):
+            left[evaluator_id] = left.get(evaluator_id, 0) + number
+    return left
+
+
+def settled(connection: sa.Connection, task_id: str, arrivals: Arrivals) -> set[tuple[str, str]]:
+    """The evaluators and rows that earlier runs over these arrivals are done with, though there is no verdict.
+
+    Such a row failed by its own fault or was skipped. Runs before the last change of the task do not count.
+    """
+    c, r = run_items.c, task_runs.c
+    unchanged = r.created_ns >= sa.select(task_table.c.updated_ns).where(task_table.c.id == task_id).scalar_subquery()
+    within = sa.and_(r.task_id == task_id, r.after_n < arrivals.up_to, r.up_to_n > arrivals.after, unchanged)
+    by_own_fault = c.reason.not_in(_MODEL_AT_FAULT)
+    done = (c.state == "SKIPPED") | ((c.state == "FAILED") & by_own_fault)
+    query = sa.select(c.evaluator_id, c.target_id).join(task_runs, r.id == c.run_id).where(within, done).distinct()
+    return {(evaluator_id, target_id) for evaluator_id, target_id in connection.execute(query)}
+
+
+def count_owed(connection: sa.Connection, task_id: str, arrivals: Arrivals) -> int:
+    """The number of rows that runs over these arrivals left, and that no run was done with since."""
+    c, r = run_items.c, task_runs.c
+    within = sa.and_(r.task_id == task_id, r.after_n < arrivals.up_to, r.up_to_n > arrivals.after)
+    query = sa.select(c.evaluator_id, c.target_id).join(task_runs, r.id == c.run_id).where(within)
+    at_fault = c.reason.in_(_MODEL_AT_FAULT)
+    left = (c.state == "PENDING") | ((c.state == "FAILED") & at_fault)
+    owed = query.where(left).except_(query.where(sa.not_(sa.func.coalesce(left, False)))).subquery()
+    return connection.execute(sa.select(sa.func.count(sa.distinct(owed.c.target_id)))).scalar_one()
+
+
+def drop_pending(connection: sa.Connection, run_id: str) -> None:
+    """Remove the items of an ended run that have no outcome. A later run selects their rows anew."""
+    c = run_items.c
+    connection.execute(run_items.delete().where(c.run_id == run_id, c.state == "PENDING"))
 
 
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
@@ -410,16 +455,38 @@ def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequ
 
 
 def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
-    """The latest window end among the task's runs; None without such a run.
+    """The end of the gap-free stretch of time that the task's runs cover; None if it is not known.
 
-    Failed and cancelled runs do not count, because they left rows. Runs of a schedule do not count, because they cover
-    arrivals instead of a window.
+    The stretch begins where the first run began that covered its window, or that named no start and left rows. A run
+    extends it if it covered its window and begins within the stretch. A run that is at work is trusted for now, and the
+    run after it begins at its end. If it fails later, the stretch ends before it again. Runs of a schedule do not
+    count, because they cover arrivals instead of a window.
     """
     c = task_runs.c
-    query = sa.select(sa.func.max(sa.func.min(c.data_end_ns, c.created_ns))).where(
-        c.task_id == task_id, c.status.not_in(("FAILED", "CANCELLED")), c.up_to_n.is_(None)
-    )
-    return connection.execute(query).scalar()
+    query = sa.select(task_runs).where(c.task_id == task_id, c.up_to_n.is_(None), c.data_start_ns.is_not(None))
+    found = connection.execute(query.order_by(c.n)).fetchall()
+    covering = [(row, row.status in ACTIVE or _covers(connection, row)) for row in found]
+    opening = [row for row, covers in covering if covers or _leaves(connection, row)]
+    if not opening:
+        return None
+    end = opening[0].data_start_ns
+    for start_ns, end_ns in sorted(
+        (row.data_start_ns, min(row.data_end_ns, row.created_ns)) for row, one in covering if one
+    ):
+        if start_ns <= end:
+            end = max(end, end_ns)
+    return end
+
+
+def _covers(connection: sa.Connection, row: sa.Row[Any]) -> bool:
+    """Whether a run is done with every row of its window."""
+    capped = row.request.get(KEPT, {}).get("selection", {}).get("capped", False)
+    return row.status == "COMPLETED" and not capped and not left_by(connection, row.id)
+
+
+def _leaves(connection: sa.Connection, row: sa.Row[Any]) -> bool:
+    """Whether a run without a start has ended before it covered its window. A run without work left nothing."""
+    return "data_start_time" not in row.request and (row.plan is None or bool(counts(connection, row.id)))
 
 
 def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:

@@ -1,8 +1,9 @@
 """Schedules of continuous tasks: due tasks, their next batch of arrivals, and the end of the run over a batch.
 
-The transaction that processes the end of a run moves the cursor of the schedule, and only past spans that the run is
-done with. If an engine dies, another engine resumes its run, and the schedule waits for the run. If a run fails for a
-cause outside its rows, the next run covers the same spans and skips those that have labels.
+The transaction that processes the end of a run moves the cursor of the schedule. If an engine dies, another engine
+resumes its run, and the schedule waits for the run. Rows that a run left, such as those that failed for a cause outside
+of them, are owed. If the run got nowhere, the cursor stays. If it scored some rows, the cursor moves on, and the owed
+spans are looked at again by themselves. A row that is done, labelled or not, is not asked about again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ from assaykit.engine.store.traces import spans, units
 from assaykit.engine.store.traces.spans import Arrivals
 from assaykit.judge.units import Unit
 from assaykit.wire.local import ScheduleWorker, TaskSchedule
-from assaykit.wire.runs import DEFAULT_MAX_SPANS
 from assaykit.wire.tasks import Task
 
 LONGEST_PAUSE_NS = 600 * 1_000_000_000
@@ -32,6 +32,12 @@ Mark = tuple[int, int]
 QUIET_NS: Mapping[Unit, int] = {"TRACE": 60 * 1_000_000_000, "SESSION": 600 * 1_000_000_000}
 """The quiet period: a trace or session without a new span for so long counts as complete."""
 
+STEP_SPANS = 1_000
+"""The most spans or units of one run. Other tasks have their turn between two steps."""
+
+PROBE_SPANS = 20
+"""The most spans or units of a run after a failure, until one gets on."""
+
 _MOST_DOUBLINGS = 30
 """The most doublings of a pause: more would exceed the longest pause anyway."""
 
@@ -39,50 +45,93 @@ _MOST_DOUBLINGS = 30
 class ArrivalBatch(NamedTuple):
     """The arrivals that a task takes next. `is_full` means that more may follow.
 
-    A trace or session is among the arrivals if its last span is.
+    `is_owed` means that earlier runs left some of their rows. A trace or session is among the arrivals if its last span
+    is.
     """
 
     arrivals: Arrivals
     is_full: bool
+    is_owed: bool = False
 
 
-def due(connection: sa.Connection, clock: Clock) -> Sequence[str]:
-    """The tasks to look at: their time has come, or their run has ended and its end is not processed yet."""
+class Due(NamedTuple):
+    """A task to look at. `mark` changes with each look that moves something. `waits_for` names missing keys."""
+
+    task_id: str
+    mark: tuple[int | None, ...]
+    waits_for: str | None
+
+
+def due(connection: sa.Connection, clock: Clock, *, early: bool = False) -> Sequence[Due]:
+    """The tasks to look at: their time has come, or their run has ended and its end is not processed yet.
+
+    With `early`, tasks with rows that wait for a key are among them at any time.
+    """
     now = clock.now_ns()
     c = schedules.c
     # A due time beyond the longest pause shows that the clock has been set back since.
     is_time = (c.due_ns <= now) | (c.due_ns > now + LONGEST_PAUSE_NS)
+    owes = c.owed_n.is_not(None) & ((c.owed_due_ns <= now) | (c.owed_due_ns > now + LONGEST_PAUSE_NS))
     run = schedules.outerjoin(task_runs, task_runs.c.id == c.run_id)
-    query = sa.select(c.task_id).select_from(run).where(sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), is_time))
-    return connection.execute(query).scalars().all()
+    if early:
+        owes |= c.owed_n.is_not(None) & c.waits_for.is_not(None)
+    is_due = sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), is_time | owes)
+    marks = c.cursor_n, c.due_ns, c.owed_n, c.owed_due_ns, task_runs.c.n
+    query = sa.select(c.task_id, c.waits_for, *marks).select_from(run).where(is_due).order_by(c.due_ns)
+    return [Due(task_id, tuple(mark), waits_for) for task_id, waits_for, *mark in connection.execute(query)]
 
 
 def retry(connection: sa.Connection, clock: Clock) -> None:
     """End every pause after a failure: the process that runs the tasks now may have the missing key."""
-    connection.execute(schedules.update().where(schedules.c.failures > 0).values(due_ns=clock.now_ns()))
+    c, now = schedules.c, clock.now_ns()
+    connection.execute(schedules.update().where(c.failures > 0).values(due_ns=now))
+    connection.execute(schedules.update().where(c.owed_failures > 0).values(owed_due_ns=now))
 
 
-def begin(connection: sa.Connection, task_id: str, period_ns: int, clock: Clock) -> ArrivalBatch | None:
-    """Process the end of the last run, and return the next batch; None if there is nothing to do now."""
+def wait(connection: sa.Connection, task_id: str, waits_for: str | None) -> None:
+    """Note the keys that the engine that looks does not have, so that another engine takes the task."""
+    _set(connection, task_id, waits_for=waits_for)
+
+
+def begin(
+    connection: sa.Connection, task_id: str, period_ns: int, clock: Clock, *, early: bool = False
+) -> ArrivalBatch | None:
+    """Process the end of the last run, and return the next batch; None if there is nothing to do now.
+
+    With `early`, owed rows are next at any time.
+    """
     now = clock.now_ns()
     row = _settled(connection, task_id, period_ns, now)
-    if row is None or row.run_id is not None or now < row.due_ns <= now + LONGEST_PAUSE_NS:
+    if row is None or row.run_id is not None:
         return None
     task = tasks.get(connection, task_id)
-    project_id, level = task.project_id or "", tasks.level(connection, task)
-    last = spans.last(connection)
-    if level == "SPAN":
-        found = spans.arrived(connection, project_id, row.cursor_n, DEFAULT_MAX_SPANS)
-    else:
+    if row.owed_n is not None and (early or not now < row.owed_due_ns <= now + LONGEST_PAUSE_NS):
+        most = PROBE_SPANS if row.owed_failures > 1 else STEP_SPANS
+        found = _next(connection, task, Arrivals(row.owed_n, row.owed_up_to_n), most)
+        is_full = len(found) == most
+        return ArrivalBatch(Arrivals(row.owed_n, found[-1] if is_full else row.owed_up_to_n), is_full, is_owed=True)
+    if now < row.due_ns <= now + LONGEST_PAUSE_NS:
+        return None
+    last, level = spans.last(connection), tasks.level(connection, task)
+    if level != "SPAN":
         marks = _marked(row.marks, last, now)
         _set(connection, task_id, marks=_still_needed(marks, now - QUIET_NS[level]))
         last = _horizon(marks, now - QUIET_NS[level])
-        found = units.ended(connection, project_id, level, Arrivals(row.cursor_n, last), DEFAULT_MAX_SPANS)
+    most = PROBE_SPANS if row.failures else STEP_SPANS
+    found = _next(connection, task, Arrivals(row.cursor_n, last), most)
     if not found:
         _set(connection, task_id, cursor_n=max(last, row.cursor_n), due_ns=now + period_ns)
         return None
-    is_full = len(found) == DEFAULT_MAX_SPANS
+    is_full = len(found) == most
     return ArrivalBatch(Arrivals(row.cursor_n, found[-1] if is_full else last), is_full)
+
+
+def _next(connection: sa.Connection, task: Task, arrivals: Arrivals, most: int) -> Sequence[int]:
+    """The ingest places of the first `most` arrivals of the task's project, in order."""
+    project_id, level = task.project_id or "", tasks.level(connection, task)
+    if level == "SPAN":
+        return spans.arrived(connection, project_id, arrivals, most)
+    return units.ended(connection, project_id, level, arrivals, most)
 
 
 def take(
@@ -90,25 +139,55 @@ def take(
     task_id: str,
     batch: ArrivalBatch,
     *,
-    has_work: bool,
+    here: bool,
+    elsewhere: bool,
     owner: str,
     period_ns: int,
     clock: Clock,
 ) -> str | None:
-    """Create a run over a batch and return its id. Without work in the batch, move the cursor past it.
+    """Create a run over a batch and return its id. Without work for this process (`here`), move on.
 
-    Nothing happens if the schedule has changed since `begin` found the batch.
+    `elsewhere` means that there is work for a process with other keys. Nothing happens if the schedule has changed
+    since `begin` found the batch.
     """
-    row = _row(connection, task_id)
-    if row is None or row.run_id is not None or row.cursor_n != batch.arrivals.after:
+    row, now = _row(connection, task_id), clock.now_ns()
+    after = None if row is None else row.owed_n if batch.is_owed else row.cursor_n
+    if row is None or row.run_id is not None or after != batch.arrivals.after:
         return None
-    due_ns = clock.now_ns() + (0 if batch.is_full else period_ns)
-    if not has_work:
-        _set(connection, task_id, cursor_n=batch.arrivals.up_to, due_ns=due_ns)
-        return None
-    run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock)
-    _set(connection, task_id, run_id=run_id, due_ns=due_ns)
-    return run_id
+    if here:
+        run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock)
+        _set(connection, task_id, run_id=run_id)
+        return run_id
+    if batch.is_owed and elsewhere:
+        _set(connection, task_id, **_postponed(row, period_ns, now))
+    elif batch.is_owed:
+        _set(connection, task_id, **_paid(row, batch.arrivals.up_to, now))
+    else:
+        owed = _owed(row, batch.arrivals, period_ns, now) if elsewhere else {}
+        due_ns = now + (0 if batch.is_full else period_ns)
+        _set(connection, task_id, cursor_n=batch.arrivals.up_to, due_ns=due_ns, **owed)
+    return None
+
+
+def _owed(row: sa.Row[Any], arrivals: Arrivals, period_ns: int, now_ns: int) -> dict[str, int]:
+    """The change after which a schedule owes these arrivals too."""
+    if row.owed_n is None:
+        first = {"owed_n": arrivals.after, "owed_up_to_n": arrivals.up_to}
+        return {**first, "owed_failures": 1, "owed_due_ns": now_ns + pause_ns(1, period_ns)}
+    return {"owed_n": min(row.owed_n, arrivals.after), "owed_up_to_n": max(row.owed_up_to_n, arrivals.up_to)}
+
+
+def _paid(row: sa.Row[Any], up_to: int, now_ns: int) -> dict[str, int | None]:
+    """The change after which a schedule owes nothing up to this place."""
+    if up_to >= row.owed_up_to_n:
+        return {"owed_n": None, "owed_up_to_n": None, "owed_failures": 0, "owed_due_ns": None}
+    return {"owed_n": up_to, "owed_failures": 0, "owed_due_ns": now_ns}
+
+
+def _postponed(row: sa.Row[Any], period_ns: int, now_ns: int) -> dict[str, int]:
+    """The change after which a schedule looks at the owed spans later."""
+    failures = row.owed_failures + 1
+    return {"owed_failures": failures, "owed_due_ns": now_ns + pause_ns(failures, period_ns)}
 
 
 def _marked(marks: Sequence[Mark] | None, last: int, now_ns: int) -> list[Mark]:
@@ -145,18 +224,26 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
         return TaskSchedule(is_continuous=False, worker=worker)
     last = _last_run(connection, task_id)
     at_work = last if last is not None and last.id == row.run_id else None
+    is_running = at_work is not None and at_work.status in ACTIVE
     # The spans of a run that has just ended count as taken before the cursor moves.
-    is_taken = at_work is not None and not runs.leaves_rows(connection, at_work.id)
-    taken = at_work.up_to_n if at_work is not None and is_taken else row.cursor_n
+    is_taken = at_work is not None and (is_running or not runs.left_by(connection, at_work.id))
+    taken = max(at_work.up_to_n, row.cursor_n) if at_work is not None and is_taken else row.cursor_n
+    failures = max(row.failures, row.owed_failures)
+    now = clock.now_ns()
+    due_ns = row.due_ns if row.owed_due_ns is None else min(row.due_ns, row.owed_due_ns)
+    cause = _last_failure(connection, task_id) if failures else None
+    if row.waits_for is not None and not is_running and due_ns <= now:
+        cause = f"The task is waiting for {row.waits_for}. It goes on when a process that has it opens the store."
+        failures = max(failures, 1)
     return TaskSchedule(
         is_continuous=True,
         worker=worker,
-        is_running=at_work is not None and at_work.status in ACTIVE,
+        is_running=is_running,
         last_run_at=task.last_run_at,
-        next_run_at=moment(row.due_ns) if worker != "nobody" else None,
-        failures=row.failures,
-        last_failure=_last_failure(connection, task_id) if row.failures else None,
-        **_waiting(connection, task, row, taken, clock.now_ns()),
+        next_run_at=moment(due_ns) if worker != "nobody" else None,
+        failures=failures,
+        last_failure=cause,
+        **_waiting(connection, task, row, taken, now),
     )
 
 
@@ -169,7 +256,8 @@ def _waiting(
 ) -> dict[str, Any]:
     project_id, level = task.project_id or "", tasks.level(connection, task)
     if level == "SPAN":
-        return {"spans_waiting": spans.count_arrived(connection, project_id, taken)}
+        owed = 0 if row.owed_n is None else runs.count_owed(connection, task.id, Arrivals(row.owed_n, row.owed_up_to_n))
+        return {"spans_waiting": spans.count_arrived(connection, project_id, taken) + owed}
     last = spans.last(connection)
     horizon = _horizon(_marked(row.marks, last, now_ns), now_ns - QUIET_NS[level])
     every = units.count_ended(connection, project_id, level, Arrivals(taken, last))
@@ -186,14 +274,35 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
     run = runs.get(connection, row.run_id)
     if not run.is_final:
         return row
-    if not runs.leaves_rows(connection, run.id):
-        up_to = connection.execute(sa.select(task_runs.c.up_to_n).where(task_runs.c.id == run.id)).scalar_one()
-        _set(connection, task_id, run_id=None, cursor_n=up_to, failures=0)
-    else:
-        failures = row.failures + 1
-        due_ns = now_ns + pause_ns(failures, period_ns)
-        _set(connection, task_id, run_id=None, failures=failures, due_ns=due_ns)
+    c = task_runs.c
+    arrivals = Arrivals(*connection.execute(sa.select(c.after_n, c.up_to_n).where(c.id == run.id)).one())
+    left = runs.left_by(connection, run.id)
+    judges = {entry.evaluator_id for entry in tasks.get(connection, task_id).evaluators or ()}
+    got_on = not left or bool(run.num_successes) or not ("" in left or judges <= left.keys())
+    _set(
+        connection,
+        task_id,
+        run_id=None,
+        **_effect(row, arrivals, left=bool(left), got_on=got_on, times=(period_ns, now_ns)),
+    )
+    if left and (not got_on or arrivals.up_to <= row.cursor_n):
+        # The next run selects these rows anew.
+        runs.drop_pending(connection, run.id)
     return _row(connection, task_id)
+
+
+def _effect(
+    row: sa.Row[Any], arrivals: Arrivals, *, left: bool, got_on: bool, times: tuple[int, int]
+) -> Mapping[str, int | None]:
+    """The change of a schedule when its run has ended. `times` are the period and the time now, in nanoseconds."""
+    period_ns, now_ns = times
+    if arrivals.up_to <= row.cursor_n:
+        return _postponed(row, period_ns, now_ns) if left else _paid(row, arrivals.up_to, now_ns)
+    if not got_on:
+        failures = row.failures + 1
+        return {"failures": failures, "due_ns": now_ns + pause_ns(failures, period_ns)}
+    owed = _owed(row, arrivals, period_ns, now_ns) if left else {}
+    return {"cursor_n": arrivals.up_to, "failures": 0, "due_ns": now_ns, **owed}
 
 
 def _last_run(connection: sa.Connection, task_id: str) -> sa.Row[Any] | None:

@@ -228,9 +228,9 @@ def last(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.max(spans.c.n))).scalar() or 0
 
 
-def arrived(connection: sa.Connection, project_id: str, after: int, most: int) -> Sequence[int]:
-    """The ingest places of the first `most` spans of a project after the place `after`, in order."""
-    query = sa.select(spans.c.n).where(_among(project_id, Arrivals(after, _NO_END)))
+def arrived(connection: sa.Connection, project_id: str, arrivals: Arrivals, most: int) -> Sequence[int]:
+    """The ingest places of the first `most` spans of a project among the arrivals, in order."""
+    query = sa.select(spans.c.n).where(_among(project_id, arrivals))
     return connection.execute(query.order_by(spans.c.n).limit(most)).scalars().all()
 
 

@@ -9,4 +9,4 @@ down_revision = "0010"
 def upgrade() -> None:
     """Rename columns; no row is touched. Processes before this version do not look at the schema when they write."""
     op.execute("ALTER TABLE evals RENAME COLUMN metadata TO made_by")
-    op.execute("ALTER TABLE task_runs RENAME COLUMN heartbeat_ns TO beat_ns")
+    op.execute("ALTER TABLE task_runs RENAME COLUMN tries TO attempts")
