@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from assaykit.engine.runs.selection import Selection
-from assaykit.engine.store.queue import run_reports, runs
+from assaykit.engine.store.queue import left_rows, run_reports, runs
 from assaykit.wire.runs import RunStatus
 
 
@@ -23,7 +23,7 @@ def ending(connection: sa.Connection, run_id: str, done: str = "scored") -> tupl
 
 def _left(connection: sa.Connection, run_id: str) -> str | None:
     """The sentence about rows that failed for a cause outside of them; None without such rows."""
-    number = sum(runs.left_by(connection, run_id).values())
+    number = sum(left_rows.left_by(connection, run_id).values())
     if not number:
         return None
     rows = "1 row" if number == 1 else f"{number} rows"

@@ -15,7 +15,7 @@ from assaykit.engine.runs import units
 from assaykit.engine.runs.row_workers import ROWS_PER_READ
 from assaykit.engine.runs.sampling import taken
 from assaykit.engine.store.definitions import evaluators, experiments, tasks
-from assaykit.engine.store.queue import runs
+from assaykit.engine.store.queue import left_rows, runs
 from assaykit.engine.store.queue.runs import Item
 from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
@@ -163,7 +163,9 @@ def _arrived(
         found = _spans(connection, task, window, scorers)
     else:
         found = _units(connection, task, level, window, scorers)
-    done = runs.settled(connection, task.id, window) if isinstance(window, spans.Arrivals) else set[tuple[str, str]]()
+    done = (
+        left_rows.settled(connection, task.id, window) if isinstance(window, spans.Arrivals) else set[tuple[str, str]]()
+    )
     for one in found:
         labelled = [
             has or (scorer.evaluator_id, one.target_id) in done

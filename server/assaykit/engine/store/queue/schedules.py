@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import tasks
-from assaykit.engine.store.queue import runs
+from assaykit.engine.store.queue import left_rows, runs
 from assaykit.engine.store.queue.leases import ACTIVE
 from assaykit.engine.store.tables import schedules, task_runs
 from assaykit.engine.store.times import moment
@@ -226,7 +226,7 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
     at_work = last if last is not None and last.id == row.run_id else None
     is_running = at_work is not None and at_work.status in ACTIVE
     # The spans of a run that has just ended count as taken before the cursor moves.
-    is_taken = at_work is not None and (is_running or not runs.left_by(connection, at_work.id))
+    is_taken = at_work is not None and (is_running or not left_rows.left_by(connection, at_work.id))
     taken = max(at_work.up_to_n, row.cursor_n) if at_work is not None and is_taken else row.cursor_n
     failures = max(row.failures, row.owed_failures)
     now = clock.now_ns()
@@ -256,7 +256,11 @@ def _waiting(
 ) -> dict[str, Any]:
     project_id, level = task.project_id or "", tasks.level(connection, task)
     if level == "SPAN":
-        owed = 0 if row.owed_n is None else runs.count_owed(connection, task.id, Arrivals(row.owed_n, row.owed_up_to_n))
+        owed = (
+            0
+            if row.owed_n is None
+            else left_rows.count_owed(connection, task.id, Arrivals(row.owed_n, row.owed_up_to_n))
+        )
         return {"spans_waiting": spans.count_arrived(connection, project_id, taken) + owed}
     last = spans.last(connection)
     horizon = _horizon(_marked(row.marks, last, now_ns), now_ns - QUIET_NS[level])
@@ -276,7 +280,7 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
         return row
     c = task_runs.c
     arrivals = Arrivals(*connection.execute(sa.select(c.after_n, c.up_to_n).where(c.id == run.id)).one())
-    left = runs.left_by(connection, run.id)
+    left = left_rows.left_by(connection, run.id)
     judges = {entry.evaluator_id for entry in tasks.get(connection, task_id).evaluators or ()}
     got_on = not left or bool(run.num_successes) or not ("" in left or judges <= left.keys())
     _set(
@@ -287,7 +291,7 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
     )
     if left and (not got_on or arrivals.up_to <= row.cursor_n):
         # The next run selects these rows anew.
-        runs.drop_pending(connection, run.id)
+        left_rows.drop_pending(connection, run.id)
     return _row(connection, task_id)
 
 
