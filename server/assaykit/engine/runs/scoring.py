@@ -21,6 +21,7 @@ from assaykit.judge.columns import Row
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.prices import Spent, spent
 from assaykit.judge.score import score
+from assaykit.judge.units import UNITS
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
@@ -157,8 +158,21 @@ class Scoring:
         answers.keep(connection, fresh)
         if not runs.record(connection, self._lease, [_outcome(scored) for scored in batch], now):
             return False
-        verdicts.put(connection, [row for scored in batch if (row := self._verdict_row(scored, now))])
+        rows = [row for scored in batch if (row := self._verdict_row(scored, now))]
+        if self._selection.level in UNITS:
+            self._note_growth(connection, rows)
+        verdicts.put(connection, rows)
         return True
+
+    def _note_growth(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Add to verdicts on traces or sessions what they cover, and whether the schedule has made them anew."""
+        for row in rows:
+            made_by = row["made_by"]
+            made_by[verdicts.UP_TO] = self._selection.up_to
+            if self._selection.is_scheduled:
+                before = verdicts.of(connection, row["scope_id"], row["level"], [row["target_id"]])
+                if any(one.name == row["name"] for one in before.get(row["target_id"], ())):
+                    made_by[verdicts.AGAIN] = True
 
     def _verdict_row(self, scored: Scored, now: int) -> dict[str, Any] | None:
         verdict = scored.result

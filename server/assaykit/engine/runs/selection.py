@@ -71,6 +71,8 @@ class Selection(NamedTuple):
     task: Task
     is_scheduled: bool = False
     """Whether a schedule made the run. The schedule has the rows that the run leaves scored later."""
+    up_to: int = 0
+    """The end of the ingest sequence that a verdict on a trace or session covers at least."""
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class Selection(NamedTuple):
             for entry, scorer in zip(self.task.evaluators or (), self.scorers, strict=True)
         ]
         task = self.task.model_copy(update={"evaluators": pinned})
-        return {"level": self.level, "task": task.model_dump(mode="json", exclude_none=True)}
+        return {"level": self.level, "up_to": self.up_to, "task": task.model_dump(mode="json", exclude_none=True)}
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
@@ -98,7 +100,7 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
         return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
     level = _granularity(scorers)
     found = _choose(level, _arrived(connection, task, level, window, scorers), scorers, task, request)
-    return found._replace(is_scheduled=isinstance(window, spans.Arrivals))
+    return found._replace(is_scheduled=isinstance(window, spans.Arrivals), up_to=spans.last(connection))
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -116,7 +118,8 @@ def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | Non
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
     _, _, window = runs.details(connection, run_id)
     is_scheduled = isinstance(window, spans.Arrivals)
-    return Selection(plan["level"], scorers, items, RunSelection(), task, is_scheduled), plan["reason"]
+    up_to = plan.get("up_to", 0)
+    return Selection(plan["level"], scorers, items, RunSelection(), task, is_scheduled, up_to), plan["reason"]
 
 
 class Work(NamedTuple):

@@ -290,6 +290,7 @@ task_runs = _noun(
     Column("max_cost", Float),
     Column("beat", Integer, nullable=False, server_default=text("0")),
     Column("waits_for", String),
+    Column("closed_n", Integer),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
@@ -299,7 +300,8 @@ names the engine that executes the run; null if it may be taken. `heartbeat_ns` 
 that took the run over. `attempts` counts the engines that worked on the run since a row was last recorded. `plan` is a
 copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
-neither. `max_rows` and `max_cost` (US dollars) end the run early."""
+neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
+(US dollars) end the run early."""
 
 schedules = Table(
     "schedules",
@@ -315,13 +317,15 @@ schedules = Table(
     Column("owed_up_to_n", Integer),
     Column("owed_failures", Integer, nullable=False, server_default=text("0")),
     Column("owed_due_ns", Integer),
+    Column("open_n", Integer),
 )
 """One row for each continuous task. The task is done with the spans up to `cursor_n`. `run_id` is the run over the next
 spans; it stays set until the schedule has processed the end of that run. `failures` counts consecutive failed runs, and
 `due_ns` is the time of the next look. `marks` are pairs of a time and the end of the ingest sequence at that time,
 oldest first. Spans above `owed_n` and up to `owed_up_to_n` have rows that earlier runs left. They are looked at again
 at `owed_due_ns`, after `owed_failures` runs that left some. `waits_for` names the keys that the engine that looks does
-not have."""
+not have. `open_n` is the first last `n` of the traces or sessions that the cursor has passed though they lack a
+parent."""
 
 run_items = Table(
     "run_items",

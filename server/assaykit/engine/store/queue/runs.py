@@ -113,7 +113,7 @@ def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, 
     """Create a run in PENDING over arrivals, and return its id. Its window covers their start times."""
     wanted = TriggerEvaluationRequest()
     window = spans.extent(connection, task.project_id or "", arrivals)
-    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to}
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to, "closed_n": arrivals.closed}
     return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
 
 
@@ -187,7 +187,7 @@ def details(
     row = _row(connection, run_id)
     window: TimeRange | Arrivals | None = None
     if row.up_to_n is not None:
-        window = Arrivals(row.after_n, row.up_to_n)
+        window = Arrivals(row.after_n, row.up_to_n, row.closed_n)
     elif row.data_start_ns is not None:
         window = TimeRange(row.data_start_ns, row.data_end_ns)
     asked = {key: value for key, value in row.request.items() if key != KEPT}

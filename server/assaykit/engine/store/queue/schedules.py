@@ -38,6 +38,9 @@ STEP_SPANS = 1_000
 PROBE_SPANS = 20
 """The most spans or units of a run after a failure, until one gets on."""
 
+OPEN_NS = 3600 * 1_000_000_000
+"""The longest time that a trace or session without a new span waits for a parent that its spans name."""
+
 _MOST_DOUBLINGS = 30
 """The most doublings of a pause: more would exceed the longest pause anyway."""
 
@@ -105,25 +108,45 @@ def begin(
     if row is None or row.run_id is not None:
         return None
     task = tasks.get(connection, task_id)
-    if row.owed_n is not None and (early or not now < row.owed_due_ns <= now + LONGEST_PAUSE_NS):
-        most = PROBE_SPANS if row.owed_failures > 1 else STEP_SPANS
-        found = _next(connection, task, Arrivals(row.owed_n, row.owed_up_to_n), most)
-        is_full = len(found) == most
-        return ArrivalBatch(Arrivals(row.owed_n, found[-1] if is_full else row.owed_up_to_n), is_full, is_owed=True)
-    if now < row.due_ns <= now + LONGEST_PAUSE_NS:
-        return None
-    last, level = spans.last(connection), tasks.level(connection, task)
+    level, last, closed = tasks.level(connection, task), spans.last(connection), None
     if level != "SPAN":
         marks = _marked(row.marks, last, now)
-        _set(connection, task_id, marks=_still_needed(marks, now - QUIET_NS[level]))
-        last = _horizon(marks, now - QUIET_NS[level])
-    most = PROBE_SPANS if row.failures else STEP_SPANS
-    found = _next(connection, task, Arrivals(row.cursor_n, last), most)
-    if not found:
-        _set(connection, task_id, cursor_n=max(last, row.cursor_n), due_ns=now + period_ns)
+        last, closed = _horizon(marks, now - QUIET_NS[level]), _horizon(marks, now - OPEN_NS)
+        changes = _closed(connection, task, row, level, closed, now)
+        _set(connection, task_id, marks=_still_needed(marks, now - OPEN_NS), **changes)
+        row = _row(connection, task_id) or row
+    if row.owed_n is not None and (early or not now < row.owed_due_ns <= now + LONGEST_PAUSE_NS):
+        most = PROBE_SPANS if row.owed_failures > 1 else STEP_SPANS
+        found = _next(connection, task, Arrivals(row.owed_n, row.owed_up_to_n, closed), most)
+        is_full = len(found) == most
+        up_to = found[-1] if is_full else row.owed_up_to_n
+        return ArrivalBatch(Arrivals(row.owed_n, up_to, closed), is_full, is_owed=True)
+    if now < row.due_ns <= now + LONGEST_PAUSE_NS:
         return None
+    most = PROBE_SPANS if row.failures else STEP_SPANS
+    found = _next(connection, task, Arrivals(row.cursor_n, last, closed), most)
     is_full = len(found) == most
-    return ArrivalBatch(Arrivals(row.cursor_n, found[-1] if is_full else last), is_full)
+    arrivals = Arrivals(row.cursor_n, found[-1] if is_full else max(last, row.cursor_n), closed)
+    if level != "SPAN" and (first := units.first_open(connection, task.project_id or "", level, arrivals)) is not None:
+        _set(connection, task_id, open_n=min(first, row.open_n or first))
+    if not found:
+        _set(connection, task_id, cursor_n=arrivals.up_to, due_ns=now + period_ns)
+        return None
+    return ArrivalBatch(arrivals, is_full)
+
+
+def _closed(
+    connection: sa.Connection, task: Task, row: sa.Row[Any], level: Unit, closed: int, now_ns: int
+) -> Mapping[str, int | None]:
+    """The change of a schedule whose open units have waited for their parents long enough: it owes them."""
+    if row.open_n is None or row.open_n > closed:
+        return {}
+    beyond = Arrivals(closed, row.cursor_n, closed)
+    still = units.first_open(connection, task.project_id or "", level, beyond) if closed < row.cursor_n else None
+    owed_n = row.open_n - 1 if row.owed_n is None else min(row.owed_n, row.open_n - 1)
+    up_to = min(closed, row.cursor_n)
+    owed_up_to = up_to if row.owed_up_to_n is None else max(row.owed_up_to_n, up_to)
+    return {"open_n": still, "owed_n": owed_n, "owed_up_to_n": owed_up_to, "owed_due_ns": now_ns}
 
 
 def _next(connection: sa.Connection, task: Task, arrivals: Arrivals, most: int) -> Sequence[int]:
@@ -263,9 +286,13 @@ def _waiting(
         )
         return {"spans_waiting": spans.count_arrived(connection, project_id, taken) + owed}
     last = spans.last(connection)
-    horizon = _horizon(_marked(row.marks, last, now_ns), now_ns - QUIET_NS[level])
+    marks = _marked(row.marks, last, now_ns)
+    horizon, closed = _horizon(marks, now_ns - QUIET_NS[level]), _horizon(marks, now_ns - OPEN_NS)
+    # Units that lack a parent are open, also behind the cursor.
+    first = taken if row.open_n is None else min(taken, row.open_n - 1)
     every = units.count_ended(connection, project_id, level, Arrivals(taken, last))
-    quiet = units.count_ended(connection, project_id, level, Arrivals(taken, horizon))
+    every += units.count_open(connection, project_id, level, Arrivals(first, taken, closed))
+    quiet = units.count_ended(connection, project_id, level, Arrivals(taken, horizon, closed))
     seconds = QUIET_NS[level] / 1_000_000_000
     return {"unit": level, "units_waiting": quiet, "units_open": every - quiet, "quiet_s": seconds}
 

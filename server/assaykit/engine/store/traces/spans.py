@@ -41,10 +41,15 @@ class TimeRange(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """A range of the ingest sequence: the places above `after`, up to and including `up_to`."""
+    """A range of the ingest sequence: the places above `after`, up to and including `up_to`.
+
+    A trace or session that lacks the parent of one of its spans is among the arrivals only if its last span is not
+    beyond `closed`; None takes every trace and session for whole.
+    """
 
     after: int
     up_to: int
+    closed: int | None = None
 
 
 class Shape(NamedTuple):

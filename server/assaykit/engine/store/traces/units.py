@@ -58,7 +58,9 @@ def matching(
     found = grouped.subquery("unit")
     asked: list[sa.ColumnElement[Any]] = [found.c.id]
     for number, (column, _) in enumerate(evaluators):
-        labelled = verdicts.labelled(project_id, unit, found.c.id, column)
+        # A schedule scores a unit anew that has grown since; a trigger leaves that to override_evaluations.
+        grown_to = found.c.last if isinstance(window, Arrivals) else None
+        labelled = verdicts.labelled(project_id, unit, found.c.id, column, grown_to)
         asked += [found.c[f"c{number}"], labelled.label(f"d{number}")]
     listed = sa.select(*asked)
     if query.expression is not None:
@@ -86,12 +88,44 @@ def count_ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals
     return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
 
 
+def first_open(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals) -> int | None:
+    """The first last place of a unit among the arrivals that lacks a parent; None without such a unit."""
+    found = _last(project_id, unit, arrivals)
+    query = sa.select(sa.func.min(found.c.last)).where(found.c.last > (arrivals.closed or 0))
+    return connection.execute(query.where(_lacks_parent(project_id, unit, found.c.id))).scalar()
+
+
+def count_open(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals) -> int:
+    """The number of units among the arrivals, beyond `closed`, that lack a parent."""
+    found = _last(project_id, unit, arrivals)
+    query = sa.select(sa.func.count()).select_from(found).where(found.c.last > (arrivals.closed or 0))
+    return connection.execute(query.where(_lacks_parent(project_id, unit, found.c.id))).scalar_one()
+
+
 def _last_places(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery:
     """Select `id` and the ingest place `last` of the last span, for the units whose last span is among the arrivals."""
+    found = _last(project_id, unit, arrivals)
+    query = sa.select(found.c.id, found.c.last)
+    if arrivals.closed is not None:
+        query = query.where((found.c.last <= arrivals.closed) | ~_lacks_parent(project_id, unit, found.c.id))
+    return query.subquery("ended")
+
+
+def _last(project_id: str, unit: Unit, arrivals: Arrivals) -> sa.Subquery:
     key, last = _KEYS[unit], sa.func.max(span_table.c.n)
     query = sa.select(key.label("id"), last.label("last")).group_by(key)
     query = query.where(of_project(project_id, by_arrival=True), span_table.c.n > arrivals.after, key != "")
-    return query.having(last <= arrivals.up_to).subquery("ended")
+    return query.having(last <= arrivals.up_to).subquery("last_places")
+
+
+def _lacks_parent(project_id: str, unit: Unit, unit_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """The condition that a span of the unit names a parent that is not there."""
+    child, parent = span_table.alias("child"), span_table.alias("parent")
+    there = sa.exists().where(parent.c.project_id == project_id, parent.c.span_id == child.c.parent_id)
+    key = child.c.trace_id if unit == "TRACE" else child.c.session_id
+    return sa.exists().where(
+        child.c.project_id == project_id, key == unit_id, child.c.parent_id != "", ~there.correlate(child)
+    )
 
 
 def spans_of(

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.integrity import checksum
-from assaykit.engine.store.tables import evals
+from assaykit.engine.store.tables import evals, spans
 from assaykit.wire.spans import Evaluation
 
 VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
@@ -19,6 +19,12 @@ SharedLevel = Literal["TRACE", "SESSION"]
 
 VERDICT_FIELDS = ("label", "score", "explanation")
 """The fields of a verdict; each is the last part of a column's name."""
+
+UP_TO = "spans_up_to"
+"""The key in `made_by` of the ingest sequence's end when a trace or session was scored."""
+
+AGAIN = "scored_again"
+"""The key in `made_by` that says that a trace or session was scored anew after it had grown."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -60,12 +66,23 @@ def shared(
 ) -> dict[str, list[Evaluation]]:
     """The verdicts on some traces or sessions, by their ids, under the names that spans show.
 
-    The names are `trace_eval.<name>` and `session_eval.<name>`.
+    The names are `trace_eval.<name>` and `session_eval.<name>`. The metadata of a verdict has `stale` if spans have
+    been added since.
     """
+    found = of(connection, scope_id, level, target_ids)
+    key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
+    places = sa.select(key, sa.func.max(spans.c.n)).where(spans.c.project_id == scope_id, key.in_(list(found)))
+    last = {row[0]: row[1] for row in connection.execute(places.group_by(key))} if found else {}
     return {
-        target: [one.model_copy(update={"name": f"{level.lower()}_eval.{one.name}"}) for one in found]
-        for target, found in of(connection, scope_id, level, target_ids).items()
+        target: [_of_unit(one, level, last.get(target, 0)) for one in verdicts] for target, verdicts in found.items()
     }
+
+
+def _of_unit(verdict: Evaluation, level: SharedLevel, last: int) -> Evaluation:
+    made_by = verdict.metadata or {}
+    stale = {"stale": True} if last > made_by.get(UP_TO, last) else {}
+    change = {"name": f"{level.lower()}_eval.{verdict.name}", "metadata": {**made_by, **stale} or None}
+    return verdict.model_copy(update=change)
 
 
 def words(
@@ -98,11 +115,25 @@ def flat_columns(
     }
 
 
-def labelled(scope_id: str, level: VerdictLevel, target: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
-    """The condition that a target has a verdict of this name."""
-    return sa.exists().where(
+def labelled(
+    scope_id: str,
+    level: VerdictLevel,
+    target: sa.ColumnElement[str],
+    name: str,
+    grown_to: sa.ColumnElement[int] | None = None,
+) -> sa.ColumnElement[bool]:
+    """The condition that a target has a verdict of this name.
+
+    With `grown_to`, the place of a unit's last span, a verdict from before that span does not count, unless the unit
+    was scored anew once already.
+    """
+    found = sa.exists().where(
         evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
     )
+    if grown_to is None:
+        return found
+    up_to, again = evals.c.made_by[UP_TO].as_integer(), evals.c.made_by[AGAIN].as_boolean()
+    return found.where(up_to.is_(None) | (up_to >= grown_to) | again.is_(True))
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
