@@ -185,8 +185,9 @@ ScheduleWorker = Literal["this", "another", "nobody"]
 class TaskSchedule(ReplyBody):
     """The times at which a continuous task looks for new spans, and the count of spans that wait for it.
 
-    `failures` counts consecutive failed runs; each one doubles the pause. A task of traces or sessions takes a `unit`
-    after `quiet_s` seconds without a new span in it: `units_waiting` units are quiet, `units_open` are not yet.
+    `failures` counts consecutive failed runs; each one doubles the pause. Without failures, `last_failure` names a key
+    that the task waits for. A task of traces or sessions takes a `unit` after `quiet_s` seconds without a new span in
+    it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span.
 
     On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """

@@ -74,7 +74,8 @@ def _sentence(found: TaskSchedule) -> str:
     last = "none yet" if found.last_run_at is None else _time(found.last_run_at)
     said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}"
     if not found.failures:
-        return f"{said}."
+        # A task waits for a key that no open process has.
+        return f"{said}." if found.last_failure is None else f"{said}. {one_line(found.last_failure, 600)}"
     keys = ", which reads keys from its own environment" if found.worker == "another" else ""
     return (
         f"{said}. {found.failures} run(s) in a row failed, so it waits longer each time, at most 10 minutes, and takes "

@@ -257,7 +257,6 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
     cause = _last_failure(connection, task_id) if failures else None
     if row.waits_for is not None and not is_running and due_ns <= now:
         cause = f"The task is waiting for {row.waits_for}. It goes on when a process that has it opens the store."
-        failures = max(failures, 1)
     return TaskSchedule(
         is_continuous=True,
         worker=worker,
