@@ -1,7 +1,6 @@
 """A store that another program holds for a while, or a full disk, ends no run and loses no answer."""
 
 import shutil
-import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.engine.test_generation import CAPITALS, capital, staged
 from tests.engine.test_runs import ALWAYS, environment, executing, judging
 from tests.engine.test_store_advice import pragma
 from tests.scripted_model import ScriptedModel
+from tests.store_files import connected
 
 from assaykit.engine.engine import STORE
 from assaykit.engine.store import database
@@ -25,12 +25,9 @@ HELD_S = 0.5
 @contextmanager
 def held_by_another(home: Path) -> Generator[None]:
     """The store under another program's write."""
-    other = sqlite3.connect(home / STORE, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
+    with connected(home / STORE) as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
         yield
-    finally:
-        other.close()
 
 
 async def asked(model: ScriptedModel, number: int) -> None:

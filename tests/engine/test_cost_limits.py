@@ -66,7 +66,7 @@ async def limited(door: Door, max_cost: float, spans: int = 40, **params: Any) -
 async def test_a_run_costs_no_more_than_its_limit_and_the_question_that_measures(
     home: Path, max_cost: float, params: dict[str, int], asked: int, reason: str
 ) -> None:
-    (home / "prices.json").write_text(json.dumps(PRICES))
+    (home / "prices.json").write_text(json.dumps(PRICES), encoding="utf-8")
     with Reasoning(lambda _: "good", latency_s=0.02) as model:
         async with opened(home, environment(model)) as door:
             ended, cost = await limited(door, max_cost, **params)
@@ -76,7 +76,7 @@ async def test_a_run_costs_no_more_than_its_limit_and_the_question_that_measures
 
 
 async def test_a_limit_that_is_never_reached_leaves_every_question(home: Path) -> None:
-    (home / "prices.json").write_text(json.dumps(PRICES))
+    (home / "prices.json").write_text(json.dumps(PRICES), encoding="utf-8")
     with Reasoning(lambda _: "good") as model:
         async with opened(home, environment(model)) as door:
             ended, cost = await limited(door, 40 * 0.0303)

@@ -1,11 +1,12 @@
 """A run goes on when the engine that executes it stops, falls silent or is only slow, and nothing is done twice."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
+import pytest
 import sqlalchemy as sa
 from tests.engine.door import DAY, SECOND, Body, Door, HandClock, counts, judge_version, opened, span, span_id
 from tests.engine.held import Held, held_model
@@ -15,6 +16,7 @@ from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.executor import RUNS_AT_ONCE, SILENT_S
+from assaykit.engine.runs.life import LifeLock
 from assaykit.engine.store.queue import generations, leases, runs
 from assaykit.engine.store.queue.leases import MOST_TRIES, Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
@@ -115,6 +117,17 @@ async def test_an_engine_that_was_only_slow_stores_nothing_once_another_has_its_
             assert sorted(await labels(other, half.project)) == ["bad", "bad", "good"]
 
 
+@pytest.fixture
+def everybody_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Owners that a test makes up have no lock, and an engine that looks would take them for dead."""
+
+    def nobody(*_: object) -> AbstractContextManager[frozenset[str]]:
+        return nullcontext(frozenset())
+
+    monkeypatch.setattr(LifeLock, "dead", nobody)
+
+
+@pytest.mark.usefixtures("everybody_lives")
 async def test_each_write_of_a_run_needs_its_lease(home: Path) -> None:
     async with opened(home, clock=HandClock()) as door:
         task = await door.task(await door.evaluator(), project_id=await door.send(span(0)))
@@ -216,9 +229,10 @@ async def test_runs_of_an_engine_that_is_closed_go_on_in_the_next_at_once(home: 
 
 async def test_a_run_that_waited_is_begun_by_another_engine_and_a_silent_moment_is_forgiven(home: Path) -> None:
     clock = HandClock()
+    LifeLock(home, "an engine that hangs").take()
     async with opened(home, clock=clock) as door:
         task = await door.task(await door.evaluator(), project_id=await door.send(span(0)))
-        run = await pending(door, task, "an engine that is gone")
+        run = await pending(door, task, "an engine that hangs")
         # The wall clock of nobody counts.
         clock.now += DAY
         async with opened(home, clock=clock):
@@ -248,6 +262,7 @@ async def test_a_heartbeat_stops_a_run_that_was_cancelled_elsewhere(home: Path) 
             await half.is_done.wait()
 
 
+@pytest.mark.usefixtures("everybody_lives")
 async def test_a_run_over_which_engine_after_engine_dies_is_given_up(home: Path) -> None:
     async with half_done(home) as half:
         write, clock = half.door.engine.database.write, HandClock()
@@ -264,6 +279,7 @@ async def test_a_run_over_which_engine_after_engine_dies_is_given_up(home: Path)
         assert "6 processes in a row ended while they executed this run" in found["failure_reason"]
 
 
+@pytest.mark.usefixtures("everybody_lives")
 async def test_a_run_that_gets_on_may_change_hands_as_often_as_it_likes(home: Path) -> None:
     async with half_done(home) as half:
         write, clock = half.door.engine.database.write, HandClock()

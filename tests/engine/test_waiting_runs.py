@@ -16,7 +16,7 @@ from tests.engine.test_given_up import SPANS, first, integration, judge, labels
 from tests.engine.test_runs import ALWAYS, environment, judging, until
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.runs.life import FOLDER, LifeLock
+from assaykit.engine.runs.life import PREFIX, LifeLock
 from assaykit.engine.runs.watch import Watch
 from assaykit.engine.store.tables import task_runs
 
@@ -150,7 +150,11 @@ async def test_a_dead_process_is_known_by_its_lock_at_once(home: Path) -> None:
         with anyio.fail_after(20):
             async with opened(home, environment(model)) as door:
                 await door.until(run, "COMPLETED")
-    assert list((home / FOLDER).iterdir()) == []
+    assert locks(home) == []
+
+
+def locks(home: Path) -> list[Path]:
+    return list(home.glob(f"{PREFIX}*"))
 
 
 def drop(lock: LifeLock) -> None:

@@ -156,7 +156,7 @@ class Executor:
         others = [sight for sight in seen if Lease(sight.run_id, sight.owner or "", sight.fence) not in self._scopes]
         marks = {sight[:3]: sight.beat for sight in others if sight.owner is not None}
         silent = self._watch.silent(marks, self._clock.now_ns() / 1e9, anyio.current_time())
-        with self._life.dead() as dead:
+        with self._life.dead({sight.owner for sight in others if sight.owner is not None}) as dead:
             loose = [one for one in others if one.owner is None or one.owner in dead or one[:3] in silent]
             if not loose and not dead:
                 return

@@ -1,27 +1,27 @@
 """Locks that show which engines live. The operating system frees the lock of a process however it ends."""
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from assaykit.filelock import FileLock
 
-FOLDER = "engines"
-SUFFIX = ".lock"
+PREFIX, SUFFIX = "engine-", ".lock"
+"""The start and the end of a lock file's name; the owner stands in between."""
 
 
 class LifeLock:
     """The lock of one engine, in the data folder. On a file system without locks, no engine counts as dead."""
 
     def __init__(self, home: Path, owner: str) -> None:
-        self.path: Path = home / FOLDER / f"{owner}{SUFFIX}"
+        self.path: Path = home / f"{PREFIX}{owner}{SUFFIX}"
         self._lock = FileLock(self.path)
+        self._works = False
 
     def take(self) -> None:
         """Show that the engine lives."""
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._lock.try_take()
+            self._works = self._lock.try_take()
 
     def release(self) -> None:
         """Show nothing more; the engine has released its runs."""
@@ -30,16 +30,20 @@ class LifeLock:
             self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def dead(self) -> Generator[frozenset[str]]:
-        """The owners whose process has ended without a release. Their locks are removed when the block ends well."""
+    def dead(self, owners: Iterable[str]) -> Generator[frozenset[str]]:
+        """Those of the owners whose process has ended. Locks that nobody holds are removed when the block ends well.
+
+        An engine has its lock before it has a run, so an owner without a lock is dead, if locks work here at all.
+        """
         locks: dict[Path, FileLock] = {}
+        missing = {one for one in owners if self._works and not self.path.with_name(f"{PREFIX}{one}{SUFFIX}").exists()}
         with contextlib.suppress(OSError):
-            for path in self.path.parent.glob(f"*{SUFFIX}"):
+            for path in self.path.parent.glob(f"{PREFIX}*{SUFFIX}"):
                 lock = FileLock(path)
                 if path != self.path and lock.try_take():
                     locks[path] = lock
         try:
-            yield frozenset(path.name.removesuffix(SUFFIX) for path in locks)
+            yield frozenset(path.name.removeprefix(PREFIX).removesuffix(SUFFIX) for path in locks) | missing
             for path in locks:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)

@@ -167,7 +167,7 @@ class Scoring:
     def _note_growth(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Add to verdicts on traces or sessions what they cover, and whether the schedule has made them anew."""
         for row in rows:
-            made_by = row["made_by"]
+            made_by = row["metadata"]
             made_by[verdicts.UP_TO] = self._selection.up_to
             if self._selection.is_scheduled:
                 before = verdicts.of(connection, row["scope_id"], row["level"], [row["target_id"]])
@@ -194,7 +194,7 @@ class Scoring:
             "label": verdict.label,
             "score": verdict.score,
             "explanation": verdict.explanation,
-            "made_by": {key: value for key, value in made_by.items() if value is not None},
+            "metadata": {key: value for key, value in made_by.items() if value is not None},
             "updated_ns": now,
         }
 

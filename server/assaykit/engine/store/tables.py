@@ -88,7 +88,7 @@ evals = Table(
     Column("label", String),
     Column("score", Float),
     Column("explanation", String),
-    Column("made_by", JSON, nullable=False),
+    Column("made_by", JSON, nullable=False, key="metadata"),
     Column("updated_ns", Integer, nullable=False),
     Column("checksum", Integer),
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
@@ -96,7 +96,8 @@ evals = Table(
 )
 """Verdicts. A new verdict replaces the stored one with the same key; `integrity` computes `checksum`. `scope_id` is a
 project (level SPAN, TRACE or SESSION; `target_id` a span, trace or session id) or an experiment (level RUN; `target_id`
-an experiment run id)."""
+an experiment run id). `metadata` has another name in the file since schema 0011, as versions before it, which do not
+check the schema when they write, must not store verdicts."""
 
 annotations = Table(
     "annotations",

@@ -48,7 +48,7 @@ class ExampleOutcome(NamedTuple):
     span: dict[str, Any] | None = None
 
 
-class Chosen(NamedTuple):
+class ExampleChoice(NamedTuple):
     """The examples that a new run covers, in order, with its configuration and the column of its verdicts."""
 
     config: run_configurations.Runnable
@@ -98,7 +98,7 @@ def makes_experiment(connection: sa.Connection, run_id: str) -> bool:
     return runs.task_of(connection, run_id).type == "RUN_EXPERIMENT"
 
 
-def choose(connection: sa.Connection, run_id: str) -> Chosen | None:
+def choose(connection: sa.Connection, run_id: str) -> ExampleChoice | None:
     """Choose the examples of a run that has not started; None if it has. A read transaction is enough.
 
     Raises:
@@ -114,10 +114,10 @@ def choose(connection: sa.Connection, run_id: str) -> Chosen | None:
     if isinstance(config, TemplateEvaluationConfig):
         column = run_configurations.column_of(connection, config)
     found = list(_chosen(connection, dataset_id, version_id, wanted))
-    return Chosen(config, dataset_id, version_id, found, column)
+    return ExampleChoice(config, dataset_id, version_id, found, column)
 
 
-def start(connection: sa.Connection, lease: Lease, chosen: Chosen | None, clock: Clock) -> Provision | None:
+def start(connection: sa.Connection, lease: Lease, chosen: ExampleChoice | None, clock: Clock) -> Provision | None:
     """Start a PENDING run, with an experiment and an item for each example; resume a run that has started.
 
     Returns None if the run was cancelled or the lease is lost.

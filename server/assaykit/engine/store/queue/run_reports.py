@@ -33,7 +33,7 @@ _CAUSES = 50
 _CODES: dict[str | None, Nothing] = {"auth": "key", "bad_model": "model"}
 _WHY = sa.func.coalesce(run_items.c.detail, run_items.c.reason)
 _PLACE = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], str])
-_MADE_BY = evals.c.made_by["run_id"].as_string()
+_MADE_BY = evals.c.metadata["run_id"].as_string()
 
 
 def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: int = 0) -> RunReport:
@@ -187,7 +187,7 @@ def _tokens(connection: sa.Connection, run_id: str) -> RunTokens | None:
 
 def _scores(connection: sa.Connection, task: Task, run_id: str, targets: Sequence[str]) -> dict[tuple[str, str], float]:
     """The scores of the run by target and evaluator, from verdicts that no later run has replaced."""
-    made_with = evals.c.made_by["evaluator_version_id"].as_string()
+    made_with = evals.c.metadata["evaluator_version_id"].as_string()
     query = sa.select(evals.c.target_id, evaluator_versions.c.evaluator_id, evals.c.score)
     query = query.join(evaluator_versions, evaluator_versions.c.id == made_with)
     query = query.where(_own(task, run_id), evals.c.target_id.in_(targets), evals.c.score.is_not(None))

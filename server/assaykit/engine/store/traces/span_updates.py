@@ -93,7 +93,7 @@ def fit(connection: sa.Connection, project_id: str, said: Sequence[Said], now_ns
             "level": one.level,
             "target_id": _target(one, known[one.by][one.key]),
             "name": one.name,
-            "made_by": {},
+            "metadata": {},
             "updated_ns": now_ns,
         }
         fitted.rows.append(row | {part: one.parts.get(part) for part in verdicts.VERDICT_FIELDS})

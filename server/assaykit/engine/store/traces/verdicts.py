@@ -32,7 +32,7 @@ _ROWS_PER_QUERY = 500
 _INSERT = insert(evals)
 _PUT = _INSERT.on_conflict_do_update(
     index_elements=list(evals.primary_key),
-    set_={column.name: _INSERT.excluded[column.name] for column in evals.columns if not column.primary_key},
+    set_={column.key: _INSERT.excluded[column.key] for column in evals.columns if not column.primary_key},
 )
 
 
@@ -55,7 +55,7 @@ def of(
                     label=row.label,
                     score=row.score,
                     explanation=row.explanation,
-                    metadata=row.made_by or None,
+                    metadata=row.metadata or None,
                 )
             )
     return found
@@ -132,7 +132,7 @@ def labelled(
     )
     if grown_to is None:
         return found
-    up_to, again = evals.c.made_by[UP_TO].as_integer(), evals.c.made_by[AGAIN].as_boolean()
+    up_to, again = evals.c.metadata[UP_TO].as_integer(), evals.c.metadata[AGAIN].as_boolean()
     return found.where(up_to.is_(None) | (up_to >= grown_to) | again.is_(True))
 
 
