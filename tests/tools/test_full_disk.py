@@ -45,26 +45,26 @@ async def test_while_the_disk_is_nearly_full_what_adds_is_refused_and_the_rest_g
     await cites.ask("create_judge", name="json", code="JSON_PARSEABLE")
 
 
-async def test_a_run_that_the_disk_cannot_take_fails_with_the_reason_and_its_rows_are_scored_later(
+async def test_a_run_that_the_disk_cannot_take_goes_on_when_there_is_room_and_asks_no_row_again(
     settings: Settings, bot: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = [2**62, database.ROOM]
+    room = database.ROOM
 
     def fill(_: str) -> str:
-        monkeypatch.setattr(database, "ROOM", room[0])
+        monkeypatch.setattr(database, "ROOM", 2**62)
         return "good"
 
     with ScriptedModel(fill) as model:
         async with serving(settings, model.url) as ax:
             await ax.ask("create_judge", name="helpful", template="Is {output} good?", choices={"good": 1, "bad": 0})
             await ax.ask("create_task", name="policy", evaluators=["helpful"])
-            done = await ax.ask("trigger_backfill", task="policy", wait=30)
-            assert (done["run"]["status"], done["run"]["num_successes"]) == ("FAILED", 0)
-            assert FULL in done["run"]["failure_reason"]
-            monkeypatch.setattr(database, "ROOM", room.pop())
-            room[0] = 0
-            again = await ax.ask("trigger_backfill", task="policy", wait=30)
-            assert (again["run"]["status"], again["run"]["num_successes"]) == ("COMPLETED", 3)
+            begun = await ax.ask("trigger_backfill", task="policy", wait=3)
+            assert (begun["run"]["status"], begun["run"]["num_successes"]) == ("RUNNING", 0)
+            asked = model.count
+            monkeypatch.setattr(database, "ROOM", room)
+            done = await ax.ask("wait_for_run", run=begun["run"]["id"], timeout=60)
+            assert (done["run"]["status"], done["run"]["num_successes"]) == ("COMPLETED", 3)
+            assert (asked, model.count) == (3, 3)
 
 
 @pytest.fixture
