@@ -6,7 +6,7 @@ from tests.analysis.variants import approx
 from tests.e2e.real_data import DATA, needs_real_data
 from tests.oracles import Oracle
 
-from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.compare import Reading, Variant, compare
 from assaykit.analysis.rows import Outcome
 from assaykit.report.text import LIMIT, comparison_text
 from assaykit.wire.spans import Evaluation
@@ -15,6 +15,7 @@ FOLDER = DATA / "refusals"
 LABELS = ("final_label", "gpt4_label")
 FULL = "1_full_compliance"
 
+stats = Oracle("scipy.stats")
 contingency = Oracle("statsmodels.stats.contingency_tables")
 multitest = Oracle("statsmodels.stats.multitest")
 
@@ -46,8 +47,7 @@ def test_the_figures_on_real_models_are_those_of_the_oracles() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant(model) for model in models],
-        positive=dict.fromkeys(LABELS, FULL),
-        directions=dict.fromkeys(LABELS, "MAXIMIZE"),
+        reading=Reading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
     )
     raw: list[float] = []
     for finding in comparison.findings:
@@ -61,7 +61,8 @@ def test_the_figures_on_real_models_are_those_of_the_oracles() -> None:
         assert finding.baseline_value == approx(sum(before.values()) / 250)
         assert finding.challenger_value == approx(sum(after.values()) / 250)
         assert finding.difference == approx((c - b) / 250)
-        raw.append(contingency.mcnemar([[0, b], [c, 0]], exact=True).pvalue)
+        exact = contingency.mcnemar([[0, b], [c, 0]], exact=True).pvalue
+        raw.append(exact - stats.binom.pmf(min(b, c), b + c, 0.5))
         assert finding.p == approx(raw[-1], rel=1e-9)
         assert {change.example_id for change in finding.broken or ()} == {
             key for key in before if before[key] and not after[key]
@@ -74,8 +75,7 @@ def test_people_see_a_loss_that_the_machine_judge_does_not() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant("mistralguard")],
-        positive=dict.fromkeys(LABELS, FULL),
-        directions=dict.fromkeys(LABELS, "MAXIMIZE"),
+        reading=Reading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
     )
     verdicts = {finding.evaluator: finding.verdict for finding in comparison.findings}
     assert verdicts == {"final_label": "worse", "gpt4_label": "no difference shown"}
@@ -96,8 +96,7 @@ def test_the_text_shows_real_outputs_within_the_limit() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant("llama2orig")],
-        positive={"final_label": FULL},
-        directions={"final_label": "MAXIMIZE"},
+        reading=Reading(positive={"final_label": [FULL]}, directions={"final_label": "MAXIMIZE"}),
         evaluators=["final_label"],
     )
     text = comparison_text(comparison, examples=prompts)

@@ -2,7 +2,7 @@
 
 from tests.analysis.variants import labelled, outcome, scored
 
-from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.compare import Reading, Variant, compare
 from assaykit.analysis.rows import Outcome
 from assaykit.report.text import LIMIT, comparison_text
 from assaykit.wire.spans import Evaluation
@@ -17,9 +17,10 @@ def test_the_verdict_comes_first_then_the_table_then_the_examples() -> None:
     lines = text.splitlines()
     assert lines[0].startswith("quality: variant-b is better than variant-a: 93 % vs 33 % of 30 pairs")
     assert lines[1] == "Note: Higher is assumed to be better; give the direction if it is not."
-    assert lines[3].split() == [
-        "evaluator", "challenger", "value", "baseline", "difference", "interval", "p,", "Holm", "pairs",
-        "detectable",
+    assert lines[2] == "Methods: rates by the mid-p McNemar test and Tango's score interval."
+    assert lines[4].split() == [
+        "evaluator", "challenger", "value", "baseline", "difference", "interval", "p,", "corrected", "pairs",
+        "missed", "under",
     ]  # fmt: skip
     assert "quality, fixed in variant-b (5 of 18):" in lines
     at = lines.index("  e000: What is an assay?")
@@ -36,7 +37,9 @@ def test_five_of_each_way_are_told() -> None:
 
 
 def test_without_direction_the_ways_are_higher_and_lower() -> None:
-    text = comparison_text(compare(scored("a", [0, 1]), [scored("b", [1, 0])], directions={"quality": "NONE"}))
+    text = comparison_text(
+        compare(scored("a", [0, 1]), [scored("b", [1, 0])], reading=Reading(directions={"quality": "NONE"}))
+    )
     assert "higher in b (1 of 1)" in text
     assert "lower in b (1 of 1)" in text
     assert "fixed" not in text

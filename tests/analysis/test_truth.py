@@ -37,14 +37,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def read(name: str, predicted: str | None = None, **positive: str) -> Truth:
-    return truth_of(name, predicted, positive, EXAMPLES, [VARIANT])
+    return truth_of(name, predicted, {of: [label] for of, label in positive.items()}, EXAMPLES, [VARIANT])
 
 
 def test_the_output_is_held_against_a_column_of_the_dataset() -> None:
     found = classified([VARIANT], read("expected", output="yes"))
     (one,) = found.experiments
     assert (found.of_dataset, found.predicted, found.positive) == (True, "output", "yes")
-    assert (one.without_prediction, one.without_truth) == (1, 1)
+    assert (one.without_prediction, one.without_truth) == (0, 1)
+    # The failed run counts as wrong.
+    assert (one.right, one.rows, one.failed) == (2, 4, 1)
     assert one.agreement is not None
     assert one.agreement.n == 3
     assert one.agreement.labels == ("no", "yes")
@@ -56,7 +58,7 @@ def test_a_judge_is_held_against_what_a_person_said_of_the_same_rows() -> None:
     found = classified([VARIANT], read("person", "judge"))
     (one,) = found.experiments
     assert found.of_dataset is False
-    assert (one.without_prediction, one.without_truth) == (2, 1)
+    assert (one.without_prediction, one.without_truth, one.failed) == (1, 1, 1)
     assert one.agreement is not None
     assert one.agreement.matrix == ((0, 1), (0, 1))
 

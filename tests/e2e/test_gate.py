@@ -44,7 +44,7 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
         for name in ("old", "same", "broken"):
             await ax.ask("upload_experiment", file=f"{name}.csv", dataset="q", key="key")
     within = "<correct>: not worse by more than 2 points"
-    variables, asked = environment(settings.home), ("gate", "--baseline", "old")
+    variables, asked = environment(settings.home), ("gate", "--baseline", "old", "--direction", "<correct>=MAXIMIZE")
     passed = started(tmp_path, variables, *asked, "--candidate", "same", "--rule", within)
     assert (passed.returncode, passed.stdout.split("\n")[0]) == (0, f"PASSED {within}"), passed.stderr
     written = ["--junit", "gate.xml", "--markdown", "gate.md"]

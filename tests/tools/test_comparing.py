@@ -135,14 +135,14 @@ async def test_slices_by_a_column_of_the_dataset(ax: Caller, files: Path, cases:
     ]
     gold, _, trial = by["slices"]
     assert (gold["baseline_value"], gold["challenger_value"], gold["fell"]) == (0, 1, 0)
-    # Two slices are tested: 2 x 0.5^12, twice for Holm.
-    assert (gold["p"], gold["p_adjusted"]) == (approx(2 * 0.5**12), approx(4 * 0.5**12))
+    # Two slices are tested: the mid-p 0.5^12, twice for Holm.
+    assert (gold["p"], gold["p_adjusted"]) == (approx(0.5**12), approx(2 * 0.5**12))
     assert (trial["difference"], trial["interval"], trial["p"]) == (-0.25, None, None)
     assert "right by tier, new:" in text
     assert "too small to judge (under 6)" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<h3>right by tier: new against old</h3><svg" in page
-    assert "gold: +100, better. free: +0, no difference shown.</title>" in page
+    assert "gold: +100 (+52 to +100), better. free: +0 (-32 to +32), no difference shown.</title>" in page
 
 
 async def test_a_column_that_cannot_be_sliced_by_is_refused(ax: Caller, files: Path, cases: None) -> None:
@@ -240,7 +240,7 @@ async def test_repetitions_are_paired_by_example_and_told_as_pass_at_k(ax: Calle
     await upload(ax, files, "new", new, repetitions=True)
     found, text = await two(ax, files, save_to="page.html")
     (finding,) = found["findings"]
-    assert (finding["n"], finding["test"], finding["table"]) == (24, "sign test", None)
+    assert (finding["n"], finding["test"], finding["table"]) == (24, "sign flips", None)
     assert (finding["baseline_value"], finding["challenger_value"]) == (approx(1 / 3), approx(5 / 6))
     before, after = found["repetitions"]
     assert (before["experiment"], before["flake_rate"], before["flaky"]) == ("old", 1, 24)

@@ -70,6 +70,7 @@ async def test_a_variant_is_uploaded_by_key_under_the_name_of_its_file(
         "dataset": "questions",
         "examples_created": 0,
         "runs": 2,
+        "failed": 0,
         "examples_covered": 2,
         "examples_without_run": 0,
         "examples_with_several_runs": 0,
@@ -243,7 +244,7 @@ async def test_equal_variants_show_no_difference(ax: Caller, files: Path, many: 
     answer = await ax.ask("compare_experiments", experiments=["a", "b"])
     (finding,) = answer["comparison"]["findings"]
     assert finding["verdict"] == "no difference shown"
-    assert "no difference between b and a can be shown at n = 12" in await ax.read(
+    assert "no difference between b and a can be shown: " in await ax.read(
         "compare_experiments", experiments=["a", "b"]
     )
 

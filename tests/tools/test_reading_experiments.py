@@ -146,7 +146,7 @@ async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_do
     ]  # fmt: skip
     text = await ax.read("get_experiment", experiment="v")
     assert "- Errors: 1; 3 earlier tries failed as well" in text
-    assert "- 'help': 4 of 4 scored, 'good' 3, 'bad' 1" in text
+    assert "- 'help': 4 of 4 scored; 75 % (3 of 4; 1 failed), 'good' 3, 'bad' 1" in text
     assert text.count("error (tried again): timed out") == 3
     filtered = await ax.ask("get_experiment", experiment="v", filter="error IS NOT NULL", failures_first=False)
     assert filtered["errors"] == {"failed": 1, "tried_again": 3}

@@ -4,15 +4,28 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
-from assaykit.analysis.missing import gaps, reach
-from assaykit.analysis.pairing import Incomparable, Scale, Sheet, figures, scale, sheet, side, slope
+from assaykit.analysis.judging import judged
+from assaykit.analysis.missing import gaps, missing_more_often, reach
+from assaykit.analysis.pairing import (
+    FAILED,
+    Incomparable,
+    Sheet,
+    figures,
+    fitting,
+    has_abstained,
+    other_scales,
+    scale,
+    sheet,
+    side,
+    slope,
+    spellings,
+)
 from assaykit.analysis.rows import Outcome, listed, short
-from assaykit.analysis.sentences import cautions, sentence
-from assaykit.analysis.statistics import holm
-from assaykit.analysis.verdicts import difference, tested, verdict
+from assaykit.analysis.scales import Scale
+from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
@@ -21,6 +34,9 @@ _MOST_TOLD = 8
 
 SAME_KEPT = 200
 """Limit on the unchanged examples that a finding keeps. The count covers all of them."""
+
+Failures = Literal["count", "exclude"]
+"""Whether a failed run counts as a failure in rates, or is left out as a missing verdict."""
 
 
 class Variant(NamedTuple):
@@ -34,44 +50,76 @@ class Variant(NamedTuple):
     examples: frozenset[str] | None = None
 
 
+class Reading(NamedTuple):
+    """How to read the verdicts, by evaluator.
+
+    `directions` says whether a higher score is better. `positive` has the labels to count. `choices` has the scores of
+    a judge's labels, and `ranges` the lowest and the highest score possible. `primary` names the evaluator that
+    decides; its tests are corrected among themselves alone. `by_name` names the evaluators whose direction is that of a
+    ready-made judge of the same name. It is certain for the judge's labels, and assumed for scores.
+    """
+
+    directions: Mapping[str, Direction] = _NOTHING
+    positive: Mapping[str, Sequence[str]] = _NOTHING
+    choices: Mapping[str, Mapping[str, float]] = _NOTHING
+    ranges: Mapping[str, tuple[float, float]] = _NOTHING
+    failures: Failures = "count"
+    primary: str | None = None
+    by_name: frozenset[str] = frozenset()
+
+    @property
+    def named(self) -> list[str]:
+        """The evaluators that the caller named."""
+        primary = [] if self.primary is None else [self.primary]
+        return [*self.directions, *self.positive, *self.ranges, *primary]
+
+
 class _Asked(NamedTuple):
     """One evaluator: its verdicts on every variant, by the variant's name, and how to read them."""
 
     evaluator: str
     sheets: Mapping[str, Sheet]
-    direction: Direction | None
-    positive: str | None
+    spelled: Mapping[str, str]
+    reading: Reading
+    by_choice: bool
+
+    @property
+    def direction(self) -> Direction | None:
+        return self.reading.directions.get(self.evaluator)
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether a ready-made judge shares nothing but its name with this evaluator."""
+        return self.evaluator in self.reading.by_name and not self.by_choice
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The range of a judge's scores."""
+        scores = () if self.is_by_name else self.reading.choices.get(self.evaluator, {}).values()
+        return (min(scores), max(scores)) if scores else None
 
 
 def compare(
     baseline: Variant,
     challengers: Sequence[Variant],
     *,
-    directions: Mapping[str, Direction] = _NOTHING,
-    positive: Mapping[str, str] = _NOTHING,
+    reading: Reading = Reading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
-    `directions` gives by evaluator whether a higher score is better. Without a direction, higher scores count as
-    better, and labels without scores have no better side. `positive` gives by evaluator the label to count. A verdict
-    of better, worse or different needs p < 0.05 after Holm's correction over all tests of the comparison.
+    Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
+    as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
+    Holm's correction, and an interval that leaves out zero; missing verdicts that could turn it make it undecided.
 
     Raises:
         Invalid: names are missing, repeated or unknown; a named evaluator cannot be compared; or a challenger
             shares no scored example with the baseline.
     """
     _check_variants(baseline, challengers)
-    names = _evaluators((baseline, *challengers), evaluators, directions, positive)
-    asked = [
-        _Asked(
-            name,
-            {variant.name: sheet(name, variant.outcomes) for variant in (baseline, *challengers)},
-            directions.get(name),
-            positive.get(name),
-        )
-        for name in names
-    ]
+    variants = (baseline, *challengers)
+    names = _evaluators(variants, evaluators, reading)
+    asked = [_asked(name, variants, reading) for name in names]
     results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
@@ -79,9 +127,17 @@ def compare(
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
-        findings=tuple(_judged(measured)),
+        findings=tuple(judged(measured, reading.primary)),
         skipped=skipped,
     )
+
+
+def _asked(name: str, variants: Sequence[Variant], reading: Reading) -> _Asked:
+    rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
+    found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
+    spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
+    sheets = {variant.name: sheet(name, variant.outcomes, spelled, choices) for variant in variants}
+    return _Asked(name, sheets, spelled, reading, by_choice=bool(choices))
 
 
 def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
@@ -96,12 +152,7 @@ def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
         )
 
 
-def _evaluators(
-    variants: Iterable[Variant],
-    wanted: Sequence[str] | None,
-    directions: Mapping[str, Direction],
-    positive: Mapping[str, str],
-) -> list[str]:
+def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, reading: Reading) -> list[str]:
     """The evaluators to compare: `wanted`, or all in order of appearance. Each occurs in at least one variant."""
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     seen = list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))
@@ -110,7 +161,7 @@ def _evaluators(
             "the experiments share no scored example: neither has a verdict of any evaluator.",
             "Run an evaluator over both, or upload them with columns eval.<name>.score or eval.<name>.label.",
         )
-    for name in (*(wanted or ()), *directions, *positive):
+    for name in (*(wanted or ()), *reading.named):
         if name not in seen:
             raise Invalid(
                 f"no experiment has an evaluator {short(name)!r}; there are {listed(seen)}.",
@@ -147,51 +198,80 @@ def _check_pairs(
 
 def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding | Skipped:
     """Return one finding with its figures, before Holm's correction and without a verdict."""
-    evaluator, sheets = asked.evaluator, asked.sheets
+    evaluator, sheets, reading = asked.evaluator, asked.sheets, asked.reading
     first, second = sheets[baseline.name], sheets[challenger.name]
-    by = scale(evaluator, first, second, asked.positive, sheets.values())
+    given = reading.ranges.get(evaluator) or asked.ends
+    by = scale(evaluator, first, second, reading.positive.get(evaluator, ()), sheets.values(), given)
     if isinstance(by, Incomparable):
         return Skipped(evaluator, challenger.name, by.reason)
+    direction, is_assumed = _direction(asked, by)
+    if by.kind == "binary" and reading.failures == "count" and direction != "NONE":
+        by = by._replace(failure=0.0 if direction == "MAXIMIZE" else 1.0)
     before, after = figures(first, by), figures(second, by)
-    # Sorted by id, so that the seeded interval does not depend on the order of rows.
-    paired = sorted(before.keys() & after.keys())
+    # Sorted by id, so that the order of rows changes nothing.
+    paired = sorted(before.values.keys() & after.values.keys())
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, challenger.name, reason)
+    missing = gaps((first, second), (before, after), by, (baseline.examples, challenger.examples))
+    tries = max(len(rows) for one in (first, second) for rows in one.verdicts.values())
     finding = Finding(
         evaluator=evaluator,
         baseline=baseline.name,
         challenger=challenger.name,
-        kind=by.kind,
-        direction=_direction(asked.direction, by, sheets.values()),
-        direction_assumed=asked.direction is None,
-        positive=by.positive,
-        positive_assumed=by.positive_assumed,
+        scale=by,
+        direction=direction,
+        direction_assumed=is_assumed,
         n=len(paired),
         dropped=len(first.verdicts.keys() & second.verdicts.keys()) - len(paired),
         baseline_side=side(first, by, before, second),
         challenger_side=side(second, by, after, first),
-        gaps=gaps(first, second, by, (baseline.examples, challenger.examples)),
-        reach=reach(first, second, by),
+        gaps=missing,
+        missing_p=missing_more_often(missing),
+        reach=reach(first, second, by, given),
+        reach_given=given is not None,
+        parts=len(paired) * tries,
+        spellings=asked.spelled,
     )
     if by.kind == "categorical":
-        return replace(finding, shares=_shares(paired, first, second))
-    pairs = {example_id: (before[example_id], after[example_id]) for example_id in paired}
+        return replace(finding, shares=_shares(paired, by, first, second))
+    pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
     rose, fell, same = _changes(pairs, baseline, challenger, finding.direction)
-    return tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
+    finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
+    doubt = other_scales(first, second, given) if by.kind == "numeric" else None
+    return finding if doubt is None else _questioned(finding, doubt)
 
 
-def _direction(given: Direction | None, by: Scale, sheets: Iterable[Sheet]) -> Direction:
-    """The direction of the figure shown. `slope` translates the direction of a score into that of a label."""
+def _questioned(finding: Finding, doubt: str) -> Finding:
+    """The finding with a question in place of its test."""
+    name, both = short(finding.evaluator), f"{short(finding.challenger)} and {short(finding.baseline)}"
+    question = (
+        f"are the scores of {both} on one scale? There is no verdict, because {doubt}. If they are, pass "
+        f'range={{"{name}": [lowest, highest]}}; else score one of them anew.'
+    )
+    return replace(finding, question=question, p=None, interval=None, test=None)
+
+
+def _direction(asked: _Asked, by: Scale) -> tuple[Direction, bool]:
+    """The direction of the figure shown, and whether it is assumed.
+
+    `slope` translates the direction of a score into that of a label. A positive label that the user gave is the better
+    one, unless its rows score lower.
+    """
+    given = asked.direction
     if by.kind == "categorical":
-        return "NONE"
-    if by.positive is None:
-        return given or "MAXIMIZE"
-    rise = slope(by.positive, sheets)
-    direction: Direction = given or ("MAXIMIZE" if rise else "NONE")
-    if rise >= 0 or direction == "NONE":
-        return direction
-    return "MINIMIZE" if direction == "MAXIMIZE" else "MAXIMIZE"
+        return "NONE", given is None
+    if not by.positives:
+        return given or "MAXIMIZE", given is None or asked.is_by_name
+    rise = slope(by.positives, asked.sheets.values())
+    if given is None:
+        if rise < 0:
+            return "MINIMIZE", True
+        is_known = rise > 0 or by.has_plain_direction or not by.positive_assumed
+        return ("MAXIMIZE", False) if is_known else ("NONE", True)
+    if rise >= 0 or given == "NONE":
+        return given, False
+    return ("MINIMIZE" if given == "MAXIMIZE" else "MAXIMIZE"), False
 
 
 def _changes(
@@ -199,9 +279,8 @@ def _changes(
 ) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
     """Return the examples that rose, those that fell, and the worst unchanged ones; the largest change comes first."""
     old, new = _outputs(baseline), _outputs(challenger)
-    moved = sorted(
-        ((difference(pair), example_id) for example_id, pair in pairs.items()), key=lambda change: -abs(change[0])
-    )
+    moved = [(difference(pair), example_id) for example_id, pair in pairs.items()]
+    moved.sort(key=lambda change: -abs(change[0]))
 
     def changes(some: Iterable[str]) -> tuple[Change, ...]:
         return tuple(Change(key, *pairs[key], old[key], new[key]) for key in some)
@@ -216,36 +295,25 @@ def _changes(
 
 
 def _outputs(variant: Variant) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for outcome in variant.outcomes:
-        shown = f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
-        found.setdefault(outcome.example_id, shown)
-    return found
+    """The output of the first run of each example; the error if it has none."""
+    return {
+        outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
+        for outcome in reversed(variant.outcomes)
+    }
 
 
-def _shares(paired: Sequence[str], first: Sheet, second: Sheet) -> tuple[LabelShare, ...]:
-    labels = sorted(first.labels() | second.labels())
-    before, after = _spread(paired, first), _spread(paired, second)
+def _shares(paired: Sequence[str], by: Scale, first: Sheet, second: Sheet) -> tuple[LabelShare, ...]:
+    before, after = _spread(paired, by, first), _spread(paired, by, second)
+    labels = sorted(before.keys() | after.keys())
     return tuple(LabelShare(label, before.get(label, 0.0), after.get(label, 0.0)) for label in labels)
 
 
-def _spread(paired: Sequence[str], one: Sheet) -> dict[str, float]:
+def _spread(paired: Sequence[str], by: Scale, one: Sheet) -> dict[str, float]:
     """The share of each label. Every example has the same weight, whatever its number of repetitions."""
     totals: dict[str, float] = {}
     for example_id in paired:
-        given = [verdict.label for verdict in one.verdicts[example_id] if verdict and verdict.label is not None]
+        verdicts = [verdict for verdict in one.verdicts[example_id] if verdict and verdict is not FAILED]
+        given = [one.label for one in verdicts if one.label is not None and not has_abstained(one, by)]
         for label in given:
             totals[label] = totals.get(label, 0.0) + 1 / len(given)
     return {label: total / len(paired) for label, total in totals.items()}
-
-
-def _judged(measured: Sequence[Finding]) -> Iterable[Finding]:
-    """The findings with Holm's correction over all tests, the verdict, the cautions and the sentence."""
-    adjusted = iter(holm([finding.p for finding in measured if finding.p is not None]))
-    tests = sum(finding.p is not None for finding in measured)
-    for plain in measured:
-        finding = plain
-        if plain.p is not None:
-            corrected = replace(plain, p_adjusted=next(adjusted))
-            finding = replace(corrected, verdict=verdict(corrected))
-        yield replace(finding, cautions=cautions(finding), sentence=sentence(finding, tests))

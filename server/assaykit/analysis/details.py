@@ -6,7 +6,7 @@ from typing import Any
 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.findings import Comparison, Finding
-from assaykit.analysis.pairing import Scale, figure, sheet
+from assaykit.analysis.pairing import figure, sheet
 from assaykit.analysis.repetition import Repeated, Tries, repeated
 from assaykit.analysis.slices import WARNING, Column, Slicing, sliced
 from assaykit.analysis.truth import Classification, Truth, classified
@@ -80,11 +80,11 @@ def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> li
 
 
 def _repeated(finding: Finding, variant: Variant) -> Repeated | None:
-    by = Scale("binary", from_labels=finding.positive is not None, positive=finding.positive)
+    by = finding.scale
     good = float(finding.direction == "MAXIMIZE")
     tries: dict[str, Tries] = {}
     without = 0
-    for example_id, verdicts in sheet(finding.evaluator, variant.outcomes).verdicts.items():
+    for example_id, verdicts in sheet(finding.evaluator, variant.outcomes, finding.spellings).verdicts.items():
         numbers = [number for verdict in verdicts if (number := figure(verdict, by)) is not None]
         without += len(verdicts) - len(numbers)
         if numbers:

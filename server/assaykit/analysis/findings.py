@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.analysis.statistics import Interval
 from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
@@ -17,16 +18,31 @@ SAME_TOLD = 100
 OUTPUT_TOLD = 300
 """Characters of an output in `Finding.as_dict`."""
 
-FigureKind = Literal["binary", "numeric", "categorical"]
-Test = Literal["McNemar", "sign test"]
-ComparisonVerdict = Literal["better", "worse", "different", "no difference shown", "not tested"]
+_UNTOLD = frozenset(
+    {"sentence", "rose", "fell", "same", "pairs", "gaps", "reach", "reach_given", "scale", "parts", "spellings"}
+)
+"""Fields that `Finding.as_dict` leaves out or shows in another form."""
+
+Test = Literal["mid-p McNemar", "sign flips"]
+ComparisonVerdict = Literal[
+    "better",
+    "worse",
+    "different",
+    "undecided",
+    "no difference shown",
+    "too close to call",
+    "too few to say",
+    "not tested",
+]
+"""`undecided`: missing verdicts could turn the verdict. `too close to call`: test and interval disagree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """The verdicts of one evaluator on one variant, counted by example; only `rows` counts rows.
 
-    `examples` = `scored` + `unscored` + `errored`; an errored example has no verdict and an error in a row.
+    `examples` = `scored` + `unscored` + `errored` + `abstained`; an errored example has no verdict and an error in a
+    row. In an abstained example the evaluator declined to judge. `failed_runs` counts the rows whose run failed.
     `partial` counts scored examples with a repetition that has no verdict. `only_here` counts examples that the
     other side does not have.
     """
@@ -36,6 +52,8 @@ class Side:
     scored: int
     unscored: int
     errored: int
+    abstained: int
+    failed_runs: int
     partial: int
     only_here: int
 
@@ -107,6 +125,19 @@ class Gap(NamedTuple):
     challenger: tuple[float | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The finding with its missing verdicts at one extreme: the difference, its interval, and the verdict."""
+
+    difference: float
+    interval: Interval | None
+    verdict: ComparisonVerdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One challenger against the baseline, by one evaluator.
@@ -114,22 +145,25 @@ class Finding:
     The example is the unit: repetitions of one example are averaged first. `n` counts the examples with a
     verdict on both sides; `dropped` counts the shared examples without one. Values are rates (binary, 0 to 1) or means
     (numeric); `difference` is challenger less baseline. `direction` is the direction of the figure shown, which is the
-    rate of `positive` when labels are counted; `direction_assumed` marks a direction that nobody gave.
-    `smallest_detectable` is in the unit of the difference, for one test on its own. `rose` and `fell` hold the examples
-    whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged examples, the worst
-    first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has by id the examples
-    that lack a verdict. `reach` is the lowest and the highest figure that can stand in for a missing verdict; see
-    `missing.py`.
+    rate of the positive labels when labels are counted; `direction_assumed` marks a direction that nobody gave.
+    `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
+    paired differences of scores and of rates over repetitions.
+    `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison. `rose` and `fell`
+    hold the examples whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged
+    examples, the worst first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has
+    by id the examples that lack a verdict. `reach` is the lowest and the highest figure that can stand in for a missing
+    verdict; `reach_given` marks a declared range. `worst` and `best` are the finding with the missing verdicts at their
+    worst and at their best for the challenger; None if none is missing. `missing_p` is the p of a test of whether
+    verdicts are missing on one side more often. `question` says why there is no verdict until the user
+    answers it. `absent` says which rows do not count or count as failures.
     """
 
     evaluator: str
     baseline: str
     challenger: str
-    kind: FigureKind
+    scale: Scale
     direction: Direction
     direction_assumed: bool
-    positive: str | None
-    positive_assumed: bool
     n: int
     dropped: int
     baseline_side: Side
@@ -140,6 +174,8 @@ class Finding:
     interval: Interval | None = None
     test: Test | None = None
     p: float | None = None
+    skewness: float | None = None
+    spread: float | None = None
     smallest_detectable: float | None = None
     table: Table | None = None
     effect_size: float | None = None
@@ -150,10 +186,28 @@ class Finding:
     pairs: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     gaps: Mapping[str, Gap] = field(default_factory=dict[str, Gap])
     reach: tuple[float, float] = (0.0, 1.0)
+    reach_given: bool = False
+    parts: int = 1
     p_adjusted: float | None = None
     verdict: ComparisonVerdict = "not tested"
+    worst: Bound | None = None
+    best: Bound | None = None
+    missing_p: float | None = None
+    spellings: Mapping[str, str] = field(default_factory=dict[str, str])
+    question: str | None = None
+    absent: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     sentence: str = ""
+
+    @property
+    def kind(self) -> FigureKind:
+        """The kind of the figures."""
+        return self.scale.kind
+
+    @property
+    def positives(self) -> tuple[str, ...]:
+        """The labels that are counted; empty if scores are compared."""
+        return tuple(sorted(self.scale.positives))
 
     @property
     def fixed(self) -> tuple[Change, ...] | None:
@@ -189,19 +243,22 @@ class Finding:
             "ties": self.ties if self.kind != "categorical" else None,
             **self._shown(),
         }
-        plain = {
-            one.name: _plain(getattr(self, one.name))
-            for one in fields(self)
-            if one.name not in {"sentence", "rose", "fell", "same", "pairs", "gaps", "reach"}
+        plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name not in _UNTOLD}
+        labels = self.positives
+        counted = {
+            "kind": self.kind,
+            "positive": (labels[0] if len(labels) == 1 else list(labels)) if labels else None,
+            "positive_assumed": self.scale.positive_assumed,
+            "missing": len(self.gaps),
         }
-        return {"sentence": self.sentence, **plain, **changes}
+        return {"sentence": self.sentence, **plain, **counted, **changes}
 
     @property
     def ways(self) -> dict[str, tuple[Change, ...]]:
         """The changed examples by the word for their change, those that became worse first."""
         if self.fixed is None or self.broken is None:
             return {"lower": self.fell, "higher": self.rose}
-        worse, better = ("broken", "fixed") if self.kind == "binary" else ("worse", "better")
+        worse, better = ("broken", "fixed") if self.table is not None else ("worse", "better")
         return {worse: self.broken, better: self.fixed}
 
     def _shown(self) -> dict[str, Any]:
@@ -236,6 +293,7 @@ class Comparison:
     challengers: tuple[str, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -244,6 +302,7 @@ class Comparison:
             "challengers": list(self.challengers),
             "findings": [finding.as_dict() for finding in self.findings],
             "skipped": [skipped.as_dict() for skipped in self.skipped],
+            "notes": list(self.notes),
         }
 
 

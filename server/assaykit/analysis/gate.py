@@ -2,7 +2,7 @@
 
     correctness: not worse by more than 2 points    even the worse end of the interval lies within the margin
     correctness: better                             the verdict is better, and even the worse end is a gain
-    tone: not shown worse                           the verdict is not worse
+    tone: not shown worse                           there are enough pairs, and the verdict is not worse
 
 A margin in points is in percentage points of a rate. Without the word `points` it is in the unit of the score.
 
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from assaykit.analysis.findings import Finding
-from assaykit.analysis.missing import at_best, at_worst, counted, taken
+from assaykit.analysis.missing import absences, at_best, at_worst, counted, taken
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import FEW_PAIRS, change
-from assaykit.analysis.verdicts import verdict
+from assaykit.analysis.verdicts import is_too_small, verdict
 from assaykit.errors import Invalid
 
 Want = Literal["within", "better", "not shown worse"]
@@ -32,9 +32,6 @@ _RULE = re.compile(
     r"|(?P<better>better)|(?P<shown>not shown worse))\s*",
     re.IGNORECASE,
 )
-_TAIL = 0.025
-"""The probability beyond each end of a 95 % interval."""
-
 _FORMS = "'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse'"
 
 
@@ -77,33 +74,45 @@ def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
     """Decide the rule on the finding. `tests` is the number of tests in the comparison.
 
     Raises:
-        Invalid: the direction is not known, or the margin has the wrong unit for the evaluator.
+        Invalid: the direction is not known or only assumed, the scores of the two sides may have different scales, or
+            the margin has the wrong unit for the evaluator.
     """
+    _refuse_unfit(rule, finding)
+    outcome = _outcome(rule, replace(finding, verdict=verdict(finding)))
+    told = " ".join([*absences(finding)])
+    if not finding.gaps:
+        return Ruling(rule, outcome, f"{_why(outcome, finding)} {told}".rstrip())
+    if outcome == "undecided":
+        return Ruling(rule, outcome, f"{_why(outcome, finding)} {told}")
+    return _held(Ruling(rule, outcome, told), finding, tests)
+
+
+def _refuse_unfit(rule: Rule, finding: Finding) -> None:
     name = short(rule.evaluator)
-    if finding.direction == "NONE" or finding.difference is None:
-        raise Invalid(f"The direction of {name!r} is not known.", "Pass --direction NAME=MAXIMIZE, or --positive.")
+    if finding.question is not None:
+        raise Invalid(f"{name}: {finding.question}", "Score both experiments on one scale.")
+    if finding.direction == "NONE" or finding.direction_assumed or finding.difference is None:
+        raise Invalid(
+            f"The direction of {name!r} is not known, and a gate does not assume one.",
+            f"Pass --direction '{name}=MAXIMIZE' or MINIMIZE, or --positive '{name}=LABEL' if labels are counted.",
+        )
     if rule.in_points and finding.kind == "numeric":
         raise Invalid(f"{name!r} is a score, not a rate, so it has no points.", "Give the margin without 'points'.")
     if rule.want == "within" and not rule.in_points and finding.kind == "binary":
         raise Invalid(f"{name!r} is a rate, so its margin must be in points.", f"Write '{rule.text} points'.")
-    outcome = _outcome(rule, finding)
-    why = _why(outcome, finding)
-    if not finding.gaps:
-        return Ruling(rule, outcome, why)
-    why = f"{why} {counted(finding)}"
-    return Ruling(rule, outcome, why) if outcome == "undecided" else _held(Ruling(rule, outcome, why), finding, tests)
 
 
 def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
-    """Return the ruling, as undecided if the missing verdicts could change its outcome."""
+    """Return the ruling with its reason, as undecided if the missing verdicts could change its outcome."""
     passed = ruling.outcome == "passed"
     filled = _tested(at_worst(finding) if passed else at_best(finding), ruling, tests)
     holds = _outcome(ruling.rule, filled) == ruling.outcome
     extreme, word = ("worst", "pass") if passed else ("best", "fail")
     end = f"would still {word}" if holds else f"would not {word}"
+    lead = "" if holds else f"Undecided, because {counted(finding)}. "
     why = (
-        f"{ruling.why} With the missing verdicts at their {extreme} for {short(finding.challenger)}{taken(finding)}, "
-        f"the rule {end}: {change(filled)}."
+        f"{lead}{finding.sentence} {ruling.why} With the missing verdicts{taken(finding)} at their {extreme} for "
+        f"{short(finding.challenger)}, the rule {end}: {change(filled)}."
     )
     return Ruling(ruling.rule, ruling.outcome if holds else "undecided", why)
 
@@ -122,42 +131,28 @@ def _tested(filled: Finding, ruling: Ruling, tests: int) -> Finding:
 
 
 def _outcome(rule: Rule, finding: Finding) -> Decision:
+    if is_too_small(finding):
+        return "undecided"
     if rule.want == "not shown worse":
-        return "failed" if finding.verdict == "worse" else "passed"
+        is_near = finding.verdict == "too close to call" and _gain(finding)[0] < 0
+        return "failed" if finding.verdict == "worse" else "undecided" if is_near else "passed"
     low, high = _gain(finding)
     if rule.want == "within":
         return "passed" if low >= -rule.margin else "failed" if high < -rule.margin else "undecided"
-    # With few changed examples the interval is narrower than the exact test allows, so the test has to agree.
     if finding.verdict == "better" and low > 0:
         return "passed"
     return "failed" if finding.verdict == "worse" or high <= 0 else "undecided"
 
 
 def _gain(finding: Finding) -> tuple[float, float]:
-    """The interval of the gain: that of the difference, negated if lower is better."""
-    low, high = _ends(finding)
-    return (low, high) if finding.direction == "MAXIMIZE" else (-high, -low)
+    """The interval of the gain: that of the difference, negated if lower is better; infinite below `FEW_PAIRS` pairs.
 
-
-def _ends(finding: Finding) -> tuple[float, float]:
-    """The interval of the difference; infinite below `FEW_PAIRS` pairs.
-
-    If all n pairs have the same difference of rates, the finding has no interval. Then, with 97.5 % confidence, at most
-    a share b = 1 - 0.025^(1/n) of all examples has another difference, and the interval is widened by that share.
+    It is infinite as well where the pairs give no interval.
     """
-    if finding.n < FEW_PAIRS:
+    one = finding.interval
+    if finding.n < FEW_PAIRS or one is None:
         return -math.inf, math.inf
-    if finding.interval is not None:
-        return finding.interval.low, finding.interval.high
-    middle = finding.difference or 0.0
-    if finding.kind == "numeric":
-        return middle, middle
-    room = 1 - _TAIL ** (1 / finding.n)
-    # An example can leave a tie in both directions, but a full change of 1 only towards the opposite change of -1.
-    if middle == 0:
-        return -room, room
-    back = middle * (1 - 2 * room)
-    return min(middle, back), max(middle, back)
+    return (one.low, one.high) if finding.direction == "MAXIMIZE" else (-one.high, -one.low)
 
 
 def _why(outcome: Decision, finding: Finding) -> str:

@@ -1,44 +1,36 @@
 """From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from assaykit.analysis.findings import FigureKind, Side
-from assaykit.analysis.rows import Outcome, finite, listed, short
+from assaykit.analysis.findings import Side
+from assaykit.analysis.rows import LARGEST_SCORE, Outcome, finite, listed, short
+from assaykit.analysis.scales import ABSTENTIONS, PLAINLY_POSITIVE, Scale, folded
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
-_PLAINLY_POSITIVE = {"true": "false", "yes": "no", "pass": "fail", "passed": "failed", "correct": "incorrect"}
-"""Pairs of labels in lower case, positive -> negative. For any other labels the positive one is not guessed."""
-
 _BINARY_LABELS = 2
+_UNIT = (0.0, 1.0)
+_TIMES = 10
+"""A side whose scores exceed 1 by this factor, beside a side within 0 and 1, is likely to have another scale."""
+
+FAILED: Final = Evaluation(name="failed run")
+"""Stands for the verdict on a run that failed, whatever an evaluator said of it."""
+
+_NO_CHOICES: Mapping[str, float] = MappingProxyType({})
 
 
 class Sheet(NamedTuple):
-    """One evaluator's verdicts on one variant: by example id, one entry per row."""
+    """One evaluator's verdicts on one variant: by example id, one entry per row; `FAILED` for a failed run."""
 
     verdicts: Mapping[str, list[Evaluation | None]]
     errored: frozenset[str]
     rows: int
-
-    def scores(self) -> set[float]:
-        """The distinct scores."""
-        found = (verdict.score for row in self.verdicts.values() for verdict in row if verdict)
-        return {score for score in found if score is not None}
-
-    def labels(self) -> set[str]:
-        """The distinct labels."""
-        found = (verdict.label for row in self.verdicts.values() for verdict in row if verdict)
-        return {label for label in found if label is not None}
-
-
-class Scale(NamedTuple):
-    """The rule that turns a verdict into a figure: its score, or 1 or 0 by whether its label is `positive`."""
-
-    kind: FigureKind
-    from_labels: bool
-    positive: str | None = None
-    positive_assumed: bool = False
+    failed: int
+    scores: frozenset[float]
+    labels: frozenset[str]
 
 
 class Incomparable(NamedTuple):
@@ -47,123 +39,262 @@ class Incomparable(NamedTuple):
     reason: str
 
 
-def sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet:
+def spellings(verdicts: Iterable[Evaluation]) -> dict[str, str]:
+    """The labels of one evaluator that differ from another only in case or outer spaces, with the spelling that counts.
+
+    The most common spelling counts.
+    """
+    counts = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
+    best: dict[str, str] = {}
+    for label in sorted(counts, key=lambda one: (-counts[one], one)):
+        best.setdefault(folded(label), label)
+    return {label: best[folded(label)] for label in counts if best[folded(label)] != label}
+
+
+def fitting(verdicts: Sequence[Evaluation], choices: Mapping[str, float]) -> dict[str, float]:
+    """The scores of a judge's labels, by folded label, if its verdicts are such labels without scores; else none."""
+    known = {folded(label): score for label, score in choices.items()}
+    if not known or any(verdict.score is not None for verdict in verdicts):
+        return {}
+    labels = {folded(verdict.label) for verdict in verdicts if verdict.label is not None}
+    return known if labels - ABSTENTIONS <= known.keys() else {}
+
+
+def sheet(
+    evaluator: str,
+    outcomes: Sequence[Outcome],
+    spelled: Mapping[str, str] = MappingProxyType({}),
+    choices: Mapping[str, float] = _NO_CHOICES,
+) -> Sheet:
     """Collect one evaluator's verdicts and check their scores.
+
+    `spelled` replaces labels. `choices` has the score of a folded label for verdicts without a score.
 
     Raises:
         Invalid: a score is infinite or too large.
     """
     verdicts: dict[str, list[Evaluation | None]] = {}
+    errored: list[str] = []
+    scores: set[float | None] = set()
+    labels: set[str | None] = set()
+    changes = bool(spelled or choices)
     for outcome in outcomes:
-        verdict = outcome.evaluations.get(evaluator)
-        if verdict and verdict.score is not None:
-            score = finite(verdict.score, evaluator, outcome.example_id)
-            verdict = verdict if score is not None else verdict.model_copy(update={"score": None})
-        verdicts.setdefault(outcome.example_id, []).append(verdict)
-    errored = frozenset(outcome.example_id for outcome in outcomes if outcome.error)
-    return Sheet(verdicts, errored, len(outcomes))
+        if outcome.error:
+            errored.append(outcome.example_id)
+            verdict = FAILED
+        else:
+            verdict = outcome.evaluations.get(evaluator)
+            if verdict is not None:
+                # Most verdicts need no check beyond this one, and a comparison reads millions.
+                if changes or not -LARGEST_SCORE <= (verdict.score or 0.0) <= LARGEST_SCORE:
+                    verdict = _checked(verdict, outcome.example_id, spelled, choices)
+                scores.add(verdict.score)
+                labels.add(verdict.label)
+        if outcome.example_id in verdicts:
+            verdicts[outcome.example_id].append(verdict)
+        else:
+            verdicts[outcome.example_id] = [verdict]
+    return Sheet(
+        verdicts=verdicts,
+        errored=frozenset(errored),
+        rows=len(outcomes),
+        failed=len(errored),
+        scores=frozenset(score for score in scores if score is not None),
+        labels=frozenset(label for label in labels if label is not None),
+    )
+
+
+def _checked(
+    verdict: Evaluation, example_id: str, spelled: Mapping[str, str], choices: Mapping[str, float]
+) -> Evaluation:
+    label = verdict.label if verdict.label is None else spelled.get(verdict.label, verdict.label)
+    score = verdict.score
+    if score is not None:
+        score = finite(score, verdict.name, example_id)
+    elif label is not None:
+        score = choices.get(folded(label))
+    if score == verdict.score and label == verdict.label:
+        return verdict
+    return verdict.model_copy(update={"score": score, "label": label})
 
 
 def scale(
-    evaluator: str, first: Sheet, second: Sheet, positive: str | None, every: Iterable[Sheet]
+    evaluator: str,
+    first: Sheet,
+    second: Sheet,
+    positives: Iterable[str],
+    every: Iterable[Sheet],
+    ends: tuple[float, float] | None = None,
 ) -> Scale | Incomparable:
-    """Choose the scale for two sheets: the positive label if one is given, else the score, else the label.
+    """Choose the scale for two sheets: the positive labels if some are given, else the score, else the label.
 
-    `every` has the sheets of all variants, including these two, so that all pairs get the same scale.
+    `every` has the sheets of all variants, including these two, so that all pairs get the same scale. A side on which
+    every run failed takes the scale of the other. Scores of 0 and 1 alone make a rate, unless the declared range `ends`
+    is another.
 
     Raises:
-        Invalid: no verdict has the label `positive`.
+        Invalid: no verdict has one of the labels `positives`.
     """
     sheets = list(every)
-    labels = {label for one in sheets for label in one.labels()}
-    if positive is not None:
-        if positive not in labels:
-            raise Invalid(
-                f"the positive label {short(positive)!r} of {short(evaluator)!r} occurs in no experiment; "
-                f"labels seen: {listed(sorted(labels))}.",
-                "Give one of the labels seen, spelled the same.",
-            )
-        return Scale("binary", from_labels=True, positive=positive)
-    if first.scores() and second.scores():
-        whole = all(one.scores() <= {0.0, 1.0} for one in sheets)
-        return Scale("binary" if whole else "numeric", from_labels=False)
-    if first.labels() and second.labels():
+    labels = {label for one in sheets for label in one.labels}
+    spoken = [one for one in (first, second) if one.failed < one.rows]
+    has_scores = bool(spoken) and all(one.scores for one in spoken)
+    wanted = list(positives)
+    if wanted:
+        return _by_labels(evaluator, wanted, labels, sheets, has_scores=has_scores)
+    if has_scores:
+        whole = ends in {None, _UNIT} and all(one.scores <= {*_UNIT} for one in sheets)
+        return Scale("binary" if whole else "numeric", has_scores=True)
+    if spoken and all(one.labels for one in spoken):
         guess = _plain_positive(labels)
         if guess:
-            return Scale("binary", from_labels=True, positive=guess, positive_assumed=True)
-        return Scale("categorical", from_labels=True)
+            return Scale("binary", has_scores=False, positives=frozenset({guess}), positive_assumed=True)
+        return Scale("categorical", has_scores=False)
     return Incomparable(_why_incomparable(evaluator, first, second))
 
 
+def _by_labels(
+    evaluator: str, wanted: Sequence[str], labels: set[str], sheets: Iterable[Sheet], *, has_scores: bool
+) -> Scale:
+    by_fold = {folded(label): label for label in sorted(labels)}
+    for one in wanted:
+        if folded(one) not in by_fold:
+            raise Invalid(
+                f"the positive label {short(one)!r} of {short(evaluator)!r} occurs in no experiment; "
+                f"labels seen: {listed(sorted(labels))}.",
+                "Give one of the labels seen.",
+            )
+    chosen = frozenset(by_fold[folded(one)] for one in wanted)
+    scores = (
+        verdict.score
+        for one in sheets
+        for row in one.verdicts.values()
+        for verdict in row
+        if verdict and verdict.label in chosen
+    )
+    of_scores = frozenset(score for score in scores if score is not None)
+    return Scale("binary", has_scores=has_scores, positives=chosen, positive_scores=of_scores)
+
+
 def _plain_positive(labels: set[str]) -> str | None:
-    if len(labels) != _BINARY_LABELS:
+    judged = {folded(label): label for label in labels if folded(label) not in ABSTENTIONS}
+    if len(judged) != _BINARY_LABELS:
         return None
-    by_case = {label.lower(): label for label in labels}
-    return next((by_case[yes] for yes, no in _PLAINLY_POSITIVE.items() if by_case.keys() == {yes, no}), None)
+    return next((judged[yes] for yes, no in PLAINLY_POSITIVE.items() if judged.keys() == {yes, no}), None)
 
 
 def _why_incomparable(evaluator: str, first: Sheet, second: Sheet) -> str:
-    judged = [bool(one.scores() or one.labels()) for one in (first, second)]
+    judged = [bool(one.scores or one.labels) for one in (first, second)]
     if all(judged):
         return f"{short(evaluator)!r} has scores on one side and only labels on the other"
     side = {(True, False): "the challenger", (False, True): "the baseline"}.get((judged[0], judged[1]), "either side")
     return f"{short(evaluator)!r} has no verdict on {side}"
 
 
-def slope(positive: str, sheets: Iterable[Sheet]) -> int:
-    """Return 1 if verdicts with the positive label have a higher mean score than the others, -1 if lower, else 0.
+def other_scales(first: Sheet, second: Sheet, given: tuple[float, float] | None) -> str | None:
+    """Say why the scores of the two sides may have different scales: 0-1 beside 0-100, or ranges that are disjoint.
+
+    Scores within the declared range `given` leave no doubt.
+    """
+    both = [one.scores for one in (first, second)]
+    if not all(both):
+        return None
+    if given is not None and all(given[0] <= min(one) and max(one) <= given[1] for one in both):
+        return None
+    small, large = sorted(both, key=max)
+    if _UNIT[0] <= min(small) and max(small) <= _UNIT[1] and max(large) >= _TIMES:
+        return "one side has scores from 0 to 1, and the other much larger ones"
+    # A side with a single score has no range.
+    is_apart = max(small) < min(large) and len(small) > 1 and len(large) > 1
+    return "the scores of the two sides do not overlap" if is_apart else None
+
+
+def slope(positives: frozenset[str], sheets: Iterable[Sheet]) -> int:
+    """Return 1 if verdicts with a positive label have a higher mean score than the others, -1 if lower, else 0.
 
     The slope translates the direction of a score into that of a label: if a judge maximises its score and
     "hallucinated" has the score 0, fewer "hallucinated" labels are better.
     """
     marked = [
-        (verdict.label == positive, verdict.score)
+        (verdict.label in positives, verdict.score)
         for one in sheets
         for row in one.verdicts.values()
         for verdict in row
         if verdict and verdict.label is not None and verdict.score is not None
     ]
-    positives = [score for hit, score in marked if hit]
+    good = [score for hit, score in marked if hit]
     others = [score for hit, score in marked if not hit]
-    if not positives or not others:
+    if not good or not others:
         return 0
-    rise = sum(positives) / len(positives) - sum(others) / len(others)
+    rise = sum(good) / len(good) - sum(others) / len(others)
     return (rise > 0) - (rise < 0)
 
 
-def figures(one: Sheet, by: Scale) -> dict[str, float]:
+class Figured(NamedTuple):
+    """The figure of each scored example, and the examples with a row that has none."""
+
+    values: Mapping[str, float]
+    incomplete: frozenset[str]
+
+
+def figures(one: Sheet, by: Scale) -> Figured:
     """Return the figure of each scored example: the mean over its scored repetitions."""
     found: dict[str, float] = {}
+    incomplete: set[str] = set()
     for example_id, verdicts in one.verdicts.items():
+        if len(verdicts) == 1:
+            number = figure(verdicts[0], by)
+            if number is None:
+                incomplete.add(example_id)
+            else:
+                found[example_id] = number
+            continue
         numbers = [number for verdict in verdicts if (number := figure(verdict, by)) is not None]
+        if len(numbers) < len(verdicts):
+            incomplete.add(example_id)
         if numbers:
             found[example_id] = sum(numbers) / len(numbers)
-    return found
+    return Figured(found, frozenset(incomplete))
 
 
 def figure(verdict: Evaluation | None, by: Scale) -> float | None:
-    """Return the figure of one verdict on the scale; None if it has no score or label for it."""
-    if verdict is None:
+    """Return the figure of one verdict on the scale; None if it has none, or if the evaluator declined to judge."""
+    if verdict is None or verdict is FAILED:
+        return by.failure if verdict is FAILED else None
+    if by.has_scores:
+        if verdict.score is None or not by.positives:
+            return verdict.score
+        if verdict.label is None:
+            return float(verdict.score in by.positive_scores)
+    elif verdict.label is None or has_abstained(verdict, by):
         return None
-    if not by.from_labels:
-        return verdict.score
-    return None if verdict.label is None else float(verdict.label == by.positive)
+    return float(verdict.label in by.positives)
 
 
-def side(one: Sheet, by: Scale, scored: Container[str], other: Sheet) -> Side:
-    """Count the examples of one side; `scored` holds the examples that have a figure."""
-    missing = [example_id for example_id in one.verdicts if example_id not in scored]
-    errored = sum(example_id in one.errored for example_id in missing)
-    partial = sum(
-        example_id in scored and any(figure(verdict, by) is None for verdict in verdicts)
-        for example_id, verdicts in one.verdicts.items()
+def has_abstained(verdict: Evaluation | None, by: Scale) -> bool:
+    """Whether the evaluator declined to judge: a label without a score where verdicts have scores, or such as "n/a"."""
+    if verdict is None or verdict.label is None:
+        return False
+    if by.has_scores:
+        return verdict.score is None
+    return verdict.label not in by.positives and folded(verdict.label) in ABSTENTIONS
+
+
+def side(one: Sheet, by: Scale, read: Figured, other: Sheet) -> Side:
+    """Count the examples of one side, whose figures are `read`."""
+    missing = one.verdicts.keys() - read.values.keys()
+    errored = missing & one.errored
+    abstained = sum(
+        any(has_abstained(verdict, by) for verdict in one.verdicts[example_id]) for example_id in missing - errored
     )
     return Side(
         rows=one.rows,
         examples=len(one.verdicts),
         scored=len(one.verdicts) - len(missing),
-        unscored=len(missing) - errored,
-        errored=errored,
-        partial=partial,
-        only_here=sum(example_id not in other.verdicts for example_id in one.verdicts),
+        unscored=len(missing) - len(errored) - abstained,
+        errored=len(errored),
+        abstained=abstained,
+        failed_runs=one.failed,
+        partial=len(read.incomplete - missing),
+        only_here=len(one.verdicts.keys() - other.verdicts.keys()),
     )

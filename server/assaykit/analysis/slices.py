@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.findings import ComparisonVerdict, Finding
+from assaykit.analysis.missing import at_best, at_worst
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
 from assaykit.analysis.verdicts import tested, verdict
@@ -36,13 +37,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The pairs of one value; `value` is None for the examples without a value.
+    """The pairs of one value; `value` is None for the examples without a value. `missing` counts those without a pair.
 
     A slice of fewer than `FEWEST` pairs has the verdict "too small", and neither interval nor test.
     """
 
     value: str | None
     n: int
+    missing: int
     baseline_value: float
     challenger_value: float
     difference: float
@@ -98,9 +100,9 @@ def _few(name: str, examples: ExamplesById) -> bool:
 def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:
     """Slice every finding that has pairs by every column; Holm's correction covers all tested slices."""
     parts = [
-        (column, finding, [(value, _part(finding, ids)) for value, ids in _groups(finding, column)])
+        (column, finding, [(value, _part(finding, ids, column, value)) for value, ids in _groups(finding, column)])
         for finding in findings
-        if finding.pairs
+        if finding.pairs and finding.question is None
         for column in columns
     ]
     ps = [part.p for _, _, groups in parts for _, part in groups if part.p is not None]
@@ -122,13 +124,16 @@ def _groups(finding: Finding, column: Column) -> list[tuple[str | None, set[str]
     return sorted(found.items(), key=lambda group: (group[0] is None, -len(group[1]), group[0] or ""))
 
 
-def _part(finding: Finding, ids: AbstractSet[str]) -> Finding:
+def _part(finding: Finding, ids: AbstractSet[str], column: Column, value: str | None) -> Finding:
     """The finding on these examples alone, with figures on the scale of the whole finding."""
+    gaps = {key: gap for key, gap in finding.gaps.items() if column.values.get(key) == value}
     part = tested(
         replace(
             finding,
             n=len(ids),
+            parts=max(1, finding.parts * len(ids) // finding.n),
             pairs={key: pair for key, pair in finding.pairs.items() if key in ids},
+            gaps=gaps,
             rose=tuple(change for change in finding.rose if change.example_id in ids),
             fell=tuple(change for change in finding.fell if change.example_id in ids),
         )
@@ -140,13 +145,25 @@ def _slice(value: str | None, part: Finding, adjusted: float | None) -> Slice:
     return Slice(
         value=value,
         n=part.n,
+        missing=len(part.gaps),
         baseline_value=part.baseline_value or 0.0,
         challenger_value=part.challenger_value or 0.0,
         difference=part.difference or 0.0,
         interval=part.interval,
         p=part.p,
         p_adjusted=adjusted,
-        verdict="too small" if part.n < FEWEST else verdict(replace(part, p_adjusted=adjusted)),
+        verdict="too small" if part.n < FEWEST else _verdict(part, adjusted),
         rose=len(part.rose),
         fell=len(part.fell),
     )
+
+
+def _verdict(part: Finding, adjusted: float | None) -> ComparisonVerdict:
+    """The verdict of a slice; "undecided" if its missing verdicts could turn it."""
+    told = verdict(replace(part, p_adjusted=adjusted))
+    if not part.gaps or not part.p or adjusted is None or told == "too few to say":
+        return told
+    times = adjusted / part.p
+    filled = [at_worst(part), at_best(part)]
+    turned = {verdict(replace(one, p_adjusted=min(1.0, times * (one.p or 0.0)))) for one in filled}
+    return told if turned == {told} else "undecided"

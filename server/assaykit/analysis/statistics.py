@@ -1,4 +1,4 @@
-"""The tests and intervals for a comparison of two experiments.
+"""Tests, intervals and corrections that several parts of a comparison share.
 
 Sources: McNemar (1947), exact form; Efron (1979), percentile bootstrap; Wilson (1927); Holm (1979);
 Connor (1987) for the sample size of a paired binary comparison.
@@ -22,7 +22,7 @@ RESAMPLED_AT_MOST = 2000
 """Limit on the non-zero differences to resample. Above it the bootstrap of a mean is practically normal, and slow."""
 
 FEWEST_PAIRS = 6
-"""Fewer pairs cannot reach a two-sided p of 0.05 in an exact test: 2 * 0.5**5 = 0.0625."""
+"""Fewer pairs give no verdict: five changes in one direction have a two-sided exact p of 2 * 0.5**5 = 0.0625."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +161,17 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval:
 
 
 def smallest_detectable_difference(
-    n: int, *, discordant_rate: float | None = None, sd: float | None = None
+    n: int, *, discordant_rate: float | None = None, sd: float | None = None, alpha: float = ALPHA
 ) -> float | None:
-    """The smallest true difference that one test of n pairs shows with a power of 80 %, at two-sided alpha 0.05.
+    """The smallest true difference that one test of n pairs at two-sided `alpha` shows with a power of 80 %.
 
     Binary (`discordant_rate`, the share of pairs that differ): the d for which
-    d * sqrt(n) = z(0.975) * sqrt(r) + z(0.8) * sqrt(r - d**2), where r is the greater of the given rate
+    d * sqrt(n) = z(1 - alpha / 2) * sqrt(r) + z(0.8) * sqrt(r - d**2), where r is the greater of the given rate
     and d, because a difference of d needs a discordant rate of at least d. It is never below 6 / n, the smallest
     difference that an exact test can show. The result is a rate, 0 to 1.
 
     Numeric (`sd`, the standard deviation of the paired differences):
-    (z(0.975) + z(0.8)) * sd / sqrt(n) * sqrt(pi / 2). The last factor accounts for the lower efficiency of the sign
-    test compared with a z test on normal differences. The result is in the unit of the score.
+    (z(1 - alpha / 2) + z(0.8)) * sd / sqrt(n). The result is in the unit of the score.
 
     None if no difference can be shown: there are fewer than 6 pairs, or `sd` is zero.
 
@@ -187,14 +186,14 @@ def smallest_detectable_difference(
     if n < FEWEST_PAIRS:
         return None
     if discordant_rate is not None:
-        return max(_smallest_rate_difference(n, discordant_rate), FEWEST_PAIRS / n)
-    return (_z(1 - ALPHA / 2) + _z(POWER)) * sd / math.sqrt(n) * math.sqrt(math.pi / 2) if sd else None
+        return max(_smallest_rate_difference(n, discordant_rate, alpha), FEWEST_PAIRS / n)
+    return (_z(1 - alpha / 2) + _z(POWER)) * sd / math.sqrt(n) if sd else None
 
 
-def _smallest_rate_difference(n: int, discordant_rate: float) -> float:
+def _smallest_rate_difference(n: int, discordant_rate: float, alpha: float) -> float:
     def surplus(d: float) -> float:
         rate = max(discordant_rate, d)
-        return d * math.sqrt(n) - _z(1 - ALPHA / 2) * math.sqrt(rate) - _z(POWER) * math.sqrt(rate - d * d)
+        return d * math.sqrt(n) - _z(1 - alpha / 2) * math.sqrt(rate) - _z(POWER) * math.sqrt(rate - d * d)
 
     low, high = 0.0, 1.0  # surplus grows with d, and is positive at 1 from 4 pairs on
     for _ in range(60):

@@ -45,16 +45,25 @@ class Truth(NamedTuple):
 
     def said(self, row: Outcome) -> str | None:
         """The prediction of a row; None if it has none. A failed row has no output to predict with."""
+        if row.error is not None:
+            return None
         if self.predicted is not None:
             return _label(row, self.predicted)
-        return None if row.error is not None or row.output is None else cell(row.output)
+        return None if row.output is None else cell(row.output)
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """One experiment's rows against the truth. No figure includes rows without a prediction or without a truth."""
+    """One experiment's rows against the truth. The agreement has no rows without a prediction or without a truth.
+
+    `failed` counts the rows with a truth whose run failed. They have no prediction, and count as wrong in `right` of
+    `rows`, which has the rows with a truth that have a prediction or failed.
+    """
 
     experiment: str
+    right: int
+    rows: int
+    failed: int
     without_prediction: int
     without_truth: int
     agreement: Agreement | None
@@ -82,13 +91,13 @@ class Classification:
 def truth_of(
     name: str,
     predicted: str | None,
-    positive: Mapping[str, str],
+    positive: Mapping[str, Sequence[str]],
     examples: Mapping[str, Mapping[str, Any]],
     variants: Sequence[Variant],
 ) -> Truth:
     """Find the truth `name`: a column of the dataset, else an evaluator of the experiments.
 
-    `positive` has the positive class by the name of the prediction.
+    `positive` has the positive classes by the name of the prediction. The figures of a single class come first.
 
     Raises:
         Invalid: there is no such column or evaluator; `predicted` is not an evaluator; truth and prediction are the
@@ -111,7 +120,8 @@ def truth_of(
         )
     if not values and name == label:
         raise Invalid(f"{short(name)!r} is compared with itself.", "Pass another truth, or another prediction.")
-    truth = Truth(name, values or None, label, positive.get(label or OUTPUT))
+    classes = positive.get(label or OUTPUT, ())
+    truth = Truth(name, values or None, label, classes[0] if len(classes) == 1 else None)
     if not any(truth.of(row) is not None and truth.said(row) is not None for one in variants for row in one.outcomes):
         raise Invalid(
             f"No row has both a prediction, {truth.prediction!r}, and a truth, {short(name)!r}.",
@@ -123,6 +133,17 @@ def truth_of(
 def judged(variant: Variant, truth: Truth) -> Variant:
     """The variant with a derived evaluator that scores each row with both truth and prediction: 1 if equal, else 0."""
     return variant._replace(outcomes=[_judged(row, truth) for row in variant.outcomes])
+
+
+def repeats(variants: Sequence[Variant], truth: Truth) -> str | None:
+    """The evaluator whose scores say the same as the truth on every row of the variants that did not fail, if any."""
+    rows = [row for variant in variants for row in variant.outcomes if row.error is None]
+    for name in dict.fromkeys(key for row in rows for key in row.evaluations if key != truth.evaluator):
+        scores = [verdict.score if (verdict := row.evaluations.get(name)) else None for row in rows]
+        derived = [verdict.score if (verdict := row.evaluations.get(truth.evaluator)) else None for row in rows]
+        if scores == derived:
+            return name
+    return None
 
 
 def _judged(row: Outcome, truth: Truth) -> Outcome:
@@ -152,6 +173,7 @@ def classified(variants: Iterable[Variant], truth: Truth) -> Classification:
 
 def _classified(variant: Variant, truth: Truth) -> Classified:
     pairs = [(truth.of(row), truth.said(row)) for row in variant.outcomes]
+    failed = sum(row.error is not None and truth.of(row) is not None for row in variant.outcomes)
     whole = [(true, said) for true, said in pairs if true is not None and said is not None]
     independent = len({row.example_id for row in variant.outcomes}) == len(variant.outcomes)
     different = len({label for pair in whole for label in pair})
@@ -163,7 +185,10 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
         )
     return Classified(
         experiment=variant.name,
-        without_prediction=sum(said is None for _, said in pairs),
+        right=sum(true == said for true, said in whole),
+        rows=len(whole) + failed,
+        failed=failed,
+        without_prediction=sum(said is None for _, said in pairs) - failed,
         without_truth=sum(true is None and said is not None for true, said in pairs),
         agreement=agreement([true for true, _ in whole], [said for _, said in whole], independent=independent),
     )

@@ -40,6 +40,8 @@ async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
     return [run async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
 
 
-def examples_of(api: Api, dataset_id: str) -> AsyncGenerator[DatasetExample]:
-    """Every example of a dataset, in order, read page by page."""
-    return rows(api, path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=ROWS_PER_PAGE)
+def examples_of(api: Api, dataset_id: str, version: str | None = None) -> AsyncGenerator[DatasetExample]:
+    """Every example of a dataset, in order, read page by page. `version` is a version's id; None is the last one."""
+    at = path("v2", "datasets", dataset_id, "examples")
+    asked = {} if version is None else {"dataset_version_id": version}
+    return rows(api, at, ExamplePage, asked, limit=ROWS_PER_PAGE)

@@ -201,7 +201,9 @@ def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> N
 @click.option("--dataset", help="Name or id; needed if two have an experiment of that name.")
 @click.option("--rule", "rules", required=True, multiple=True, metavar="RULE", help="See above; repeatable.")
 @click.option("--direction", "directions", multiple=True, metavar="NAME=MAXIMIZE|MINIMIZE", help="Better direction.")
-@click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="The label to count.")
+@click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="A good label; repeatable.")
+@click.option("--range", "ranges", multiple=True, metavar="NAME=LOW,HIGH", help="The ends of a score.")
+@click.option("--failures", type=click.Choice(["count", "exclude"]), default="count", help="Failed runs in rates.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the rulings as JUnit XML.")
 @click.option("--markdown", type=click.Path(dir_okay=False), help="Append the rulings to this file as a table.")
 @click.option("--space", help="Name or id.")
@@ -221,7 +223,9 @@ def gate(backend: str | None, **given: Any) -> None:
     asked = ComparisonRequest(
         [given["candidate"]], given["baseline"], given["dataset"],
         directions=gating.directions(given["directions"]),
-        positive=gating.pairs(given["positives"], "--positive", "correctness=yes"),
+        positive=gating.labels(given["positives"]),
+        ranges=gating.ranges(given["ranges"]),
+        failures=given["failures"],
     )  # fmt: skip
     files = gating.Files(*(None if given[name] is None else Path(given[name]) for name in ("junit", "markdown")))
     settings = Settings.from_environment(os.environ, backend=backend)

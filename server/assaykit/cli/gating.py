@@ -12,7 +12,7 @@ from assaykit.analysis.findings import Comparison
 from assaykit.analysis.gate import Decision, Rule, Ruling, decide, overall, read
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unavailable, system_advice
-from assaykit.experiments.comparing import ComparisonRequest, compared
+from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
 from assaykit.report.gate import junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings
@@ -45,6 +45,34 @@ def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
             raise Invalid(f"{text!r} is not of the form NAME=VALUE.", f"Write for example {option} {example}.")
         found[name] = value
     return found
+
+
+def labels(texts: Sequence[str]) -> dict[str, list[str]]:
+    """`NAME=LABEL` as a mapping; a name with several labels stands several times.
+
+    Raises:
+        Invalid: a text is not of this form.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        for name, label in pairs([text], "--positive", "correctness=yes").items():
+            found.setdefault(name, []).append(label)
+    return found
+
+
+def ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """`NAME=LOW,HIGH` as a mapping.
+
+    Raises:
+        Invalid: a text is not of this form, or not two finite numbers, the lower first.
+    """
+    found: dict[str, list[float]] = {}
+    for name, told in pairs(texts, "--range", "tone=1,5").items():
+        try:
+            found[name] = [float(end) for end in told.split(",")]
+        except ValueError:
+            raise Invalid(f"{told!r} is not a range.", f"Write for example --range {name}=1,5.") from None
+    return ranges_of(found)
 
 
 def directions(texts: Sequence[str]) -> dict[str, Direction]:

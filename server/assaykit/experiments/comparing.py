@@ -1,26 +1,28 @@
 """Comparison of experiments: read their runs, find the evaluators' directions, and compute the findings."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import anyio.to_thread
 
-from assaykit.analysis.compare import Variant, compare
+from assaykit.analysis.compare import Failures, Reading, Variant, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.questions import questions
-from assaykit.analysis.rows import Outcome, counting, outcomes
+from assaykit.analysis.rows import counting, outcomes, short
 from assaykit.analysis.slices import column
-from assaykit.analysis.truth import OUTPUT, judged, truth_of
-from assaykit.api.client import path
+from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
 from assaykit.api.experiments import experiment_of, runs_of
-from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
+from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
+from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
 from assaykit.names import Named
 from assaykit.session import Session
-from assaykit.wire.evaluators import Direction, EvaluatorPage, EvaluatorWithVersion, TemplateConfig
+from assaykit.wire.evaluators import Direction
 
 IDS_TOLD = 10
 """Ids of each kind of change in the brief data of a finding."""
@@ -36,10 +38,13 @@ class ComparisonRequest(NamedTuple):
     dataset: str | None = None
     evaluators: Sequence[str] | None = None
     directions: Mapping[str, Direction] = {}
-    positive: Mapping[str, str] = {}
+    positive: Mapping[str, Sequence[str]] = {}
     slice_by: Sequence[str] = ()
     truth: str | None = None
     predicted: str | None = None
+    failures: Failures = "count"
+    primary: str | None = None
+    ranges: Mapping[str, tuple[float, float]] = {}
 
 
 class Compared(NamedTuple):
@@ -68,6 +73,22 @@ def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **cut, **({"ids_left_out": left_out} if left_out else {})}
 
 
+def ranges_of(given: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
+    """The declared ranges of scores, by evaluator.
+
+    Raises:
+        Invalid: a range is not two finite numbers, the lower first.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name, ends in given.items():
+        if len(ends) != 2 or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:  # noqa: PLR2004
+            raise Invalid(
+                f"The range of {short(name)!r} is not two finite numbers, the lower first.", "Write for example [1, 5]."
+            )
+        found[name] = (ends[0], ends[1])
+    return found
+
+
 async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Compared:
     """Compare every experiment with the baseline, which is the first experiment unless one is named.
 
@@ -83,21 +104,26 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Co
     named = list({one.id: one for one in named}.values())
     if len(named) < 2:  # noqa: PLR2004
         raise Invalid("A comparison needs two different experiments.", "Name a second one.")
-    datasets = [(await experiment_of(here.api, one.id)).dataset_id for one in named]
+    made = [await experiment_of(here.api, one.id) for one in named]
+    datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
     variants = [
-        Variant(one.name, by_source(counting(outcomes(await runs_of(here.api, one.id))), ids))
-        for one, ids in zip(named, sources, strict=True)
+        Variant(name, by_source(counting(outcomes(await runs_of(here.api, one.id))), ids))
+        for name, one, ids in zip(await told_apart(here, within, named, made), named, sources, strict=True)
     ]
-    known = await directions_of(here, within, [row for variant in variants for row in variant.outcomes])
+    changed = await changed_examples(here.api, made, sources)
+    notes = told_of(changed, variants)
+    judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
     by_dataset = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
-    variants = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
+    variants = [
+        without(one._replace(examples=ids_of.get(of)), changed) for one, of in zip(variants, datasets, strict=True)
+    ]
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
     return await anyio.to_thread.run_sync(
-        lambda: _weighed(asked, variants, {**known, **asked.directions}, examples), abandon_on_cancel=True
+        lambda: _weighed(asked, variants, judges, examples, notes), abandon_on_cancel=True
     )
 
 
@@ -129,11 +155,15 @@ async def _examples(
 def _weighed(
     asked: ComparisonRequest,
     variants: list[Variant],
-    directions: Mapping[str, Direction],
+    judges: Mapping[str, KnownJudge],
     examples: Mapping[str, Mapping[str, Any]],
+    notes: tuple[str, ...],
 ) -> Compared:
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
+    directions: dict[str, Direction] = {}
+    directions |= {name: one.direction for name, one in judges.items() if one.direction is not None}
+    directions |= asked.directions
     if asked.predicted is not None and asked.truth is None:
         raise Invalid("A prediction needs a truth to compare it with.", "Pass `truth` too.")
     if asked.truth is not None:
@@ -141,24 +171,23 @@ def _weighed(
         if truth.predicted is None:
             positive.pop(OUTPUT, None)
         if truth.values is not None:
-            variants = [judged(variant, truth) for variant in variants]
-            directions = {**directions, truth.evaluator: "MAXIMIZE"}
-            evaluators = None if evaluators is None else [*evaluators, truth.evaluator]
-    comparison = compare(variants[0], variants[1:], directions=directions, positive=positive, evaluators=evaluators)
+            with_truth = [judged(variant, truth) for variant in variants]
+            same = repeats(with_truth, truth)
+            if same is None or (evaluators is not None and same not in evaluators):
+                variants = with_truth
+                directions[truth.evaluator] = "MAXIMIZE"
+                evaluators = None if evaluators is None else [*evaluators, truth.evaluator]
+            else:
+                # The evaluator says the same, so a second finding would only weaken the correction.
+                directions.setdefault(same, "MAXIMIZE")
+    reading = Reading(
+        directions=directions,
+        positive=positive,
+        choices={name: one.choices for name, one in judges.items() if one.choices},
+        by_name=frozenset(name for name, one in judges.items() if one.of_catalogue) - asked.directions.keys(),
+        ranges={**{name: one.ends for name, one in judges.items() if one.ends is not None}, **asked.ranges},
+        failures=asked.failures,
+        primary=asked.primary,
+    )
+    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=notes)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
-
-
-async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:
-    """The directions of those evaluators that are judges of this space. Only a judge has a direction."""
-    seen = {name for row in read for name in row.evaluations}
-    found: dict[str, Direction] = {}
-    if not seen:
-        return found
-    async for judge in rows(here.api, "/v2/evaluators", EvaluatorPage, {"space_id": within.id}):
-        if judge.name not in seen:
-            continue
-        whole = await here.api.get(path("v2", "evaluators", judge.id), EvaluatorWithVersion)
-        config = whole.version.config
-        if isinstance(config, TemplateConfig) and config.name in seen:
-            found[config.name] = config.direction
-    return found

@@ -63,12 +63,14 @@ class Filled:
 class ExperimentRows:
     """The rows of the file `path`, one at a time, as pairs of the file's row and the wire's row.
 
-    After iteration, `count` has the number of rows, and `evaluators` the labels and scores of each evaluator. Repeated
-    example ids are allowed, because a repetition is a run of its own.
+    After iteration, `count` has the number of rows, `failed` the number of rows with an error and no output, and
+    `evaluators` the labels and scores of each evaluator. Repeated example ids are allowed, because a repetition is a
+    run of its own.
     """
 
     def __init__(self, rows: Iterable[FileRow], columns: ExperimentColumns, path: str) -> None:
         self.count = 0
+        self.failed = 0
         self.evaluators: dict[str, Filled] = {}
         self._rows = rows
         self._columns = columns
@@ -80,7 +82,7 @@ class ExperimentRows:
         self._empty: dict[str, list[int]] = {wire: [] for wire in self._needed}
 
     def __iter__(self) -> Iterator[tuple[FileRow, dict[str, object]]]:
-        """Yield the rows. Rows without an example id or an output are skipped and reported together at the end.
+        """Yield the rows. Rows without an example id, or without an output and an error, are reported at the end.
 
         Raises:
             Invalid: a cell has the wrong type, or a column is mapped to the name of another column. At the end: a
@@ -95,6 +97,10 @@ class ExperimentRows:
             if is_table and self.count == 1:
                 self._require_columns()
             flat = shape.flat(row, self._path)
+            if "output" not in flat and _has_failed(flat):
+                # The contract demands an output. A run that failed has an empty one.
+                flat |= {"output": "", "execution_status": "FAILED"}
+                self.failed += 1
             if needed <= flat.keys():
                 yield row, flat
             else:
@@ -184,6 +190,11 @@ class _Shape:
                 else:
                     counted.scored += 1
         return flat
+
+
+def _has_failed(flat: Mapping[str, object]) -> bool:
+    error = flat.get("error")
+    return error is not None and bool(str(error).strip())
 
 
 def _mapped(columns: ExperimentColumns) -> dict[str, str]:

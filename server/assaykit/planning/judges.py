@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.known_judges import with_direction
 from assaykit.judge import catalogue, score
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.session import Session
@@ -89,7 +90,8 @@ async def version_of(
         if recipe.way == "code":
             code = _code(recipe)
             score.check(code)
-            return CreateCodeVersionRequest(commit_message=COMMIT_MESSAGE, code_config=code)
+            message = with_direction(COMMIT_MESSAGE, recipe.direction)
+            return CreateCodeVersionRequest(commit_message=message, code_config=code)
         template = _template(recipe, _NO_MODEL)
         score.check(template)
         llm = await _llm(here, integration, model)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from assaykit.analysis.details import Details
-from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding
-from assaykit.analysis.sentences import detectable, digits, figure, p_value, signed
+from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding, Test
+from assaykit.analysis.formats import p_value
+from assaykit.analysis.sentences import detectable, figure, signed
+from assaykit.figures import digits
 from assaykit.report.charts import intervals
 from assaykit.report.sections import sections
 
@@ -21,9 +23,23 @@ _MARKS: dict[ComparisonVerdict, str] = {
     "better": "▲ better",
     "worse": "▼ worse",
     "different": "◆ different",
+    "undecided": "◌ undecided",
     "no difference shown": "● no difference shown",
+    "too close to call": "● too close to call",
+    "too few to say": "○ too few to say",
     "not tested": "○ not tested",
 }
+_METHODS: dict[Test, str] = {
+    "mid-p McNemar": "Rates: McNemar's test with the mid-p asks whether as many examples got better as got worse. "
+    "Tango's score interval holds the true difference of the two rates in 95 of 100 such comparisons.",
+    "sign flips": "Means: the sign-flip test asks how often chance alone would move the mean so far, if each example "
+    "could as well have gone the other way. The t interval holds the true mean difference in 95 of 100 comparisons.",
+}
+_CORRECTION = (
+    "p is corrected by Holm for the number of tests. A verdict needs p of at most 0.05 and an interval without zero. "
+    "“Missed under” is the size below which a true difference would usually not be shown."
+)
+
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2128; --soft: #57606a; --page: #fff; --line: #d0d7de; --panel: #f6f8fa;
         --better: #1a7f37; --worse: #cf222e; --other: #0969da; }
@@ -58,6 +74,7 @@ def comparison_html(
     findings = comparison.findings
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *(f'<p class="note">{escape(note)}</p>' for note in comparison.notes),
         *(_sentence(one) for one in findings),
         *(
             f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
@@ -65,6 +82,7 @@ def comparison_html(
         ),
         *_charts(findings),
         _table([one for one in findings if one.kind != "categorical"]),
+        _methods(findings),
         *(sections(details) if details is not None else ()),
         *(part for one in findings for part in _changed(one, questions or {})),
     ]
@@ -79,8 +97,9 @@ def comparison_html(
 
 
 def _sentence(finding: Finding) -> str:
+    absent = "".join(f"<p><strong>{escape(one)}</strong></p>" for one in finding.absent)
     notes = "".join(f'<p class="note">{escape(caution)}</p>' for caution in finding.cautions)
-    return f"<p>{_mark(finding)} {escape(finding.sentence)}</p>{notes}"
+    return f"<p>{_mark(finding)} {escape(finding.sentence)}</p>{absent}{notes}"
 
 
 def _mark(finding: Finding) -> str:
@@ -98,10 +117,26 @@ def _charts(findings: Sequence[Finding]) -> Iterator[str]:
 def _table(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
-    heads = ("Evaluator", "Challenger", "Verdict", "Value", "Baseline", "Difference", "p, Holm", "Pairs", "Detectable")
+    heads = (
+        "Evaluator",
+        "Challenger",
+        "Verdict",
+        "Value",
+        "Baseline",
+        "Difference",
+        "p, corrected",
+        "Pairs",
+        "Missed under",
+    )
     rows = "\n".join(_row(one) for one in findings)
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     return f"<h2>Figures</h2><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
+
+
+def _methods(findings: Sequence[Finding]) -> str:
+    """One line on each method that the findings rest on."""
+    tests: dict[Test, None] = dict.fromkeys(finding.test for finding in findings if finding.test is not None)
+    return "".join(f'<p class="note">{escape(line)}</p>' for line in (*(_METHODS[one] for one in tests), _CORRECTION))
 
 
 def _row(finding: Finding) -> str:

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 from assaykit.analysis.classification import Agreement
 from assaykit.analysis.details import Details, Repetition
+from assaykit.analysis.formats import p_value, passed_of, percent
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import digits, figure, p_value, percent, signed
+from assaykit.analysis.sentences import figure, signed
 from assaykit.analysis.slices import FEWEST, WARNING, Slice, Slicing
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval
 from assaykit.analysis.truth import Classification, Classified
 from assaykit.analysis.usage import Amount, Slower, Usage
 from assaykit.errors import quote
+from assaykit.figures import digits
 
 NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
@@ -124,15 +126,16 @@ def slice_lines(found: Details) -> Iterator[str]:
 def slice_cells(slicing: Slicing, one: Slice) -> tuple[str, ...]:
     """Value, pairs, both figures, difference with its interval, p and verdict."""
     # The slice's own number of pairs sets the decimals of its rates.
-    finding = replace(slicing.finding, n=one.n)
+    whole = slicing.finding
+    finding = replace(whole, n=one.n, parts=max(1, whole.parts * one.n // whole.n))
     interval = one.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
     return (
         NO_VALUE if one.value is None else quote(one.value, _CELL_LIMIT),
-        f"n = {one.n}",
+        f"n = {one.n}" + (f", {one.missing} missing" if one.missing else ""),
         f"{figure(finding, one.challenger_value)} vs {figure(finding, one.baseline_value)}",
         signed(finding, one.difference) + spread,
-        "" if one.p_adjusted is None else f"Holm p {p_value(one.p_adjusted)}",
+        "" if one.p_adjusted is None else f"p {p_value(one.p_adjusted)}",
         f"too small to judge (under {FEWEST})" if one.verdict == "too small" else one.verdict,
     )
 
@@ -159,15 +162,16 @@ def classified_words(told: Classification, one: Classified) -> str:
     ]
     out = f" Left out: rows {' and '.join(left)}." if left else ""
     agreed = one.agreement
+    right = f"right on {passed_of(one.right, one.rows, one.failed)}. " if one.failed else ""
     if agreed is None:
-        return f"no row has both.{out}"
+        return f"{right}no row has both.{out}"
     leading = None if told.positive is None else agreed.of(told.positive)
     first = "" if leading is None else (
         f"{short(leading.label)!r} has precision {ratio(leading.precision)}, recall {ratio(leading.recall)}, "
         f"F1 {ratio(leading.f1)}; "
     )  # fmt: skip
     return (
-        f"{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
+        f"{right}{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
         f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)} over {agreed.n} rows."
         f"{out}"
     )

@@ -92,7 +92,14 @@ def _matrix(agreed: Agreement, experiment: str) -> str:
 def _slices(one: Slicing) -> str:
     finding = one.finding
     rows = [passages.slice_cells(one, each) for each in one.slices]
-    heads = (one.column, "Pairs", f"{finding.challenger} vs {finding.baseline}", "Difference", "p, Holm", "Verdict")
+    heads = (
+        one.column,
+        "Pairs",
+        f"{finding.challenger} vs {finding.baseline}",
+        "Difference",
+        "p, corrected",
+        "Verdict",
+    )
     judged = [
         IntervalBar(cells[0], each.difference, each.interval, each.verdict, f"{cells[0]}: {cells[3]}, {cells[5]}.")
         for each, cells in zip(one.slices, rows, strict=True)

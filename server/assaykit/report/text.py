@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from assaykit.analysis.details import Details
-from assaykit.analysis.findings import Change, Comparison, Finding
+from assaykit.analysis.findings import Change, Comparison, Finding, Test
+from assaykit.analysis.formats import p_value
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import detectable, digits, figure, p_value, signed
+from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.errors import quote
+from assaykit.figures import digits
 from assaykit.report.passages import aligned, classification_lines, repetition_lines, slice_lines, usage_lines
 
 LIMIT = 5900
@@ -14,6 +16,11 @@ LIMIT = 5900
 
 FULL = 3
 """Factor of all limits for the full text."""
+
+METHODS: dict[Test, str] = {
+    "mid-p McNemar": "rates by the mid-p McNemar test and Tango's score interval",
+    "sign flips": "means by the sign-flip test and the t interval",
+}
 
 LEFT_OUT = " left out; "
 """A part of the line that tells how much does not fit."""
@@ -25,7 +32,17 @@ _EXAMPLES_TOLD = 5
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
 _LEFT_OUT_ROOM = 90
-_URGENCY = ("worse", "better", "different", "no difference shown", "not tested")
+_ABSENT_TOLD = 6
+_URGENCY = (
+    "worse",
+    "better",
+    "different",
+    "undecided",
+    "too close to call",
+    "no difference shown",
+    "too few to say",
+    "not tested",
+)
 _HEADINGS = (
     "evaluator",
     "challenger",
@@ -33,9 +50,9 @@ _HEADINGS = (
     "baseline",
     "difference",
     "interval",
-    "p, Holm",
+    "p, corrected",
     "pairs",
-    "detectable",
+    "missed under",
 )
 
 
@@ -50,13 +67,16 @@ def comparison_text(
 
     With `is_full` the limits are three times as high, and the changed examples are not limited to five of a kind.
 
-    Verdicts come first, worse before better. If a part does not fit, a line gives the number of its left-out lines.
+    Missing rows come first and are never cut. Then come the verdicts, worse before better. If a part does not fit, a
+    line gives the number of its left-out lines.
     Inputs and outputs are foreign text, clipped to one line each.
     """
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
     times = FULL if is_full else 1
-    text = _fitted("", [*_told(findings), *_skipped(comparison)], times * _SENTENCES_LIMIT, "sentences or notes")
-    text = _fitted(text, _table(findings), times * _TABLE_LIMIT, "lines of the table")
+    text = "".join(f"{line}\n" for line in (*_absent(findings), *comparison.notes))
+    limit = len(text.encode()) + times * _SENTENCES_LIMIT
+    text = _fitted(text, [*_told(findings), *_skipped(comparison), *_methods(findings)], limit, "sentences or notes")
+    text = _fitted(text, _table(findings), max(limit, times * _TABLE_LIMIT), "lines of the table")
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
         asked = [*classification_lines(details), *slice_lines(details)]
@@ -80,6 +100,25 @@ def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str
     return text
 
 
+def _absent(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield each distinct sentence on missing rows once, at most `_ABSENT_TOLD`, with its evaluators."""
+    about: dict[str, list[str]] = {}
+    for finding in findings:
+        for line in finding.absent:
+            about.setdefault(line, []).append(short(finding.evaluator))
+    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
+    for line, whose in list(about.items())[:_ABSENT_TOLD]:
+        yield f"Missing{_whose(whose, len(names))}: {line}"
+    if len(about) > _ABSENT_TOLD:
+        yield f"Missing: {len(about) - _ABSENT_TOLD} more counts stand in the sentences and the page."
+
+
+def _whose(names: Sequence[str], of: int) -> str:
+    """The evaluators that a note is about; empty if it is about all `of` them."""
+    different = list(dict.fromkeys(names))
+    return "" if len(different) == of else f" on {quote(', '.join(different), _OUTPUT_LIMIT)}"
+
+
 def _told(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the sentences, then each distinct caution once with the evaluators that have it."""
     notes: dict[str, list[str]] = {}
@@ -87,9 +126,17 @@ def _told(findings: Sequence[Finding]) -> Iterator[str]:
         yield finding.sentence
         for caution in finding.cautions:
             notes.setdefault(caution, []).append(short(finding.evaluator))
-    for caution, names in notes.items():
-        whose = "" if len(findings) == 1 else f" on {quote(', '.join(dict.fromkeys(names)), _OUTPUT_LIMIT)}"
-        yield f"Note{whose}: {caution}"
+    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
+    for caution, whose in notes.items():
+        yield f"Note{_whose(whose, len(names))}: {caution}"
+
+
+def _methods(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield one line with the methods."""
+    tests: dict[Test, None] = dict.fromkeys(finding.test for finding in findings if finding.test is not None)
+    names = [METHODS[test] for test in tests]
+    if names:
+        yield f"Methods: {'; '.join(names)}."
 
 
 def _skipped(comparison: Comparison) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.experiments.known_judges import kept_direction
 from assaykit.judge import templates
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
@@ -370,9 +371,11 @@ async def _in_full(here: Session, judge: str, space: str | None, catalogue: list
         text = f"{judge!r} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
         return Reply(text, {**here.source(), "catalogue": data}, ready.template.splitlines())
     config = found.version.config
-    data = {"id": found.id, "name": found.name, "type": found.type, **_facts(config)}
+    direction = kept_direction(found.version)
+    data = {"id": found.id, "name": found.name, "type": found.type, "direction": direction, **_facts(config)}
     template = config.template.splitlines() if isinstance(config, TemplateConfig) else []
-    return Reply(f"{quoted(found.name)} ({_summary(config)})", {**here.source(), "judge": data}, template)
+    towards = "" if direction is None or isinstance(config, TemplateConfig) else f"; {direction}"
+    return Reply(f"{quoted(found.name)} ({_summary(config)}{towards})", {**here.source(), "judge": data}, template)
 
 
 def _facts(config: object) -> dict[str, Any]:

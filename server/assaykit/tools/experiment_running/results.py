@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from assaykit.analysis.formats import passed_of
 from assaykit.experiments.executing import ExperimentPlan, Ran
 from assaykit.figures import digits
 from assaykit.names import Named
@@ -39,7 +40,7 @@ def told(
     notes = _notes(ran, functions)
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
-    lines += [f"{quoted(name, 60)}: {_line(counts)}" for name, counts in scores.items()]
+    lines += [f"{quoted(name, 60)}: {_line(counts, len(errors))}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
     lines += [f"Interpreter: {plan.python}", *notes, *said.lines]
@@ -122,7 +123,10 @@ def _json(value: Any) -> str:
 
 
 def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
-    """For each evaluator: the number of scores, their mean, the labels, and the number of failures."""
+    """For each evaluator: the number of scores, their mean, the labels, and the number of failures.
+
+    `passed` counts the scores of 1 if all scores are 0 or 1.
+    """
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
         verdicts = [one for result in results for one in result.evaluations if one["name"] == name]
@@ -130,6 +134,7 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
         labels = Counter(one["label"] for one in verdicts if one.get("label") is not None)
         found[name] = {
             "scored": len(scores),
+            "passed": sum(scores) if scores and set(scores) <= {0, 1} else None,
             "mean": sum(scores) / len(scores) if scores else None,
             "labels": dict(labels.most_common()),
             "failed": sum("error" in one for one in verdicts),
@@ -138,8 +143,11 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _line(counts: Mapping[str, Any]) -> str:
+def _line(counts: Mapping[str, Any], failed_rows: int) -> str:
+    """The counts in words. A failed row counts as a failure in the share of rows with a score of 1."""
     mean = "" if counts["mean"] is None else f", mean {digits(counts['mean'], 3)}"
+    if counts["passed"] is not None and failed_rows:
+        mean = f"; {passed_of(int(counts['passed']), counts['scored'] + failed_rows, failed_rows)}"
     labels = "".join(f", {quoted(label, 40)} {number}" for label, number in counts["labels"].items())
     failed = f", {counts['failed']} failed: {quoted(counts['first_error'], 160)}" if counts["failed"] else ""
     counted = f"{counts['scored']} scored"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
@@ -68,6 +69,16 @@ def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _rate(read: Sequence[Outcome], name: str) -> str:
+    """The share of scores of 1, with the failed rows as failures; empty if no row failed or the scores are no rates."""
+    failed = sum(one.error is not None for one in read)
+    verdicts = [one.evaluations[name].score for one in read if one.error is None and name in one.evaluations]
+    scores = [score for score in verdicts if score is not None]
+    if not failed or not scores or not set(scores) <= {0, 1}:
+        return ""
+    return f"; {passed_of(scores.count(1), len(scores) + failed, failed)}"
+
+
 def summary(
     read: Sequence[Outcome],
     past_tries: int,
@@ -87,7 +98,8 @@ def summary(
             # Labels without scores have no direction: no label is known to be better.
             lines.append(f"{quoted(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
         else:
-            lines.append(f"{quoted(name, 60)}: {counts['scored']} of {len(read)} scored{labels}{direction}")
+            rate = _rate(read, name) if directions.get(name, "MAXIMIZE") == "MAXIMIZE" else ""
+            lines.append(f"{quoted(name, 60)}: {counts['scored']} of {len(read)} scored{rate}{labels}{direction}")
     return lines
 
 

@@ -14,8 +14,9 @@ from assaykit.api.client import path
 from assaykit.api.experiments import runs_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
-from assaykit.experiments.comparing import ComparisonRequest, compared, directions_of
+from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
 from assaykit.experiments.examples import example_columns
+from assaykit.experiments.known_judges import directions_of
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
@@ -108,10 +109,17 @@ async def compare_experiments(
     dataset: str | None = None,
     evaluators: list[str] | None = None,
     directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
-    positive: Annotated[dict[str, str] | None, Field(description="{evaluator: label to count}")] = None,
+    positive: Annotated[
+        dict[str, str | list[str]] | None, Field(description="{evaluator: good label, or labels}")
+    ] = None,
     slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
     truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator whose label is compared; else output")] = None,
+    primary: Annotated[str | None, Field(description="Evaluator that decides")] = None,
+    failures: Literal["count", "exclude"] = "count",
+    range: Annotated[  # noqa: A002
+        dict[str, list[float]] | None, Field(description="{evaluator: [lowest, highest score]}")
+    ] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
     overwrite: bool = False,
     detail: Literal["full"] | None = None,
@@ -125,9 +133,11 @@ async def compare_experiments(
     Raises: Invalid, NotFound, Ambiguous.
     """
     within = await here.space(space)
+    counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
-        experiments, baseline, dataset, evaluators, directions or {}, positive or {}, slice_by or (), truth, predicted
-    )
+        experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
+        failures, primary, ranges_of(range or {}),
+    )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
     found = await compared(here, within, asked)

@@ -339,6 +339,7 @@ def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str,
         "dataset": place.name,
         "examples_created": told.examples,
         "runs": told.runs,
+        "failed": results.found.failed,
         "examples_covered": matches.covered,
         "examples_without_run": matches.examples - matches.covered,
         "examples_with_several_runs": matches.repeated,
@@ -362,6 +363,8 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
     )
     if without := matches.examples - matches.covered:
         text += f" {without} example(s) have no run."
+    if results.found.failed:
+        text += f" {results.found.failed} row(s) failed: they have an error and no output, and count as failures."
     if matches.repeated:
         text += f" {matches.repeated} example(s) have several runs"
         text += "." if results.repetitions is None else f"{results.repetitions.told()}."

@@ -1,0 +1,51 @@
+"""The mean of paired differences: its spread, its skewness and its interval.
+
+Source: Student (1908) for the interval.
+"""
+
+import math
+from collections.abc import Sequence
+
+from assaykit.analysis.distributions import t_quantile
+from assaykit.analysis.statistics import Interval, standard_deviation
+
+# A standard deviation this small relative to the largest difference is rounding, not spread.
+_ROUNDING = 1e-9
+_TAIL = 0.025
+"""The probability beyond each end of a 95 % interval."""
+
+
+def has_spread(differences: Sequence[float]) -> bool:
+    """Whether the differences are not all alike, apart from rounding."""
+    return standard_deviation(differences) > _ROUNDING * max(map(abs, differences))
+
+
+def t_interval(differences: Sequence[float], level: float = 0.95) -> Interval:
+    """The t interval of the mean of at least two differences, which must not all be alike."""
+    n = len(differences)
+    mean = math.fsum(differences) / n
+    half = t_quantile((1 + level) / 2, n - 1) * standard_deviation(differences) / math.sqrt(n)
+    return Interval(mean - half, mean + half, level)
+
+
+def alike_interval(n: int, difference: float, reach: float) -> Interval:
+    """The 95 % interval of the mean if all `n` pairs have the same difference, and none can exceed `reach` in size.
+
+    With 97.5 % confidence at most a share b = 1 - 0.025^(1/n) of all examples has another difference. Each of those
+    lies between -reach and reach.
+    """
+    room = 1 - _TAIL ** (1 / n)
+    return Interval(difference - room * (reach + difference), difference + room * (reach - difference), 1 - 2 * _TAIL)
+
+
+def skewness(values: Sequence[float]) -> float:
+    """The skewness of the values, the mean cube of the standardised values; 0.0 without spread."""
+    n = len(values)
+    if not n or not has_spread(values):
+        return 0.0
+    # Scaled first, so that no power exceeds the range of a float.
+    largest = max(map(abs, values))
+    mean = math.fsum(value / largest for value in values) / n
+    away = [value / largest - mean for value in values]
+    variance = math.fsum(one * one for one in away) / n
+    return math.fsum(one**3 for one in away) / n / variance**1.5

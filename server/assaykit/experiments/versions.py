@@ -1,0 +1,98 @@
+"""Experiments on different versions of a dataset: the examples whose content differs, and names that are unique."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assaykit.analysis.compare import Variant
+from assaykit.analysis.rows import short
+from assaykit.api.client import Api
+from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.examples import example_columns
+from assaykit.experiments.provenance import OURS, SourceIds
+from assaykit.names import Named
+from assaykit.session import Session
+from assaykit.wire.experiments import Experiment
+
+Content = Mapping[str, Mapping[str, Any]]
+"""The columns of each example, by the id that pairs examples."""
+
+
+async def changed_examples(api: Api, experiments: Sequence[Experiment], sources: Sequence[SourceIds]) -> set[str]:
+    """The examples that two of the experiments ran with different content, by the id that pairs them.
+
+    Columns that only one of two datasets has do not count. Nothing is read if all experiments ran on one version. A
+    version that is gone is not compared.
+    """
+    ran = {(one.dataset_id, one.dataset_version_id): ids for one, ids in zip(experiments, sources, strict=True)}
+    if len(ran) == 1:
+        return set()
+    contents: dict[tuple[str | None, str | None], Content] = {}
+    for (dataset, version), ids in ran.items():
+        if dataset is None:
+            continue
+        try:
+            found = await example_columns(api, dataset, version)
+        except NotFound:
+            continue
+        contents[dataset, version] = {ids.get(key, key): columns for key, columns in found.items()}
+    keys = list(contents)
+    return {
+        example_id
+        for place, one in enumerate(keys)
+        for other in keys[place + 1 :]
+        for example_id in contents[one].keys() & contents[other].keys()
+        if _differ(contents[one][example_id], contents[other][example_id], of_one=one[0] == other[0])
+    }
+
+
+def _differ(one: Mapping[str, Any], other: Mapping[str, Any], *, of_one: bool) -> bool:
+    columns = (one.keys() | other.keys() if of_one else one.keys() & other.keys()) - OURS
+    return any(one.get(column) != other.get(column) for column in columns)
+
+
+def without(variant: Variant, changed: set[str]) -> Variant:
+    """The variant without the changed examples."""
+    if not changed:
+        return variant
+    examples = None if variant.examples is None else variant.examples - changed
+    return variant._replace(
+        outcomes=[row for row in variant.outcomes if row.example_id not in changed], examples=examples
+    )
+
+
+def told_of(changed: set[str], variants: Sequence[Variant]) -> tuple[str, ...]:
+    """Say how many examples are left out.
+
+    Raises:
+        Invalid: no example is left that has equal content.
+    """
+    if not changed:
+        return ()
+    left = [{row.example_id for row in variant.outcomes} - changed for variant in variants]
+    count = len(changed)
+    if not all(left[0] & one for one in left[1:]):
+        raise Invalid(
+            f"The experiments ran on versions of the dataset that differ in all {count} shared examples.",
+            "Run one of them again, on the version of the other.",
+        )
+    told = f"{count} example{'' if count == 1 else 's'} {'is' if count == 1 else 'are'} left out"
+    return (f"Missing: {told}, because the content differs between the versions that the experiments ran on.",)
+
+
+async def told_apart(
+    here: Session, within: Named, named: Sequence[Named], experiments: Sequence[Experiment]
+) -> list[str]:
+    """A name for each experiment. Experiments of the same name get that of their dataset, or else their id, too."""
+    names = [one.name for one in named]
+    found: list[str] = []
+    for one, made in zip(named, experiments, strict=True):
+        if names.count(one.name) == 1:
+            found.append(one.name)
+            continue
+        try:
+            place = one.id if made.dataset_id is None else (await here.names.dataset(made.dataset_id, within)).name
+        except NotFound:
+            place = one.id
+        told = f"{one.name} on {short(place)}"
+        found.append(told if told not in found else f"{one.name} {one.id}")
+    return found

@@ -1,0 +1,88 @@
+"""The sign-flip test against scipy's permutation test of paired samples."""
+
+import importlib
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.analysis.variants import approx
+from tests.oracles import Oracle
+
+from assaykit.analysis.permutation import DRAWS, EXACT_UP_TO, T_FROM, sign_flip
+
+numpy = importlib.import_module("numpy")
+stats = Oracle("scipy.stats")
+
+
+def exact(gaps: list[float]) -> float:
+    """The p of every choice of signs, by scipy, which takes no single difference."""
+    if len(gaps) == 1:
+        return 1.0
+    return float(
+        stats.permutation_test(
+            (numpy.array(gaps),), numpy.sum,
+            permutation_type="samples", n_resamples=numpy.inf, vectorized=True,
+        ).pvalue
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        [1.0],
+        [0.25, -0.5, 1.0],
+        [0.317, -0.22, 0.9113, 0.5, -0.77, 0.013, 0.4],
+        [1, 1, 2, -1, 3, 0, 0, 2, -2, 1],
+        [1 / 3, 2 / 3, -1 / 5, 0.6, 0.2, -1 / 3, 1 / 15, 0.4],
+    ],
+)
+def test_few_differences_are_tested_exactly(gaps: list[float]) -> None:
+    assert sign_flip(gaps) == approx(exact([one for one in gaps if one]), rel=1e-9)
+
+
+@settings(max_examples=30)
+@given(gaps=st.lists(st.integers(-4, 4), min_size=1, max_size=12), unit=st.sampled_from([1, 0.1, 1 / 3, 1e-6, 1e9]))
+def test_differences_on_a_grid_are_counted_and_give_what_all_signs_give(gaps: list[int], unit: float) -> None:
+    whole = [float(one) for one in gaps if one]
+    assert sign_flip([one * unit for one in gaps]) == approx(exact(whole) if whole else 1.0, rel=1e-9)
+
+
+def test_many_differences_on_a_grid_are_exact_too() -> None:
+    """Differences of one size make the test the sign test, whose p is binomial."""
+    gaps = [0.2] * 60 + [-0.2] * 35 + [0.0] * 50
+    assert sign_flip(gaps) == approx(stats.binomtest(60, 95).pvalue, rel=1e-9)
+    assert sign_flip([1.0] * 100) == approx(2**-99, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [EXACT_UP_TO + 1, 60, T_FROM - 1])
+def test_more_differences_without_a_grid_are_drawn(n: int) -> None:
+    rng = random.Random(n)  # noqa: S311  (a repeatable sample is wanted)
+    gaps = [rng.gauss(0.25, 1.0) for _ in range(n)]
+    p = sign_flip(gaps)
+    oracle = stats.permutation_test(
+        (numpy.array(gaps),), numpy.sum, permutation_type="samples",
+        n_resamples=DRAWS, vectorized=True, rng=numpy.random.default_rng(3),
+    ).pvalue  # fmt: skip
+    assert p == approx(oracle, abs=4 * (2 * p * (1 - p) / DRAWS) ** 0.5)
+    assert p >= 1 / (DRAWS + 1)
+
+
+@pytest.mark.parametrize("n", [T_FROM, 2_000])
+def test_from_two_hundred_pairs_the_t_test_stands_in(n: int) -> None:
+    rng = random.Random(n)  # noqa: S311  (a repeatable sample is wanted)
+    gaps = [rng.gauss(0.1, 1.0) for _ in range(n)]
+    assert sign_flip(gaps) == approx(stats.ttest_1samp(gaps, 0).pvalue, rel=1e-9)
+
+
+@settings(max_examples=40)
+@given(gaps=st.lists(st.floats(-1e6, 1e6), max_size=40), data=st.data())
+def test_order_and_swap_of_the_sides_change_nothing(gaps: list[float], data: st.DataObject) -> None:
+    p = sign_flip(gaps)
+    assert 0 < p <= 1
+    assert sign_flip([-one for one in gaps]) == p
+    assert sign_flip(data.draw(st.permutations(gaps))) == p
+
+
+def test_pairs_without_a_difference_show_nothing() -> None:
+    assert sign_flip([0.0] * 30) == sign_flip([]) == 1.0

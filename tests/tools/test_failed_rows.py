@@ -1,0 +1,108 @@
+"""Failed rows from the upload to the gate, and the directions that a comparison knows."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.caller import Caller
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+async def cases(ax: Caller) -> None:
+    rows = [{"key": f"q{n}", "expected": "yes"} for n in range(60)]
+    await ax.ask("create_dataset", name="cases", rows=rows)
+
+
+async def upload(ax: Caller, files: Path, name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    text = "\n".join(json.dumps({"key": f"q{n}", **row}) for n, row in enumerate(rows))
+    (files / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return await ax.ask("upload_experiment", file=f"{name}.jsonl", dataset="cases", key="key")
+
+
+def good(count: int, **cells: Any) -> list[Row]:
+    return [{"output": "yes", "eval.right.score": 1, **cells} for _ in range(count)]
+
+
+async def test_rows_with_an_error_and_no_output_are_failed_runs(ax: Caller, files: Path, cases: None) -> None:
+    await upload(ax, files, "old", good(60))
+    told = await upload(ax, files, "new", [*good(36), *[{"error": "boom"}] * 24])
+    assert (told["runs"], told["failed"]) == (60, 24)
+    rows = (await ax.ask("get_experiment", experiment="new", limit=2))["runs"]
+    assert [(row["output"], row["error"]) for row in rows] == [("", "boom")] * 2
+    text = await ax.read("get_experiment", experiment="new", limit=2)
+    assert "'right': 36 of 60 scored; 60 % (36 of 60; 24 failed)" in text
+    found = await ax.ask("compare_experiments", experiments=["old", "new"], truth="expected", save_to="page.html")
+    (finding,) = found["comparison"]["findings"]  # the truth says the same as the evaluator
+    assert (finding["evaluator"], finding["verdict"], finding["n"]) == ("right", "worse", 60)
+    text = await ax.read("compare_experiments", experiments=["old", "new"], truth="expected")
+    assert text.split("\n")[2] == "Missing: 24 of 60 runs of new failed; they count as failures."
+    assert "new: right on 60 % (36 of 60; 24 failed). accuracy 1.000" in text
+    page = (files / "page.html").read_text(encoding="utf-8")
+    assert "<strong>24 of 60 runs of new failed; they count as failures.</strong>" in page
+    found = await ax.ask("compare_experiments", experiments=["old", "new"], failures="exclude")
+    assert found["comparison"]["findings"][0]["verdict"] == "undecided"
+
+
+async def test_a_row_without_output_and_without_error_is_refused(ax: Caller, files: Path, cases: None) -> None:
+    rows = [*good(2), {"error": " "}]
+    (files / "x.jsonl").write_text("\n".join(json.dumps({"key": f"q{n}", **row}) for n, row in enumerate(rows)))
+    refusal = await ax.refused("upload_experiment", file="x.jsonl", dataset="cases", key="key")
+    assert "1 of 3 rows of 'x.jsonl' have no output in 'output': line 3." in refusal["message"]
+
+
+async def labels(ax: Caller, files: Path, evaluator: str, old: str, new: str, **asked: Any) -> dict[str, Any]:
+    """The finding on an experiment with a label everywhere, against one in which half of the labels are another."""
+    for name, count in (("old", 60), ("new", 30)):
+        rows = [{"output": "x", f"eval.{evaluator}.label": old if n < count else new} for n in range(60)]
+        await upload(ax, files, name, rows)
+    found = await ax.ask("compare_experiments", experiments=["old", "new"], **asked)
+    return found["comparison"]["findings"][0]
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "old", "new", "verdict"),
+    [
+        ("quality", "pass", "fail", "worse"),
+        ("quality", "no", "yes", "different"),
+        ("hallucination", "no", "yes", "worse"),
+        ("hallucination", "Yes", "No", "better"),
+        ("hallucination", "factual", "hallucinated", "worse"),
+        ("relevance", "no", "yes", "better"),
+        ("refusal", "no", "yes", "different"),
+    ],
+)
+async def test_labels_have_the_direction_that_they_say_or_that_the_catalogue_says(
+    ax: Caller, files: Path, cases: None, evaluator: str, old: str, new: str, verdict: str
+) -> None:
+    assert (await labels(ax, files, evaluator, old, new))["verdict"] == verdict
+
+
+async def test_positive_takes_labels_and_implies_the_direction(ax: Caller, files: Path, cases: None) -> None:
+    finding = await labels(ax, files, "quality", "poor", "fair", positive={"quality": ["good ", "Fair"][1:]})
+    assert (finding["verdict"], finding["positive"], finding["direction_assumed"]) == ("better", "fair", False)
+
+
+async def test_a_code_evaluator_keeps_its_direction(ax: Caller, files: Path, cases: None) -> None:
+    """The contract has no direction for code evaluators, so the version's message has it."""
+    code: dict[str, Any] = {"code": "CONTAINS_ANY_KEYWORD", "keywords": ["sorry"], "direction": "MINIMIZE"}
+    await ax.ask("create_judge", name="sorry", **code)
+    assert (await ax.ask("list_judges", judge="sorry"))["judge"]["direction"] == "MINIMIZE"
+    await upload(ax, files, "old", [{"output": "x", "eval.sorry.score": 0}] * 60)
+    await upload(ax, files, "new", [{"output": "x", "eval.sorry.score": int(n < 30)} for n in range(60)])
+    found = await ax.ask("compare_experiments", experiments=["old", "new"])
+    (finding,) = found["comparison"]["findings"]
+    assert (finding["verdict"], finding["direction_assumed"]) == ("worse", False)
+
+
+@pytest.mark.parametrize("ends", [[1], [5, 1], [1, 1], [1, 2, 3]])
+async def test_a_range_that_is_none_is_refused(ax: Caller, files: Path, cases: None, ends: list[float]) -> None:
+    for name in ("old", "new"):
+        await upload(ax, files, name, good(60))
+    refusal = await ax.refused("compare_experiments", experiments=["old", "new"], range={"right": ends})
+    assert refusal["message"] == "The range of 'right' is not two finite numbers, the lower first."
+    refusal = await ax.refused("compare_experiments", experiments=["old", "new"], primary="wrong")
+    assert "no experiment has an evaluator 'wrong'" in refusal["message"]
