@@ -26,6 +26,11 @@ def test_labels_that_differ_in_case_or_outer_spaces_are_one_class_and_it_says_so
     ]
 
 
+def test_labels_that_all_pass_are_a_rate() -> None:
+    finding = only(labelled("old", ["pass"] * 30), labelled("new", ["Pass"] * 30))
+    assert (finding.kind, finding.verdict, finding.challenger_value) == ("binary", "no difference shown", 1)
+
+
 def test_a_positive_label_may_be_spelled_otherwise() -> None:
     before, after = labelled("old", ["Good"] * 30), labelled("new", ["bad"] * 30)
     assert only(before, after, Reading(positive={"quality": [" good"]})).verdict == "worse"

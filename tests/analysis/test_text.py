@@ -102,3 +102,12 @@ def test_a_great_many_long_and_wide_findings_stay_within_the_limit_and_say_what_
     assert "more sentences or notes left out" in text
     assert "more lines of the table left out" in text
     assert "more changed examples left out" in text
+
+
+def test_excerpts_begin_where_the_outputs_differ() -> None:
+    same = "The capital of the country that you ask about, which lies on the river, is "
+    before = Variant("a", [outcome("e1", score=0, output=same + "Lyon. " + "x" * 500)])
+    text = comparison_text(compare(before, [Variant("b", [outcome("e1", score=1, output=same + "Paris.")])]))
+    assert "…the river, is Lyon. xxx" in text
+    assert "…the river, is Paris." in text
+    assert "The capital" not in text

@@ -5,7 +5,6 @@ against scipy and statsmodels.
 """
 
 import hashlib
-import importlib
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -21,7 +20,6 @@ from tests.e2e.real_data import DATA, needs_real_data, read_csv, write_csv
 from tests.oracles import Oracle
 from tests.scripted_model import ScriptedModel
 
-numpy = importlib.import_module("numpy")
 stats = Oracle("scipy.stats")
 contingency = Oracle("statsmodels.stats.contingency_tables")
 multitest = Oracle("statsmodels.stats.multitest")
@@ -238,13 +236,14 @@ def check_finding(finding: Mapping[str, Any]) -> None:
     assert finding["baseline_value"] == approx(sum(before.values()) / 250)
     assert finding["challenger_value"] == approx(sum(after.values()) / 250)
     assert finding["difference"] == approx((c - b) / 250)
-    assert finding["test"] == "McNemar"
-    assert finding["p"] == approx(stats.binomtest(b, b + c, 0.5).pvalue)
-    assert finding["p"] == approx(contingency.mcnemar([[both, b], [c, 250 - both - b - c]], exact=True).pvalue)
-    differences = [after[key] - before[key] for key in before]
-    interval = stats.bootstrap((differences,), numpy.mean, method="percentile", rng=7).confidence_interval
-    # Two examples of 250: the intervals come from different random draws.
-    assert (finding["interval"]["low"], finding["interval"]["high"]) == pytest.approx(tuple(interval), abs=2 / 250)
+    assert finding["test"] == "mid-p McNemar"
+    exact = contingency.mcnemar([[both, b], [c, 250 - both - b - c]], exact=True).pvalue
+    assert exact == approx(stats.binomtest(b, b + c, 0.5).pvalue)
+    assert finding["p"] == approx(exact - stats.binom.pmf(min(b, c), b + c, 0.5))
+    # Wald's interval lies close to the score interval of 250 pairs.
+    error = stats.norm.ppf(0.975) * (b + c - (c - b) ** 2 / 250) ** 0.5 / 250
+    wald = ((c - b) / 250 - error, (c - b) / 250 + error)
+    assert (finding["interval"]["low"], finding["interval"]["high"]) == pytest.approx(wald, abs=0.01)
 
 
 def approx(value: Any) -> Any:

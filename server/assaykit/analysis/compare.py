@@ -246,7 +246,7 @@ def _questioned(finding: Finding, doubt: str) -> Finding:
     """The finding with a question in place of its test."""
     name, both = short(finding.evaluator), f"{short(finding.challenger)} and {short(finding.baseline)}"
     question = (
-        f"are the scores of {both} on one scale? There is no verdict, because {doubt}. If they are, pass "
+        f"are the scores of {both} on one scale? No verdict is given, because {doubt}. If they are, pass "
         f'range={{"{name}": [lowest, highest]}}; else score one of them anew.'
     )
     return replace(finding, question=question, p=None, interval=None, test=None)

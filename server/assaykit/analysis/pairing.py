@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from assaykit.analysis.findings import Side
 from assaykit.analysis.rows import LARGEST_SCORE, Outcome, finite, listed, short
-from assaykit.analysis.scales import ABSTENTIONS, PLAINLY_POSITIVE, Scale, folded
+from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale, folded
 from assaykit.errors import Invalid
 from assaykit.wire.spans import Evaluation
 
@@ -178,6 +178,9 @@ def _by_labels(
 
 def _plain_positive(labels: set[str]) -> str | None:
     judged = {folded(label): label for label in labels if folded(label) not in ABSTENTIONS}
+    if len(judged) == 1:
+        # All pass: the share is 100 %, and no label is without an order.
+        return next((label for one, label in judged.items() if one in GOOD), None)
     if len(judged) != _BINARY_LABELS:
         return None
     return next((judged[yes] for yes, no in PLAINLY_POSITIVE.items() if judged.keys() == {yes, no}), None)

@@ -4,9 +4,9 @@ from typing import Literal, NamedTuple
 
 FigureKind = Literal["binary", "numeric", "categorical"]
 
-_GOOD = {"pass": "fail", "passed": "failed", "correct": "incorrect"}
+GOOD = {"pass": "fail", "passed": "failed", "correct": "incorrect"}
 _AFFIRMATIVE = {"true": "false", "yes": "no"}
-PLAINLY_POSITIVE = {**_GOOD, **_AFFIRMATIVE}
+PLAINLY_POSITIVE = {**GOOD, **_AFFIRMATIVE}
 """Pairs of labels, positive -> negative. For any other labels the positive one is not guessed."""
 
 ABSTENTIONS = frozenset(
@@ -32,7 +32,7 @@ class Scale(NamedTuple):
     @property
     def has_plain_direction(self) -> bool:
         """Whether the labels themselves say which one is better, as pass and fail do."""
-        return self.positive_assumed and all(folded(label) in _GOOD for label in self.positives)
+        return self.positive_assumed and all(folded(label) in GOOD for label in self.positives)
 
 
 def folded(label: str) -> str:

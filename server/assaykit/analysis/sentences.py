@@ -12,6 +12,7 @@ FEW_PAIRS = 20
 """Below this number of pairs a finding carries a caution."""
 
 _LABELS_TOLD = 5
+_LEAST = 1e-9
 
 
 def sentence(finding: Finding, tests: int) -> str:
@@ -19,7 +20,7 @@ def sentence(finding: Finding, tests: int) -> str:
     if finding.kind == "categorical":
         return _shares(finding)
     if finding.question is not None:
-        return f"{short(finding.evaluator)}: {finding.question} {_figures(finding)}, {change(finding)}."
+        return f"{short(finding.evaluator)}: {finding.question} Seen so far: {_figures(finding)}."
     parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
     told = f"{', '.join(parts)}; {_counts(finding)}."
     return f"{told}{_what_would_settle(finding)}"
@@ -36,7 +37,7 @@ def signed(finding: Finding, value: float) -> str:
     if finding.kind == "numeric":
         return digits(value + 0.0, 3, "+")
     decimals = decimals_of(finding.parts)
-    while decimals < 2 and value and not round(100 * value, decimals):  # noqa: PLR2004  (hundredths of a point)
+    while decimals < 2 and abs(value) > _LEAST and not round(100 * value, decimals):  # noqa: PLR2004  (hundredths of a point)
         decimals += 1
     return f"{round(100 * value, decimals) + 0.0:+.{decimals}f}"
 
@@ -212,7 +213,7 @@ def _about_meaning(finding: Finding) -> list[str]:
 
 def _about_figures(finding: Finding) -> list[str]:
     told: list[str] = []
-    if finding.difference is None:
+    if finding.difference is None or finding.question is not None:
         return told
     if finding.interval is None and finding.n > 1:
         told.append("Every pair differs by the same amount, so these pairs give no interval.")

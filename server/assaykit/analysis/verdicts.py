@@ -23,6 +23,9 @@ SKEWED_FROM = 30
 """From so many pairs on, the sign-flip test keeps its level for skewed differences too."""
 
 
+_ROUNDING = 1e-12
+
+
 def difference(pair: tuple[float, float]) -> float:
     """Challenger less baseline; 0.0 if the two differ only by the rounding of averages."""
     before, after = pair
@@ -36,11 +39,13 @@ def tested(finding: Finding) -> Finding:
     pairs = list(finding.pairs.values())
     n = len(pairs)
     differences = [difference(pair) for pair in pairs]
+    mean = math.fsum(differences) / n
     finding = replace(
         finding,
         baseline_value=math.fsum(before for before, _ in pairs) / n,
         challenger_value=math.fsum(after for _, after in pairs) / n,
-        difference=math.fsum(differences) / n,
+        # Averages of repetitions are rounded, so differences that cancel out leave a trace.
+        difference=mean if abs(mean) > _ROUNDING * max(map(abs, differences)) else 0.0,
     )
     # Averages of repetitions can lie between 0 and 1. Then there is no 2x2 table, and the mean difference is tested.
     if finding.kind == "binary" and all(value in {0.0, 1.0} for pair in pairs for value in pair):

@@ -215,7 +215,7 @@ def gate(backend: str | None, **given: Any) -> None:
     A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
     evaluator. The interval and the test of the difference decide it. Exits with 0 if all rules passed, with 1 if one
     failed, with 3 if there are too few examples to decide or if rows without a verdict could change the result, and
-    with 2 if nothing could be compared.
+    with 2 if nothing could be compared, or if an evaluator's better direction is not known.
     """
     from assaykit.cli import gating
     from assaykit.experiments.comparing import ComparisonRequest

@@ -9,6 +9,7 @@ from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.errors import quote
 from assaykit.figures import digits
+from assaykit.report.excerpts import excerpts
 from assaykit.report.passages import aligned, classification_lines, repetition_lines, slice_lines, usage_lines
 
 LIMIT = 5900
@@ -181,9 +182,9 @@ def _example(finding: Finding, change: Change, question: str | None) -> str:
     names = [quote(name, _CELL_LIMIT) for name in (finding.baseline, finding.challenger)]
     width = max(map(len, names))
     values = (change.baseline_value, change.challenger_value)
-    outputs = (change.baseline_output, change.challenger_output)
+    outputs = excerpts(change.baseline_output, change.challenger_output, _OUTPUT_LIMIT)
     lines = [
-        f"    {name.ljust(width)}  {digits(value, 3):<5}  {quote(output, _OUTPUT_LIMIT) if output else '(no output)'}"
+        f"    {name.ljust(width)}  {digits(value, 3):<5}  {output or '(no output)'}"
         for name, value, output in zip(names, values, outputs, strict=True)
     ]
     return "\n".join([f"  {head}", *lines])
