@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.variants import approx, labelled, outcome, scored
 
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding, Table
 from assaykit.analysis.paired_rates import mcnemar_mid_p
 from assaykit.analysis.rows import Outcome
@@ -31,7 +31,7 @@ def ids(finding: Finding, way: str) -> list[str]:
 
 
 def test_a_binary_gain_is_better_with_its_table_test_and_interval() -> None:
-    finding = only(compare(BEFORE, [AFTER], reading=Reading(directions={"quality": "MAXIMIZE"})))
+    finding = only(compare(BEFORE, [AFTER], reading=VerdictReading(directions={"quality": "MAXIMIZE"})))
     assert finding.kind == "binary"
     assert finding.table == Table(both=31, baseline_only=3, challenger_only=17, neither=9)
     assert (finding.n, finding.test, finding.p) == (60, "mid-p McNemar", mcnemar_mid_p(3, 17))
@@ -46,7 +46,7 @@ def test_a_binary_gain_is_better_with_its_table_test_and_interval() -> None:
 
 
 def test_the_sentence_carries_the_figures() -> None:
-    assert only(compare(BEFORE, [AFTER], reading=Reading(directions={"quality": "MAXIMIZE"}))).sentence == (
+    assert only(compare(BEFORE, [AFTER], reading=VerdictReading(directions={"quality": "MAXIMIZE"}))).sentence == (
         "quality: variant-b is better than variant-a: 80 % vs 57 % of 60 pairs, difference +23 points "
         "(95 % interval +10 to +37), p = 0.0015; 17 fixed, 3 broken, 40 unchanged."
     )
@@ -67,19 +67,19 @@ def test_a_point_estimate_alone_is_no_verdict() -> None:
     ("direction", "verdict"), [("MAXIMIZE", "better"), ("MINIMIZE", "worse"), ("NONE", "different")]
 )
 def test_the_direction_decides_which_way_is_better(direction: Direction, verdict: str) -> None:
-    finding = only(compare(BEFORE, [AFTER], reading=Reading(directions={"quality": direction})))
+    finding = only(compare(BEFORE, [AFTER], reading=VerdictReading(directions={"quality": direction})))
     assert finding.verdict == verdict
     assert not finding.direction_assumed
 
 
 def test_minimising_turns_fixed_and_broken_round() -> None:
-    finding = only(compare(BEFORE, [AFTER], reading=Reading(directions={"quality": "MINIMIZE"})))
+    finding = only(compare(BEFORE, [AFTER], reading=VerdictReading(directions={"quality": "MINIMIZE"})))
     assert len(ids(finding, "fixed")) == 3
     assert len(ids(finding, "broken")) == 17
 
 
 def test_without_direction_nothing_is_fixed_or_broken_and_the_changes_are_still_told() -> None:
-    facts = only(compare(BEFORE, [AFTER], reading=Reading(directions={"quality": "NONE"}))).as_dict()
+    facts = only(compare(BEFORE, [AFTER], reading=VerdictReading(directions={"quality": "NONE"}))).as_dict()
     assert (facts["fixed"], facts["broken"]) == (None, None)
     assert (len(facts["rose"]), len(facts["fell"])) == (17, 3)
 
@@ -100,7 +100,7 @@ def test_labels_of_unknown_direction_are_only_different() -> None:
 
 def test_a_positive_label_makes_any_labels_binary() -> None:
     before, after = labelled("a", ["x", "y", "z"] * 10), labelled("b", ["y", "y", "z"] * 10)
-    finding = only(compare(before, [after], reading=Reading(positive={"quality": ["y"]})))
+    finding = only(compare(before, [after], reading=VerdictReading(positive={"quality": ["y"]})))
     assert finding.table == Table(both=10, baseline_only=0, challenger_only=10, neither=10)
     assert finding.verdict == "better"
 
@@ -114,7 +114,7 @@ def test_a_positive_label_with_the_lower_score_turns_the_direction_round() -> No
         compare(
             judged("a", 5),
             [judged("b", 25)],
-            reading=Reading(positive={"quality": ["hallucinated"]}, directions={"quality": "MAXIMIZE"}),
+            reading=VerdictReading(positive={"quality": ["hallucinated"]}, directions={"quality": "MAXIMIZE"}),
         )
     )
     assert (finding.direction, finding.verdict) == ("MINIMIZE", "worse")
@@ -122,7 +122,7 @@ def test_a_positive_label_with_the_lower_score_turns_the_direction_round() -> No
 
 def test_labels_without_order_are_shares_and_no_verdict() -> None:
     before, after = labelled("a", ["x", "y", "z", "x"] * 5), labelled("b", ["x", "y", "y", "y"] * 5)
-    finding = only(compare(before, [after], reading=Reading(directions={"quality": "MAXIMIZE"})))
+    finding = only(compare(before, [after], reading=VerdictReading(directions={"quality": "MAXIMIZE"})))
     assert (finding.kind, finding.direction, finding.verdict, finding.p) == (
         "categorical",
         "NONE",
@@ -323,7 +323,7 @@ def test_a_misspelt_evaluator_is_named_with_those_there_are(argument: str) -> No
             BEFORE,
             [AFTER],
             evaluators=["qualty"] if argument == "evaluators" else None,
-            reading=Reading(
+            reading=VerdictReading(
                 directions={"qualty": "MAXIMIZE"} if argument == "directions" else {},
                 positive={"qualty": ["yes"]} if argument == "positive" else {},
             ),
@@ -332,7 +332,9 @@ def test_a_misspelt_evaluator_is_named_with_those_there_are(argument: str) -> No
 
 def test_a_positive_label_that_nobody_gave_is_refused_with_those_seen() -> None:
     with pytest.raises(Invalid, match=r"'fine'.* occurs in no experiment; labels seen: 'bad', 'good'"):
-        compare(labelled("a", ["good"]), [labelled("b", ["bad"])], reading=Reading(positive={"quality": ["fine"]}))
+        compare(
+            labelled("a", ["good"]), [labelled("b", ["bad"])], reading=VerdictReading(positive={"quality": ["fine"]})
+        )
 
 
 def test_a_name_given_twice_or_no_challenger_is_refused() -> None:
@@ -354,7 +356,7 @@ OPPOSITE = {"better": "worse", "worse": "better"}
 @given(rows=pairs)
 def test_swapping_the_sides_turns_every_figure_round(rows: list[tuple[float | None, float | None]]) -> None:
     first, second = scored("a", [before for before, _ in rows]), scored("b", [after for _, after in rows])
-    wide = Reading(ranges={"quality": (-1e100, 1e100)})
+    wide = VerdictReading(ranges={"quality": (-1e100, 1e100)})
     forth, back = only(compare(first, [second], reading=wide)), only(compare(second, [first], reading=wide))
     assert forth.p is not None
     assert 0 <= forth.p <= 1
@@ -384,7 +386,7 @@ def test_a_third_experiment_decides_with_the_others_on_what_scale_every_pair_is_
     """One scale for all pairs: else a rate would stand beside a mean, and a clean pair would be refused."""
     clean, other = labelled("a", ["ok"] * 8), labelled("b", ["ok"] * 8)
     bad = labelled("c", ["invented"] * 8)
-    found = compare(clean, [other, bad], reading=Reading(positive={"quality": ["invented"]})).findings
+    found = compare(clean, [other, bad], reading=VerdictReading(positive={"quality": ["invented"]})).findings
     assert [(one.kind, one.baseline_value, one.challenger_value) for one in found] == [
         ("binary", 0, 0),
         ("binary", 0, 1),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from tests.analysis.variants import approx, labelled, outcome, scored
 
-from assaykit.analysis.compare import Failures, Reading, Variant, compare
+from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.rows import Outcome
 from assaykit.report.html import comparison_html
@@ -26,7 +26,7 @@ def crashed(name: str, scores: Sequence[float], upto: int) -> Variant:
 def only(
     baseline: Variant, challenger: Variant, failures: Failures = "count", direction: Direction = "MAXIMIZE"
 ) -> Finding:
-    reading = Reading(directions={"quality": direction}, failures=failures)
+    reading = VerdictReading(directions={"quality": direction}, failures=failures)
     (finding,) = compare(baseline, [challenger], reading=reading).findings
     return finding
 
@@ -83,7 +83,7 @@ def test_a_failed_run_of_a_score_is_missing() -> None:
     assert "(from 3 to 5, the smallest and the largest score seen)" in finding.sentence
     declared = compare(
         scored("old", scores), [crashed("new", scores, 20)],
-        reading=Reading(directions={"quality": "MAXIMIZE"}, ranges={"quality": (1.0, 5.0)}),
+        reading=VerdictReading(directions={"quality": "MAXIMIZE"}, ranges={"quality": (1.0, 5.0)}),
     ).findings[0]  # fmt: skip
     assert declared.reach == (1, 5)
     assert "(from 1 to 5, the declared range)" in declared.sentence
@@ -132,7 +132,7 @@ def test_a_positive_label_changes_no_pair() -> None:
     before = abstaining("old", [("good", 1.0)] * 20 + [("fair", 0.5)] * 6 + [("unsure", None)] * 8)
     after = abstaining("new", [("good", 1.0)] * 18 + [("unsure", None)] * 6 + [("fair", 0.5)] * 10)
     plain = compare(before, [after]).findings[0]
-    counted = compare(before, [after], reading=Reading(positive={"quality": ["good"]})).findings[0]
+    counted = compare(before, [after], reading=VerdictReading(positive={"quality": ["good"]})).findings[0]
     assert plain.pairs.keys() == counted.pairs.keys()
     assert plain.gaps.keys() == counted.gaps.keys()
 

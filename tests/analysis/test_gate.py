@@ -5,7 +5,7 @@ from statistics import NormalDist
 import pytest
 
 from assaykit.analysis import gate
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.rows import Outcome
 from assaykit.errors import Invalid
@@ -24,11 +24,13 @@ def variant(name: str, scores: list[float]) -> Variant:
 
 
 def finding(before: list[float], after: list[float], direction: Direction = "MAXIMIZE") -> Finding:
-    found = compare(variant("a", before), [variant("b", after)], reading=Reading(directions={"correctness": direction}))
+    found = compare(
+        variant("a", before), [variant("b", after)], reading=VerdictReading(directions={"correctness": direction})
+    )
     return found.findings[0]
 
 
-UP = Reading(directions={"correctness": "MAXIMIZE"})
+UP = VerdictReading(directions={"correctness": "MAXIMIZE"})
 HALF = [1.0, 0.0] * 100
 WORSE = [0.0, 0.0] * 30 + [1.0, 0.0] * 70
 BETTER = [1.0, 1.0] * 30 + [1.0, 0.0] * 70

@@ -6,7 +6,7 @@ from tests.analysis.variants import approx
 from tests.e2e.real_data import DATA, needs_real_data
 from tests.oracles import Oracle
 
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.rows import Outcome
 from assaykit.report.text import LIMIT, comparison_text
 from assaykit.wire.spans import Evaluation
@@ -47,7 +47,7 @@ def test_the_figures_on_real_models_are_those_of_the_oracles() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant(model) for model in models],
-        reading=Reading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
+        reading=VerdictReading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
     )
     raw: list[float] = []
     for finding in comparison.findings:
@@ -75,7 +75,7 @@ def test_people_see_a_loss_that_the_machine_judge_does_not() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant("mistralguard")],
-        reading=Reading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
+        reading=VerdictReading(positive={key: [FULL] for key in LABELS}, directions=dict.fromkeys(LABELS, "MAXIMIZE")),
     )
     verdicts = {finding.evaluator: finding.verdict for finding in comparison.findings}
     assert verdicts == {"final_label": "worse", "gpt4_label": "no difference shown"}
@@ -96,7 +96,7 @@ def test_the_text_shows_real_outputs_within_the_limit() -> None:
     comparison = compare(
         _variant("gpt4"),
         [_variant("llama2orig")],
-        reading=Reading(positive={"final_label": [FULL]}, directions={"final_label": "MAXIMIZE"}),
+        reading=VerdictReading(positive={"final_label": [FULL]}, directions={"final_label": "MAXIMIZE"}),
         evaluators=["final_label"],
     )
     text = comparison_text(comparison, examples=prompts)

@@ -1,4 +1,4 @@
-"""Reading the flat evaluation columns of experiment runs."""
+"""VerdictReading the flat evaluation columns of experiment runs."""
 
 import math
 from typing import Any

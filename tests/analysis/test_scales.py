@@ -3,13 +3,13 @@
 import pytest
 from tests.analysis.variants import labelled, outcome, scored
 
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.formats import decimals_of, percent
 from assaykit.wire.evaluators import Direction
 
 
-def only(baseline: Variant, challenger: Variant, reading: Reading = Reading()) -> Finding:  # noqa: B008  (does not change)
+def only(baseline: Variant, challenger: Variant, reading: VerdictReading = VerdictReading()) -> Finding:  # noqa: B008  (does not change)
     (finding,) = compare(baseline, [challenger], reading=reading).findings
     return finding
 
@@ -33,12 +33,12 @@ def test_labels_that_all_pass_are_a_rate() -> None:
 
 def test_a_positive_label_may_be_spelled_otherwise() -> None:
     before, after = labelled("old", ["Good"] * 30), labelled("new", ["bad"] * 30)
-    assert only(before, after, Reading(positive={"quality": [" good"]})).verdict == "worse"
+    assert only(before, after, VerdictReading(positive={"quality": [" good"]})).verdict == "worse"
 
 
 def test_several_labels_can_be_good() -> None:
     before, after = labelled("old", ["poor"] * 30), labelled("new", ["good"] * 15 + ["fair"] * 15)
-    finding = only(before, after, Reading(positive={"quality": ["good", "fair"]}))
+    finding = only(before, after, VerdictReading(positive={"quality": ["good", "fair"]}))
     assert (finding.verdict, finding.direction_assumed, len(finding.rose)) == ("better", False, 30)
     assert "'fair' or 'good' on 100 % vs 0 % of 30 pairs" in finding.sentence
     assert finding.as_dict()["positive"] == ["fair", "good"]
@@ -57,7 +57,7 @@ def test_scores_that_may_have_two_scales_are_a_question_and_no_verdict(before: l
     assert (finding.verdict, finding.p, finding.interval) == ("not tested", None, None)
     assert "are the scores of new and old on one scale?" in finding.sentence
     assert 'range={"quality": [lowest, highest]}' in finding.sentence
-    known = only(scored("old", before), scored("new", after), Reading(ranges={"quality": (0.0, 100.0)}))
+    known = only(scored("old", before), scored("new", after), VerdictReading(ranges={"quality": (0.0, 100.0)}))
     assert known.question is None
     assert known.p is not None
 
@@ -91,10 +91,10 @@ def test_labels_have_a_direction_if_they_say_which_is_good(
 
 def test_the_scores_of_a_judges_choices_give_labels_their_direction_and_their_range() -> None:
     before, after = labelled("old", ["no"] * 30), labelled("new", ["yes"] * 20 + ["no"] * 10)
-    reading = Reading(directions={"quality": "MAXIMIZE"}, choices={"quality": {"yes": 0.0, "no": 1.0}})
+    reading = VerdictReading(directions={"quality": "MAXIMIZE"}, choices={"quality": {"yes": 0.0, "no": 1.0}})
     finding = only(before, after, reading)
     assert (finding.kind, finding.verdict, finding.reach) == ("binary", "worse", (0, 1))
-    graded = Reading(choices={"quality": {"poor": 1.0, "good": 5.0}})
+    graded = VerdictReading(choices={"quality": {"poor": 1.0, "good": 5.0}})
     assert only(labelled("old", ["poor"] * 30), labelled("new", ["poor"] * 30), graded).reach == (1, 5)
 
 
@@ -108,7 +108,7 @@ def test_a_primary_evaluator_is_corrected_for_itself_alone() -> None:
         ]
         return Variant(name, rows)
 
-    found = compare(judged("old", 0), [judged("new", 6)], reading=Reading(primary="c")).findings
+    found = compare(judged("old", 0), [judged("new", 6)], reading=VerdictReading(primary="c")).findings
     assert [one.p_adjusted == one.p for one in found] == [False, False, True, False]
     assert [one.verdict for one in found] == [*["no difference shown"] * 2, "better", "no difference shown"]
     assert "after the correction" not in found[2].sentence

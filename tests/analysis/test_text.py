@@ -2,7 +2,7 @@
 
 from tests.analysis.variants import labelled, outcome, scored
 
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.rows import Outcome
 from assaykit.report.text import LIMIT, comparison_text
 from assaykit.wire.spans import Evaluation
@@ -38,7 +38,7 @@ def test_five_of_each_way_are_told() -> None:
 
 def test_without_direction_the_ways_are_higher_and_lower() -> None:
     text = comparison_text(
-        compare(scored("a", [0, 1]), [scored("b", [1, 0])], reading=Reading(directions={"quality": "NONE"}))
+        compare(scored("a", [0, 1]), [scored("b", [1, 0])], reading=VerdictReading(directions={"quality": "NONE"}))
     )
     assert "higher in b (1 of 1)" in text
     assert "lower in b (1 of 1)" in text

@@ -49,7 +49,8 @@ async def test_rows_with_an_error_and_no_output_are_failed_runs(ax: Caller, file
 
 async def test_a_row_without_output_and_without_error_is_refused(ax: Caller, files: Path, cases: None) -> None:
     rows = [*good(2), {"error": " "}]
-    (files / "x.jsonl").write_text("\n".join(json.dumps({"key": f"q{n}", **row}) for n, row in enumerate(rows)))
+    text = "\n".join(json.dumps({"key": f"q{n}", **row}) for n, row in enumerate(rows))
+    (files / "x.jsonl").write_text(text, encoding="utf-8")
     refusal = await ax.refused("upload_experiment", file="x.jsonl", dataset="cases", key="key")
     assert "1 of 3 rows of 'x.jsonl' have no output in 'output': line 3." in refusal["message"]
 

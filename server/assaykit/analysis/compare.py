@@ -50,7 +50,7 @@ class Variant(NamedTuple):
     examples: frozenset[str] | None = None
 
 
-class Reading(NamedTuple):
+class VerdictReading(NamedTuple):
     """How to read the verdicts, by evaluator.
 
     `directions` says whether a higher score is better. `positive` has the labels to count. `choices` has the scores of
@@ -80,7 +80,7 @@ class _Asked(NamedTuple):
     evaluator: str
     sheets: Mapping[str, Sheet]
     spelled: Mapping[str, str]
-    reading: Reading
+    reading: VerdictReading
     by_choice: bool
 
     @property
@@ -103,7 +103,7 @@ def compare(
     baseline: Variant,
     challengers: Sequence[Variant],
     *,
-    reading: Reading = Reading(),  # noqa: B008  (a named tuple does not change)
+    reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
@@ -132,7 +132,7 @@ def compare(
     )
 
 
-def _asked(name: str, variants: Sequence[Variant], reading: Reading) -> _Asked:
+def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading) -> _Asked:
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
     spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
@@ -152,7 +152,7 @@ def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
         )
 
 
-def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, reading: Reading) -> list[str]:
+def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, reading: VerdictReading) -> list[str]:
     """The evaluators to compare: `wanted`, or all in order of appearance. Each occurs in at least one variant."""
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     seen = list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.to_thread
 
-from assaykit.analysis.compare import Failures, Reading, Variant, compare
+from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.questions import questions
@@ -180,7 +180,7 @@ def _weighed(
             else:
                 # The evaluator says the same, so a second finding would only weaken the correction.
                 directions.setdefault(same, "MAXIMIZE")
-    reading = Reading(
+    reading = VerdictReading(
         directions=directions,
         positive=positive,
         choices={name: one.choices for name, one in judges.items() if one.choices},
