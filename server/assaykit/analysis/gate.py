@@ -19,7 +19,7 @@ from typing import Literal
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.missing import absences, at_best, at_worst, counted, taken
 from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import FEW_PAIRS, change
+from assaykit.analysis.sentences import FEW_PAIRS, change, sentence
 from assaykit.analysis.verdicts import is_too_small, verdict
 from assaykit.errors import Invalid
 
@@ -78,13 +78,13 @@ def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
             the margin has the wrong unit for the evaluator.
     """
     _refuse_unfit(rule, finding)
-    outcome = _outcome(rule, replace(finding, verdict=verdict(finding)))
-    told = " ".join([*absences(finding)])
-    if not finding.gaps:
-        return Ruling(rule, outcome, f"{_why(outcome, finding)} {told}".rstrip())
-    if outcome == "undecided":
-        return Ruling(rule, outcome, f"{_why(outcome, finding)} {told}")
-    return _held(Ruling(rule, outcome, told), finding, tests)
+    # The pairs decide first. What the missing verdicts could turn is said of the rule, and not of the verdict too.
+    plain = replace(finding, verdict=verdict(finding))
+    outcome, said = _outcome(rule, plain), sentence(plain, tests)
+    if not finding.gaps or outcome == "undecided":
+        few = f"With n = {finding.n} that is too few to say." if outcome == "undecided" else ""
+        return Ruling(rule, outcome, " ".join(part for part in (said, few, *absences(finding)) if part))
+    return _held(Ruling(rule, outcome, said), finding, tests)
 
 
 def _refuse_unfit(rule: Rule, finding: Finding) -> None:
@@ -109,11 +109,13 @@ def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
     holds = _outcome(ruling.rule, filled) == ruling.outcome
     extreme, word = ("worst", "pass") if passed else ("best", "fail")
     end = f"would still {word}" if holds else f"would not {word}"
-    lead = "" if holds else f"Undecided, because {counted(finding)}. "
-    why = (
-        f"{lead}{finding.sentence} {ruling.why} With the missing verdicts{taken(finding)} at their {extreme} for "
-        f"{short(finding.challenger)}, the rule {end}: {change(filled)}."
+    missing = f"{counted(finding)}."
+    notes = [note for note in absences(finding) if holds or note != missing]
+    bounds = (
+        f"With the missing verdicts{taken(finding)} at their {extreme} for {short(finding.challenger)}, the rule "
+        f"{end}: {change(filled)}."
     )
+    why = " ".join([*([] if holds else [f"Undecided, because {missing}"]), ruling.why, *notes, bounds])
     return Ruling(ruling.rule, ruling.outcome if holds else "undecided", why)
 
 
@@ -153,12 +155,6 @@ def _gain(finding: Finding) -> tuple[float, float]:
     if finding.n < FEW_PAIRS or one is None:
         return -math.inf, math.inf
     return (one.low, one.high) if finding.direction == "MAXIMIZE" else (-one.high, -one.low)
-
-
-def _why(outcome: Decision, finding: Finding) -> str:
-    if outcome == "undecided":
-        return f"{finding.sentence} With n = {finding.n} that is too few to say."
-    return finding.sentence
 
 
 def overall(rulings: list[Ruling]) -> Decision:
