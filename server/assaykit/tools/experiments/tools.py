@@ -109,16 +109,14 @@ async def compare_experiments(
     dataset: str | None = None,
     evaluators: list[str] | None = None,
     directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
-    positive: Annotated[
-        dict[str, str | list[str]] | None, Field(description="{evaluator: good label, or labels}")
-    ] = None,
+    positive: Annotated[dict[str, str | list[str]] | None, Field(description="{evaluator: good labels}")] = None,
     slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
-    truth: Annotated[str | None, Field(description="Column or evaluator with the true label")] = None,
-    predicted: Annotated[str | None, Field(description="Evaluator whose label is compared; else output")] = None,
-    primary: Annotated[str | None, Field(description="Evaluator that decides")] = None,
-    failures: Literal["count", "exclude"] = "count",
+    truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
+    predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
+    primary: Annotated[str | None, Field(description="Decides")] = None,
+    failures: Literal["exclude"] | None = None,
     range: Annotated[  # noqa: A002
-        dict[str, list[float]] | None, Field(description="{evaluator: [lowest, highest score]}")
+        dict[str, list[float]] | None, Field(description="{evaluator: [low, high]}")
     ] = None,
     save_to: Annotated[str | None, Field(description="report.html")] = None,
     overwrite: bool = False,
@@ -127,7 +125,7 @@ async def compare_experiments(
 ) -> Reply:
     """Say which experiment is better, or that no difference can be shown.
 
-    Paired by example: rates, intervals, exact tests, changes, latency, cost, pass@k.
+    Paired by example: rates, intervals, tests, changes, latency, cost, pass@k.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -136,7 +134,7 @@ async def compare_experiments(
     counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
-        failures, primary, ranges_of(range or {}),
+        failures or "count", primary, ranges_of(range or {}),
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
