@@ -233,6 +233,32 @@ def gate(backend: str | None, **given: Any) -> None:
 
 
 @main.command()
+@click.argument("goal")
+@click.option("--baseline", metavar="EXPERIMENT", help="Name or id; with --candidate a pilot of the variation.")
+@click.option("--candidate", metavar="EXPERIMENT", help="Name or id.")
+@click.option("--dataset", help="Name or id; needed if two have an experiment of that name.")
+@click.option("--guess", "guesses", multiple=True, metavar="NAME=NUMBER", help="See above; repeatable.")
+@click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="The label to count.")
+@click.option("--repetitions", type=int, default=1, show_default=True, help="Runs of each example.")
+@click.option("--criteria", type=int, default=1, show_default=True, help="Evaluators that are compared together.")
+@click.option("--space", help="Name or id.")
+@click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
+@partial(told, code=2)
+def plan(backend: str | None, **given: Any) -> None:
+    """Say how many examples a goal needs at 80 % power.
+
+    A goal is 'better by 5 points', 'not worse by more than 2 points', 'the same within 3 points' or 'at least 80 %',
+    with 'NAME: ' before it for one evaluator of a pilot. Points belong to rates. Guesses are discordant (the share of
+    pairs that differ, 0 to 1), sd (of the differences of a score), within (standard deviation between runs of one
+    example), expected (a share), change (the true difference), cluster (rows of one source) and icc. Exits with 2 if
+    nothing could be planned.
+    """
+    from assaykit.cli import sizing
+
+    sizing.run(Settings.from_environment(os.environ, backend=backend), **given)
+
+
+@main.command()
 @told
 def doctor() -> None:
     """Check the installation, the store and the keys, and say what to do about each fault."""
