@@ -21,6 +21,7 @@ from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
 from assaykit.names import Named
+from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.html import comparison_html
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
@@ -40,6 +41,8 @@ from assaykit.wire.experiments import (
 )
 
 ROWS_PER_PAGE = 500
+GOAL_FORMS = "better by 5 points, not worse by more than 2 points, the same within 2 points, at least 80 %"
+GUESS_NAMES = "discordant (0-1), sd, within, expected, change, cluster, icc"
 EXAMPLE_ID = "example_id"
 
 
@@ -152,6 +155,28 @@ async def compare_experiments(
         data["saved"] = str(place.path)
     head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
     return Reply(f"{head}, verdicts first", data, text.rstrip("\n").split("\n"), after)
+
+
+@tool("read")
+async def plan_experiment(
+    here: Here,
+    goal: Annotated[str, Field(description=GOAL_FORMS)],
+    pilot: Annotated[list[str] | None, Field(description="Two experiments, baseline first")] = None,
+    guesses: Annotated[dict[str, float] | None, Field(description=GUESS_NAMES)] = None,
+    repetitions: int = 1,
+    criteria: int = 1,
+    dataset: str | None = None,
+    space: SpaceName = None,
+) -> Reply:
+    """Say how many examples and runs a goal needs at 80 % power, and the cost.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space) if pilot else None
+    asked = SizeRequest(goal, pilot or (), dataset, guesses or {}, {}, repetitions, criteria)
+    found = await planned(here, within, asked)
+    return Reply("\n".join(found.lines), found.as_dict(), (), "Next: create_dataset, then run_experiment.")
 
 
 @tool("read")
