@@ -25,7 +25,9 @@ from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import Ruling, decide, read
+from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
 from assaykit.analysis.rows import Outcome
+from assaykit.analysis.statistics import ALPHA
 from assaykit.analysis.usage import slower
 from assaykit.report.text import comparison_text
 from assaykit.wire.spans import Evaluation
@@ -343,9 +345,29 @@ def looks() -> Iterator[Row]:
 
             def trial(rng: Rng, draw: Draw = draw, most: int = most) -> Counts:
                 old, new = draw(rng, most)
-                return share(any(found((old[:n], new[:n])).verdict in SHOWN for n in range(20, most + 1, 20)))
+                return share(any(found((old[:n], new[:n])).verdict in SHOWN for n in looked(most)))
 
+            yield Row("looks", f"{name}, e at any of {most // 20} looks", None, 0.05, reached(draw, most), most // 5)
             yield Row("looks", f"{name}, p at any of {most // 20} looks", None, None, trial, most * most // 40)
+
+
+def reached(draw: Draw, most: int) -> Callable[[Rng], Counts]:
+    """Whether the e-value of `analysis/looks.py` reaches 20 at any look."""
+
+    def trial(rng: Rng) -> Counts:
+        differences = np.subtract(*reversed(draw(rng, most)))
+        scale = scale_of(differences[:20].tolist())
+        if set(differences.tolist()) <= {-1.0, 0.0, 1.0}:
+            found = [rate_evidence(*(int((differences[:n] == one).sum()) for one in (1, -1))) for n in looked(most)]
+        else:
+            found = [mean_evidence(differences[:n].tolist(), scale) for n in looked(most)]
+        return share(max(found) >= 1 / ALPHA)
+
+    return trial
+
+
+def looked(most: int) -> range:
+    return range(20, most + 1, 20)
 
 
 def rows() -> list[Row]:

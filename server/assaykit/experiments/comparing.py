@@ -18,6 +18,7 @@ from assaykit.api.experiments import experiment_of, runs_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
+from assaykit.experiments.looks import look_notes
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
 from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
 from assaykit.names import Named
@@ -55,12 +56,15 @@ class Compared(NamedTuple):
     questions: Mapping[str, str] = {}
     """The question of each example, by example id."""
 
+    looks: Sequence[str] = ()
+    """A note for each finding whose experiments were compared before on other rows."""
+
     def as_dict(self, *, is_full: bool = True) -> dict[str, Any]:
         """Plain JSON; unless `is_full`, each list of ids has its first 10, and no example has its outputs.
 
         `ids_left_out` counts the ids that a list lacks, by its key.
         """
-        told = {**self.comparison.as_dict(), **self.details.as_dict()}
+        told: dict[str, Any] = {**self.comparison.as_dict(), **self.details.as_dict(), "repeated_looks": list(self.looks)}
         return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
 
 
@@ -122,9 +126,12 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Co
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
-    return await anyio.to_thread.run_sync(
+    found = await anyio.to_thread.run_sync(
         lambda: _weighed(asked, variants, judges, examples, notes), abandon_on_cancel=True
     )
+    lineages = {variant.name: one.id for variant, one in zip(variants, named, strict=True)}
+    notes = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
+    return found._replace(looks=notes)
 
 
 async def _examples(

@@ -154,7 +154,8 @@ async def compare_experiments(
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
     head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
-    return Reply(f"{head}, verdicts first", data, text.rstrip("\n").split("\n"), after)
+    looks = [f"Note: {note}" for note in found.looks]
+    return Reply("\n".join([f"{head}, verdicts first", *looks]), data, text.rstrip("\n").split("\n"), after)
 
 
 @tool("read")
