@@ -86,12 +86,12 @@ def test_equivalence_has_the_power_of_two_one_sided_tests(margin: float, change:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0.8, 0.9), (0.8, 0.85), (0.5, 0.7), (0.1, 0.04), (0.8, 1.0)])
-def test_a_share_keeps_its_wilson_interval_on_its_side(limit: float, expected: float) -> None:
+def test_a_share_keeps_its_exact_interval_on_its_side(limit: float, expected: float) -> None:
     n = for_share(limit, expected)
     hits = numpy.arange(n + 1)
-    low, high = proportion.proportion_confint(hits, n, method="wilson")
+    low, high = proportion.proportion_confint(hits, n, method="beta")
     kept = low >= limit if expected > limit else high <= limit
-    assert stats.binom.pmf(hits, n, expected)[kept].sum() >= 0.74
+    assert stats.binom.pmf(hits, n, expected)[kept].sum() >= 0.78
     assert n <= 1.1 * for_share(limit, expected, power=0.85)
 
 

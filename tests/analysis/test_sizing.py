@@ -57,7 +57,7 @@ def test_guesses_give_a_size() -> None:
     assert plan("better by 5 points", discordant=0.2, criteria=12)[0] == 1097
     assert plan("a difference of 0.5", sd=1.0)[0] == 34
     assert plan("not worse by more than 2 points", discordant=0.0)[0] == 189
-    assert plan("at least 80 %", expected=0.9)[0] == 108
+    assert plan("at least 80 %", expected=0.9)[0] == 118
     assert "corrected for 12 criteria" in plan("better by 5 points", discordant=0.2, criteria=12)[1]
     assert "3.4 times as many rows" in plan("better by 5 points", discordant=0.2, cluster=5, icc=0.6)[1]
 

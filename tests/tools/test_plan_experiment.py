@@ -31,7 +31,7 @@ async def test_a_pilot_tells_how_many_examples_a_goal_needs_and_what_they_cost(a
     assert (data["examples"], data["criteria"], data["pilot_pairs"]) == (1097, 12, 60)
     assert data["cost_of_one_variant"] == {"task": pytest.approx(10.97)}
     share = await ax.ask("plan_experiment", goal="at least 75 %", pilot=["old", "new"])
-    assert share["examples"] == pytest.approx(562, abs=2)
+    assert share["examples"] == pytest.approx(582, abs=2)
     refused = await ax.refused("plan_experiment", goal="better by 0.05", pilot=["old", "new"])
     assert refused["message"] == "A rate is planned in points."
     assert refused["next"] == "Write 'better by 0.05 points'."

@@ -1,7 +1,8 @@
 """Numbers of examples for a comparison or a rule, at a given power.
 
 Sources: Connor (1987) and Miettinen (1968) for paired rates; Guenther (1981) for the correction of a t test; Schuirmann
-(1987) for two one-sided tests; Tango (1998) for the interval of equal rates; Kish (1965) for the design effect.
+(1987) for two one-sided tests; Tango (1998) for the interval of equal rates; Fleiss (1981) for shares; Kish (1965) for
+the design effect.
 """
 
 import math
@@ -116,9 +117,10 @@ def for_equivalence(
 
 
 def for_share(limit: float, expected: float, design: Design | None = None, power: float = POWER) -> int:
-    """The examples with which the 95 % Wilson interval of a share stays on the side of `limit` that `expected` is on.
+    """The examples with which the exact 95 % interval of a share stays on the side of `limit` that `expected` is on.
 
-    ((z(0.975) sqrt(l (1 - l)) + z(power) sqrt(p (1 - p))) / (p - l))^2, and never fewer than all-equal rows need.
+    m = ((z(0.975) sqrt(l (1 - l)) + z(power) sqrt(p (1 - p))) / (p - l))^2, with Fleiss's correction of continuity:
+    m / 4 (1 + sqrt(1 + 2 / (m |p - l|)))^2, and never fewer than all-equal rows need, ln(0.025) / ln(l or 1 - l).
 
     Raises:
         Invalid: a share is outside 0 to 1, or the two are equal.
@@ -132,7 +134,9 @@ def for_share(limit: float, expected: float, design: Design | None = None, power
     z = _z(1 - _ONE_SIDED)
     spread = z * math.sqrt(limit * (1 - limit)) + _z(power) * math.sqrt(expected * (1 - expected))
     best = limit if expected > limit else 1 - limit
-    return _rounded(max((spread / (expected - limit)) ** 2, z * z * best / (1 - best)), shape, 1)
+    m = (spread / (expected - limit)) ** 2
+    n = m / 4 * (1 + math.sqrt(1 + 2 / (m * abs(expected - limit)))) ** 2
+    return _rounded(max(n, math.log(_ONE_SIDED) / math.log(best)), shape, 1)
 
 
 def missed_below(n: int, noise: Noise, design: Design | None = None, power: float = POWER) -> float | None:

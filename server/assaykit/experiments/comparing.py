@@ -64,7 +64,11 @@ class Compared(NamedTuple):
 
         `ids_left_out` counts the ids that a list lacks, by its key.
         """
-        told: dict[str, Any] = {**self.comparison.as_dict(), **self.details.as_dict(), "repeated_looks": list(self.looks)}
+        told: dict[str, Any] = {
+            **self.comparison.as_dict(),
+            **self.details.as_dict(),
+            "repeated_looks": list(self.looks),
+        }
         return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
 
 
