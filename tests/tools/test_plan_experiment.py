@@ -58,6 +58,11 @@ async def test_the_cost_of_a_judge_is_in_the_plan(ax: Caller, files: Path, cases
     assert data["cost_of_one_variant"]["right"] == pytest.approx(0.6, abs=0.2)
 
 
+async def test_a_plan_is_no_look_at_the_pilot(ax: Caller, cases: None) -> None:
+    await ax.ask("plan_experiment", goal="better by 5 points", pilot=["old", "new"])
+    assert not (ax.settings.home / "looks.json").exists()
+
+
 async def test_guesses_need_no_experiment(ax: Caller) -> None:
     data = await ax.ask("plan_experiment", goal="not worse by more than 2 points", guesses={"discordant": 0})
     assert data["examples"] == 189

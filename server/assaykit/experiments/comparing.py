@@ -97,8 +97,10 @@ def ranges_of(given: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, fl
     return found
 
 
-async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Compared:
+async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is_look: bool = True) -> Compared:
     """Compare every experiment with the baseline, which is the first experiment unless one is named.
+
+    A look is recorded, and the repeated ones are told, unless the caller shows no verdict (`is_look`).
 
     Raises:
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
@@ -133,6 +135,8 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest) -> Co
     found = await anyio.to_thread.run_sync(
         lambda: _weighed(asked, variants, judges, examples, notes), abandon_on_cancel=True
     )
+    if not is_look:
+        return found
     lineages = {variant.name: one.id for variant, one in zip(variants, named, strict=True)}
     notes = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
     return found._replace(looks=notes)

@@ -63,7 +63,8 @@ async def planned(here: Session, within: Named | None, asked: SizeRequest) -> Pl
         )
     evaluators = None if target.evaluator is None else (target.evaluator,)
     request = ComparisonRequest(asked.pilot, None, asked.dataset, evaluators, positive=asked.positive)
-    found = await compared(here, within, request)
+    # A plan shows how far pairs vary and not which side is better, so it is no look.
+    found = await compared(here, within, request, is_look=False)
     finding = _only(found.comparison, target)
     pilot = pilot_of(finding, found.details.repetitions)
     sizing = sized(target, asked.guesses, pilot, repetitions=asked.repetitions, criteria=asked.criteria)
