@@ -81,7 +81,7 @@ def test_evidence_seldom_reaches_its_limit_at_any_of_ten_looks_and_often_where_s
 
 
 def finding(before: list[float], after: list[float]) -> Finding:
-    return compare(scored("old", before), [scored("new", after)], directions={"quality": "MAXIMIZE"}).findings[0]
+    return compare(scored("old", before), [scored("new", after)]).findings[0]
 
 
 def test_the_digest_is_of_the_rows_and_not_of_their_order_or_of_the_baseline() -> None:

@@ -138,8 +138,8 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     if not is_look:
         return found
     lineages = {variant.name: one.id for variant, one in zip(variants, named, strict=True)}
-    notes = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
-    return found._replace(looks=notes)
+    looks = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
+    return found._replace(looks=looks)
 
 
 async def _examples(

@@ -62,7 +62,7 @@ def _key(settings: Settings, finding: Finding, lineages: Mapping[str, str]) -> s
     """The pair and the reading of its verdicts. Either experiment can be the baseline."""
     pair = sorted(lineages[name] for name in (finding.baseline, finding.challenger))
     place = settings.ax_url if settings.backend == "ax" else "local"
-    told = json.dumps([place, pair, finding.evaluator, str(finding.positive)])
+    told = json.dumps([place, pair, finding.evaluator, list(finding.positives)])
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
