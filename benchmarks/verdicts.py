@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import samples
 from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 
-from assaykit.analysis.compare import Reading, Variant, compare
+from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import Ruling, decide, read
 from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
@@ -67,7 +67,7 @@ class Figure(NamedTuple):
 
 
 def compared(old: Variant, *new: Variant) -> Comparison:
-    reading = Reading(directions=dict.fromkeys(old.outcomes[0].evaluations, "MAXIMIZE"))
+    reading = VerdictReading(directions=dict.fromkeys(old.outcomes[0].evaluations, "MAXIMIZE"))
     return compare(old, new, reading=reading)
 
 
@@ -329,7 +329,7 @@ def spelled(_: Rng) -> Counts:
         ])
         for name, given in zip(("old", "new"), labels, strict=True)
     )  # fmt: skip
-    return share(compare(old, [new], reading=Reading(positive={QUALITY: ["pass"]})).findings[0].verdict in SHOWN)
+    return share(compare(old, [new], reading=VerdictReading(positive={QUALITY: ["pass"]})).findings[0].verdict in SHOWN)
 
 
 def latency() -> Iterator[Row]:
