@@ -335,7 +335,7 @@ async def test_a_run_whose_end_cannot_be_stored_goes_on_in_the_next_engine(home:
             await door.engine.database.write(executing("ALTER TABLE lost RENAME TO task_runs"))
             assert (await door.get(f"/v2/task-runs/{run}"))["status"] == "RUNNING"
             clock.now += (SILENT_S + 1) * SECOND
-            async with opened(home, environment(model), clock) as other:
+            async with opened(home, environment(model), clock, silent_s=0.5) as other:
                 assert counts(await other.until(run, "COMPLETED")) == (3, 0, 0)
 
 
