@@ -1,11 +1,10 @@
 """`assaykit plan` as a user types it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.caller import serving
+from tests.e2e.commands import Commands
 from tests.e2e.processes import environment
 
 from assaykit.settings import Settings
@@ -13,14 +12,10 @@ from assaykit.settings import Settings
 pytestmark = pytest.mark.slow
 
 
-def plan(settings: Settings, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assaykit", "plan", *words],
-        cwd=folder, env=environment(settings.home), capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
-
-
-async def test_a_size_is_planned_from_guesses_and_from_a_pilot(settings: Settings, files: Path, tmp_path: Path) -> None:
+async def test_a_size_is_planned_from_guesses_and_from_a_pilot(
+    settings: Settings, files: Path, tmp_path: Path, commands: Commands
+) -> None:
+    variables = environment(settings.home)
     for name, broken in {"old": 0, "new": 12}.items():
         rows = "".join(f"q{number},x,{int(number >= broken)}\n" for number in range(60))
         (files / f"{name}.csv").write_text(f"key,output,eval.right.score\n{rows}", encoding="utf-8")
@@ -28,11 +23,13 @@ async def test_a_size_is_planned_from_guesses_and_from_a_pilot(settings: Setting
         await ax.ask("create_dataset", name="q", rows=[{"key": f"q{number}"} for number in range(60)])
         for name in ("old", "new"):
             await ax.ask("upload_experiment", file=f"{name}.csv", dataset="q", key="key")
-    guessed = plan(settings, tmp_path, "better by 5 points", "--guess", "discordant=0.2", "--criteria", "12")
+    guessed = commands.run(
+        tmp_path, variables, "plan", "better by 5 points", "--guess", "discordant=0.2", "--criteria", "12"
+    )
     assert guessed.returncode == 0, guessed.stderr
     assert "about 1,097 examples, by the guesses given." in guessed.stdout
     pilot = ["--baseline", "old", "--candidate", "new"]
-    found = plan(settings, tmp_path, "right: better by 5 points", *pilot)
+    found = commands.run(tmp_path, variables, "plan", "right: better by 5 points", *pilot)
     assert found.returncode == 0, found.stderr
     assert "about 626 examples, by a pilot of 60 pairs." in found.stdout
     for words, said in (
@@ -47,7 +44,7 @@ async def test_a_size_is_planned_from_guesses_and_from_a_pilot(settings: Setting
         (["tone: better by 5 points", *pilot], "no experiment has an evaluator"),
         (["better by 5 points", "--repetitions", "0"], "out of range"),
     ):
-        refused = plan(settings, tmp_path, *words)
+        refused = commands.run(tmp_path, variables, "plan", *words)
         assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
         assert said.lower() in refused.stderr.lower(), refused.stderr
         assert refused.stderr.count("\n") == 1
