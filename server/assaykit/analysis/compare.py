@@ -1,4 +1,4 @@
-"""Compare experiments example by example, and give each challenger a verdict that the pairs support."""
+"""A comparison of experiments, example by example, with the verdict on each challenger that the pairs support."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
