@@ -123,8 +123,8 @@ async def test_without_a_model_a_judge_names_the_variables_to_set_and_is_not_mad
     assert refusal == {
         "code": "invalid",
         "message": "No model is there to judge with.",
-        "next": "Set OPENAI_API_KEY or ANTHROPIC_API_KEY in the server's environment and start it again, "
-        "or pass code for an evaluator that needs no model.",
+        "next": "Set OPENAI_API_KEY or ANTHROPIC_API_KEY in the server's environment and start it again. "
+        "`create_judge` with code makes an evaluator that needs no model.",
     }
     assert await names_of(ax) == []
 

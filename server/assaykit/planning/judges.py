@@ -159,7 +159,8 @@ async def _llm(here: Session, integration: str | None, model: str | None) -> Eva
     on_engine = await here.api.has_engine_routes()
     if not every:
         key = f"Set {ANY_KEY_VARIABLE} in the server's environment and start it again" if on_engine else _ON_AX
-        raise Invalid("No model is there to judge with.", f"{key}, or pass code for an evaluator that needs no model.")
+        code = "`create_judge` with code makes an evaluator that needs no model."
+        raise Invalid("No model is there to judge with.", f"{key}. {code}")
     named = await here.names.integration(integration)
     chosen = await here.api.get(path("v2", "ai-integrations", named.id), AiIntegration)
     usual = PROVIDERS[chosen.provider].environment
