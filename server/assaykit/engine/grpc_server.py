@@ -13,8 +13,10 @@ import anyio
 import grpc
 import grpc.aio  # pyright: ignore[reportUnusedImport]  (makes the attribute)
 import structlog
+from google.protobuf.message import DecodeError
 
 from assaykit.engine import access
+from assaykit.engine.problems import Malformed
 from assaykit.errors import AssayError, Unavailable
 
 # grpcio has no type annotations, so only this module uses it.
@@ -106,20 +108,23 @@ async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGene
 
 
 def _method(call: GrpcMethod, key: Key) -> Any:
-    async def answer(request: Any, context: Any) -> Any:
+    """The handler of a method. It takes messages as bytes, so that nothing is parsed before the key is checked."""
+
+    async def answer(request: bytes, context: Any) -> Any:
         async with _explained(context, call.name, key):
-            return await cast("Unary", call.work)(request)
+            return await cast("Unary", call.work)(_parsed(request, call))
 
     async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
         async with _explained(context, call.name, key):
-            async for reply in cast("Stream", call.work)(request):
+            message = _each_parsed(request, call) if call.takes_stream else _parsed(request, call)
+            async for reply in cast("Stream", call.work)(message):
                 yield reply
 
     kind = f"{'stream' if call.takes_stream else 'unary'}_{'stream' if call.gives_stream else 'unary'}"
     make = getattr(_grpc, f"{kind}_rpc_method_handler")
     return make(
         answers if call.gives_stream else answer,
-        request_deserializer=call.request.FromString,
+        request_deserializer=None,
         response_serializer=call.reply.SerializeToString,
     )
 
@@ -138,6 +143,26 @@ async def _explained(context: Any, method: str, key: Key) -> AsyncGenerator[None
     except Exception:  # no detail of an unexpected error may reach the caller
         log.exception("engine_crashed", method=method)
         await context.abort(_grpc.StatusCode.INTERNAL, "The engine failed; its log has the cause.")
+
+
+async def _each_parsed(messages: AsyncIterator[bytes], call: GrpcMethod) -> AsyncIterator[Any]:
+    async for message in messages:
+        yield _parsed(message, call)
+
+
+def _parsed(message: bytes, call: GrpcMethod) -> Any:
+    """The message of a call.
+
+    Raises:
+        Malformed: the bytes are no such message.
+    """
+    try:
+        return call.request.FromString(message)
+    except DecodeError:
+        kind = call.request.DESCRIPTOR.name
+        raise Malformed(
+            f"The body of {call.name} is not a protobuf message {kind}.", "Send it as the client library encodes it."
+        ) from None
 
 
 def _sent(context: Any, header: str) -> bytes:
