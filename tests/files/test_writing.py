@@ -1,6 +1,7 @@
 """Rows into files, read back by the reader they are meant for."""
 
 import csv
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -8,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assaykit.errors import Invalid, NotFound, Unsupported
+from assaykit.files.csv_files import unguarded, write_csv
 from assaykit.files.folders import Folders
 from assaykit.files.formats import WRITTEN_SUFFIXES
 from assaykit.files.opening import creating_below, require_free_below
@@ -62,6 +66,15 @@ def test_csv_has_every_column_of_any_row_and_nothing_for_what_is_missing(tmp_pat
         "\uff1d1",
         "\uff201",
         "\u00a0=1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\x00=1",
+        "\x1f@SUM(A1)",
+        "\u2060\u202e+1",
+        " \u00ad\ufe0f\u3164-1",
+        "\U000e0041=1",
+        "'=1",
+        "''\u200b=1",
     ],
 )
 def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path: Path, text: str) -> None:
@@ -70,6 +83,14 @@ def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path: Path, 
         header, cells = csv.reader(file)
     assert header == [f"'{text}", "n", "plain"]
     assert cells == [f"'{text}", "-1", "1-1=0"]
+
+
+@given(text=st.text(st.sampled_from("'=+-@\t\r\n \u200b\ufeff\x00a1"), min_size=1, max_size=8))
+def test_a_guarded_cell_gives_its_text_back(text: str) -> None:
+    file = io.BytesIO()
+    write_csv(file, [{"text": text}])
+    _, (cell,) = csv.reader(io.StringIO(file.getvalue().decode(), newline=""))
+    assert unguarded(cell) == text
 
 
 def test_parquet_has_one_type_for_each_column(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Cells may come from foreign traces, so a cell that a spreadsheet would run as a 
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -15,6 +16,12 @@ from assaykit.files.utf8 import lines
 _OTHER_MARKS = (";", "\t", "|")
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The first characters of a formula, with their full-width forms."""
+_UNSEEN = re.compile(
+    # White space, control characters, and characters without width, which a spreadsheet may drop.
+    r"\A[\s\x00-\x20\x7f-\x9f"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]*"
+)
 
 
 def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]:
@@ -110,9 +117,14 @@ def _cell(value: Any) -> Any:
 
 
 def unguarded(text: str) -> str:
-    """Return a cell without the apostrophe that guards spreadsheets against its formula."""
+    """Return the text of a cell that `write_csv` wrote: without the apostrophe before its formula."""
     return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
 
 
 def _is_formula(text: str) -> bool:
-    return text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA)
+    """Whether a spreadsheet may run the text, perhaps after unseen characters.
+
+    Apostrophes before a formula count as part of it, so that a guarded cell always has one more than its text.
+    """
+    text = text.lstrip("'")
+    return text.startswith(("\t", "\r", "\n")) or _UNSEEN.sub("", text, count=1).startswith(_FORMULA)
