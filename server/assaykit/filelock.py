@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -19,18 +20,21 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_PAUSE_S = 0.01
 _HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
 class FileLock:
-    """A lock on an empty file. No method waits."""
+    """A lock on an empty file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def try_take(self) -> bool:
-        """Take the lock unless another object holds it. True if this object holds it now, even from an earlier call.
+        """Take the lock unless another object holds it, without waiting.
+
+        True if this object holds the lock now, even from an earlier call.
 
         Raises:
             OSError: the file cannot be created, or its file system does not support locks.
@@ -46,6 +50,19 @@ class FileLock:
                 return False
             raise
         self._descriptor = descriptor
+        return True
+
+    def take_within(self, limit_s: float) -> bool:
+        """Take the lock, and wait for at most `limit_s` seconds while another object holds it. Blocks the thread.
+
+        Raises:
+            OSError: as in `try_take`.
+        """
+        until = time.monotonic() + limit_s
+        while not self.try_take():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_PAUSE_S)
         return True
 
     def release(self) -> None:

@@ -1,6 +1,9 @@
 """A store of an older schema is brought up to date with all its rows."""
 
+import errno
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +18,7 @@ from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
 from assaykit.engine.store.tables import evals, examples
 from assaykit.errors import Unavailable
+from assaykit.filelock import FileLock
 
 ROWS = {
     "spaces": {"n": 1, "id": "sp", "created_ns": 1, "name": "default"},
@@ -130,3 +134,77 @@ async def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monk
         async with opened(tmp_path):
             pass
     assert schema_of(tmp_path / STORE) == "0001"
+
+
+MIGRATE = """
+import sys
+from pathlib import Path
+from assaykit.engine.store.database import Database
+import anyio
+
+async def main():
+    database = await Database.open(Path(sys.argv[1]))
+    await database.close()
+
+sys.stdin.readline()
+anyio.run(main)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_migrate_at_once_leave_one_store_and_one_copy_of_the_old_one(tmp_path: Path) -> None:
+    for turn in range(4):
+        store = tmp_path / str(turn) / STORE
+        store.parent.mkdir()
+        old_store(store)
+        (store.parent / f"{STORE}.1-0.part").write_bytes(b"left by a process that was killed")
+        together = [
+            subprocess.Popen(
+                [sys.executable, "-c", MIGRATE, str(store)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for _ in range(3)
+        ]
+        for process in together:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [process.communicate(timeout=120)[0] for process in together]
+        assert [process.returncode for process in together] == [0, 0, 0], said
+        assert schema_of(store) == migrations.HEAD
+        (copy,) = copies(store.parent)
+        assert schema_of(copy) == "0001"
+        assert list(store.parent.glob("*.part*")) == []
+
+
+async def test_a_migration_waits_for_the_one_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LONGEST_WAIT_S", 0.05)
+    old_store(tmp_path / STORE)
+    other = FileLock(tmp_path / f"{STORE}{migrations.LOCK_SUFFIX}")
+    assert other.try_take()
+    with pytest.raises(Unavailable, match=r"Another process has been migrating the store"):
+        async with opened(tmp_path):
+            pass
+    assert (schema_of(tmp_path / STORE), copies(tmp_path)) == ("0001", [])
+    other.release()
+    async with opened(tmp_path):
+        pass
+    assert schema_of(tmp_path / STORE) == migrations.HEAD
+
+
+async def test_a_store_migrates_on_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_locks(_lock: FileLock, _limit_s: float) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(FileLock, "take_within", without_locks)
+    old_store(tmp_path / STORE)
+    async with opened(tmp_path):
+        pass
+    assert schema_of(tmp_path / STORE) == migrations.HEAD
+    (copy,) = copies(tmp_path)
+    assert schema_of(copy) == "0001"

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import stat
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +31,6 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _EVERY_SYSTEM
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _EVERY_SYSTEM
 
 _PATIENCE_S = 10
-_LOOK_S = 0.01
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -102,11 +100,8 @@ def _made(at: Path) -> str:
 def _turn(at: Path) -> Generator[None]:
     """Hold the lock on the secrets of this folder until the block ends. Waits for other processes."""
     lock = FileLock(at.with_name(LOCK_FILE))
-    deadline = time.monotonic() + _PATIENCE_S
-    while not lock.try_take():
-        if time.monotonic() > deadline:
-            raise Unavailable(f"Another process has been writing {at} for {_PATIENCE_S} s.", "End it, or start again.")
-        time.sleep(_LOOK_S)
+    if not lock.take_within(_PATIENCE_S):
+        raise Unavailable(f"Another process has been writing {at} for {_PATIENCE_S} s.", "End it, or start again.")
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ empty, and is then not written or is written anew. No comparison fails because o
 import hashlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +28,6 @@ MOST_PAIRS = 2_000
 
 MOST_LOOKS = 1_000
 _WAIT_S = 0.5
-_PAUSE_S = 0.02
 
 _Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -92,16 +90,11 @@ def _noted(record: dict[str, _Entry], key: str, finding: Finding, lineages: Mapp
 
 
 def _taken(home: Path, lock: FileLock) -> bool:
-    until = time.monotonic() + _WAIT_S
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        while not lock.try_take():
-            if time.monotonic() > until:
-                return False
-            time.sleep(_PAUSE_S)
+        return lock.take_within(_WAIT_S)
     except OSError:
         return False
-    return True
 
 
 def _read(file: Path) -> dict[str, _Entry]:

@@ -3,16 +3,20 @@
 Alembic is imported only if the stored version is not `HEAD`, so that a start on an up-to-date file stays fast.
 """
 
+import os
+import secrets
 import shutil
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 
 from assaykit.errors import Unavailable
+from assaykit.filelock import FileLock
 
 log = structlog.get_logger()
 
@@ -21,6 +25,12 @@ HEAD = "0015"
 
 _ALEMBIC = threading.Lock()
 """Alembic keeps its context in a module, so the stores of one process must migrate one at a time."""
+
+LOCK_SUFFIX = ".migration-lock"
+"""The end of the name of the file that is locked while a process copies and migrates a store."""
+
+LONGEST_WAIT_S = 600.0
+"""Time limit for the migration by another process: the longest ones copy gigabytes."""
 
 
 def stored_version(engine: sa.Engine) -> str | None:
@@ -37,26 +47,61 @@ def bring_up_to_date(engine: sa.Engine) -> None:
     Raises:
         Unavailable: the file was written by a newer version, or the disk has no room for the backup.
     """
-    version = stored_version(engine)
-    if version == HEAD:
+    if stored_version(engine) == HEAD:
         return
-    if version is not None and version > HEAD:
+    with _turn(Path(engine.url.database or "")) as alone:
+        # Another process may have migrated the file meanwhile.
+        version = stored_version(engine)
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            raise Unavailable(
+                f"The store is at schema {version}, which this version of assaykit (schema {HEAD}) cannot read.",
+                "Update assaykit, or set ASSAYKIT_HOME to another folder.",
+            )
+        if version is not None:
+            _back_up(engine, version, alone=alone)
+        _migrate(engine)
+
+
+@contextmanager
+def _turn(file: Path) -> Generator[bool]:
+    """Keep other processes from migrating the file until the block ends. Waits for the one that does.
+
+    Yields False on a file system without locks. The migration's transaction still lets one process at a time through.
+
+    Raises:
+        Unavailable: another process has been migrating the file for `LONGEST_WAIT_S`.
+    """
+    lock = FileLock(file.with_name(f"{file.name}{LOCK_SUFFIX}"))
+    try:
+        taken = lock.take_within(LONGEST_WAIT_S)
+    except OSError as error:
+        log.warning("migration_lock_unusable", error=error.strerror)
+        yield False
+        return
+    if not taken:
         raise Unavailable(
-            f"The store is at schema {version}, which this version of assaykit (schema {HEAD}) cannot read.",
-            "Update assaykit, or set ASSAYKIT_HOME to another folder.",
+            f"Another process has been migrating the store for {LONGEST_WAIT_S / 60:g} minutes.",
+            "Wait until it ends, or end it, then start again; a migration that is broken off changes nothing.",
         )
-    if version is not None:
-        _back_up(engine, version)
-    _migrate(engine)
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
-def _back_up(engine: sa.Engine, version: str) -> None:
+def _back_up(engine: sa.Engine, version: str, *, alone: bool) -> None:
     """Copy the file beside itself, and delete the copy from the previous migration.
+
+    With `alone`, no other process copies, so parts of copies come from processes that were killed and are deleted.
 
     Raises:
         Unavailable: the disk has no room for the copy.
     """
     file = Path(engine.url.database or "")
+    for left in file.parent.glob(f"{file.name}.*.part*") if alone else ():
+        left.unlink(missing_ok=True)
     needed, free = 2 * file.stat().st_size, shutil.disk_usage(file.parent).free
     if free < needed:
         raise Unavailable(
@@ -65,14 +110,18 @@ def _back_up(engine: sa.Engine, version: str) -> None:
             "Free some space and start again; nothing was changed.",
         )
     copy = file.with_name(f"{file.name}.schema-{version}")
-    partly = copy.with_suffix(".part")
-    with closing(sqlite3.connect(file)) as store, closing(sqlite3.connect(partly)) as to:
-        store.backup(to)
-    partly.chmod(0o600)
-    partly.replace(copy)
+    partly = file.with_name(f"{file.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        # A copy of the owner's data is for the owner alone from its first byte.
+        os.close(os.open(partly, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(file)) as store, closing(sqlite3.connect(partly)) as to:
+            store.backup(to)
+        partly.replace(copy)
+    finally:
+        partly.unlink(missing_ok=True)
     for old in file.parent.glob(f"{file.name}.schema-*"):
         if old != copy:
-            old.unlink()
+            old.unlink(missing_ok=True)
     log.warning("store_backed_up", copy=copy.name, schema=version, becomes=HEAD)
 
 
