@@ -8,7 +8,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import CallToolResult, InputRequiredResult
 
-from assaykit import __version__
+from assaykit import __version__, stdio
 from assaykit.backend import connect
 from assaykit.files.formats import ANY_FORMAT, ANY_WRITTEN_SUFFIX
 from assaykit.session import Session, session
@@ -44,6 +44,10 @@ class _Server(MCPServer[Session]):
         if all(name != one.name for one in self._shown.definitions):
             raise told(absent(name, self._shown), {})
         return await super().call_tool(name, arguments, context)
+
+    async def run_stdio_async(self) -> None:
+        """Serve one client over stdin and stdout until stdin ends. A line that is no message gets an error."""
+        await stdio.serve(self._lowlevel_server)
 
 
 async def _declaring_tools_alone(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

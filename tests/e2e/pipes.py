@@ -96,6 +96,10 @@ class Server:
         """What it has written to stderr."""
         return self._errors.read_text(encoding="utf-8")
 
+    async def send_line(self, line: bytes) -> None:
+        """A line as it is, with its end."""
+        await self._stdin.send(line + b"\n")
+
     async def _write(self, message: Mapping[str, Any]) -> None:
         await self._stdin.send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 

@@ -69,6 +69,35 @@ async def test_stdout_carries_only_messages_even_when_a_library_prints(tmp_path:
     assert "a word from below Python" in server.stderr()
 
 
+async def test_a_line_that_is_no_message_gets_an_error_and_the_next_one_its_answer(tmp_path: Path) -> None:
+    lines = {
+        b"garbage": (-32700, None),
+        b'{"jsonrpc": "2.0", "id": 1,': (-32700, None),
+        b"\xff\xfe": (-32700, None),
+        b"[" * 10_000: (-32700, None),
+        b"[]": (-32600, None),
+        b'"text"': (-32600, None),
+        b"{}": (-32600, None),
+        b'[{"jsonrpc": "2.0", "id": 5, "method": "ping"}]': (-32600, None),
+        b'{"jsonrpc": "2.0", "id": 71, "method": 12}': (-32600, 71),
+        b'{"id": "x", "method": "ping"}': (-32600, "x"),
+        b'{"jsonrpc": "2.0", "id": 72, "method": "ping", "params": [1]}': (-32600, 72),
+    }
+    async with serving(tmp_path) as server:
+        for line in lines:
+            await server.send_line(line)
+        await server.send_line(b"   ")
+        told = [await server.next_message() for _ in lines]
+        await server.initialize()
+        await server.send_line(b"garbage")
+        assert (await server.next_message())["error"]["code"] == -32700
+        status = await server.call("get_status")
+    assert [(message["error"]["code"], message["id"]) for message in told] == list(lines.values())
+    assert all("one" in message["error"]["message"] for message in told)
+    assert status["backend"]
+    assert "Traceback" not in server.stderr()
+
+
 async def test_a_server_ends_when_its_host_is_gone(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         await server.initialize()
