@@ -13,6 +13,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assaykit.loopback import LOCAL_NAMES
 
+_CONTAINER_NAMES = frozenset({"host.docker.internal", "host.containers.internal"})
+"""The names that containers have for the machine which runs them."""
+
+
+class LocalAddresses:
+    """ASGI middleware for an app with a key check of its own: answers 421 or 403, or passes the request on.
+
+    It takes the names that containers have for this machine as well, since exporters run in containers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the Host and the Origin of an HTTP request."""
+        names = LOCAL_NAMES | _CONTAINER_NAMES
+        refusal = _foreign(_headers_of(scope), names) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
 
 class Guard:
     """ASGI middleware that answers 421, 403 or 401, or passes the request on. A 401 names `file`, which has the token.
@@ -33,16 +52,13 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers_of(scope)
         refusal = self._refusal(headers) if scope["type"] == "http" else _refused(403, "Only HTTP is spoken here.")
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Mapping[str, str]) -> Response | None:
-        if _name_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
-            return _refused(421, "This server answers on loopback names only.")
-        origin = headers.get("origin")
-        if origin is not None and _name_of(origin) not in LOCAL_NAMES:
-            return _refused(403, "Requests from other origins are refused.")
+        if (refusal := _foreign(headers, LOCAL_NAMES)) is not None:
+            return refusal
         sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
         if not hmac.compare_digest(sent, self._token):
             refusal = _refused(
@@ -53,6 +69,20 @@ class Guard:
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal
         return None
+
+
+def _headers_of(scope: Scope) -> Mapping[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _foreign(headers: Mapping[str, str], names: frozenset[str]) -> Response | None:
+    """The refusal of a request whose Host or Origin is none of the names."""
+    if _name_of(f"//{headers.get('host', '')}") not in names:
+        return _refused(421, "This server answers on loopback names only.")
+    origin = headers.get("origin")
+    if origin is not None and _name_of(origin) not in names:
+        return _refused(403, "Requests from other origins are refused.")
+    return None
 
 
 def _name_of(address: str) -> str | None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.e2e.listeners import LOOPBACK, STOP_S, listening_addresses
 from tests.e2e.pipes import SERVER, START_S
@@ -79,6 +80,40 @@ def test_every_door_listens_on_loopback_alone(tmp_path: Path) -> None:
     # gRPC listens on the same address as IPv6 writes it.
     mapped = f"0000000000000000FFFF0000{LOOPBACK}"
     assert [address.partition(":")[0] for address in found] == [LOOPBACK, mapped, mapped]
+
+
+FOREIGN_HOSTS = ["evil.example", "127.0.0.1.nip.io", "localhost.evil.example", "evil.example:80", "[::2]", "127.1", ""]
+FOREIGN_ORIGINS = [
+    "null",
+    "https://evil.example",
+    "http://127.0.0.1.nip.io",
+    "http://localhost.evil.example",
+    "file://",
+]
+OUR_HOSTS = ["localhost", "LOCALHOST:1", "[::1]:80", "host.docker.internal:8765", "host.containers.internal"]
+
+
+def test_a_foreign_host_or_page_is_refused_by_the_engine_even_with_the_key(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*ENGINE, "--port", "0"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        at = process.stdout.readline().split()[-1]
+        with httpx.Client(base_url=at, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False) as client:
+            for method, path in (("GET", "/v2/spaces"), ("POST", "/v1/traces"), ("OPTIONS", "/x/status"), ("GET", "/")):
+                for host in FOREIGN_HOSTS:
+                    assert client.request(method, path, headers={"Host": host}).status_code == 421, (path, host)
+                for origin in FOREIGN_ORIGINS:
+                    answer = client.request(method, path, headers={"Origin": origin})
+                    assert answer.status_code == 403, (path, origin)
+                    assert "access-control-allow-origin" not in answer.headers
+            for host in OUR_HOSTS:
+                assert client.get("/v2/spaces", headers={"Host": host}).status_code == 200, host
+            assert client.get("/v2/spaces", headers={"Origin": "http://localhost:3000"}).status_code == 200
+            refused = client.get("/v2/spaces", headers={"Origin": "http://localhost:3000", "Authorization": "x"})
+            assert refused.status_code == 401
+        process.terminate()
+        process.wait(STOP_S)
 
 
 @pytest.mark.parametrize("flag", ["--flight-port", "--otlp-port"])

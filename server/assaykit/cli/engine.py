@@ -16,6 +16,7 @@ from assaykit.cli.tokens import minted
 from assaykit.engine.engine import Engine
 from assaykit.engine.extras import require_sdk
 from assaykit.errors import Invalid
+from assaykit.guard import LocalAddresses
 from assaykit.settings import Settings
 
 KEY_FILE = "engine.key"
@@ -90,7 +91,7 @@ async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listen
             ports = ports._replace(
                 otlp=await open_ports.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp))
             )
-        await serve_app(engine.app, listener, partial(_tell, settings, origin, ports), lifespan=False)
+        await serve_app(LocalAddresses(engine.app), listener, partial(_tell, settings, origin, ports), lifespan=False)
 
 
 def _tell(settings: Settings, origin: str, ports: Ports) -> None:
