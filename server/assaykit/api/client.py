@@ -8,6 +8,7 @@ import anyio
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from assaykit.api.answers import ACCEPTED, Unreadable, whole
 from assaykit.api.retries import Outcome, Retries
 from assaykit.api.statuses import error_for
 from assaykit.errors import ContractBroken, Invalid, NotFound, Unauthorized, Unavailable, Unsupported
@@ -151,7 +152,7 @@ class Api:
         if len(str(params.get("name", ""))) > LONGEST_NAME:
             raise Invalid(f"A name has at most {LONGEST_NAME} characters.", "Pass an existing name.")
         content, kind = _written(body, method)
-        headers = None if content is None else {"content-type": kind}
+        headers = {"accept-encoding": ACCEPTED} | ({} if content is None else {"content-type": kind})
         try:
             with anyio.fail_after(self._deadline_s):
                 response = await self._answer(method, at, params=params, content=content, headers=headers)
@@ -159,6 +160,9 @@ class Api:
             raise Unavailable(
                 f"{self._subject} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
+        except Unreadable as error:
+            advice = "Ask for fewer rows at once, or a shorter window." if _reads(method, at) else _again(method)
+            raise ContractBroken(f"The answer of {self.who} to {method} {at} {error}.", advice) from None
         except httpx.InvalidURL as error:
             raise Invalid("A name, id or cursor is too long for a URL.", "Pass an existing one.") from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
@@ -179,13 +183,15 @@ class Api:
 
         Raises:
             httpx.HTTPError: no attempt was answered.
+            Unreadable: the answer is too large or not in its encoding.
         """
-        reads = method == "GET" or at in _READS_BY_POST
+        reads = _reads(method, at)
         attempt = 1
         while True:
             outcome: Outcome
             try:
-                outcome = await self._http.request(method, at, **request)
+                wanted = self._http.build_request(method, at, **request)
+                outcome = await whole(await self._http.send(wanted, stream=True))
             except httpx.TransportError as error:
                 outcome = error
             pause_s = None if self.backend == "local" else self._retries.pause_s(outcome, attempt, reads=reads)
@@ -234,6 +240,10 @@ def _written(body: BaseModel | Written | None, method: str) -> tuple[bytes | str
     if method == "PATCH":
         return body.model_dump_json(exclude_unset=True), _JSON
     return body.model_dump_json(exclude_none=True), _JSON
+
+
+def _reads(method: str, at: str) -> bool:
+    return method == "GET" or at in _READS_BY_POST
 
 
 def _again(method: str) -> str:
