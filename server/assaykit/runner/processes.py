@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import anyio.to_thread
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from assaykit import redaction
 from assaykit.errors import Invalid, quote, system_advice
+from assaykit.runner import descendants
 from assaykit.runner.forks import Forked, ForkSocket, Gone
 
 START_S = 300.0
@@ -39,9 +41,10 @@ class Ended(Exception):
 class Worker:
     """A process that has imported the user's file. `ready` describes the task and the evaluators found there."""
 
-    def __init__(self, process: Process | Forked, forks: ForkSocket | None = None) -> None:
+    def __init__(self, process: Process | Forked, mark: str, forks: ForkSocket | None = None) -> None:
         self._process = process
         self._forks = forks
+        self._mark = mark
         # None of the three is None, since all of them are piped.
         self._input = cast("ByteSendStream", process.stdin)
         self._errors = cast("ByteReceiveStream", process.stderr)
@@ -56,18 +59,22 @@ class Worker:
     ) -> AsyncGenerator["Worker"]:
         """Start a process. When the block ends, it and all processes that it has started are killed.
 
+        Outside Linux a process that has left the group of the first one lives on.
+
         Raises:
             Invalid: the process could not be started, or the user's file not be imported; the message gives the reason.
         """
         command = [str(python), "-c", _BEGIN, str(_HERE)]
+        mark = descendants.new_mark()
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(_kill_descendants, mark)
             forks, theirs = _pair(stack)
             inherited = [] if theirs is None else [theirs.fileno()]
             try:
                 process = await anyio.open_process(
                     command,
                     cwd=folder,
-                    env=environment,
+                    env={**environment, descendants.VARIABLE: mark},
                     stdin=subprocess.PIPE,
                     start_new_session=True,
                     pass_fds=inherited,
@@ -79,9 +86,9 @@ class Worker:
                 # While we hold the other end open too, the socket would not end with the process.
                 if theirs is not None:
                     theirs.close()
-            worker = cls(process, forks)
+            worker = cls(process, mark, forks)
             await stack.enter_async_context(worker._alive())
-            await worker._begin({**asked, "forks": inherited[0] if inherited else None})
+            await worker._begin({**asked, "mark": mark, "forks": inherited[0] if inherited else None})
             yield worker
 
     @asynccontextmanager
@@ -98,7 +105,7 @@ class Worker:
                 process = await stack.enter_async_context(self._forks.fork())
             except Gone as error:
                 raise Ended(str(error)) from None
-            worker = Worker(process)
+            worker = Worker(process, self._mark)
             await stack.enter_async_context(worker._alive())
             worker.ready = self.ready
             yield worker
@@ -141,15 +148,19 @@ class Worker:
             raise Ended(await self._how()) from None
 
     async def receive(self) -> dict[str, Any]:
-        """The next message.
+        """The next message. Each begins with the mark: the user's code may write to the same descriptor.
 
         Raises:
-            Ended: the process is gone, or it sent text that is not a message.
+            Ended: the process is gone, or its message is damaged.
         """
         try:
-            line = await self._lines.receive_until(b"\n", LONGEST_LINE)
-            # The user's code has the keys of its environment, and an exception may repeat one.
-            return json.loads(redaction.without_known(line.decode()))
+            while True:
+                line = await self._lines.receive_until(b"\n", LONGEST_LINE)
+                stray, found, message = line.partition(self._mark.encode())
+                self._said = (self._said + stray)[-_TAIL:]
+                if found:
+                    # The user's code has the keys of its environment, and an exception may repeat one.
+                    return json.loads(redaction.without_known(message.decode()))
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
             raise Ended(await self._how()) from None
         except (ValueError, anyio.DelimiterNotFound):
@@ -175,6 +186,11 @@ class Worker:
         with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             while True:
                 self._said = (self._said + await self._errors.receive())[-_TAIL:]
+
+
+async def _kill_descendants(mark: str) -> None:
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(descendants.kill, mark)
 
 
 def _pair(stack: AsyncExitStack) -> tuple[ForkSocket | None, socket.socket | None]:

@@ -58,7 +58,7 @@ class ForkServer:
             elif self._is_forked(descriptors):
                 self._socket.close()
                 pipe.close()
-                return Pipe.of_socket(*descriptors)
+                return Pipe.of_socket(*descriptors, mark=pipe.mark)
 
     def _is_forked(self, descriptors: list[int]) -> bool:
         # Otherwise each forked process would print the buffered text again.

@@ -2,11 +2,13 @@
 """The main loop of a worker and its protocol: JSON lines for the request, for each row, and for each answer.
 
     in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
-           "timeout_s", "together", "taken": [names], "forks": descriptor or null}
+           "timeout_s", "together", "taken": [names], "mark", "forks": descriptor or null}
     out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}]}}
           or {"failed": why}
     in    {"row": 7, "example": {...}}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "files": [paths imported meanwhile]}
+
+Each line out begins with the mark. The user's code can write to the same descriptor; text without it is passed over.
 
 Async tasks run concurrently, at most `together` at once; plain tasks run one after the other. The process exits when
 the other end is closed. Output of the user's code goes to stderr, and its stdin is empty. A process with "forks" serves
@@ -34,6 +36,7 @@ def main() -> None:
     asked = json.loads(pipe.incoming.readline() or b"null")
     if asked is None:
         return
+    pipe.mark = asked["mark"]
     forks = None if asked["forks"] is None else ForkServer(asked["forks"])
     try:
         work = rows.RowRunner(asked)

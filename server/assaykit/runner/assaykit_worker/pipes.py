@@ -15,6 +15,7 @@ class Pipe:
     def __init__(self, incoming: int, outgoing: int, errors: int) -> None:
         """Take over the descriptors. From now on printed text goes to `errors`, and stdin is empty."""
         self.incoming: BinaryIO = os.fdopen(incoming, "rb")
+        self.mark = ""
         self._outgoing: BinaryIO = os.fdopen(outgoing, "wb")
         self._lock = threading.Lock()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -29,9 +30,10 @@ class Pipe:
         return cls(os.dup(0), os.dup(1), 2)
 
     @classmethod
-    def of_socket(cls, number: int, errors: int) -> Pipe:
+    def of_socket(cls, number: int, errors: int, *, mark: str) -> Pipe:
         """The pipe of a forked process."""
         made = cls(number, os.dup(number), errors)
+        made.mark = mark
         os.close(errors)
         return made
 
@@ -41,8 +43,8 @@ class Pipe:
         self._outgoing.close()
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send one message."""
-        line = json.dumps(message).encode("ascii") + b"\n"
+        """Send one message, with the mark before it that tells it from a line of the user's code."""
+        line = f"{self.mark}{json.dumps(message)}\n".encode("ascii")
         with self._lock:
             self._outgoing.write(line)
             self._outgoing.flush()
