@@ -70,12 +70,16 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
     async with opened(tmp_path) as rest:
         assert (await rest.get("/x/status"))["schema_version"] == migrations.HEAD
     with connected(tmp_path / STORE) as connection:
-        found = {table: dict(connection.execute(sa.text(f"SELECT * FROM {table}")).mappings().one()) for table in ROWS}  # noqa: S608  (our own names)
+        found = {
+            table: dict(connection.execute(sa.text(f"SELECT * FROM {table}")).mappings().one())  # noqa: S608  (our own names)
+            for table in ROWS
+            if table != "counters"
+        }
     added = {"headers": None, "function_calling": 1, "default_models": 1, "base_url": "env:OPENAI_BASE_URL"}
     verdict = {"made_by" if name == "metadata" else name: value for name, value in ROWS["evals"].items()}
     changed = {"integrations": ROWS["integrations"] | added, "evals": verdict | {"checksum": None}}
     expected = ROWS | changed
-    del found["counters"], expected["counters"]
+    del expected["counters"]
     assert found == expected
 
 

@@ -21,6 +21,8 @@ from assaykit.engine.engine import STORE, Engine
 from assaykit.engine.runs.life import PREFIX
 from assaykit.engine.runs.schedule import LOCK
 from assaykit.engine.store import migrations
+from assaykit.engine.store.migrations import LOCK_SUFFIX
+from assaykit.engine.store.openings import SUFFIX
 from assaykit.engine.store.tables import evals, metadata
 from assaykit.errors import Unavailable
 
@@ -138,7 +140,8 @@ async def test_the_folder_and_every_file_in_it_are_their_owner_s_alone(tmp_path:
         os.umask(before)
     assert mode_of(tmp_path / "home") == 0o700
     (own,) = (name for name in modes if name.startswith(PREFIX))
-    assert modes == dict.fromkeys([STORE, f"{STORE}-wal", f"{STORE}-shm", LOCK, own], 0o600)
+    ours = [STORE, f"{STORE}-wal", f"{STORE}-shm", f"{STORE}{LOCK_SUFFIX}", f"{STORE}{SUFFIX}", LOCK, own]
+    assert modes == dict.fromkeys(ours, 0o600)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from assaykit.engine import json_text
-from assaykit.engine.store import refusals
+from assaykit.engine.store import openings, refusals
 from assaykit.engine.store.migrations import HEAD, bring_up_to_date
 from assaykit.errors import Unavailable, quote
 
@@ -47,6 +47,7 @@ PRAGMAS = (
 )
 
 
+_WRITE = "BEGIN IMMEDIATE"
 _SCHEMA = "SELECT version_num FROM alembic_version"
 
 
@@ -62,13 +63,15 @@ class Database:
         self._engine = _engine(path)
         self._writer = anyio.CapacityLimiter(1)
         self._readers = anyio.CapacityLimiter(READERS)
+        self._is_counted = False
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
         """Open the file at `path`. Create it if it is absent, and migrate it to the newest schema.
 
         Raises:
-            Unavailable: the file has a newer schema, cannot be written, or cannot be backed up for lack of space.
+            Unavailable: the file has a newer schema, cannot be written, cannot be backed up for lack of space, or lacks
+                rows that it had.
         """
         database = cls(path)
         await anyio.to_thread.run_sync(database._prepare, limiter=database._writer)
@@ -97,7 +100,7 @@ class Database:
     async def settle(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `write`, also on a nearly full disk: for work that ends, releases or deletes something."""
         return await anyio.to_thread.run_sync(
-            partial(self._within, "BEGIN IMMEDIATE", work, *args, **kwargs), limiter=self._writer
+            partial(self._within, _WRITE, work, *args, **kwargs), limiter=self._writer
         )
 
     async def persist(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -137,7 +140,7 @@ class Database:
                 f"and {ROOM // 2**20} MB must stay free.",
                 "Free some space, or set ASSAYKIT_HOME to a folder on another disk. Stored data is safe.",
             )
-        return self._within("BEGIN IMMEDIATE", work, *args, **kwargs)
+        return self._within(_WRITE, work, *args, **kwargs)
 
     def _within(self, begin: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with (
@@ -146,12 +149,26 @@ class Database:
             connection.begin(),
         ):
             _refuse_other_schema(connection)
-            return work(connection, *args, **kwargs)
+            writes = begin == _WRITE and not self._is_counted
+            opening = openings.count(connection, self.path) if writes else None
+            result = work(connection, *args, **kwargs)
+        if opening is not None:
+            self._is_counted = True
+            openings.keep(self.path, opening)
+        return result
 
     def _prepare(self) -> None:
-        with self._explained():
-            _make_private(self.path)
-            bring_up_to_date(self._engine)
+        try:
+            with self._explained():
+                if not self.path.exists():
+                    openings.forget(self.path)
+                _make_private(self.path)
+                openings.require_whole(self._engine, self.path)
+                bring_up_to_date(self._engine)
+        except BaseException:
+            # A refused store must stay as it is, so that its log can be put back.
+            self._engine.dispose()
+            raise
 
     @contextmanager
     def _explained(self) -> Generator[None]:
