@@ -1,6 +1,8 @@
 """User code that writes where the results go, and that starts processes which leave their group."""
 
+import json
 import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from assaykit.runner import descendants
+from assaykit.runner import descendants, processes
 from assaykit.runner.processes import Worker
 from assaykit.runner.results import ExampleCall, RowResult
 from assaykit.runner.worker_pool import PendingCall, WorkerPool
@@ -119,3 +121,31 @@ async def test_no_process_of_user_code_outlives_its_run(tmp_path: Path, monkeypa
     for way in alive:
         os.kill(results[way].output, 9)
     assert {"session", "daemon"} <= set(alive)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", [b"", b'{"row": 1, "exa', b"\xff"])
+async def test_a_worker_ends_when_its_server_was_killed_while_it_wrote(tmp_path: Path, last: bytes) -> None:
+    (tmp_path / "task.py").write_text("def answer(input):\n    return input\n", encoding="utf-8")
+    asked: dict[str, Any] = {
+        "task": {"file": str(tmp_path / "task.py"), "name": "answer"},
+        "evaluators": [], "binding": "auto", "metadata": {}, "joins_spans": False, "timeout_s": 60, "together": 2,
+        "taken": [], "mark": "m", "forks": None,
+    }  # fmt: skip
+    here = Path(processes.__file__).parent
+    async with await anyio.open_process(
+        [sys.executable, "-c", "from assaykit_worker.loop import main; main()"], cwd=tmp_path, stdin=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(here)},
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        await process.stdin.send(json.dumps(asked).encode() + b"\n")
+        await process.stdout.receive()
+        await process.stdin.send(last)
+        await process.stdin.aclose()
+        try:
+            with anyio.fail_after(60):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()

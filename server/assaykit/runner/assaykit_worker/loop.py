@@ -62,10 +62,12 @@ def main() -> None:
 
 def _listen(pipe: Pipe, take: Callable[[dict[str, Any]], object]) -> None:
     def listen() -> None:
-        for line in pipe.incoming:
-            take(json.loads(line))
-        # Exit even in the middle of a row: nobody waits for the result.
-        os._exit(0)
+        try:
+            for line in pipe.incoming:
+                take(json.loads(line))
+        finally:
+            # Exit even in the middle of a row: nobody waits for the result. A killed sender leaves half a line.
+            os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
 
