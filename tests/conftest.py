@@ -2,13 +2,17 @@
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, cast
 
 import anyio
 import hypothesis
 import pytest
+from mcp.server.elicitation import AcceptedElicitation
 from tests import stores
 from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
@@ -21,6 +25,13 @@ from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")
+
+# httpx tries to import this package for every request to an engine in the same process. A package that is absent is
+# searched for on the whole import path each time. None makes the import fail at once.
+cast("dict[str, ModuleType | None]", sys.modules).setdefault("sniffio", None)
+
+ACCEPTED: Final = AcceptedElicitation[Any]
+"""Kept, because the SDK names this class in most calls, and pydantic builds it anew when nobody holds it."""
 
 # No deadline, because a busy machine is slow without a fault of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
