@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,16 +64,9 @@ async def test_a_function_is_run_from_the_command_line(commands: Commands, setti
     assert "Traceback" not in refused.stderr
 
 
-def started(settings: Settings, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assaykit", "run", *words],
-        cwd=folder, env=environment(settings.home, **variables), capture_output=True, check=False, encoding="utf-8",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(("typed", "status"), [("y", 0), ("n", 1)])
 async def test_a_person_at_the_terminal_is_asked_before_judges_are_paid(
-    settings: Settings, tmp_path: Path, typed: str, status: int
+    commands: Commands, settings: Settings, tmp_path: Path, typed: str, status: int
 ) -> None:
     (tmp_path / "task.py").write_text(TASK, encoding="utf-8")
     with ScriptedModel(lambda _: "good") as model:
@@ -80,29 +74,28 @@ async def test_a_person_at_the_terminal_is_asked_before_judges_are_paid(
             await ax.ask("create_dataset", name="q", rows=[{"question": "When?"}])
             await ax.ask("create_judge", name="tone", template="Rate {output}", choices={"good": 1, "bad": 0})
         keys = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": model.url, "ASSAYKIT_ASK_ABOVE_CALLS": "0"}
-        words = ("task.py:answer", "--dataset", "q", "--evaluator", "tone")
-        alone = started(settings, tmp_path, *words, **keys)
+        variables = environment(settings.home, **keys)
+        words = ("run", "task.py:answer", "--dataset", "q", "--evaluator", "tone")
+        alone = commands.run(tmp_path, variables, *words)
         assert (alone.returncode, alone.stdout) == (2, "")
         assert "confirm_cost has to be 1" in alone.stderr
         assert model.count == 0
-        code, shown = at_a_terminal(settings, tmp_path, words, keys, typed)
+        code, shown = at_a_terminal(tmp_path, variables, words, typed)
         assert "Let judges score experiment 'answer'? 1 call to models for 1 row, " in shown
         assert (code, model.count) == (status, 1 - status)
         if status:
-            given = started(settings, tmp_path, *words, "--confirm-cost", "1", **keys)
+            given = commands.run(tmp_path, variables, *words, "--confirm-cost", "1")
             assert "No person agreed to the 1 call:" in given.stdout
             assert model.count == 1
 
 
-def at_a_terminal(
-    settings: Settings, folder: Path, words: tuple[str, ...], keys: dict[str, str], typed: str
-) -> tuple[int, str]:
+def at_a_terminal(folder: Path, variables: Mapping[str, str], words: Sequence[str], typed: str) -> tuple[int, str]:
     """The status of the command at a terminal where a person types one line, and the text on the terminal."""
     ours, theirs = pty.openpty()
     os.write(ours, typed.encode() + b"\n")
     with subprocess.Popen(
-        [sys.executable, "-m", "assaykit", "run", *words],
-        cwd=folder, env=environment(settings.home, **keys), stdin=theirs, stderr=theirs, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "assaykit", *words],
+        cwd=folder, env=variables, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         process.communicate(timeout=120)
     os.set_blocking(ours, False)
