@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.e2e.pipes import SERVER
@@ -34,25 +35,38 @@ def run(command: list[str], environment: dict[str, str]) -> subprocess.Completed
     )
 
 
-def test_the_demo_names_a_folder_that_holds_a_demo_already(tmp_path: Path) -> None:
-    sealed = Sealed(tmp_path)
-    first = run([*SERVER, "demo", "--home", str(tmp_path / "kept")], sealed.environment)
-    assert first.returncode == 0, first.stderr
-    again = run([*SERVER, "demo", "--home", str(tmp_path / "kept")], sealed.environment)
+class Played(NamedTuple):
+    """A demo that has ended, the folder of its store, and the record of its processes."""
+
+    ended: subprocess.CompletedProcess[str]
+    home: Path
+    sealed: Sealed
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """A demo whose store is kept. `.ci/run` starts one whose store is not."""
+    folder = tmp_path_factory.mktemp("demo")
+    sealed, home = Sealed(folder), folder / "kept"
+    return Played(run([*SERVER, "demo", "--home", str(home)], {**sealed.environment, **KEYS}), home, sealed)
+
+
+def test_the_demo_names_a_folder_that_holds_a_demo_already(played: Played, tmp_path: Path) -> None:
+    assert played.ended.returncode == 0, played.ended.stderr
+    again = run([*SERVER, "demo", "--home", str(played.home)], Sealed(tmp_path).environment)
     assert (again.returncode, again.stdout) == (1, "")
     assert "has a project 'support-bot' already" in again.stderr
     assert "Give --home a new folder" in again.stderr
 
 
-def test_the_demo_does_the_main_job_without_leaving_the_machine(tmp_path: Path) -> None:
-    sealed = Sealed(tmp_path)
-    ended = run([*SERVER, "demo"], {**sealed.environment, **KEYS})
+def test_the_demo_does_the_main_job_without_leaving_the_machine(played: Played) -> None:
+    ended, home, sealed = played
     assert ended.returncode == 0, ended.stderr
     told = masked(ended.stdout)
     assert [line for line in shown_in_readme() if line not in told] == []
-    assert "without an account or a key" in ended.stdout
+    assert f"without an account or a key. The store is in {home}." in ended.stdout
     assert [started.split("-m ")[-1] for started in sealed.started()] == [
-        "assaykit demo",
+        f"assaykit demo --home {home}",
         "assaykit engine --port 0",
         "assaykit --structured",
     ]
