@@ -12,6 +12,8 @@ from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any, NoReturn
 
+from tests.fork_starter import end_with_parent
+
 from assaykit import engine
 
 # Modules that an engine imports lazily.
@@ -70,6 +72,7 @@ def _forked(environment: dict[str, str], log: str) -> tuple[int, int]:
 
 
 def _become(environment: dict[str, str], log: str, writing: int) -> NoReturn:
+    end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -18,7 +18,7 @@ from assaykit.settings import Settings
 
 KEY = "key-of-the-engine"
 
-_STARTER = Path(__file__).with_name("engine_starter.py")
+_ROOT = Path(__file__).parents[1]
 _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 
 
@@ -28,7 +28,11 @@ class Engines:
     def __init__(self, record: Path | None) -> None:
         self._record = record
         self._starter = subprocess.Popen(
-            [sys.executable, "-W", "default", str(_STARTER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-W", "default", "-m", "tests.engine_starter"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ The script runs in the environments of other packages too, so it knows nothing b
 """
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -14,6 +15,14 @@ import signal
 import sys
 from types import ModuleType
 from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Have Linux kill this fork when the interpreter that forked it has ended: an interrupted test cannot."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> None:
@@ -33,6 +42,7 @@ def main() -> None:
 
 
 def _become(asked: dict[str, Any]) -> None:
+    end_with_parent()
     # The kernel keeps the deadline, whatever the program does with its threads.
     signal.alarm(asked["deadline_s"])
     os.environ.clear()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import KEY, environment
+from tests.e2e.processes import KEY, ending_with_parent, environment
 from tests.environments import ARIZE, python_with
 from tests.forks import Forks, Program
 
@@ -56,7 +56,8 @@ def engine_for_sdk(home: Path, log: Path, **more: str) -> Generator[dict[str, st
 
     `more` are further variables of the engine's own.
     """
-    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0", "--flight-port", "0", "--otlp-port", "0"]
+    ports = ("--port", "0", "--flight-port", "0", "--otlp-port", "0")
+    command = ending_with_parent(sys.executable, "-m", "assaykit", "engine", *ports)
     with (
         log.open("w", encoding="utf-8") as errors,
         subprocess.Popen(

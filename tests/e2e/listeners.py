@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from tests.e2e.processes import environment
+from tests.e2e.processes import ending_with_parent, environment
 
 Transport = Literal["http", "sse"]
 
@@ -61,7 +61,8 @@ class Listener:
 @contextmanager
 def listening(home: Path, transport: Transport, *options: str) -> Generator[Listener]:
     """A process that serves HTTP over the store in `home`, stopped at the end if it was not before; no traceback."""
-    command = [sys.executable, "-m", "assaykit", "serve", "--transport", transport, "--port", "0", *options]
+    serve = ("-m", "assaykit", "serve", "--transport", transport, "--port", "0", *options)
+    command = ending_with_parent(sys.executable, *serve)
     log = home / "stderr.txt"
     with (
         log.open("w", encoding="utf-8") as errors,

@@ -13,6 +13,7 @@ from typing import NoReturn
 import anyio
 import sqlalchemy as sa
 from tests.engine_starter import import_whole_engine
+from tests.fork_starter import end_with_parent
 
 from assaykit import logs
 from assaykit.engine.engine import Engine
@@ -45,6 +46,7 @@ def remove_fence() -> None:
 
 def become_engine(home: Path, silent_s: float, writing: int) -> NoReturn:
     """What a fork does from here on."""
+    end_with_parent()
     try:
         anyio.run(stay_open, home, silent_s, writing)
     finally:

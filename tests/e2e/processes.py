@@ -1,6 +1,7 @@
 """The two programs a user starts, as processes of their own: the engine that takes spans, and the MCP server."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -28,10 +29,19 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "ASSAYKIT_HOME": str(home), "ASSAYKIT_ENGINE_KEY": KEY, "PYTHONWARNINGS": "default", **more}
 
 
+def ending_with_parent(*command: str) -> list[str]:
+    """The command, killed when the thread that starts it has ended: an interrupted test stops no process.
+
+    Only Linux does so, and only the main thread lives as long as the tests.
+    """
+    setpriv = shutil.which("setpriv")
+    return [*command] if setpriv is None else [setpriv, "--pdeathsig", "KILL", *command]
+
+
 @contextmanager
 def engine(variables: Mapping[str, str], log: Path, *, says: str = "") -> Generator[str]:
     """An `assaykit engine` process; its address. It must end when asked, and stderr holds `says` and no word more."""
-    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
+    command = ending_with_parent(sys.executable, "-m", "assaykit", "engine", "--port", "0")
     with (
         log.open("w", encoding="utf-8") as errors,
         subprocess.Popen(command, env=dict(variables), stdout=subprocess.PIPE, stderr=errors, text=True) as process,
