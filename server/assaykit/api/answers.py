@@ -14,7 +14,7 @@ _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate
 """zlib's `wbits` for each encoding that is read."""
 
 
-class Unreadable(Exception):
+class UnreadableAnswer(Exception):
     """An answer that is too large, cut off or not in its encoding. Its text continues a sentence about the answer."""
 
 
@@ -22,7 +22,7 @@ async def whole(response: httpx.Response) -> httpx.Response:
     """The response with its whole body, unpacked, read from a response whose body is still to come. Closes the latter.
 
     Raises:
-        Unreadable: the body is larger than `LARGEST_ANSWER` bytes, or is not in the encoding that its header names.
+        UnreadableAnswer: the body is larger than `LARGEST_ANSWER` bytes, or not in the encoding that its header names.
         httpx.HTTPError: the connection broke.
     """
     if response.is_stream_consumed:
@@ -41,7 +41,7 @@ _OF_THE_PACKED_BODY = {"content-encoding", "content-length", "transfer-encoding"
 async def _unpacked(response: httpx.Response) -> bytes:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _WINDOWS and encoding not in {"", "identity"}:
-        raise Unreadable("is in a content encoding that was not asked for")
+        raise UnreadableAnswer("is in a content encoding that was not asked for")
     inflater = zlib.decompressobj(_WINDOWS[encoding]) if encoding in _WINDOWS else None
     body = bytearray()
     packed = 0
@@ -51,10 +51,10 @@ async def _unpacked(response: httpx.Response) -> bytes:
             # One byte more than the limit tells a body at the limit from a larger one.
             body += part if inflater is None else inflater.decompress(part, LARGEST_ANSWER + 1 - len(body))
         except zlib.error:
-            raise Unreadable("is not in the content encoding that its header names") from None
+            raise UnreadableAnswer("is not in the content encoding that its header names") from None
         if len(body) > LARGEST_ANSWER:
-            raise Unreadable(f"is larger than {LARGEST_ANSWER // 2**20} MB")
+            raise UnreadableAnswer(f"is larger than {LARGEST_ANSWER // 2**20} MB")
     # An answer without a body, as to HEAD or with status 204, may name an encoding all the same.
     if inflater is not None and packed and not inflater.eof:
-        raise Unreadable("is cut off")
+        raise UnreadableAnswer("is cut off")
     return bytes(body)

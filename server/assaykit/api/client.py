@@ -8,7 +8,7 @@ import anyio
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from assaykit.api.answers import ACCEPTED, Unreadable, whole
+from assaykit.api.answers import ACCEPTED, UnreadableAnswer, whole
 from assaykit.api.retries import Outcome, Retries
 from assaykit.api.statuses import error_for
 from assaykit.errors import ContractBroken, Invalid, NotFound, Unauthorized, Unavailable, Unsupported
@@ -160,7 +160,7 @@ class Api:
             raise Unavailable(
                 f"{self._subject} did not answer {method} {at} within {self._deadline_s:g} s.", _again(method)
             ) from None
-        except Unreadable as error:
+        except UnreadableAnswer as error:
             advice = "Ask for fewer rows at once, or a shorter window." if _reads(method, at) else _again(method)
             raise ContractBroken(f"The answer of {self.who} to {method} {at} {error}.", advice) from None
         except httpx.InvalidURL as error:
@@ -183,7 +183,7 @@ class Api:
 
         Raises:
             httpx.HTTPError: no attempt was answered.
-            Unreadable: the answer is too large or not in its encoding.
+            UnreadableAnswer: the answer is too large or not in its encoding.
         """
         reads = _reads(method, at)
         attempt = 1

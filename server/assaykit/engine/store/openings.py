@@ -61,7 +61,9 @@ def keep(file: Path, number: int) -> None:
     partly = beside.with_name(f"{beside.name}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         try:
-            with os.fdopen(os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
+            with os.fdopen(
+                os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
+            ) as written:
                 written.write(f"{number}\n")
             partly.replace(beside)
         finally:
