@@ -46,7 +46,9 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
     within = "<correct>: not worse by more than 2 points"
     variables, asked = environment(settings.home), ("gate", "--baseline", "old", "--direction", "<correct>=MAXIMIZE")
     passed = started(tmp_path, variables, *asked, "--candidate", "same", "--rule", within)
-    assert (passed.returncode, passed.stdout.split("\n")[0]) == (0, f"PASSED {within}"), passed.stderr
+    assert passed.returncode == 0, passed.stderr
+    decision = "SHIP: same against old. The rule allows it."
+    assert passed.stdout.splitlines()[:2] == [decision, f"SHIP {within}"]
     written = ["--junit", "gate.xml", "--markdown", "gate.md"]
     failed = commands.run(
         tmp_path, variables, *asked, "--candidate", "broken", "--rule", within, "--rule", "<correct>: better", *written
@@ -54,10 +56,11 @@ async def test_the_exit_code_and_both_files_say_what_came_of_the_rules(
     assert failed.returncode == 1, failed.stderr
     suite = ET.parse(tmp_path / "gate.xml").getroot()  # noqa: S314  (what was written just now)
     assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
-    assert [case.get("name") for case in suite] == [within, "<correct>: better"]
-    assert "worse" in (suite[0][0].get("message") or "")
+    assert [case.get("name") for case in suite.iter("testcase")] == [within, "<correct>: better"]
+    assert "worse" in next(suite.iter("failure")).get("message", "")
     table = (tmp_path / "gate.md").read_text(encoding="utf-8")
-    assert table.count("\n| ❌ failed | ") == 2
+    assert table.startswith("### ❌ hold: broken against old\n")
+    assert table.count("\n| ❌ hold | ") == 2
     assert "<correct>" not in table
     for words, said in (
         (["--candidate", "gone", "--rule", within], "No experiment is named"),

@@ -64,15 +64,22 @@ def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *word
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in {0, 1, 3}, done.stderr
-    first, why = done.stdout.splitlines()
-    outcome = {0: "passed", 1: "failed", 3: "undecided"}[done.returncode]
+    decision, first, why = done.stdout.splitlines()
+    outcome = {0: "ship", 1: "hold", 3: "undecided"}[done.returncode]
     assert first == f"{outcome.upper()} {rule}"
+    assert decision.startswith(f"{outcome.upper()}: ")
+    assert " against main. The rule " in decision
     suite = ET.parse(folder / "gate.xml").getroot()  # noqa: S314  (what was written just now)
-    (case,) = suite
-    assert suite.get("failures") == str(int(outcome != "passed"))
-    assert (case[0].tag, case[0].get("type")) == (("system-out", None) if outcome == "passed" else ("failure", outcome))
+    (case,) = suite.iter("testcase")
+    facts = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert (facts["decision"], facts["exit code"]) == (outcome, str(done.returncode))
+    assert decision.endswith(f" {facts['reason']}")
+    assert suite.get("failures") == str(int(outcome != "ship"))
+    assert (case[0].tag, case[0].get("type")) == (("system-out", None) if outcome == "ship" else ("failure", outcome))
     assert case[0].text == why.strip()
-    row = (folder / "gate.md").read_text(encoding="utf-8").splitlines()[-1]
+    table = (folder / "gate.md").read_text(encoding="utf-8").splitlines()
+    assert outcome in table[0]
+    row = table[-1]
     assert outcome in row
     return Told(done.returncode, why, case, row)
 
@@ -122,7 +129,7 @@ ALL = good(lambda _: True)
             3,
             [
                 "25 of 100 examples have no verdict in pr-17.",
-                "With the missing verdicts at their worst for pr-17, the rule would not pass: difference -",
+                "With the missing verdicts at their worst for pr-17, the rule would not ship: difference -",
             ],
         ),
     ],
@@ -188,7 +195,7 @@ async def test_missing_rows_that_could_turn_a_pass_leave_it_undecided(
     main: Mapping[int, object], candidate: Mapping[int, object], said: str,
 ) -> None:  # fmt: skip
     await compared(settings, files, main, candidate)
-    worst = "With the missing verdicts at their worst for pr-17, the rule would not pass: difference -"
+    worst = "With the missing verdicts at their worst for pr-17, the rule would not ship: difference -"
     holds(gate("quality: not worse by more than 10 points"), 3, said, worst)
     holds(gate("quality: not shown worse"), 3, said, worst)
 
@@ -196,7 +203,7 @@ async def test_missing_rows_that_could_turn_a_pass_leave_it_undecided(
 async def test_missing_rows_that_cannot_turn_a_rule_are_counted(gate: Gate, settings: Settings, files: Path) -> None:
     await compared(settings, files, ALL, good(lambda n: n != 1))
     said = "1 of 100 examples has no verdict in pr-17"
-    still = "With the missing verdicts at their worst for pr-17, the rule would still pass: difference -1 points"
+    still = "With the missing verdicts at their worst for pr-17, the rule would still ship: difference -1 points"
     holds(gate("quality: not worse by more than 20 points"), 0, said, still)
     holds(gate("quality: not shown worse"), 0, said, still)
 
@@ -204,8 +211,8 @@ async def test_missing_rows_that_cannot_turn_a_rule_are_counted(gate: Gate, sett
 @pytest.mark.parametrize(
     ("kept", "code", "said"),
     [
-        (64, 3, "With the missing verdicts at their best for pr-17, the rule would not fail: difference +16 points"),
-        (98, 1, "With the missing verdicts at their best for pr-17, the rule would still fail: difference -"),
+        (64, 3, "With the missing verdicts at their best for pr-17, the rule would not hold: difference +16 points"),
+        (98, 1, "With the missing verdicts at their best for pr-17, the rule would still hold: difference -"),
     ],
 )
 async def test_a_failure_stands_only_if_no_missing_row_could_turn_it(
@@ -226,8 +233,8 @@ async def test_a_missing_score_is_taken_from_the_range_of_the_scores(
     said = "8 of 100 examples have no verdict in pr-17"
     taken = "missing verdicts (from 3 to 5.1, the smallest and the largest score seen)"
     narrow, wide = (gate(f"quality: not worse by more than {margin}") for margin in ("0.05", "1"))
-    holds(narrow, 3, said, f"{taken} at their worst for pr-17, the rule would not pass: difference -0")
-    holds(wide, 0, said, f"{taken} at their worst for pr-17, the rule would still pass: difference -0")
+    holds(narrow, 3, said, f"{taken} at their worst for pr-17, the rule would not ship: difference -0")
+    holds(wide, 0, said, f"{taken} at their worst for pr-17, the rule would still ship: difference -0")
 
 
 async def test_the_worst_of_a_figure_to_minimize_is_the_highest(gate: Gate, settings: Settings, files: Path) -> None:
@@ -235,7 +242,7 @@ async def test_the_worst_of_a_figure_to_minimize_is_the_highest(gate: Gate, sett
     rare = {number: int(number >= 90) for number in range(ROWS)}
     await compared(settings, files, rare, {number: value for number, value in rare.items() if number >= 30})
     told = gate("quality: not worse by more than 10 points", "--direction", "quality=MINIMIZE")
-    holds(told, 3, "30 of 100 examples have no verdict in pr-17", "the rule would not pass: difference +30 ")
+    holds(told, 3, "30 of 100 examples have no verdict in pr-17", "the rule would not ship: difference +30 ")
     assert gate("quality: not shown worse", "--direction", "quality=MINIMIZE").code == 3
 
 

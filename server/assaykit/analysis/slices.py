@@ -100,7 +100,7 @@ def _few(name: str, examples: ExamplesById) -> bool:
 def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:
     """Slice every finding that has pairs by every column; Holm's correction covers all tested slices."""
     parts = [
-        (column, finding, [(value, _part(finding, ids, column, value)) for value, ids in _groups(finding, column)])
+        (column, finding, [(value, part_of(finding, ids, column, value)) for value, ids in _groups(finding, column)])
         for finding in findings
         if finding.pairs and finding.question is None
         for column in columns
@@ -124,7 +124,7 @@ def _groups(finding: Finding, column: Column) -> list[tuple[str | None, set[str]
     return sorted(found.items(), key=lambda group: (group[0] is None, -len(group[1]), group[0] or ""))
 
 
-def _part(finding: Finding, ids: AbstractSet[str], column: Column, value: str | None) -> Finding:
+def part_of(finding: Finding, ids: AbstractSet[str], column: Column, value: str | None) -> Finding:
     """The finding on these examples alone, with figures on the scale of the whole finding."""
     gaps = {key: gap for key, gap in finding.gaps.items() if column.values.get(key) == value}
     part = tested(
