@@ -12,7 +12,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -86,6 +86,20 @@ class Policy:
         """The evaluators that the rules name, in order."""
         named = (rule.evaluator for rule in self.rules if not rule.kind.startswith("usage"))
         return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def given(
+        self,
+        options: Mapping[str, Any],
+        directions: Mapping[str, Direction],
+        positive: Mapping[str, Sequence[str]],
+    ) -> "Policy":
+        """The policy with the options given beside it, which replace its own; None keeps it."""
+        return replace(
+            self,
+            **{name: value for name, value in options.items() if value is not None},
+            directions={**self.directions, **directions},
+            positive={**self.positive, **{name: tuple(some) for name, some in positive.items()}},
+        )
 
 
 def policy_of(text: str, name: str = FILE, more: Sequence[str] = ()) -> Policy:

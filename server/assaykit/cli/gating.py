@@ -15,7 +15,7 @@ from assaykit.backend import connect
 from assaykit.errors import Invalid, Unavailable, system_advice
 from assaykit.experiments.comparing import ranges_of
 from assaykit.experiments.releases import decide_release
-from assaykit.report.gate import heading, junit, markdown, rule_lines
+from assaykit.report.gate import gate_lines, junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.wire.evaluators import Direction
@@ -102,15 +102,12 @@ def policy(file: Path | None, rules: Sequence[str], given: Mapping[str, Any]) ->
         AssayError: the file cannot be read, or it or an option is wrong.
     """
     read = policy_of_rules(rules) if file is None else policy_of(_text(file), file.name, rules)
-    plain = {name: given[name] for name in ("baseline", "candidate", "dataset", "failures", "looks")}
-    return replace(
-        read,
-        **{name: value for name, value in plain.items() if value is not None},
-        require_calibration=read.require_calibration or given["require_calibration"],
-        directions={**read.directions, **directions(given["directions"])},
-        positive={**read.positive, **{name: tuple(some) for name, some in labels(given["positives"]).items()}},
-        ranges={**read.ranges, **ranges(given["ranges"])},
-    )
+    options = {name: given[name] for name in ("baseline", "candidate", "dataset", "failures", "looks")}
+    options |= {
+        "require_calibration": given["require_calibration"] or None,
+        "ranges": {**read.ranges, **ranges(given["ranges"])},
+    }
+    return read.given(options, directions(given["directions"]), labels(given["positives"]))
 
 
 def _text(file: Path) -> str:
@@ -134,12 +131,8 @@ def run(settings: Settings, asked: Policy, space: str | None, files: Files) -> i
         if file is not None:
             _refuse_unwritable(file)
     found = anyio.run(_released, settings, asked, space)
-    decision, _, rest = heading(found).partition(":")
-    click.echo(f"{click.style(decision, fg=_COLOURS[found.outcome])}:{rest}")
-    for note in found.notes:
-        click.echo(f"Note: {note}")
-    for outcome, rule, why in rule_lines(found):
-        click.echo(f"{click.style(outcome.upper(), fg=_COLOURS[outcome])} {rule}\n  {why}")
+    for line in gate_lines(found, lambda outcome: click.style(outcome.upper(), fg=_COLOURS[outcome])):
+        click.echo(line)
     if files.junit is not None:
         _write(files.junit, "w", junit(found))
     if files.markdown is not None:

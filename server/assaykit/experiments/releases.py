@@ -11,7 +11,15 @@ from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import GateEvidence, Release, released
 from assaykit.analysis.margins import DIFFERENCES
-from assaykit.analysis.policy import Policy, check_names, check_policy
+from assaykit.analysis.policy import (
+    MOST_BYTES,
+    Policy,
+    check_names,
+    check_policy,
+    policy_of,
+    policy_of_rules,
+    text_of_policy,
+)
 from assaykit.analysis.policy_rules import PolicyRule
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.scales import Scale, folded
@@ -21,12 +29,27 @@ from assaykit.errors import Invalid
 from assaykit.experiments.comparing import ComparisonRequest, ReadExperiments, ranges_of, read_experiments, reading_of
 from assaykit.experiments.known_judges import KnownJudge
 from assaykit.experiments.looks import look_notes
+from assaykit.files.folders import Folders, open_inside
 from assaykit.names import Named
 from assaykit.session import Session
 
 _PAIRED = DIFFERENCES | {"usage change"}
 _OWN = frozenset({"share", "pass^k", "must pass"})
 _ITSELF = "itself"
+
+
+def policy_in(path: str | None, rules: Sequence[str], folders: Folders) -> Policy:
+    """The policy of a file in the allowed folders, with further rules; of the rules alone without a file.
+
+    Raises:
+        Invalid: the path is not allowed, or the file or a rule is wrong.
+        NotFound: there is no such file.
+    """
+    if path is None:
+        return policy_of_rules(rules)
+    with open_inside(path, folders) as file:
+        content = file.read(MOST_BYTES + 1)
+    return policy_of(text_of_policy(content, short(path)), short(path), rules)
 
 
 async def decide_release(here: Session, within: Named, policy: Policy) -> Release:
@@ -36,11 +59,11 @@ async def decide_release(here: Session, within: Named, policy: Policy) -> Releas
         Invalid: no candidate or baseline is named, both are the same, or a rule cannot be decided on them.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    asked = _asked(policy)
+    asked = request_of(policy)
     must = any(rule.slice_by is not None or rule.kind == "exact match" for rule in policy.rules)
     fewest = 1 if policy.baseline is None else 2
     read = await read_experiments(here, within, asked, must=must, fewest=fewest)
-    release, comparison = await anyio.to_thread.run_sync(lambda: _decided(policy, asked, read), abandon_on_cancel=True)
+    release, comparison = await anyio.to_thread.run_sync(decided_on, policy, read, abandon_on_cancel=True)
     if comparison is None:
         return release
     # A new run of a name on the same dataset is a further look, so experiments are known by name here.
@@ -52,7 +75,12 @@ async def decide_release(here: Session, within: Named, policy: Policy) -> Releas
     return replace(release, notes=(*release.notes, *looks))
 
 
-def _asked(policy: Policy) -> ComparisonRequest:
+def request_of(policy: Policy) -> ComparisonRequest:
+    """The comparison that a policy needs.
+
+    Raises:
+        Invalid: no candidate or baseline is named, or both are the same.
+    """
     if policy.candidate is None:
         raise Invalid("No candidate is named.", "Pass the candidate's experiment, or write candidate in the file.")
     if policy.baseline == policy.candidate:
@@ -73,8 +101,13 @@ def _asked(policy: Policy) -> ComparisonRequest:
     )  # fmt: skip
 
 
-def _decided(policy: Policy, asked: ComparisonRequest, read: ReadExperiments) -> tuple[Release, Comparison | None]:
-    candidate = read.whole[-1]
+def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparison | None]:
+    """The decision on experiments that were read, and the comparison that it rests on, if a rule needs one.
+
+    Raises:
+        Invalid: a rule cannot be decided on them.
+    """
+    asked, candidate = request_of(policy), read.whole[-1]
     reading = reading_of(asked, read.judges)
     seen = list(dict.fromkeys(name for one in read.variants for row in one.outcomes for name in row.evaluations))
     check_names(policy, seen)

@@ -1,6 +1,6 @@
 """The decision of a gate as lines, as JUnit XML and as Markdown. Each states the same decision and reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 from assaykit.analysis.gate import Release
@@ -17,14 +17,13 @@ _NO_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF], "\N
 """Characters that XML 1.0 cannot represent."""
 
 
-def heading(release: Release) -> str:
-    """The decision in one line."""
-    return f"{release.outcome.upper()}: {release.title}. {release.reason}"
-
-
-def rule_lines(release: Release) -> Sequence[tuple[ReleaseOutcome, str, str]]:
-    """The outcome of each rule, its text, and the reason."""
-    return [(one.outcome, one.rule, one.why) for one in release.rules]
+def gate_lines(release: Release, word: Callable[[ReleaseOutcome], str] = str.upper) -> list[str]:
+    """The decision, the notes, and each rule with its outcome and below it the reason. `word` writes an outcome."""
+    lines = [f"{word(release.outcome)}: {release.title}. {release.reason}"]
+    lines += [f"Note: {note}" for note in release.notes]
+    for one in release.rules:
+        lines += [f"{word(one.outcome)} {one.rule}", f"  {one.why}"]
+    return lines
 
 
 def junit(release: Release) -> str:

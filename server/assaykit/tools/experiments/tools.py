@@ -17,11 +17,13 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import directions_of
+from assaykit.experiments.releases import decide_release, policy_in
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
+from assaykit.report.gate import gate_lines
 from assaykit.report.html import comparison_html
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
@@ -42,6 +44,7 @@ from assaykit.wire.experiments import (
 
 ROWS_PER_PAGE = 500
 GOAL_FORMS = "better by 5 points, not worse by more than 2 points, the same within 2 points, at least 80 %"
+RULE_FORMS = "right: not worse by more than 2 points, right: at least 80 %, failed rows: at most 2 %"
 GUESS_NAMES = "discordant (0-1), sd, within, expected, change, cluster, icc"
 EXAMPLE_ID = "example_id"
 
@@ -178,6 +181,34 @@ async def plan_experiment(
     asked = SizeRequest(goal, pilot or (), dataset, guesses or {}, {}, repetitions, criteria)
     found = await planned(here, within, asked)
     return Reply("\n".join(found.lines), found.as_dict(), (), "Next: create_dataset, then run_experiment.")
+
+
+@tool("read")
+async def check_release(
+    here: Here,
+    candidate: str | None = None,
+    baseline: str | None = None,
+    rules: Annotated[list[str] | None, Field(description=RULE_FORMS)] = None,
+    policy: Annotated[str | None, Field(description="gate.toml")] = None,
+    dataset: str | None = None,
+    directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
+    positive: dict[str, str] | None = None,
+    space: SpaceName = None,
+) -> Reply:
+    """Decide by rules whether a candidate may be released.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    given = {"candidate": candidate, "baseline": baseline, "dataset": dataset}
+    read = await anyio.to_thread.run_sync(policy_in, policy, rules or (), Folders(here.settings.folders))
+    found = await decide_release(
+        here, within, read.given(given, directions or {}, {name: [label] for name, label in (positive or {}).items()})
+    )
+    text = f"Decision: {found.outcome}. `assaykit gate` exits with {found.exit_code}."
+    after = "Next: compare_experiments shows the examples that changed."
+    return Reply(text, {**here.source(within), **found.as_dict()}, gate_lines(found), after)
 
 
 @tool("read")
