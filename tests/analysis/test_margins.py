@@ -1,14 +1,16 @@
 """Rules about a difference, decided on findings."""
 
+import math
 from statistics import NormalDist
 
 import pytest
+from tests.analysis.variants import approx
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.margins import decide_difference
 from assaykit.analysis.policy_rules import policy_rule
-from assaykit.analysis.release import RuleOutcome
+from assaykit.analysis.release import RuleOutcome, corrected
 from assaykit.analysis.rows import Outcome
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
@@ -172,3 +174,25 @@ def test_a_range_that_is_a_single_score_tells_no_bounds() -> None:
         "With the missing verdicts (from 0 to 1, as all scores are alike) at their worst for b, the rule" in ruling.why
     )
     assert "the rule would not ship: difference -0.027 " in ruling.why
+
+
+def test_a_few_large_losses_of_a_score_are_a_caution_with_the_number_of_examples() -> None:
+    """Two of 50 lose 0.8: five such rows are expected in 125."""
+    before = [3 + place % 5 / 10 for place in range(50)]
+    after = [score - (0.8 if place < 2 else -0.01 * (place % 3)) for place, score in enumerate(before)]
+    ruling = decided("correctness: not worse by more than 0.2", finding(before, after))
+    assert ruling.outcome == "ship"
+    assert "Caution: 2 of 50 pairs lost far more" in ruling.why
+    assert "from about 125 examples on." in ruling.why
+    turned = decided("correctness: not worse by more than 0.2", finding(after, before, "MINIMIZE"))
+    assert "Caution" not in decided("correctness: better", finding(after, before)).why
+    assert "Caution: 2 of 50" in turned.why
+
+
+@pytest.mark.parametrize(("rules", "outcome"), [(1, "hold"), (2, "undecided")])
+def test_a_hold_at_a_margin_is_corrected_over_the_rules(rules: int, outcome: str) -> None:
+    """10 of 100 broke. At a loss of 5 points the likeliest rates are 0.25 and 5.25 %, so z is 5 / sqrt(5.25)."""
+    found = decided("correctness: not worse by more than 5 points", finding([1.0] * 100, [0.0] * 10 + [1.0] * 90))
+    assert (found.outcome, found.p) == ("hold", approx(math.erfc(5 / math.sqrt(5.25) / math.sqrt(2)), rel=1e-9))
+    ships = [RuleOutcome("other", "ship", "")] * (rules - 1)
+    assert corrected([found, *ships])[0].outcome == outcome

@@ -156,5 +156,6 @@ def test_pass_hat_k_is_decided_over_examples() -> None:
     assert decide_pass_hat_k(rule, {**good, **few}, 1.0).outcome == "ship"
     many = {f"m{n}": [None, 1.0, 1.0] for n in range(30)}
     assert decide_pass_hat_k(rule, {**good, **many}, 1.0).outcome == "undecided"
-    with pytest.raises(Invalid, match="No example has 3 verdicts"):
+    assert decide_pass_hat_k(rule, {"a": [1.0, 1.0, None]}, 1.0).outcome == "undecided"
+    with pytest.raises(Invalid, match="No example has 3 runs"):
         decide_pass_hat_k(rule, {"a": [1.0, 1.0]}, 1.0)

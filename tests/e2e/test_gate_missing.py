@@ -55,12 +55,13 @@ def gate(commands: Commands, settings: Settings, tmp_path: Path) -> Gate:
     return partial(_gate, commands, settings, tmp_path)
 
 
-def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *words: str) -> Told:
+def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *words: str, direction: bool = True) -> Told:
     for file in ("gate.xml", "gate.md"):
         (folder / file).unlink(missing_ok=True)
     done = commands.run(
         folder, environment(settings.home), "gate", "--baseline", "main", "--candidate", "pr-17", "--rule", rule,
-        "--junit", "gate.xml", "--markdown", "gate.md", "--direction", f"{rule.partition(':')[0]}=MAXIMIZE", *words,
+        "--junit", "gate.xml", "--markdown", "gate.md",
+        *(("--direction", f"{rule.partition(':')[0]}=MAXIMIZE") if direction else ()), *words,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in {0, 1, 3}, done.stderr
@@ -260,3 +261,70 @@ async def test_rows_that_the_other_sample_does_not_have_are_not_missing(
     told = gate("quality: not worse by more than 10 points", "--candidate", "of half")
     assert told.code == 0, told.text
     assert "no verdict" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("main", "candidate"),
+    [
+        (ALL, good(lambda n: n >= 36)),
+        (ALL, {n: None if n < 36 else score(n) for n in range(ROWS)}),
+    ],
+    ids=["not uploaded", "unscored"],
+)
+async def test_a_limit_on_the_candidate_counts_its_missing_rows(
+    gate: Gate, settings: Settings, files: Path, main: Mapping[int, object], candidate: Mapping[int, object]
+) -> None:
+    """52 of 64 scored rows are good: 52 to 88 of 100. So neither side of 60 % is certain, and 40 % is exceeded."""
+    await compared(settings, files, main, candidate)
+    said = "36 more examples lack a verdict."
+    worst = "With the missing verdicts at their worst it would be 52.0 %"
+    holds(gate("quality: at least 60 %"), 3, said, worst, "which would not ship.")
+    holds(gate("quality: at least 40 %"), 0, said, worst, "which would still ship.")
+    holds(gate("quality: at least 95 %"), 1, said, "With the missing verdicts at their best it would be 88.0 %")
+
+
+async def test_crashed_repetitions_count_in_every_kind_of_rule(gate: Gate, settings: Settings, files: Path) -> None:
+    """One of three runs crashes in 45 of 100 examples: 15 points of a rate, 15 % of the rows, and 45 % of pass^3."""
+    for name, crashing in (("main", 0), ("pr-17", 45)):
+        with (files / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
+            rows = csv.writer(out)
+            rows.writerow(["key", "output", "error", "eval.right.score", "eval.grade.score"])
+            for key in range(ROWS):
+                rows.writerows([key, "x", "", 1, 4 + key % 2 / 10] for _ in range(2))
+                rows.writerow([key, "", "crash", "", ""] if key < crashing else [key, "x", "", 1, 4 + key % 2 / 10])
+    async with serving(settings) as ax:
+        await ax.ask("create_dataset", name="q", rows=[{"key": str(number)} for number in range(ROWS)])
+        for name in ("main", "pr-17"):
+            await ax.ask("upload_experiment", file=f"{name}.csv", dataset="q", key="key", repetitions=True)
+    crashed = "45 of 300 runs of pr-17 failed; they count as failures."
+    holds(gate("right: not worse by more than 5 points"), 1, crashed, "difference -15")
+    holds(gate("right: at least 90 %"), 3, crashed, "right: 85.0 %, 85 of 100 examples")
+    holds(gate("right: pass^3 at least 75 %"), 1, crashed, "55.0 %, 55 of 100 examples")
+    holds(gate("failed rows: at most 5 %", direction=False), 1, "Failed: 15.0 %")
+    missing = "45 of 100 examples have repetitions without a verdict"
+    holds(gate("grade: not worse by more than 0.01"), 3, missing, "the rule would not ship: difference -")
+
+
+async def test_failed_rows_have_a_limit_of_their_own(
+    commands: Commands, gate: Gate, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "task.py").write_text(SOURCE, encoding="utf-8")
+    async with serving(settings) as ax:
+        await ax.ask("create_dataset", name="q", rows=[{"key": str(number)} for number in range(ROWS)])
+    for name, function in (("main", "old"), ("pr-17", "crashing")):
+        commands.run(
+            tmp_path, environment(settings.home), "run", f"task.py:{function}", "--dataset", "q", "--name", name,
+            "--evaluator", "task.py:correct",
+        )  # fmt: skip
+    only = ("--direction", "correct=MAXIMIZE")
+    (tmp_path / "gate.toml").write_text('rules = ["correct: not worse by more than 60 points"]', encoding="utf-8")
+    said = "Failed: 36.0 %, 36 of 100 examples (95 % interval 26.6 to 46.2)."
+    told = gate("failed rows: at most 2 %", *only, direction=False)
+    holds(told, 1, said)
+    with_file = commands.run(
+        tmp_path, environment(settings.home), "gate", "--policy", "gate.toml", "--baseline", "main",
+        "--candidate", "pr-17", "--rule", "failed rows: at most 50 %", *only,
+    )  # fmt: skip
+    assert with_file.returncode == 0, with_file.stdout + with_file.stderr
+    assert with_file.stdout.startswith("SHIP: pr-17 against main. All 2 rules allow it.\n")
+    assert "SHIP failed rows: at most 50 %\n" in with_file.stdout

@@ -22,7 +22,7 @@ from assaykit.analysis.release import UNDECIDED, RuleOutcome, Weighed
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import FEW_PAIRS, change, sentence
 from assaykit.analysis.statistics import Interval
-from assaykit.analysis.verdicts import SKEWED_FROM, is_too_small, tested, verdict
+from assaykit.analysis.verdicts import SKEWED, SKEWED_FROM, is_too_small, tested, verdict
 from assaykit.errors import Invalid
 from assaykit.figures import digits
 
@@ -33,6 +33,12 @@ _BY_VERDICT = frozenset({"better", "not shown worse"})
 
 USUAL_LOSS = 0.1
 """The loss that 'not shown worse' rules out if it states none: a share of a rate, or of the range of a score."""
+
+_RARE = 5
+"""Rows expected in the rarer tail from which the interval of a mean keeps its level."""
+
+_FAR = 2
+"""Standard deviations below the mean from which a loss is far."""
 
 _NEEDS = "that is too few to say."
 
@@ -52,7 +58,7 @@ def decide_difference(rule: PolicyRule, finding: Finding, rules: int = 1) -> Rul
         needed = needed_for(rule, finding, rules)
         parts = (said, f"With n = {finding.n} {_NEEDS}", _would_decide(rule, finding, needed), *absences(finding))
         return RuleOutcome(rule.text, "undecided", " ".join(part for part in parts if part), None, needed)
-    loss = _loss_seen(rule, alone) if first.outcome == "ship" else ""
+    loss = f"{_loss_seen(rule, alone)} {_rare_losses(finding)}".strip() if first.outcome == "ship" else ""
     if not finding.gaps:
         parts = (said, loss, *absences(finding))
         return RuleOutcome(rule.text, first.outcome, " ".join(part for part in parts if part), first.p)
@@ -210,6 +216,23 @@ def _loss_seen(rule: PolicyRule, finding: Finding) -> str:
     if _is_ruled_out(rule, finding):
         return f"The pairs rule out a loss of {loss}{_taken_loss(rule)}."
     return f"A true loss of {loss}{_taken_loss(rule)} would have been seen in 4 of 5 such comparisons."
+
+
+def _rare_losses(finding: Finding) -> str:
+    """A caution where a few large losses of a score decide: intervals of a mean see them from 5 expected on."""
+    if finding.kind != "numeric" or not finding.spread or finding.skewness is None:
+        return ""
+    sign = -1 if finding.direction == "MINIMIZE" else 1
+    moves = [sign * (after - before) for before, after in finding.pairs.values()]
+    lowest = math.fsum(moves) / len(moves) - _FAR * finding.spread
+    rare = sum(one < lowest for one in moves)
+    if sign * finding.skewness >= -SKEWED or not 0 < rare < _RARE:
+        return ""
+    needed = math.ceil(_RARE * finding.n / rare)
+    return (
+        f"Caution: {rare} of {finding.n} pairs lost far more than the others. Losses as rare as this are judged well "
+        f"from about {needed:,} examples on."
+    )
 
 
 def _taken_loss(rule: PolicyRule) -> str:

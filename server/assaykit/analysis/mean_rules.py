@@ -41,9 +41,6 @@ def decide_mean(rule: PolicyRule, figures: Figures, reach: tuple[float, float]) 
     """Decide 'NAME: at least 3.5' of a score: the mean over examples, each the mean of its runs.
 
     `reach` has the smallest and the largest score that can stand in for a missing one.
-
-    Raises:
-        Invalid: no example has every verdict.
     """
     limit, sign = rule.size or 0.0, -1 if rule.at_least else 1
     return _of_one(rule, figures, reach, limit, sign, short(rule.evaluator or ""), "")
@@ -118,7 +115,7 @@ def _of_one(
     whole = [_mean(runs, 0.0) for runs in figures.values() if None not in runs]
     parts = [runs for runs in figures.values() if None in runs]
     if not whole:
-        raise Invalid(f"No example of the candidate has every value of {subject!r}.", "Run the candidate again.")
+        return RuleOutcome(rule.text, "undecided", f"None of {_examples(parts)} has every value.")
     bad, good = (reach[1], reach[0]) if sign > 0 else reach
     found = _Excess(
         [sign * (one - limit) for one in whole],

@@ -38,7 +38,10 @@ def decide_share(rule: PolicyRule, found: Tally, subject: str = "") -> RuleOutco
     first = _weighed(rule, found.passed, found.n, limit)
     ends = [_weighed(rule, found.passed + more, found.every, limit) for more in (found.least, found.most)]
     weighed = _kept(first, ends, found.missing)
-    return _told(rule, weighed, told + _gaps(rule, found, weighed, first), share, has_gaps=bool(found.missing))
+    told += _gaps(rule, found, weighed, first)
+    if first.outcome == "undecided":
+        return _told(rule, told, share)
+    return RuleOutcome(rule.text, weighed.outcome, told, weighed.p)
 
 
 def decide_examples(rule: PolicyRule, n: int) -> RuleOutcome:
@@ -77,12 +80,12 @@ def decide_pass_hat_k(rule: PolicyRule, runs: Figures, good: float) -> RuleOutco
     1. An example with a run without a verdict is taken at both ends; one with fewer than k runs could be 0 or 1.
 
     Raises:
-        Invalid: the rule has no share, or no example has k verdicts.
+        Invalid: the rule has no share, or no example has k runs.
     """
+    if all(len(some) < rule.k for some in runs.values()):
+        raise Invalid(f"No example has {rule.k} runs.", "Run the examples more often, or give a smaller k.")
     read = [[None if one is None else one == good for one in some] for some in runs.values()]
     whole = [_all_of(some, rule.k) for some in read if None not in some and len(some) >= rule.k]
-    if not whole:
-        raise Invalid(f"No example has {rule.k} verdicts.", "Run the examples more often, or give a smaller k.")
     parts = [some for some in read if None in some or len(some) < rule.k]
     least = [0.0 if len(some) < rule.k else _all_of(some, rule.k) for some in parts]
     most = [1.0 if len(some) < rule.k else _all_of([one is not False for one in some], rule.k) for some in parts]
@@ -172,12 +175,9 @@ def _more(rule: PolicyRule, share: float) -> int | None:
     return high
 
 
-def _told(rule: PolicyRule, weighed: Weighed, why: str, share: float, *, has_gaps: bool) -> RuleOutcome:
-    if weighed.outcome != "undecided":
-        return RuleOutcome(rule.text, weighed.outcome, why, weighed.p)
+def _told(rule: PolicyRule, why: str, share: float) -> RuleOutcome:
+    """An undecided share, with the number of examples that would decide it."""
     needed = _more(rule, share)
-    if has_gaps and needed is None:
-        return RuleOutcome(rule.text, "undecided", why)
     more = "" if needed is None else f" About {needed:,} examples would decide it if this share is the true one."
     return RuleOutcome(rule.text, "undecided", f"{why}{more}", None, needed)
 

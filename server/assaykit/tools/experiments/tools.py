@@ -1,6 +1,7 @@
 """Toolset experiments: upload and comparison of the results of variants."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -152,7 +153,8 @@ async def compare_experiments(
     if not is_full and LEFT_OUT in text:
         after += " detail='full' or save_to='report.html' shows more of the comparison."
     if place is not None:
-        page = comparison_html(found.comparison, found.details, found.questions)
+        noted = replace(found.comparison, notes=(*found.comparison.notes, *found.looks))
+        page = comparison_html(noted, found.details, found.questions)
         await anyio.to_thread.run_sync(write_text, place, page)
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
