@@ -1,7 +1,7 @@
 """Labels that are one class, scales that differ, directions that labels imply, and rates as text."""
 
 import pytest
-from tests.analysis.variants import labelled, outcome, scored
+from tests.analysis.variants import labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
@@ -108,7 +108,7 @@ def test_a_primary_evaluator_is_corrected_for_itself_alone() -> None:
         ]
         return Variant(name, rows)
 
-    found = compare(judged("old", 0), [judged("new", 6)], reading=VerdictReading(primary="c")).findings
+    found = compare(judged("old", 0), [judged("new", 6)], reading=rising(*"abcd")._replace(primary="c")).findings
     assert [one.p_adjusted == one.p for one in found] == [False, False, True, False]
     assert [one.verdict for one in found] == [*["no difference shown"] * 2, "better", "no difference shown"]
     assert "after the correction" not in found[2].sentence

@@ -15,6 +15,7 @@ from assaykit.analysis.pairing import (
     Sheet,
     figures,
     fitting,
+    follows,
     has_abstained,
     other_scales,
     scale,
@@ -24,13 +25,15 @@ from assaykit.analysis.pairing import (
     spellings,
 )
 from assaykit.analysis.rows import Outcome, listed, short
-from assaykit.analysis.scales import Scale
+from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
 from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MOST_TOLD = 8
+
+_TURNED: Mapping[Direction, Direction] = {"MAXIMIZE": "MINIMIZE", "MINIMIZE": "MAXIMIZE", "NONE": "NONE"}
 
 SAME_KEPT = 200
 """Limit on the unchanged examples that a finding keeps. The count covers all of them."""
@@ -56,7 +59,7 @@ class VerdictReading(NamedTuple):
     `directions` says whether a higher score is better. `positive` has the labels to count. `choices` has the scores of
     a judge's labels, and `ranges` the lowest and the highest score possible. `primary` names the evaluator that
     decides; its tests are corrected among themselves alone. `by_name` names the evaluators whose direction is that of a
-    ready-made judge of the same name. It is certain for the judge's labels, and assumed for scores.
+    ready-made judge of the same name. It holds for the judge's labels, and not for scores alone.
     """
 
     directions: Mapping[str, Direction] = _NOTHING
@@ -108,8 +111,8 @@ def compare(
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
-    Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
-    as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
+    Without a direction, two experiments only differ, unless the labels say themselves which one is better, as pass and
+    fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
     Holm's correction, and an interval that leaves out zero; missing verdicts that could turn it make it undecided.
 
     Raises:
@@ -205,8 +208,10 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     if isinstance(by, Incomparable):
         return Skipped(evaluator, challenger.name, by.reason)
     direction, is_assumed = _direction(asked, by)
-    if by.kind == "binary" and reading.failures == "count" and direction != "NONE":
-        by = by._replace(failure=0.0 if direction == "MAXIMIZE" else 1.0)
+    # A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
+    is_known = direction != "NONE" or not by.positives
+    if by.kind == "binary" and reading.failures == "count" and is_known:
+        by = by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
     before, after = figures(first, by), figures(second, by)
     # Sorted by id, so that the order of rows changes nothing.
     paired = sorted(before.values.keys() & after.values.keys())
@@ -253,25 +258,39 @@ def _questioned(finding: Finding, doubt: str) -> Finding:
 
 
 def _direction(asked: _Asked, by: Scale) -> tuple[Direction, bool]:
-    """The direction of the figure shown, and whether it is assumed.
+    """The direction of the figure shown, and whether nobody gave it; it is then NONE.
 
     `slope` translates the direction of a score into that of a label. A positive label that the user gave is the better
     one, unless its rows score lower.
     """
-    given = asked.direction
+    given = None if asked.is_by_name else asked.direction
     if by.kind == "categorical":
         return "NONE", given is None
     if not by.positives:
-        return given or "MAXIMIZE", given is None or asked.is_by_name
+        found = given or _direction_by_labels(asked)
+        return found or "NONE", found is None
     rise = slope(by.positives, asked.sheets.values())
     if given is None:
-        if rise < 0:
-            return "MINIMIZE", True
-        is_known = rise > 0 or by.has_plain_direction or not by.positive_assumed
+        is_known = rise >= 0 and (by.has_plain_direction or not by.positive_assumed)
         return ("MAXIMIZE", False) if is_known else ("NONE", True)
-    if rise >= 0 or given == "NONE":
-        return given, False
-    return ("MINIMIZE" if given == "MAXIMIZE" else "MAXIMIZE"), False
+    return (given if rise >= 0 else _TURNED[given]), False
+
+
+def _direction_by_labels(asked: _Asked) -> Direction | None:
+    """The direction of scores whose labels have a known order: pass and fail, or those of the ready-made judge."""
+    seen = {label for one in asked.sheets.values() for label in one.labels if folded(label) not in ABSTENTIONS}
+    orders: list[tuple[Mapping[str, float], Direction]] = [(PLAIN_SCORES, "MAXIMIZE")]
+    if asked.is_by_name and asked.direction is not None:
+        choices = asked.reading.choices.get(asked.evaluator, {})
+        orders.append(({folded(label): score for label, score in choices.items()}, asked.direction))
+    for order, direction in orders:
+        if seen and {folded(label) for label in seen} <= order.keys():
+            highest = max(order[folded(label)] for label in seen)
+            top = frozenset(label for label in seen if order[folded(label)] == highest)
+            rise = slope(top, asked.sheets.values()) or follows(order, asked.sheets.values())
+            if rise:
+                return direction if rise > 0 else _TURNED[direction]
+    return None
 
 
 def _changes(

@@ -1,5 +1,8 @@
 """A finding in words: one sentence with its figures, and cautions for the reader."""
 
+import json
+from collections.abc import Mapping, Sequence
+
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.formats import decimals_of, p_value, percent
 from assaykit.analysis.missing import counted, taken
@@ -12,6 +15,7 @@ FEW_PAIRS = 20
 """Below this number of pairs a finding carries a caution."""
 
 _LABELS_TOLD = 5
+_NAMES_TOLD = 12
 _LEAST = 1e-9
 
 
@@ -120,8 +124,9 @@ def _counts(finding: Finding) -> str:
     fixed, broken = finding.fixed, finding.broken
     unchanged = f"{finding.ties} unchanged"
     if fixed is None or broken is None:
-        up, down = ("gained it", "lost it") if finding.table is not None else ("higher", "lower")
-        return f"{rose} {up}, {fell} {down}, {unchanged}"
+        if finding.positives and finding.table is not None:
+            return f"{rose} turned to {labels(finding)}, {fell} turned from it, {unchanged}"
+        return f"{rose} higher, {fell} lower, {unchanged}"
     good, bad = ("fixed", "broken") if finding.table is not None else ("better", "worse")
     return f"{len(fixed)} {good}, {len(broken)} {bad}, {unchanged}"
 
@@ -161,8 +166,13 @@ def _shares(finding: Finding) -> str:
     return (
         f"{short(finding.evaluator)}: {short(finding.challenger)} against {short(finding.baseline)} is not "
         f"tested, as these labels have no order; over {_pairs(finding)} {told}{more}. "
-        f"Name the positive label to have it tested."
+        f"To have a difference tested, name the good labels, such as {_call_for_labels(finding)}."
     )
+
+
+def _call_for_labels(finding: Finding) -> str:
+    common = max(finding.shares, key=lambda share: (share.baseline + share.challenger, share.label))
+    return call_of("positive", {finding.evaluator: common.label})
 
 
 def cautions(finding: Finding) -> tuple[str, ...]:
@@ -193,22 +203,41 @@ def _about_meaning(finding: Finding) -> list[str]:
         )
     if finding.positives and finding.scale.positive_assumed:
         told.append(f"{labels(finding)} is taken as the positive label.")
-    if finding.kind == "categorical" or not (finding.direction_assumed or finding.direction == "NONE"):
-        return told
-    name = short(finding.evaluator)
-    told.append(
-        {
-            "MAXIMIZE": "Higher is assumed to be better; give the direction if it is not.",
-            "MINIMIZE": "Lower is assumed to be better, as the rows with this label score lower; "
-            "give the direction if it is not."
-            if finding.positives
-            else "Lower is assumed to be better, as for the ready-made judge of this name; give the direction if it is "
-            "not.",
-            "NONE": "The direction is not known; for a verdict of better or worse, compare with "
-            f'directions={{"{name}": "MAXIMIZE"}} or "MINIMIZE".',
-        }[finding.direction]
-    )
+    if lacks_direction(finding):
+        told.append(call_for_directions([finding]))
     return told
+
+
+def lacks_direction(finding: Finding) -> bool:
+    """Whether figures can be compared, and only the direction is missing for a verdict of better or worse."""
+    return finding.kind != "categorical" and finding.direction == "NONE" and finding.direction_assumed
+
+
+def call_for_directions(findings: Sequence[Finding]) -> str:
+    """The call that gives these findings a direction, in one note."""
+    names = list(dict.fromkeys(one.evaluator for one in findings))
+    of = "it is" if len(names) == 1 else "they are"
+    call = call_of("directions", dict.fromkeys(names, "MAXIMIZE"))
+    failed = any(
+        one.positives
+        and one.scale.failure is None
+        and (one.baseline_side.failed_runs or one.challenger_side.failed_runs)
+        for one in findings
+    )
+    count = " Failed runs then count as failures." if failed else ""
+    against = ""
+    if any(one.positives and not one.scale.positive_assumed for one in findings):
+        against = f" The rows with the label {labels(findings[0])} have the lower scores."
+    return (
+        f"Nothing says whether higher is better, so no verdict says better or worse.{against} If {of}, compare with "
+        f'{call}; if lower is better, with "MINIMIZE".{count}'
+    )
+
+
+def call_of(argument: str, value: Mapping[str, str]) -> str:
+    """An argument of the comparison as a caller writes it. More than `_NAMES_TOLD` evaluators are cut to the first."""
+    told = json.dumps({short(name): short(one) for name, one in list(value.items())[:_NAMES_TOLD]}, ensure_ascii=False)
+    return f"{argument}={told}" if len(value) <= _NAMES_TOLD else f"{argument}={told[:-1]}, ...}}"
 
 
 def _about_figures(finding: Finding) -> list[str]:

@@ -6,6 +6,7 @@ from html import escape
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding, Test
 from assaykit.analysis.formats import p_value
+from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.figures import digits
 from assaykit.report.charts import intervals
@@ -75,7 +76,7 @@ def comparison_html(
     parts = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="note">{escape(note)}</p>' for note in comparison.notes),
-        *(_sentence(one) for one in findings),
+        *_told(findings),
         *(
             f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
             for one in comparison.skipped
@@ -96,10 +97,11 @@ def comparison_html(
     )
 
 
-def _sentence(finding: Finding) -> str:
-    absent = "".join(f"<p><strong>{escape(one)}</strong></p>" for one in finding.absent)
-    notes = "".join(f'<p class="note">{escape(caution)}</p>' for caution in finding.cautions)
-    return f"<p>{_mark(finding)} {escape(finding.sentence)}</p>{absent}{notes}"
+def _told(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield missing rows first, then the sentences with their verdicts, then the other notes."""
+    yield from (f"<p><strong>{escape(line)}</strong></p>" for line in absent_of(findings))
+    yield from (f"<p>{_mark(one)} {escape(sentence)}</p>" for one, sentence in sentences_of(findings))
+    yield from (f'<p class="note">{escape(line)}</p>' for line in cautions_of(findings))
 
 
 def _mark(finding: Finding) -> str:

@@ -91,7 +91,7 @@ def _signed(value: float) -> str:
 
 def repetition_lines(found: Details) -> Iterator[str]:
     """One line for each evaluator and experiment with repetitions."""
-    for one in found.repetitions:
+    for one in found.directed:
         yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
 
 

@@ -15,8 +15,8 @@ def sections(found: Details) -> Iterator[str]:
     """Yield the sections for usage, repetitions, classification and slices, without the empty ones."""
     if found.usage:
         yield _usage(found)
-    if found.repetitions:
-        yield _repetitions(found.repetitions)
+    if found.directed:
+        yield _repetitions(found.directed)
     if found.classification is not None:
         yield from _classification(found.classification)
     if found.slicings:

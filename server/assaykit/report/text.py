@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding, Test
 from assaykit.analysis.formats import p_value
+from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.errors import quote
@@ -33,7 +34,6 @@ _EXAMPLES_TOLD = 5
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
 _LEFT_OUT_ROOM = 90
-_ABSENT_TOLD = 6
 _URGENCY = (
     "worse",
     "better",
@@ -74,7 +74,7 @@ def comparison_text(
     """
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
     times = FULL if is_full else 1
-    text = "".join(f"{line}\n" for line in (*_absent(findings), *comparison.notes))
+    text = "".join(f"{line}\n" for line in (*absent_of(findings), *comparison.notes))
     limit = len(text.encode()) + times * _SENTENCES_LIMIT
     text = _fitted(text, [*_told(findings), *_skipped(comparison), *_methods(findings)], limit, "sentences or notes")
     text = _fitted(text, _table(findings), max(limit, times * _TABLE_LIMIT), "lines of the table")
@@ -101,35 +101,11 @@ def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str
     return text
 
 
-def _absent(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield each distinct sentence on missing rows once, at most `_ABSENT_TOLD`, with its evaluators."""
-    about: dict[str, list[str]] = {}
-    for finding in findings:
-        for line in finding.absent:
-            about.setdefault(line, []).append(short(finding.evaluator))
-    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
-    for line, whose in list(about.items())[:_ABSENT_TOLD]:
-        yield f"Missing{_whose(whose, len(names))}: {line}"
-    if len(about) > _ABSENT_TOLD:
-        yield f"Missing: {len(about) - _ABSENT_TOLD} more counts stand in the sentences and the page."
-
-
-def _whose(names: Sequence[str], of: int) -> str:
-    """The evaluators that a note is about; empty if it is about all `of` them."""
-    different = list(dict.fromkeys(names))
-    return "" if len(different) == of else f" on {quote(', '.join(different), _OUTPUT_LIMIT)}"
-
-
 def _told(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the sentences, then each distinct caution once with the evaluators that have it."""
-    notes: dict[str, list[str]] = {}
-    for finding in findings:
-        yield finding.sentence
-        for caution in finding.cautions:
-            notes.setdefault(caution, []).append(short(finding.evaluator))
-    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
-    for caution, whose in notes.items():
-        yield f"Note{_whose(whose, len(names))}: {caution}"
+    """Yield the sentences, then the notes."""
+    for _, sentence in sentences_of(findings):
+        yield sentence
+    yield from cautions_of(findings)
 
 
 def _methods(findings: Sequence[Finding]) -> Iterator[str]:
