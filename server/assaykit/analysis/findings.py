@@ -287,13 +287,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible."""
+    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible.
+
+    `origins` has a line for each dataset with its experiments, and one for each evaluator whose version is known.
+    """
 
     baseline: str
     challengers: tuple[str, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -303,6 +307,7 @@ class Comparison:
             "findings": [finding.as_dict() for finding in self.findings],
             "skipped": [skipped.as_dict() for skipped in self.skipped],
             "notes": list(self.notes),
+            "origins": list(self.origins),
         }
 
 

@@ -19,6 +19,7 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
+from assaykit.experiments.origins import Origins, origins
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
 from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
 from assaykit.names import Named
@@ -132,8 +133,10 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
+    of = await origins(here, variants, made, judges)
     found = await anyio.to_thread.run_sync(
-        lambda: _weighed(asked, variants, judges, examples, notes), abandon_on_cancel=True
+        lambda: _weighed(asked, variants, judges, examples, of._replace(notes=(*notes, *of.notes))),
+        abandon_on_cancel=True,
     )
     if not is_look:
         return found
@@ -172,7 +175,7 @@ def _weighed(
     variants: list[Variant],
     judges: Mapping[str, KnownJudge],
     examples: Mapping[str, Mapping[str, Any]],
-    notes: tuple[str, ...],
+    of: Origins,
 ) -> Compared:
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
@@ -204,5 +207,6 @@ def _weighed(
         failures=asked.failures,
         primary=asked.primary,
     )
-    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=notes)
+    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators)
+    comparison = replace(comparison, notes=of.notes, origins=of.lines)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))

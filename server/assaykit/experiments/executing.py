@@ -17,11 +17,12 @@ from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, quote
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
+from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
-from assaykit.runner.results import ExampleCall, RowResult, columns
+from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
 from assaykit.runner.spans import PROTOBUF, otlp
 from assaykit.runner.worker_pool import PendingCall, WorkerPool
 from assaykit.settings import Settings
@@ -168,7 +169,12 @@ async def execute(
 
     progress = Progress(report, len(calls), resumed)
 
+    codes = {place: code_of(one.file, one.name) for place, one in enumerate(plan.evaluators)}
+
     async def keep(result: RowResult) -> None:
+        if journal is not None:
+            names = [one["name"] for one in pool.ready.get("evaluators", ())]
+            result = with_code(result, {name: codes.get(place) for place, name in enumerate(names)})
         done[result.call] = result
         progress.done = len(done)
         if journal is not None:

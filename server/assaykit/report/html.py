@@ -81,6 +81,7 @@ def comparison_html(
             f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
             for one in comparison.skipped
         ),
+        *(f'<p class="note">Compared: {escape(line)}.</p>' for line in comparison.origins),
         *_charts(findings),
         _table([one for one in findings if one.kind != "categorical"]),
         _methods(findings),

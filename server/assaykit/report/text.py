@@ -33,6 +33,8 @@ _BESIDE_LIMIT = 5200
 _EXAMPLES_TOLD = 5
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
+_ORIGINS_TOLD = 4
+_ORIGIN_LIMIT = 240
 _LEFT_OUT_ROOM = 90
 _URGENCY = (
     "worse",
@@ -77,6 +79,7 @@ def comparison_text(
     text = "".join(f"{line}\n" for line in (*absent_of(findings), *comparison.notes))
     limit = len(text.encode()) + times * _SENTENCES_LIMIT
     text = _fitted(text, [*_told(findings), *_skipped(comparison), *_methods(findings)], limit, "sentences or notes")
+    text += "".join(f"Compared: {quote(line, _ORIGIN_LIMIT)}.\n" for line in comparison.origins[:_ORIGINS_TOLD])
     text = _fitted(text, _table(findings), max(limit, times * _TABLE_LIMIT), "lines of the table")
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
