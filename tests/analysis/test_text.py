@@ -75,7 +75,7 @@ def test_what_could_not_be_compared_is_told() -> None:
     row = outcome("e1", score=1)
     both = row._replace(evaluations={**row.evaluations, "tone": Evaluation(name="tone", score=1)})
     text = comparison_text(compare(Variant("a", [both]), [Variant("b", [row])]))
-    assert "Not compared for b: 'tone' has no verdict on the challenger." in text
+    assert "Not compared for b with a: 'tone' has no verdict on the challenger." in text
 
 
 def test_the_worse_comes_before_the_better_and_the_undecided() -> None:

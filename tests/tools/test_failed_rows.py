@@ -136,3 +136,24 @@ async def test_a_range_that_is_none_is_refused(ax: Caller, files: Path, cases: N
     assert refusal["message"] == "The range of 'right' is not two finite numbers, the lower first."
     refusal = await ax.refused("compare_experiments", experiments=["old", "new"], primary="wrong")
     assert "no experiment has an evaluator 'wrong'" in refusal["message"]
+
+
+async def test_all_pairs_say_which_is_the_best(ax: Caller, files: Path, cases: None) -> None:
+    for name, right in (("a", 10), ("b", 30), ("c", 55)):
+        rows = [{"output": "x", "eval.right.score": int(n < right), "eval.tone.score": n % 2} for n in range(60)]
+        await upload(ax, files, name, rows)
+    asked = {"experiments": ["a", "b", "c"], "directions": {"right": "MAXIMIZE", "tone": "MAXIMIZE"}}
+    found = (await ax.ask("compare_experiments", **asked, all_pairs=True, primary="right"))["comparison"]
+    assert [(one["baseline"], one["challenger"]) for one in found["findings"][:3]] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+    assert found["ranking"][0] == "right: c is the best: better than each of the 2 others."
+    text = await ax.read("compare_experiments", **asked, all_pairs=True, primary="right")
+    assert text.startswith("3 experiments compared, each with each, verdicts first")
+    assert "right: c is the best" in text
+    # The correction of the deciding evaluator covers its own three tests, that of the other one all six.
+    assert {one.rpartition("for ")[2] for one in text.replace(";", "\n").splitlines() if "correction" in one} == {
+        "3 tests", "6 tests",
+    }  # fmt: skip

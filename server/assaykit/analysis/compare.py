@@ -24,6 +24,7 @@ from assaykit.analysis.pairing import (
     slope,
     spellings,
 )
+from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
 from assaykit.analysis.verdicts import difference, tested
@@ -108,8 +109,11 @@ def compare(
     *,
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
+    all_pairs: bool = False,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
+
+    With `all_pairs` every two variants are compared, under one correction; the earlier one is the baseline of a pair.
 
     Without a direction, two experiments only differ, unless the labels say themselves which one is better, as pass and
     fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
@@ -123,15 +127,19 @@ def compare(
     variants = (baseline, *challengers)
     names = _evaluators(variants, evaluators, reading)
     asked = [_asked(name, variants, reading) for name in names]
-    results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
+    pairs = list(itertools.combinations(variants, 2) if all_pairs else ((baseline, one) for one in challengers))
+    results = [_measure(one, *pair) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
-    _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
+    _check_pairs(pairs, measured, skipped, named=evaluators is not None)
+    findings = tuple(judged(measured, reading.primary))
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
-        findings=tuple(judged(measured, reading.primary)),
+        findings=findings,
         skipped=skipped,
+        ranking=tuple(ranking(findings)) if all_pairs else (),
+        all_pairs=all_pairs,
     )
 
 
@@ -174,16 +182,15 @@ def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, readi
 
 
 def _check_pairs(
-    baseline: Variant,
-    challengers: Sequence[Variant],
+    pairs: Sequence[tuple[Variant, Variant]],
     measured: Sequence[Finding],
     skipped: Sequence[Skipped],
     *,
     named: bool,
 ) -> None:
-    ids = {outcome.example_id for outcome in baseline.outcomes}
-    for challenger in challengers:
-        others = {outcome.example_id for outcome in challenger.outcomes}
+    for baseline, challenger in pairs:
+        ids, others = ({outcome.example_id for outcome in one.outcomes} for one in (baseline, challenger))
+        both = (baseline.name, challenger.name)
         pair = f"{short(baseline.name)!r} and {short(challenger.name)!r}"
         if not ids & others:
             raise Invalid(
@@ -191,8 +198,8 @@ def _check_pairs(
                 f"on both sides (such as {listed(sorted(ids)[:1])} and {listed(sorted(others)[:1])}).",
                 "Compare experiments of one dataset; check that example_id holds the dataset's example ids.",
             )
-        reasons = [skip.reason for skip in skipped if skip.challenger == challenger.name]
-        if reasons and (named or not any(finding.challenger == challenger.name for finding in measured)):
+        reasons = [skip.reason for skip in skipped if (skip.baseline, skip.challenger) == both]
+        if reasons and (named or not any((one.baseline, one.challenger) == both for one in measured)):
             raise Invalid(
                 f"{pair} share {len(ids & others)} examples but no scored example: {'; '.join(reasons[:_MOST_TOLD])}.",
                 "Check that the same evaluator, under one name, ran over both, and that its runs have ended.",
@@ -206,7 +213,7 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     given = reading.ranges.get(evaluator) or asked.ends
     by = scale(evaluator, first, second, reading.positive.get(evaluator, ()), sheets.values(), given)
     if isinstance(by, Incomparable):
-        return Skipped(evaluator, challenger.name, by.reason)
+        return Skipped(evaluator, baseline.name, challenger.name, by.reason)
     direction, is_assumed = _direction(asked, by)
     # A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
     is_known = direction != "NONE" or not by.positives
@@ -217,7 +224,7 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     paired = sorted(before.values.keys() & after.values.keys())
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
-        return Skipped(evaluator, challenger.name, reason)
+        return Skipped(evaluator, baseline.name, challenger.name, reason)
     missing = gaps((first, second), (before, after), by, (baseline.examples, challenger.examples))
     tries = max(len(rows) for one in (first, second) for rows in one.verdicts.values())
     finding = Finding(

@@ -277,18 +277,20 @@ class Skipped:
     """An evaluator that could not be compared for one challenger, and the reason."""
 
     evaluator: str
+    baseline: str
     challenger: str
     reason: str
 
     def as_dict(self) -> dict[str, str]:
         """Plain JSON."""
-        return {"evaluator": self.evaluator, "challenger": self.challenger, "reason": self.reason}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Every finding, by evaluator and then by challenger, and the comparisons that were not possible.
 
+    With `all_pairs` every two experiments were compared, and `ranking` has a sentence on the best for each evaluator.
     `origins` has a line for each dataset with its experiments, and one for each evaluator whose version is known.
     """
 
@@ -298,6 +300,15 @@ class Comparison:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    ranking: tuple[str, ...] = ()
+    all_pairs: bool = False
+
+    @property
+    def title(self) -> str:
+        """The experiments that are compared."""
+        if self.all_pairs:
+            return f"{', '.join((self.baseline, *self.challengers))}, each with each"
+        return f"{', '.join(self.challengers)} against {self.baseline}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -308,6 +319,7 @@ class Comparison:
             "skipped": [skipped.as_dict() for skipped in self.skipped],
             "notes": list(self.notes),
             "origins": list(self.origins),
+            **({"ranking": list(self.ranking)} if self.all_pairs else {}),
         }
 
 

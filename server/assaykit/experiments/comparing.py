@@ -47,6 +47,7 @@ class ComparisonRequest(NamedTuple):
     failures: Failures = "count"
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
+    all_pairs: bool = False
 
 
 class Compared(NamedTuple):
@@ -107,14 +108,7 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
-    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
-    if asked.baseline is not None:
-        first = await here.names.experiment(asked.baseline, within, dataset_id)
-        named = [first, *(one for one in named if one.id != first.id)]
-    named = list({one.id: one for one in named}.values())
-    if len(named) < 2:  # noqa: PLR2004
-        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    named = await _named(here, within, asked)
     made = [await experiment_of(here.api, one.id) for one in named]
     datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
@@ -143,6 +137,19 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     lineages = {variant.name: one.id for variant, one in zip(variants, named, strict=True)}
     looks = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
     return found._replace(looks=looks)
+
+
+async def _named(here: Session, within: Named, asked: ComparisonRequest) -> list[Named]:
+    """The experiments, the baseline first, each once."""
+    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
+    if asked.baseline is not None:
+        first = await here.names.experiment(asked.baseline, within, dataset_id)
+        named = [first, *(one for one in named if one.id != first.id)]
+    named = list({one.id: one for one in named}.values())
+    if len(named) < 2:  # noqa: PLR2004
+        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    return named
 
 
 async def _examples(
@@ -207,6 +214,6 @@ def _weighed(
         failures=asked.failures,
         primary=asked.primary,
     )
-    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators)
+    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, all_pairs=asked.all_pairs)
     comparison = replace(comparison, notes=of.notes, origins=of.lines)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))

@@ -71,14 +71,15 @@ def comparison_html(
     `questions` has the question of an example by its id. Names, ids, questions and outputs are foreign text and are
     always escaped.
     """
-    title = f"{', '.join(comparison.challengers)} against {comparison.baseline}"
+    title = comparison.title
     findings = comparison.findings
     parts = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="note">{escape(note)}</p>' for note in comparison.notes),
+        *(f"<p><strong>{escape(line)}</strong></p>" for line in comparison.ranking),
         *_told(findings),
         *(
-            f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
+            f'<p class="note">Not compared: {escape(f"{one.challenger} with {one.baseline}: {one.reason}")}.</p>'
             for one in comparison.skipped
         ),
         *(f'<p class="note">Compared: {escape(line)}.</p>' for line in comparison.origins),

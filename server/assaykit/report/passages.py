@@ -195,8 +195,11 @@ def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:
 
 
 def ratio(value: float | None) -> str:
-    """A figure with three decimals; `undefined` for None."""
-    return "undefined" if value is None else f"{value:.3f}"
+    """A figure with three decimals, or more if it is near 0 or 1 and neither; `undefined` for None."""
+    if value is None:
+        return "undefined"
+    decimals = next((one for one in (3, 4, 5, 6) if value in {0, 1} or round(value, one) not in {0, 1}), 6)
+    return f"{value:.{decimals}f}"
 
 
 def spread_of(interval: Interval | None) -> str:

@@ -78,7 +78,8 @@ def comparison_text(
     times = FULL if is_full else 1
     text = "".join(f"{line}\n" for line in (*absent_of(findings), *comparison.notes))
     limit = len(text.encode()) + times * _SENTENCES_LIMIT
-    text = _fitted(text, [*_told(findings), *_skipped(comparison), *_methods(findings)], limit, "sentences or notes")
+    said = [*comparison.ranking, *_told(findings), *_skipped(comparison), *_methods(findings)]
+    text = _fitted(text, said, limit, "sentences or notes")
     text += "".join(f"Compared: {quote(line, _ORIGIN_LIMIT)}.\n" for line in comparison.origins[:_ORIGINS_TOLD])
     text = _fitted(text, _table(findings), max(limit, times * _TABLE_LIMIT), "lines of the table")
     if details is not None:
@@ -121,7 +122,7 @@ def _methods(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _skipped(comparison: Comparison) -> Iterator[str]:
     for skip in comparison.skipped:
-        yield f"Not compared for {short(skip.challenger)}: {skip.reason}."
+        yield f"Not compared for {short(skip.challenger)} with {short(skip.baseline)}: {skip.reason}."
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:

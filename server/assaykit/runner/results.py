@@ -59,8 +59,12 @@ def from_json(told: JsonObject) -> RowResult:
     return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
 
 
-def with_code(result: RowResult, codes: Mapping[str, str | None]) -> RowResult:
-    """The result with the digest of each evaluator's code in its verdict's metadata, unless that has its own."""
+def with_code(result: RowResult, evaluators: Sequence[JsonObject], digests: Sequence[str | None]) -> RowResult:
+    """The result with the digest of each evaluator's code in its verdict's metadata, unless that has its own.
+
+    `evaluators` are those of the worker, in the order of `digests`.
+    """
+    codes = {one["name"]: digest for one, digest in zip(evaluators, digests, strict=False)}
     evaluations: list[JsonObject] = []
     for one in result.evaluations:
         code = codes.get(one["name"])

@@ -117,6 +117,7 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
     primary: Annotated[str | None, Field(description="Decides")] = None,
+    all_pairs: bool = False,
     failures: Literal["exclude"] | None = None,
     range: Annotated[  # noqa: A002
         dict[str, list[float]] | None, Field(description="{evaluator: [low, high]}")
@@ -137,7 +138,7 @@ async def compare_experiments(
     counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
-        failures or "count", primary, ranges_of(range or {}),
+        failures or "count", primary, ranges_of(range or {}), all_pairs,
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
@@ -153,7 +154,10 @@ async def compare_experiments(
         await anyio.to_thread.run_sync(write_text, place, page)
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
-    head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    others = len(found.comparison.challengers)
+    head = f"{others} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    if all_pairs:
+        head = f"{others + 1} experiments compared, each with each"
     looks = [f"Note: {note}" for note in found.looks]
     return Reply("\n".join([f"{head}, verdicts first", *looks]), data, text.rstrip("\n").split("\n"), after)
 
