@@ -19,13 +19,35 @@ def test_the_verdict_comes_first_then_the_table_then_the_examples() -> None:
     assert lines[1] == "Methods: rates by the mid-p McNemar test and Tango's score interval."
     assert lines[3].split() == [
         "evaluator", "challenger", "value", "baseline", "difference", "interval", "p,", "corrected", "pairs",
-        "missed", "under",
+        "usually", "missed",
     ]  # fmt: skip
     assert "quality, fixed in variant-b (5 of 18):" in lines
     at = lines.index("  e000: What is an assay?")
     assert lines[at + 1].split() == ["variant-a", "0", "variant-a", "0"]
     assert lines[at + 2].split() == ["variant-b", "1", "variant-b", "0"]
     assert "broken" not in lines[at - 1]
+
+
+def test_a_shown_difference_has_no_size_that_would_be_missed() -> None:
+    shown = comparison_text(compare(scored("a", [0, 1] * 30), [scored("b", [1, 1] * 30)], reading=RISING))
+    assert "missed" not in shown.replace("usually missed", "")
+    assert "under " not in shown
+    open_ = comparison_text(compare(scored("a", [0, 1] * 30), [scored("b", [1, 0] * 30)], reading=RISING))
+    told = "A true difference under 35 points would usually be missed; for 10 points you need about 790 examples."
+    assert told in open_
+
+
+def test_an_example_has_the_users_own_key_before_its_id() -> None:
+    found = compare(scored("a", [0] * 8), [scored("b", [1] * 8)], reading=RISING)
+    text = comparison_text(found, examples={"e000": "Why?"}, keys={"e000": "case-7"})
+    assert "  case-7 (e000): Why?\n" in text
+    assert "  e001\n" in text
+
+
+def test_each_challenger_shows_its_broken_rows() -> None:
+    others = [scored(f"b{n}", [0] * 30) for n in range(6)]
+    text = comparison_text(compare(scored("a", [1] * 30), others, reading=RISING))
+    assert [f"broken in b{n} (2 of 30)" in text for n in range(6)] == [True] * 6
 
 
 def test_five_of_each_way_are_told() -> None:
@@ -44,10 +66,10 @@ def test_without_direction_the_ways_are_higher_and_lower() -> None:
     assert "fixed" not in text
 
 
-def test_numeric_changes_are_better_and_worse_and_a_lack_of_spread_is_told() -> None:
+def test_numeric_changes_are_better_and_worse() -> None:
     text = comparison_text(compare(scored("a", [0.5] * 8), [scored("b", [0.25] * 8)], reading=RISING))
     assert "worse in b (5 of 8)" in text
-    assert "unknown without spread" in text
+    assert "usually be missed" not in text
 
 
 def test_labels_without_order_have_a_sentence_and_no_table() -> None:

@@ -97,6 +97,13 @@ class _Asked(NamedTuple):
         return self.evaluator in self.reading.by_name and not self.by_choice
 
     @property
+    def labels_of_one(self) -> tuple[str, ...]:
+        """The labels of the verdicts whose score is 1."""
+        choices = {folded(label): score for label, score in self.reading.choices.get(self.evaluator, {}).items()}
+        seen = {label for one in self.sheets.values() for label in one.labels}
+        return tuple(sorted(label for label in seen if choices.get(folded(label)) == 1))
+
+    @property
     def ends(self) -> tuple[float, float] | None:
         """The range of a judge's scores."""
         scores = () if self.is_by_name else self.reading.choices.get(self.evaluator, {}).values()
@@ -245,6 +252,8 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         parts=len(paired) * tries,
         spellings=asked.spelled,
     )
+    if by.kind == "binary" and asked.by_choice and not by.positives:
+        finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}

@@ -138,6 +138,18 @@ class Bound:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The number of examples that would show a true difference of this size four times of five."""
+
+    difference: float
+    examples: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain JSON."""
+        return {"difference": self.difference, "examples": self.examples}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One challenger against the baseline, by one evaluator.
@@ -148,7 +160,9 @@ class Finding:
     rate of the positive labels when labels are counted; `direction_assumed` marks a direction that nobody gave.
     `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
     paired differences of scores and of rates over repetitions.
-    `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison. `rose` and `fell`
+    `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison, and `needed` has the
+    examples for a smaller one. `good_labels` are the labels whose rate is meant where a judge's choices are the scores.
+    `rose` and `fell`
     hold the examples whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged
     examples, the worst first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has
     by id the examples that lack a verdict. `reach` is the lowest and the highest figure that can stand in for a missing
@@ -177,6 +191,7 @@ class Finding:
     skewness: float | None = None
     spread: float | None = None
     smallest_detectable: float | None = None
+    needed: Needed | None = None
     table: Table | None = None
     effect_size: float | None = None
     shares: tuple[LabelShare, ...] = ()
@@ -194,6 +209,7 @@ class Finding:
     best: Bound | None = None
     missing_p: float | None = None
     spellings: Mapping[str, str] = field(default_factory=dict[str, str])
+    good_labels: tuple[str, ...] = ()
     question: str | None = None
     absent: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()

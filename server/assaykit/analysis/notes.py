@@ -7,7 +7,7 @@ from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import call_for_directions, lacks_direction
 from assaykit.errors import quote
 
-ABSENT_TOLD = 6
+ABSENT_TOLD = 24
 """Limit on the notes on missing rows that are told before the sentences."""
 
 _NAMES_LIMIT = 120

@@ -1,7 +1,7 @@
 """A finding in words: one sentence with its figures, and cautions for the reader."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.formats import decimals_of, p_value, percent
@@ -16,6 +16,8 @@ FEW_PAIRS = 20
 
 _LABELS_TOLD = 5
 _NAMES_TOLD = 12
+_UNSETTLED = frozenset({"no difference shown", "too close to call", "undecided"})
+_SPACE = "\N{OPEN BOX}"
 _LEAST = 1e-9
 
 
@@ -26,6 +28,9 @@ def sentence(finding: Finding, tests: int) -> str:
     if finding.question is not None:
         return f"{short(finding.evaluator)}: {finding.question} Seen so far: {_figures(finding)}."
     parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
+    if finding.verdict == "too few to say":
+        # An interval or a p would invite the verdict that the pairs do not allow.
+        parts = [parts[0], _difference(finding, finding.difference or 0.0, None)]
     told = f"{', '.join(parts)}; {_counts(finding)}."
     return f"{told}{_what_would_settle(finding)}"
 
@@ -47,13 +52,21 @@ def signed(finding: Finding, value: float) -> str:
 
 
 def detectable(finding: Finding) -> str:
-    """The smallest detectable difference, or the reason why there is none."""
+    """The size below which a difference is usually missed; empty where one is shown, or where nothing tells it."""
     size = finding.smallest_detectable
-    if size is None:
-        return "too few pairs to show any" if finding.n < FEWEST_PAIRS else "unknown without spread"
+    if size is None or finding.verdict not in _UNSETTLED:
+        return ""
+    return f"under {_size(finding, size)}"
+
+
+def _size(finding: Finding, size: float) -> str:
     if finding.kind == "numeric":
         return digits(size, 3)
-    return f"{100 * size:.{decimals_of(finding.parts)}f} points"
+    decimals = decimals_of(finding.parts)
+    while decimals < 2 and abs(round(100 * size, decimals) - 100 * size) > 10 * size:  # noqa: PLR2004  (hundredths)
+        decimals += 1
+    told = f"{100 * size:.{decimals}f}"
+    return f"{told} point{'' if told == '1' else 's'}"
 
 
 def _lead(finding: Finding) -> str:
@@ -73,10 +86,7 @@ def _lead(finding: Finding) -> str:
 
 
 def _too_few(finding: Finding) -> str:
-    pairs = f"{_pairs(finding)} {'is' if finding.n == 1 else 'are'} too few"
-    if finding.n < FEWEST_PAIRS:
-        return pairs
-    return f"differences that lie far to one side on few examples need {SKEWED_FROM} pairs, and {pairs}"
+    return f"{_pairs(finding)} {'is' if finding.n == 1 else 'are'} too few"
 
 
 def _figures(finding: Finding) -> str:
@@ -85,7 +95,13 @@ def _figures(finding: Finding) -> str:
     if finding.kind == "numeric":
         return f"mean {both} over {_pairs(finding)}"
     rates = f"{both} of {_pairs(finding)}"
-    return f"{labels(finding)} on {rates}" if finding.positives else rates
+    if finding.positives:
+        bad = " (bad)" if finding.direction == "MINIMIZE" else ""
+        return f"{labels(finding)}{bad} on {rates}"
+    if finding.good_labels:
+        side = {"MAXIMIZE": " (good)", "MINIMIZE": " (bad)", "NONE": ""}[finding.direction]
+        return f"{' or '.join(repr(short(one)) for one in finding.good_labels)}{side} on {rates}"
+    return rates
 
 
 def labels(finding: Finding) -> str:
@@ -142,13 +158,31 @@ def _what_would_settle(finding: Finding) -> str:
         told = ""
         if leaves_out_zero(finding.interval):
             told = " The interval is that of one test alone; the correction takes the verdict back."
-        if finding.smallest_detectable is None:
-            return told
-        return f"{told} A true difference under {detectable(finding)} would usually be missed."
+        return told + _missed(finding)
     if finding.verdict == "too close to call":
         side = "leaves out zero" if leaves_out_zero(finding.interval) else "holds zero"
         return f" The interval {side} and the test says otherwise; a few more examples decide it."
+    if finding.verdict == "too few to say":
+        if finding.n < FEWEST_PAIRS:
+            return f" A verdict needs {FEWEST_PAIRS} pairs or more."
+        return (
+            f" A few examples with large differences decide the mean; with such differences a verdict needs "
+            f"{SKEWED_FROM} pairs or more."
+        )
     return ""
+
+
+def _missed(finding: Finding) -> str:
+    """The difference that is usually missed, and the examples for a smaller one."""
+    if finding.smallest_detectable is None:
+        return ""
+    missed = f"A true difference {detectable(finding)} would usually be missed"
+    if finding.needed is None:
+        return f" {missed}."
+    examples = f"about {finding.needed.examples:,} examples"
+    if not finding.rose and not finding.fell:
+        return f" To see a difference of {_size(finding, finding.needed.difference)} you need {examples}."
+    return f" {missed}; for {_size(finding, finding.needed.difference)} you need {examples}."
 
 
 def _bound(finding: Finding, bound: Bound) -> str:
@@ -198,8 +232,8 @@ def _about_meaning(finding: Finding) -> list[str]:
     if finding.spellings:
         kinds = sorted({*finding.spellings.values()})
         told.append(
-            f"Labels that differ only in case or outer spaces are one class: {listed(finding.spellings)} count as "
-            f"{listed(kinds)}."
+            f"Labels that differ only in case or outer spaces are one class: {_spelled(finding.spellings)} count "
+            f"as {_spelled(kinds)}."
         )
     if finding.positives and finding.scale.positive_assumed:
         told.append(f"{labels(finding)} is taken as the positive label.")
@@ -240,6 +274,13 @@ def call_of(argument: str, value: Mapping[str, str]) -> str:
     return f"{argument}={told}" if len(value) <= _NAMES_TOLD else f"{argument}={told[:-1]}, ...}}"
 
 
+def _spelled(names: Iterable[str]) -> str:
+    """Labels in quotes, with outer spaces that a reader can see."""
+    return listed(
+        _SPACE * (len(one) - len(one.lstrip())) + one.strip() + _SPACE * (len(one) - len(one.rstrip())) for one in names
+    )
+
+
 def _about_figures(finding: Finding) -> list[str]:
     told: list[str] = []
     if finding.difference is None or finding.question is not None:
@@ -250,4 +291,6 @@ def _about_figures(finding: Finding) -> list[str]:
         told.append("No pair differs; that does not show that the two are equal.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
         told.append("Most changed examples moved against the mean: a few large changes decide it.")
+    if not finding.difference and len(finding.rose) != len(finding.fell):
+        told.append("The changes cancel out: many small ones on one side, fewer but larger ones on the other.")
     return told

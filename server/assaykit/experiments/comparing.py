@@ -10,7 +10,7 @@ import anyio.to_thread
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.questions import questions
+from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.rows import counting, outcomes, short
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
@@ -58,6 +58,9 @@ class Compared(NamedTuple):
     questions: Mapping[str, str] = {}
     """The question of each example, by example id."""
 
+    keys: Mapping[str, str] = {}
+    """The user's own key of each example, by example id; empty if the dataset has none."""
+
     looks: Sequence[str] = ()
     """A note for each finding whose experiments were compared before on other rows."""
 
@@ -71,7 +74,9 @@ class Compared(NamedTuple):
             **self.details.as_dict(),
             "repeated_looks": list(self.looks),
         }
-        return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
+        told |= {} if is_full else {"findings": [_brief(finding) for finding in told["findings"]]}
+        shown = dict.fromkeys(one for finding in told["findings"] for key in _CHANGES for one in finding[key] or ())
+        return {**told, "keys": {one: self.keys[one] for one in shown if one in self.keys}}
 
 
 def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,4 +221,4 @@ def _weighed(
     )
     comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, all_pairs=asked.all_pairs)
     comparison = replace(comparison, notes=of.notes, origins=of.lines)
-    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
+    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))

@@ -38,7 +38,7 @@ _METHODS: dict[Test, str] = {
 }
 _CORRECTION = (
     "p is corrected by Holm for the number of tests. A verdict needs p of at most 0.05 and an interval without zero. "
-    "“Missed under” is the size below which a true difference would usually not be shown."
+    "“Usually missed” is the size below which a true difference would usually not be shown."
 )
 
 _STYLE = """
@@ -64,12 +64,15 @@ summary { cursor: pointer; font-weight: 600; }
 
 
 def comparison_html(
-    comparison: Comparison, details: Details | None = None, questions: Mapping[str, str] | None = None
+    comparison: Comparison,
+    details: Details | None = None,
+    questions: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page: the findings in words, charts, the table of figures, the details, and the examples.
 
-    `questions` has the question of an example by its id. Names, ids, questions and outputs are foreign text and are
-    always escaped.
+    `questions` has the question of an example by its id, and `keys` the user's own key. Names, keys, ids, questions and
+    outputs are foreign text and are always escaped.
     """
     title = comparison.title
     findings = comparison.findings
@@ -87,7 +90,7 @@ def comparison_html(
         _table([one for one in findings if one.kind != "categorical"]),
         _methods(findings),
         *(sections(details) if details is not None else ()),
-        *(part for one in findings for part in _changed(one, questions or {})),
+        *(part for one in findings for part in _changed(one, questions or {}, keys or {})),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -130,7 +133,7 @@ def _table(findings: Sequence[Finding]) -> str:
         "Difference",
         "p, corrected",
         "Pairs",
-        "Missed under",
+        "Usually missed",
     )
     rows = "\n".join(_row(one) for one in findings)
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
@@ -144,13 +147,14 @@ def _methods(findings: Sequence[Finding]) -> str:
 
 
 def _row(finding: Finding) -> str:
-    interval = finding.interval
+    is_open = finding.verdict == "too few to say"
+    interval = None if is_open else finding.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
     numbers = (
         figure(finding, finding.challenger_value or 0.0),
         figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0) + spread,
-        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        "" if is_open or finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
         detectable(finding),
     )
@@ -159,7 +163,7 @@ def _row(finding: Finding) -> str:
     return f"<tr>{names}<td>{_mark(finding)}</td>{cells}</tr>"
 
 
-def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
+def _changed(finding: Finding, questions: Mapping[str, str], keys: Mapping[str, str]) -> Iterator[str]:
     """The changed examples by kind of change, and some unchanged ones."""
     ways = finding.ways
     if not any(ways.values()):
@@ -172,20 +176,21 @@ def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
         left = f", {len(shown)} of them shown" if len(shown) < counts[way] else ""
         if not counts[way]:
             continue
-        rows = "\n".join(_example(one, questions.get(one.example_id)) for one in shown)
+        rows = "\n".join(_example(one, questions.get(one.example_id), keys.get(one.example_id)) for one in shown)
         yield (
             f"<details{' open' if way in _OPEN else ''}><summary>{counts[way]} {way}{left}</summary>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
         )
 
 
-def _example(change: Change, question: str | None) -> str:
+def _example(change: Change, question: str | None, key: str | None) -> str:
     sides = (
         (change.baseline_value, change.baseline_output),
         (change.challenger_value, change.challenger_output),
     )
     cells = "".join(f"<td>{digits(value, 3)}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
     asked = f"{escape(_cut(question))}<br>" if question else ""
+    asked = f"<strong>{escape(_cut(key))}</strong><br>{asked}" if key else asked
     return f'<tr><td>{asked}<small class="note">{escape(change.example_id)}</small></td>{cells}</tr>'
 
 

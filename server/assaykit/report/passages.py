@@ -19,6 +19,10 @@ NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
 """Largest number of classes for which the text shows the matrix. The page and the data always have it."""
 
+CLASS_WORDS = (
+    "Macro-F1 is the mean F1 of all classes. Kappa is the agreement beyond that of chance: 0 is chance, and 1 is full "
+    "agreement."
+)
 _CELL_LIMIT = 24
 
 
@@ -151,6 +155,7 @@ def classification_lines(found: Details) -> Iterator[str]:
         )
         if one.agreement is not None and len(one.agreement.labels) <= MATRIX_CLASSES:
             yield from aligned(class_cells(one.agreement))
+    yield CLASS_WORDS
 
 
 def classified_words(told: Classification, one: Classified) -> str:

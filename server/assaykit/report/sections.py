@@ -64,6 +64,7 @@ def _repetitions(found: Iterable[Repetition]) -> str:
 
 def _classification(found: Classification) -> Iterator[str]:
     yield f"<h2>{escape(found.predicted)} against the truth {escape(found.truth)}</h2>"
+    yield f'<p class="note">{escape(passages.CLASS_WORDS)}</p>'
     for one in found.experiments:
         yield f"<p><strong>{escape(one.experiment)}</strong>: {escape(passages.classified_words(found, one))}</p>"
         if one.agreement is not None:

@@ -31,6 +31,7 @@ _SENTENCES_LIMIT = 2800
 _TABLE_LIMIT = 4000
 _BESIDE_LIMIT = 5200
 _EXAMPLES_TOLD = 5
+_EXAMPLES_OF_ALL = 12
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
 _ORIGINS_TOLD = 4
@@ -55,7 +56,7 @@ _HEADINGS = (
     "interval",
     "p, corrected",
     "pairs",
-    "missed under",
+    "usually missed",
 )
 
 
@@ -63,10 +64,13 @@ def comparison_text(
     comparison: Comparison,
     *,
     examples: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
     details: Details | None = None,
     is_full: bool = False,
 ) -> str:
-    """Return the comparison in at most `LIMIT` bytes; `examples` has the input of an example by its id.
+    """Return the comparison in at most `LIMIT` bytes.
+
+    `examples` has the input of an example by its id, and `keys` the user's own key.
 
     With `is_full` the limits are three times as high, and the changed examples are not limited to five of a kind.
 
@@ -89,8 +93,10 @@ def comparison_text(
         text = _fitted(
             text, told, times * _BESIDE_LIMIT, "lines on slices and classes", "save_to='report.html' has them"
         )
-    most = None if is_full else _EXAMPLES_TOLD
-    changed = [block for finding in findings for block in _changed(finding, examples or {}, most)]
+    ways = sum(bool(changes) for finding in findings for changes in finding.ways.values())
+    most = None if is_full else max(1, min(_EXAMPLES_TOLD, _EXAMPLES_OF_ALL // max(1, ways)))
+    heads = {key: f"{quote(told, _CELL_LIMIT)} ({short(key)})" for key, told in (keys or {}).items()}
+    changed = [block for finding in findings for block in _changed(finding, examples or {}, heads, most)]
     return _fitted(text, changed, times * LIMIT, "changed examples")
 
 
@@ -133,7 +139,8 @@ def _table(findings: Sequence[Finding]) -> list[str]:
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
-    interval = finding.interval
+    is_open = finding.verdict == "too few to say"
+    interval = None if is_open else finding.interval
     return (
         quote(finding.evaluator, _CELL_LIMIT),
         quote(finding.challenger, _CELL_LIMIT),
@@ -141,24 +148,26 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0),
         f"{signed(finding, interval.low)} to {signed(finding, interval.high)}" if interval else "none",
-        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        "" if is_open or finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
         detectable(finding),
     )
 
 
-def _changed(finding: Finding, inputs: Mapping[str, str], most: int | None) -> Iterator[str]:
-    """Yield a block for each example shown, at most `most` of each kind of change: its id and input, both outputs."""
+def _changed(finding: Finding, inputs: Mapping[str, str], heads: Mapping[str, str], most: int | None) -> Iterator[str]:
+    """Yield a block for each example shown, at most `most` of each kind of change: its key and input, both outputs."""
     for way, changes in finding.ways.items():
         told = changes[:most]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"
         for index, change in enumerate(told):
-            yield ("" if index else heading) + _example(finding, change, inputs.get(change.example_id))
+            yield ("" if index else heading) + _example(
+                finding, change, heads.get(change.example_id) or short(change.example_id), inputs.get(change.example_id)
+            )
 
 
-def _example(finding: Finding, change: Change, question: str | None) -> str:
-    head = short(change.example_id) + (f": {quote(question, _OUTPUT_LIMIT)}" if question else "")
+def _example(finding: Finding, change: Change, name: str, question: str | None) -> str:
+    head = name + (f": {quote(question, _OUTPUT_LIMIT)}" if question else "")
     names = [quote(name, _CELL_LIMIT) for name in (finding.baseline, finding.challenger)]
     width = max(map(len, names))
     values = (change.baseline_value, change.challenger_value)

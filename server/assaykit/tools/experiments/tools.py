@@ -145,12 +145,14 @@ async def compare_experiments(
     found = await compared(here, within, asked)
     is_full = detail == "full"
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
-    text = comparison_text(found.comparison, examples=found.questions, details=found.details, is_full=is_full)
+    text = comparison_text(
+        found.comparison, examples=found.questions, keys=found.keys, details=found.details, is_full=is_full
+    )
     after = "Next: get_experiment shows the rows of one."
     if not is_full and LEFT_OUT in text:
         after += " detail='full' or save_to='report.html' shows more of the comparison."
     if place is not None:
-        page = comparison_html(found.comparison, found.details, found.questions)
+        page = comparison_html(found.comparison, found.details, found.questions, found.keys)
         await anyio.to_thread.run_sync(write_text, place, page)
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
