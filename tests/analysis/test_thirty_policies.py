@@ -17,6 +17,7 @@ from assaykit.analysis.policy import policy_of
 from assaykit.analysis.rows import Outcome
 from assaykit.experiments.comparing import ReadExperiments
 from assaykit.experiments.known_judges import KnownJudge
+from assaykit.experiments.origins import Origins
 from assaykit.experiments.releases import decided_on
 from assaykit.wire.spans import Evaluation
 
@@ -67,7 +68,7 @@ def decided(case: Case) -> Any:
     variants = [variant("old", given.old, given, 0), variant("new", given.new, given, 1)]
     examples: dict[str, Any] = {f"e{place:04}": {"tier": tier, "answer": "x"} for place, tier in enumerate(given.tiers)}
     judges = {"q": KnownJudge("MAXIMIZE", is_model=True)} if given.by_model else {}
-    read = ReadExperiments(variants, variants, [], [{}, {}], judges, examples, ())
+    read = ReadExperiments(variants, variants, [], [{}, {}], judges, examples, Origins())
     return decided_on(policy_of(case.policy), read)[0]
 
 

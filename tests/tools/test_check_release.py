@@ -225,3 +225,10 @@ async def test_a_judge_without_a_calibration_is_told_and_needs_review_only_on_re
     strict = await ax.ask("check_release", policy="gate.toml", **asked)
     assert (strict["decision"], strict["exit_code"]) == ("needs review", 4)
     assert [one["outcome"] for one in strict["rules"]] == ["needs review", "ship"]
+
+
+async def test_a_verdict_that_names_a_model_rests_on_a_judge(ax: Caller, files: Path, cases: None) -> None:
+    rows = [run(n, 1, **{"eval.right.metadata.model": "m-1"}) for n in range(ROWS)]
+    await upload(ax, files, "judged", rows)
+    told = await ax.ask("check_release", candidate="judged", rules=["right: at least 80 %"])
+    assert told["rules"][0]["why"].endswith("The judge is not calibrated.")

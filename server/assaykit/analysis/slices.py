@@ -9,7 +9,7 @@ from assaykit.analysis.findings import ComparisonVerdict, Finding
 from assaykit.analysis.missing import at_best, at_worst
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
-from assaykit.analysis.verdicts import tested, verdict
+from assaykit.analysis.verdicts import shown, tested, verdict
 from assaykit.errors import Invalid
 
 FEWEST = FEWEST_PAIRS
@@ -165,5 +165,6 @@ def _verdict(part: Finding, adjusted: float | None) -> ComparisonVerdict:
         return told
     times = adjusted / part.p
     filled = [at_worst(part), at_best(part)]
-    turned = {verdict(replace(one, p_adjusted=min(1.0, times * (one.p or 0.0)))) for one in filled}
-    return told if turned == {told} else "undecided"
+    turned = [replace(one, p_adjusted=min(1.0, times * (one.p or 0.0))) for one in filled]
+    every = {shown(replace(one, verdict=verdict(one))) for one in (*turned, replace(part, p_adjusted=adjusted))}
+    return told if len(every) == 1 else "undecided"

@@ -10,7 +10,7 @@ import anyio.to_thread
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.questions import questions
+from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.rows import counting, outcomes, short
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
@@ -19,6 +19,7 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
+from assaykit.experiments.origins import Origins, origins
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
 from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
 from assaykit.names import Named
@@ -47,6 +48,7 @@ class ComparisonRequest(NamedTuple):
     failures: Failures = "count"
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
+    all_pairs: bool = False
 
 
 class Compared(NamedTuple):
@@ -56,6 +58,9 @@ class Compared(NamedTuple):
     details: Details
     questions: Mapping[str, str] = {}
     """The question of each example, by example id."""
+
+    keys: Mapping[str, str] = {}
+    """The user's own key of each example, by example id; empty if the dataset has none."""
 
     looks: Sequence[str] = ()
     """A note for each finding whose experiments were compared before on other rows."""
@@ -70,7 +75,9 @@ class Compared(NamedTuple):
             **self.details.as_dict(),
             "repeated_looks": list(self.looks),
         }
-        return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
+        told |= {} if is_full else {"findings": [_brief(finding) for finding in told["findings"]]}
+        shown = dict.fromkeys(one for finding in told["findings"] for key in _CHANGES for one in finding[key] or ())
+        return {**told, "keys": {one: self.keys[one] for one in shown if one in self.keys}}
 
 
 class ReadExperiments(NamedTuple):
@@ -86,7 +93,7 @@ class ReadExperiments(NamedTuple):
     sources: Sequence[SourceIds]
     judges: Mapping[str, KnownJudge]
     examples: Mapping[str, Mapping[str, Any]]
-    notes: tuple[str, ...]
+    origins: Origins
 
 
 def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,14 +148,7 @@ async def read_experiments(
         Invalid: there are fewer than `fewest` experiments, or their datasets share no example.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
-    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
-    if asked.baseline is not None:
-        first = await here.names.experiment(asked.baseline, within, dataset_id)
-        named = [first, *(one for one in named if one.id != first.id)]
-    named = list({one.id: one for one in named}.values())
-    if len(named) < fewest:
-        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    named = await _named(here, within, asked, fewest)
     made = [await experiment_of(here.api, one.id) for one in named]
     datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
@@ -165,7 +165,22 @@ async def read_experiments(
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
-    return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, notes)
+    of = await origins(here, [without(one, changed) for one in whole], made, judges)
+    of = of._replace(notes=(*notes, *of.notes))
+    return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, of)
+
+
+async def _named(here: Session, within: Named, asked: ComparisonRequest, fewest: int) -> list[Named]:
+    """The experiments, the baseline first, each once."""
+    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
+    if asked.baseline is not None:
+        first = await here.names.experiment(asked.baseline, within, dataset_id)
+        named = [first, *(one for one in named if one.id != first.id)]
+    named = list({one.id: one for one in named}.values())
+    if len(named) < fewest:
+        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    return named
 
 
 async def _examples(
@@ -230,5 +245,6 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
                 # The evaluator says the same, so a second finding would only weaken the correction.
                 directions.setdefault(same, "MAXIMIZE")
     reading = reading._replace(directions=directions, positive=positive)
-    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=read.notes)
-    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
+    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, all_pairs=asked.all_pairs)
+    comparison = replace(comparison, notes=read.origins.notes, origins=read.origins.lines)
+    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))

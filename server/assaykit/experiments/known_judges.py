@@ -30,14 +30,15 @@ _TWO = 2
 class KnownJudge(NamedTuple):
     """An evaluator or annotation config: the better direction, the scores of its labels, and the ends of its scores.
 
-    `of_catalogue` is set if the space has no evaluator of this name, and the catalogue has. `is_model` is set for an
-    LLM judge of the space.
+    `evaluator_id` is the id of an evaluator of the space. `of_catalogue` is set if the space has no evaluator of this
+    name, and the catalogue has. `is_model` is set for an LLM judge of the space.
     """
 
     direction: Direction | None = None
     choices: Mapping[str, float] = {}
     ends: tuple[float, float] | None = None
     of_catalogue: bool = False
+    evaluator_id: str | None = None
     is_model: bool = False
 
 
@@ -71,7 +72,9 @@ async def known_judges(here: Session, within: Named, read: Sequence[Outcome]) ->
         if config is not None and config.name in seen:
             choices = config.classification_choices if isinstance(config, TemplateConfig) else None
             is_model = isinstance(config, TemplateConfig)
-            found[config.name] = KnownJudge(kept_direction(version), choices or {}, is_model=is_model)
+            found[config.name] = KnownJudge(
+                kept_direction(version), choices or {}, evaluator_id=judge.id, is_model=is_model
+            )
     async for config in rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, {"space_id": within.id}):
         if config.name in seen - found.keys():
             found[config.name] = _of_people(config)

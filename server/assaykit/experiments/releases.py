@@ -10,6 +10,7 @@ from assaykit.analysis.candidates import OwnScale, own_scale
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import GateEvidence, Release, released
+from assaykit.analysis.makers import makers
 from assaykit.analysis.margins import DIFFERENCES
 from assaykit.analysis.policy import (
     MOST_BYTES,
@@ -135,7 +136,7 @@ def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparis
     evidence = GateEvidence(
         candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read)
     )
-    return released(named, evidence, read.notes), comparison
+    return released(named, evidence, read.origins.notes), comparison
 
 
 def _check_named(named: Sequence[str], seen: Sequence[str]) -> None:
@@ -197,14 +198,18 @@ def _repetitions(candidate: Variant) -> int:
 
 
 def _models(read: ReadExperiments) -> frozenset[str]:
-    """The evaluators that are LLM judges: those of the space, and ready-made ones whose labels the verdicts have."""
+    """The evaluators that are LLM judges: those of the space, ready-made ones whose labels the verdicts have, and those
+    whose verdicts name a model.
+    """
+    told = makers({one.name: one.outcomes for one in read.whole})
+    by_model = frozenset(name for name, sides in told.items() if any(one.models for one in sides.values()))
     labels: dict[str, set[str]] = {}
     for variant in read.whole:
         for row in variant.outcomes:
             for name, verdict in row.evaluations.items():
                 if verdict.label is not None:
                     labels.setdefault(name, set()).add(folded(verdict.label))
-    return frozenset(name for name, one in read.judges.items() if _is_model(one, labels.get(name, set())))
+    return by_model | frozenset(name for name, one in read.judges.items() if _is_model(one, labels.get(name, set())))
 
 
 def _is_model(judge: KnownJudge, labels: set[str]) -> bool:

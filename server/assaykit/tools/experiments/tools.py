@@ -121,6 +121,7 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
     primary: Annotated[str | None, Field(description="Decides")] = None,
+    all_pairs: bool = False,
     failures: Literal["exclude"] | None = None,
     range: Annotated[  # noqa: A002
         dict[str, list[float]] | None, Field(description="{evaluator: [low, high]}")
@@ -141,24 +142,29 @@ async def compare_experiments(
     counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
-        failures or "count", primary, ranges_of(range or {}),
+        failures or "count", primary, ranges_of(range or {}), all_pairs,
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
     found = await compared(here, within, asked)
     is_full = detail == "full"
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
-    text = comparison_text(found.comparison, examples=found.questions, details=found.details, is_full=is_full)
+    text = comparison_text(
+        found.comparison, examples=found.questions, keys=found.keys, details=found.details, is_full=is_full
+    )
     after = "Next: get_experiment shows the rows of one."
     if not is_full and LEFT_OUT in text:
         after += " detail='full' or save_to='report.html' shows more of the comparison."
     if place is not None:
         noted = replace(found.comparison, notes=(*found.comparison.notes, *found.looks))
-        page = comparison_html(noted, found.details, found.questions)
+        page = comparison_html(noted, found.details, found.questions, found.keys)
         await anyio.to_thread.run_sync(write_text, place, page)
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
-    head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    others = len(found.comparison.challengers)
+    head = f"{others} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    if all_pairs:
+        head = f"{others + 1} experiments compared, each with each"
     looks = [f"Note: {note}" for note in found.looks]
     return Reply("\n".join([f"{head}, verdicts first", *looks]), data, text.rstrip("\n").split("\n"), after)
 
