@@ -200,8 +200,9 @@ def _repetitions(candidate: Variant) -> int:
 
 
 def _models(read: ReadExperiments) -> frozenset[str]:
-    """The evaluators that are LLM judges: those of the space, ready-made ones whose labels the verdicts have, and those
-    whose verdicts name a model.
+    """The evaluators that are LLM judges.
+
+    They are those of the space, ready-made ones whose labels the verdicts have, and those whose verdicts name a model.
     """
     told = makers({one.name: one.outcomes for one in read.whole})
     by_model = frozenset(name for name, sides in told.items() if any(one.models for one in sides.values()))
