@@ -24,8 +24,10 @@ from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
-from assaykit.analysis.gate import Ruling, decide, read
 from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
+from assaykit.analysis.margins import decide_difference
+from assaykit.analysis.policy_rules import policy_rule
+from assaykit.analysis.release import RuleOutcome
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import ALPHA
 from assaykit.analysis.usage import slower
@@ -76,10 +78,8 @@ def found(pairs: Pairs) -> Finding:
     return compared(old, new).findings[0]
 
 
-def ruling(rule: str, old: Variant, new: Variant) -> Ruling:
-    comparison = compared(old, new)
-    tests = sum(one.p is not None for one in comparison.findings)
-    return decide(read(f"{QUALITY}: {rule}"), comparison.findings[0], tests)
+def ruling(rule: str, old: Variant, new: Variant) -> RuleOutcome:
+    return decide_difference(policy_rule(f"{QUALITY}: {rule}"), compared(old, new).findings[0])
 
 
 def share(hit: object) -> Counts:
@@ -220,7 +220,7 @@ def gate() -> Iterator[Row]:
 
 
 def passes(rule: str, pairs: Pairs) -> bool:
-    return ruling(rule, *old_and_new(pairs)).outcome == "passed"
+    return ruling(rule, *old_and_new(pairs)).outcome == "ship"
 
 
 def passing(rule: str, draw: Draw, n: int) -> Callable[[Rng], Counts]:
@@ -235,7 +235,7 @@ def missing() -> Iterator[Row]:
             def trial(rng: Rng, points: int = points, cause: str = cause) -> Counts:
                 one = ruling(f"not worse by more than {points} points", *crashed(rng, cause))
                 told = re.search(r"\b(36|25) of 100\b", one.why) is not None
-                return share(one.outcome == "passed" or not told)
+                return share(one.outcome == "ship" or not told)
 
             yield Row("missing", f"{cause}, margin {points} points: passed, or not told", None, 0.0, trial, 100)
     for lost in (0.2, 0.4):

@@ -42,7 +42,7 @@ def test_the_gate_looks_first_whether_its_files_can_be_written(
     monkeypatch.setattr(gating, "connect", None)  # a comparison would fail on this
     said = command(*GATE, option, str(files / place))
     assert said.exit_code == 2
-    assert f"The rulings cannot be written to {files / place}: " in said.output
+    assert f"The decision cannot be written to {files / place}: " in said.output
     assert "Give a file in an existing folder" in said.output
     assert "Traceback" not in said.output
 

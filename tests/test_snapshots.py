@@ -28,8 +28,8 @@ MOST_TOOLS = 42
 MOST_BYTES = 25_000
 MOST_TOKENS = 6_000
 COUNTED = 38
-FURTHER = {"plan_experiment", "preview_backfill", "render_judge"}
-"""The plan of a size and the free looks, which came on top of these 38 tools."""
+FURTHER = {"check_release", "plan_experiment", "preview_backfill", "render_judge"}
+"""The decision on a release, the plan of a size and the free looks, which came on top of these 38 tools."""
 
 TOKENS_OF_ANOTHER = 180
 BYTES_OF_ANOTHER = 700

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analysis.variants import approx, labelled, outcome, scored
+from tests.analysis.variants import RISING, approx, labelled, outcome, scored
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding, Table
@@ -54,12 +54,12 @@ def test_the_sentence_carries_the_figures() -> None:
 
 def test_a_point_estimate_alone_is_no_verdict() -> None:
     before, after = scored("a", [0] * 30 + [1] * 30), scored("b", [1] * 2 + [0] * 26 + [1] * 31 + [0])
-    finding = only(compare(before, [after]))
+    finding = only(compare(before, [after], reading=RISING))
     assert finding.verdict == "no difference shown"
     assert finding.sentence == (
         "quality: no difference between b and a can be shown: 55 % vs 50 % of 60 pairs, difference +5 points (95 % "
         "interval -3 to +15), p = 0.22; 4 fixed, 1 broken, 55 unchanged. A true difference under 13 points would "
-        "usually be missed."
+        "usually be missed; for 5 points you need about 260 examples."
     )
 
 
@@ -84,10 +84,57 @@ def test_without_direction_nothing_is_fixed_or_broken_and_the_changes_are_still_
     assert (len(facts["rose"]), len(facts["fell"])) == (17, 3)
 
 
-def test_scores_of_unknown_direction_are_maximised_and_it_says_so() -> None:
+def test_scores_of_unknown_direction_only_differ_and_the_call_to_make_is_told() -> None:
     finding = only(compare(BEFORE, [AFTER]))
-    assert (finding.direction, finding.direction_assumed) == ("MAXIMIZE", True)
-    assert any("assumed to be better" in caution for caution in finding.cautions)
+    assert (finding.direction, finding.direction_assumed, finding.verdict) == ("NONE", True, "different")
+    assert any('compare with directions={"quality": "MAXIMIZE"}' in caution for caution in finding.cautions)
+    assert "17 higher, 3 lower, 40 unchanged" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction"),
+    [
+        (("fail", 0.0), ("pass", 1.0), "MAXIMIZE"),
+        (("correct", 0.2), ("incorrect", 0.9), "MINIMIZE"),
+        (("no", 0.0), ("yes", 1.0), "NONE"),
+        (("fail", 1.0), ("pass", 1.0), "NONE"),
+    ],
+)
+def test_labels_beside_scores_give_them_their_direction(
+    low: tuple[str, float], high: tuple[str, float], direction: Direction
+) -> None:
+    def marked(name: str, upto: int) -> Variant:
+        marks = [high] * upto + [low] * (40 - upto)
+        return Variant(name, [outcome(f"e{i}", label=label, score=score) for i, (label, score) in enumerate(marks)])
+
+    finding = only(compare(marked("a", 10), [marked("b", 30)]))
+    assert (finding.direction, finding.direction_assumed) == (direction, direction == "NONE")
+
+
+def test_scores_of_a_ready_made_name_have_its_direction_only_with_its_labels() -> None:
+    reading = VerdictReading(
+        directions={"quality": "MAXIMIZE"},
+        choices={"quality": {"factual": 1.0, "hallucinated": 0.0}},
+        by_name=frozenset({"quality"}),
+    )
+    before, after = [0.0] * 30 + [1.0] * 10, [1.0] * 40
+    assert only(compare(scored("a", before), [scored("b", after)], reading=reading)).verdict == "different"
+    own = {0.0: "factual", 1.0: "hallucinated"}
+    sides = [
+        Variant(name, [outcome(f"e{i}", label=own[score], score=score) for i, score in enumerate(scores)])
+        for name, scores in (("a", before), ("b", after))
+    ]
+    assert only(compare(sides[0], sides[1:], reading=reading)).verdict == "worse"
+
+
+def test_a_given_positive_label_whose_rows_score_lower_is_a_question() -> None:
+    sides = [
+        Variant(name, [outcome(f"e{i}", label="bad" if i < bad else "good", score=float(i >= bad)) for i in range(40)])
+        for name, bad in (("a", 5), ("b", 25))
+    ]
+    finding = only(compare(sides[0], sides[1:], reading=VerdictReading(positive={"quality": ["bad"]})))
+    assert (finding.direction, finding.verdict) == ("NONE", "different")
+    assert any("The rows with the label 'bad' have the lower scores." in caution for caution in finding.cautions)
 
 
 def test_labels_of_unknown_direction_are_only_different() -> None:
@@ -95,7 +142,7 @@ def test_labels_of_unknown_direction_are_only_different() -> None:
     finding = only(compare(before, [after]))
     assert (finding.direction, finding.positives, finding.scale.positive_assumed) == ("NONE", ("yes",), True)
     assert finding.verdict == "different"
-    assert any("The direction is not known" in caution for caution in finding.cautions)
+    assert any('compare with directions={"quality": "MAXIMIZE"}' in caution for caution in finding.cautions)
 
 
 def test_a_positive_label_makes_any_labels_binary() -> None:
@@ -134,13 +181,13 @@ def test_labels_without_order_are_shares_and_no_verdict() -> None:
         "y": approx((0.25, 0.75)),
         "z": approx((0.25, 0.0)),
     }
-    assert "Name the positive label" in finding.sentence
+    assert finding.sentence.endswith('name the good labels, such as positive={"quality": "y"}.')
 
 
 def test_numeric_scores_get_means_a_test_of_the_mean_and_an_effect_size() -> None:
     before = scored("a", [0.1 * (i % 7) for i in range(40)])
     after = scored("b", [0.1 * (i % 7) + (0.05 if i % 4 else -0.02) for i in range(40)])
-    finding = only(compare(before, [after]))
+    finding = only(compare(before, [after], reading=RISING))
     assert (finding.kind, finding.test) == ("numeric", "sign flips")
     assert (len(finding.rose), finding.ties, len(finding.fell)) == (30, 0, 10)
     assert finding.difference == approx(0.0325)
@@ -150,7 +197,7 @@ def test_numeric_scores_get_means_a_test_of_the_mean_and_an_effect_size() -> Non
 
 
 def test_the_largest_change_comes_first() -> None:
-    finding = only(compare(scored("a", [0.5, 0.5, 0.5, 0.5]), [scored("b", [0.4, 0.0, 0.3, 0.9])]))
+    finding = only(compare(scored("a", [0.5, 0.5, 0.5, 0.5]), [scored("b", [0.4, 0.0, 0.3, 0.9])], reading=RISING))
     assert ids(finding, "broken") == ["e001", "e002", "e000"]
 
 
@@ -178,7 +225,7 @@ def test_a_test_and_an_interval_that_disagree_are_too_close_to_call(size: float)
 
 def test_equal_gaps_give_an_interval_of_their_number_rather_than_one_of_no_width() -> None:
     """With 97.5 % confidence at most 11.6 % of all examples differ otherwise, each by 0.4 at most."""
-    finding = only(compare(scored("a", [0.1] * 30), [scored("b", [0.3] * 30)]))
+    finding = only(compare(scored("a", [0.1] * 30), [scored("b", [0.3] * 30)], reading=RISING))
     assert (finding.effect_size, finding.smallest_detectable) == (None, None)
     assert finding.interval is not None
     assert (finding.interval.low, finding.interval.high) == approx((0.2 - 0.4 * (1 - 0.025 ** (1 / 30)), 0.2))
@@ -188,7 +235,7 @@ def test_equal_gaps_give_an_interval_of_their_number_rather_than_one_of_no_width
 def test_repetitions_count_as_one_example() -> None:
     rows = [outcome("e1", score=score) for score in (1, 1, 0)] + [outcome("e2", score=0)] * 3
     after = Variant("b", [outcome("e1", score=1)] * 3 + [outcome("e2", score=0)] * 3)
-    finding = only(compare(Variant("a", rows), [after]))
+    finding = only(compare(Variant("a", rows), [after], reading=RISING))
     assert (finding.n, finding.baseline_side.rows, finding.baseline_side.examples) == (2, 6, 2)
     assert finding.baseline_value == approx(1 / 3)
     assert (finding.kind, finding.test, finding.table) == ("binary", "sign flips", None)
@@ -207,7 +254,7 @@ def test_unscored_is_left_out_and_never_zero() -> None:
     after = Variant("b", [outcome(f"e{i:03}", score=1.0) for i in range(28)] + [
         outcome("e028", output=None, error="timed out"), outcome("e999", score=1.0)
     ])  # fmt: skip
-    finding = only(compare(before, [after]))
+    finding = only(compare(before, [after], reading=RISING))
     assert (finding.n, finding.dropped) == (25, 4)
     assert (finding.baseline_value, finding.challenger_value) == (1.0, 1.0)
     one, other = finding.baseline_side, finding.challenger_side
@@ -226,17 +273,17 @@ def test_a_repetition_without_a_verdict_is_told() -> None:
 
 
 def test_few_pairs_carry_a_caution() -> None:
-    finding = only(compare(scored("a", [0] * 19), [scored("b", [1] * 19)]))
+    finding = only(compare(scored("a", [0] * 19), [scored("b", [1] * 19)], reading=RISING))
     assert finding.verdict == "better"
     assert any("Only 19 pairs" in caution for caution in finding.cautions)
 
 
 def test_five_pairs_can_show_nothing() -> None:
-    finding = only(compare(scored("a", [0] * 5), [scored("b", [1] * 5)]))
+    finding = only(compare(scored("a", [0] * 5), [scored("b", [1] * 5)], reading=RISING))
     assert finding.verdict == "too few to say"
     assert finding.sentence == (
-        "quality: 5 pairs are too few to say whether b differs from a: 100 % vs 0 % of 5 pairs, difference +100 points "
-        "(95 % interval +13 to +100), p = 0.031; 5 fixed, 0 broken, 0 unchanged."
+        "quality: 5 pairs are too few to say whether b differs from a: 100 % vs 0 % of 5 pairs, difference +100 points"
+        "; 5 fixed, 0 broken, 0 unchanged. A verdict needs 6 pairs or more."
     )
 
 

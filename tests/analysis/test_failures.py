@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from tests.analysis.variants import approx, labelled, outcome, scored
+from tests.analysis.variants import approx, labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
@@ -154,8 +154,26 @@ def test_twelve_criteria_tell_the_failed_rows_first_and_once() -> None:
         rows = [Outcome(f"e{n}", "x", None, verdicts) for n in range(60)]
         return Variant(name, [row._replace(error="boom", evaluations={}) for row in rows[:failed]] + rows[failed:])
 
-    comparison = compare(judged("old", 0), [judged("new", 25)])
+    reading = rising(*(f"criterion {n}" for n in range(12)))
+    comparison = compare(judged("old", 0), [judged("new", 25)], reading=reading)
     text = comparison_text(comparison)
     assert text.startswith("Missing: 25 of 60 runs of new failed; they count as failures.\n")
     assert text.count("25 of 60 runs") == 1
-    assert "<strong>25 of 60 runs of new failed; they count as failures.</strong>" in comparison_html(comparison)
+    page = comparison_html(comparison)
+    assert "<strong>Missing: 25 of 60 runs of new failed; they count as failures.</strong>" in page
+
+
+def test_a_difference_without_a_better_side_is_undecided_if_its_sign_could_turn() -> None:
+    before = scored("old", [0, 1] * 30)
+    after = crashed("new", [1, 1] * 30, 30)
+    finding = only(before, after, "exclude", "NONE")
+    assert finding.worst is not None
+    assert finding.best is not None
+    assert (finding.worst.verdict, finding.best.verdict) == ("no difference shown", "different")
+    wide = only(scored("old", [0] * 30 + [1] * 30), crashed("new", [1] * 60, 20), "exclude", "NONE")
+    assert wide.verdict == "different"
+    gaps = [None] * 40 + [1.0] * 12 + [0.0] * 8
+    sides = only(scored("old", [None] * 40 + [0.0] * 20), scored("new", gaps), direction="NONE")
+    assert sides.worst is not None
+    assert sides.best is not None
+    assert (sides.worst.verdict, sides.best.verdict, sides.verdict) == ("different", "different", "undecided")

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.analysis.variants import approx
+from tests.analysis.variants import approx, rising
 
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import details
@@ -62,7 +62,7 @@ def variant(name: str, scores: list[float | None], output: str = "x") -> Variant
 
 def compared(name: str = "new", output: str = "x") -> Comparison:
     before, after = [1.0, 0.0, 0.0, 0.0] * 20, [0.0, 1.0, 1.0, 1.0] + [1.0, 1.0, 1.0, 0.0] * 19
-    return compare(variant("old", list(before)), [variant(name, list(after), output)])
+    return compare(variant("old", list(before)), [variant(name, list(after), output)], reading=rising("tone"))
 
 
 def test_the_page_says_what_the_text_says() -> None:
@@ -144,7 +144,7 @@ def test_what_stands_beside_the_findings_is_escaped_and_asks_nobody() -> None:
         sides.append(Variant(name, rows))
     values = {f"e{place}": HOSTILE for place in range(8)}
     truth = Truth(HOSTILE, values, HOSTILE, HOSTILE)
-    comparison = compare(sides[0], sides[1:])
+    comparison = compare(sides[0], sides[1:], reading=rising(HOSTILE))
     found = details(sides, comparison, [Column(HOSTILE, values)], truth)
     page = Page(comparison_html(comparison, found))
     assert not ASKING & set(page.tags)

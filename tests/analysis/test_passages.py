@@ -1,6 +1,6 @@
 """What stands beside the findings, in words."""
 
-from tests.analysis.variants import outcome, scored
+from tests.analysis.variants import RISING, outcome, scored
 
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import Details, details
@@ -13,7 +13,7 @@ from assaykit.report.text import LIMIT, comparison_text
 
 def test_a_great_deal_beside_the_findings_stays_within_the_limit_and_says_what_is_missing() -> None:
     before, after = scored("a", [0, 1] * 100), scored("b", [1, 1] * 100)
-    comparison = compare(before, [after])
+    comparison = compare(before, [after], reading=RISING)
     columns = [Column(f"c{n}", {f"e{k:03}": f"значение {k % 20}" for k in range(200)}) for n in range(6)]
     text = comparison_text(comparison, details=details([before, after], comparison, columns))
     assert len(text.encode()) <= LIMIT
@@ -56,7 +56,7 @@ def test_figures_are_written_out_and_not_with_an_exponent() -> None:
 def test_one_example_with_many_tries_does_not_choose_the_k_that_is_told() -> None:
     few = Variant("b", [outcome(f"e{n}", score=n % 2) for n in range(8) for _ in range(3)])
     many = few._replace(outcomes=[*few.outcomes, *(outcome("e0", score=1) for _ in range(7))])
-    comparison = compare(scored("a", [0] * 8)._replace(outcomes=few.outcomes), [many])
+    comparison = compare(scored("a", [0] * 8)._replace(outcomes=few.outcomes), [many], reading=RISING)
     (_, found) = details([Variant("a", few.outcomes), many], comparison).repetitions
     words = repetition_words(found)
     assert words.startswith("pass@3 ")

@@ -4,7 +4,7 @@ import pytest
 from tests.analysis.variants import approx
 
 from assaykit.analysis.findings import FigureKind
-from assaykit.analysis.policy import Policy, check_policy, policy_of, policy_of_rules
+from assaykit.analysis.policy import Policy, check_names, check_policy, policy_of, policy_of_rules
 from assaykit.analysis.policy_rules import RuleKind, policy_rule
 from assaykit.errors import Invalid
 
@@ -178,6 +178,7 @@ KINDS: dict[str, FigureKind] = {"rate": "binary", "grade": "numeric", "tone": "c
 
 def checked(*rules: str, repetitions: int = 3) -> Policy:
     policy = policy_of_rules(rules)
+    check_names(policy, list(KINDS))
     check_policy(policy, KINDS, repetitions)
     return policy
 
@@ -196,6 +197,10 @@ def test_rules_that_fit_the_experiments_are_accepted() -> None:
         (
             "other: better",
             "no experiment has an evaluator 'other'; there are 'rate', 'grade', 'tone'. Use one of these",
+        ),
+        (
+            "rat: better",
+            "no experiment has an evaluator 'rat', did you mean 'rate'? There are 'rate', 'grade', 'tone'.",
         ),
         ("rate: not worse by more than 2", "the number needs a unit. Write 2 points."),
         ("rate: at least 0.8", "the number needs a unit"),

@@ -1,7 +1,7 @@
 """Labels that are one class, scales that differ, directions that labels imply, and rates as text."""
 
 import pytest
-from tests.analysis.variants import labelled, outcome, scored
+from tests.analysis.variants import labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
@@ -22,7 +22,7 @@ def test_labels_that_differ_in_case_or_outer_spaces_are_one_class_and_it_says_so
         "binary", ("pass",), 1, "no difference shown",
     )  # fmt: skip
     assert [one for one in finding.cautions if "one class" in one] == [
-        "Labels that differ only in case or outer spaces are one class: 'Pass', 'pass' count as 'pass'."
+        "Labels that differ only in case or outer spaces are one class: 'Pass', 'pass␣' count as 'pass'."
     ]
 
 
@@ -94,6 +94,7 @@ def test_the_scores_of_a_judges_choices_give_labels_their_direction_and_their_ra
     reading = VerdictReading(directions={"quality": "MAXIMIZE"}, choices={"quality": {"yes": 0.0, "no": 1.0}})
     finding = only(before, after, reading)
     assert (finding.kind, finding.verdict, finding.reach) == ("binary", "worse", (0, 1))
+    assert "'no' (good) on 33 % vs 100 % of 30 pairs" in finding.sentence
     graded = VerdictReading(choices={"quality": {"poor": 1.0, "good": 5.0}})
     assert only(labelled("old", ["poor"] * 30), labelled("new", ["poor"] * 30), graded).reach == (1, 5)
 
@@ -108,7 +109,7 @@ def test_a_primary_evaluator_is_corrected_for_itself_alone() -> None:
         ]
         return Variant(name, rows)
 
-    found = compare(judged("old", 0), [judged("new", 6)], reading=VerdictReading(primary="c")).findings
+    found = compare(judged("old", 0), [judged("new", 6)], reading=rising(*"abcd")._replace(primary="c")).findings
     assert [one.p_adjusted == one.p for one in found] == [False, False, True, False]
     assert [one.verdict for one in found] == [*["no difference shown"] * 2, "better", "no difference shown"]
     assert "after the correction" not in found[2].sentence

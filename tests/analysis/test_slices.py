@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.analysis.variants import approx, labelled, scored
+from tests.analysis.variants import RISING, approx, labelled, scored
 from tests.oracles import Oracle
 
 from assaykit.analysis.compare import compare
@@ -23,7 +23,7 @@ def by(sizes: dict[str | None, int]) -> Column:
 def test_each_value_is_a_comparison_of_its_own_and_p_is_corrected_over_all_of_them() -> None:
     # Ten of "a" become right, eight of "b" become wrong, "c" stays as it was.
     before, after = [0] * 10 + [1] * 8 + [1, 0] * 4, [1] * 10 + [0] * 8 + [1, 0] * 4
-    findings = compare(scored("old", before), [scored("new", after)]).findings
+    findings = compare(scored("old", before), [scored("new", after)], reading=RISING).findings
     (found,) = sliced(findings, [by({"a": 10, "b": 8, "c": 8})])
     assert [(one.value, one.n, one.verdict) for one in found.slices] == [
         ("a", 10, "better"),
@@ -101,6 +101,6 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are() -> None:
 
 def test_a_slice_that_could_show_nothing_does_not_weigh_on_the_others() -> None:
     """Five of five cannot reach p < 0.05; Holm would still count them."""
-    findings = compare(scored("old", [0] * 11), [scored("new", [1] * 11)]).findings
+    findings = compare(scored("old", [0] * 11), [scored("new", [1] * 11)], reading=RISING).findings
     (found,) = sliced(findings, [by({"six": 6, "five": 5})])
     assert [(one.value, one.verdict) for one in found.slices] == [("six", "better"), ("five", "too small")]

@@ -1,6 +1,6 @@
 """The comparison as plain text."""
 
-from tests.analysis.variants import labelled, outcome, scored
+from tests.analysis.variants import RISING, labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.rows import Outcome
@@ -13,14 +13,13 @@ def test_the_verdict_comes_first_then_the_table_then_the_examples() -> None:
         scored("variant-a", [0] * 20 + [1] * 10),
         scored("variant-b", [1] * 18 + [0] * 2 + [1] * 10),
     )
-    text = comparison_text(compare(before, [after]), examples={"e000": "What is\nan assay?"})
+    text = comparison_text(compare(before, [after], reading=RISING), examples={"e000": "What is\nan assay?"})
     lines = text.splitlines()
     assert lines[0].startswith("quality: variant-b is better than variant-a: 93 % vs 33 % of 30 pairs")
-    assert lines[1] == "Note: Higher is assumed to be better; give the direction if it is not."
-    assert lines[2] == "Methods: rates by the mid-p McNemar test and Tango's score interval."
-    assert lines[4].split() == [
+    assert lines[1] == "Methods: rates by the mid-p McNemar test and Tango's score interval."
+    assert lines[3].split() == [
         "evaluator", "challenger", "value", "baseline", "difference", "interval", "p,", "corrected", "pairs",
-        "missed", "under",
+        "usually", "missed",
     ]  # fmt: skip
     assert "quality, fixed in variant-b (5 of 18):" in lines
     at = lines.index("  e000: What is an assay?")
@@ -29,8 +28,30 @@ def test_the_verdict_comes_first_then_the_table_then_the_examples() -> None:
     assert "broken" not in lines[at - 1]
 
 
+def test_a_shown_difference_has_no_size_that_would_be_missed() -> None:
+    shown = comparison_text(compare(scored("a", [0, 1] * 30), [scored("b", [1, 1] * 30)], reading=RISING))
+    assert "missed" not in shown.replace("usually missed", "")
+    assert "under " not in shown
+    open_ = comparison_text(compare(scored("a", [0, 1] * 30), [scored("b", [1, 0] * 30)], reading=RISING))
+    told = "A true difference under 35 points would usually be missed; for 10 points you need about 790 examples."
+    assert told in open_
+
+
+def test_an_example_has_the_users_own_key_before_its_id() -> None:
+    found = compare(scored("a", [0] * 8), [scored("b", [1] * 8)], reading=RISING)
+    text = comparison_text(found, examples={"e000": "Why?"}, keys={"e000": "case-7"})
+    assert "  case-7 (e000): Why?\n" in text
+    assert "  e001\n" in text
+
+
+def test_each_challenger_shows_its_broken_rows() -> None:
+    others = [scored(f"b{n}", [0] * 30) for n in range(6)]
+    text = comparison_text(compare(scored("a", [1] * 30), others, reading=RISING))
+    assert [f"broken in b{n} (2 of 30)" in text for n in range(6)] == [True] * 6
+
+
 def test_five_of_each_way_are_told() -> None:
-    text = comparison_text(compare(scored("a", [0, 1] * 8), [scored("b", [1, 0] * 8)]))
+    text = comparison_text(compare(scored("a", [0, 1] * 8), [scored("b", [1, 0] * 8)], reading=RISING))
     assert "fixed in b (5 of 8)" in text
     assert "broken in b (5 of 8)" in text
     assert text.count("\n  e0") == 10
@@ -45,10 +66,10 @@ def test_without_direction_the_ways_are_higher_and_lower() -> None:
     assert "fixed" not in text
 
 
-def test_numeric_changes_are_better_and_worse_and_a_lack_of_spread_is_told() -> None:
-    text = comparison_text(compare(scored("a", [0.5] * 8), [scored("b", [0.25] * 8)]))
+def test_numeric_changes_are_better_and_worse() -> None:
+    text = comparison_text(compare(scored("a", [0.5] * 8), [scored("b", [0.25] * 8)], reading=RISING))
     assert "worse in b (5 of 8)" in text
-    assert "unknown without spread" in text
+    assert "usually be missed" not in text
 
 
 def test_labels_without_order_have_a_sentence_and_no_table() -> None:
@@ -67,7 +88,7 @@ def test_an_output_cannot_pose_as_a_line_of_ours() -> None:
 
 def test_a_failed_row_shows_its_error() -> None:
     before = Variant("a", [outcome("e1", score=0, output=None, error="timed out")])
-    text = comparison_text(compare(before, [Variant("b", [outcome("e1", score=1, output=None)])]))
+    text = comparison_text(compare(before, [Variant("b", [outcome("e1", score=1, output=None)])], reading=RISING))
     assert "error: timed out" in text
     assert "(no output)" in text
 
@@ -76,7 +97,7 @@ def test_what_could_not_be_compared_is_told() -> None:
     row = outcome("e1", score=1)
     both = row._replace(evaluations={**row.evaluations, "tone": Evaluation(name="tone", score=1)})
     text = comparison_text(compare(Variant("a", [both]), [Variant("b", [row])]))
-    assert "Not compared for b: 'tone' has no verdict on the challenger." in text
+    assert "Not compared for b with a: 'tone' has no verdict on the challenger." in text
 
 
 def test_the_worse_comes_before_the_better_and_the_undecided() -> None:
@@ -85,7 +106,7 @@ def test_the_worse_comes_before_the_better_and_the_undecided() -> None:
         verdicts = {key: Evaluation(name=key, score=score) for key, score in scores.items()}
         return Variant(name, [Outcome(f"e{i}", "text", None, verdicts) for i in range(30)])
 
-    text = comparison_text(compare(judged("a", 0, 1), [judged("b", 1, 0)]))
+    text = comparison_text(compare(judged("a", 0, 1), [judged("b", 1, 0)], reading=rising("even", "up", "down")))
     assert [line.split(":")[0] for line in text.splitlines()[:3]] == ["down", "up", "even"]
 
 

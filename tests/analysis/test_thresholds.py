@@ -1,6 +1,7 @@
 """Rules about the candidate alone, against statsmodels and first principles."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,18 +9,10 @@ from hypothesis import strategies as st
 from tests.analysis.variants import approx
 from tests.oracles import Oracle
 
+from assaykit.analysis.candidates import Tally
 from assaykit.analysis.policy_rules import policy_rule
-from assaykit.analysis.repetition import Tries
 from assaykit.analysis.shares import at_least, at_most, clopper_pearson
-from assaykit.analysis.thresholds import (
-    Tally,
-    decide_examples,
-    decide_failed_rows,
-    decide_must_pass,
-    decide_pass_hat_k,
-    decide_share,
-    exact_matches,
-)
+from assaykit.analysis.thresholds import decide_examples, decide_must_pass, decide_pass_hat_k, decide_share
 from assaykit.errors import Invalid
 
 proportion = Oracle("statsmodels.stats.proportion")
@@ -75,13 +68,19 @@ def test_a_large_share_has_an_exact_interval_too() -> None:
 def test_a_share_is_decided_by_its_exact_interval_and_by_both_ends_of_what_is_missing(
     text: str, passed: int, failed: int, missing: int, outcome: str
 ) -> None:
-    found = decide_share(policy_rule(text), Tally(passed, failed, missing))
+    found = decide_share(policy_rule(text), Tally(passed, passed + failed, missing, 0, missing))
     assert found.outcome == outcome, found.why
     assert (found.p is None) == (outcome != "hold")
-    assert (f"{missing} examples without a verdict" in found.why) == (missing > 1 and passed + failed > 0)
+    assert (f"{missing} more examples lack a verdict" in found.why) == (missing > 1 and passed + failed > 0)
     if found.p is not None:
         limit, side = (0.8, "less") if "least" in text else (0.2, "greater")
-        assert found.p == approx(stats.binomtest(passed, passed + failed, limit, alternative=side).pvalue, rel=1e-7)
+        assert found.p == approx(2 * exact(passed, failed, missing, limit, side), rel=1e-7)
+
+
+def exact(passed: int, failed: int, missing: int, limit: float, side: str) -> float:
+    """The largest p of the exact test, with the missing verdicts left out and at either end."""
+    ends = [(passed, passed + failed), *((passed + more, passed + failed + missing) for more in (0, missing))]
+    return max(stats.binomtest(k, n, limit, alternative=side).pvalue for k, n in ends)
 
 
 @pytest.mark.parametrize("limit", [2, 20, 50, 80, 95])
@@ -90,19 +89,19 @@ def test_a_candidate_at_the_limit_ships_and_holds_seldom_at_any_number_of_rows(l
     for n in (1, 5, 20, 60, 150):
         chances = stats.binom.pmf(range(n + 1), n, limit / 100)
         for rule in rules:
-            outcomes = [decide_share(rule, Tally(k, n - k)).outcome for k in range(n + 1)]
+            outcomes = [decide_share(rule, Tally(k, n)).outcome for k in range(n + 1)]
             for outcome in ("ship", "hold"):
                 assert sum(chance for chance, one in zip(chances, outcomes, strict=True) if one == outcome) <= 0.025
 
 
 def test_an_undecided_share_tells_how_many_examples_would_decide_it() -> None:
-    found = decide_share(policy_rule("q: at least 80 %"), Tally(17, 2))
+    found = decide_share(policy_rule("q: at least 80 %"), Tally(17, 19))
     assert found.outcome == "undecided"
     n = found.examples_needed
     assert n is not None
     assert f"About {n} examples would decide it" in found.why
     assert clopper_pearson(math.floor(17 / 19 * n + 1e-9), n).low >= 0.8
-    assert decide_share(policy_rule("q: at least 80 %"), Tally(15, 4)).examples_needed is None
+    assert decide_share(policy_rule("q: at least 80 %"), Tally(15, 19)).examples_needed is None
 
 
 @pytest.mark.parametrize(
@@ -112,48 +111,51 @@ def test_an_undecided_share_tells_how_many_examples_would_decide_it() -> None:
 )  # fmt: skip
 def test_failed_rows_are_decided_by_the_exact_interval(failed: int, n: int, outcome: str, needed: int | None) -> None:
     """No failure in n rows shows at most 2 % from ln(0.025) / ln(0.98) = 182.6 rows on."""
-    found = decide_failed_rows(policy_rule("failed rows: at most 2 %"), failed, n)
+    found = decide_share(policy_rule("failed rows: at most 2 %"), Tally(failed, n))
     assert (found.outcome, found.examples_needed) == (outcome, needed), found.why
-    with pytest.raises(Invalid):
-        decide_failed_rows(policy_rule("failed rows: at most 2 %"), 0, 0)
+
+
+@pytest.mark.parametrize(("failed", "missing", "outcome"), [(0, 0, "ship"), (1, 0, "hold"), (0, 1, "undecided")])
+def test_a_limit_of_nothing_is_about_these_examples_alone(failed: int, missing: int, outcome: str) -> None:
+    """No sample shows that a share is 0, so the interval could decide no such rule."""
+    none = decide_share(policy_rule("failed rows: at most 0 %"), Tally(failed, 10, missing, 0, missing))
+    every = decide_share(policy_rule("q: at least 100 %"), Tally(10 - failed, 10, missing, 0, missing))
+    assert [none.outcome, every.outcome] == [outcome] * 2
 
 
 def test_fewer_examples_than_wanted_are_undecided() -> None:
     rule = policy_rule("at least 200 examples")
     assert [decide_examples(rule, n).outcome for n in (0, 1, 199, 200)] == ["undecided"] * 3 + ["ship"]
-    assert decide_examples(rule, 1).why == "There are only 1 example."
+    assert decide_examples(rule, 1).why == "There is only 1 example; 200 would decide it."
 
 
 def test_examples_that_must_pass_hold_the_release_if_one_run_of_one_fails() -> None:
     rule = policy_rule("q: must pass")
-    tries = {"a": [True, True], "b": [True, False], "c": [True, None], "d": [None, False]}
+    runs = {"a": [1.0, 1.0], "b": [1.0, 0.0], "c": [1.0, None], "d": [None, 0.0]}
     for ids, outcome in ((["a"], "ship"), (["a", "c"], "undecided"), (["b", "c"], "hold"), (["d"], "hold")):
-        found = decide_must_pass(rule.__class__(text=rule.text, kind=rule.kind, examples=tuple(ids)), tries)
+        found = decide_must_pass(replace(rule, examples=tuple(ids)), runs, 1.0)
         assert found.outcome == outcome
         assert found.p is None
+    assert decide_must_pass(replace(rule, examples=("a",)), runs, 0.0).outcome == "hold", "lower is better"
     for unknown in ("x", "e"):
         with pytest.raises(Invalid, match="has no row of"):
-            decide_must_pass(rule.__class__(text=rule.text, kind=rule.kind, examples=(unknown,)), {**tries, "e": []})
+            decide_must_pass(replace(rule, examples=(unknown,)), {**runs, "e": []}, 1.0)
 
 
 def test_pass_hat_k_is_decided_over_examples() -> None:
     rule = policy_rule("q: pass^3 at least 75 %")
-    good = {f"e{n}": Tries(3, 3) for n in range(60)}
-    assert decide_pass_hat_k(rule, good).outcome == "ship"
-    assert "pass^3 is 100.0 % over 60 examples" in decide_pass_hat_k(rule, good).why
+    good = {f"e{n}": [1.0] * 3 for n in range(60)}
+    assert decide_pass_hat_k(rule, good, 1.0).outcome == "ship"
+    assert "(pass^3) in 100.0 %, 60 of 60 examples" in decide_pass_hat_k(rule, good, 1.0).why
     # A run of three that fails once fails as a whole; of five runs with four good ones, 4 of 10 triples are good.
-    mixed = {f"e{n}": Tries(3, 2) for n in range(60)}
-    assert decide_pass_hat_k(rule, mixed).outcome == "hold"
-    five = {f"e{n}": Tries(5, 4) for n in range(10)}
-    assert "pass^3 is 40.0 % over 10 examples" in decide_pass_hat_k(rule, five).why
-    assert decide_pass_hat_k(rule, good, missing=3).outcome == "ship"
-    assert decide_pass_hat_k(rule, good, missing=30).outcome == "undecided"
-    with pytest.raises(Invalid, match="No example has 3 verdicts"):
-        decide_pass_hat_k(rule, {"a": Tries(2, 2)})
-
-
-def test_exact_matches_take_any_number_of_distinct_answers() -> None:
-    truth = {f"e{n}": f" answer {n}" for n in range(500)} | {"none": None, "blank": " "}
-    outputs: dict[str, list[str | None]] = {f"e{n}": [f"answer {n} "] for n in range(400)}
-    outputs |= {"e0": ["answer 0", "other"], "e1": ["answer 1", None], "e2": [None, "other"], "none": ["x"]}
-    assert exact_matches(outputs, truth) == Tally(397, 2, 101)
+    mixed = {f"e{n}": [1.0, 0.0, 1.0] for n in range(60)}
+    assert decide_pass_hat_k(rule, mixed, 1.0).outcome == "hold"
+    five = {f"e{n}": [1.0] * 4 + [0.0] for n in range(10)}
+    assert "40.0 %" in decide_pass_hat_k(rule, five, 1.0).why
+    few = {f"m{n}": [1.0] for n in range(3)}
+    assert decide_pass_hat_k(rule, {**good, **few}, 1.0).outcome == "ship"
+    many = {f"m{n}": [None, 1.0, 1.0] for n in range(30)}
+    assert decide_pass_hat_k(rule, {**good, **many}, 1.0).outcome == "undecided"
+    assert decide_pass_hat_k(rule, {"a": [1.0, 1.0, None]}, 1.0).outcome == "undecided"
+    with pytest.raises(Invalid, match="No example has 3 runs"):
+        decide_pass_hat_k(rule, {"a": [1.0, 1.0]}, 1.0)

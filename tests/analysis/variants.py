@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assaykit.analysis.compare import Variant
+from assaykit.analysis.compare import Variant, VerdictReading
 from assaykit.analysis.rows import Outcome
 from assaykit.wire.spans import Evaluation
 
@@ -31,3 +31,12 @@ def scored(name: str, scores: Sequence[float | None]) -> Variant:
 
 def labelled(name: str, labels: Sequence[str | None]) -> Variant:
     return Variant(name, [outcome(f"e{index:03}", label=label) for index, label in enumerate(labels)])
+
+
+RISING = VerdictReading(directions={"quality": "MAXIMIZE"})
+"""A higher score of `quality` is better."""
+
+
+def rising(*evaluators: str) -> VerdictReading:
+    """A higher score of each of these evaluators is better."""
+    return VerdictReading(directions=dict.fromkeys(evaluators, "MAXIMIZE"))

@@ -124,6 +124,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "preview_backfill": {"evaluators": ["cites"]},
     "upload_experiment": {"file": "v.csv", "dataset": "questions", "key": "key"},
     "compare_experiments": {"experiments": ["v", "w"]},
+    "check_release": {"candidate": "w", "rules": ["failed rows: at most 50 %"]},
     "plan_experiment": {"goal": "better by 5 points", "guesses": {"discordant": 0.2}},
     "trigger_backfill": {"evaluators": ["cites"], "preview": True},
     "get_trace": {"trace": id_of("a1")},

@@ -31,7 +31,7 @@ async def rewritten(ax: Caller, dataset_id: str, count: int) -> None:
         await api.patch(f"/v2/datasets/{dataset_id}/examples", DatasetVersionWithExampleIds, body)
 
 
-@pytest.mark.parametrize(("changed", "verdict"), [(10, "no difference shown"), (0, "worse"), (30, None)])
+@pytest.mark.parametrize(("changed", "verdict"), [(10, "no difference shown"), (0, "different"), (30, None)])
 async def test_examples_whose_content_changed_between_versions_are_left_out(
     ax: Caller, files: Path, changed: int, verdict: str | None
 ) -> None:

@@ -306,7 +306,7 @@ async def test_a_comparison_is_written_as_a_page_that_only_overwrite_replaces(ax
     page = (files / "page.html").read_text(encoding="utf-8")
     assert data["saved"] == str(files / "page.html")
     assert page.startswith("<!doctype html>")
-    assert "8 fixed" in page
+    assert "8 higher" in page
     refusal = await ax.refused("compare_experiments", **both, save_to="page.html")
     assert "already" in refusal["message"]
     assert "overwrite=true" in refusal["next"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
+from tests.traces import rest
 
 Row = dict[str, Any]
 
@@ -42,7 +43,7 @@ async def test_rows_with_an_error_and_no_output_are_failed_runs(ax: Caller, file
     assert text.split("\n")[2] == "Missing: 24 of 60 runs of new failed; they count as failures."
     assert "new: right on 60 % (36 of 60; 24 failed). accuracy 1.000" in text
     page = (files / "page.html").read_text(encoding="utf-8")
-    assert "<strong>24 of 60 runs of new failed; they count as failures.</strong>" in page
+    assert "<strong>Missing: 24 of 60 runs of new failed; they count as failures.</strong>" in page
     found = await ax.ask("compare_experiments", experiments=["old", "new"], failures="exclude")
     assert found["comparison"]["findings"][0]["verdict"] == "undecided"
 
@@ -82,6 +83,34 @@ async def test_labels_have_the_direction_that_they_say_or_that_the_catalogue_say
     assert (await labels(ax, files, evaluator, old, new))["verdict"] == verdict
 
 
+async def test_scores_differ_until_the_call_that_the_reply_holds_is_made(ax: Caller, files: Path, cases: None) -> None:
+    await upload(ax, files, "old", [{"output": "x", "eval.words.score": n % 7} for n in range(60)])
+    await upload(ax, files, "new", [{"output": "x", "eval.words.score": n % 7 + n % 3} for n in range(60)])
+    asked = {"experiments": ["old", "new"], "save_to": "page.html", "overwrite": True}
+    text = await ax.read("compare_experiments", **asked)
+    assert "words: new differs from old, and it is not known which is better: mean " in text
+    call = 'directions={"words": "MAXIMIZE"}'
+    assert call in text
+    assert call.replace('"', "&quot;") in (files / "page.html").read_text(encoding="utf-8")
+    asked |= json.loads(f'{{"directions": {call.removeprefix("directions=")}}}')
+    assert "words: new is better than old" in await ax.read("compare_experiments", **asked)
+
+
+@pytest.mark.parametrize(("direction", "verdict"), [("MINIMIZE", "worse"), ("MAXIMIZE", "better"), (None, "different")])
+async def test_an_annotation_config_gives_scores_their_direction(
+    ax: Caller, files: Path, cases: None, direction: str | None, verdict: str
+) -> None:
+    body = {"name": "words", "annotation_config_type": "CONTINUOUS", "minimum_score": 0, "maximum_score": 9}
+    async with rest(ax.settings.home) as client:
+        space = (await client.get("/v2/spaces")).json()["spaces"][0]["id"]
+        told = {**body, "space_id": space} | ({} if direction is None else {"optimization_direction": direction})
+        assert (await client.post("/v2/annotation-configs", json=told)).status_code == 201
+    await upload(ax, files, "old", [{"output": "x", "eval.words.score": n % 7} for n in range(60)])
+    await upload(ax, files, "new", [{"output": "x", "eval.words.score": n % 7 + n % 3} for n in range(60)])
+    found = await ax.ask("compare_experiments", experiments=["old", "new"])
+    assert found["comparison"]["findings"][0]["verdict"] == verdict
+
+
 async def test_positive_takes_labels_and_implies_the_direction(ax: Caller, files: Path, cases: None) -> None:
     finding = await labels(ax, files, "quality", "poor", "fair", positive={"quality": ["good ", "Fair"][1:]})
     assert (finding["verdict"], finding["positive"], finding["direction_assumed"]) == ("better", "fair", False)
@@ -107,3 +136,24 @@ async def test_a_range_that_is_none_is_refused(ax: Caller, files: Path, cases: N
     assert refusal["message"] == "The range of 'right' is not two finite numbers, the lower first."
     refusal = await ax.refused("compare_experiments", experiments=["old", "new"], primary="wrong")
     assert "no experiment has an evaluator 'wrong'" in refusal["message"]
+
+
+async def test_all_pairs_say_which_is_the_best(ax: Caller, files: Path, cases: None) -> None:
+    for name, right in (("a", 10), ("b", 30), ("c", 55)):
+        rows = [{"output": "x", "eval.right.score": int(n < right), "eval.tone.score": n % 2} for n in range(60)]
+        await upload(ax, files, name, rows)
+    asked = {"experiments": ["a", "b", "c"], "directions": {"right": "MAXIMIZE", "tone": "MAXIMIZE"}}
+    found = (await ax.ask("compare_experiments", **asked, all_pairs=True, primary="right"))["comparison"]
+    assert [(one["baseline"], one["challenger"]) for one in found["findings"][:3]] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+    assert found["ranking"][0] == "right: c is the best: better than each of the 2 others."
+    text = await ax.read("compare_experiments", **asked, all_pairs=True, primary="right")
+    assert text.startswith("3 experiments compared, each with each, verdicts first")
+    assert "right: c is the best" in text
+    # The correction of the deciding evaluator covers its own three tests, that of the other one all six.
+    assert {one.rpartition("for ")[2] for one in text.replace(";", "\n").splitlines() if "correction" in one} == {
+        "3 tests", "6 tests",
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from assaykit.analysis.pairing import (
     Sheet,
     figures,
     fitting,
+    follows,
     has_abstained,
     other_scales,
     scale,
@@ -23,14 +24,17 @@ from assaykit.analysis.pairing import (
     slope,
     spellings,
 )
+from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
-from assaykit.analysis.scales import Scale
+from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
 from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MOST_TOLD = 8
+
+_TURNED: Mapping[Direction, Direction] = {"MAXIMIZE": "MINIMIZE", "MINIMIZE": "MAXIMIZE", "NONE": "NONE"}
 
 SAME_KEPT = 200
 """Limit on the unchanged examples that a finding keeps. The count covers all of them."""
@@ -56,7 +60,7 @@ class VerdictReading(NamedTuple):
     `directions` says whether a higher score is better. `positive` has the labels to count. `choices` has the scores of
     a judge's labels, and `ranges` the lowest and the highest score possible. `primary` names the evaluator that
     decides; its tests are corrected among themselves alone. `by_name` names the evaluators whose direction is that of a
-    ready-made judge of the same name. It is certain for the judge's labels, and assumed for scores.
+    ready-made judge of the same name. It holds for the judge's labels, and not for scores alone.
     """
 
     directions: Mapping[str, Direction] = _NOTHING
@@ -93,6 +97,13 @@ class _Asked(NamedTuple):
         return self.evaluator in self.reading.by_name and not self.by_choice
 
     @property
+    def labels_of_one(self) -> tuple[str, ...]:
+        """The labels of the verdicts whose score is 1."""
+        choices = {folded(label): score for label, score in self.reading.choices.get(self.evaluator, {}).items()}
+        seen = {label for one in self.sheets.values() for label in one.labels}
+        return tuple(sorted(label for label in seen if choices.get(folded(label)) == 1))
+
+    @property
     def ends(self) -> tuple[float, float] | None:
         """The range of a judge's scores."""
         scores = () if self.is_by_name else self.reading.choices.get(self.evaluator, {}).values()
@@ -105,11 +116,14 @@ def compare(
     *,
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
+    all_pairs: bool = False,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
-    Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
-    as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
+    With `all_pairs` every two variants are compared, under one correction; the earlier one is the baseline of a pair.
+
+    Without a direction, two experiments only differ, unless the labels say themselves which one is better, as pass and
+    fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
     Holm's correction, and an interval that leaves out zero; missing verdicts that could turn it make it undecided.
 
     Raises:
@@ -120,15 +134,19 @@ def compare(
     variants = (baseline, *challengers)
     names = _evaluators(variants, evaluators, reading)
     asked = [_asked(name, variants, reading) for name in names]
-    results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
+    pairs = list(itertools.combinations(variants, 2) if all_pairs else ((baseline, one) for one in challengers))
+    results = [_measure(one, *pair) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
-    _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
+    _check_pairs(pairs, measured, skipped, named=evaluators is not None)
+    findings = tuple(judged(measured, reading.primary))
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
-        findings=tuple(judged(measured, reading.primary)),
+        findings=findings,
         skipped=skipped,
+        ranking=tuple(ranking(findings)) if all_pairs else (),
+        all_pairs=all_pairs,
     )
 
 
@@ -171,16 +189,15 @@ def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, readi
 
 
 def _check_pairs(
-    baseline: Variant,
-    challengers: Sequence[Variant],
+    pairs: Sequence[tuple[Variant, Variant]],
     measured: Sequence[Finding],
     skipped: Sequence[Skipped],
     *,
     named: bool,
 ) -> None:
-    ids = {outcome.example_id for outcome in baseline.outcomes}
-    for challenger in challengers:
-        others = {outcome.example_id for outcome in challenger.outcomes}
+    for baseline, challenger in pairs:
+        ids, others = ({outcome.example_id for outcome in one.outcomes} for one in (baseline, challenger))
+        both = (baseline.name, challenger.name)
         pair = f"{short(baseline.name)!r} and {short(challenger.name)!r}"
         if not ids & others:
             raise Invalid(
@@ -188,8 +205,8 @@ def _check_pairs(
                 f"on both sides (such as {listed(sorted(ids)[:1])} and {listed(sorted(others)[:1])}).",
                 "Compare experiments of one dataset; check that example_id holds the dataset's example ids.",
             )
-        reasons = [skip.reason for skip in skipped if skip.challenger == challenger.name]
-        if reasons and (named or not any(finding.challenger == challenger.name for finding in measured)):
+        reasons = [skip.reason for skip in skipped if (skip.baseline, skip.challenger) == both]
+        if reasons and (named or not any((one.baseline, one.challenger) == both for one in measured)):
             raise Invalid(
                 f"{pair} share {len(ids & others)} examples but no scored example: {'; '.join(reasons[:_MOST_TOLD])}.",
                 "Check that the same evaluator, under one name, ran over both, and that its runs have ended.",
@@ -203,16 +220,18 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     given = reading.ranges.get(evaluator) or asked.ends
     by = scale(evaluator, first, second, reading.positive.get(evaluator, ()), sheets.values(), given)
     if isinstance(by, Incomparable):
-        return Skipped(evaluator, challenger.name, by.reason)
+        return Skipped(evaluator, baseline.name, challenger.name, by.reason)
     direction, is_assumed = _direction(asked, by)
-    if by.kind == "binary" and reading.failures == "count" and direction != "NONE":
-        by = by._replace(failure=0.0 if direction == "MAXIMIZE" else 1.0)
+    # A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
+    is_known = direction != "NONE" or not by.positives
+    if by.kind == "binary" and reading.failures == "count" and is_known:
+        by = by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
     before, after = figures(first, by), figures(second, by)
     # Sorted by id, so that the order of rows changes nothing.
     paired = sorted(before.values.keys() & after.values.keys())
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
-        return Skipped(evaluator, challenger.name, reason)
+        return Skipped(evaluator, baseline.name, challenger.name, reason)
     missing = gaps((first, second), (before, after), by, (baseline.examples, challenger.examples))
     tries = max(len(rows) for one in (first, second) for rows in one.verdicts.values())
     finding = Finding(
@@ -233,6 +252,8 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         parts=len(paired) * tries,
         spellings=asked.spelled,
     )
+    if by.kind == "binary" and asked.by_choice and not by.positives:
+        finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
@@ -253,25 +274,39 @@ def _questioned(finding: Finding, doubt: str) -> Finding:
 
 
 def _direction(asked: _Asked, by: Scale) -> tuple[Direction, bool]:
-    """The direction of the figure shown, and whether it is assumed.
+    """The direction of the figure shown, and whether nobody gave it; it is then NONE.
 
     `slope` translates the direction of a score into that of a label. A positive label that the user gave is the better
     one, unless its rows score lower.
     """
-    given = asked.direction
+    given = None if asked.is_by_name else asked.direction
     if by.kind == "categorical":
         return "NONE", given is None
     if not by.positives:
-        return given or "MAXIMIZE", given is None or asked.is_by_name
+        found = given or _direction_by_labels(asked)
+        return found or "NONE", found is None
     rise = slope(by.positives, asked.sheets.values())
     if given is None:
-        if rise < 0:
-            return "MINIMIZE", True
-        is_known = rise > 0 or by.has_plain_direction or not by.positive_assumed
+        is_known = rise >= 0 and (by.has_plain_direction or not by.positive_assumed)
         return ("MAXIMIZE", False) if is_known else ("NONE", True)
-    if rise >= 0 or given == "NONE":
-        return given, False
-    return ("MINIMIZE" if given == "MAXIMIZE" else "MAXIMIZE"), False
+    return (given if rise >= 0 else _TURNED[given]), False
+
+
+def _direction_by_labels(asked: _Asked) -> Direction | None:
+    """The direction of scores whose labels have a known order: pass and fail, or those of the ready-made judge."""
+    seen = {label for one in asked.sheets.values() for label in one.labels if folded(label) not in ABSTENTIONS}
+    orders: list[tuple[Mapping[str, float], Direction]] = [(PLAIN_SCORES, "MAXIMIZE")]
+    if asked.is_by_name and asked.direction is not None:
+        choices = asked.reading.choices.get(asked.evaluator, {})
+        orders.append(({folded(label): score for label, score in choices.items()}, asked.direction))
+    for order, direction in orders:
+        if seen and {folded(label) for label in seen} <= order.keys():
+            highest = max(order[folded(label)] for label in seen)
+            top = frozenset(label for label in seen if order[folded(label)] == highest)
+            rise = slope(top, asked.sheets.values()) or follows(order, asked.sheets.values())
+            if rise:
+                return direction if rise > 0 else _TURNED[direction]
+    return None
 
 
 def _changes(

@@ -15,11 +15,16 @@ from assaykit.analysis.usage import Slower, Usage, slower, usage
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """One evaluator's repeated verdicts on one experiment."""
+    """One evaluator's repeated verdicts on one experiment.
+
+    If the direction is not known (`is_directed`), the higher figure counts as a pass. Only the variation within an
+    example is then meant, which is the same either way.
+    """
 
     evaluator: str
     experiment: str
     repeated: Repeated
+    is_directed: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -36,14 +41,19 @@ class Details:
     slicings: tuple[Slicing, ...] = ()
     classification: Classification | None = None
 
+    @property
+    def directed(self) -> list[Repetition]:
+        """The repetitions whose passes are known."""
+        return [one for one in self.repetitions if one.is_directed]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON. Repetitions, slices and classification have no key if there are none."""
         told: dict[str, Any] = {
             "usage": [one.as_dict() for one in self.usage],
             "latency_differences": [one.as_dict() for one in self.slower],
         }
-        if self.repetitions:
-            told["repetitions"] = [one.as_dict() for one in self.repetitions]
+        if self.directed:
+            told["repetitions"] = [one.as_dict() for one in self.directed]
         if self.slicings:
             told["slices"] = {"warning": WARNING, "by": [one.as_dict() for one in self.slicings]}
         if self.classification is not None:
@@ -71,17 +81,19 @@ def details(
 
 
 def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> list[Repetition]:
-    """One entry for each variant with repetitions and each pass/fail evaluator whose direction is known."""
-    known = {one.evaluator: one for one in findings if one.kind == "binary" and one.direction != "NONE"}
-    found = [
-        (name, variant.name, _repeated(finding, variant)) for name, finding in known.items() for variant in variants
+    """One entry for each variant with repetitions and each evaluator whose figures are rates."""
+    rates = {one.evaluator: one for one in findings if one.kind == "binary"}
+    found = [(one, variant.name, _repeated(one, variant)) for one in rates.values() for variant in variants]
+    return [
+        Repetition(one.evaluator, variant, several, one.direction != "NONE")
+        for one, variant, several in found
+        if several is not None
     ]
-    return [Repetition(name, variant, several) for name, variant, several in found if several is not None]
 
 
 def _repeated(finding: Finding, variant: Variant) -> Repeated | None:
     by = finding.scale
-    good = float(finding.direction == "MAXIMIZE")
+    good = float(finding.direction != "MINIMIZE")
     tries: dict[str, Tries] = {}
     without = 0
     for example_id, verdicts in sheet(finding.evaluator, variant.outcomes, finding.spellings).verdicts.items():

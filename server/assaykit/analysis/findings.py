@@ -138,6 +138,18 @@ class Bound:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The number of examples that would show a true difference of this size four times of five."""
+
+    difference: float
+    examples: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain JSON."""
+        return {"difference": self.difference, "examples": self.examples}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One challenger against the baseline, by one evaluator.
@@ -148,7 +160,9 @@ class Finding:
     rate of the positive labels when labels are counted; `direction_assumed` marks a direction that nobody gave.
     `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
     paired differences of scores and of rates over repetitions.
-    `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison. `rose` and `fell`
+    `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison, and `needed` has the
+    examples for a smaller one. `good_labels` are the labels whose rate is meant where a judge's choices are the scores.
+    `rose` and `fell`
     hold the examples whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged
     examples, the worst first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has
     by id the examples that lack a verdict. `reach` is the lowest and the highest figure that can stand in for a missing
@@ -177,6 +191,7 @@ class Finding:
     skewness: float | None = None
     spread: float | None = None
     smallest_detectable: float | None = None
+    needed: Needed | None = None
     table: Table | None = None
     effect_size: float | None = None
     shares: tuple[LabelShare, ...] = ()
@@ -194,6 +209,7 @@ class Finding:
     best: Bound | None = None
     missing_p: float | None = None
     spellings: Mapping[str, str] = field(default_factory=dict[str, str])
+    good_labels: tuple[str, ...] = ()
     question: str | None = None
     absent: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
@@ -277,23 +293,38 @@ class Skipped:
     """An evaluator that could not be compared for one challenger, and the reason."""
 
     evaluator: str
+    baseline: str
     challenger: str
     reason: str
 
     def as_dict(self) -> dict[str, str]:
         """Plain JSON."""
-        return {"evaluator": self.evaluator, "challenger": self.challenger, "reason": self.reason}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible."""
+    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible.
+
+    With `all_pairs` every two experiments were compared, and `ranking` has a sentence on the best for each evaluator.
+    `origins` has a line for each dataset with its experiments, and one for each evaluator whose version is known.
+    """
 
     baseline: str
     challengers: tuple[str, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    ranking: tuple[str, ...] = ()
+    all_pairs: bool = False
+
+    @property
+    def title(self) -> str:
+        """The experiments that are compared."""
+        if self.all_pairs:
+            return f"{', '.join((self.baseline, *self.challengers))}, each with each"
+        return f"{', '.join(self.challengers)} against {self.baseline}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -303,6 +334,8 @@ class Comparison:
             "findings": [finding.as_dict() for finding in self.findings],
             "skipped": [skipped.as_dict() for skipped in self.skipped],
             "notes": list(self.notes),
+            "origins": list(self.origins),
+            **({"ranking": list(self.ranking)} if self.all_pairs else {}),
         }
 
 

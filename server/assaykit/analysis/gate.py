@@ -1,163 +1,252 @@
-"""Rules that a candidate has to meet against a baseline, decided by intervals and tests, not by the mean alone.
+"""A release policy decided on experiments: one outcome for each rule, and one for all of them."""
 
-    correctness: not worse by more than 2 points    even the worse end of the interval lies within the margin
-    correctness: better                             the verdict is better, and even the worse end is a gain
-    tone: not shown worse                           there are enough pairs, and the verdict is not worse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-A margin in points is in percentage points of a rate. Without the word `points` it is in the unit of the score.
-
-A rule passes or fails only if no missing verdict could change the outcome. `decide` fills in the missing verdicts at
-their worst for the candidate (for a pass) or at their best (for a fail) and decides again; a different outcome makes
-the rule undecided.
-"""
-
-import math
-import re
-from dataclasses import dataclass, replace
-from typing import Literal
-
+from assaykit.analysis.calibration import CalibrationRecord, calibration
+from assaykit.analysis.candidates import Figures, OwnScale, expected, failures, own_figures, tally
+from assaykit.analysis.compare import Variant, VerdictReading
 from assaykit.analysis.findings import Finding
-from assaykit.analysis.missing import absences, at_best, at_worst, counted, taken
-from assaykit.analysis.rows import short
-from assaykit.analysis.sentences import FEW_PAIRS, change, sentence
-from assaykit.analysis.verdicts import is_too_small, verdict
+from assaykit.analysis.margins import decide_difference
+from assaykit.analysis.mean_rules import Amounts, decide_amount, decide_amount_change, decide_mean
+from assaykit.analysis.policy import Policy
+from assaykit.analysis.policy_rules import PolicyRule
+from assaykit.analysis.release import (
+    RELEASE_CODES,
+    ReleaseOutcome,
+    RuleOutcome,
+    combined,
+    corrected,
+    reviewed,
+)
+from assaykit.analysis.rows import Outcome, short
+from assaykit.analysis.scales import Scale
+from assaykit.analysis.slice_rules import by_value, decide_slices, joined
+from assaykit.analysis.slices import Column
+from assaykit.analysis.thresholds import decide_examples, decide_must_pass, decide_pass_hat_k, decide_share
 from assaykit.errors import Invalid
 
-Want = Literal["within", "better", "not shown worse"]
-Decision = Literal["passed", "failed", "undecided"]
+_NO_RECORDS: Mapping[str, CalibrationRecord] = MappingProxyType({})
 
-_RULE = re.compile(
-    r"\s*(?P<evaluator>.+?)\s*:\s*"
-    r"(?:(?P<within>not worse by more than\s+(?P<margin>\d+(?:\.\d+)?)\s*(?P<points>points?|%)?)"
-    r"|(?P<better>better)|(?P<shown>not shown worse))\s*",
-    re.IGNORECASE,
-)
-_FORMS = "'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse'"
+
+class GateEvidence(NamedTuple):
+    """The experiments as a policy reads them.
+
+    `candidate` is whole. `baseline` and `paired` are the two sides without the examples whose content differs.
+    `findings` has their comparison by evaluator. `own` has by evaluator the scale that reads the candidate alone, and
+    `matches` by column that of an exact match, with the rows that have a truth. `columns` are those to slice by.
+    `models` names the evaluators that are LLM judges.
+    """
+
+    candidate: Variant
+    baseline: Variant | None
+    paired: Variant
+    reading: VerdictReading
+    findings: Mapping[str, Finding]
+    own: Mapping[str, OwnScale]
+    matches: Mapping[str, tuple[OwnScale, Variant]] = MappingProxyType({})
+    columns: Mapping[str, Column] = MappingProxyType({})
+    models: frozenset[str] = frozenset()
+    calibrations: Mapping[str, CalibrationRecord] = _NO_RECORDS
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. `margin` is in the unit of the figure; for a rate it is a fraction from 0 to 1."""
+class Release:
+    """The decision on a candidate, with the outcome of each rule and the notes on repeated looks."""
 
-    text: str
-    evaluator: str
-    want: Want
-    margin: float = 0.0
-    in_points: bool = False
+    candidate: str
+    baseline: str | None
+    rules: tuple[RuleOutcome, ...]
+    notes: tuple[str, ...] = ()
+    outcome: ReleaseOutcome = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", combined([one.outcome for one in self.rules]))
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `assaykit gate`."""
+        return RELEASE_CODES[self.outcome]
+
+    @property
+    def title(self) -> str:
+        """The experiments in words."""
+        return self.candidate if self.baseline is None else f"{self.candidate} against {self.baseline}"
+
+    @property
+    def reason(self) -> str:
+        """The decision in one sentence: the rules that made it."""
+        every = len(self.rules)
+        if self.outcome == "ship":
+            return "The rule allows it." if every == 1 else f"All {every} rules allow it."
+        held = [one for one in self.rules if one.outcome == self.outcome]
+        told = "; ".join(short(one.rule) for one in held)
+        of = f"{len(held)} of {every} rules" if every > 1 else "The rule"
+        verb = {
+            "hold": "forbids it" if len(held) == 1 else "forbid it",
+            "undecided": "is undecided" if len(held) == 1 else "are undecided",
+            "needs review": "needs review" if len(held) == 1 else "need review",
+        }.get(self.outcome, "failed")
+        return f"{of} {verb}: {told}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "decision": self.outcome,
+            "exit_code": self.exit_code,
+            "reason": self.reason,
+            "candidate": self.candidate,
+            "baseline": self.baseline,
+            "rules": [
+                {
+                    "rule": one.rule,
+                    "outcome": one.outcome,
+                    "why": one.why,
+                    "p": one.p,
+                    "examples_needed": one.examples_needed,
+                }
+                for one in self.rules
+            ],
+            "notes": list(self.notes),
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """The outcome of a rule, with its reason in one or more sentences."""
-
-    rule: Rule
-    outcome: Decision
-    why: str
-
-
-def read(text: str) -> Rule:
-    """Parse a rule.
+def released(policy: Policy, evidence: GateEvidence, notes: Sequence[str] = ()) -> Release:
+    """Decide every rule of the policy.
 
     Raises:
-        Invalid: the text has none of the three forms.
+        Invalid: a rule cannot be decided on these experiments. The message names its number.
     """
-    found = _RULE.fullmatch(text)
-    if found is None:
-        raise Invalid(f"{short(text)!r} is not a rule.", f"Write {_FORMS}.")
-    if found["within"] is None:
-        return Rule(text, found["evaluator"], "better" if found["better"] else "not shown worse")
-    points = found["points"] is not None
-    return Rule(text, found["evaluator"], "within", float(found["margin"]) / (100 if points else 1), points)
+    outcomes: list[RuleOutcome] = []
+    for number, rule in enumerate(policy.rules, 1):
+        try:
+            outcomes.append(_decided(rule, evidence, len(policy.rules)))
+        except Invalid as error:
+            raise Invalid(f"Rule {number}, {short(rule.text)!r}: {error.message}", error.next) from error
+    told = [_reviewed(one, rule, policy, evidence) for one, rule in zip(corrected(outcomes), policy.rules, strict=True)]
+    baseline = None if evidence.baseline is None else evidence.baseline.name
+    return Release(evidence.candidate.name, baseline, tuple(told), tuple(notes))
 
 
-def decide(rule: Rule, finding: Finding, tests: int = 1) -> Ruling:
-    """Decide the rule on the finding. `tests` is the number of tests in the comparison.
-
-    Raises:
-        Invalid: the direction is not known or only assumed, the scores of the two sides may have different scales, or
-            the margin has the wrong unit for the evaluator.
-    """
-    _refuse_unfit(rule, finding)
-    # The pairs decide first. What the missing verdicts could turn is said of the rule, and not of the verdict too.
-    plain = replace(finding, verdict=verdict(finding))
-    outcome, said = _outcome(rule, plain), sentence(plain, tests)
-    if not finding.gaps or outcome == "undecided":
-        few = f"With n = {finding.n} that is too few to say." if outcome == "undecided" else ""
-        return Ruling(rule, outcome, " ".join(part for part in (said, few, *absences(finding)) if part))
-    return _held(Ruling(rule, outcome, said), finding, tests)
+def _reviewed(outcome: RuleOutcome, rule: PolicyRule, policy: Policy, evidence: GateEvidence) -> RuleOutcome:
+    name = rule.evaluator or ""
+    required = policy.require_calibration if rule.require_calibration is None else rule.require_calibration
+    is_known = calibration(name, evidence.calibrations) is not None
+    by_judge = name in evidence.models and not rule.kind.startswith("usage")
+    return reviewed(outcome, by_judge=by_judge, calibrated=is_known, required=required)
 
 
-def _refuse_unfit(rule: Rule, finding: Finding) -> None:
-    name = short(rule.evaluator)
-    if finding.question is not None:
-        raise Invalid(f"{name}: {finding.question}", "Score both experiments on one scale.")
-    if finding.direction == "NONE" or finding.direction_assumed or finding.difference is None:
+def _decided(rule: PolicyRule, evidence: GateEvidence, rules: int) -> RuleOutcome:
+    match rule.kind:
+        case "within" | "better" | "not shown worse" | "same":
+            finding = evidence.findings[rule.evaluator or ""]
+            if rule.slice_by is None:
+                outcome = decide_difference(rule, finding, rules)
+            else:
+                outcome = decide_slices(rule, finding, evidence.columns[rule.slice_by], rules)
+        case "share" | "exact match":
+            outcome = _share(rule, evidence)
+        case "pass^k" | "must pass":
+            outcome = _of_runs(rule, evidence)
+        case "failed rows":
+            outcome = _failed_rows(rule, evidence.candidate)
+        case "examples":
+            outcome = decide_examples(rule, _fewest(evidence))
+        case "usage change" | "usage limit":
+            outcome = _of_usage(rule, evidence)
+    return outcome
+
+
+def _failed_rows(rule: PolicyRule, variant: Variant) -> RuleOutcome:
+    outcome = decide_share(rule, tally(failures(variant)), "Failed: ")
+    if len({row.example_id for row in variant.outcomes}) == len(variant.outcomes):
+        return outcome
+    return _noted(outcome, ["Runs of one example are averaged first, because they can fail together."])
+
+
+def _of_usage(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
+    name, baseline = rule.evaluator or "", evidence.baseline
+    if rule.kind == "usage limit" or baseline is None:
+        return decide_amount(rule, amounts(name, evidence.candidate))
+    return decide_amount_change(rule, amounts(name, baseline), amounts(name, evidence.paired))
+
+
+def _share(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
+    """A limit on a rate or on a mean score of the candidate, in every slice if the rule has a column."""
+    if rule.column is None:
+        own, variant = evidence.own[rule.evaluator or ""], evidence.candidate
+    else:
+        own, variant = evidence.matches[rule.column]
+    # The side of the limit says which figure a failed run counts as.
+    counts = own.kind == "binary" and evidence.reading.failures == "count"
+    by = own.scale._replace(failure=float(not rule.at_least) if counts else None)
+    figures, abstained = own_figures(own, by, variant, evidence.reading)
+    notes = _notes(variant, by, abstained)
+
+    def decide(some: Figures) -> RuleOutcome:
+        if own.kind == "numeric":
+            return decide_mean(rule, some, own.reach)
+        return decide_share(rule, tally(some), f"{short(own.evaluator)}: ")
+
+    if rule.slice_by is None:
+        return _noted(decide(figures), notes)
+    groups = by_value(list(figures), evidence.columns[rule.slice_by])
+    parts = [(value, decide({one: figures[one] for one in ids}), len(ids)) for value, ids in groups.items()]
+    return _noted(joined(rule, rule.slice_by, parts), notes)
+
+
+def _of_runs(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
+    own = evidence.own[rule.evaluator or ""]
+    if not own.is_directed:
+        name = short(rule.evaluator or "")
         raise Invalid(
-            f"The direction of {name!r} is not known, and a gate does not assume one.",
-            f"Pass --direction '{name}=MAXIMIZE' or MINIMIZE, or --positive '{name}=LABEL' if labels are counted.",
+            f"the direction of {name!r} is not known, and a gate does not assume one.",
+            f"Pass --direction '{name}=MAXIMIZE' or MINIMIZE, or --positive '{name}=LABEL' if labels are counted. A "
+            "policy file has the tables [directions] and [positive] for it.",
         )
-    if rule.in_points and finding.kind == "numeric":
-        raise Invalid(f"{name!r} is a score, not a rate, so it has no points.", "Give the margin without 'points'.")
-    if rule.want == "within" and not rule.in_points and finding.kind == "binary":
-        raise Invalid(f"{name!r} is a rate, so its margin must be in points.", f"Write '{rule.text} points'.")
+    figures, abstained = own_figures(own, own.scale, evidence.candidate, evidence.reading)
+    decide: Callable[[PolicyRule, Figures, float], RuleOutcome]
+    decide = decide_pass_hat_k if rule.kind == "pass^k" else decide_must_pass
+    outcome = decide(rule, figures, float(own.direction == "MAXIMIZE"))
+    return _noted(outcome, _notes(evidence.candidate, own.scale, abstained))
 
 
-def _held(ruling: Ruling, finding: Finding, tests: int) -> Ruling:
-    """Return the ruling with its reason, as undecided if the missing verdicts could change its outcome."""
-    passed = ruling.outcome == "passed"
-    filled = _tested(at_worst(finding) if passed else at_best(finding), ruling, tests)
-    holds = _outcome(ruling.rule, filled) == ruling.outcome
-    extreme, word = ("worst", "pass") if passed else ("best", "fail")
-    end = f"would still {word}" if holds else f"would not {word}"
-    missing = f"{counted(finding)}."
-    notes = [note for note in absences(finding) if holds or note != missing]
-    bounds = (
-        f"With the missing verdicts{taken(finding)} at their {extreme} for {short(finding.challenger)}, the rule "
-        f"{end}: {change(filled)}."
+def _fewest(evidence: GateEvidence) -> int:
+    """The pairs of the evaluator that has the fewest; without a comparison, the examples that the candidate ran."""
+    pairs = [finding.n for finding in evidence.findings.values()]
+    return min(pairs) if pairs else len({row.example_id for row in evidence.candidate.outcomes})
+
+
+def amounts(name: str, variant: Variant) -> Amounts:
+    """The latency (ms), cost ($) or tokens of each run by example; None where it is not known.
+
+    The time of a run that failed says nothing about the others, so its latency is not known.
+    """
+    found: dict[str, list[float | None]] = {}
+    for row in variant.outcomes:
+        found.setdefault(row.example_id, []).append(_amount(name, row))
+    return {example_id: found.get(example_id, [None]) for example_id in expected(variant)}
+
+
+def _amount(name: str, row: Outcome) -> float | None:
+    if name == "latency":
+        return None if row.error is not None else row.latency_ms
+    return row.cost if name == "cost" else row.tokens
+
+
+def _notes(variant: Variant, by: Scale, abstained: int) -> list[str]:
+    failed, told = sum(row.error is not None for row in variant.outcomes), list[str]()
+    if failed:
+        count = "count as failures" if by.failure is not None else "have no verdict"
+        told.append(f"{failed} of {len(variant.outcomes)} runs of {short(variant.name)} failed; they {count}.")
+    if abstained:
+        told.append(f"The evaluator abstained in {abstained} more example{'' if abstained == 1 else 's'}.")
+    return told
+
+
+def _noted(outcome: RuleOutcome, notes: Sequence[str]) -> RuleOutcome:
+    return RuleOutcome(
+        outcome.rule, outcome.outcome, " ".join([outcome.why, *notes]), outcome.p, outcome.examples_needed
     )
-    why = " ".join([*([] if holds else [f"Undecided, because {missing}"]), ruling.why, *notes, bounds])
-    return Ruling(ruling.rule, ruling.outcome if holds else "undecided", why)
-
-
-def _tested(filled: Finding, ruling: Ruling, tests: int) -> Finding:
-    """The finding with the verdict under which the ruling is hardest to keep.
-
-    Holm's factor for p lies between 1 and the number of tests. It depends on the missing verdicts of the other
-    findings, so the factor that is hardest on the ruling is used. A small p makes "not shown worse" harder to pass; a
-    large p makes every other ruling harder to keep.
-    """
-    p = 1.0 if filled.p is None else filled.p
-    small = ruling.rule.want == "not shown worse" and ruling.outcome == "passed"
-    corrected = replace(filled, p_adjusted=p if small else min(1.0, p * tests))
-    return replace(corrected, verdict=verdict(corrected))
-
-
-def _outcome(rule: Rule, finding: Finding) -> Decision:
-    if is_too_small(finding):
-        return "undecided"
-    if rule.want == "not shown worse":
-        is_near = finding.verdict == "too close to call" and _gain(finding)[0] < 0
-        return "failed" if finding.verdict == "worse" else "undecided" if is_near else "passed"
-    low, high = _gain(finding)
-    if rule.want == "within":
-        return "passed" if low >= -rule.margin else "failed" if high < -rule.margin else "undecided"
-    if finding.verdict == "better" and low > 0:
-        return "passed"
-    return "failed" if finding.verdict == "worse" or high <= 0 else "undecided"
-
-
-def _gain(finding: Finding) -> tuple[float, float]:
-    """The interval of the gain: that of the difference, negated if lower is better; infinite below `FEW_PAIRS` pairs.
-
-    It is infinite as well where the pairs give no interval.
-    """
-    one = finding.interval
-    if finding.n < FEW_PAIRS or one is None:
-        return -math.inf, math.inf
-    return (one.low, one.high) if finding.direction == "MAXIMIZE" else (-one.high, -one.low)
-
-
-def overall(rulings: list[Ruling]) -> Decision:
-    """The outcome of all rules together: failed if any rule failed, else undecided if any is undecided, else passed."""
-    outcomes = {one.outcome for one in rulings}
-    return "failed" if "failed" in outcomes else "undecided" if "undecided" in outcomes else "passed"

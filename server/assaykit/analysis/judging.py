@@ -6,8 +6,9 @@ from dataclasses import replace
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.missing import absences, at_best, at_worst
 from assaykit.analysis.sentences import cautions, sentence
+from assaykit.analysis.settling import needed
 from assaykit.analysis.statistics import holm
-from assaykit.analysis.verdicts import detectable, verdict
+from assaykit.analysis.verdicts import detectable, shown, verdict
 
 
 def judged(measured: Sequence[Finding], primary: str | None = None) -> Iterable[Finding]:
@@ -30,10 +31,11 @@ def _weighed(measured: Sequence[Finding], among: Sequence[int], place: int) -> F
     """The finding with its verdict; "undecided" if the missing verdicts could turn it."""
     finding = _corrected(measured, among, place, measured[place])
     finding = replace(finding, smallest_detectable=detectable(finding, len(among)))
+    finding = replace(finding, needed=needed(finding, len(among)))
     if not finding.gaps:
         return finding
     worst, best = (_corrected(measured, among, place, fill(finding)) for fill in (at_worst, at_best))
-    could_turn = finding.verdict != "too few to say" and {worst.verdict, best.verdict} != {finding.verdict}
+    could_turn = finding.verdict != "too few to say" and {shown(worst), shown(best)} != {shown(finding)}
     return replace(
         finding,
         worst=_bound(worst),

@@ -26,10 +26,10 @@ _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
 class Look(NamedTuple):
-    """The number of a look, from 1, and the `scale` of the score's differences at the first look."""
+    """The number of a look, from 1, and the `scale` of the score's differences at the first look, None if unknown."""
 
     number: int
-    scale: float
+    scale: float | None
 
 
 def rate_evidence(gained: int, lost: int) -> float:
@@ -87,12 +87,15 @@ def digest(pairs: Mapping[str, tuple[float, float]], *, turned: bool = False) ->
     return told.hexdigest()[: 2 * _DIGEST_BYTES]
 
 
-def evidence(finding: Finding, scale: float) -> float:
-    """The e-value of a tested finding: of its table if every pair is 0 or 1, else of the mean."""
+def evidence(finding: Finding, scale: float | None) -> float | None:
+    """The e-value of a tested finding: of its table if every pair is 0 or 1, else of the mean.
+
+    That of a mean is None if the scale of the first look is not known.
+    """
     pairs = finding.pairs.values()
     if finding.kind == "binary" and all(value in {0.0, 1.0} for pair in pairs for value in pair):
         return rate_evidence(len(finding.rose), len(finding.fell))
-    return mean_evidence([after - before for before, after in pairs], scale)
+    return None if scale is None else mean_evidence([after - before for before, after in pairs], scale)
 
 
 def look_sentence(finding: Finding, look: Look, tests: int) -> str | None:
@@ -101,10 +104,12 @@ def look_sentence(finding: Finding, look: Look, tests: int) -> str | None:
         return None
     found, limit = evidence(finding, look.scale), max(1, tests) / ALPHA
     nth = _ORDINALS.get(look.number, f"{look.number}th")
-    size = "over 1e300" if math.isinf(found) else digits(found, 2)
-    outcome = "a difference is shown" if found >= limit else "no difference is shown"
-    return (
+    told = (
         f"{short(finding.evaluator)}: this is the {nth} look at {short(finding.challenger)} against "
         f"{short(finding.baseline)} on different rows, and a p-value is made for one look. "
-        f"If rows were only added, the evidence over all looks is e = {size}, of {limit:g} needed: {outcome}."
     )
+    if found is None:
+        return f"{told}The first look is not recorded here, so there is no evidence over all looks for a mean."
+    size = "over 1e300" if math.isinf(found) else digits(found, 2)
+    outcome = "a difference is shown" if found >= limit else "no difference is shown"
+    return f"{told}If rows were only added, the evidence over all looks is e = {size}, of {limit:g} needed: {outcome}."

@@ -158,5 +158,6 @@ def _of_failed_runs(finding: Finding) -> list[str]:
     parts = [f"{one.failed_runs} of {one.rows} runs of {short(name)}" for name, one in sides if one.failed_runs]
     if not parts:
         return []
-    count = "count as failures" if finding.scale.failure is not None else "have no verdict"
+    known = "count as failures" if finding.direction != "NONE" else "count as 0"
+    count = known if finding.scale.failure is not None else "have no verdict"
     return [f"{' and '.join(parts)} failed; they {count}."]

@@ -52,6 +52,18 @@ def tango_interval(n: int, *, gained: int, lost: int, level: float = 0.95) -> In
     return Interval(low, high, level)
 
 
+def score_p(n: int, *, gained: int, lost: int, difference: float) -> float:
+    """The two-sided p of Tango's score test that the true difference of the rates is `difference`.
+
+    It is above 5 % exactly within the 95 % interval of `tango_interval`.
+    """
+    away = abs(gained - lost - n * difference)
+    spread = math.sqrt(_variance(n, gained, lost, difference))
+    if away == 0 or spread == 0:
+        return 1.0 if away == 0 else 0.0
+    return math.erfc(away / spread / math.sqrt(2))
+
+
 def _variance(n: int, gained: int, lost: int, difference: float) -> float:
     """The variance of `gained - lost` at the likeliest rates with this difference."""
     a = 2 * n

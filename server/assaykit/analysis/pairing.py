@@ -233,6 +233,18 @@ def slope(positives: frozenset[str], sheets: Iterable[Sheet]) -> int:
     return (rise > 0) - (rise < 0)
 
 
+def follows(order: Mapping[str, float], sheets: Iterable[Sheet]) -> bool:
+    """Whether every score beside a label is the score of its folded label in `order`."""
+    marked = [
+        (order.get(folded(verdict.label)), verdict.score)
+        for one in sheets
+        for row in one.verdicts.values()
+        for verdict in row
+        if verdict and verdict.label is not None and verdict.score is not None
+    ]
+    return all(known == score for known, score in marked)
+
+
 class Figured(NamedTuple):
     """The figure of each scored example, and the examples with a row that has none."""
 

@@ -8,10 +8,11 @@ rule = "correctness: not worse by more than 5 points"
 slice_by = "metadata.tier"
 """
 
+import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +30,10 @@ MOST_BYTES = 1_000_000
 MOST_RULES = 500
 USUAL_LEVEL = 0.95
 
+SLICED = frozenset({"within", "better", "not shown worse", "same", "share"})
+"""The kinds of rules that can be asked of each value of a column."""
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -57,6 +62,7 @@ class _File(BaseModel):
     cluster_by: _Text | None = None
     directions: dict[str, Direction] = {}
     positive: dict[str, _Text | list[_Text]] = {}
+    ranges: dict[str, Annotated[list[_Number], Field(min_length=2, max_length=2)]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Policy:
     cluster_by: str | None = None
     directions: Mapping[str, Direction] = field(default_factory=dict[str, Direction])
     positive: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     @property
     def evaluators(self) -> tuple[str, ...]:
@@ -80,9 +87,23 @@ class Policy:
         named = (rule.evaluator for rule in self.rules if not rule.kind.startswith("usage"))
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
+    def given(
+        self,
+        options: Mapping[str, Any],
+        directions: Mapping[str, Direction],
+        positive: Mapping[str, Sequence[str]],
+    ) -> "Policy":
+        """The policy with the options given beside it, which replace its own; None keeps it."""
+        return replace(
+            self,
+            **{name: value for name, value in options.items() if value is not None},
+            directions={**self.directions, **directions},
+            positive={**self.positive, **{name: tuple(some) for name, some in positive.items()}},
+        )
 
-def policy_of(text: str, name: str = FILE) -> Policy:
-    """Parse the text of a policy file. `name` is the file's name in errors.
+
+def policy_of(text: str, name: str = FILE, more: Sequence[str] = ()) -> Policy:
+    """Parse the text of a policy file. `name` is the file's name in errors; `more` has further rules.
 
     Raises:
         Invalid: the text is not TOML, has an unknown key or a value of a wrong kind, has no rule or too many, holds
@@ -90,19 +111,34 @@ def policy_of(text: str, name: str = FILE) -> Policy:
     """
     read = _read(text, name)
     tables = [*(_Table(rule=one) for one in read.rules), *read.rule]
-    if not tables:
+    if not tables and not more:
         raise Invalid(f"{name} has no rule.", 'Write rules = ["NAME: not worse by more than 2 points"].')
     if len(tables) > MOST_RULES:
         raise Invalid(f"{name} has {len(tables)} rules.", f"Keep at most {MOST_RULES}.")
     rules = tuple(_rule(table, f"{name}, rule {number}") for number, table in enumerate(tables, 1))
+    rules += tuple(_given(more, len(rules) + 1))
     _check_repeated(rules, name)
     if read.baseline is not None and read.baseline == read.candidate:
         raise Invalid(f"{name}: baseline and candidate are the same experiment.", "Name two experiments.")
     positive = {key: (one,) if isinstance(one, str) else tuple(one) for key, one in read.positive.items()}
     return Policy(
         rules, read.looks, read.require_calibration, read.failures, read.baseline, read.candidate, read.dataset,
-        read.cluster_by, read.directions, positive,
+        read.cluster_by, read.directions, positive, {key: (ends[0], ends[1]) for key, ends in read.ranges.items()},
     )  # fmt: skip
+
+
+def text_of_policy(content: bytes, name: str = FILE) -> str:
+    """The text of a policy file.
+
+    Raises:
+        Invalid: the content is too large, or is not UTF-8.
+    """
+    if len(content) > MOST_BYTES:
+        raise Invalid(f"{name} is larger than {MOST_BYTES:,} bytes.", "Give a policy file, such as gate.toml.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{name} is not UTF-8 text.", "Save the file as UTF-8.") from error
 
 
 def policy_of_rules(texts: Sequence[str]) -> Policy:
@@ -113,9 +149,14 @@ def policy_of_rules(texts: Sequence[str]) -> Policy:
     """
     if not texts:
         raise Invalid("There is no rule.", "Give --rule 'NAME: not worse by more than 2 points', or a file.")
-    rules = tuple(_rule(_Table.model_construct(rule=text), f"Rule {number}") for number, text in enumerate(texts, 1))
+    rules = tuple(_given(texts, 1))
     _check_repeated(rules, None)
     return Policy(rules)
+
+
+def _given(texts: Sequence[str], first: int) -> Iterable[PolicyRule]:
+    """The rules of texts, numbered from `first` in errors."""
+    return (_rule(_Table.model_construct(rule=text), f"Rule {number}") for number, text in enumerate(texts, first))
 
 
 def _read(text: str, name: str) -> _File:
@@ -148,6 +189,12 @@ def _parsed(table: _Table) -> PolicyRule:
         )
     if table.level != USUAL_LEVEL and read.kind != "same":
         raise Invalid(f"{short(table.rule)!r} takes no level.", "Only 'the same within' has one; leave it out.")
+    if table.slice_by is not None and read.kind not in SLICED:
+        raise Invalid(
+            f"{short(table.rule)!r} takes no slice_by.", "Only rules about an evaluator's rate or mean have slices."
+        )
+    if table.slice_by is None and table.small_slices != "list":
+        raise Invalid(f"{short(table.rule)!r} has small_slices and no slice_by.", "Give the column to slice by.")
     return replace(
         read,
         level=table.level,
@@ -167,24 +214,41 @@ def _check_repeated(rules: Iterable[PolicyRule], name: str | None) -> None:
             raise Invalid(f"{where}Rule {number} repeats rule {first}: {short(rule.text)!r}.", "Keep one of them.")
 
 
-def check_policy(policy: Policy, kinds: Mapping[str, FigureKind], repetitions: int) -> None:
-    """Check the rules against the experiments: the kind of each evaluator, and the fewest runs of an example.
+def check_names(policy: Policy, seen: Sequence[str]) -> None:
+    """Check that each evaluator of a rule is among those `seen`.
 
     Raises:
-        Invalid: a rule names an unknown evaluator, its margin has the unit of another kind, or its k is too large.
+        Invalid: one is not. The message names the rule.
     """
     for number, rule in enumerate(policy.rules, 1):
-        told, name = f"Rule {number}, {short(rule.text)!r}", rule.evaluator
-        if rule.k > repetitions:
-            raise Invalid(f"{told}: the examples have only {repetitions} runs.", f"Give a k of at most {repetitions}.")
-        if name is None or rule.kind.startswith("usage"):
+        name = rule.evaluator
+        if name is None or rule.kind.startswith("usage") or name in seen:
             continue
-        if name not in kinds:
-            raise Invalid(
-                f"{told}: no experiment has an evaluator {short(name)!r}; there are {listed(kinds)}.",
-                "Use one of these.",
-            )
-        _check_kind(rule, told, kinds[name])
+        near = difflib.get_close_matches(name, seen, 1)
+        there = f", did you mean {short(near[0])!r}? There" if near else "; there"
+        raise Invalid(
+            f"{_place(number, rule)}: no experiment has an evaluator {short(name)!r}{there} are {listed(seen)}.",
+            "Use one of these.",
+        )
+
+
+def check_policy(policy: Policy, kinds: Mapping[str, FigureKind], repetitions: int) -> None:
+    """Check the rules against the kind of each evaluator that they name, and the most runs of an example.
+
+    Raises:
+        Invalid: the size of a rule has the unit of another kind, or its k is too large. The message names the rule.
+    """
+    for number, rule in enumerate(policy.rules, 1):
+        told = _place(number, rule)
+        if rule.k > repetitions:
+            runs = f"{repetitions} run{'' if repetitions == 1 else 's'}"
+            raise Invalid(f"{told}: the examples have only {runs}.", f"Give a k of at most {repetitions}.")
+        if rule.evaluator is not None and not rule.kind.startswith("usage"):
+            _check_kind(rule, told, kinds[rule.evaluator])
+
+
+def _place(number: int, rule: PolicyRule) -> str:
+    return f"Rule {number}, {short(rule.text)!r}"
 
 
 def _check_kind(rule: PolicyRule, told: str, kind: FigureKind) -> None:

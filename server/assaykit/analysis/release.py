@@ -6,7 +6,7 @@ the error rate of that rule. *Hold* is an alternative of many, so its p-values a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from assaykit.analysis.statistics import ALPHA, holm
 
@@ -18,6 +18,16 @@ RELEASE_CODES: dict[ReleaseOutcome, int] = {"ship": 0, "hold": 1, "error": 2, "u
 _WORST_FIRST: tuple[ReleaseOutcome, ...] = ("error", "hold", "needs review", "undecided", "ship")
 
 NOT_CALIBRATED = "The judge is not calibrated."
+
+
+class Weighed(NamedTuple):
+    """An outcome on given data. `p` is the two-sided p of a hold, None for a hold that is a plain fact."""
+
+    outcome: ReleaseOutcome
+    p: float | None = None
+
+
+UNDECIDED = Weighed("undecided")
 
 
 @dataclass(frozen=True, slots=True)

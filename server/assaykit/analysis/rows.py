@@ -20,7 +20,14 @@ _TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion
 _COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
 """Column names for latency, tokens and cost in Arize AX, in OpenInference and in user files; the first match counts."""
 
+VERSION_KEYS = ("evaluator_version_id", "evaluator_version", "version", "code", "commit")
+MODEL_KEYS = ("model", "model_name")
+"""Keys of a verdict's metadata with the version and the model of its evaluator; the first that is there counts."""
+
+MAKER_KEYS = frozenset({*VERSION_KEYS, *MODEL_KEYS})
+
 _PREFIX = "eval."
+_METADATA = ".metadata."
 _FIELDS = frozenset({"label", "score", "explanation"})
 _NAME_LIMIT = 60
 _NAMES_TOLD = 12
@@ -86,7 +93,7 @@ def tried_again(rows: Sequence[Outcome]) -> set[int]:
 def outcomes(runs: Iterable[ExperimentRun]) -> list[Outcome]:
     """Read the flat columns `eval.<name>.label|score|explanation` of each run, in the order given.
 
-    A name may contain dots and spaces; `eval.<name>.metadata.<key>` and other fields are ignored. An empty text
+    A name may contain dots and spaces. Of `eval.<name>.metadata.<key>` the keys in `MAKER_KEYS` are read. An empty text
     or NaN is a missing value. An evaluator whose columns are all empty in a row is kept, without a verdict.
 
     Raises:
@@ -110,15 +117,20 @@ def outcome(run: ExperimentRun) -> Outcome:
     """
     example_id = run.example_id or ""
     found: dict[str, dict[str, Any]] = {}
+    made_by: dict[str, dict[str, Any]] = {}
     for column, value in (run.model_extra or {}).items():
         place = _place(column)
         if place:
             found.setdefault(place[0], {})[place[1]] = value
+        elif column.startswith(_PREFIX) and _METADATA in column:
+            name, _, key = column.removeprefix(_PREFIX).partition(_METADATA)
+            if key in MAKER_KEYS and value not in (None, ""):
+                made_by.setdefault(name, {})[key] = value
     return Outcome(
         example_id=example_id,
         output=run.output,
         error=run.error or None,
-        evaluations={name: _evaluation(name, fields, example_id) for name, fields in found.items()},
+        evaluations={name: _evaluation(name, fields, example_id, made_by.get(name)) for name, fields in found.items()},
         repetition=str((run.model_extra or {}).get("repetition", "")),
         latency_ms=_latency(run.model_extra),
         tokens=_tokens(run.model_extra),
@@ -170,9 +182,10 @@ def _place(column: str) -> tuple[str, str] | None:
     return (name, field) if name and field in _FIELDS and ".metadata." not in column else None
 
 
-def _evaluation(name: str, fields: Mapping[str, Any], example_id: str) -> Evaluation:
+def _evaluation(name: str, fields: Mapping[str, Any], example_id: str, made_by: dict[str, Any] | None) -> Evaluation:
     return Evaluation(
         name=name,
+        metadata=made_by,
         score=_score(fields.get("score"), name, example_id),
         label=_text(fields.get("label")),
         explanation=_text(fields.get("explanation")),

@@ -9,6 +9,9 @@ _AFFIRMATIVE = {"true": "false", "yes": "no"}
 PLAINLY_POSITIVE = {**GOOD, **_AFFIRMATIVE}
 """Pairs of labels, positive -> negative. For any other labels the positive one is not guessed."""
 
+PLAIN_SCORES = {**dict.fromkeys(GOOD, 1.0), **dict.fromkeys(GOOD.values(), 0.0)}
+"""The order of the labels that say themselves which one is better."""
+
 ABSTENTIONS = frozenset(
     {"n/a", "na", "not applicable", "not_applicable", "abstain", "abstained", "abstention", "skip", "skipped"}
 )

@@ -1,5 +1,8 @@
 """A finding in words: one sentence with its figures, and cautions for the reader."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.formats import decimals_of, p_value, percent
 from assaykit.analysis.missing import counted, taken
@@ -12,6 +15,9 @@ FEW_PAIRS = 20
 """Below this number of pairs a finding carries a caution."""
 
 _LABELS_TOLD = 5
+_NAMES_TOLD = 12
+_UNSETTLED = frozenset({"no difference shown", "too close to call", "undecided"})
+_SPACE = "\N{OPEN BOX}"
 _LEAST = 1e-9
 
 
@@ -22,6 +28,9 @@ def sentence(finding: Finding, tests: int) -> str:
     if finding.question is not None:
         return f"{short(finding.evaluator)}: {finding.question} Seen so far: {_figures(finding)}."
     parts = [f"{_lead(finding)}: {_figures(finding)}", change(finding), _test(finding, tests)]
+    if finding.verdict == "too few to say":
+        # An interval or a p would invite the verdict that the pairs do not allow.
+        parts = [parts[0], _difference(finding, finding.difference or 0.0, None)]
     told = f"{', '.join(parts)}; {_counts(finding)}."
     return f"{told}{_what_would_settle(finding)}"
 
@@ -43,13 +52,21 @@ def signed(finding: Finding, value: float) -> str:
 
 
 def detectable(finding: Finding) -> str:
-    """The smallest detectable difference, or the reason why there is none."""
+    """The size below which a difference is usually missed; empty where one is shown, or where nothing tells it."""
     size = finding.smallest_detectable
-    if size is None:
-        return "too few pairs to show any" if finding.n < FEWEST_PAIRS else "unknown without spread"
+    if size is None or finding.verdict not in _UNSETTLED:
+        return ""
+    return f"under {_size(finding, size)}"
+
+
+def _size(finding: Finding, size: float) -> str:
     if finding.kind == "numeric":
         return digits(size, 3)
-    return f"{100 * size:.{decimals_of(finding.parts)}f} points"
+    decimals = decimals_of(finding.parts)
+    while decimals < 2 and abs(round(100 * size, decimals) - 100 * size) > 10 * size:  # noqa: PLR2004  (hundredths)
+        decimals += 1
+    told = f"{100 * size:.{decimals}f}"
+    return f"{told} point{'' if told == '1' else 's'}"
 
 
 def _lead(finding: Finding) -> str:
@@ -69,10 +86,7 @@ def _lead(finding: Finding) -> str:
 
 
 def _too_few(finding: Finding) -> str:
-    pairs = f"{_pairs(finding)} {'is' if finding.n == 1 else 'are'} too few"
-    if finding.n < FEWEST_PAIRS:
-        return pairs
-    return f"differences that lie far to one side on few examples need {SKEWED_FROM} pairs, and {pairs}"
+    return f"{_pairs(finding)} {'is' if finding.n == 1 else 'are'} too few"
 
 
 def _figures(finding: Finding) -> str:
@@ -81,7 +95,13 @@ def _figures(finding: Finding) -> str:
     if finding.kind == "numeric":
         return f"mean {both} over {_pairs(finding)}"
     rates = f"{both} of {_pairs(finding)}"
-    return f"{labels(finding)} on {rates}" if finding.positives else rates
+    if finding.positives:
+        bad = " (bad)" if finding.direction == "MINIMIZE" else ""
+        return f"{labels(finding)}{bad} on {rates}"
+    if finding.good_labels:
+        side = {"MAXIMIZE": " (good)", "MINIMIZE": " (bad)", "NONE": ""}[finding.direction]
+        return f"{' or '.join(repr(short(one)) for one in finding.good_labels)}{side} on {rates}"
+    return rates
 
 
 def labels(finding: Finding) -> str:
@@ -120,8 +140,9 @@ def _counts(finding: Finding) -> str:
     fixed, broken = finding.fixed, finding.broken
     unchanged = f"{finding.ties} unchanged"
     if fixed is None or broken is None:
-        up, down = ("gained it", "lost it") if finding.table is not None else ("higher", "lower")
-        return f"{rose} {up}, {fell} {down}, {unchanged}"
+        if finding.positives and finding.table is not None:
+            return f"{rose} turned to {labels(finding)}, {fell} turned from it, {unchanged}"
+        return f"{rose} higher, {fell} lower, {unchanged}"
     good, bad = ("fixed", "broken") if finding.table is not None else ("better", "worse")
     return f"{len(fixed)} {good}, {len(broken)} {bad}, {unchanged}"
 
@@ -137,13 +158,31 @@ def _what_would_settle(finding: Finding) -> str:
         told = ""
         if leaves_out_zero(finding.interval):
             told = " The interval is that of one test alone; the correction takes the verdict back."
-        if finding.smallest_detectable is None:
-            return told
-        return f"{told} A true difference under {detectable(finding)} would usually be missed."
+        return told + _missed(finding)
     if finding.verdict == "too close to call":
         side = "leaves out zero" if leaves_out_zero(finding.interval) else "holds zero"
         return f" The interval {side} and the test says otherwise; a few more examples decide it."
+    if finding.verdict == "too few to say":
+        if finding.n < FEWEST_PAIRS:
+            return f" A verdict needs {FEWEST_PAIRS} pairs or more."
+        return (
+            f" A few examples with large differences decide the mean; with such differences a verdict needs "
+            f"{SKEWED_FROM} pairs or more."
+        )
     return ""
+
+
+def _missed(finding: Finding) -> str:
+    """The difference that is usually missed, and the examples for a smaller one."""
+    if finding.smallest_detectable is None:
+        return ""
+    missed = f"A true difference {detectable(finding)} would usually be missed"
+    if finding.needed is None:
+        return f" {missed}."
+    examples = f"about {finding.needed.examples:,} examples"
+    if not finding.rose and not finding.fell:
+        return f" To see a difference of {_size(finding, finding.needed.difference)} you need {examples}."
+    return f" {missed}; for {_size(finding, finding.needed.difference)} you need {examples}."
 
 
 def _bound(finding: Finding, bound: Bound) -> str:
@@ -161,8 +200,13 @@ def _shares(finding: Finding) -> str:
     return (
         f"{short(finding.evaluator)}: {short(finding.challenger)} against {short(finding.baseline)} is not "
         f"tested, as these labels have no order; over {_pairs(finding)} {told}{more}. "
-        f"Name the positive label to have it tested."
+        f"To have a difference tested, name the good labels, such as {_call_for_labels(finding)}."
     )
+
+
+def _call_for_labels(finding: Finding) -> str:
+    common = max(finding.shares, key=lambda share: (share.baseline + share.challenger, share.label))
+    return call_of("positive", {finding.evaluator: common.label})
 
 
 def cautions(finding: Finding) -> tuple[str, ...]:
@@ -188,27 +232,53 @@ def _about_meaning(finding: Finding) -> list[str]:
     if finding.spellings:
         kinds = sorted({*finding.spellings.values()})
         told.append(
-            f"Labels that differ only in case or outer spaces are one class: {listed(finding.spellings)} count as "
-            f"{listed(kinds)}."
+            f"Labels that differ only in case or outer spaces are one class: {_spelled(finding.spellings)} count "
+            f"as {_spelled(kinds)}."
         )
     if finding.positives and finding.scale.positive_assumed:
         told.append(f"{labels(finding)} is taken as the positive label.")
-    if finding.kind == "categorical" or not (finding.direction_assumed or finding.direction == "NONE"):
-        return told
-    name = short(finding.evaluator)
-    told.append(
-        {
-            "MAXIMIZE": "Higher is assumed to be better; give the direction if it is not.",
-            "MINIMIZE": "Lower is assumed to be better, as the rows with this label score lower; "
-            "give the direction if it is not."
-            if finding.positives
-            else "Lower is assumed to be better, as for the ready-made judge of this name; give the direction if it is "
-            "not.",
-            "NONE": "The direction is not known; for a verdict of better or worse, compare with "
-            f'directions={{"{name}": "MAXIMIZE"}} or "MINIMIZE".',
-        }[finding.direction]
-    )
+    if lacks_direction(finding):
+        told.append(call_for_directions([finding]))
     return told
+
+
+def lacks_direction(finding: Finding) -> bool:
+    """Whether figures can be compared, and only the direction is missing for a verdict of better or worse."""
+    return finding.kind != "categorical" and finding.direction == "NONE" and finding.direction_assumed
+
+
+def call_for_directions(findings: Sequence[Finding]) -> str:
+    """The call that gives these findings a direction, in one note."""
+    names = list(dict.fromkeys(one.evaluator for one in findings))
+    of = "it is" if len(names) == 1 else "they are"
+    call = call_of("directions", dict.fromkeys(names, "MAXIMIZE"))
+    failed = any(
+        one.positives
+        and one.scale.failure is None
+        and (one.baseline_side.failed_runs or one.challenger_side.failed_runs)
+        for one in findings
+    )
+    count = " Failed runs then count as failures." if failed else ""
+    against = ""
+    if any(one.positives and not one.scale.positive_assumed for one in findings):
+        against = f" The rows with the label {labels(findings[0])} have the lower scores."
+    return (
+        f"Nothing says whether higher is better, so no verdict says better or worse.{against} If {of}, compare with "
+        f'{call}; if lower is better, with "MINIMIZE".{count}'
+    )
+
+
+def call_of(argument: str, value: Mapping[str, str]) -> str:
+    """An argument of the comparison as a caller writes it. More than `_NAMES_TOLD` evaluators are cut to the first."""
+    told = json.dumps({short(name): short(one) for name, one in list(value.items())[:_NAMES_TOLD]}, ensure_ascii=False)
+    return f"{argument}={told}" if len(value) <= _NAMES_TOLD else f"{argument}={told[:-1]}, ...}}"
+
+
+def _spelled(names: Iterable[str]) -> str:
+    """Labels in quotes, with outer spaces that a reader can see."""
+    return listed(
+        _SPACE * (len(one) - len(one.lstrip())) + one.strip() + _SPACE * (len(one) - len(one.rstrip())) for one in names
+    )
 
 
 def _about_figures(finding: Finding) -> list[str]:
@@ -221,4 +291,6 @@ def _about_figures(finding: Finding) -> list[str]:
         told.append("No pair differs; that does not show that the two are equal.")
     if finding.difference * (len(finding.rose) - len(finding.fell)) < 0:
         told.append("Most changed examples moved against the mean: a few large changes decide it.")
+    if not finding.difference and len(finding.rose) != len(finding.fell):
+        told.append("The changes cancel out: many small ones on one side, fewer but larger ones on the other.")
     return told

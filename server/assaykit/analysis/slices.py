@@ -9,7 +9,7 @@ from assaykit.analysis.findings import ComparisonVerdict, Finding
 from assaykit.analysis.missing import at_best, at_worst
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
-from assaykit.analysis.verdicts import tested, verdict
+from assaykit.analysis.verdicts import shown, tested, verdict
 from assaykit.errors import Invalid
 
 FEWEST = FEWEST_PAIRS
@@ -100,7 +100,7 @@ def _few(name: str, examples: ExamplesById) -> bool:
 def sliced(findings: Iterable[Finding], columns: Sequence[Column]) -> tuple[Slicing, ...]:
     """Slice every finding that has pairs by every column; Holm's correction covers all tested slices."""
     parts = [
-        (column, finding, [(value, _part(finding, ids, column, value)) for value, ids in _groups(finding, column)])
+        (column, finding, [(value, part_of(finding, ids, column, value)) for value, ids in _groups(finding, column)])
         for finding in findings
         if finding.pairs and finding.question is None
         for column in columns
@@ -124,7 +124,7 @@ def _groups(finding: Finding, column: Column) -> list[tuple[str | None, set[str]
     return sorted(found.items(), key=lambda group: (group[0] is None, -len(group[1]), group[0] or ""))
 
 
-def _part(finding: Finding, ids: AbstractSet[str], column: Column, value: str | None) -> Finding:
+def part_of(finding: Finding, ids: AbstractSet[str], column: Column, value: str | None) -> Finding:
     """The finding on these examples alone, with figures on the scale of the whole finding."""
     gaps = {key: gap for key, gap in finding.gaps.items() if column.values.get(key) == value}
     part = tested(
@@ -165,5 +165,6 @@ def _verdict(part: Finding, adjusted: float | None) -> ComparisonVerdict:
         return told
     times = adjusted / part.p
     filled = [at_worst(part), at_best(part)]
-    turned = {verdict(replace(one, p_adjusted=min(1.0, times * (one.p or 0.0)))) for one in filled}
-    return told if turned == {told} else "undecided"
+    turned = [replace(one, p_adjusted=min(1.0, times * (one.p or 0.0))) for one in filled]
+    every = {shown(replace(one, verdict=verdict(one))) for one in (*turned, replace(part, p_adjusted=adjusted))}
+    return told if len(every) == 1 else "undecided"

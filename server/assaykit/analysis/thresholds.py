@@ -1,12 +1,12 @@
 """Rules of a release policy about the candidate alone: shares, failed rows, minimum sizes, and single examples."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from assaykit.analysis.candidates import Figures, Tally
 from assaykit.analysis.policy_rules import PolicyRule
-from assaykit.analysis.release import ReleaseOutcome, RuleOutcome
-from assaykit.analysis.repetition import Tries, pass_hat_k
+from assaykit.analysis.release import UNDECIDED, RuleOutcome, Weighed
+from assaykit.analysis.repetition import pass_hat_k
 from assaykit.analysis.rows import listed, short
 from assaykit.analysis.shares import at_least, at_most, clopper_pearson
 from assaykit.analysis.statistics import Interval
@@ -16,117 +16,87 @@ MOST_NEEDED = 1_000_000
 _ROUNDING = 1e-9
 
 
-class Tally(NamedTuple):
-    """Examples that passed and that failed, and those without a verdict, which could have gone either way."""
-
-    passed: int
-    failed: int
-    missing: int = 0
-
-
-def decide_share(rule: PolicyRule, tally: Tally) -> RuleOutcome:
+def decide_share(rule: PolicyRule, found: Tally, subject: str = "") -> RuleOutcome:
     """Decide 'at least' or 'at most' a share by the exact 95 % interval. Missing verdicts must not turn the outcome.
 
     Ship: the whole interval is on the right side, even with the missing verdicts on the wrong one. Hold: the whole
-    interval is on the wrong side, even with them on the right one; p is that of the exact binomial test.
+    interval is on the wrong side, even with them on the right one; p is twice that of the exact binomial test.
+    "At least 100 %" and "at most 0 %" are facts about these examples: one that fails holds the release.
+    Averages over runs make the interval wider than need be, because it is widened to whole counts. `subject` stands
+    before the figures.
 
     Raises:
-        Invalid: the rule has no share, or no example should have a verdict.
+        Invalid: the rule has no share.
     """
     limit = _limit(rule)
-    outcome = _turned(tally, lambda one: _side(clopper_pearson(one.passed, one.passed + one.failed), limit, rule))
-    n = tally.passed + tally.failed
-    if n == 0:
-        return RuleOutcome(rule.text, "undecided", f"None of {_count(tally.missing, 'example')} has a verdict.")
-    share = f"{_percent(tally.passed / n)}, 95 % interval {_between(clopper_pearson(tally.passed, n))}"
-    why = f"{tally.passed} of {n} passed ({share}).{_gaps(tally)}"
-    p = at_most(tally.passed, n, limit) if rule.at_least else at_least(tally.passed, n, limit)
-    return _told(rule, outcome, why, p, _more(rule, outcome, tally.passed / n))
-
-
-def decide_failed_rows(rule: PolicyRule, failed: int, n: int) -> RuleOutcome:
-    """Decide 'failed rows: at most X %' by the exact interval of Clopper and Pearson.
-
-    Raises:
-        Invalid: the rule has no share, or there are no rows.
-    """
-    limit, interval = _limit(rule), clopper_pearson(failed, n)
-    outcome: ReleaseOutcome = "ship" if interval.high <= limit else "hold" if interval.low > limit else "undecided"
-    why = f"{failed} of {n} rows failed ({_percent(failed / n)}, 95 % interval {_between(interval)})."
-    return _told(rule, outcome, why, at_least(failed, n, limit), _more(rule, outcome, failed / n))
+    if not found.n:
+        return RuleOutcome(rule.text, "undecided", f"None of {_count(found.missing, 'example')} has every verdict.")
+    share = found.passed / found.n
+    of = f", {round(found.passed)} of {_count(found.n, 'example')}" if _is_whole(found.passed) else ""
+    over = "" if of else f" over {_count(found.n, 'example')}"
+    told = f"{subject}{_percent(share)}{of}{over} ({_interval(_of_mean(found.passed, found.n))})."
+    first = _weighed(rule, found.passed, found.n, limit)
+    ends = [_weighed(rule, found.passed + more, found.every, limit) for more in (found.least, found.most)]
+    weighed = _kept(first, ends, found.missing)
+    told += _gaps(rule, found, weighed, first)
+    if first.outcome == "undecided":
+        return _told(rule, told, share)
+    return RuleOutcome(rule.text, weighed.outcome, told, weighed.p)
 
 
 def decide_examples(rule: PolicyRule, n: int) -> RuleOutcome:
     """Decide 'at least N examples': ship or undecided, because more examples can be had."""
     wanted = int(rule.size or 0)
+    there = "There is" if n == 1 else "There are"
     if n >= wanted:
-        return RuleOutcome(rule.text, "ship", f"There are {n} examples.")
-    return RuleOutcome(rule.text, "undecided", f"There are only {_count(n, 'example')}.", None, wanted)
+        return RuleOutcome(rule.text, "ship", f"{there} {_count(n, 'example')}.")
+    why = f"{there} only {_count(n, 'example')}; {wanted:,} would decide it."
+    return RuleOutcome(rule.text, "undecided", why, None, wanted)
 
 
-def decide_must_pass(rule: PolicyRule, tries: Mapping[str, Sequence[bool | None]]) -> RuleOutcome:
-    """Decide 'NAME: must pass': each named example passes in every run.
-
-    `tries` has the runs by id, None for a run without a verdict.
+def decide_must_pass(rule: PolicyRule, runs: Figures, good: float) -> RuleOutcome:
+    """Decide 'NAME: must pass': each named example has the figure `good` in every run.
 
     Raises:
-        Invalid: an example is not among the tries.
+        Invalid: an example is not among the runs.
     """
-    absent = [one for one in rule.examples if not tries.get(one)]
+    absent = [one for one in rule.examples if not runs.get(one)]
     if absent:
         raise Invalid(f"The candidate has no row of {listed(absent)}.", "Correct the ids in `examples`, or run them.")
-    failed = [one for one in rule.examples if False in tries[one]]
+    failed = [one for one in rule.examples if any(each not in {good, None} for each in runs[one])]
     if failed:
         return RuleOutcome(rule.text, "hold", f"{listed(failed)} failed.")
-    unknown = [one for one in rule.examples if None in tries[one]]
+    unknown = [one for one in rule.examples if None in runs[one]]
     if unknown:
-        return RuleOutcome(rule.text, "undecided", f"{listed(unknown)} lacks a verdict in at least one run.")
+        lacks = "lacks" if len(unknown) == 1 else "lack"
+        return RuleOutcome(rule.text, "undecided", f"{listed(unknown)} {lacks} a verdict in at least one run.")
     return RuleOutcome(rule.text, "ship", f"All {len(rule.examples)} passed.")
 
 
-def decide_pass_hat_k(rule: PolicyRule, tries: Mapping[str, Tries], missing: int = 0) -> RuleOutcome:
+def decide_pass_hat_k(rule: PolicyRule, runs: Figures, good: float) -> RuleOutcome:
     """Decide 'NAME: pass^3 at least X %' over the examples: the chance that all of k runs pass.
 
     The interval is the exact one of a share, which is wider than need be where estimates of examples lie between 0 and
-    1. `missing` counts examples with fewer than k verdicts; they could be 0 or 1.
+    1. An example with a run without a verdict is taken at both ends; one with fewer than k runs could be 0 or 1.
 
     Raises:
-        Invalid: the rule has no share, or no example has k verdicts.
+        Invalid: the rule has no share, or no example has k runs.
     """
-    limit = _limit(rule)
-    found = [pass_hat_k(*one, rule.k) for one in tries.values() if one.n >= rule.k]
-    if not found:
-        raise Invalid(f"No example has {rule.k} verdicts.", "Run the examples more often, or give a smaller k.")
-    total, n = math.fsum(found), len(found)
-    worst = _side(_of_mean(total, n + missing), limit, rule)
-    best = _side(_of_mean(total + missing, n + missing), limit, rule)
-    outcome: ReleaseOutcome = best if best == worst else "undecided"
-    gaps = f" {_count(missing, 'example')} without {rule.k} verdicts." if missing else ""
-    interval = f"95 % interval {_between(_of_mean(total, n))}"
-    why = f"pass^{rule.k} is {_percent(total / n)} over {_count(n, 'example')} ({interval}).{gaps}"
-    p = at_most(math.floor(total), n, limit) if rule.at_least else at_least(math.ceil(total), n, limit)
-    return _told(rule, outcome, why, p, _more(rule, outcome, total / n))
+    if all(len(some) < rule.k for some in runs.values()):
+        raise Invalid(f"No example has {rule.k} runs.", "Run the examples more often, or give a smaller k.")
+    read = [[None if one is None else one == good for one in some] for some in runs.values()]
+    whole = [_all_of(some, rule.k) for some in read if None not in some and len(some) >= rule.k]
+    parts = [some for some in read if None in some or len(some) < rule.k]
+    least = [0.0 if len(some) < rule.k else _all_of(some, rule.k) for some in parts]
+    most = [1.0 if len(some) < rule.k else _all_of([one is not False for one in some], rule.k) for some in parts]
+    found = Tally(math.fsum(whole), len(whole), len(parts), math.fsum(least), math.fsum(most))
+    return decide_share(
+        rule, found, f"{short(rule.evaluator or '')}: all {rule.k} of {rule.k} runs pass (pass^{rule.k}) in "
+    )
 
 
-def exact_matches(outputs: Mapping[str, Sequence[str | None]], truth: Mapping[str, str | None]) -> Tally:
-    """Count the examples whose output is the true answer in every run, whatever the number of distinct answers.
-
-    Both are compared without outer spaces. An example without a truth is left out; one with a run without an output
-    (None) is a failure if another run differs, else missing.
-    """
-    passed = failed = missing = 0
-    for example_id, answer in truth.items():
-        given = outputs.get(example_id, ())
-        if answer is None or not answer.strip():
-            continue
-        same = [None if one is None else one.strip() == answer.strip() for one in given]
-        if False in same:
-            failed += 1
-        elif None in same or not same:
-            missing += 1
-        else:
-            passed += 1
-    return Tally(passed, failed, missing)
+def _all_of(runs: Sequence[bool | None], k: int) -> float:
+    return pass_hat_k(len(runs), sum(one is True for one in runs), k)
 
 
 def _limit(rule: PolicyRule) -> float:
@@ -135,21 +105,29 @@ def _limit(rule: PolicyRule) -> float:
     return rule.size
 
 
-def _turned(tally: Tally, side: Callable[[Tally], ReleaseOutcome]) -> ReleaseOutcome:
-    """The outcome that both ends of the missing verdicts have; undecided if they differ."""
-    if not tally.missing:
-        return side(tally) if tally.passed + tally.failed else "undecided"
-    best = side(Tally(tally.passed + tally.missing, tally.failed))
-    worst = side(Tally(tally.passed, tally.failed + tally.missing))
-    return best if best == worst else "undecided"
-
-
-def _side(interval: Interval, limit: float, rule: PolicyRule) -> ReleaseOutcome:
+def _weighed(rule: PolicyRule, total: float, n: int, limit: float) -> Weighed:
+    if limit == float(rule.at_least):
+        # No sample shows that none can fail, so such a limit is about these examples alone.
+        return Weighed("ship" if abs(total - limit * n) < _ROUNDING else "hold")
+    interval = _of_mean(total, n)
     above, below = interval.low >= limit, interval.high <= limit
     right, wrong = (above, interval.high < limit) if rule.at_least else (below, interval.low > limit)
     if right:
-        return "ship"
-    return "hold" if wrong else "undecided"
+        return Weighed("ship")
+    if not wrong:
+        return UNDECIDED
+    if rule.at_least:
+        return Weighed("hold", min(1.0, 2 * at_most(math.ceil(total - _ROUNDING), n, limit)))
+    return Weighed("hold", min(1.0, 2 * at_least(math.floor(total + _ROUNDING), n, limit)))
+
+
+def _kept(first: Weighed, ends: Sequence[Weighed], missing: int) -> Weighed:
+    """The outcome that both ends of the missing verdicts have as well; undecided if one differs."""
+    if not missing:
+        return first
+    if any(end.outcome != first.outcome for end in ends):
+        return UNDECIDED
+    return Weighed(first.outcome, max((end.p for end in (first, *ends) if end.p is not None), default=None))
 
 
 def _of_mean(total: float, n: int) -> Interval:
@@ -158,15 +136,33 @@ def _of_mean(total: float, n: int) -> Interval:
     return Interval(low.low, high.high, low.level)
 
 
-def _more(rule: PolicyRule, outcome: ReleaseOutcome, share: float) -> int | None:
+def _is_whole(total: float) -> bool:
+    return abs(total - round(total)) < _ROUNDING
+
+
+def _gaps(rule: PolicyRule, found: Tally, weighed: Weighed, first: Weighed) -> str:
+    if not found.missing:
+        return ""
+    told = f" {_count(found.missing, 'more example')} lack{'s' if found.missing == 1 else ''} a verdict."
+    if first.outcome == "undecided":
+        return told
+    is_worst = rule.at_least == (first.outcome == "ship")
+    total = found.passed + (found.least if is_worst else found.most)
+    end = f"{_percent(total / found.every)} ({_interval(_of_mean(total, found.every))})"
+    verb = "still" if weighed.outcome == first.outcome else "not"
+    side = "worst" if first.outcome == "ship" else "best"
+    return f"{told} With the missing verdicts at their {side} it would be {end}, which would {verb} {first.outcome}."
+
+
+def _more(rule: PolicyRule, share: float) -> int | None:
     """The examples with which a share like the one seen would ship; None if it is not on the right side."""
     limit = _limit(rule)
-    if outcome != "undecided" or share == limit or (share > limit) != rule.at_least:
+    if share == limit or (share > limit) != rule.at_least:
         return None
 
     def is_enough(n: int) -> bool:
         passed = math.floor(share * n + _ROUNDING) if rule.at_least else math.ceil(share * n - _ROUNDING)
-        return _side(clopper_pearson(passed, n), limit, rule) == "ship"
+        return _weighed(rule, passed, n, limit).outcome == "ship"
 
     low, high = 1, 2
     while not is_enough(high):
@@ -179,13 +175,11 @@ def _more(rule: PolicyRule, outcome: ReleaseOutcome, share: float) -> int | None
     return high
 
 
-def _told(rule: PolicyRule, outcome: ReleaseOutcome, why: str, p: float, needed: int | None) -> RuleOutcome:
+def _told(rule: PolicyRule, why: str, share: float) -> RuleOutcome:
+    """An undecided share, with the number of examples that would decide it."""
+    needed = _more(rule, share)
     more = "" if needed is None else f" About {needed:,} examples would decide it if this share is the true one."
-    return RuleOutcome(rule.text, outcome, f"{why}{more}", p if outcome == "hold" else None, needed)
-
-
-def _gaps(tally: Tally) -> str:
-    return f" {_count(tally.missing, 'example')} without a verdict." if tally.missing else ""
+    return RuleOutcome(rule.text, "undecided", f"{why}{more}", None, needed)
 
 
 def _count(n: int, noun: str) -> str:
@@ -196,5 +190,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _between(interval: Interval) -> str:
-    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+def _interval(interval: Interval) -> str:
+    return f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"

@@ -121,6 +121,12 @@ def leaves_out_zero(interval: Interval | None) -> bool:
     return interval is not None and not interval.low <= 0 <= interval.high
 
 
+def shown(finding: Finding) -> tuple[ComparisonVerdict, float]:
+    """The verdict, with the sign of a difference that has no better side. Two findings that differ in it contradict."""
+    sign = math.copysign(1.0, finding.difference or 0.0) if finding.verdict == "different" else 0.0
+    return finding.verdict, sign
+
+
 def verdict(finding: Finding) -> ComparisonVerdict:
     """The verdict that follows from the corrected p, the interval and the direction.
 

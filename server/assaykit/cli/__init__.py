@@ -196,40 +196,37 @@ def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> N
 
 
 @main.command()
-@click.option("--baseline", required=True, metavar="EXPERIMENT", help="Name or id of the released version's.")
-@click.option("--candidate", required=True, metavar="EXPERIMENT", help="Name or id of the new version's.")
+@click.option("--policy", type=click.Path(dir_okay=False, path_type=Path), help="File with rules and options.")
+@click.option("--baseline", metavar="EXPERIMENT", help="Name or id of the released version's.")
+@click.option("--candidate", metavar="EXPERIMENT", help="Name or id of the new version's.")
 @click.option("--dataset", help="Name or id; needed if two have an experiment of that name.")
-@click.option("--rule", "rules", required=True, multiple=True, metavar="RULE", help="See above; repeatable.")
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="See above; repeatable.")
 @click.option("--direction", "directions", multiple=True, metavar="NAME=MAXIMIZE|MINIMIZE", help="Better direction.")
 @click.option("--positive", "positives", multiple=True, metavar="NAME=LABEL", help="A good label; repeatable.")
 @click.option("--range", "ranges", multiple=True, metavar="NAME=LOW,HIGH", help="The ends of a score.")
-@click.option("--failures", type=click.Choice(["count", "exclude"]), default="count", help="Failed runs in rates.")
-@click.option("--junit", type=click.Path(dir_okay=False), help="Write the rulings as JUnit XML.")
-@click.option("--markdown", type=click.Path(dir_okay=False), help="Append the rulings to this file as a table.")
+@click.option("--failures", type=click.Choice(["count", "exclude"]), help="Failed runs in rates; else count.")
+@click.option("--looks", type=click.IntRange(1, 10_000), help="The number of this look, where none are recorded.")
+@click.option("--require-calibration", is_flag=True, help="LLM judges without a calibration need review.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write the decision as JUnit XML.")
+@click.option("--markdown", type=click.Path(dir_okay=False), help="Append the decision to this file as a table.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @partial(told, code=2)
 def gate(backend: str | None, **given: Any) -> None:
     """Decide by rules whether a candidate may be released.
 
-    A rule is 'NAME: not worse by more than 2 points', 'NAME: better' or 'NAME: not shown worse', where NAME is an
-    evaluator. The interval and the test of the difference decide it. Exits with 0 if all rules passed, with 1 if one
-    failed, with 3 if there are too few examples to decide or if rows without a verdict could change the result, and
-    with 2 if nothing could be compared, or if an evaluator's better direction is not known.
+    A rule is 'NAME: not worse by more than 2 points', 'NAME: better', 'NAME: not shown worse by 5 points',
+    'NAME: the same within 2 points', 'NAME: at least 80 %', 'NAME: pass^3 at least 75 %', 'failed rows: at most 2 %',
+    'exact match with COLUMN: at least 90 %', 'latency: not worse by more than 10 %', 'cost: at most 0.01 $' or
+    'at least 200 examples', where NAME is an evaluator. Intervals and tests decide. Exits with 0 to ship, 1 to hold, 3
+    if examples or verdicts are too few to decide, 4 if a judge needs review, and 2 if nothing could be decided.
     """
     from assaykit.cli import gating
-    from assaykit.experiments.comparing import ComparisonRequest
 
-    asked = ComparisonRequest(
-        [given["candidate"]], given["baseline"], given["dataset"],
-        directions=gating.directions(given["directions"]),
-        positive=gating.labels(given["positives"]),
-        ranges=gating.ranges(given["ranges"]),
-        failures=given["failures"],
-    )  # fmt: skip
     files = gating.Files(*(None if given[name] is None else Path(given[name]) for name in ("junit", "markdown")))
+    asked = gating.policy(given["policy"], given["rules"], given)
     settings = Settings.from_environment(os.environ, backend=backend)
-    raise SystemExit(gating.run(settings, asked, given["space"], given["rules"], files))
+    raise SystemExit(gating.run(settings, asked, given["space"], files))
 
 
 @main.command()

@@ -154,7 +154,7 @@ async def _compare(show: "_Show") -> None:
         lines=46,
         experiments=names,
         positive={"cites_policy": "yes"},
-        directions={"cites_policy": "MAXIMIZE"},
+        directions={"helpful": "MAXIMIZE"},
     )
 
 

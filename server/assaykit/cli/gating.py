@@ -1,32 +1,37 @@
 """`assaykit gate`: an exit code that tells whether a candidate may be released."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import anyio
 import click
 
-from assaykit.analysis.findings import Comparison
-from assaykit.analysis.gate import Decision, Rule, Ruling, decide, overall, read
+from assaykit.analysis.gate import Release
+from assaykit.analysis.policy import MOST_BYTES, Policy, policy_of, policy_of_rules, text_of_policy
+from assaykit.analysis.release import ReleaseOutcome
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unavailable, system_advice
-from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
-from assaykit.report.gate import junit, markdown
+from assaykit.experiments.comparing import ranges_of
+from assaykit.experiments.releases import decide_release
+from assaykit.report.gate import gate_lines, junit, markdown
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.wire.evaluators import Direction
 
-EXIT_CODES: dict[Decision, int] = {"passed": 0, "failed": 1, "undecided": 3}
-"""Code 2 is the shell's convention for wrong usage of a command."""
-
 _DIRECTIONS: dict[str, Direction] = {"MAXIMIZE": "MAXIMIZE", "MINIMIZE": "MINIMIZE"}
-_COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow"}
+_COLOURS: dict[ReleaseOutcome, str] = {
+    "ship": "green",
+    "hold": "red",
+    "error": "red",
+    "undecided": "yellow",
+    "needs review": "yellow",
+}
 
 
 class Files(NamedTuple):
-    """Files for the rulings, in addition to the terminal."""
+    """Files for the decision, in addition to the terminal."""
 
     junit: Path | None
     markdown: Path | None
@@ -90,26 +95,49 @@ def directions(texts: Sequence[str]) -> dict[str, Direction]:
     return found
 
 
-def run(settings: Settings, asked: ComparisonRequest, space: str | None, rules: Sequence[str], files: Files) -> int:
-    """Print the ruling on each rule, and return the exit code for all of them.
+def policy(file: Path | None, rules: Sequence[str], given: Mapping[str, Any]) -> Policy:
+    """The policy of a file and of the command line. Rules are added; an option given replaces that of the file.
 
     Raises:
-        AssayError: a text is not a rule, a file cannot be written, or the experiments cannot be compared.
+        AssayError: the file cannot be read, or it or an option is wrong.
     """
-    read_rules = [read(text) for text in rules]
+    read = policy_of_rules(rules) if file is None else policy_of(_text(file), file.name, rules)
+    options = {name: given[name] for name in ("baseline", "candidate", "dataset", "failures", "looks")}
+    options |= {
+        "require_calibration": given["require_calibration"] or None,
+        "ranges": {**read.ranges, **ranges(given["ranges"])},
+    }
+    return read.given(options, directions(given["directions"]), labels(given["positives"]))
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Unavailable(
+            f"The policy {file} cannot be read: {error.strerror}.", system_advice(error, "Give a file that exists.")
+        ) from None
+    return text_of_policy(content, file.name)
+
+
+def run(settings: Settings, asked: Policy, space: str | None, files: Files) -> int:
+    """Print the decision and the outcome of each rule, and return the exit code.
+
+    Raises:
+        AssayError: a file cannot be written, or the policy cannot be decided on the experiments.
+    """
     for file in files:
         if file is not None:
             _refuse_unwritable(file)
-    names = tuple(dict.fromkeys(rule.evaluator for rule in read_rules))
-    found = anyio.run(_compared, settings, asked._replace(evaluators=names), space)
-    rulings = [_ruling(rule, found) for rule in read_rules]
-    for one in rulings:
-        click.echo(f"{click.style(one.outcome.upper(), fg=_COLOURS[one.outcome])} {one.rule.text}\n  {one.why}")
+    found = anyio.run(_released, settings, asked, space)
+    for line in gate_lines(found, lambda outcome: click.style(outcome.upper(), fg=_COLOURS[outcome])):
+        click.echo(line)
     if files.junit is not None:
-        _write(files.junit, "w", junit(rulings, found.baseline, found.challengers[0]))
+        _write(files.junit, "w", junit(found))
     if files.markdown is not None:
-        _write(files.markdown, "a", markdown(rulings, found.baseline, found.challengers[0]))
-    return EXIT_CODES[overall(rulings)]
+        _write(files.markdown, "a", markdown(found))
+    return found.exit_code
 
 
 def _refuse_unwritable(file: Path) -> None:
@@ -130,18 +158,13 @@ def _write(file: Path, mode: Literal["a", "w"], text: str) -> None:
             out.write(text)
     except OSError as error:
         raise Unavailable(
-            f"The rulings cannot be written to {file}: {error.strerror}.",
+            f"The decision cannot be written to {file}: {error.strerror}.",
             system_advice(error, "Give a file in an existing folder that you may write to."),
         ) from None
 
 
-def _ruling(rule: Rule, found: Comparison) -> Ruling:
-    tests = sum(one.p is not None for one in found.findings)
-    return decide(rule, next(one for one in found.findings if one.evaluator == rule.evaluator), tests)
-
-
-async def _compared(settings: Settings, asked: ComparisonRequest, space: str | None) -> Comparison:
+async def _released(settings: Settings, asked: Policy, space: str | None) -> Release:
     # A command that reads results takes no run over: that could call a model.
     async with connect(replace(settings, read_only=True)) as api:
         here = session(api, settings)
-        return (await compared(here, await here.space(space), asked)).comparison
+        return await decide_release(here, await here.space(space), asked)

@@ -10,7 +10,7 @@ import anyio.to_thread
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.questions import questions
+from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.rows import counting, outcomes, short
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
@@ -19,11 +19,13 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
+from assaykit.experiments.origins import Origins, origins
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
 from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.evaluators import Direction
+from assaykit.wire.experiments import Experiment
 
 IDS_TOLD = 10
 """Ids of each kind of change in the brief data of a finding."""
@@ -46,6 +48,7 @@ class ComparisonRequest(NamedTuple):
     failures: Failures = "count"
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
+    all_pairs: bool = False
 
 
 class Compared(NamedTuple):
@@ -55,6 +58,9 @@ class Compared(NamedTuple):
     details: Details
     questions: Mapping[str, str] = {}
     """The question of each example, by example id."""
+
+    keys: Mapping[str, str] = {}
+    """The user's own key of each example, by example id; empty if the dataset has none."""
 
     looks: Sequence[str] = ()
     """A note for each finding whose experiments were compared before on other rows."""
@@ -69,7 +75,25 @@ class Compared(NamedTuple):
             **self.details.as_dict(),
             "repeated_looks": list(self.looks),
         }
-        return told if is_full else {**told, "findings": [_brief(finding) for finding in told["findings"]]}
+        told |= {} if is_full else {"findings": [_brief(finding) for finding in told["findings"]]}
+        shown = dict.fromkeys(one for finding in told["findings"] for key in _CHANGES for one in finding[key] or ())
+        return {**told, "keys": {one: self.keys[one] for one in shown if one in self.keys}}
+
+
+class ReadExperiments(NamedTuple):
+    """Experiments and what a comparison needs to read them, the baseline first.
+
+    `variants` are without the examples whose content differs between the versions that were run, `whole` with them.
+    `sources` has for each experiment the id that pairs an example, by its own id.
+    """
+
+    variants: list[Variant]
+    whole: list[Variant]
+    experiments: Sequence[Experiment]
+    sources: Sequence[SourceIds]
+    judges: Mapping[str, KnownJudge]
+    examples: Mapping[str, Mapping[str, Any]]
+    origins: Origins
 
 
 def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +130,25 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
-    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
-    if asked.baseline is not None:
-        first = await here.names.experiment(asked.baseline, within, dataset_id)
-        named = [first, *(one for one in named if one.id != first.id)]
-    named = list({one.id: one for one in named}.values())
-    if len(named) < 2:  # noqa: PLR2004
-        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    read = await read_experiments(here, within, asked, must=bool(asked.slice_by or asked.truth is not None))
+    found = await anyio.to_thread.run_sync(lambda: _weighed(asked, read), abandon_on_cancel=True)
+    if not is_look:
+        return found
+    lineages = {variant.name: one.id for variant, one in zip(read.variants, read.experiments, strict=True)}
+    looks = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
+    return found._replace(looks=looks)
+
+
+async def read_experiments(
+    here: Session, within: Named, asked: ComparisonRequest, *, must: bool, fewest: int = 2
+) -> ReadExperiments:
+    """Read the experiments that are compared, the baseline first. The examples of their datasets `must` exist or not.
+
+    Raises:
+        Invalid: there are fewer than `fewest` experiments, or their datasets share no example.
+        NotFound, Ambiguous: a name does not resolve to one experiment.
+    """
+    named = await _named(here, within, asked, fewest)
     made = [await experiment_of(here.api, one.id) for one in named]
     datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
@@ -124,22 +159,28 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
     judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
-    by_dataset = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
+    by_dataset = await _examples(here, datasets, sources, must=must)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
-    variants = [
-        without(one._replace(examples=ids_of.get(of)), changed) for one, of in zip(variants, datasets, strict=True)
-    ]
+    whole = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
-    found = await anyio.to_thread.run_sync(
-        lambda: _weighed(asked, variants, judges, examples, notes), abandon_on_cancel=True
-    )
-    if not is_look:
-        return found
-    lineages = {variant.name: one.id for variant, one in zip(variants, named, strict=True)}
-    looks = await anyio.to_thread.run_sync(look_notes, here.settings, found.comparison, lineages)
-    return found._replace(looks=looks)
+    of = await origins(here, [without(one, changed) for one in whole], made, judges)
+    of = of._replace(notes=(*notes, *of.notes))
+    return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, of)
+
+
+async def _named(here: Session, within: Named, asked: ComparisonRequest, fewest: int) -> list[Named]:
+    """The experiments, the baseline first, each once."""
+    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
+    if asked.baseline is not None:
+        first = await here.names.experiment(asked.baseline, within, dataset_id)
+        named = [first, *(one for one in named if one.id != first.id)]
+    named = list({one.id: one for one in named}.values())
+    if len(named) < fewest:
+        raise Invalid("A comparison needs two different experiments.", "Name a second one.")
+    return named
 
 
 async def _examples(
@@ -167,18 +208,26 @@ async def _examples(
     return by_dataset
 
 
-def _weighed(
-    asked: ComparisonRequest,
-    variants: list[Variant],
-    judges: Mapping[str, KnownJudge],
-    examples: Mapping[str, Mapping[str, Any]],
-    notes: tuple[str, ...],
-) -> Compared:
+def reading_of(asked: ComparisonRequest, judges: Mapping[str, KnownJudge]) -> VerdictReading:
+    """The way to read the verdicts: as the caller says, else as the evaluators were defined."""
+    kept: dict[str, Direction] = {name: one.direction for name, one in judges.items() if one.direction is not None}
+    return VerdictReading(
+        directions={**kept, **asked.directions},
+        positive=dict(asked.positive),
+        choices={name: one.choices for name, one in judges.items() if one.choices},
+        by_name=frozenset(name for name, one in judges.items() if one.of_catalogue) - asked.directions.keys(),
+        ranges={**{name: one.ends for name, one in judges.items() if one.ends is not None}, **asked.ranges},
+        failures=asked.failures,
+        primary=asked.primary,
+    )
+
+
+def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
+    variants, examples = read.variants, read.examples
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
-    positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
-    directions: dict[str, Direction] = {}
-    directions |= {name: one.direction for name, one in judges.items() if one.direction is not None}
-    directions |= asked.directions
+    reading = reading_of(asked, read.judges)
+    positive, directions = dict(reading.positive), dict(reading.directions)
+    evaluators, truth = asked.evaluators, None
     if asked.predicted is not None and asked.truth is None:
         raise Invalid("A prediction needs a truth to compare it with.", "Pass `truth` too.")
     if asked.truth is not None:
@@ -195,14 +244,7 @@ def _weighed(
             else:
                 # The evaluator says the same, so a second finding would only weaken the correction.
                 directions.setdefault(same, "MAXIMIZE")
-    reading = VerdictReading(
-        directions=directions,
-        positive=positive,
-        choices={name: one.choices for name, one in judges.items() if one.choices},
-        by_name=frozenset(name for name, one in judges.items() if one.of_catalogue) - asked.directions.keys(),
-        ranges={**{name: one.ends for name, one in judges.items() if one.ends is not None}, **asked.ranges},
-        failures=asked.failures,
-        primary=asked.primary,
-    )
-    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=notes)
-    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
+    reading = reading._replace(directions=directions, positive=positive)
+    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, all_pairs=asked.all_pairs)
+    comparison = replace(comparison, notes=read.origins.notes, origins=read.origins.lines)
+    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))

@@ -17,11 +17,12 @@ from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, quote
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
+from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
-from assaykit.runner.results import ExampleCall, RowResult, columns
+from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
 from assaykit.runner.spans import PROTOBUF, otlp
 from assaykit.runner.worker_pool import PendingCall, WorkerPool
 from assaykit.settings import Settings
@@ -73,6 +74,19 @@ class ExperimentPlan(NamedTuple):
     metadata: Mapping[str, str] = {}
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The plan as the worker gets it."""
+        return {
+            "task": self.task.sent,
+            "evaluators": [one.sent for one in self.evaluators],
+            "binding": self.binding,
+            "metadata": dict(self.metadata),
+            "joins_spans": self.joins_spans,
+            "timeout_s": self.timeout_s,
+            "together": self.concurrency,
+        }
 
     def asked(self, dataset_id: str, calls: Sequence[PendingCall]) -> dict[str, Any]:
         """The inputs that determine the results, for a journal. Digests show whether a file or an example was changed.
@@ -168,7 +182,11 @@ async def execute(
 
     progress = Progress(report, len(calls), resumed)
 
+    codes = [code_of(one.file, one.name) for one in plan.evaluators]
+
     async def keep(result: RowResult) -> None:
+        if journal is not None:
+            result = with_code(result, pool.ready.get("evaluators", ()), codes)
         done[result.call] = result
         progress.done = len(done)
         if journal is not None:
@@ -178,16 +196,7 @@ async def execute(
             stopped_by.append(result)
             pool.stop()
 
-    asked = {
-        "task": plan.task.sent,
-        "evaluators": [one.sent for one in plan.evaluators],
-        "binding": plan.binding,
-        "metadata": dict(plan.metadata),
-        "joins_spans": plan.joins_spans,
-        "timeout_s": plan.timeout_s,
-        "together": plan.concurrency,
-        "taken": list(taken),
-    }
+    asked = plan.sent | {"taken": list(taken)}
     redaction.learn(redaction.secrets_in(settings.environment))
     start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)

@@ -30,13 +30,16 @@ _TWO = 2
 class KnownJudge(NamedTuple):
     """An evaluator or annotation config: the better direction, the scores of its labels, and the ends of its scores.
 
-    `of_catalogue` is set if the space has no evaluator of this name, and the catalogue has.
+    `evaluator_id` is the id of an evaluator of the space. `of_catalogue` is set if the space has no evaluator of this
+    name, and the catalogue has. `is_model` is set for an LLM judge of the space.
     """
 
     direction: Direction | None = None
     choices: Mapping[str, float] = {}
     ends: tuple[float, float] | None = None
     of_catalogue: bool = False
+    evaluator_id: str | None = None
+    is_model: bool = False
 
 
 def with_direction(message: str, direction: Direction | None) -> str:
@@ -68,7 +71,10 @@ async def known_judges(here: Session, within: Named, read: Sequence[Outcome]) ->
         config = version.config
         if config is not None and config.name in seen:
             choices = config.classification_choices if isinstance(config, TemplateConfig) else None
-            found[config.name] = KnownJudge(kept_direction(version), choices or {})
+            is_model = isinstance(config, TemplateConfig)
+            found[config.name] = KnownJudge(
+                kept_direction(version), choices or {}, evaluator_id=judge.id, is_model=is_model
+            )
     async for config in rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, {"space_id": within.id}):
         if config.name in seen - found.keys():
             found[config.name] = _of_people(config)

@@ -44,14 +44,16 @@ class _Entry(BaseModel):
 _RECORD = TypeAdapter(dict[_Hex, _Entry])
 
 
-def look_notes(settings: Settings, comparison: Comparison, lineages: Mapping[str, str]) -> list[str]:
+def look_notes(settings: Settings, comparison: Comparison, lineages: Mapping[str, str], stated: int = 1) -> list[str]:
     """Record the comparison as a look, unless the server is read-only, and return a note for each repeated look.
 
-    `lineages` has the id of each experiment by its name in the comparison. Rows that were compared before are no new
-    look, whatever the slices.
+    `lineages` has the lineage of each experiment by its name in the comparison: its id, or dataset and name in a
+    policy. Rows that were compared before are no new look, whatever the slices. `stated` is the number of the look
+    where the record is not there, as in a fresh checkout; the scale of the first look is then not known.
     """
     tested = [one for one in comparison.findings if one.p is not None]
     looks = _looked(settings, {_key(settings, one, lineages): one for one in tested}, lineages)
+    looks = [Look(stated, None) if look.number < stated else look for look in looks]
     notes = [look_sentence(one, look, len(tested)) for one, look in zip(tested, looks, strict=True)]
     return [note for note in notes if note is not None]
 

@@ -6,6 +6,7 @@ from html import escape
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding, Test
 from assaykit.analysis.formats import p_value
+from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.figures import digits
 from assaykit.report.charts import intervals
@@ -37,7 +38,7 @@ _METHODS: dict[Test, str] = {
 }
 _CORRECTION = (
     "p is corrected by Holm for the number of tests. A verdict needs p of at most 0.05 and an interval without zero. "
-    "“Missed under” is the size below which a true difference would usually not be shown."
+    "“Usually missed” is the size below which a true difference would usually not be shown."
 )
 
 _STYLE = """
@@ -63,28 +64,33 @@ summary { cursor: pointer; font-weight: 600; }
 
 
 def comparison_html(
-    comparison: Comparison, details: Details | None = None, questions: Mapping[str, str] | None = None
+    comparison: Comparison,
+    details: Details | None = None,
+    questions: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page: the findings in words, charts, the table of figures, the details, and the examples.
 
-    `questions` has the question of an example by its id. Names, ids, questions and outputs are foreign text and are
-    always escaped.
+    `questions` has the question of an example by its id, and `keys` the user's own key. Names, keys, ids, questions and
+    outputs are foreign text and are always escaped.
     """
-    title = f"{', '.join(comparison.challengers)} against {comparison.baseline}"
+    title = comparison.title
     findings = comparison.findings
     parts = [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="note">{escape(note)}</p>' for note in comparison.notes),
-        *(_sentence(one) for one in findings),
+        *(f"<p><strong>{escape(line)}</strong></p>" for line in comparison.ranking),
+        *_told(findings),
         *(
-            f'<p class="note">Not compared: {escape(f"{one.challenger}: {one.reason}")}.</p>'
+            f'<p class="note">Not compared: {escape(f"{one.challenger} with {one.baseline}: {one.reason}")}.</p>'
             for one in comparison.skipped
         ),
+        *(f'<p class="note">Compared: {escape(line)}.</p>' for line in comparison.origins),
         *_charts(findings),
         _table([one for one in findings if one.kind != "categorical"]),
         _methods(findings),
         *(sections(details) if details is not None else ()),
-        *(part for one in findings for part in _changed(one, questions or {})),
+        *(part for one in findings for part in _changed(one, questions or {}, keys or {})),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -96,10 +102,11 @@ def comparison_html(
     )
 
 
-def _sentence(finding: Finding) -> str:
-    absent = "".join(f"<p><strong>{escape(one)}</strong></p>" for one in finding.absent)
-    notes = "".join(f'<p class="note">{escape(caution)}</p>' for caution in finding.cautions)
-    return f"<p>{_mark(finding)} {escape(finding.sentence)}</p>{absent}{notes}"
+def _told(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield missing rows first, then the sentences with their verdicts, then the other notes."""
+    yield from (f"<p><strong>{escape(line)}</strong></p>" for line in absent_of(findings))
+    yield from (f"<p>{_mark(one)} {escape(sentence)}</p>" for one, sentence in sentences_of(findings))
+    yield from (f'<p class="note">{escape(line)}</p>' for line in cautions_of(findings))
 
 
 def _mark(finding: Finding) -> str:
@@ -126,7 +133,7 @@ def _table(findings: Sequence[Finding]) -> str:
         "Difference",
         "p, corrected",
         "Pairs",
-        "Missed under",
+        "Usually missed",
     )
     rows = "\n".join(_row(one) for one in findings)
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
@@ -140,13 +147,14 @@ def _methods(findings: Sequence[Finding]) -> str:
 
 
 def _row(finding: Finding) -> str:
-    interval = finding.interval
+    is_open = finding.verdict == "too few to say"
+    interval = None if is_open else finding.interval
     spread = f" ({signed(finding, interval.low)} to {signed(finding, interval.high)})" if interval else ""
     numbers = (
         figure(finding, finding.challenger_value or 0.0),
         figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0) + spread,
-        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        "" if is_open or finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
         detectable(finding),
     )
@@ -155,7 +163,7 @@ def _row(finding: Finding) -> str:
     return f"<tr>{names}<td>{_mark(finding)}</td>{cells}</tr>"
 
 
-def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
+def _changed(finding: Finding, questions: Mapping[str, str], keys: Mapping[str, str]) -> Iterator[str]:
     """The changed examples by kind of change, and some unchanged ones."""
     ways = finding.ways
     if not any(ways.values()):
@@ -168,20 +176,21 @@ def _changed(finding: Finding, questions: Mapping[str, str]) -> Iterator[str]:
         left = f", {len(shown)} of them shown" if len(shown) < counts[way] else ""
         if not counts[way]:
             continue
-        rows = "\n".join(_example(one, questions.get(one.example_id)) for one in shown)
+        rows = "\n".join(_example(one, questions.get(one.example_id), keys.get(one.example_id)) for one in shown)
         yield (
             f"<details{' open' if way in _OPEN else ''}><summary>{counts[way]} {way}{left}</summary>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table></details>"
         )
 
 
-def _example(change: Change, question: str | None) -> str:
+def _example(change: Change, question: str | None, key: str | None) -> str:
     sides = (
         (change.baseline_value, change.baseline_output),
         (change.challenger_value, change.challenger_output),
     )
     cells = "".join(f"<td>{digits(value, 3)}<pre>{escape(_cut(output))}</pre></td>" for value, output in sides)
     asked = f"{escape(_cut(question))}<br>" if question else ""
+    asked = f"<strong>{escape(_cut(key))}</strong><br>{asked}" if key else asked
     return f'<tr><td>{asked}<small class="note">{escape(change.example_id)}</small></td>{cells}</tr>'
 
 

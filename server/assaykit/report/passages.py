@@ -19,6 +19,10 @@ NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
 """Largest number of classes for which the text shows the matrix. The page and the data always have it."""
 
+CLASS_WORDS = (
+    "Macro-F1 is the mean F1 of all classes. Kappa is the agreement beyond that of chance: 0 is chance, and 1 is full "
+    "agreement."
+)
 _CELL_LIMIT = 24
 
 
@@ -91,7 +95,7 @@ def _signed(value: float) -> str:
 
 def repetition_lines(found: Details) -> Iterator[str]:
     """One line for each evaluator and experiment with repetitions."""
-    for one in found.repetitions:
+    for one in found.directed:
         yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
 
 
@@ -151,6 +155,7 @@ def classification_lines(found: Details) -> Iterator[str]:
         )
         if one.agreement is not None and len(one.agreement.labels) <= MATRIX_CLASSES:
             yield from aligned(class_cells(one.agreement))
+    yield CLASS_WORDS
 
 
 def classified_words(told: Classification, one: Classified) -> str:
@@ -195,8 +200,11 @@ def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:
 
 
 def ratio(value: float | None) -> str:
-    """A figure with three decimals; `undefined` for None."""
-    return "undefined" if value is None else f"{value:.3f}"
+    """A figure with three decimals, or more if it is near 0 or 1 and neither; `undefined` for None."""
+    if value is None:
+        return "undefined"
+    decimals = next((one for one in (3, 4, 5, 6) if value in {0, 1} or round(value, one) not in {0, 1}), 6)
+    return f"{value:.{decimals}f}"
 
 
 def spread_of(interval: Interval | None) -> str:

@@ -15,8 +15,8 @@ def sections(found: Details) -> Iterator[str]:
     """Yield the sections for usage, repetitions, classification and slices, without the empty ones."""
     if found.usage:
         yield _usage(found)
-    if found.repetitions:
-        yield _repetitions(found.repetitions)
+    if found.directed:
+        yield _repetitions(found.directed)
     if found.classification is not None:
         yield from _classification(found.classification)
     if found.slicings:
@@ -64,6 +64,7 @@ def _repetitions(found: Iterable[Repetition]) -> str:
 
 def _classification(found: Classification) -> Iterator[str]:
     yield f"<h2>{escape(found.predicted)} against the truth {escape(found.truth)}</h2>"
+    yield f'<p class="note">{escape(passages.CLASS_WORDS)}</p>'
     for one in found.experiments:
         yield f"<p><strong>{escape(one.experiment)}</strong>: {escape(passages.classified_words(found, one))}</p>"
         if one.agreement is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from assaykit.analysis.details import Details
 from assaykit.analysis.findings import Change, Comparison, Finding, Test
 from assaykit.analysis.formats import p_value
+from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import detectable, figure, signed
 from assaykit.errors import quote
@@ -30,10 +31,12 @@ _SENTENCES_LIMIT = 2800
 _TABLE_LIMIT = 4000
 _BESIDE_LIMIT = 5200
 _EXAMPLES_TOLD = 5
+_EXAMPLES_OF_ALL = 12
 _OUTPUT_LIMIT = 120
 _CELL_LIMIT = 24
+_ORIGINS_TOLD = 4
+_ORIGIN_LIMIT = 240
 _LEFT_OUT_ROOM = 90
-_ABSENT_TOLD = 6
 _URGENCY = (
     "worse",
     "better",
@@ -53,7 +56,7 @@ _HEADINGS = (
     "interval",
     "p, corrected",
     "pairs",
-    "missed under",
+    "usually missed",
 )
 
 
@@ -61,10 +64,13 @@ def comparison_text(
     comparison: Comparison,
     *,
     examples: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
     details: Details | None = None,
     is_full: bool = False,
 ) -> str:
-    """Return the comparison in at most `LIMIT` bytes; `examples` has the input of an example by its id.
+    """Return the comparison in at most `LIMIT` bytes.
+
+    `examples` has the input of an example by its id, and `keys` the user's own key.
 
     With `is_full` the limits are three times as high, and the changed examples are not limited to five of a kind.
 
@@ -74,9 +80,11 @@ def comparison_text(
     """
     findings = sorted(comparison.findings, key=lambda finding: _URGENCY.index(finding.verdict))
     times = FULL if is_full else 1
-    text = "".join(f"{line}\n" for line in (*_absent(findings), *comparison.notes))
+    text = "".join(f"{line}\n" for line in (*absent_of(findings), *comparison.notes))
     limit = len(text.encode()) + times * _SENTENCES_LIMIT
-    text = _fitted(text, [*_told(findings), *_skipped(comparison), *_methods(findings)], limit, "sentences or notes")
+    said = [*comparison.ranking, *_told(findings), *_skipped(comparison), *_methods(findings)]
+    text = _fitted(text, said, limit, "sentences or notes")
+    text += "".join(f"Compared: {quote(line, _ORIGIN_LIMIT)}.\n" for line in comparison.origins[:_ORIGINS_TOLD])
     text = _fitted(text, _table(findings), max(limit, times * _TABLE_LIMIT), "lines of the table")
     if details is not None:
         beside = [*usage_lines(details), *repetition_lines(details)]
@@ -85,8 +93,10 @@ def comparison_text(
         text = _fitted(
             text, told, times * _BESIDE_LIMIT, "lines on slices and classes", "save_to='report.html' has them"
         )
-    most = None if is_full else _EXAMPLES_TOLD
-    changed = [block for finding in findings for block in _changed(finding, examples or {}, most)]
+    ways = sum(bool(changes) for finding in findings for changes in finding.ways.values())
+    most = None if is_full else max(1, min(_EXAMPLES_TOLD, _EXAMPLES_OF_ALL // max(1, ways)))
+    heads = {key: f"{quote(told, _CELL_LIMIT)} ({short(key)})" for key, told in (keys or {}).items()}
+    changed = [block for finding in findings for block in _changed(finding, examples or {}, heads, most)]
     return _fitted(text, changed, times * LIMIT, "changed examples")
 
 
@@ -101,35 +111,11 @@ def _fitted(text: str, blocks: Sequence[str], limit: int, what: str, advice: str
     return text
 
 
-def _absent(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield each distinct sentence on missing rows once, at most `_ABSENT_TOLD`, with its evaluators."""
-    about: dict[str, list[str]] = {}
-    for finding in findings:
-        for line in finding.absent:
-            about.setdefault(line, []).append(short(finding.evaluator))
-    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
-    for line, whose in list(about.items())[:_ABSENT_TOLD]:
-        yield f"Missing{_whose(whose, len(names))}: {line}"
-    if len(about) > _ABSENT_TOLD:
-        yield f"Missing: {len(about) - _ABSENT_TOLD} more counts stand in the sentences and the page."
-
-
-def _whose(names: Sequence[str], of: int) -> str:
-    """The evaluators that a note is about; empty if it is about all `of` them."""
-    different = list(dict.fromkeys(names))
-    return "" if len(different) == of else f" on {quote(', '.join(different), _OUTPUT_LIMIT)}"
-
-
 def _told(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the sentences, then each distinct caution once with the evaluators that have it."""
-    notes: dict[str, list[str]] = {}
-    for finding in findings:
-        yield finding.sentence
-        for caution in finding.cautions:
-            notes.setdefault(caution, []).append(short(finding.evaluator))
-    names = dict.fromkeys(short(finding.evaluator) for finding in findings)
-    for caution, whose in notes.items():
-        yield f"Note{_whose(whose, len(names))}: {caution}"
+    """Yield the sentences, then the notes."""
+    for _, sentence in sentences_of(findings):
+        yield sentence
+    yield from cautions_of(findings)
 
 
 def _methods(findings: Sequence[Finding]) -> Iterator[str]:
@@ -142,7 +128,7 @@ def _methods(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _skipped(comparison: Comparison) -> Iterator[str]:
     for skip in comparison.skipped:
-        yield f"Not compared for {short(skip.challenger)}: {skip.reason}."
+        yield f"Not compared for {short(skip.challenger)} with {short(skip.baseline)}: {skip.reason}."
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:
@@ -153,7 +139,8 @@ def _table(findings: Sequence[Finding]) -> list[str]:
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
-    interval = finding.interval
+    is_open = finding.verdict == "too few to say"
+    interval = None if is_open else finding.interval
     return (
         quote(finding.evaluator, _CELL_LIMIT),
         quote(finding.challenger, _CELL_LIMIT),
@@ -161,24 +148,26 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         figure(finding, finding.baseline_value or 0.0),
         signed(finding, finding.difference or 0.0),
         f"{signed(finding, interval.low)} to {signed(finding, interval.high)}" if interval else "none",
-        "" if finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
+        "" if is_open or finding.p_adjusted is None else p_value(finding.p_adjusted).removeprefix("= "),
         str(finding.n),
         detectable(finding),
     )
 
 
-def _changed(finding: Finding, inputs: Mapping[str, str], most: int | None) -> Iterator[str]:
-    """Yield a block for each example shown, at most `most` of each kind of change: its id and input, both outputs."""
+def _changed(finding: Finding, inputs: Mapping[str, str], heads: Mapping[str, str], most: int | None) -> Iterator[str]:
+    """Yield a block for each example shown, at most `most` of each kind of change: its key and input, both outputs."""
     for way, changes in finding.ways.items():
         told = changes[:most]
         which = f"{short(finding.evaluator)}, {way} in {short(finding.challenger)}"
         heading = f"\n{which} ({len(told)} of {len(changes)}):\n"
         for index, change in enumerate(told):
-            yield ("" if index else heading) + _example(finding, change, inputs.get(change.example_id))
+            yield ("" if index else heading) + _example(
+                finding, change, heads.get(change.example_id) or short(change.example_id), inputs.get(change.example_id)
+            )
 
 
-def _example(finding: Finding, change: Change, question: str | None) -> str:
-    head = short(change.example_id) + (f": {quote(question, _OUTPUT_LIMIT)}" if question else "")
+def _example(finding: Finding, change: Change, name: str, question: str | None) -> str:
+    head = name + (f": {quote(question, _OUTPUT_LIMIT)}" if question else "")
     names = [quote(name, _CELL_LIMIT) for name in (finding.baseline, finding.challenger)]
     width = max(map(len, names))
     values = (change.baseline_value, change.challenger_value)

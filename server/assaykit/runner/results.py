@@ -59,6 +59,20 @@ def from_json(told: JsonObject) -> RowResult:
     return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
 
 
+def with_code(result: RowResult, evaluators: Sequence[JsonObject], digests: Sequence[str | None]) -> RowResult:
+    """The result with the digest of each evaluator's code in its verdict's metadata, unless that has its own.
+
+    `evaluators` are those of the worker, in the order of `digests`.
+    """
+    codes = {one["name"]: digest for one, digest in zip(evaluators, digests, strict=False)}
+    evaluations: list[JsonObject] = []
+    for one in result.evaluations:
+        code = codes.get(one["name"])
+        told: JsonObject = one.get("metadata") or {}
+        evaluations.append(one if code is None else {**one, "metadata": {"code": code, **told}})
+    return result._replace(evaluations=evaluations)
+
+
 def columns(result: RowResult, metadata: Mapping[str, Any], repetitions: int) -> JsonObject:
     """The result as a run of an experiment. A verdict that failed has an explanation and neither label nor score."""
     found: JsonObject = {"example_id": result.call.example_id, "output": text(result.output)}

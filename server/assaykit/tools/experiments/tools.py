@@ -1,6 +1,7 @@
 """Toolset experiments: upload and comparison of the results of variants."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -17,11 +18,13 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import directions_of
+from assaykit.experiments.releases import decide_release, policy_in
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
+from assaykit.report.gate import gate_lines
 from assaykit.report.html import comparison_html
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
@@ -42,6 +45,7 @@ from assaykit.wire.experiments import (
 
 ROWS_PER_PAGE = 500
 GOAL_FORMS = "better by 5 points, not worse by more than 2 points, the same within 2 points, at least 80 %"
+RULE_FORMS = "right: not worse by more than 2 points, right: at least 80 %"
 GUESS_NAMES = "discordant (0-1), sd, within, expected, change, cluster, icc"
 EXAMPLE_ID = "example_id"
 
@@ -117,6 +121,7 @@ async def compare_experiments(
     truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
     primary: Annotated[str | None, Field(description="Decides")] = None,
+    all_pairs: bool = False,
     failures: Literal["exclude"] | None = None,
     range: Annotated[  # noqa: A002
         dict[str, list[float]] | None, Field(description="{evaluator: [low, high]}")
@@ -137,23 +142,29 @@ async def compare_experiments(
     counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
-        failures or "count", primary, ranges_of(range or {}),
+        failures or "count", primary, ranges_of(range or {}), all_pairs,
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
     found = await compared(here, within, asked)
     is_full = detail == "full"
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
-    text = comparison_text(found.comparison, examples=found.questions, details=found.details, is_full=is_full)
+    text = comparison_text(
+        found.comparison, examples=found.questions, keys=found.keys, details=found.details, is_full=is_full
+    )
     after = "Next: get_experiment shows the rows of one."
     if not is_full and LEFT_OUT in text:
         after += " detail='full' or save_to='report.html' shows more of the comparison."
     if place is not None:
-        page = comparison_html(found.comparison, found.details, found.questions)
+        noted = replace(found.comparison, notes=(*found.comparison.notes, *found.looks))
+        page = comparison_html(noted, found.details, found.questions, found.keys)
         await anyio.to_thread.run_sync(write_text, place, page)
         after = f"Wrote the report to {place.path}, for a browser.\n{after}"
         data["saved"] = str(place.path)
-    head = f"{len(found.comparison.challengers)} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    others = len(found.comparison.challengers)
+    head = f"{others} experiment(s) compared with {quoted(found.comparison.baseline)}"
+    if all_pairs:
+        head = f"{others + 1} experiments compared, each with each"
     looks = [f"Note: {note}" for note in found.looks]
     return Reply("\n".join([f"{head}, verdicts first", *looks]), data, text.rstrip("\n").split("\n"), after)
 
@@ -178,6 +189,33 @@ async def plan_experiment(
     asked = SizeRequest(goal, pilot or (), dataset, guesses or {}, {}, repetitions, criteria)
     found = await planned(here, within, asked)
     return Reply("\n".join(found.lines), found.as_dict(), (), "Next: create_dataset, then run_experiment.")
+
+
+@tool("read")
+async def check_release(
+    here: Here,
+    candidate: str | None = None,
+    baseline: str | None = None,
+    rules: Annotated[list[str] | None, Field(description=RULE_FORMS)] = None,
+    policy: Annotated[str | None, Field(description="gate.toml")] = None,
+    directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
+    positive: dict[str, str] | None = None,
+    space: SpaceName = None,
+) -> Reply:
+    """Decide by rules whether to release a candidate.
+
+    Source: REST v2 `GET /v2/experiments/{id}/runs`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    given = {"candidate": candidate, "baseline": baseline}
+    read = await anyio.to_thread.run_sync(policy_in, policy, rules or (), Folders(here.settings.folders))
+    found = await decide_release(
+        here, within, read.given(given, directions or {}, {name: [label] for name, label in (positive or {}).items()})
+    )
+    text = f"Decision: {found.outcome}. `assaykit gate` exits with {found.exit_code}."
+    after = "Next: compare_experiments shows the examples that changed."
+    return Reply(text, {**here.source(within), **found.as_dict()}, gate_lines(found), after)
 
 
 @tool("read")

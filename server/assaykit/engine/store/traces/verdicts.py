@@ -18,6 +18,8 @@ SharedLevel = Literal["TRACE", "SESSION"]
 """Levels whose verdicts several spans share."""
 
 VERDICT_FIELDS = ("label", "score", "explanation")
+
+MAKER_FIELDS = ("evaluator_version_id", "model")
 """The fields of a verdict; each is the last part of a column's name."""
 
 UP_TO = "spans_up_to"
@@ -103,16 +105,21 @@ def words(
 def flat_columns(
     connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id."""
+    """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
+
+    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them.
+    """
     return {
-        target: {
-            f"eval.{verdict.name}.{field}": value
-            for verdict in verdicts
-            for field in VERDICT_FIELDS
-            if (value := getattr(verdict, field)) is not None
-        }
+        target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
         for target, verdicts in of(connection, scope_id, level, target_ids).items()
     }
+
+
+def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
+    for field in VERDICT_FIELDS:
+        yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
+    for field in MAKER_FIELDS:
+        yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
 
 
 def labelled(

@@ -1,0 +1,71 @@
+"""The makers of verdicts: the version, the code and the model of each evaluator, as the rows tell them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from assaykit.analysis.rows import MODEL_KEYS, VERSION_KEYS, Outcome, short
+
+_TOLD = 3
+
+
+class Maker(NamedTuple):
+    """The versions and models of one evaluator on one experiment, each once; empty if the rows tell none."""
+
+    versions: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+Makers = Mapping[str, Mapping[str, Maker]]
+"""Makers by evaluator and by experiment."""
+
+
+def makers(experiments: Mapping[str, Sequence[Outcome]]) -> Makers:
+    """Collect the makers of the verdicts of each experiment, by its name."""
+    found: dict[str, dict[str, Maker]] = {}
+    for name, rows in experiments.items():
+        seen: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+        for row in rows:
+            for evaluator, verdict in row.evaluations.items():
+                if not verdict.metadata:
+                    continue
+                versions, models = seen.setdefault(evaluator, ({}, {}))
+                for keys, every in ((VERSION_KEYS, versions), (MODEL_KEYS, models)):
+                    told = next((str(verdict.metadata[key]) for key in keys if verdict.metadata.get(key)), None)
+                    if told is not None:
+                        every[told] = None
+        for evaluator, (versions, models) in seen.items():
+            found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models))
+    return found
+
+
+def differing(found: Makers) -> list[str]:
+    """A note for each evaluator whose version or model is not the same on all experiments that tell it."""
+    notes: list[str] = []
+    for evaluator, by_experiment in found.items():
+        for what, place in (("version", 0), ("model", 1)):
+            told = {name: one[place] for name, one in by_experiment.items() if one[place]}
+            if len(told) > 1 and len({frozenset(one) for one in told.values()}) > 1:
+                sides = ", ".join(f"{_listed(one)} on {short(name)}" for name, one in told.items())
+                notes.append(
+                    f"Not the same evaluator: {short(evaluator)} has the {what} {sides}. A difference can come from "
+                    "the evaluator; score both experiments by one."
+                )
+    return notes
+
+
+def described(found: Makers) -> list[str]:
+    """A line for each evaluator with its versions and models."""
+    lines: list[str] = []
+    for evaluator, by_experiment in found.items():
+        versions = tuple(dict.fromkeys(one for maker in by_experiment.values() for one in maker.versions))
+        models = tuple(dict.fromkeys(one for maker in by_experiment.values() for one in maker.models))
+        parts = [f"version {_listed(versions)}"] if versions else []
+        parts += [f"model {_listed(models)}"] if models else []
+        if parts:
+            lines.append(f"{short(evaluator)}, {', '.join(parts)}")
+    return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return " and ".join(short(one) for one in names[:_TOLD]) + more

@@ -1,0 +1,45 @@
+"""The evaluators' versions and models that the rows of experiments tell."""
+
+import pytest
+from tests.analysis.variants import outcome
+
+from assaykit.analysis.makers import Maker, described, differing, makers
+from assaykit.analysis.rows import Outcome, outcomes
+from assaykit.wire.experiments import ExperimentRun
+
+
+def rows(**metadata: str) -> list[Outcome]:
+    told = {f"eval.tone.metadata.{key}": value for key, value in metadata.items()}
+    return outcomes([ExperimentRun.model_validate({"id": "1", "example_id": "e", "eval.tone.score": 1, **told})])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "maker"),
+    [
+        ({"evaluator_version_id": "v1", "model": "m"}, Maker(("v1",), ("m",))),
+        ({"version": "2", "code": "abc"}, Maker(("2",), ())),
+        ({"model_name": "m", "temperature": "0"}, Maker((), ("m",))),
+    ],
+)
+def test_metadata_of_a_verdict_tells_its_maker(metadata: dict[str, str], maker: Maker) -> None:
+    assert makers({"old": rows(**metadata)}) == {"tone": {"old": maker}}
+
+
+def test_rows_without_metadata_tell_no_maker() -> None:
+    assert makers({"old": [outcome("e", score=1)]}) == {}
+    assert makers({"old": rows(temperature="0")}) == {}
+
+
+def test_another_version_or_model_is_told_with_both() -> None:
+    found = makers({"old": rows(version="1", model="m"), "new": rows(version="2", model="n")})
+    after = "A difference can come from the evaluator; score both experiments by one."
+    assert differing(found) == [
+        f"Not the same evaluator: tone has the version 1 on old, 2 on new. {after}",
+        f"Not the same evaluator: tone has the model m on old, n on new. {after}",
+    ]
+
+
+def test_one_version_or_an_unknown_one_is_no_difference() -> None:
+    assert differing(makers({"old": rows(version="1"), "new": rows(version="1")})) == []
+    assert differing(makers({"old": rows(version="1"), "new": [outcome("e", score=1, evaluator="tone")]})) == []
+    assert described(makers({"old": rows(version="1", model="m")})) == ["tone, version 1, model m"]
