@@ -227,10 +227,7 @@ def _measure(
     if isinstance(by, Incomparable):
         return Skipped(evaluator, baseline.name, challenger.name, by.reason)
     direction, is_assumed = _direction(asked, by)
-    # A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
-    is_known = direction != "NONE" or not by.positives
-    if by.kind == "binary" and reading.failures == "count" and is_known:
-        by = by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
+    by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
     # Sorted by id, so that the order of rows changes nothing.
     paired = sorted(before.values.keys() & after.values.keys())
@@ -266,6 +263,16 @@ def _measure(
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
     doubt = other_scales(first, second, given) if by.kind == "numeric" else None
     return finding if doubt is None else _questioned(finding, doubt)
+
+
+def _with_failure(by: Scale, direction: Direction) -> Scale:
+    """The scale of a rate with the figure of a failed run.
+
+    A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
+    """
+    if by.kind != "binary" or (direction == "NONE" and by.positives):
+        return by
+    return by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
 
 
 def _tries(one: Sheet) -> int:
