@@ -33,6 +33,8 @@ from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MOST_TOLD = 8
+_Outputs = Mapping[str, str | None]
+"""The output of each example by its id."""
 
 _TURNED: Mapping[Direction, Direction] = {"MAXIMIZE": "MINIMIZE", "MINIMIZE": "MAXIMIZE", "NONE": "NONE"}
 
@@ -135,7 +137,8 @@ def compare(
     names = _evaluators(variants, evaluators, reading)
     asked = [_asked(name, variants, reading) for name in names]
     pairs = list(itertools.combinations(variants, 2) if all_pairs else ((baseline, one) for one in challengers))
-    results = [_measure(one, *pair) for one in asked for pair in pairs]
+    outputs = {one.name: _outputs(one) for one in variants}
+    results = [_measure(one, *pair, outputs) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
     _check_pairs(pairs, measured, skipped, named=evaluators is not None)
@@ -213,7 +216,9 @@ def _check_pairs(
             )
 
 
-def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding | Skipped:
+def _measure(
+    asked: _Asked, baseline: Variant, challenger: Variant, outputs: Mapping[str, _Outputs]
+) -> Finding | Skipped:
     """Return one finding with its figures, before Holm's correction and without a verdict."""
     evaluator, sheets, reading = asked.evaluator, asked.sheets, asked.reading
     first, second = sheets[baseline.name], sheets[challenger.name]
@@ -222,10 +227,7 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     if isinstance(by, Incomparable):
         return Skipped(evaluator, baseline.name, challenger.name, by.reason)
     direction, is_assumed = _direction(asked, by)
-    # A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
-    is_known = direction != "NONE" or not by.positives
-    if by.kind == "binary" and reading.failures == "count" and is_known:
-        by = by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
+    by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
     # Sorted by id, so that the order of rows changes nothing.
     paired = sorted(before.values.keys() & after.values.keys())
@@ -233,7 +235,7 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, baseline.name, challenger.name, reason)
     missing = gaps((first, second), (before, after), by, (baseline.examples, challenger.examples))
-    tries = max(len(rows) for one in (first, second) for rows in one.verdicts.values())
+    tries = max(_tries(one) for one in (first, second))
     finding = Finding(
         evaluator=evaluator,
         baseline=baseline.name,
@@ -257,10 +259,25 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
-    rose, fell, same = _changes(pairs, baseline, challenger, finding.direction)
+    rose, fell, same = _changes(pairs, outputs[baseline.name], outputs[challenger.name], finding.direction)
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
     doubt = other_scales(first, second, given) if by.kind == "numeric" else None
     return finding if doubt is None else _questioned(finding, doubt)
+
+
+def _with_failure(by: Scale, direction: Direction) -> Scale:
+    """The scale of a rate with the figure of a failed run.
+
+    A failed run has not scored 1. Whether it has a label is not known as long as no label is the good one.
+    """
+    if by.kind != "binary" or (direction == "NONE" and by.positives):
+        return by
+    return by._replace(failure=1.0 if direction == "MINIMIZE" else 0.0)
+
+
+def _tries(one: Sheet) -> int:
+    """The largest number of rows of one example."""
+    return 1 if one.rows == len(one.verdicts) else max(map(len, one.verdicts.values()))
 
 
 def _questioned(finding: Finding, doubt: str) -> Finding:
@@ -310,10 +327,9 @@ def _direction_by_labels(asked: _Asked) -> Direction | None:
 
 
 def _changes(
-    pairs: Mapping[str, tuple[float, float]], baseline: Variant, challenger: Variant, direction: Direction
+    pairs: Mapping[str, tuple[float, float]], old: _Outputs, new: _Outputs, direction: Direction
 ) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
     """Return the examples that rose, those that fell, and the worst unchanged ones; the largest change comes first."""
-    old, new = _outputs(baseline), _outputs(challenger)
     moved = [(difference(pair), example_id) for example_id, pair in pairs.items()]
     moved.sort(key=lambda change: -abs(change[0]))
 
@@ -329,7 +345,7 @@ def _changes(
     )
 
 
-def _outputs(variant: Variant) -> dict[str, str | None]:
+def _outputs(variant: Variant) -> _Outputs:
     """The output of the first run of each example; the error if it has none."""
     return {
         outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output

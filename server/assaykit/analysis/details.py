@@ -83,7 +83,8 @@ def details(
 def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> list[Repetition]:
     """One entry for each variant with repetitions and each evaluator whose figures are rates."""
     rates = {one.evaluator: one for one in findings if one.kind == "binary"}
-    found = [(one, variant.name, _repeated(one, variant)) for one in rates.values() for variant in variants]
+    repeating = [one for one in variants if len({row.example_id for row in one.outcomes}) < len(one.outcomes)]
+    found = [(one, variant.name, _repeated(one, variant)) for one in rates.values() for variant in repeating]
     return [
         Repetition(one.evaluator, variant, several, one.direction != "NONE")
         for one, variant, several in found

@@ -99,8 +99,7 @@ class LabelShare:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One example with its figures on both sides. The outputs are foreign text, from the first repetition."""
 
     example_id: str
@@ -115,7 +114,7 @@ class Change:
             side: text and quote(text, OUTPUT_TOLD)
             for side, text in (("baseline_output", self.baseline_output), ("challenger_output", self.challenger_output))
         }
-        return {**asdict(self), **outputs}
+        return {**self._asdict(), **outputs}
 
 
 class Gap(NamedTuple):

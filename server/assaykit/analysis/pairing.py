@@ -73,6 +73,9 @@ def sheet(
     Raises:
         Invalid: a score is infinite or too large.
     """
+    quick = None if spelled or choices else _plain_sheet(evaluator, outcomes)
+    if quick is not None:
+        return quick
     verdicts: dict[str, list[Evaluation | None]] = {}
     errored: list[str] = []
     scores: set[float | None] = set()
@@ -99,6 +102,32 @@ def sheet(
         errored=frozenset(errored),
         rows=len(outcomes),
         failed=len(errored),
+        scores=frozenset(score for score in scores if score is not None),
+        labels=frozenset(label for label in labels if label is not None),
+    )
+
+
+def _plain_sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet | None:
+    """The sheet of a variant without failed runs, repetitions and scores that need a correction; else None.
+
+    A comparison reads millions of verdicts, and this is several times as fast as going through them one by one.
+    """
+    if any(row.error for row in outcomes):
+        return None
+    every = [row.evaluations.get(evaluator) for row in outcomes]
+    scores = {verdict.score for verdict in every if verdict is not None} - {None}
+    labels = {verdict.label for verdict in every if verdict is not None} - {None}
+    # A score that is no number is in no range.
+    if not all(-LARGEST_SCORE <= score <= LARGEST_SCORE for score in scores if score is not None):
+        return None
+    verdicts = {row.example_id: [verdict] for row, verdict in zip(outcomes, every, strict=True)}
+    if len(verdicts) < len(outcomes):
+        return None
+    return Sheet(
+        verdicts=verdicts,
+        errored=frozenset(),
+        rows=len(outcomes),
+        failed=0,
         scores=frozenset(score for score in scores if score is not None),
         labels=frozenset(label for label in labels if label is not None),
     )
@@ -254,6 +283,14 @@ class Figured(NamedTuple):
 
 def figures(one: Sheet, by: Scale) -> Figured:
     """Return the figure of each scored example: the mean over its scored repetitions."""
+    # Every example has one row, and every row a score that counts as it is.
+    if by.has_scores and not by.positives and not one.failed and len(one.verdicts) == one.rows:
+        scores = {
+            example_id: score
+            for example_id, (verdict,) in one.verdicts.items()
+            if verdict is not None and (score := verdict.score) is not None
+        }
+        return Figured(scores, frozenset(one.verdicts.keys() - scores.keys()))
     found: dict[str, float] = {}
     incomplete: set[str] = set()
     for example_id, verdicts in one.verdicts.items():

@@ -250,7 +250,6 @@ def lacks_direction(finding: Finding) -> bool:
 def call_for_directions(findings: Sequence[Finding]) -> str:
     """The call that gives these findings a direction, in one note."""
     names = list(dict.fromkeys(one.evaluator for one in findings))
-    of = "it is" if len(names) == 1 else "they are"
     call = call_of("directions", dict.fromkeys(names, "MAXIMIZE"))
     failed = any(
         one.positives
@@ -263,8 +262,8 @@ def call_for_directions(findings: Sequence[Finding]) -> str:
     if any(one.positives and not one.scale.positive_assumed for one in findings):
         against = f" The rows with the label {labels(findings[0])} have the lower scores."
     return (
-        f"Nothing says whether higher is better, so no verdict says better or worse.{against} If {of}, compare with "
-        f'{call}; if lower is better, with "MINIMIZE".{count}'
+        f"Nothing says whether higher is better, so no verdict says better or worse.{against} If higher "
+        f'is better, compare with {call}; if lower is better, with "MINIMIZE".{count}'
     )
 
 
