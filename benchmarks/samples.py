@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.rows import Outcome
 from assaykit.wire.spans import Evaluation
@@ -135,6 +136,43 @@ def clusters(size: int, icc: float = 0.6) -> Draw:
         return whole + rng.normal(0, np.sqrt(1 - icc), n)
 
     return moved(difference)
+
+
+def clustered_rates(size: int, icc: float = 0.6) -> Draw:
+    """Pass or fail of sources of `size` rows: 15 % of the pairs are fixed and 15 % broken, mostly whole sources."""
+
+    def draw(rng: Rng, n: int) -> Pairs:
+        sources = n // size
+        # A row takes the fate of its source with a chance whose square is the correlation.
+        own, common = rng.random(n), rng.random(sources).repeat(size)
+        fate = np.where(rng.random(n) < np.sqrt(icc), common, own)
+        old = np.where(fate < 0.15, 0.0, np.where(fate < 0.3, 1.0, fate < 0.8))  # noqa: PLR2004
+        new = np.where(fate < 0.15, 1.0, np.where(fate < 0.3, 0.0, fate < 0.8))  # noqa: PLR2004
+        return old.tolist(), new.tolist()
+
+    return draw
+
+
+def unequal_sizes(rng: Rng, n: int) -> list[int]:
+    """Sizes of sources of 1 to 20 rows, n rows together."""
+    sizes: list[int] = []
+    while sum(sizes) < n:
+        sizes.append(min(int(rng.integers(1, 21)), n - sum(sizes)))
+    return sizes
+
+
+def clusters_of_sizes(rng: Rng, sizes: Sequence[int], icc: float = 0.6) -> Pairs:
+    """Normal differences of sources of these sizes."""
+    n = sum(sizes)
+    whole = rng.normal(0, np.sqrt(icc), len(sizes)).repeat(sizes)
+    old = rng.normal(0, 1, n)
+    return old.tolist(), (old + whole + rng.normal(0, np.sqrt(1 - icc), n)).tolist()
+
+
+def of_sources(sizes: Sequence[int]) -> Clusters:
+    """The sources of the examples of a variant, which come one after the other."""
+    sources = np.repeat(np.arange(len(sizes)), sizes)
+    return Clusters("source", {f"e{place:04}": f"s{source}" for place, source in enumerate(sources)})
 
 
 def tries(rng: Rng, n: int, each: int, *, spread: bool) -> list[Scores]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.cluster_words import one_cluster
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
 from assaykit.analysis.judging import judged
 from assaykit.analysis.missing import gaps, missing_more_often, reach
@@ -82,6 +84,7 @@ class _Asked(NamedTuple):
     spelled: Mapping[str, str]
     reading: VerdictReading
     by_choice: bool
+    clusters: Clusters | None
 
     @property
     def direction(self) -> Direction | None:
@@ -105,8 +108,11 @@ def compare(
     *,
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
+
+    With `clusters`, intervals and tests are of whole clusters wherever two pairs are of one cluster.
 
     Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
     as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
@@ -119,7 +125,7 @@ def compare(
     _check_variants(baseline, challengers)
     variants = (baseline, *challengers)
     names = _evaluators(variants, evaluators, reading)
-    asked = [_asked(name, variants, reading) for name in names]
+    asked = [_asked(name, variants, reading, clusters) for name in names]
     results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
@@ -132,12 +138,12 @@ def compare(
     )
 
 
-def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading) -> _Asked:
+def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading, clusters: Clusters | None) -> _Asked:
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
     spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
     sheets = {variant.name: sheet(name, variant.outcomes, spelled, choices) for variant in variants}
-    return _Asked(name, sheets, spelled, reading, by_choice=bool(choices))
+    return _Asked(name, sheets, spelled, reading, bool(choices), clusters)
 
 
 def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
@@ -232,18 +238,20 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         reach_given=given is not None,
         parts=len(paired) * tries,
         spellings=asked.spelled,
+        clusters=asked.clusters,
     )
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
     rose, fell, same = _changes(pairs, baseline, challenger, finding.direction)
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
-    doubt = other_scales(first, second, given) if by.kind == "numeric" else None
-    return finding if doubt is None else _questioned(finding, doubt)
+    return _questioned(finding, other_scales(first, second, given) if by.kind == "numeric" else None)
 
 
-def _questioned(finding: Finding, doubt: str) -> Finding:
-    """The finding with a question in place of its test."""
+def _questioned(finding: Finding, doubt: str | None) -> Finding:
+    """The finding with a question in place of its test if its scales are in doubt, or all rows are of one cluster."""
+    if doubt is None:
+        return replace(finding, question=one_cluster(finding))
     name, both = short(finding.evaluator), f"{short(finding.challenger)} and {short(finding.baseline)}"
     question = (
         f"are the scores of {both} on one scale? No verdict is given, because {doubt}. If they are, pass "

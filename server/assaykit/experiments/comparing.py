@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.to_thread
 
+from assaykit.analysis.clusters import UNCLUSTERED, clusters_of, known_clusters
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
@@ -46,6 +47,8 @@ class ComparisonRequest(NamedTuple):
     failures: Failures = "count"
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
+    cluster_by: str | None = None
+    """Column whose equal values make rows a cluster; "id" for none. Else the examples' provenance says it."""
 
 
 class Compared(NamedTuple):
@@ -124,7 +127,7 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
     judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
-    by_dataset = await _examples(here, datasets, sources, must=bool(asked.slice_by or asked.truth is not None))
+    by_dataset = await _examples(here, datasets, sources, must=_needs_examples(asked))
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
     variants = [
         without(one._replace(examples=ids_of.get(of)), changed) for one, of in zip(variants, datasets, strict=True)
@@ -142,10 +145,15 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
     return found._replace(looks=looks)
 
 
+def _needs_examples(asked: ComparisonRequest) -> bool:
+    by_column = asked.cluster_by is not None and asked.cluster_by not in UNCLUSTERED
+    return by_column or bool(asked.slice_by) or asked.truth is not None
+
+
 async def _examples(
     here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
-    """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
+    """All columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
 
     Raises:
         NotFound: a dataset was deleted, and its examples are needed (`must`).
@@ -162,8 +170,7 @@ async def _examples(
             continue
         examples = by_dataset.setdefault(dataset, {})
         for example_id, columns in found.items():
-            own = {name: value for name, value in columns.items() if name not in OURS}
-            examples.setdefault(ids.get(example_id, example_id), own)
+            examples.setdefault(ids.get(example_id, example_id), columns)
     return by_dataset
 
 
@@ -171,9 +178,11 @@ def _weighed(
     asked: ComparisonRequest,
     variants: list[Variant],
     judges: Mapping[str, KnownJudge],
-    examples: Mapping[str, Mapping[str, Any]],
+    whole: Mapping[str, Mapping[str, Any]],
     notes: tuple[str, ...],
 ) -> Compared:
+    clusters = known_clusters(whole) if asked.cluster_by is None else clusters_of(asked.cluster_by, whole)
+    examples = {key: {name: row[name] for name in row if name not in OURS} for key, row in whole.items()}
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     positive, evaluators, truth = dict(asked.positive), asked.evaluators, None
     directions: dict[str, Direction] = {}
@@ -204,5 +213,6 @@ def _weighed(
         failures=asked.failures,
         primary=asked.primary,
     )
-    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=notes)
+    found = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, clusters=clusters)
+    comparison = replace(found, notes=notes)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
