@@ -57,6 +57,29 @@ def old_and_new(pairs: Pairs, **columns: Any) -> tuple[Variant, Variant]:
     return variant("old", {QUALITY: old}, **columns), variant("new", {QUALITY: new}, **columns)
 
 
+def timed(name: str, rng: Rng, n: int, tries: int) -> Variant:
+    """Runs of unequally long examples with a heavy tail of latency, `tries` of each."""
+    own = np.random.default_rng(n).lognormal(7, 1, n)
+    rows = [
+        row._replace(repetition=str(number), latency_ms=float(own[place] * rng.lognormal(0, 0.7)))
+        for place, row in enumerate(variant(name, {QUALITY: [1.0] * n}).outcomes)
+        for number in range(tries)
+    ]
+    return Variant(name, rows)
+
+
+def recorded(name: str, rng: Rng, n: int) -> Variant:
+    """Runs with a score, a latency, tokens, and a cost that follows the tokens."""
+    tokens = rng.gamma(2, 200, n)
+    return variant(
+        name,
+        {QUALITY: rng.normal(0, 1, n).tolist()},
+        latency_ms=rng.lognormal(7, 1, n).tolist(),
+        tokens=tokens.tolist(),
+        cost=(0.00001 * tokens).tolist(),
+    )
+
+
 def rates(fixed: float, broken: float, right: float = 0.8) -> Draw:
     """Pass or fail: the shares of pairs that are fixed and that are broken, and of those right on both sides."""
 

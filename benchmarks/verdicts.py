@@ -29,7 +29,6 @@ from assaykit.analysis.gate import Ruling, decide, read
 from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import ALPHA
-from assaykit.analysis.usage import slower
 from assaykit.report.text import comparison_text
 from assaykit.wire.spans import Evaluation
 
@@ -343,7 +342,7 @@ def spelled(_: Rng) -> Counts:
 
 
 def latency() -> Iterator[Row]:
-    """Latencies said to differ where they do not: one candidate, and any of four."""
+    """Latency, tokens or cost said to differ where they do not: one candidate, and any of four."""
     for challengers in (1, 4):
         for n in (6, 10, 20, 50, 100):
 
@@ -352,10 +351,35 @@ def latency() -> Iterator[Row]:
                     variant(str(name), {QUALITY: [1.0] * n}, latency_ms=(1000 * rng.lognormal(0, 1, n)).tolist())
                     for name in range(challengers + 1)
                 )
-                differences = [slower((old.name, old.outcomes), (one.name, one.outcomes)) for one in new]
-                return share(any(one is not None and one.is_shown for one in differences))
+                return share(uses_differ(compared(old, *new)))
 
             yield Row("latency", f"no difference, {challengers} candidate(s), n = {n}", None, 0.05, trial, n)
+    for n in (20, 50, 100):
+
+        def cost(rng: Rng, n: int = n) -> Counts:
+            old, new = (
+                variant(str(name), {QUALITY: [1.0] * n}, cost=rng.gamma(1, 0.01, n).tolist()) for name in range(2)
+            )
+            return share(uses_differ(compared(old, new)))
+
+        yield Row("latency", f"skewed cost, no difference, n = {n}", None, 0.05, cost, n)
+
+        def runs(rng: Rng, n: int = n) -> Counts:
+            old, new = (samples.timed(name, rng, n, tries) for name, tries in (("old", 1), ("new", 5)))
+            return share(uses_differ(compared(old, new)))
+
+        yield Row("latency", f"no difference, 1 against 5 runs, n = {n}", None, 0.05, runs, n)
+
+        def anything(rng: Rng, n: int = n) -> Counts:
+            old, new = (samples.recorded(name, rng, n) for name in ("old", "new"))
+            found = compared(old, new)
+            return share(uses_differ(found) or found.findings[0].verdict in SHOWN)
+
+        yield Row("latency", f"a score, latency, tokens and cost: any verdict, n = {n}", None, 0.05, anything, n)
+
+
+def uses_differ(comparison: Comparison) -> bool:
+    return any(one.verdict in {"higher", "lower"} for one in comparison.usage)
 
 
 def looks() -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from assaykit.analysis.cluster_words import one_cluster
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
-from assaykit.analysis.judging import judged
+from assaykit.analysis.judging import judged, judged_usage
 from assaykit.analysis.missing import gaps, missing_more_often, reach
 from assaykit.analysis.pairing import (
     FAILED,
@@ -27,6 +27,7 @@ from assaykit.analysis.pairing import (
 )
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import Scale
+from assaykit.analysis.usage_changes import usage_changes
 from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
@@ -109,10 +110,12 @@ def compare(
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
     clusters: Clusters | None = None,
+    usage_counts: bool = True,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
-    With `clusters`, intervals and tests are of whole clusters wherever two pairs are of one cluster.
+    With `clusters`, intervals and tests are of whole clusters wherever two pairs are of one cluster. The tests of
+    latency, tokens and cost are in the correction; if `usage_counts` is false, they have one of their own.
 
     Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
     as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
@@ -130,11 +133,14 @@ def compare(
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
     _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
+    changes = usage_changes(baseline[:2], [challenger[:2] for challenger in challengers], clusters)
+    beside = [one.p for one in changes if one.p is not None] if usage_counts else []
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
-        findings=tuple(judged(measured, reading.primary)),
+        findings=tuple(judged(measured, reading.primary, beside)),
         skipped=skipped,
+        usage=tuple(judged_usage(changes, measured if usage_counts else [])),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.analysis.statistics import Interval
+from assaykit.analysis.usage_changes import UsageChange
 from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
 
@@ -315,13 +316,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible."""
+    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible.
+
+    `usage` has the changes of latency, tokens and cost, by challenger.
+    """
 
     baseline: str
     challengers: tuple[str, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    usage: tuple[UsageChange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -331,6 +336,7 @@ class Comparison:
             "findings": [finding.as_dict() for finding in self.findings],
             "skipped": [skipped.as_dict() for skipped in self.skipped],
             "notes": list(self.notes),
+            "usage_changes": [one.as_dict() for one in self.usage],
         }
 
 

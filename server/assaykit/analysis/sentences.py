@@ -3,10 +3,11 @@
 from assaykit.analysis.cluster_words import about_clusters, pairs_told
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.formats import decimals_of, p_value, percent
+from assaykit.analysis.means import SKEWED_FROM
 from assaykit.analysis.missing import counted, taken
 from assaykit.analysis.rows import listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval
-from assaykit.analysis.verdicts import SKEWED_FROM, leaves_out_zero
+from assaykit.analysis.verdicts import leaves_out_zero
 from assaykit.figures import digits
 
 FEW_PAIRS = 20

@@ -7,7 +7,7 @@ from dataclasses import replace
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Groups, grouped
 from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
-from assaykit.analysis.means import alike_interval, has_spread, skewness, t_interval
+from assaykit.analysis.means import SKEWED, SKEWED_FROM, alike_interval, has_spread, skewness, t_interval
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
@@ -17,13 +17,6 @@ from assaykit.analysis.statistics import (
     smallest_detectable_difference,
     standard_deviation,
 )
-
-SKEWED = 1.0
-"""Differences whose skewness is larger in size than this give no verdict below `SKEWED_FROM` pairs."""
-
-SKEWED_FROM = 30
-"""From so many pairs on, the sign-flip test keeps its level for skewed differences too."""
-
 
 _ROUNDING = 1e-12
 

@@ -101,7 +101,7 @@ def run(settings: Settings, asked: ComparisonRequest, space: str | None, rules: 
         if file is not None:
             _refuse_unwritable(file)
     names = tuple(dict.fromkeys(rule.evaluator for rule in read_rules))
-    found = anyio.run(_compared, settings, asked._replace(evaluators=names), space)
+    found = anyio.run(_compared, settings, asked._replace(evaluators=names, usage_counts=False), space)
     rulings = [_ruling(rule, found) for rule in read_rules]
     for one in rulings:
         click.echo(f"{click.style(one.outcome.upper(), fg=_COLOURS[one.outcome])} {one.rule.text}\n  {one.why}")

@@ -50,6 +50,9 @@ class ComparisonRequest(NamedTuple):
     cluster_by: str | None = None
     """Column whose equal values make rows a cluster; "id" for none. Else the examples' provenance says it."""
 
+    usage_counts: bool = True
+    """Whether the tests of latency, tokens and cost are in the correction."""
+
 
 class Compared(NamedTuple):
     """The findings of a comparison, and their details."""
@@ -213,6 +216,13 @@ def _weighed(
         failures=asked.failures,
         primary=asked.primary,
     )
-    found = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, clusters=clusters)
+    found = compare(
+        variants[0],
+        variants[1:],
+        reading=reading,
+        evaluators=evaluators,
+        clusters=clusters,
+        usage_counts=asked.usage_counts,
+    )
     comparison = replace(found, notes=notes)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
