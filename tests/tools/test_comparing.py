@@ -1,6 +1,7 @@
 """Comparisons through the tool: what runs took, slices, classes, repetitions, and examples side by side."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,18 @@ async def test_latency_tokens_and_cost_are_told_where_they_are_known(ax: Caller,
     assert (old["tokens"]["total"], old["tokens"]["mean"], old["cost"]) == (2760, 115, None)
     assert (new["latency_ms"]["median"], new["latency_ms"]["p95"]) == (111.5, approx(121.85))
     assert (new["tokens"], new["cost"]["total"]) == (None, 6)
-    (slower,) = found["latency_differences"]
-    assert (slower["challenger"], slower["n"], slower["difference"]) == ("new", 24, 11.5)
-    assert 7 < slower["interval"]["low"] < 11.5 < slower["interval"]["high"] < 16
+    (longer,) = found["usage_changes"]
+    assert (longer["measure"], longer["challenger"], longer["n"], longer["is_ratio"]) == ("latency", "new", 24, True)
+    # The geometric mean of 100 to 123 ms, in hundreds.
+    ratio = math.exp(math.fsum(math.log(1 + n / 100) for n in range(24)) / 24)
+    assert longer["change"] == approx(ratio, rel=1e-9)
+    assert longer["interval"]["low"] < ratio < longer["interval"]["high"]
+    assert (longer["verdict"], longer["tests"]) == ("higher", 2)
     assert "Latency, median and p95: old 100 ms, 100 ms; new 112 ms, 122 ms." in text
-    assert "new took 11.5 ms longer than old on average (95 % interval +" in text
+    assert (
+        "Latency: new took 1.11 times as long as old (95 % interval 1.08 to 1.14 times; geometric means 111 ms" in text
+    )
+    assert "after the correction for 2 tests; 24 pairs)" in text
     assert "Tokens, total and mean: old 2,760, 115; new not known." in text
     assert "Cost, total and mean: old not known; new $6, $0.25." in text
     page = (files / "page.html").read_text(encoding="utf-8")
@@ -74,7 +82,7 @@ async def test_what_nobody_recorded_is_not_known_and_not_zero(ax: Caller, files:
     await upload(ax, files, "new", scored([0] * 24))
     found, text = await two(ax, files)
     assert [(one["latency_ms"], one["tokens"], one["cost"]) for one in found["usage"]] == [(None, None, None)] * 2
-    assert found["latency_differences"] == []
+    assert found["usage_changes"] == []
     assert "Latency, tokens and cost: not known." in text
 
 

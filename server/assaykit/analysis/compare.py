@@ -6,8 +6,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.cluster_words import one_cluster
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
-from assaykit.analysis.judging import judged
+from assaykit.analysis.judging import judged, judged_usage
 from assaykit.analysis.missing import gaps, missing_more_often, reach
 from assaykit.analysis.pairing import (
     FAILED,
@@ -25,6 +27,7 @@ from assaykit.analysis.pairing import (
 )
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import Scale
+from assaykit.analysis.usage_changes import usage_changes
 from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
@@ -82,6 +85,7 @@ class _Asked(NamedTuple):
     spelled: Mapping[str, str]
     reading: VerdictReading
     by_choice: bool
+    clusters: Clusters | None
 
     @property
     def direction(self) -> Direction | None:
@@ -105,8 +109,13 @@ def compare(
     *,
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
+    usage_counts: bool = True,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
+
+    With `clusters`, intervals and tests are of whole clusters wherever two pairs are of one cluster. The tests of
+    latency, tokens and cost are in the correction; if `usage_counts` is false, they have one of their own.
 
     Without a direction, higher scores count as better, and labels have no better side unless they say it themselves,
     as pass and fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
@@ -119,25 +128,28 @@ def compare(
     _check_variants(baseline, challengers)
     variants = (baseline, *challengers)
     names = _evaluators(variants, evaluators, reading)
-    asked = [_asked(name, variants, reading) for name in names]
+    asked = [_asked(name, variants, reading, clusters) for name in names]
     results = [_measure(one, baseline, challenger) for one in asked for challenger in challengers]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
     _check_pairs(baseline, challengers, measured, skipped, named=evaluators is not None)
+    changes = usage_changes(baseline[:2], [challenger[:2] for challenger in challengers], clusters)
+    beside = [one.p for one in changes if one.p is not None] if usage_counts else []
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
-        findings=tuple(judged(measured, reading.primary)),
+        findings=tuple(judged(measured, reading.primary, beside)),
         skipped=skipped,
+        usage=tuple(judged_usage(changes, measured if usage_counts else [])),
     )
 
 
-def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading) -> _Asked:
+def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading, clusters: Clusters | None) -> _Asked:
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
     spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
     sheets = {variant.name: sheet(name, variant.outcomes, spelled, choices) for variant in variants}
-    return _Asked(name, sheets, spelled, reading, by_choice=bool(choices))
+    return _Asked(name, sheets, spelled, reading, bool(choices), clusters)
 
 
 def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
@@ -232,18 +244,20 @@ def _measure(asked: _Asked, baseline: Variant, challenger: Variant) -> Finding |
         reach_given=given is not None,
         parts=len(paired) * tries,
         spellings=asked.spelled,
+        clusters=asked.clusters,
     )
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
     rose, fell, same = _changes(pairs, baseline, challenger, finding.direction)
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
-    doubt = other_scales(first, second, given) if by.kind == "numeric" else None
-    return finding if doubt is None else _questioned(finding, doubt)
+    return _questioned(finding, other_scales(first, second, given) if by.kind == "numeric" else None)
 
 
-def _questioned(finding: Finding, doubt: str) -> Finding:
-    """The finding with a question in place of its test."""
+def _questioned(finding: Finding, doubt: str | None) -> Finding:
+    """The finding with a question in place of its test if its scales are in doubt, or all rows are of one cluster."""
+    if doubt is None:
+        return replace(finding, question=one_cluster(finding))
     name, both = short(finding.evaluator), f"{short(finding.challenger)} and {short(finding.baseline)}"
     question = (
         f"are the scores of {both} on one scale? No verdict is given, because {doubt}. If they are, pass "

@@ -10,7 +10,8 @@ from assaykit.analysis.pairing import figure, sheet
 from assaykit.analysis.repetition import Repeated, Tries, repeated
 from assaykit.analysis.slices import WARNING, Column, Slicing, sliced
 from assaykit.analysis.truth import Classification, Truth, classified
-from assaykit.analysis.usage import Slower, Usage, slower, usage
+from assaykit.analysis.usage import Usage, usage
+from assaykit.analysis.usage_changes import UsageChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,20 @@ class Repetition:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The parts beside the findings. A part is empty or None if nobody asked for it or nothing was found."""
+    """The parts beside the findings. A part is empty or None if nobody asked for it or nothing was found.
+
+    `changes` are those of the comparison, which has them as JSON.
+    """
 
     usage: tuple[Usage, ...] = ()
-    slower: tuple[Slower, ...] = ()
+    changes: tuple[UsageChange, ...] = ()
     repetitions: tuple[Repetition, ...] = ()
     slicings: tuple[Slicing, ...] = ()
     classification: Classification | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON. Repetitions, slices and classification have no key if there are none."""
-        told: dict[str, Any] = {
-            "usage": [one.as_dict() for one in self.usage],
-            "latency_differences": [one.as_dict() for one in self.slower],
-        }
+        told: dict[str, Any] = {"usage": [one.as_dict() for one in self.usage]}
         if self.repetitions:
             told["repetitions"] = [one.as_dict() for one in self.repetitions]
         if self.slicings:
@@ -59,11 +60,9 @@ def details(
     Raises:
         Invalid: truth and prediction are not classes.
     """
-    baseline, *challengers = variants
-    found = (slower((baseline.name, baseline.outcomes), (one.name, one.outcomes)) for one in challengers)
     return Details(
         usage=tuple(usage(one.name, one.outcomes) for one in variants),
-        slower=tuple(one for one in found if one is not None),
+        changes=comparison.usage,
         repetitions=tuple(_repetitions(variants, comparison.findings)),
         slicings=sliced(comparison.findings, columns),
         classification=None if truth is None else classified(variants, truth),

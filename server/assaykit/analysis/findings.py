@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.analysis.statistics import Interval
+from assaykit.analysis.usage_changes import UsageChange
 from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
 
@@ -19,11 +21,25 @@ OUTPUT_TOLD = 300
 """Characters of an output in `Finding.as_dict`."""
 
 _UNTOLD = frozenset(
-    {"sentence", "rose", "fell", "same", "pairs", "gaps", "reach", "reach_given", "scale", "parts", "spellings"}
+    {
+        "sentence",
+        "rose",
+        "fell",
+        "same",
+        "pairs",
+        "gaps",
+        "reach",
+        "reach_given",
+        "scale",
+        "parts",
+        "spellings",
+        "clusters",
+        "units",
+    }
 )
 """Fields that `Finding.as_dict` leaves out or shows in another form."""
 
-Test = Literal["mid-p McNemar", "sign flips"]
+Test = Literal["mid-p McNemar", "sign flips", "sign flips of clusters"]
 ComparisonVerdict = Literal[
     "better",
     "worse",
@@ -147,7 +163,9 @@ class Finding:
     (numeric); `difference` is challenger less baseline. `direction` is the direction of the figure shown, which is the
     rate of the positive labels when labels are counted; `direction_assumed` marks a direction that nobody gave.
     `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
-    paired differences of scores and of rates over repetitions.
+    paired differences of scores and of rates over repetitions, and of all differences in clusters.
+    `clusters` has the cluster of each example. `units` counts what varies independently: the clusters, or the pairs if
+    no two are of one cluster. `standard_error` is that of the mean difference over clusters.
     `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison. `rose` and `fell`
     hold the examples whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged
     examples, the worst first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has
@@ -176,6 +194,9 @@ class Finding:
     p: float | None = None
     skewness: float | None = None
     spread: float | None = None
+    clusters: Clusters | None = None
+    units: int = 0
+    standard_error: float | None = None
     smallest_detectable: float | None = None
     table: Table | None = None
     effect_size: float | None = None
@@ -220,6 +241,11 @@ class Finding:
         return {"MAXIMIZE": self.fell, "MINIMIZE": self.rose, "NONE": None}[self.direction]
 
     @property
+    def is_clustered(self) -> bool:
+        """Whether two pairs or more are of one cluster, so that the test is of whole clusters."""
+        return self.units < self.n
+
+    @property
     def ties(self) -> int:
         """The pairs without a difference."""
         return self.n - len(self.rose) - len(self.fell)
@@ -245,11 +271,14 @@ class Finding:
         }
         plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name not in _UNTOLD}
         labels = self.positives
+        named = self.clusters if self.is_clustered else None
+        clusters = None if named is None else {"by": named.column, "count": self.units}
         counted = {
             "kind": self.kind,
             "positive": (labels[0] if len(labels) == 1 else list(labels)) if labels else None,
             "positive_assumed": self.scale.positive_assumed,
             "missing": len(self.gaps),
+            "clusters": clusters,
         }
         return {"sentence": self.sentence, **plain, **counted, **changes}
 
@@ -287,13 +316,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible."""
+    """Every finding, by evaluator and then by challenger, and the comparisons that were not possible.
+
+    `usage` has the changes of latency, tokens and cost, by challenger.
+    """
 
     baseline: str
     challengers: tuple[str, ...]
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    usage: tuple[UsageChange, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON: never NaN, never infinite."""
@@ -303,6 +336,7 @@ class Comparison:
             "findings": [finding.as_dict() for finding in self.findings],
             "skipped": [skipped.as_dict() for skipped in self.skipped],
             "notes": list(self.notes),
+            "usage_changes": [one.as_dict() for one in self.usage],
         }
 
 

@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from assaykit.analysis.distributions import t_quantile
 from assaykit.analysis.statistics import Interval, standard_deviation
 
+SKEWED = 1.0
+"""Differences whose skewness is larger in size than this give no verdict below `SKEWED_FROM` pairs."""
+
+SKEWED_FROM = 30
+"""From so many pairs on, the sign-flip test keeps its level for skewed differences too."""
+
 # A standard deviation this small relative to the largest difference is rounding, not spread.
 _ROUNDING = 1e-9
 _TAIL = 0.025

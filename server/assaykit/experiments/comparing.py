@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.to_thread
 
+from assaykit.analysis.clusters import UNCLUSTERED, clusters_of, known_clusters
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
@@ -47,6 +48,11 @@ class ComparisonRequest(NamedTuple):
     failures: Failures = "count"
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
+    cluster_by: str | None = None
+    """Column whose equal values make rows a cluster; "id" for none. Else the examples' provenance says it."""
+
+    usage_counts: bool = True
+    """Whether the tests of latency, tokens and cost are in the correction."""
 
 
 class Compared(NamedTuple):
@@ -123,7 +129,7 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    read = await read_experiments(here, within, asked, must=bool(asked.slice_by or asked.truth is not None))
+    read = await read_experiments(here, within, asked, must=_needs_examples(asked))
     found = await anyio.to_thread.run_sync(lambda: _weighed(asked, read), abandon_on_cancel=True)
     if not is_look:
         return found
@@ -168,10 +174,15 @@ async def read_experiments(
     return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, notes)
 
 
+def _needs_examples(asked: ComparisonRequest) -> bool:
+    by_column = asked.cluster_by is not None and asked.cluster_by not in UNCLUSTERED
+    return by_column or bool(asked.slice_by) or asked.truth is not None
+
+
 async def _examples(
     here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
-    """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
+    """All columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
 
     Raises:
         NotFound: a dataset was deleted, and its examples are needed (`must`).
@@ -188,8 +199,7 @@ async def _examples(
             continue
         examples = by_dataset.setdefault(dataset, {})
         for example_id, columns in found.items():
-            own = {name: value for name, value in columns.items() if name not in OURS}
-            examples.setdefault(ids.get(example_id, example_id), own)
+            examples.setdefault(ids.get(example_id, example_id), columns)
     return by_dataset
 
 
@@ -208,7 +218,9 @@ def reading_of(asked: ComparisonRequest, judges: Mapping[str, KnownJudge]) -> Ve
 
 
 def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
-    variants, examples = read.variants, read.examples
+    variants, whole = read.variants, read.examples
+    clusters = known_clusters(whole) if asked.cluster_by is None else clusters_of(asked.cluster_by, whole)
+    examples = {key: {name: row[name] for name in row if name not in OURS} for key, row in whole.items()}
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     reading = reading_of(asked, read.judges)
     positive, directions = dict(reading.positive), dict(reading.directions)
@@ -230,5 +242,13 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
                 # The evaluator says the same, so a second finding would only weaken the correction.
                 directions.setdefault(same, "MAXIMIZE")
     reading = reading._replace(directions=directions, positive=positive)
-    comparison = replace(compare(variants[0], variants[1:], reading=reading, evaluators=evaluators), notes=read.notes)
+    found = compare(
+        variants[0],
+        variants[1:],
+        reading=reading,
+        evaluators=evaluators,
+        clusters=clusters,
+        usage_counts=asked.usage_counts,
+    )
+    comparison = replace(found, notes=read.notes)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples))
