@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.to_thread
 
-from assaykit.analysis.clusters import UNCLUSTERED, clusters_of, known_clusters
+from assaykit.analysis.clusters import UNCLUSTERED, Clusters, clusters_of, known_clusters
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
@@ -129,7 +129,7 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    read = await read_experiments(here, within, asked, must=_needs_examples(asked))
+    read = await read_experiments(here, within, asked, must=needs_examples(asked))
     found = await anyio.to_thread.run_sync(lambda: _weighed(asked, read), abandon_on_cancel=True)
     if not is_look:
         return found
@@ -174,7 +174,8 @@ async def read_experiments(
     return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, notes)
 
 
-def _needs_examples(asked: ComparisonRequest) -> bool:
+def needs_examples(asked: ComparisonRequest) -> bool:
+    """Whether a column of the examples is asked for."""
     by_column = asked.cluster_by is not None and asked.cluster_by not in UNCLUSTERED
     return by_column or bool(asked.slice_by) or asked.truth is not None
 
@@ -217,10 +218,22 @@ def reading_of(asked: ComparisonRequest, judges: Mapping[str, KnownJudge]) -> Ve
     )
 
 
+def clusters_in(asked: ComparisonRequest, read: ReadExperiments) -> Clusters | None:
+    """The clusters of the examples: by the column that the caller names, else by their provenance.
+
+    Raises:
+        Invalid: there is no such column.
+    """
+    return known_clusters(read.examples) if asked.cluster_by is None else clusters_of(asked.cluster_by, read.examples)
+
+
+def own_columns(read: ReadExperiments) -> dict[str, dict[str, Any]]:
+    """The columns of each example without those that record its provenance."""
+    return {key: {name: row[name] for name in row if name not in OURS} for key, row in read.examples.items()}
+
+
 def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
-    variants, whole = read.variants, read.examples
-    clusters = known_clusters(whole) if asked.cluster_by is None else clusters_of(asked.cluster_by, whole)
-    examples = {key: {name: row[name] for name in row if name not in OURS} for key, row in whole.items()}
+    variants, clusters, examples = read.variants, clusters_in(asked, read), own_columns(read)
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     reading = reading_of(asked, read.judges)
     positive, directions = dict(reading.positive), dict(reading.directions)
