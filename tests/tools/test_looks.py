@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +55,7 @@ async def notes(ax: Caller, *names: str, **arguments: Any) -> list[str]:
 
 
 async def test_a_comparison_on_more_rows_is_a_second_look_and_other_slices_are_none(
-    ax: Caller, grown: tuple[list[str], dict[str, str]]
+    ax: Caller, files: Path, grown: tuple[list[str], dict[str, str]]
 ) -> None:
     ids, made = grown
     assert await notes(ax) == []
@@ -66,6 +68,9 @@ async def test_a_comparison_on_more_rows_is_a_second_look_and_other_slices_are_n
     assert "of 40 needed: a difference is shown." in rate
     assert grade.startswith("grade: this is the second look")
     assert await notes(ax) == [rate, grade], "the same rows are the same look"
+    await ax.ask("compare_experiments", experiments=["old", "new"], save_to="page.html")
+    page = (files / "page.html").read_text(encoding="utf-8")
+    assert f'<p class="note">{escape(rate)}</p>' in page
     assert [note.partition(":")[0] for note in await notes(ax, evaluators=["right"])] == ["right"]
 
 

@@ -74,7 +74,7 @@ def decide_amount_change(rule: PolicyRule, before: Amounts, after: Amounts) -> R
     """
     seen = [*_seen(before), *_seen(after)]
     ids = sorted(before.keys() & after.keys())
-    paired = [one for one in ids if None not in (*before[one], *after[one])]
+    paired = [one for one in ids if None not in before[one] and None not in after[one]]
     if not paired:
         raise Invalid(f"No example has {_known(rule)} in both experiments.", "Record it, or leave the rule out.")
     factor, is_log = 1 + (rule.size or 0.0), rule.evaluator == "latency"
@@ -84,7 +84,7 @@ def decide_amount_change(rule: PolicyRule, before: Amounts, after: Amounts) -> R
         first, second = _mean(before[one], old), _mean(after[one], new)
         return _log(second) - _log(first) - math.log(factor) if is_log else second - factor * first
 
-    parts = [one for one in ids if one not in set(paired)]
+    parts = [one for one in ids if None in before[one] or None in after[one]]
     found = _Excess(
         [excess(one, 0.0, 0.0) for one in paired],
         [excess(one, least, most) for one in parts],
