@@ -225,3 +225,11 @@ async def test_a_judge_without_a_calibration_is_told_and_needs_review_only_on_re
     strict = await ax.ask("check_release", policy="gate.toml", **asked)
     assert (strict["decision"], strict["exit_code"]) == ("needs review", 4)
     assert [one["outcome"] for one in strict["rules"]] == ["needs review", "ship"]
+
+
+async def test_clusters_count_in_place_of_rows(ax: Caller, files: Path, cases: None) -> None:
+    """80 equal pairs show no loss beyond 5 points; three clusters of them show nothing."""
+    asked = {"candidate": "same", "baseline": "old", "rules": ["right: not worse by more than 5 points"], **UP}
+    assert (await ax.ask("check_release", **asked))["decision"] == "ship"
+    (files / "gate.toml").write_text('cluster_by = "tier"', encoding="utf-8")
+    assert (await ax.ask("check_release", policy="gate.toml", **asked))["decision"] == "undecided"

@@ -95,8 +95,6 @@ def request_of(policy: Policy) -> ComparisonRequest:
         raise Invalid("No candidate is named.", "Pass the candidate's experiment, or write candidate in the file.")
     if policy.baseline == policy.candidate:
         raise Invalid(f"The candidate {short(policy.candidate)!r} is the baseline.", "Name two experiments.")
-    if policy.cluster_by is not None:
-        raise Invalid("A gate does not test by clusters yet.", "Leave cluster_by out of the file.")
     for number, rule in enumerate(policy.rules, 1):
         if rule.kind in _PAIRED and policy.baseline is None:
             raise Invalid(
