@@ -169,13 +169,14 @@ async def test_a_file_decides_with_its_slices_and_its_examples(ax: Caller, files
         (["right: better"], {"policy": "binary.toml"}, "binary.toml is not UTF-8 text.", "UTF-8"),
         (["right: better"], {"policy": "../x.toml"}, "x.toml", ""),
         (["right: better"], {"directions": {"other": "MAXIMIZE"}}, "No experiment has an evaluator 'other'", ""),
-        (["right: better"], {"dataset": "gone"}, "gone", ""),
+        (["right: better"], {"policy": "dataset.toml"}, "gone", ""),
     ],
 )
 async def test_a_wrong_policy_is_refused_with_the_place_and_the_next_step(
     ax: Caller, files: Path, cases: None, rules: list[str], options: dict[str, Any], message: str, following: str
 ) -> None:
     (files / "wrong.toml").write_text('rules = ["a: better"]\nlooks = = 2', encoding="utf-8")
+    (files / "dataset.toml").write_text("dataset = 'gone'", encoding="utf-8")
     (files / "keys.toml").write_text("lookz = 2", encoding="utf-8")
     (files / "binary.toml").write_bytes(b"\xff\xfe\x00")
     asked = {"candidate": "same", "baseline": "old", "rules": rules, **UP, **options}

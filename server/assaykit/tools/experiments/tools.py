@@ -45,7 +45,7 @@ from assaykit.wire.experiments import (
 
 ROWS_PER_PAGE = 500
 GOAL_FORMS = "better by 5 points, not worse by more than 2 points, the same within 2 points, at least 80 %"
-RULE_FORMS = "right: not worse by more than 2 points, right: at least 80 %, failed rows: at most 2 %"
+RULE_FORMS = "right: not worse by more than 2 points, right: at least 80 %"
 GUESS_NAMES = "discordant (0-1), sd, within, expected, change, cluster, icc"
 EXAMPLE_ID = "example_id"
 
@@ -193,18 +193,17 @@ async def check_release(
     baseline: str | None = None,
     rules: Annotated[list[str] | None, Field(description=RULE_FORMS)] = None,
     policy: Annotated[str | None, Field(description="gate.toml")] = None,
-    dataset: str | None = None,
     directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
     positive: dict[str, str] | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Decide by rules whether a candidate may be released.
+    """Decide by rules whether to release a candidate.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
     """
     within = await here.space(space)
-    given = {"candidate": candidate, "baseline": baseline, "dataset": dataset}
+    given = {"candidate": candidate, "baseline": baseline}
     read = await anyio.to_thread.run_sync(policy_in, policy, rules or (), Folders(here.settings.folders))
     found = await decide_release(
         here, within, read.given(given, directions or {}, {name: [label] for name, label in (positive or {}).items()})
