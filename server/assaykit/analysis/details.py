@@ -86,8 +86,9 @@ def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> li
 def _noise(variants: Sequence[Variant], findings: Sequence[Finding]) -> Iterator[RunNoise]:
     """The noise of runs for each finding with repetitions."""
     of = {one.name: one for one in variants}
+    repeat = {one.name for one in variants if len({row.example_id for row in one.outcomes}) < len(one.outcomes)}
     for finding in findings:
-        if not finding.pairs or finding.question is not None:
+        if not finding.pairs or finding.question is not None or not repeat & {finding.baseline, finding.challenger}:
             continue
         sides = [_figures(finding, of[name]) for name in (finding.baseline, finding.challenger)]
         found = run_noise(finding, sides[0], sides[1])
