@@ -74,21 +74,31 @@ def details(
     )
 
 
-def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> list[Repetition]:
+def _repeating(variants: Sequence[Variant]) -> set[str]:
+    """The names of the variants that have several runs of an example."""
+    return {one.name for one in variants if len({row.example_id for row in one.outcomes}) < len(one.outcomes)}
+
+
+def _repetitions(variants: Sequence[Variant], findings: Sequence[Finding]) -> Iterator[Repetition]:
     """One entry for each variant with repetitions and each pass/fail evaluator whose direction is known."""
     known = {one.evaluator: one for one in findings if one.kind == "binary" and one.direction != "NONE"}
-    found = [
-        (name, variant.name, _repeated(finding, variant)) for name, finding in known.items() for variant in variants
-    ]
-    return [Repetition(name, variant, several) for name, variant, several in found if several is not None]
+    repeating = _repeating(variants)
+    for name, finding in known.items():
+        for variant in variants:
+            several = _repeated(finding, variant) if variant.name in repeating else None
+            if several is not None:
+                yield Repetition(name, variant.name, several)
 
 
 def _noise(variants: Sequence[Variant], findings: Sequence[Finding]) -> Iterator[RunNoise]:
     """The noise of runs for each finding with repetitions."""
-    of = {one.name: one for one in variants}
-    repeat = {one.name for one in variants if len({row.example_id for row in one.outcomes}) < len(one.outcomes)}
+    of, repeating = {one.name: one for one in variants}, _repeating(variants)
     for finding in findings:
-        if not finding.pairs or finding.question is not None or not repeat & {finding.baseline, finding.challenger}:
+        if (
+            not finding.pairs
+            or finding.question is not None
+            or repeating.isdisjoint((finding.baseline, finding.challenger))
+        ):
             continue
         sides = [_figures(finding, of[name]) for name in (finding.baseline, finding.challenger)]
         found = run_noise(finding, sides[0], sides[1])
