@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analysis.variants import approx, scored
+from tests.analysis.variants import approx, labelled, scored
 from tests.oracles import Oracle
 
 from assaykit.analysis.cluster_means import cluster_mean
@@ -184,6 +184,13 @@ def test_evidence_over_looks_is_of_whole_clusters() -> None:
     one = found([0] * 60, [1] * 60, sources([10] * 6))
     assert evidence(one, 1.0) == approx(mean_evidence([10.0] * 6, 1.0))
     assert "If whole sources were only added" in (look_sentence(one, Look(2, 1.0), 1) or "")
+
+
+def test_labels_without_an_order_are_counted_as_before() -> None:
+    sides = labelled("old", ["x", "y", "z"] * 4), labelled("new", ["x", "x", "z"] * 4)
+    (one,) = compare(sides[0], sides[1:], clusters=sources([4] * 3)).findings
+    assert "over 12 pairs" in one.sentence
+    assert one.as_dict()["clusters"] is None
 
 
 EXAMPLES = {f"e{place}": {"doc": place // 2, "own": place} for place in range(6)}

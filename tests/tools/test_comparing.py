@@ -185,10 +185,10 @@ async def test_outputs_against_the_truth_need_no_evaluator(ax: Caller, files: Pa
     assert new_one["accuracy"] == 0.75
     assert new_one["macro_f1"] == approx((20 / 26 + 16 / 22) / 2)
     text = await ax.read("compare_experiments", **asked)
-    assert (
-        "output against the truth expected, new: 'yes' has precision 0.571, recall 1.000, F1 0.727; accuracy 0.750"
-        in text
-    )
+    told = next(line for line in text.splitlines() if line.startswith("output against the truth expected, new:"))
+    # Wilson's interval of 8 of 14.
+    assert "'yes' has precision 0.571 (0.326 to 0.786), recall 1.000 (0.676 to 1.000), F1 0.727 (0." in told
+    assert "; accuracy 0.750 (0." in told
     assert "no          16    1.000      0.625   0.769  10     6" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<caption>Rows of new: true class against predicted class</caption>" in page
@@ -259,9 +259,16 @@ async def test_repetitions_are_paired_by_example_and_told_as_pass_at_k(ax: Calle
     assert [(one["pass_at_k"], one["pass_hat_k"]) for one in after["at"]] == [
         (approx(5 / 6), approx(5 / 6)), (1, approx(2 / 3)), (1, 0.5),
     ]  # fmt: skip
-    assert "right, new: pass@3 100 % and pass^3 50 % (29 % to 71 %) over 24 example(s); flake rate 50 %" in text
+    assert (
+        "right, new: pass@3 100 % (86 % to 100 %) and pass^3 50 % (30 % to 70 %) over 24 example(s); flake rate 50 %"
+        in text
+    )
+    # Runs of old differ by their position alone, so the variance of the difference is all within examples.
+    assert "right, new: more repetitions would help: " in text
     page = (files / "page.html").read_text(encoding="utf-8")
-    assert "<td>right</td><td>old</td><td>2</td><td>67 %</td><td>0 %</td><td>24</td>" in page
+    assert (
+        "<td>right</td><td>old</td><td>2</td><td>67 % (47 % to 82 %)</td><td>0 % (0 % to 14 %)</td><td>24</td>" in page
+    )
 
 
 async def test_where_less_is_better_a_nought_passes(ax: Caller, files: Path, cases: None) -> None:

@@ -165,7 +165,8 @@ class Finding:
     `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
     paired differences of scores and of rates over repetitions, and of all differences in clusters.
     `clusters` has the cluster of each example. `units` counts what varies independently: the clusters, or the pairs if
-    no two are of one cluster. `standard_error` is that of the mean difference over clusters.
+    no two are of one cluster; it is 0 for labels without an order. `standard_error` is that of the mean difference over
+    clusters.
     `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison. `rose` and `fell`
     hold the examples whose figure went up or down, the largest change first. `same` holds up to `SAME_KEPT` unchanged
     examples, the worst first. `pairs` has the figures of every paired example by id: (baseline, challenger). `gaps` has
@@ -243,7 +244,7 @@ class Finding:
     @property
     def is_clustered(self) -> bool:
         """Whether two pairs or more are of one cluster, so that the test is of whole clusters."""
-        return self.units < self.n
+        return 0 < self.units < self.n
 
     @property
     def ties(self) -> int:

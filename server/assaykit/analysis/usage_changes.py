@@ -81,6 +81,26 @@ class _Means(NamedTuple):
     skewness: float
 
 
+class _Values(NamedTuple):
+    """The first value of each example, and all values of an example that has several."""
+
+    first: Mapping[str, float]
+    more: Mapping[str, Sequence[float]]
+
+    def is_positive(self, ids: Sequence[str]) -> bool:
+        """Whether every value of these examples is above zero."""
+        return min(self.first[one] for one in ids) > 0 and all(
+            min(self.more[one]) > 0 for one in ids if one in self.more
+        )
+
+    def averages(self, ids: Sequence[str], scale: Callable[[float], float]) -> list[float]:
+        """The average of each example's values on a scale."""
+        if not self.more:
+            return [scale(self.first[one]) for one in ids]
+        every = (self.more.get(one, (self.first[one],)) for one in ids)
+        return [_arithmetic([scale(value) for value in values]) for values in every]
+
+
 def usage_changes(
     baseline: UsageRows, challengers: Sequence[UsageRows], clusters: Clusters | None = None
 ) -> list[UsageChange]:
@@ -115,13 +135,11 @@ def _change(
 ) -> UsageChange | None:
     (old, rows), (new, others) = baseline, challenger
     before, after = (_by_example(each, _READ[measure]) for each in (rows, others))
-    paired = sorted(before.keys() & after.keys())
+    paired = sorted(before.first.keys() & after.first.keys())
     if not paired:
         return None
-    values = [value for key in paired for value in (*before[key], *after[key])]
-    is_ratio = measure == "latency" and min(values) > 0
-    average = _geometric if is_ratio else _arithmetic
-    sides = [[average(each[key]) for key in paired] for each in (before, after)]
+    is_ratio = measure == "latency" and all(each.is_positive(paired) for each in (before, after))
+    sides = [each.averages(paired, math.log if is_ratio else float) for each in (before, after)]
     differences = [_difference(*pair) for pair in zip(*sides, strict=True)]
     found = _means(differences, grouped(paired, clusters))
     shown: Callable[[float], float] = _exp if is_ratio else float
@@ -170,13 +188,18 @@ def _unit_question(ratio: float, rows: Sequence[Outcome], others: Sequence[Outco
     return "are both in one unit? A column `latency` is read as milliseconds; name it latency_s if it holds seconds"
 
 
-def _by_example(rows: Sequence[Outcome], read: Callable[[Outcome], float | None]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+def _by_example(rows: Sequence[Outcome], read: Callable[[Outcome], float | None]) -> _Values:
+    first: dict[str, float] = {}
+    more: dict[str, list[float]] = {}
     for row in rows:
         value = read(row)
-        if value is not None:
-            found.setdefault(row.example_id, []).append(value)
-    return found
+        if value is None:
+            continue
+        if row.example_id in first:
+            more.setdefault(row.example_id, [first[row.example_id]]).append(value)
+        else:
+            first[row.example_id] = value
+    return _Values(first, more)
 
 
 def _latency(row: Outcome) -> float | None:
@@ -193,11 +216,6 @@ _READ: Mapping[Measure, Callable[[Outcome], float | None]] = {
 
 def _arithmetic(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
-
-
-def _geometric(values: Sequence[float]) -> float:
-    """The logarithm of the geometric mean of positive values."""
-    return _arithmetic([math.log(value) for value in values])
 
 
 def _exp(value: float) -> float:

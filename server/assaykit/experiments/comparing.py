@@ -242,6 +242,8 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
         raise Invalid("A prediction needs a truth to compare it with.", "Pass `truth` too.")
     if asked.truth is not None:
         truth = truth_of(asked.truth, asked.predicted, positive, examples, variants)
+        scorer = judges.get(truth.prediction) or judges.get(truth.name)
+        truth = truth if scorer is None else truth._replace(order=scorer.choices)
         if truth.predicted is None:
             positive.pop(OUTPUT, None)
         if truth.values is not None:

@@ -12,6 +12,8 @@ from assaykit.analysis.slices import FEWEST, WARNING, Slice, Slicing
 from assaykit.analysis.statistics import Interval
 from assaykit.analysis.truth import Classification, Classified
 from assaykit.analysis.usage import Amount, Usage
+from assaykit.analysis.variance_split import advice
+from assaykit.analysis.weighted_kappa import WeightedKappa
 from assaykit.errors import quote
 from assaykit.figures import digits
 from assaykit.report.usage_words import UNIT_ASSUMED, change_words, milliseconds
@@ -67,9 +69,11 @@ def _plain(value: float) -> str:
 
 
 def repetition_lines(found: Details) -> Iterator[str]:
-    """One line for each evaluator and experiment with repetitions."""
+    """One line for each evaluator and experiment with repetitions, then the advice on more of them."""
     for one in found.repetitions:
         yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
+    for noise in found.noise:
+        yield f"{advice(noise)}."
 
 
 def repetition_words(one: Repetition) -> str:
@@ -144,14 +148,24 @@ def classified_words(told: Classification, one: Classified) -> str:
         return f"{right}no row has both.{out}"
     leading = None if told.positive is None else agreed.of(told.positive)
     first = "" if leading is None else (
-        f"{short(leading.label)!r} has precision {ratio(leading.precision)}, recall {ratio(leading.recall)}, "
-        f"F1 {ratio(leading.f1)}; "
+        f"{short(leading.label)!r} has precision {ratio(leading.precision)}{spread_of(leading.precision_interval)}, "
+        f"recall {ratio(leading.recall)}{spread_of(leading.recall_interval)}, "
+        f"F1 {ratio(leading.f1)}{spread_of(leading.f1_interval)}; "
     )  # fmt: skip
     return (
         f"{right}{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
-        f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)} over {agreed.n} rows."
+        f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)}"
+        f"{_ordinal(agreed.weighted)} over {agreed.n} rows."
         f"{out}"
     )
+
+
+def _ordinal(weighted: WeightedKappa | None) -> str:
+    """`, with quadratic weights 0.812 (0.712 to 0.912) and linear ones 0.700 (...)`, for classes that have an order."""
+    if weighted is None:
+        return ""
+    quadratic = f"{ratio(weighted.quadratic)}{spread_of(weighted.quadratic_interval)}"
+    return f", with quadratic weights {quadratic}, linear {ratio(weighted.linear)}{spread_of(weighted.linear_interval)}"
 
 
 def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:

@@ -7,6 +7,7 @@ from assaykit.analysis.classification import Agreement
 from assaykit.analysis.details import Details, Repetition
 from assaykit.analysis.slices import WARNING, Slicing
 from assaykit.analysis.truth import Classification
+from assaykit.analysis.variance_split import advice
 from assaykit.report import passages
 from assaykit.report.charts import IntervalBar, bars
 from assaykit.report.usage_words import UNIT_ASSUMED, change_words
@@ -18,6 +19,8 @@ def sections(found: Details) -> Iterator[str]:
         yield _usage(found)
     if found.repetitions:
         yield _repetitions(found.repetitions)
+    for noise in found.noise:
+        yield f"<p>{escape(advice(noise))}.</p>"
     if found.classification is not None:
         yield from _classification(found.classification)
     if found.slicings:
