@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.rows import Outcome
 from assaykit.wire.spans import Evaluation
@@ -54,6 +55,29 @@ def old_and_new(pairs: Pairs, **columns: Any) -> tuple[Variant, Variant]:
     """The two variants of pairs of scores, by one evaluator."""
     old, new = pairs
     return variant("old", {QUALITY: old}, **columns), variant("new", {QUALITY: new}, **columns)
+
+
+def timed(name: str, rng: Rng, n: int, tries: int) -> Variant:
+    """Runs of unequally long examples with a heavy tail of latency, `tries` of each."""
+    own = np.random.default_rng(n).lognormal(7, 1, n)
+    rows = [
+        row._replace(repetition=str(number), latency_ms=float(own[place] * rng.lognormal(0, 0.7)))
+        for place, row in enumerate(variant(name, {QUALITY: [1.0] * n}).outcomes)
+        for number in range(tries)
+    ]
+    return Variant(name, rows)
+
+
+def recorded(name: str, rng: Rng, n: int) -> Variant:
+    """Runs with a score, a latency, tokens, and a cost that follows the tokens."""
+    tokens = rng.gamma(2, 200, n)
+    return variant(
+        name,
+        {QUALITY: rng.normal(0, 1, n).tolist()},
+        latency_ms=rng.lognormal(7, 1, n).tolist(),
+        tokens=tokens.tolist(),
+        cost=(0.00001 * tokens).tolist(),
+    )
 
 
 def rates(fixed: float, broken: float, right: float = 0.8) -> Draw:
@@ -135,6 +159,43 @@ def clusters(size: int, icc: float = 0.6) -> Draw:
         return whole + rng.normal(0, np.sqrt(1 - icc), n)
 
     return moved(difference)
+
+
+def clustered_rates(size: int, icc: float = 0.6) -> Draw:
+    """Pass or fail of sources of `size` rows: 15 % of the pairs are fixed and 15 % broken, mostly whole sources."""
+
+    def draw(rng: Rng, n: int) -> Pairs:
+        sources = n // size
+        # A row takes the fate of its source with a chance whose square is the correlation.
+        own, common = rng.random(n), rng.random(sources).repeat(size)
+        fate = np.where(rng.random(n) < np.sqrt(icc), common, own)
+        old = np.where(fate < 0.15, 0.0, np.where(fate < 0.3, 1.0, fate < 0.8))  # noqa: PLR2004
+        new = np.where(fate < 0.15, 1.0, np.where(fate < 0.3, 0.0, fate < 0.8))  # noqa: PLR2004
+        return old.tolist(), new.tolist()
+
+    return draw
+
+
+def unequal_sizes(rng: Rng, n: int) -> list[int]:
+    """Sizes of sources of 1 to 20 rows, n rows together."""
+    sizes: list[int] = []
+    while sum(sizes) < n:
+        sizes.append(min(int(rng.integers(1, 21)), n - sum(sizes)))
+    return sizes
+
+
+def clusters_of_sizes(rng: Rng, sizes: Sequence[int], icc: float = 0.6) -> Pairs:
+    """Normal differences of sources of these sizes."""
+    n = sum(sizes)
+    whole = rng.normal(0, np.sqrt(icc), len(sizes)).repeat(sizes)
+    old = rng.normal(0, 1, n)
+    return old.tolist(), (old + whole + rng.normal(0, np.sqrt(1 - icc), n)).tolist()
+
+
+def of_sources(sizes: Sequence[int]) -> Clusters:
+    """The sources of the examples of a variant, which come one after the other."""
+    sources = np.repeat(np.arange(len(sizes)), sizes)
+    return Clusters("source", {f"e{place:04}": f"s{source}" for place, source in enumerate(sources)})
 
 
 def tries(rng: Rng, n: int, each: int, *, spread: bool) -> list[Scores]:

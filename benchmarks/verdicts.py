@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import samples
 from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.details import details
 from assaykit.analysis.findings import Comparison, Finding
@@ -31,7 +32,6 @@ from assaykit.analysis.policy_rules import policy_rule
 from assaykit.analysis.release import RuleOutcome
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import ALPHA
-from assaykit.analysis.usage import slower
 from assaykit.report.text import comparison_text
 from assaykit.wire.spans import Evaluation
 
@@ -69,14 +69,14 @@ class Figure(NamedTuple):
     holds: bool | None
 
 
-def compared(old: Variant, *new: Variant) -> Comparison:
+def compared(old: Variant, *new: Variant, clusters: Clusters | None = None) -> Comparison:
     reading = VerdictReading(directions=dict.fromkeys(old.outcomes[0].evaluations, "MAXIMIZE"))
-    return compare(old, new, reading=reading)
+    return compare(old, new, reading=reading, clusters=clusters)
 
 
-def found(pairs: Pairs) -> Finding:
+def found(pairs: Pairs, clusters: Clusters | None = None) -> Finding:
     old, new = old_and_new(pairs)
-    return compared(old, new).findings[0]
+    return compared(old, new, clusters=clusters).findings[0]
 
 
 def ruling(rule: str, old: Variant, new: Variant) -> RuleOutcome:
@@ -304,20 +304,29 @@ def together() -> Iterator[Row]:
 
             yield Row("family-wise", f"{number} evaluators, rho {rho:g}, n = 100", None, 0.05, trial, 100 * number)
     for size in (2, 5, 10):
-        yield Row("clusters", f"{size} rows of one source, ICC 0.6, n = 300", None, 0.05, clustered(size), 300)
+        yield Row("clusters", f"{size} rows of one source, ICC 0.6, n = 300", None, 0.05,
+            clustered(samples.clusters(size), size, 300), 300)  # fmt: skip
+    for size, n in ((2, 300), (5, 300), (10, 300), (5, 50)):
+        yield Row("clusters", f"rates, {size} rows of one source, ICC 0.6, n = {n}", None, 0.05,
+            clustered(samples.clustered_rates(size), size, n), n)  # fmt: skip
+    yield Row("clusters", "sources of 1 to 20 rows, ICC 0.6, n = 200", None, 0.05, of_unequal_sources, 200)
+    yield Row("clusters", "5 rows of one source, ICC 0.6, n = 100: coverage", 0.93, None, covered, 100)
     yield Row("labels", "'Pass' and 'pass ' beside 'pass'", None, 0.0, spelled, 100)
 
 
-def clustered(size: int) -> Callable[[Rng], Counts]:
-    """The rows name their source where an outcome can."""
+def clustered(draw: Draw, size: int, n: int) -> Callable[[Rng], Counts]:
+    sources = samples.of_sources([size] * (n // size))
+    return lambda rng: share(found(draw(rng, n), sources).verdict in SHOWN)
 
-    def trial(rng: Rng) -> Counts:
-        pairs = samples.clusters(size)(rng, 300)
-        sources = {"cluster": [f"s{place // size}" for place in range(300)]}
-        named = sources if "cluster" in Outcome._fields else {}
-        return share(compared(*old_and_new(pairs, **named)).findings[0].verdict in SHOWN)
 
-    return trial
+def of_unequal_sources(rng: Rng) -> Counts:
+    sizes = samples.unequal_sizes(rng, 200)
+    return share(found(samples.clusters_of_sizes(rng, sizes), samples.of_sources(sizes)).verdict in SHOWN)
+
+
+def covered(rng: Rng) -> Counts:
+    interval = found(samples.clusters(5)(rng, 100), samples.of_sources([5] * 20)).interval
+    return (0.0, 0.0) if interval is None else share(interval.low <= 0 <= interval.high)
 
 
 def spelled(_: Rng) -> Counts:
@@ -334,7 +343,7 @@ def spelled(_: Rng) -> Counts:
 
 
 def latency() -> Iterator[Row]:
-    """Latencies said to differ where they do not: one candidate, and any of four."""
+    """Latency, tokens or cost said to differ where they do not: one candidate, and any of four."""
     for challengers in (1, 4):
         for n in (6, 10, 20, 50, 100):
 
@@ -343,10 +352,35 @@ def latency() -> Iterator[Row]:
                     variant(str(name), {QUALITY: [1.0] * n}, latency_ms=(1000 * rng.lognormal(0, 1, n)).tolist())
                     for name in range(challengers + 1)
                 )
-                differences = [slower((old.name, old.outcomes), (one.name, one.outcomes)) for one in new]
-                return share(any(one is not None and one.is_shown for one in differences))
+                return share(uses_differ(compared(old, *new)))
 
             yield Row("latency", f"no difference, {challengers} candidate(s), n = {n}", None, 0.05, trial, n)
+    for n in (20, 50, 100):
+
+        def cost(rng: Rng, n: int = n) -> Counts:
+            old, new = (
+                variant(str(name), {QUALITY: [1.0] * n}, cost=rng.gamma(1, 0.01, n).tolist()) for name in range(2)
+            )
+            return share(uses_differ(compared(old, new)))
+
+        yield Row("latency", f"skewed cost, no difference, n = {n}", None, 0.05, cost, n)
+
+        def runs(rng: Rng, n: int = n) -> Counts:
+            old, new = (samples.timed(name, rng, n, tries) for name, tries in (("old", 1), ("new", 5)))
+            return share(uses_differ(compared(old, new)))
+
+        yield Row("latency", f"no difference, 1 against 5 runs, n = {n}", None, 0.05, runs, n)
+
+        def anything(rng: Rng, n: int = n) -> Counts:
+            old, new = (samples.recorded(name, rng, n) for name in ("old", "new"))
+            found = compared(old, new)
+            return share(uses_differ(found) or found.findings[0].verdict in SHOWN)
+
+        yield Row("latency", f"a score, latency, tokens and cost: any verdict, n = {n}", None, 0.05, anything, n)
+
+
+def uses_differ(comparison: Comparison) -> bool:
+    return any(one.verdict in {"higher", "lower"} for one in comparison.usage)
 
 
 def looks() -> Iterator[Row]:

@@ -12,6 +12,7 @@ from tests.oracles import Oracle
 
 from assaykit.analysis.classification import Agreement, agreement, cohens_kappa
 from assaykit.analysis.compare import Variant
+from assaykit.analysis.statistics import wilson
 from assaykit.analysis.truth import Truth, classified
 
 metrics = Oracle("sklearn.metrics")
@@ -114,4 +115,8 @@ def test_full_agreement_and_repeated_rows_do_not_claim_to_be_certain() -> None:
     truth = Truth("t", {f"e{n}": "ab"[n % 3 == 0] for n in range(9)}, "quality")
     (found,) = classified([Variant("v", rows)], truth).experiments
     assert found.agreement is not None
-    assert (found.agreement.n, found.agreement.accuracy_interval, found.agreement.kappa_interval) == (45, None, None)
+    assert (found.agreement.n, found.agreement.kappa_interval) == (45, None)
+    # Nine examples of which four are right: 45 rows tell no more than nine.
+    interval, of_nine = found.agreement.accuracy_interval, wilson(4, 9)
+    assert interval is not None
+    assert interval.high - interval.low > of_nine.high - of_nine.low

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.analysis.unmet import UNMET
 from tests.oracles import Oracle
 
 pytestmark = pytest.mark.slow
@@ -35,12 +34,11 @@ def test_the_verdicts_keep_their_error_rates(group: str) -> None:
     found = {row.name: (row, benchmark.measured(row, benchmark.short_runs(row))) for row in chosen}
     missed = {name: benchmark.told(*one) for name, one in found.items() if one[1].holds is False}
     assert chosen
-    assert not missed.keys() - UNMET, "\n".join(missed.values())
+    assert not missed, "\n".join(missed.values())
 
 
-def test_every_group_is_tested_and_every_unmet_row_is_a_row_of_the_benchmark() -> None:
+def test_every_group_is_tested() -> None:
     assert {row.group for row in rows()} == set(GROUPS)
-    assert not UNMET - {row.name for row in rows()}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from assaykit.analysis.details import Details, details
 from assaykit.analysis.slices import Column
 from assaykit.analysis.truth import Truth
 from assaykit.analysis.usage import usage
-from assaykit.report.passages import milliseconds, repetition_words, usage_lines
+from assaykit.report.passages import repetition_words, usage_lines
 from assaykit.report.text import LIMIT, comparison_text
+from assaykit.report.usage_words import milliseconds
 
 
 def test_a_great_deal_beside_the_findings_stays_within_the_limit_and_says_what_is_missing() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 from tests.analysis.variants import approx, scored
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import details
 from assaykit.analysis.goals import goal
@@ -142,3 +143,23 @@ def test_a_pilot_that_tells_nothing_is_refused() -> None:
     scores = Pilot(60, pilot_of(compare(scored("old", [0.2, 0.4]), [scored("new", [0.3, 0.9])]).findings[0]).noise, 0.5)
     with pytest.raises(Invalid, match="has no share"):
         plan("at least 80 %", scores)
+
+
+def test_a_pilot_with_rows_of_one_source_brings_their_correlation_into_the_plan() -> None:
+    rng = random.Random(4)  # noqa: S311  (a repeatable sample)
+    moves = [common + rng.gauss(0, 0.5) for common in (rng.gauss(0, 1) for _ in range(40)) for _ in range(5)]
+    sources = Clusters("doc", {f"e{place:03}": f"s{place // 5}" for place in range(200)})
+    findings = [
+        compare(scored("old", [0.0] * 200), [scored("new", moves)], clusters=clusters).findings[0]
+        for clusters in (None, sources)
+    ]
+    plain, clustered = map(pilot_of, findings)
+    assert (plain.cluster, plain.icc) == (1, 0)
+    assert clustered.cluster == 5
+    # The correlation of the rows of a source is 1 / (1 + 0.25).
+    assert 0.65 < clustered.icc < 0.95
+    effect = 1 + 4 * clustered.icc
+    few, many = (plan("a difference of 0.5", one)[0] or 0 for one in (plain, clustered))
+    assert many == approx(few * effect, rel=0.05)
+    assert "Rows of one source count less" in plan("a difference of 0.5", clustered)[1]
+    assert plan("a difference of 0.5", clustered, icc=0)[0] == few

@@ -1,24 +1,19 @@
 """The statistics against their oracles: scipy and statsmodels."""
 
 import importlib
-import math
-import random
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.variants import approx
 from tests.oracles import Oracle
 
 from assaykit.analysis.statistics import (
-    RESAMPLED_AT_MOST,
-    bootstrap_interval,
     holm,
     mcnemar_exact,
     sign_test,
     smallest_detectable_difference,
-    standard_deviation,
     wilson,
 )
 from assaykit.errors import Invalid
@@ -100,60 +95,6 @@ def test_wilson_is_that_of_statsmodels(data: st.DataObject, n: int, level: float
 def test_a_share_of_nothing_or_beyond_the_whole_is_refused(k: int, n: int, level: float) -> None:
     with pytest.raises(Invalid):
         wilson(k, n, level)
-
-
-def _gaps(kind: str) -> list[float]:
-    rng = random.Random(7)  # noqa: S311  (a repeatable sample is wanted)
-    return {
-        "binary": [float(rng.choices([-1, 0, 1], [1, 5, 2])[0]) for _ in range(120)],
-        "dense": [rng.gauss(0.3, 1.0) for _ in range(80)],
-        "skewed": [rng.expovariate(1.0) - 0.5 for _ in range(60)],
-        "rare": [1.0] * 3 + [0.0] * 400,
-    }[kind]
-
-
-@pytest.mark.parametrize("kind", ["binary", "dense", "skewed", "rare"])
-def test_the_bootstrap_interval_is_that_of_scipy_within_resampling_error(kind: str) -> None:
-    gaps = _gaps(kind)
-    interval = bootstrap_interval(gaps, resamples=6000)
-    oracle = stats.bootstrap(
-        (gaps,), numpy.mean, method="percentile", n_resamples=6000, rng=numpy.random.default_rng(1)
-    ).confidence_interval
-    error = standard_deviation(gaps) / math.sqrt(len(gaps))
-    assert interval.low == approx(oracle.low, abs=0.2 * error)
-    assert interval.high == approx(oracle.high, abs=0.2 * error)
-
-
-@pytest.mark.parametrize("n", [400, RESAMPLED_AT_MOST, RESAMPLED_AT_MOST + 500])
-def test_the_bootstrap_of_many_differences_comes_to_the_normal_interval(n: int) -> None:
-    rng = random.Random(n)  # noqa: S311  (a repeatable sample is wanted)
-    gaps = [rng.gauss(0.2, 2.0) for _ in range(n)]
-    interval = bootstrap_interval(gaps)
-    mean, error = math.fsum(gaps) / n, standard_deviation(gaps) / math.sqrt(n)
-    assert interval.low == approx(mean - 1.96 * error, abs=0.2 * error)
-    assert interval.high == approx(mean + 1.96 * error, abs=0.2 * error)
-
-
-@settings(max_examples=30)
-@given(gaps=st.lists(st.floats(min_value=-1e6, max_value=1e6), min_size=1, max_size=30))
-def test_the_interval_repeats_and_turns_round_with_the_differences(gaps: list[float]) -> None:
-    interval = bootstrap_interval(gaps, resamples=200)
-    mirrored = bootstrap_interval([-gap for gap in gaps], resamples=200)
-    assert interval == bootstrap_interval(gaps, resamples=200)
-    assert interval.low <= interval.high
-    assert (mirrored.low, mirrored.high) == approx((-interval.high, -interval.low), rel=1e-9, abs=1e-9)
-
-
-def test_a_wider_level_gives_a_wider_interval() -> None:
-    gaps = _gaps("dense")
-    narrow, wide = bootstrap_interval(gaps, level=0.8), bootstrap_interval(gaps, level=0.99)
-    assert wide.low < narrow.low < narrow.high < wide.high
-    assert wide.as_dict() == {"low": wide.low, "high": wide.high, "level": 0.99}
-
-
-def test_an_interval_of_nothing_is_refused() -> None:
-    with pytest.raises(Invalid, match="at least one"):
-        bootstrap_interval([])
 
 
 def _mcnemar_power(n: int, discordant_rate: float, difference: float) -> float:

@@ -233,3 +233,11 @@ async def test_a_verdict_that_names_a_model_rests_on_a_judge(ax: Caller, files: 
     await upload(ax, files, "judged", rows)
     told = await ax.ask("check_release", candidate="judged", rules=["right: at least 80 %"])
     assert told["rules"][0]["why"].endswith("The judge is not calibrated.")
+
+
+async def test_clusters_count_in_place_of_rows(ax: Caller, files: Path, cases: None) -> None:
+    """80 equal pairs show no loss beyond 5 points; three clusters of them show nothing."""
+    asked = {"candidate": "same", "baseline": "old", "rules": ["right: not worse by more than 5 points"], **UP}
+    assert (await ax.ask("check_release", **asked))["decision"] == "ship"
+    (files / "gate.toml").write_text('cluster_by = "tier"', encoding="utf-8")
+    assert (await ax.ask("check_release", policy="gate.toml", **asked))["decision"] == "undecided"

@@ -1,6 +1,7 @@
 """Comparisons through the tool: what runs took, slices, classes, repetitions, and examples side by side."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,18 @@ async def test_latency_tokens_and_cost_are_told_where_they_are_known(ax: Caller,
     assert (old["tokens"]["total"], old["tokens"]["mean"], old["cost"]) == (2760, 115, None)
     assert (new["latency_ms"]["median"], new["latency_ms"]["p95"]) == (111.5, approx(121.85))
     assert (new["tokens"], new["cost"]["total"]) == (None, 6)
-    (slower,) = found["latency_differences"]
-    assert (slower["challenger"], slower["n"], slower["difference"]) == ("new", 24, 11.5)
-    assert 7 < slower["interval"]["low"] < 11.5 < slower["interval"]["high"] < 16
+    (longer,) = found["usage_changes"]
+    assert (longer["measure"], longer["challenger"], longer["n"], longer["is_ratio"]) == ("latency", "new", 24, True)
+    # The geometric mean of 100 to 123 ms, in hundreds.
+    ratio = math.exp(math.fsum(math.log(1 + n / 100) for n in range(24)) / 24)
+    assert longer["change"] == approx(ratio, rel=1e-9)
+    assert longer["interval"]["low"] < ratio < longer["interval"]["high"]
+    assert (longer["verdict"], longer["tests"]) == ("higher", 2)
     assert "Latency, median and p95: old 100 ms, 100 ms; new 112 ms, 122 ms." in text
-    assert "new took 11.5 ms longer than old on average (95 % interval +" in text
+    assert (
+        "Latency: new took 1.11 times as long as old (95 % interval 1.08 to 1.14 times; geometric means 111 ms" in text
+    )
+    assert "after the correction for 2 tests; 24 pairs)" in text
     assert "Tokens, total and mean: old 2,760, 115; new not known." in text
     assert "Cost, total and mean: old not known; new $6, $0.25." in text
     page = (files / "page.html").read_text(encoding="utf-8")
@@ -74,7 +82,7 @@ async def test_what_nobody_recorded_is_not_known_and_not_zero(ax: Caller, files:
     await upload(ax, files, "new", scored([0] * 24))
     found, text = await two(ax, files)
     assert [(one["latency_ms"], one["tokens"], one["cost"]) for one in found["usage"]] == [(None, None, None)] * 2
-    assert found["latency_differences"] == []
+    assert found["usage_changes"] == []
     assert "Latency, tokens and cost: not known." in text
 
 
@@ -177,10 +185,10 @@ async def test_outputs_against_the_truth_need_no_evaluator(ax: Caller, files: Pa
     assert new_one["accuracy"] == 0.75
     assert new_one["macro_f1"] == approx((20 / 26 + 16 / 22) / 2)
     text = await ax.read("compare_experiments", **asked)
-    assert (
-        "output against the truth expected, new: 'yes' has precision 0.571, recall 1.000, F1 0.727; accuracy 0.750"
-        in text
-    )
+    told = next(line for line in text.splitlines() if line.startswith("output against the truth expected, new:"))
+    # Wilson's interval of 8 of 14.
+    assert "'yes' has precision 0.571 (0.326 to 0.786), recall 1.000 (0.676 to 1.000), F1 0.727 (0." in told
+    assert "; accuracy 0.750 (0." in told
     assert "no          16    1.000      0.625   0.769  10     6" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<caption>Rows of new: true class against predicted class</caption>" in page
@@ -251,9 +259,16 @@ async def test_repetitions_are_paired_by_example_and_told_as_pass_at_k(ax: Calle
     assert [(one["pass_at_k"], one["pass_hat_k"]) for one in after["at"]] == [
         (approx(5 / 6), approx(5 / 6)), (1, approx(2 / 3)), (1, 0.5),
     ]  # fmt: skip
-    assert "right, new: pass@3 100 % and pass^3 50 % (29 % to 71 %) over 24 example(s); flake rate 50 %" in text
+    assert (
+        "right, new: pass@3 100 % (86 % to 100 %) and pass^3 50 % (30 % to 70 %) over 24 example(s); flake rate 50 %"
+        in text
+    )
+    # Runs of old differ by their position alone, so the variance of the difference is all within examples.
+    assert "right, new: more repetitions would help: " in text
     page = (files / "page.html").read_text(encoding="utf-8")
-    assert "<td>right</td><td>old</td><td>2</td><td>67 %</td><td>0 %</td><td>24</td>" in page
+    assert (
+        "<td>right</td><td>old</td><td>2</td><td>67 % (47 % to 82 %)</td><td>0 % (0 % to 14 %)</td><td>24</td>" in page
+    )
 
 
 async def test_where_less_is_better_a_nought_passes(ax: Caller, files: Path, cases: None) -> None:

@@ -1,18 +1,22 @@
 """Agreement of predictions with the truth: confusion matrix, precision, recall, F1, accuracy and Cohen's kappa.
 
-Sources: Cohen (1960) for kappa; Fleiss, Cohen and Everitt (1969) for its standard error; Wilson (1927) for accuracy.
+Sources: Cohen (1960) for kappa; Fleiss, Cohen and Everitt (1969) for its standard error; Wilson (1927) for shares, with
+an effective number of rows by the delta method for F1 and for rows that repeat an example (`ratio_intervals.py`).
 A figure whose denominator is zero is None. A macro average counts it as zero, as scikit-learn does with
 `zero_division=0`.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import Any
 
-from assaykit.analysis.statistics import Interval, wilson
+from assaykit.analysis.ratio_intervals import ClassCount, counted, ratio_interval
+from assaykit.analysis.statistics import Interval
+from assaykit.analysis.weighted_kappa import WeightedKappa, weighted_kappa
 
 LEVEL = 0.95
 _ROUNDING = 1e-12
@@ -28,6 +32,9 @@ class ClassFigures:
     precision: float | None
     recall: float | None
     f1: float
+    precision_interval: Interval | None = None
+    recall_interval: Interval | None = None
+    f1_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,8 @@ class Agreement:
     The classes are all labels of either side, sorted; the rows and columns of the matrix have the same order. Kappa is
     None if chance alone would agree on every row. `kappa_interval` is the large-sample interval: the estimate plus and
     minus 1.96 standard errors. It is None if the standard error is zero, as with full agreement, because an interval
-    of no width would claim certainty. Both intervals are None if rows repeat an example, because such rows are not
-    independent.
+    of no width would claim certainty, or if rows repeat an example, because such rows are not independent. The other
+    intervals are of examples then. `weighted` is kappa for classes that have an order.
     """
 
     n: int
@@ -51,6 +58,7 @@ class Agreement:
     macro_f1: float
     kappa: float | None
     kappa_interval: Interval | None
+    weighted: WeightedKappa | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,17 +74,27 @@ class Agreement:
         return {"labels": list(self.labels), **asdict(self)}
 
 
-def agreement(truth: Sequence[str], predicted: Sequence[str], *, independent: bool = True) -> Agreement | None:
-    """Return the agreement over the rows, or None without rows. Only independent rows get intervals."""
+def agreement(
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    *,
+    examples: Sequence[str] | None = None,
+    values: Mapping[str, float] = MappingProxyType({}),
+) -> Agreement | None:
+    """Return the agreement over the rows, or None without rows.
+
+    `examples` has the example of each row; without it, all rows are independent. `values` has the value of each class
+    on an ordinal scale.
+    """
     n = len(truth)
     pairs = Counter(zip(truth, predicted, strict=True))
     if not n:
         return None
     labels = sorted({*truth, *predicted})
     matrix = tuple(tuple(pairs[one, other] for other in labels) for one in labels)
-    of_truth = [sum(row) for row in matrix]
-    of_predicted = [sum(column) for column in zip(*matrix, strict=True)]
-    classes = tuple(_figures(label, matrix[i][i], of_truth[i], of_predicted[i]) for i, label in enumerate(labels))
+    independent = examples is None or len(set(examples)) == n
+    counts = counted(truth, predicted, range(n) if examples is None else examples)
+    classes = tuple(_figures(label, counts.of[label], independent=independent) for label in labels)
     hits = sum(matrix[i][i] for i in range(len(labels)))
     kappa = cohens_kappa(matrix)
     return Agreement(
@@ -84,24 +102,32 @@ def agreement(truth: Sequence[str], predicted: Sequence[str], *, independent: bo
         matrix=matrix,
         classes=classes,
         accuracy=hits / n,
-        accuracy_interval=wilson(hits, n, LEVEL) if independent else None,
+        accuracy_interval=ratio_interval(counts.hits, independent=independent),
         macro_precision=_mean([one.precision or 0.0 for one in classes]),
         macro_recall=_mean([one.recall or 0.0 for one in classes]),
         macro_f1=_mean([one.f1 for one in classes]),
         kappa=kappa,
         kappa_interval=_kappa_interval(matrix, kappa) if kappa is not None and independent else None,
+        weighted=weighted_kappa(labels, matrix, values, independent=independent),
     )
 
 
-def _figures(label: str, hits: int, support: int, predicted: int) -> ClassFigures:
+def _figures(label: str, counts: Sequence[ClassCount], *, independent: bool) -> ClassFigures:
+    hits, support, predicted = (sum(column) for column in zip(*counts, strict=True))
+    ratios = (
+        [(one.hits, one.predicted) for one in counts],
+        [(one.hits, one.support) for one in counts],
+        [(2 * one.hits, one.support + one.predicted) for one in counts],
+    )
     return ClassFigures(
-        label=label,
-        support=support,
-        predicted=predicted,
-        precision=hits / predicted if predicted else None,
-        recall=hits / support if support else None,
+        label,
+        support,
+        predicted,
+        hits / predicted if predicted else None,
+        hits / support if support else None,
         # Every class occurs at least once as truth or prediction, so the denominator is never zero.
-        f1=2 * hits / (support + predicted),
+        2 * hits / (support + predicted),
+        *(ratio_interval(each, independent=independent) for each in ratios),
     )
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.cluster_words import one_cluster
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
-from assaykit.analysis.judging import judged
+from assaykit.analysis.judging import judged, judged_usage
 from assaykit.analysis.missing import gaps, missing_more_often, reach
 from assaykit.analysis.pairing import (
     FAILED,
@@ -27,6 +29,7 @@ from assaykit.analysis.pairing import (
 from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
+from assaykit.analysis.usage_changes import UsageChange, usage_changes
 from assaykit.analysis.verdicts import difference, tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
@@ -88,6 +91,7 @@ class _Asked(NamedTuple):
     spelled: Mapping[str, str]
     reading: VerdictReading
     by_choice: bool
+    clusters: Clusters | None
 
     @property
     def direction(self) -> Direction | None:
@@ -119,10 +123,15 @@ def compare(
     reading: VerdictReading = VerdictReading(),  # noqa: B008  (a named tuple does not change)
     evaluators: Sequence[str] | None = None,
     all_pairs: bool = False,
+    clusters: Clusters | None = None,
+    usage_counts: bool = True,
 ) -> Comparison:
     """Compare every challenger with the baseline by every evaluator (or those named), paired on the example.
 
     With `all_pairs` every two variants are compared, under one correction; the earlier one is the baseline of a pair.
+
+    With `clusters`, intervals and tests are of whole clusters wherever two pairs are of one cluster. The tests of
+    latency, tokens and cost are in the correction; if `usage_counts` is false, they have one of their own.
 
     Without a direction, two experiments only differ, unless the labels say themselves which one is better, as pass and
     fail do, or a positive label is given. A verdict of better, worse or different needs p <= 0.05 after
@@ -135,14 +144,16 @@ def compare(
     _check_variants(baseline, challengers)
     variants = (baseline, *challengers)
     names = _evaluators(variants, evaluators, reading)
-    asked = [_asked(name, variants, reading) for name in names]
+    asked = [_asked(name, variants, reading, clusters) for name in names]
     pairs = list(itertools.combinations(variants, 2) if all_pairs else ((baseline, one) for one in challengers))
     outputs = {one.name: _outputs(one) for one in variants}
     results = [_measure(one, *pair, outputs) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
     _check_pairs(pairs, measured, skipped, named=evaluators is not None)
-    findings = tuple(judged(measured, reading.primary))
+    changes = _usage(pairs, clusters)
+    beside = [one.p for one in changes if one.p is not None] if usage_counts else []
+    findings = tuple(judged(measured, reading.primary, beside))
     return Comparison(
         baseline=baseline.name,
         challengers=tuple(challenger.name for challenger in challengers),
@@ -150,15 +161,16 @@ def compare(
         skipped=skipped,
         ranking=tuple(ranking(findings)) if all_pairs else (),
         all_pairs=all_pairs,
+        usage=tuple(judged_usage(changes, measured if usage_counts else [])),
     )
 
 
-def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading) -> _Asked:
+def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading, clusters: Clusters | None) -> _Asked:
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
     found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
     spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
     sheets = {variant.name: sheet(name, variant.outcomes, spelled, choices) for variant in variants}
-    return _Asked(name, sheets, spelled, reading, by_choice=bool(choices))
+    return _Asked(name, sheets, spelled, reading, bool(choices), clusters)
 
 
 def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
@@ -253,6 +265,7 @@ def _measure(
         reach_given=given is not None,
         parts=len(paired) * tries,
         spellings=asked.spelled,
+        clusters=asked.clusters,
     )
     if by.kind == "binary" and asked.by_choice and not by.positives:
         finding = replace(finding, good_labels=asked.labels_of_one)
@@ -261,8 +274,7 @@ def _measure(
     pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
     rose, fell, same = _changes(pairs, outputs[baseline.name], outputs[challenger.name], finding.direction)
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
-    doubt = other_scales(first, second, given) if by.kind == "numeric" else None
-    return finding if doubt is None else _questioned(finding, doubt)
+    return _questioned(finding, other_scales(first, second, given) if by.kind == "numeric" else None)
 
 
 def _with_failure(by: Scale, direction: Direction) -> Scale:
@@ -280,8 +292,15 @@ def _tries(one: Sheet) -> int:
     return 1 if one.rows == len(one.verdicts) else max(map(len, one.verdicts.values()))
 
 
-def _questioned(finding: Finding, doubt: str) -> Finding:
-    """The finding with a question in place of its test."""
+def _usage(pairs: Sequence[tuple[Variant, Variant]], clusters: Clusters | None) -> list[UsageChange]:
+    """The changes of latency, tokens and cost of each pair."""
+    return [change for first, second in pairs for change in usage_changes(first[:2], [second[:2]], clusters)]
+
+
+def _questioned(finding: Finding, doubt: str | None) -> Finding:
+    """The finding with a question in place of its test if its scales are in doubt, or all rows are of one cluster."""
+    if doubt is None:
+        return replace(finding, question=one_cluster(finding))
     name, both = short(finding.evaluator), f"{short(finding.challenger)} and {short(finding.baseline)}"
     question = (
         f"are the scores of {both} on one scale? No verdict is given, because {doubt}. If they are, pass "

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.analysis.statistics import Interval
+from assaykit.analysis.usage_changes import UsageChange
 from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
 
@@ -19,11 +21,25 @@ OUTPUT_TOLD = 300
 """Characters of an output in `Finding.as_dict`."""
 
 _UNTOLD = frozenset(
-    {"sentence", "rose", "fell", "same", "pairs", "gaps", "reach", "reach_given", "scale", "parts", "spellings"}
+    {
+        "sentence",
+        "rose",
+        "fell",
+        "same",
+        "pairs",
+        "gaps",
+        "reach",
+        "reach_given",
+        "scale",
+        "parts",
+        "spellings",
+        "clusters",
+        "units",
+    }
 )
 """Fields that `Finding.as_dict` leaves out or shows in another form."""
 
-Test = Literal["mid-p McNemar", "sign flips"]
+Test = Literal["mid-p McNemar", "sign flips", "sign flips of clusters"]
 ComparisonVerdict = Literal[
     "better",
     "worse",
@@ -158,7 +174,10 @@ class Finding:
     (numeric); `difference` is challenger less baseline. `direction` is the direction of the figure shown, which is the
     rate of the positive labels when labels are counted; `direction_assumed` marks a direction that nobody gave.
     `interval` and `p` are about the mean difference. `skewness` and `spread`, the standard deviation, are those of the
-    paired differences of scores and of rates over repetitions.
+    paired differences of scores and of rates over repetitions, and of all differences in clusters.
+    `clusters` has the cluster of each example. `units` counts what varies independently: the clusters, or the pairs if
+    no two are of one cluster; it is 0 for labels without an order. `standard_error` is that of the mean difference over
+    clusters.
     `smallest_detectable` is in the unit of the difference, for one of all tests of the comparison, and `needed` has the
     examples for a smaller one. `good_labels` are the labels whose rate is meant where a judge's choices are the scores.
     `rose` and `fell`
@@ -189,6 +208,9 @@ class Finding:
     p: float | None = None
     skewness: float | None = None
     spread: float | None = None
+    clusters: Clusters | None = None
+    units: int = 0
+    standard_error: float | None = None
     smallest_detectable: float | None = None
     needed: Needed | None = None
     table: Table | None = None
@@ -235,6 +257,11 @@ class Finding:
         return {"MAXIMIZE": self.fell, "MINIMIZE": self.rose, "NONE": None}[self.direction]
 
     @property
+    def is_clustered(self) -> bool:
+        """Whether two pairs or more are of one cluster, so that the test is of whole clusters."""
+        return 0 < self.units < self.n
+
+    @property
     def ties(self) -> int:
         """The pairs without a difference."""
         return self.n - len(self.rose) - len(self.fell)
@@ -260,11 +287,14 @@ class Finding:
         }
         plain = {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name not in _UNTOLD}
         labels = self.positives
+        named = self.clusters if self.is_clustered else None
+        clusters = None if named is None else {"by": named.column, "count": self.units}
         counted = {
             "kind": self.kind,
             "positive": (labels[0] if len(labels) == 1 else list(labels)) if labels else None,
             "positive_assumed": self.scale.positive_assumed,
             "missing": len(self.gaps),
+            "clusters": clusters,
         }
         return {"sentence": self.sentence, **plain, **counted, **changes}
 
@@ -307,6 +337,7 @@ class Comparison:
 
     With `all_pairs` every two experiments were compared, and `ranking` has a sentence on the best for each evaluator.
     `origins` has a line for each dataset with its experiments, and one for each evaluator whose version is known.
+    `usage` has the changes of latency, tokens and cost, by challenger.
     """
 
     baseline: str
@@ -317,6 +348,7 @@ class Comparison:
     origins: tuple[str, ...] = ()
     ranking: tuple[str, ...] = ()
     all_pairs: bool = False
+    usage: tuple[UsageChange, ...] = ()
 
     @property
     def title(self) -> str:
@@ -335,6 +367,7 @@ class Comparison:
             "notes": list(self.notes),
             "origins": list(self.origins),
             **({"ranking": list(self.ranking)} if self.all_pairs else {}),
+            "usage_changes": [one.as_dict() for one in self.usage],
         }
 
 

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from assaykit.analysis.cluster_means import cluster_mean
+from assaykit.analysis.clusters import grouped
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import digits
@@ -88,14 +90,20 @@ def digest(pairs: Mapping[str, tuple[float, float]], *, turned: bool = False) ->
 
 
 def evidence(finding: Finding, scale: float | None) -> float | None:
-    """The e-value of a tested finding: of its table if every pair is 0 or 1, else of the mean.
+    """The e-value of a tested finding: of its table if every pair is an independent 0 or 1, else of the mean.
 
     That of a mean is None if the scale of the first look is not known.
     """
-    pairs = finding.pairs.values()
-    if finding.kind == "binary" and all(value in {0.0, 1.0} for pair in pairs for value in pair):
+    if finding.table is not None and not finding.is_clustered:
         return rate_evidence(len(finding.rose), len(finding.fell))
-    return None if scale is None else mean_evidence([after - before for before, after in pairs], scale)
+    return None if scale is None else mean_evidence(moves(finding), scale)
+
+
+def moves(finding: Finding) -> list[float]:
+    """The differences of the pairs; for rows in clusters the sum of each cluster, as only clusters are independent."""
+    differences = [after - before for before, after in finding.pairs.values()]
+    groups = grouped(finding.pairs, finding.clusters)
+    return differences if groups is None else list(cluster_mean(differences, groups).sums)
 
 
 def look_sentence(finding: Finding, look: Look, tests: int) -> str | None:
@@ -110,6 +118,9 @@ def look_sentence(finding: Finding, look: Look, tests: int) -> str | None:
     )
     if found is None:
         return f"{told}The first look is not recorded here, so there is no evidence over all looks for a mean."
+    rows = "rows" if finding.clusters is None or not finding.is_clustered else f"whole {finding.clusters.noun}s"
     size = "over 1e300" if math.isinf(found) else digits(found, 2)
     outcome = "a difference is shown" if found >= limit else "no difference is shown"
-    return f"{told}If rows were only added, the evidence over all looks is e = {size}, of {limit:g} needed: {outcome}."
+    return (
+        f"{told}If {rows} were only added, the evidence over all looks is e = {size}, of {limit:g} needed: {outcome}."
+    )

@@ -121,7 +121,7 @@ def _is_ruled_out(rule: PolicyRule, finding: Finding) -> bool:
 
 def _is_seen(rule: PolicyRule, finding: Finding, rules: int) -> bool:
     """Whether a true loss of the size stated would usually have been shown."""
-    return finding.n >= _seen_from(stated_loss(rule, finding), finding, rules)
+    return finding.units >= _seen_from(stated_loss(rule, finding), finding, rules)
 
 
 def _by_margin(rule: PolicyRule, finding: Finding) -> Weighed:
@@ -136,12 +136,14 @@ def _by_margin(rule: PolicyRule, finding: Finding) -> Weighed:
 
 
 def gain(finding: Finding, level: float | None = None) -> tuple[float, float]:
-    """The interval of the gain: that of the difference, negated if lower is better; infinite below `FEW_PAIRS` pairs.
+    """The interval of the gain: that of the difference, negated if lower is better.
+
+    It is infinite below `FEW_PAIRS` pairs, or clusters of pairs.
 
     It is infinite as well where the pairs give no interval. `level` is another level than that of the finding.
     """
     one = finding.interval if level is None else _at_level(finding, level)
-    if finding.n < FEW_PAIRS or one is None:
+    if finding.units < FEW_PAIRS or one is None:
         return -math.inf, math.inf
     return (-one.high, -one.low) if finding.direction == "MINIMIZE" else (one.low, one.high)
 
@@ -156,7 +158,7 @@ def _at_level(finding: Finding, level: float) -> Interval | None:
         return tango_interval(finding.n, gained=gained, lost=lost, level=level)
     if not finding.spread:
         return one if level < one.level else Interval(-math.inf, math.inf, level)
-    middle, df = (one.low + one.high) / 2, finding.n - 1
+    middle, df = (one.low + one.high) / 2, finding.units - 1
     half = (one.high - one.low) / 2 * t_quantile((1 + level) / 2, df) / t_quantile((1 + one.level) / 2, df)
     return Interval(middle - half, middle + half, level)
 
@@ -191,6 +193,8 @@ def needed_for(rule: PolicyRule, finding: Finding, rules: int) -> int | None:
         return None
     if finding.skewness is not None and is_too_small(finding):
         found = max(found, SKEWED_FROM)
+    # Clusters of the same size are wanted in the same proportion.
+    found = math.ceil(found * finding.n / finding.units)
     return found if found > finding.n else None
 
 
@@ -255,7 +259,9 @@ def _noise(finding: Finding, size: float) -> tuple[Noise, float]:
 
     Scores that are all alike vary as little as a rate does where no pair differs, in units of their range.
     """
-    if finding.table is not None:
+    if finding.is_clustered and finding.standard_error:
+        return Noise(sd=finding.standard_error * math.sqrt(finding.units)), size
+    if finding.table is not None and not finding.is_clustered:
         changed = finding.table.baseline_only + finding.table.challenger_only
         return Noise(discordant=changed / finding.n), size
     if finding.spread:

@@ -1,13 +1,20 @@
-"""The mean of paired differences: its spread, its skewness and its interval.
+"""The mean of paired differences: its spread, its skewness and its interval. The interval of a mean of shares.
 
-Source: Student (1908) for the interval.
+Source: Student (1908) for the interval of differences.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
-from assaykit.analysis.distributions import t_quantile
-from assaykit.analysis.statistics import Interval, standard_deviation
+from assaykit.analysis.distributions import normal_quantile, t_quantile
+from assaykit.analysis.statistics import Interval, standard_deviation, wilson
+
+SKEWED = 1.0
+"""Differences whose skewness is larger in size than this give no verdict below `SKEWED_FROM` pairs."""
+
+SKEWED_FROM = 30
+"""From so many pairs on, the sign-flip test keeps its level for skewed differences too."""
 
 # A standard deviation this small relative to the largest difference is rounding, not spread.
 _ROUNDING = 1e-9
@@ -49,3 +56,27 @@ def skewness(values: Sequence[float]) -> float:
     away = [value / largest - mean for value in values]
     variance = math.fsum(one * one for one in away) / n
     return math.fsum(one**3 for one in away) / n / variance**1.5
+
+
+FEW_APART = 5
+"""With fewer examples apart from the commonest value, their variance says too little."""
+
+
+def share_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """The interval of the mean of at least one value from 0 to 1: Wilson's with the effective number of values.
+
+    The effective number is that of zeros and ones with the same variance of the mean, reduced by (z / t)^2 for a
+    variance that is estimated. If fewer than `FEW_APART` values differ from the commonest, it is at most the number of
+    values. Source: Korn and Graubard (1998) for the effective number.
+    """
+    n = len(values)
+    mean = min(1.0, max(0.0, math.fsum(values) / n))
+    variance = standard_deviation(values) ** 2 / n
+    counts = Counter(values)
+    effective = float(n)
+    if variance and 0 < mean < 1:
+        student = normal_quantile((1 + level) / 2) / t_quantile((1 + level) / 2, n - 1)
+        effective = mean * (1 - mean) / variance * student * student
+        if n - max(counts.values()) < FEW_APART:
+            effective = min(effective, n)
+    return wilson(mean * effective, effective, level)

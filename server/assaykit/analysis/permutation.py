@@ -8,7 +8,7 @@ Source: Fisher (1935), The Design of Experiments; Phipson and Smyth (2010) for t
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from assaykit.analysis.distributions import t_two_sided
@@ -30,13 +30,13 @@ _CLOSE = 1e-9
 _BYTE = 8
 
 
-def sign_flip(differences: Sequence[float]) -> float:
+def sign_flip(differences: Sequence[float], large: Callable[[], float] | None = None) -> float:
     """The two-sided p of the sign-flip test of the mean; 1.0 if no pair differs.
 
     It is exact for up to `EXACT_UP_TO` non-zero differences. It is exact as well if the differences are multiples of
     one number, as those of 1-5 scores and of rates of k tries are. Otherwise signs are drawn, the same for the same
-    differences, or from `T_FROM` pairs on the p of the t test is returned. The order of the pairs and the swap of the
-    two sides change nothing.
+    differences, or from `T_FROM` pairs on the p of the t test is returned, or of the test `large` if one is given. The
+    order of the pairs and the swap of the two sides change nothing.
     """
     sizes = sorted(abs(one) for one in differences if one != 0)
     observed = abs(math.fsum(differences))
@@ -48,7 +48,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     if len(sizes) <= EXACT_UP_TO:
         return _enumerated(sizes, observed)
     if len(differences) >= T_FROM:
-        return _t_test(differences)
+        return _t_test(differences) if large is None else large()
     return _drawn(sizes, observed)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from assaykit.analysis.statistics import Interval, bootstrap_interval, wilson
+from assaykit.analysis.means import share_interval
+from assaykit.analysis.statistics import Interval, wilson
 from assaykit.errors import Invalid
 
 TOLD_AT = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -24,17 +25,14 @@ class Tries(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AtK:
-    """The chances that at least one of `k` runs passes and that all pass, over the `examples` with k verdicts or more.
-
-    Each interval is None without spread.
-    """
+    """The chances that at least one of `k` runs passes and that all pass, over `examples` with k verdicts or more."""
 
     k: int
     examples: int
     pass_at_k: float
-    pass_at_k_interval: Interval | None
+    pass_at_k_interval: Interval
     pass_hat_k: float
-    pass_hat_k_interval: Interval | None
+    pass_hat_k_interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +104,8 @@ def repeated(tries: Mapping[str, Tries], without_verdict: int = 0) -> Repeated |
 def _at(k: int, tries: list[Tries]) -> AtK:
     some = [pass_at_k(*one, k) for one in tries]
     every = [pass_hat_k(*one, k) for one in tries]
-    return AtK(k, len(tries), _mean(some), _interval(some), _mean(every), _interval(every))
+    return AtK(k, len(tries), _mean(some), share_interval(some), _mean(every), share_interval(every))
 
 
 def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
-
-
-def _interval(values: list[float]) -> Interval | None:
-    return bootstrap_interval(values) if len(set(values)) > 1 else None

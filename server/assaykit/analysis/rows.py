@@ -12,7 +12,8 @@ from assaykit.wire.spans import Evaluation
 LARGEST_SCORE = 1e100
 """Scores of a larger magnitude are refused, because their squares could exceed the range of a float."""
 
-_LATENCIES = ("latency_ms", "latency", "duration_ms")
+_BARE_LATENCY = "latency"
+_LATENCIES = ("latency_ms", _BARE_LATENCY, "duration_ms")
 _LATENCIES_S = ("latency_s", "duration_s", "seconds")
 _TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
 _TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
@@ -57,7 +58,8 @@ def cell(value: Any) -> str | None:
 class Outcome(NamedTuple):
     """One run of one example: its output or error, each evaluator's verdict, its latency, tokens and cost.
 
-    `latency_ms`, `tokens` and `cost` (US dollars) are None if they are not known.
+    `latency_ms`, `tokens` and `cost` (US dollars) are None if they are not known. `unit_assumed` marks a latency of a
+    column without a unit that neither this project nor AX wrote.
     """
 
     example_id: str
@@ -68,6 +70,7 @@ class Outcome(NamedTuple):
     latency_ms: float | None = None
     tokens: float | None = None
     cost: float | None = None
+    unit_assumed: bool = False
 
 
 def counting(rows: Iterable[Outcome]) -> list[Outcome]:
@@ -135,6 +138,7 @@ def outcome(run: ExperimentRun) -> Outcome:
         latency_ms=_latency(run.model_extra),
         tokens=_tokens(run.model_extra),
         cost=_amount(run.model_extra, _COSTS),
+        unit_assumed=_has_no_unit(run.model_extra or {}),
     )
 
 
@@ -147,6 +151,12 @@ def evaluators_of(run: ExperimentRun) -> list[str]:
 def _latency(columns: Mapping[str, Any] | None) -> float | None:
     milliseconds, seconds = _amount(columns, _LATENCIES), _amount(columns, _LATENCIES_S)
     return milliseconds if milliseconds is not None or seconds is None else 1000 * seconds
+
+
+def _has_no_unit(columns: Mapping[str, Any]) -> bool:
+    """Whether the latency is that of a column `latency` in a file: a run of a task has a status beside it."""
+    is_bare = _amount(columns, _LATENCIES[:1]) is None and _amount(columns, [_BARE_LATENCY]) is not None
+    return is_bare and columns.get("execution_status") != "COMPLETED"
 
 
 def _tokens(columns: Mapping[str, Any] | None) -> float | None:

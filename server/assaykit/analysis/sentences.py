@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from assaykit.analysis.cluster_words import about_clusters, pairs_told
 from assaykit.analysis.findings import Bound, Finding
 from assaykit.analysis.formats import decimals_of, p_value, percent
+from assaykit.analysis.means import SKEWED_FROM
 from assaykit.analysis.missing import counted, taken
 from assaykit.analysis.rows import listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval
-from assaykit.analysis.verdicts import SKEWED_FROM, leaves_out_zero
+from assaykit.analysis.verdicts import leaves_out_zero
 from assaykit.figures import digits
 
 FEW_PAIRS = 20
@@ -86,15 +88,19 @@ def _lead(finding: Finding) -> str:
 
 
 def _too_few(finding: Finding) -> str:
-    return f"{_pairs(finding)} {'is' if finding.n == 1 else 'are'} too few"
+    pairs = f"{pairs_told(finding)} {'is' if finding.n == 1 else 'are'} too few"
+    if finding.units < FEWEST_PAIRS:
+        return pairs
+    units = f"{finding.clusters.noun}s" if finding.clusters is not None and finding.is_clustered else "pairs"
+    return f"differences that lie far to one side on few examples need {SKEWED_FROM} {units}, and {pairs}"
 
 
 def _figures(finding: Finding) -> str:
     challenger, baseline = finding.challenger_value or 0.0, finding.baseline_value or 0.0
     both = f"{figure(finding, challenger)} vs {figure(finding, baseline)}"
     if finding.kind == "numeric":
-        return f"mean {both} over {_pairs(finding)}"
-    rates = f"{both} of {_pairs(finding)}"
+        return f"mean {both} over {pairs_told(finding)}"
+    rates = f"{both} of {pairs_told(finding)}"
     if finding.positives:
         bad = " (bad)" if finding.direction == "MINIMIZE" else ""
         return f"{labels(finding)}{bad} on {rates}"
@@ -107,10 +113,6 @@ def _figures(finding: Finding) -> str:
 def labels(finding: Finding) -> str:
     """The labels that are counted, in quotes."""
     return " or ".join(repr(short(one)) for one in finding.positives)
-
-
-def _pairs(finding: Finding) -> str:
-    return "1 pair" if finding.n == 1 else f"{finding.n} pairs"
 
 
 def change(finding: Finding) -> str:
@@ -199,7 +201,7 @@ def _shares(finding: Finding) -> str:
     more = f"; {len(widest) - _LABELS_TOLD} more labels" if len(widest) > _LABELS_TOLD else ""
     return (
         f"{short(finding.evaluator)}: {short(finding.challenger)} against {short(finding.baseline)} is not "
-        f"tested, as these labels have no order; over {_pairs(finding)} {told}{more}. "
+        f"tested, as these labels have no order; over {pairs_told(finding)} {told}{more}. "
         f"To have a difference tested, name the good labels, such as {_call_for_labels(finding)}."
     )
 
@@ -211,14 +213,15 @@ def _call_for_labels(finding: Finding) -> str:
 
 def cautions(finding: Finding) -> tuple[str, ...]:
     """The cautions of a finding, most serious first: about the meaning, then the figures, then the rows."""
-    return (*_about_meaning(finding), *_about_figures(finding), *_about_rows(finding))
+    rows = (*about_clusters(finding), *_about_rows(finding))
+    return (*_about_meaning(finding), *_about_figures(finding), *rows)
 
 
 def _about_rows(finding: Finding) -> list[str]:
     told: list[str] = []
     one, other = finding.baseline_side, finding.challenger_side
     if finding.n < FEW_PAIRS:
-        told.append(f"Only {_pairs(finding)}: a few more examples can change every figure.")
+        told.append(f"Only {pairs_told(finding)}: a few more examples can change every figure.")
     if one.only_here or other.only_here:
         told.append(
             f"Examples on one side only, not compared: {one.only_here} in {short(finding.baseline)}, "

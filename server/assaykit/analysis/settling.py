@@ -2,6 +2,7 @@
 
 import math
 
+from assaykit.analysis.cluster_words import independent_rows
 from assaykit.analysis.findings import Finding, Needed
 from assaykit.analysis.power import Design, Noise, for_difference
 from assaykit.errors import Invalid
@@ -11,6 +12,8 @@ _STEPS = (5.0, 2.0, 1.0)
 
 def needed(finding: Finding, tests: int) -> Needed | None:
     """The examples for about half the difference that is usually missed, as one of `tests` tests.
+
+    Examples in clusters are counted with the design effect of the clusters at hand.
 
     None if nothing is known of the variation, or the number is beyond any plan.
     """
@@ -27,6 +30,9 @@ def needed(finding: Finding, tests: int) -> Needed | None:
         n = for_difference(size, noise, Design(criteria=max(1, tests)))
     except Invalid:
         return None
+    alike = independent_rows(finding)
+    if alike is not None:
+        n = math.ceil(n * max(1.0, finding.n / alike))
     return Needed(size, _rounded(n)) if n > finding.n else None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from assaykit.analysis.cluster_words import independent_rows
 from assaykit.analysis.details import Repetition
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.goals import SHARES, SizeGoal
@@ -28,13 +29,16 @@ _SPREAD_95 = 1.96
 class Pilot(NamedTuple):
     """Figures of a comparison that was run: pairs, variation, and the candidate's value.
 
-    `runs_averaged` is above 1 if the scores are averages of runs whose own variation is not known.
+    `runs_averaged` is above 1 if the scores are averages of runs whose own variation is not known. `cluster` is the
+    mean number of rows of one source, and `icc` the correlation among them.
     """
 
     n: int
     noise: Noise
     value: float
     runs_averaged: float = 1.0
+    cluster: float = 1.0
+    icc: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +99,22 @@ def pilot_of(finding: Finding, repetitions: tuple[Repetition, ...] = ()) -> Pilo
         variance += within**2 * (2 - sum(1 / one for one in runs))
     value = finding.challenger_value or 0.0
     averaged = max(runs) if within is None else 1.0
+    size, icc = _clustering(finding)
     if finding.kind == "numeric":
-        return Pilot(finding.n, Noise(sd=math.sqrt(variance), within=within), value, averaged)
+        return Pilot(finding.n, Noise(sd=math.sqrt(variance), within=within), value, averaged, size, icc)
     whole = all(one in {0.0, 1.0} for pair in finding.pairs.values() for one in pair)
     mean = math.fsum(moves) / len(moves)
     share = sum(map(abs, moves)) / len(moves) if whole else min(1.0, variance + mean**2)
-    return Pilot(finding.n, Noise(discordant=share, within=within), value, averaged)
+    return Pilot(finding.n, Noise(discordant=share, within=within), value, averaged, size, icc)
+
+
+def _clustering(finding: Finding) -> tuple[float, float]:
+    """The mean size of the finding's clusters, and their ICC by the design effect 1 + (size - 1) ICC."""
+    rows = independent_rows(finding)
+    if rows is None:
+        return 1.0, 0.0
+    size = finding.n / finding.units
+    return size, min(1.0, max(0.0, (finding.n / rows - 1) / (size - 1)))
 
 
 def _within(evaluator: str, repetitions: tuple[Repetition, ...]) -> float | None:
@@ -138,7 +152,8 @@ def sized(
         Invalid: a guess is unknown or out of range, the unit does not fit, or nothing tells the variation of a score.
     """
     guessed(guesses)
-    design = Design(repetitions, criteria, guesses.get("cluster", 1.0), guesses.get("icc", 0.0))
+    size, icc = (1.0, 0.0) if pilot is None else (pilot.cluster, pilot.icc)
+    design = Design(repetitions, criteria, guesses.get("cluster", size), guesses.get("icc", icc))
     if goal.kind in SHARES:
         return Sizing(goal, design, for_share(goal.size, _expected(goal, guesses, pilot), design))
     noise = _noise(goal, guesses, pilot)

@@ -39,7 +39,8 @@ class Column(NamedTuple):
 class Slice:
     """The pairs of one value; `value` is None for the examples without a value. `missing` counts those without a pair.
 
-    A slice of fewer than `FEWEST` pairs has the verdict "too small", and neither interval nor test.
+    A slice of fewer than `FEWEST` pairs, or of fewer clusters, has the verdict "too small", and neither interval nor
+    test.
     """
 
     value: str | None
@@ -138,7 +139,7 @@ def part_of(finding: Finding, ids: AbstractSet[str], column: Column, value: str 
             fell=tuple(change for change in finding.fell if change.example_id in ids),
         )
     )
-    return part if len(ids) >= FEWEST else replace(part, p=None, interval=None)
+    return part if part.units >= FEWEST else replace(part, p=None, interval=None)
 
 
 def _slice(value: str | None, part: Finding, adjusted: float | None) -> Slice:
@@ -152,7 +153,7 @@ def _slice(value: str | None, part: Finding, adjusted: float | None) -> Slice:
         interval=part.interval,
         p=part.p,
         p_adjusted=adjusted,
-        verdict="too small" if part.n < FEWEST else _verdict(part, adjusted),
+        verdict="too small" if part.units < FEWEST else _verdict(part, adjusted),
         rose=len(part.rose),
         fell=len(part.fell),
     )

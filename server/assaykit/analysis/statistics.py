@@ -1,11 +1,10 @@
 """Tests, intervals and corrections that several parts of a comparison share.
 
-Sources: McNemar (1947), exact form; Efron (1979), percentile bootstrap; Wilson (1927); Holm (1979);
+Sources: McNemar (1947), exact form; Wilson (1927); Holm (1979);
 Connor (1987) for the sample size of a paired binary comparison.
 """
 
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -17,9 +16,6 @@ ALPHA = 0.05
 
 POWER = 0.8
 """The chance that a difference of the smallest detectable size is shown."""
-
-RESAMPLED_AT_MOST = 2000
-"""Limit on the non-zero differences to resample. Above it the bootstrap of a mean is practically normal, and slow."""
 
 FEWEST_PAIRS = 6
 """Fewer pairs give no verdict: five changes in one direction have a two-sided exact p of 2 * 0.5**5 = 0.0625."""
@@ -70,60 +66,6 @@ def _lower_tail(k: int, n: int) -> float:
     return math.comb(n, k) / (1 << n) * total
 
 
-def bootstrap_interval(
-    differences: Sequence[float], *, level: float = 0.95, resamples: int = 2000, seed: int = 20240229
-) -> Interval:
-    """The percentile bootstrap interval of the mean of paired differences, the same for the same seed.
-
-    Only non-zero differences are drawn. Their number in a resample is binomial, so the distribution is that of the
-    plain bootstrap, at a cost of `resamples` times their number. Above `RESAMPLED_AT_MOST` non-zero differences the
-    interval is the normal approximation mean +- z * sd / sqrt(n).
-
-    Raises:
-        Invalid: there are no differences, or `level` is not between 0 and 1.
-    """
-    n = len(differences)
-    _check_level(level)
-    if n == 0:
-        raise Invalid(
-            "an interval needs at least one difference, got none.", "Compare experiments that share examples."
-        )
-    # Sorted by size, because example ids are arbitrary and must not move the interval. One orientation of the
-    # differences is computed and the other is mirrored, so that swapping the sides exactly negates the interval.
-    moved = sorted(difference for difference in differences if difference != 0)
-    mirrored = sorted(-difference for difference in moved)
-    if mirrored > moved:
-        turned = bootstrap_interval(
-            [-difference for difference in differences], level=level, resamples=resamples, seed=seed
-        )
-        return Interval(-turned.high, -turned.low, level)
-    if len(moved) > RESAMPLED_AT_MOST:
-        half = _z((1 + level) / 2) * standard_deviation(differences) / math.sqrt(n)
-        mean = math.fsum(differences) / n
-        return Interval(mean - half, mean + half, level)
-    rng = random.Random(seed)  # noqa: S311  (a repeatable sample is wanted, not a secret)
-    sizes = rng.choices(range(n + 1), _binomial(n, len(moved)), k=resamples)
-    means = sorted(sum(rng.choices(moved, k=size)) / n if size else 0.0 for size in sizes)
-    low, high = quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)
-    if mirrored == moved:
-        return Interval((low - high) / 2, (high - low) / 2, level)
-    return Interval(low, high, level)
-
-
-def _binomial(n: int, hits: int) -> list[float]:
-    """The probabilities of 0 to n hits in n draws, each a hit with probability hits / n."""
-    if hits in {0, n}:
-        return [float(k == hits) for k in range(n + 1)]
-    log_hit, log_miss = math.log(hits / n), math.log1p(-hits / n)
-    whole = math.lgamma(n + 1)
-    return [
-        math.exp(
-            whole - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_hit + (n - k) * log_miss,
-        )
-        for k in range(n + 1)
-    ]
-
-
 def quantile(ordered: Sequence[float], q: float) -> float:
     """The `q` quantile (0 to 1) of ascending values, interpolated linearly between the two nearest values."""
     position = q * (len(ordered) - 1)
@@ -141,15 +83,15 @@ def standard_deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
 
 
-def wilson(k: int, n: int, level: float = 0.95) -> Interval:
-    """The Wilson score interval of the share k / n, within 0 and 1.
+def wilson(k: float, n: float, level: float = 0.95) -> Interval:
+    """The Wilson score interval of the share k / n, within 0 and 1. Effective numbers need not be whole.
 
     Raises:
         Invalid: `n` is not positive, `k` lies outside 0 to n, or `level` is not between 0 and 1.
     """
     _check_level(level)
-    if n < 1 or not 0 <= k <= n:
-        raise Invalid(f"a share needs 0 <= k <= n and n >= 1, got k={k!r}, n={n!r}.", "Count the rows again.")
+    if not n > 0 or not 0 <= k <= n:
+        raise Invalid(f"a share needs 0 <= k <= n and n > 0, got k={k!r}, n={n!r}.", "Count the rows again.")
     z = _z((1 + level) / 2)
     share = k / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)

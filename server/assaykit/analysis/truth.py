@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from assaykit.analysis.classification import Agreement, agreement
@@ -21,13 +22,15 @@ class Truth(NamedTuple):
 
     The truth is the dataset column `name`, with its `values` by example id. If `values` is None, it is the label of the
     evaluator `name`, such as a person's annotation. The prediction is the label of the evaluator `predicted`, or the
-    output if that is None. `positive` is the class whose figures are reported first.
+    output if that is None. `positive` is the class whose figures are reported first. `order` has the values of
+    classes on an ordinal scale.
     """
 
     name: str
     values: Mapping[str, str] | None
     predicted: str | None = None
     positive: str | None = None
+    order: Mapping[str, float] = MappingProxyType({})
 
     @property
     def prediction(self) -> str:
@@ -175,7 +178,7 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
     pairs = [(truth.of(row), truth.said(row)) for row in variant.outcomes]
     failed = sum(row.error is not None and truth.of(row) is not None for row in variant.outcomes)
     whole = [(true, said) for true, said in pairs if true is not None and said is not None]
-    independent = len({row.example_id for row in variant.outcomes}) == len(variant.outcomes)
+    examples = [row.example_id for row, pair in zip(variant.outcomes, pairs, strict=True) if None not in pair]
     different = len({label for pair in whole for label in pair})
     if different > MOST_CLASSES:
         raise Invalid(
@@ -190,7 +193,9 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
         failed=failed,
         without_prediction=sum(said is None for _, said in pairs) - failed,
         without_truth=sum(true is None and said is not None for true, said in pairs),
-        agreement=agreement([true for true, _ in whole], [said for _, said in whole], independent=independent),
+        agreement=agreement(
+            [true for true, _ in whole], [said for _, said in whole], examples=examples, values=truth.order
+        ),
     )
 
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from assaykit.analysis.cluster_means import cluster_mean
+from assaykit.analysis.clusters import Groups, grouped
 from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
-from assaykit.analysis.means import alike_interval, has_spread, skewness, t_interval
+from assaykit.analysis.means import SKEWED, SKEWED_FROM, alike_interval, has_spread, skewness, t_interval
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
@@ -15,13 +17,6 @@ from assaykit.analysis.statistics import (
     smallest_detectable_difference,
     standard_deviation,
 )
-
-SKEWED = 1.0
-"""Differences whose skewness is larger in size than this give no verdict below `SKEWED_FROM` pairs."""
-
-SKEWED_FROM = 30
-"""From so many pairs on, the sign-flip test keeps its level for skewed differences too."""
-
 
 _ROUNDING = 1e-12
 
@@ -35,7 +30,7 @@ def difference(pair: tuple[float, float]) -> float:
 
 
 def tested(finding: Finding) -> Finding:
-    """The finding with its values, interval and test. `pairs`, `reach` and `kind` must be set."""
+    """The finding with its values, interval and test. `pairs`, `reach`, `kind` and `clusters` must be set."""
     pairs = list(finding.pairs.values())
     n = len(pairs)
     differences = [difference(pair) for pair in pairs]
@@ -46,25 +41,33 @@ def tested(finding: Finding) -> Finding:
         challenger_value=math.fsum(after for _, after in pairs) / n,
         # Averages of repetitions are rounded, so differences that cancel out leave a trace.
         difference=mean if abs(mean) > _ROUNDING * max(map(abs, differences)) else 0.0,
+        table=_table(finding, pairs),
+        units=n,
+        standard_error=None,
     )
-    # Averages of repetitions can lie between 0 and 1. Then there is no 2x2 table, and the mean difference is tested.
-    if finding.kind == "binary" and all(value in {0.0, 1.0} for pair in pairs for value in pair):
-        return _of_single_runs(finding, pairs)
-    return _of_means(finding, differences)
+    groups = grouped(finding.pairs, finding.clusters)
+    if groups is not None:
+        return _of_clusters(finding, differences, groups)
+    return _of_means(finding, differences) if finding.table is None else _of_single_runs(finding, finding.table)
 
 
-def _of_single_runs(finding: Finding, pairs: Sequence[tuple[float, float]]) -> Finding:
-    table = Table(
+def _table(finding: Finding, pairs: Sequence[tuple[float, float]]) -> Table | None:
+    """The 2x2 table of a rate; None if averages of repetitions lie between 0 and 1, as there is none then."""
+    if finding.kind != "binary" or not all(value in {0.0, 1.0} for pair in pairs for value in pair):
+        return None
+    return Table(
         both=pairs.count((1.0, 1.0)),
         baseline_only=pairs.count((1.0, 0.0)),
         challenger_only=pairs.count((0.0, 1.0)),
         neither=pairs.count((0.0, 0.0)),
     )
+
+
+def _of_single_runs(finding: Finding, table: Table) -> Finding:
     lost, gained = table.baseline_only, table.challenger_only
     return replace(
         finding,
-        table=table,
-        interval=tango_interval(len(pairs), gained=gained, lost=lost),
+        interval=tango_interval(finding.units, gained=gained, lost=lost),
         test="mid-p McNemar",
         p=mcnemar_mid_p(lost, gained),
         effect_size=None,
@@ -79,7 +82,6 @@ def _of_means(finding: Finding, differences: Sequence[float]) -> Finding:
     mean = finding.difference or 0.0
     return replace(
         finding,
-        table=None,
         interval=t_interval(differences) if spread else _of_the_alike(finding, mean),
         test="sign flips",
         p=sign_flip(differences),
@@ -89,10 +91,35 @@ def _of_means(finding: Finding, differences: Sequence[float]) -> Finding:
     )
 
 
+def _of_clusters(finding: Finding, differences: Sequence[float], groups: Groups) -> Finding:
+    """The finding tested by whole clusters. One cluster alone gives neither interval nor test."""
+    found = cluster_mean(differences, groups)
+    finding = replace(finding, units=found.clusters, test="sign flips of clusters")
+    if found.clusters == 1:
+        return replace(finding, test=None, p=None, interval=None)
+    spread, sd, mean = found.has_spread, standard_deviation(differences), finding.difference or 0.0
+    return replace(
+        finding,
+        interval=_within_rates(finding, found.interval()) if spread else _of_the_alike(finding, mean),
+        p=found.p(),
+        effect_size=mean / sd if finding.table is None and has_spread(differences) else None,
+        skewness=skewness(found.away),
+        spread=sd,
+        standard_error=found.error if spread else 0.0,
+    )
+
+
+def _within_rates(finding: Finding, interval: Interval) -> Interval:
+    """The interval, cut at the ends of the scale if the finding is a rate."""
+    if finding.kind != "binary":
+        return interval
+    return Interval(max(-1.0, interval.low), min(1.0, interval.high), interval.level)
+
+
 def _of_the_alike(finding: Finding, mean: float) -> Interval | None:
     """The interval of pairs that all differ by the same amount; None if there is one pair, or one score alone."""
     low, high = finding.reach
-    return alike_interval(finding.n, mean, high - low) if finding.n > 1 and high > low else None
+    return alike_interval(finding.units, mean, high - low) if finding.units > 1 and high > low else None
 
 
 def detectable(finding: Finding, tests: int) -> float | None:
@@ -100,6 +127,9 @@ def detectable(finding: Finding, tests: int) -> float | None:
     if finding.p is None:
         return None
     alpha = ALPHA / max(1, tests)
+    if finding.standard_error is not None:
+        sd = finding.standard_error * math.sqrt(finding.units)
+        return smallest_detectable_difference(finding.units, sd=sd, alpha=alpha)
     if finding.table is not None:
         changed = finding.table.baseline_only + finding.table.challenger_only
         return smallest_detectable_difference(finding.n, discordant_rate=changed / finding.n, alpha=alpha)
@@ -109,11 +139,11 @@ def detectable(finding: Finding, tests: int) -> float | None:
 def is_too_small(finding: Finding) -> bool:
     """Whether the pairs allow no verdict: fewer than `FEWEST_PAIRS`, or fewer than `SKEWED_FROM` with strong skewness.
 
-    Source: no test of the mean keeps its level there; the sign-flip test of skewed differences gives 18 % false
-    verdicts at n = 20.
+    Clusters count in place of pairs. Source: no test of the mean keeps its level there; the sign-flip test of skewed
+    differences gives 18 % false verdicts at n = 20.
     """
     is_skewed = finding.skewness is not None and abs(finding.skewness) > SKEWED
-    return finding.n < FEWEST_PAIRS or (is_skewed and finding.n < SKEWED_FROM)
+    return finding.units < FEWEST_PAIRS or (is_skewed and finding.units < SKEWED_FROM)
 
 
 def leaves_out_zero(interval: Interval | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import anyio.to_thread
 
+from assaykit.analysis.clusters import UNCLUSTERED, Clusters, clusters_of, known_clusters
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
@@ -49,6 +50,11 @@ class ComparisonRequest(NamedTuple):
     primary: str | None = None
     ranges: Mapping[str, tuple[float, float]] = {}
     all_pairs: bool = False
+    cluster_by: str | None = None
+    """Column whose equal values make rows a cluster; "id" for none. Else the examples' provenance says it."""
+
+    usage_counts: bool = True
+    """Whether the tests of latency, tokens and cost are in the correction."""
 
 
 class Compared(NamedTuple):
@@ -130,7 +136,7 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    read = await read_experiments(here, within, asked, must=bool(asked.slice_by or asked.truth is not None))
+    read = await read_experiments(here, within, asked, must=needs_examples(asked))
     found = await anyio.to_thread.run_sync(lambda: _weighed(asked, read), abandon_on_cancel=True)
     if not is_look:
         return found
@@ -183,10 +189,16 @@ async def _named(here: Session, within: Named, asked: ComparisonRequest, fewest:
     return named
 
 
+def needs_examples(asked: ComparisonRequest) -> bool:
+    """Whether a column of the examples is asked for."""
+    by_column = asked.cluster_by is not None and asked.cluster_by not in UNCLUSTERED
+    return by_column or bool(asked.slice_by) or asked.truth is not None
+
+
 async def _examples(
     here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
-    """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
+    """All columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
 
     Raises:
         NotFound: a dataset was deleted, and its examples are needed (`must`).
@@ -203,8 +215,7 @@ async def _examples(
             continue
         examples = by_dataset.setdefault(dataset, {})
         for example_id, columns in found.items():
-            own = {name: value for name, value in columns.items() if name not in OURS}
-            examples.setdefault(ids.get(example_id, example_id), own)
+            examples.setdefault(ids.get(example_id, example_id), columns)
     return by_dataset
 
 
@@ -222,8 +233,22 @@ def reading_of(asked: ComparisonRequest, judges: Mapping[str, KnownJudge]) -> Ve
     )
 
 
+def clusters_in(asked: ComparisonRequest, read: ReadExperiments) -> Clusters | None:
+    """The clusters of the examples: by the column that the caller names, else by their provenance.
+
+    Raises:
+        Invalid: there is no such column.
+    """
+    return known_clusters(read.examples) if asked.cluster_by is None else clusters_of(asked.cluster_by, read.examples)
+
+
+def own_columns(read: ReadExperiments) -> dict[str, dict[str, Any]]:
+    """The columns of each example without those that record its provenance."""
+    return {key: {name: row[name] for name in row if name not in OURS} for key, row in read.examples.items()}
+
+
 def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
-    variants, examples = read.variants, read.examples
+    variants, clusters, examples = read.variants, clusters_in(asked, read), own_columns(read)
     columns = [column(name, examples) for name in dict.fromkeys(asked.slice_by)]
     reading = reading_of(asked, read.judges)
     positive, directions = dict(reading.positive), dict(reading.directions)
@@ -232,6 +257,8 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
         raise Invalid("A prediction needs a truth to compare it with.", "Pass `truth` too.")
     if asked.truth is not None:
         truth = truth_of(asked.truth, asked.predicted, positive, examples, variants)
+        scorer = read.judges.get(truth.prediction) or read.judges.get(truth.name)
+        truth = truth if scorer is None else truth._replace(order=scorer.choices)
         if truth.predicted is None:
             positive.pop(OUTPUT, None)
         if truth.values is not None:
@@ -245,6 +272,14 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
                 # The evaluator says the same, so a second finding would only weaken the correction.
                 directions.setdefault(same, "MAXIMIZE")
     reading = reading._replace(directions=directions, positive=positive)
-    comparison = compare(variants[0], variants[1:], reading=reading, evaluators=evaluators, all_pairs=asked.all_pairs)
-    comparison = replace(comparison, notes=read.origins.notes, origins=read.origins.lines)
+    found = compare(
+        variants[0],
+        variants[1:],
+        reading=reading,
+        evaluators=evaluators,
+        all_pairs=asked.all_pairs,
+        clusters=clusters,
+        usage_counts=asked.usage_counts,
+    )
+    comparison = replace(found, notes=read.origins.notes, origins=read.origins.lines)
     return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))

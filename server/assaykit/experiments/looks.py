@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assaykit.analysis.findings import Comparison, Finding
-from assaykit.analysis.looks import Look, digest, look_sentence, scale_of
+from assaykit.analysis.looks import Look, digest, look_sentence, moves, scale_of
 from assaykit.filelock import FileLock
 from assaykit.settings import Settings
 
@@ -83,7 +83,7 @@ def _noted(record: dict[str, _Entry], key: str, finding: Finding, lineages: Mapp
     """Add the finding's rows to the record, as the last entry, and return the look."""
     turned = lineages[finding.challenger] < lineages[finding.baseline]
     rows = digest(finding.pairs, turned=turned)
-    scale = scale_of([after - before for before, after in finding.pairs.values()])
+    scale = scale_of(moves(finding))
     entry = record.pop(key, None) or _Entry(digests=[], scale=scale)
     if rows not in entry.digests:
         entry = _Entry(digests=[*entry.digests, rows][-MOST_LOOKS:], scale=entry.scale or scale)

@@ -7,6 +7,7 @@ from typing import Any
 import anyio.to_thread
 
 from assaykit.analysis.candidates import OwnScale, own_scale
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import GateEvidence, Release, released
@@ -27,7 +28,16 @@ from assaykit.analysis.scales import Scale, folded
 from assaykit.analysis.slices import Column, column
 from assaykit.analysis.truth import Truth, judged
 from assaykit.errors import Invalid
-from assaykit.experiments.comparing import ComparisonRequest, ReadExperiments, ranges_of, read_experiments, reading_of
+from assaykit.experiments.comparing import (
+    ComparisonRequest,
+    ReadExperiments,
+    clusters_in,
+    needs_examples,
+    own_columns,
+    ranges_of,
+    read_experiments,
+    reading_of,
+)
 from assaykit.experiments.known_judges import KnownJudge
 from assaykit.experiments.looks import look_notes
 from assaykit.files.folders import Folders, open_inside
@@ -61,7 +71,7 @@ async def decide_release(here: Session, within: Named, policy: Policy) -> Releas
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
     asked = request_of(policy)
-    must = any(rule.slice_by is not None or rule.kind == "exact match" for rule in policy.rules)
+    must = needs_examples(asked) or any(rule.kind == "exact match" for rule in policy.rules)
     fewest = 1 if policy.baseline is None else 2
     read = await read_experiments(here, within, asked, must=must, fewest=fewest)
     release, comparison = await anyio.to_thread.run_sync(decided_on, policy, read, abandon_on_cancel=True)
@@ -86,8 +96,6 @@ def request_of(policy: Policy) -> ComparisonRequest:
         raise Invalid("No candidate is named.", "Pass the candidate's experiment, or write candidate in the file.")
     if policy.baseline == policy.candidate:
         raise Invalid(f"The candidate {short(policy.candidate)!r} is the baseline.", "Name two experiments.")
-    if policy.cluster_by is not None:
-        raise Invalid("A gate does not test by clusters yet.", "Leave cluster_by out of the file.")
     for number, rule in enumerate(policy.rules, 1):
         if rule.kind in _PAIRED and policy.baseline is None:
             raise Invalid(
@@ -101,6 +109,7 @@ def request_of(policy: Policy) -> ComparisonRequest:
         slice_by=tuple(dict.fromkeys(rule.slice_by for rule in policy.rules if rule.slice_by is not None)),
         failures=policy.failures,
         ranges=ranges_of(policy.ranges),
+        cluster_by=policy.cluster_by,
     )  # fmt: skip
 
 
@@ -115,18 +124,21 @@ def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparis
     seen = list(dict.fromkeys(name for one in read.variants for row in one.outcomes for name in row.evaluations))
     check_names(policy, seen)
     _check_named(reading.named, seen)
-    comparison = _compared(policy, read, reading)
+    clusters = clusters_in(asked, read)
+    comparison = _compared(policy, read, reading, clusters)
     findings = {} if comparison is None else {one.evaluator: one for one in comparison.findings}
     own = {
         name: own_scale(findings.get(name) or _alone(name, read, reading))
         for name in dict.fromkeys(rule.evaluator or "" for rule in policy.rules if rule.kind in _OWN)
     }
     check_policy(policy, {name: one.kind for name, one in {**own, **findings}.items()}, _repetitions(candidate))
-    columns: dict[str, Column] = {name: column(name, read.examples) for name in asked.slice_by}
+    columns: dict[str, Column] = {name: column(name, own_columns(read)) for name in asked.slice_by}
     matches: dict[str, tuple[OwnScale, Variant]] = {}
     for number, rule in enumerate(policy.rules, 1):
         if rule.kind == "exact match":
-            matches[rule.column or ""] = _match(rule, f"Rule {number}, {short(rule.text)!r}", candidate, read.examples)
+            matches[rule.column or ""] = _match(
+                rule, f"Rule {number}, {short(rule.text)!r}", candidate, own_columns(read)
+            )
     sources = read.sources[-1]
     named = replace(
         policy,
@@ -150,11 +162,15 @@ def _check_named(named: Sequence[str], seen: Sequence[str]) -> None:
             )
 
 
-def _compared(policy: Policy, read: ReadExperiments, reading: VerdictReading) -> Comparison | None:
+def _compared(
+    policy: Policy, read: ReadExperiments, reading: VerdictReading, clusters: Clusters | None
+) -> Comparison | None:
     names = list(dict.fromkeys(rule.evaluator or "" for rule in policy.rules if rule.kind in DIFFERENCES))
     if not names:
         return None
-    return compare(read.variants[0], read.variants[1:], reading=reading, evaluators=names)
+    return compare(
+        read.variants[0], read.variants[1:], reading=reading, evaluators=names, clusters=clusters, usage_counts=False
+    )
 
 
 def _alone(name: str, read: ReadExperiments, reading: VerdictReading) -> Finding:

@@ -35,6 +35,8 @@ _METHODS: dict[Test, str] = {
     "Tango's score interval holds the true difference of the two rates in 95 of 100 such comparisons.",
     "sign flips": "Means: the sign-flip test asks how often chance alone would move the mean so far, if each example "
     "could as well have gone the other way. The t interval holds the true mean difference in 95 of 100 comparisons.",
+    "sign flips of clusters": "Rows in clusters: the sign-flip test turns whole clusters. The t interval rests on the "
+    "variance between clusters, so rows of one source do not count as if they were independent.",
 }
 _CORRECTION = (
     "p is corrected by Holm for the number of tests. A verdict needs p of at most 0.05 and an interval without zero. "

@@ -9,11 +9,14 @@ from assaykit.analysis.formats import p_value, passed_of, percent
 from assaykit.analysis.rows import short
 from assaykit.analysis.sentences import figure, signed
 from assaykit.analysis.slices import FEWEST, WARNING, Slice, Slicing
-from assaykit.analysis.statistics import FEWEST_PAIRS, Interval
+from assaykit.analysis.statistics import Interval
 from assaykit.analysis.truth import Classification, Classified
-from assaykit.analysis.usage import Amount, Slower, Usage
+from assaykit.analysis.usage import Amount, Usage
+from assaykit.analysis.variance_split import advice
+from assaykit.analysis.weighted_kappa import WeightedKappa
 from assaykit.errors import quote
 from assaykit.figures import digits
+from assaykit.report.usage_words import UNIT_ASSUMED, change_words, milliseconds
 
 NO_VALUE = "(no value)"
 MATRIX_CLASSES = 8
@@ -34,14 +37,16 @@ def usage_lines(found: Details) -> Iterator[str]:
         return
     told = "; ".join(f"{short(one.name)} {latency(one)}" for one in found.usage)
     yield f"Latency, median and p95: {told}." if any(one.latency_ms for one in found.usage) else "Latency: not known."
-    for one in found.slower:
-        yield f"{slower_words(one)}."
+    if any(one.unit_assumed for one in found.usage):
+        yield UNIT_ASSUMED
     for name, unit in (("tokens", ""), ("cost", "$")):
         if not any(getattr(one, name) for one in found.usage):
             yield f"{name.capitalize()}: not known."
             continue
         told = "; ".join(f"{short(one.name)} {amount(getattr(one, name), one.rows, unit)}" for one in found.usage)
         yield f"{name.capitalize()}, total and mean: {told}."
+    for one in found.changes:
+        yield f"{change_words(one)}."
 
 
 def latency(one: Usage) -> str:
@@ -67,36 +72,12 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else digits(value, 4)  # noqa: PLR2004  (four digits)
 
 
-def milliseconds(value: float) -> str:
-    """`340 ms`, or `1.25 s` from one second up."""
-    return f"{digits(value / 1000, 3)} s" if abs(value) >= 1000 else f"{digits(value, 3)} ms"  # noqa: PLR2004  (a second)
-
-
-def slower_words(one: Slower) -> str:
-    """`new took 23 ms longer than old on average (95 % interval +5 ms to +40 ms, 30 pairs)`.
-
-    If the pairs show no difference, the text says that.
-    """
-    pairs = f"{one.n} pair{'s' if one.n > 1 else ''}"
-    if one.interval is not None:
-        pairs = f"95 % interval {_signed(one.interval.low)} to {_signed(one.interval.high)}, {pairs}"
-    new, old = short(one.challenger), short(one.baseline)
-    size = f"{milliseconds(abs(one.difference))} {'longer' if one.difference > 0 else 'less'}"
-    if one.is_shown:
-        return f"{new} took {size} than {old} on average ({pairs})"
-    told = f"No difference in latency between {new} and {old} can be shown"
-    few = ", too few" if one.n < FEWEST_PAIRS else ""
-    return f"{told}: {f'{new} took {size}' if one.difference else 'both took the same'} on average ({pairs}{few})"
-
-
-def _signed(value: float) -> str:
-    return ("+" if value >= 0 else "") + milliseconds(value)
-
-
 def repetition_lines(found: Details) -> Iterator[str]:
-    """One line for each evaluator and experiment with repetitions."""
+    """One line for each evaluator and experiment with repetitions, then the advice on more of them."""
     for one in found.directed:
         yield f"{short(one.evaluator)}, {short(one.experiment)}: {repetition_words(one)}."
+    for noise in found.noise:
+        yield f"{advice(noise)}."
 
 
 def repetition_words(one: Repetition) -> str:
@@ -172,14 +153,24 @@ def classified_words(told: Classification, one: Classified) -> str:
         return f"{right}no row has both.{out}"
     leading = None if told.positive is None else agreed.of(told.positive)
     first = "" if leading is None else (
-        f"{short(leading.label)!r} has precision {ratio(leading.precision)}, recall {ratio(leading.recall)}, "
-        f"F1 {ratio(leading.f1)}; "
+        f"{short(leading.label)!r} has precision {ratio(leading.precision)}{spread_of(leading.precision_interval)}, "
+        f"recall {ratio(leading.recall)}{spread_of(leading.recall_interval)}, "
+        f"F1 {ratio(leading.f1)}{spread_of(leading.f1_interval)}; "
     )  # fmt: skip
     return (
         f"{right}{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
-        f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)} over {agreed.n} rows."
+        f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)}"
+        f"{_ordinal(agreed.weighted)} over {agreed.n} rows."
         f"{out}"
     )
+
+
+def _ordinal(weighted: WeightedKappa | None) -> str:
+    """`, with quadratic weights 0.812 (0.712 to 0.912) and linear ones 0.700 (...)`, for classes that have an order."""
+    if weighted is None:
+        return ""
+    quadratic = f"{ratio(weighted.quadratic)}{spread_of(weighted.quadratic_interval)}"
+    return f", with quadratic weights {quadratic}, linear {ratio(weighted.linear)}{spread_of(weighted.linear_interval)}"
 
 
 def class_cells(agreed: Agreement) -> list[tuple[str, ...]]:

@@ -7,8 +7,10 @@ from assaykit.analysis.classification import Agreement
 from assaykit.analysis.details import Details, Repetition
 from assaykit.analysis.slices import WARNING, Slicing
 from assaykit.analysis.truth import Classification
+from assaykit.analysis.variance_split import advice
 from assaykit.report import passages
 from assaykit.report.charts import IntervalBar, bars
+from assaykit.report.usage_words import UNIT_ASSUMED, change_words
 
 
 def sections(found: Details) -> Iterator[str]:
@@ -17,6 +19,8 @@ def sections(found: Details) -> Iterator[str]:
         yield _usage(found)
     if found.directed:
         yield _repetitions(found.directed)
+    for noise in found.noise:
+        yield f"<p>{escape(advice(noise))}.</p>"
     if found.classification is not None:
         yield from _classification(found.classification)
     if found.slicings:
@@ -37,7 +41,8 @@ def _usage(found: Details) -> str:
         for one in found.usage
     ]
     heads = ("Experiment", "Latency: median, p95", "Tokens: total, mean", "Cost: total, mean")
-    told = "".join(f"<p>{escape(passages.slower_words(one))}.</p>" for one in found.slower)
+    unit = f"<p>{escape(UNIT_ASSUMED)}</p>" if any(one.unit_assumed for one in found.usage) else ""
+    told = unit + "".join(f"<p>{escape(change_words(one))}.</p>" for one in found.changes)
     return f"<h2>Latency, tokens and cost</h2>{_table(heads, rows)}{told}"
 
 

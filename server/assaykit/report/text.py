@@ -22,6 +22,7 @@ FULL = 3
 METHODS: dict[Test, str] = {
     "mid-p McNemar": "rates by the mid-p McNemar test and Tango's score interval",
     "sign flips": "means by the sign-flip test and the t interval",
+    "sign flips of clusters": "rows in clusters by signs of whole clusters and the cluster-robust t interval",
 }
 
 LEFT_OUT = " left out; "

@@ -118,6 +118,7 @@ async def compare_experiments(
     directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
     positive: Annotated[dict[str, str | list[str]] | None, Field(description="{evaluator: good labels}")] = None,
     slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
+    cluster_by: Annotated[str | None, Field(description="Source column")] = None,
     truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
     primary: Annotated[str | None, Field(description="Decides")] = None,
@@ -131,9 +132,9 @@ async def compare_experiments(
     detail: Literal["full"] | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Say which experiment is better, or that no difference can be shown.
+    """Say which experiment is better, if that can be shown.
 
-    Paired by example: rates, intervals, tests, changes, latency, cost, pass@k.
+    Paired by example: tests, changes, latency, cost, pass@k.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -142,7 +143,7 @@ async def compare_experiments(
     counted = {name: [one] if isinstance(one, str) else one for name, one in (positive or {}).items()}
     asked = ComparisonRequest(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
-        failures or "count", primary, ranges_of(range or {}), all_pairs,
+        failures or "count", primary, ranges_of(range or {}), all_pairs, cluster_by,
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
