@@ -24,7 +24,6 @@ from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading, compare
-from assaykit.analysis.details import details
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
 from assaykit.analysis.margins import decide_difference
@@ -456,48 +455,14 @@ def short_runs(row: Row) -> int:
     return 0 if row.n > SHORT_ROWS and row.group not in LARGE_TOO else max(20, min(100, 2000 // row.n))
 
 
-def speed(pairs: int) -> str:
-    """Compare so many pairs by five evaluators, and tell the CPU seconds of the comparison and of its details."""
-    rng = np.random.default_rng(1)
-
-    def made(name: str, rate: float) -> Variant:
-        rates = (rng.random((3, pairs)) < rate).astype(float)
-        scores = [*rates, rng.integers(1, 6, pairs).astype(float), rng.random(pairs)]
-        outcomes = [
-            Outcome(
-                f"e{place:07}",
-                "output",
-                None,
-                {f"c{n}": Evaluation(name=f"c{n}", score=float(score)) for n, score in enumerate(row)},
-                latency_ms=100.0 * row[-1],
-            )
-            for place, row in enumerate(zip(*scores, strict=True))
-        ]
-        return Variant(name, outcomes)
-
-    old, new = made("old", 0.7), made("new", 0.71)
-    started = time.process_time()
-    comparison = compared(old, new)
-    compared_at = time.process_time()
-    details([old, new], comparison)
-    ended = time.process_time()
-    return (
-        f"{pairs:,} pairs by 5 evaluators: compare {compared_at - started:.1f} s, details {ended - compared_at:.1f} s"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--speed", type=int, default=0, help="only the CPU time of a comparison of so many pairs")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--short", action="store_true", help="as the test does")
     parser.add_argument("--only", default="", help="a part of a group or name")
     parser.add_argument("--most", type=int, default=10**9, help="leave out rows of a larger size")
     given = parser.parse_args()
-    if given.speed:
-        print(speed(given.speed))
-        return
     whole = LONG if given.long else given.runs
     print("| Group | Case | Wanted | Seen | Standard error | |\n|---|---|---|---|---|---|")
     started = time.process_time()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analysis.variants import approx, labelled, scored
+from tests.analysis.variants import RISING, approx, labelled, scored
 from tests.oracles import Oracle
 
 from assaykit.analysis.cluster_means import cluster_mean
@@ -31,7 +31,7 @@ def sources(sizes: list[int], **more: Any) -> Clusters:
 
 
 def found(before: list[Any], after: list[Any], clusters: Clusters | None) -> Finding:
-    return compare(scored("old", before), [scored("new", after)], clusters=clusters).findings[0]
+    return compare(scored("old", before), [scored("new", after)], reading=RISING, clusters=clusters).findings[0]
 
 
 def drawn(sizes: list[int], *, seed: int = 1) -> tuple[list[float], list[float]]:
@@ -188,7 +188,7 @@ def test_evidence_over_looks_is_of_whole_clusters() -> None:
 
 def test_labels_without_an_order_are_counted_as_before() -> None:
     sides = labelled("old", ["x", "y", "z"] * 4), labelled("new", ["x", "x", "z"] * 4)
-    (one,) = compare(sides[0], sides[1:], clusters=sources([4] * 3)).findings
+    (one,) = compare(sides[0], sides[1:], reading=RISING, clusters=sources([4] * 3)).findings
     assert "over 12 pairs" in one.sentence
     assert one.as_dict()["clusters"] is None
 
