@@ -10,7 +10,8 @@ from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import TaskPlan, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import judges_told
@@ -25,6 +26,7 @@ from assaykit.tools.tasks.evaluators import (
 )
 from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset
 from assaykit.wire.evaluators import Granularity
+from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, UpdateTaskRequest
 
 
@@ -137,7 +139,19 @@ async def plan_of(
     if task.project_id is not None:
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
         return await plan_project(here.api, query, wanted)
-    return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+    return await plan_on_dataset(here, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+async def plan_on_dataset(
+    here: Session,
+    dataset_id: str,
+    experiment_ids: Sequence[str],
+    wanted: Sequence[WantedEvaluator],
+    query_filter: str | None,
+) -> TaskPlan:
+    """The plan of a task on some experiments, over all their runs."""
+    trigger = TriggerEvaluationRequest(experiment_ids=list(experiment_ids))
+    return await plan_experiments(here.api, dataset_id, trigger, wanted, query_filter)
 
 
 async def week_after(here: Session, task: Task, changes: Mapping[str, Any], replaced: Replanned | None) -> Disclosure:

@@ -15,7 +15,7 @@ from assaykit.errors import Conflict, Invalid
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
 from assaykit.planning.judges import COMMIT_MESSAGE
-from assaykit.planning.spans import WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
 from assaykit.planning.units import granularity_of
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import NOT_MADE, is_new
