@@ -44,7 +44,8 @@ class Disclosure(NamedTuple):
 
     `models` leaves out evaluators that call no model. `basis` is set for a continuous task: `rows` and `models` are
     then those of a week at the rate of that time, such as "last week". `stops_at` is the limit in US dollars that the
-    engine enforces. `max_spans` is the most rows of a run on a backend that enforces no dollars.
+    engine enforces, and `at_once` is the most questions in flight, if known. `max_spans` is the most rows of a run on a
+    backend that enforces no dollars.
     """
 
     rows: int = 0
@@ -54,6 +55,7 @@ class Disclosure(NamedTuple):
     stops_at: float | None = None
     max_spans: int | None = None
     basis: str = ""
+    at_once: int | None = None
 
     @property
     def calls(self) -> int:
@@ -137,7 +139,8 @@ class Disclosure(NamedTuple):
         if self.basis:
             return ["Nothing enforces dollars for a continuous task; update_task(is_continuous=false) ends it"]
         if self.stops_at is not None:
-            return [f"It stops at {dollars(self.stops_at)} (max_cost)"]
+            then = "the questions in flight then" + ("" if self.at_once is None else f", at most {self.at_once},")
+            return [f"It stops at {dollars(self.stops_at)} (max_cost); {then} may exceed it"]
         if self.on_ax:
             rows = f"; max_spans={self.max_spans} bounds the rows of each run" if self.max_spans else ""
             return [f"Nothing on Arize AX enforces dollars{rows}"]

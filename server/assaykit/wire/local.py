@@ -260,7 +260,8 @@ class TaskSchedule(ReplyBody):
 
     `failures` counts consecutive failed runs; each one doubles the pause. Without failures, `last_failure` names a key
     that the task waits for. A task of traces or sessions takes a `unit` after `quiet_s` seconds without a new span in
-    it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span.
+    it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span. `given_up` rows were
+    tried too often, though the provider may be at fault.
 
     On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """
@@ -274,6 +275,7 @@ class TaskSchedule(ReplyBody):
     spans_waiting: int | None = None
     units_waiting: int | None = None
     units_open: int | None = None
+    given_up: int = 0
     quiet_s: float | None = None
     failures: int = 0
     last_failure: str | None = None
