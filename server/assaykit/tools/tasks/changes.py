@@ -24,7 +24,7 @@ from assaykit.tools.tasks.evaluators import (
     warnings,
     with_mappings,
 )
-from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset
+from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset, refuse_own_filters
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, UpdateTaskRequest
@@ -61,7 +61,13 @@ async def changed_evaluators(
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[WantedEvaluator]:
-    """The evaluators of the changed task. An evaluator that stays keeps its version and the fields not given anew."""
+    """The evaluators of the changed task. An evaluator that stays keeps its version and the fields not given anew.
+
+    An empty filter takes the evaluator's own filter away.
+
+    Raises:
+        Invalid: the evaluators do not fit the task, or one on traces or sessions has a filter of its own.
+    """
     present = {one.evaluator.id: one for one in await wanted_of(here, task)}
     if evaluators is None:
         asked = [WantedEvaluator(one.evaluator) for one in present.values()]
@@ -79,7 +85,9 @@ async def changed_evaluators(
         names = variables(old.config)
         kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
         mapped = {**kept, **(one.column_mappings or {})}
-        found.append(WantedEvaluator(old.evaluator, one.query_filter or old.query_filter, mapped))
+        text = old.query_filter if one.query_filter is None else one.query_filter or None
+        found.append(WantedEvaluator(old.evaluator, text, mapped))
+    refuse_own_filters(found)
     return found
 
 
