@@ -59,6 +59,6 @@ async def test_rows_beside_a_blocked_one_are_called_again_together_and_told(
     await ax.ask("create_dataset", name="d", rows=[{"input": f"q{at}"} for at in range(3)])
     given: dict[str, Any] = {"task": "task.py:answer", "dataset": "d", "name": "e", "concurrency": 3, "timeout": 6}
     ran = await ax.ask("run_experiment", **given)
-    told = [note for note in ran["notes"] if "rows were called twice" in note]
+    told = [note for note in ran["notes"] if "rows were run again" in note]
     assert (ran["rows"], ran["failed"]) == (3, failed), ran["errors"]
     assert [note.split()[0] for note in told] == ([str(again)] if again else [])

@@ -107,10 +107,10 @@ def _given_line(ran: Ran, one: Mapping[str, Any]) -> str:
 
 
 def _again(ran: Ran) -> list[str]:
-    """A note on calls that were made twice."""
+    """A note on rows that were run again."""
     if not ran.again:
         return []
-    return [f"{ran.again} rows were called twice: a row beside them blocked or ended the process that they shared"]
+    return [f"{ran.again} rows were run again: a row beside them blocked or ended the process that they shared"]
 
 
 def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
