@@ -39,7 +39,8 @@ class AssayError(Exception):
 
     def also(self, fact: str, step: str) -> None:
         """Add a sentence of fact to the message, and put a step before the next one."""
-        self.message, self.next = f"{self.message} {fact}", f"{step} {self.next}".strip()
+        end = "" if self.message.endswith((".", "!", "?")) else "."
+        self.message, self.next = f"{self.message}{end} {fact}", f"{step} {self.next}".strip()
         self.args = (f"{self.message} {self.next}",)
 
     def as_dict(self) -> dict[str, str]:

@@ -112,7 +112,7 @@ async def test_half_a_dataset_that_cannot_be_deleted_is_told_with_the_cause(
     async with like_ax(tmp_path, refuses) as (ax, _):
         refusal = await ax.refused("create_dataset", name="big", rows=[{"n": at} for at in range(1_001)])
         assert "maintenance" in refusal["message"]
-        assert ("The dataset big (" in refusal["message"]) is is_told
+        assert ("maintenance. The dataset big (" in refusal["message"]) is is_told
 
 
 @pytest.mark.parametrize("limits", [{"max_cost": 1.0}, {"max_cost": 1.0, "max_rows": 2}, {"max_cost": 0.01}])
