@@ -37,6 +37,12 @@ class AssayError(Exception):
         between = "\n" if "\n" in message else " "
         super().__init__(f"{message}{between}{next}".strip())
 
+    def also(self, fact: str, step: str) -> None:
+        """Add a sentence of fact to the message, and put a step before the next one."""
+        end = "" if self.message.endswith((".", "!", "?")) else "."
+        self.message, self.next = f"{self.message}{end} {fact}", f"{step} {self.next}".strip()
+        self.args = (f"{self.message} {self.next}",)
+
     def as_dict(self) -> dict[str, str]:
         """The error as every caller gets it: `{code, message, next}`."""
         return {"code": self.code, "message": self.message, "next": self.next}

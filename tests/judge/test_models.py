@@ -256,8 +256,8 @@ async def test_an_unknown_model_is_named(line: Line) -> None:
     ("text", "reason", "count"),
     [
         ("Unknown model: judge-1", "bad_model", 1),
-        ("This model's maximum context length is 8192 tokens.", "model_error", 1),
-        ("Something else is wrong.", "model_error", 3),
+        ("This model's maximum context length is 8192 tokens.", "refused", 1),
+        ("Something else is wrong.", "refused", 3),
     ],
 )
 async def test_a_400_that_is_not_about_the_way_is_quoted(line: Line, text: str, reason: str, count: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
-from tests.traces import rest
+from tests.traces import rest, send, span
 
 from assaykit.settings import Settings
 
@@ -155,3 +155,28 @@ async def test_a_judge_does_not_join_code_evaluators(ax: Caller, settings: Setti
     await ax.ask("create_judge", name="tone", catalogue="tone", integration="m")
     refusal = await ax.refused("update_task", evaluators=["cites", "tone"])
     assert refusal["message"] == "Task 'policy' has only code evaluators, and 'tone' is none."
+
+
+@pytest.mark.parametrize("granularity", ["trace", "session"])
+async def test_an_own_filter_on_a_task_of_units_is_refused_and_not_dropped(
+    ax: Caller, settings: Settings, granularity: str
+) -> None:
+    await send(settings.home, [span("s", "x", session__id="one")])
+    await ax.ask("create_judge", name="j", code="JSON_PARSEABLE")
+    await ax.ask("create_task", name="whole", evaluators=["j"], granularity=granularity)
+    own = [{"name": f"j ({granularity})", "query_filter": "name = 's'"}]
+    refusal = await ax.refused("update_task", task="whole", evaluators=own)
+    assert "has a filter of its own" in refusal["message"]
+    await ax.ask("update_task", task="whole", query_filter="name = 's'")
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, "name = 's'"), ({"query_filter": ""}, None)])
+async def test_an_own_filter_stays_until_it_is_taken_away(
+    ax: Caller, settings: Settings, given: dict[str, str], kept: str | None
+) -> None:
+    await send(settings.home, [span("s", "x"), span("t", "x")])
+    await ax.ask("create_judge", name="j", code="JSON_PARSEABLE")
+    await ax.ask("create_task", name="one", evaluators=[{"name": "j", "query_filter": "name = 's'"}])
+    await ax.ask("update_task", task="one", evaluators=[{"name": "j", **given}])
+    (entry,) = (await ax.ask("get_task", task="one"))["task"]["evaluators"]
+    assert entry.get("query_filter") == kept

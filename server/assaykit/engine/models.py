@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -96,6 +97,24 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
+    def identity(self, connection: sa.Connection, config: TemplateConfig) -> bytes:
+        """The digest of a judge's model, as in `Priced`. Its key is not read.
+
+        Raises:
+            NotFound: the judge's integration does not exist any more.
+        """
+        llm = config.llm_config
+        access = integrations.access(connection, llm.ai_integration_id)
+        return _identity(
+            self._endpoint(
+                access,
+                llm.model_name,
+                llm.invocation_parameters,
+                function_calling=config.use_function_calling,
+                structured_output=config.use_structured_output is not False,
+            )
+        )
+
     async def for_experiment(self, config: run_configurations.Runnable) -> Priced:
         """The model of an experiment's run configuration.
 
@@ -143,6 +162,28 @@ class Models:
             of_models.append((model, self.prices.rate(access.provider, model)))
         return of_models
 
+    def _endpoint(
+        self,
+        access: integrations.Access,
+        model: str,
+        params: InvocationParams,
+        *,
+        function_calling: bool,
+        structured_output: bool,
+    ) -> Endpoint:
+        """The address and the settings of a model, without its key."""
+        return Endpoint(
+            provider=access.provider,
+            base_url=credentials.address(access.base_url, self.environment),
+            key=None,
+            key_name=credentials.described(access.secret_ref),
+            model=model,
+            params=params,
+            function_calling=function_calling and access.function_calling,
+            structured_output=structured_output,
+            headers=access.headers,
+        )
+
     async def _model(
         self,
         access: integrations.Access,
@@ -153,22 +194,14 @@ class Models:
         structured_output: bool = True,
     ) -> Priced:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
-        base_url = credentials.address(access.base_url, self.environment)
-        endpoint = Endpoint(
-            provider=access.provider,
-            base_url=base_url,
-            key=key,
-            key_name=credentials.described(access.secret_ref),
-            model=model,
-            params=params,
-            function_calling=function_calling and access.function_calling,
-            structured_output=structured_output,
-            headers=access.headers,
+        endpoint = self._endpoint(
+            access, model, params, function_calling=function_calling, structured_output=structured_output
         )
+        endpoint = replace(endpoint, key=key)
         if self._transport is None:
             made = await anyio.to_thread.run_sync(_made_transport)
             self._transport = self._transport or made
-        place = (access.provider, base_url, access.secret_ref)
+        place = (access.provider, endpoint.base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
         max_tokens = params.max_tokens or params.max_completion_tokens

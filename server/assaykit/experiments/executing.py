@@ -108,7 +108,7 @@ class ExperimentPlan(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """The results of an execution. `resumed` counts the results of an earlier execution.
+    """The results of an execution. `resumed` counts those of an earlier execution, `again` the calls made twice.
 
     `stopped_by` is the failed row that ended the execution early. `shown` is the first failed call, else the first one.
     """
@@ -118,6 +118,7 @@ class Ran(NamedTuple):
     resumed: int
     stopped_by: RowResult | None
     shown: PendingCall
+    again: int = 0
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
@@ -211,7 +212,7 @@ async def execute(
     await progress.tell()
     found = [done[row.call] for row in calls if row.call in done]
     shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
-    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown)
+    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown, len(pool.again))
 
 
 async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:

@@ -9,7 +9,8 @@ Reason = Literal[
     "auth",  # the key is missing, wrong or not allowed
     "bad_model",  # no such model, or an invalid address
     "rate_limited",  # the provider refused the call for its rate or quota, after all attempts
-    "model_error",  # the provider failed, refused the request, sent no reply of a model, or could not be reached
+    "model_error",  # the provider failed, sent no reply of a model, or could not be reached
+    "refused",  # the provider refused the request itself, for example as too long
     "timeout",  # no answer before the deadline
     "bad_reply",  # the answer cannot be read, was cut off or was withheld
     "too_long",  # the value is longer than the limit of this evaluator

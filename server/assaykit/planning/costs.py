@@ -8,7 +8,8 @@ import anyio.to_thread
 from assaykit.api.client import Api, path
 from assaykit.errors import NotFound, Unauthorized
 from assaykit.judge.providers.prices import Estimate, Prices, Rate, estimate
-from assaykit.planning.spans import EvaluatorShare, TaskPlan, Variable, WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
+from assaykit.planning.spans import EvaluatorShare, TaskPlan, Variable
 from assaykit.session import Session
 from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.integrations import AiIntegration
@@ -38,7 +39,10 @@ async def _expected(api: Api, prices: Prices, share: EvaluatorShare, config: obj
         return None
     llm = config.llm_config
     rate = await rate_of(prices, await integration_of(api, llm.ai_integration_id), llm.model_name)
-    return estimate(llm.model_name, rate, share.calls, characters_of(config, share.variables))
+    characters = characters_of(config, share.variables)
+    if share.characters is not None:
+        characters = characters_of(config, ()) + share.characters
+    return estimate(llm.model_name, rate, share.calls, characters)
 
 
 def characters_of(config: TemplateConfig, variables: Sequence[Variable]) -> float:

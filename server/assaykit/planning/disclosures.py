@@ -4,15 +4,17 @@ Every tool that spends makes one before it starts anything, and its preview and 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from assaykit.errors import named
+from assaykit.errors import Invalid, named
 from assaykit.figures import dollars
 from assaykit.judge.providers.prices import Estimate, Prices, estimate
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.planning.costs import characters_of, integration_of, rate_of
-from assaykit.planning.spans import EvaluatorShare, TaskPlan, Variable, WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
+from assaykit.planning.spans import EvaluatorShare, TaskPlan, Variable
 from assaykit.session import Session
 from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.integrations import AiIntegration
@@ -42,7 +44,8 @@ class Disclosure(NamedTuple):
 
     `models` leaves out evaluators that call no model. `basis` is set for a continuous task: `rows` and `models` are
     then those of a week at the rate of that time, such as "last week". `stops_at` is the limit in US dollars that the
-    engine enforces. `max_spans` is the most rows of a run on a backend that enforces no dollars.
+    engine enforces, and `at_once` is the most questions in flight, if known. `max_spans` is the most rows of a run on a
+    backend that enforces no dollars.
     """
 
     rows: int = 0
@@ -52,6 +55,7 @@ class Disclosure(NamedTuple):
     stops_at: float | None = None
     max_spans: int | None = None
     basis: str = ""
+    at_once: int | None = None
 
     @property
     def calls(self) -> int:
@@ -135,7 +139,8 @@ class Disclosure(NamedTuple):
         if self.basis:
             return ["Nothing enforces dollars for a continuous task; update_task(is_continuous=false) ends it"]
         if self.stops_at is not None:
-            return [f"It stops at {dollars(self.stops_at)} (max_cost)"]
+            then = "the questions in flight then" + ("" if self.at_once is None else f", at most {self.at_once},")
+            return [f"It stops at {dollars(self.stops_at)} (max_cost); {then} may exceed it"]
         if self.on_ax:
             rows = f"; max_spans={self.max_spans} bounds the rows of each run" if self.max_spans else ""
             return [f"Nothing on Arize AX enforces dollars{rows}"]
@@ -155,10 +160,8 @@ def _some(texts: Sequence[str]) -> str:
 
 
 class Bounds(NamedTuple):
-    """The bounds of the work that a plan starts. `left` counts the rows of all its runs, if it takes several."""
+    """The bounds of the work that a plan starts."""
 
-    left: int | None = None
-    max_rows: int | None = None
     max_cost: float | None = None
     max_spans: int | None = None
 
@@ -170,13 +173,12 @@ async def disclosed(
     within = bounds or Bounds()
     hosts = Hosts(here)
     models = [
-        await _calls_of(hosts, share, one.judge, within)
+        await _calls_of(hosts, share, one.judge)
         for share, one in zip(plan.shares, wanted, strict=True)
         if one.judge is not None
     ]
-    rows = max((one.calls for one in models), default=0)
     return Disclosure(
-        rows,
+        plan.rows if models else 0,
         plan.things,
         models,
         on_ax=not await here.api.has_engine_routes(),
@@ -186,15 +188,25 @@ async def disclosed(
     )
 
 
-async def _calls_of(hosts: "Hosts", share: EvaluatorShare, config: TemplateConfig, within: Bounds) -> ModelCalls:
-    calls = share.calls
-    if calls and within.left is not None:
-        calls = max(calls, within.left)
-    if within.max_rows is not None:
-        calls = min(calls, within.max_rows)
+def refuse_unpriced(spending: Disclosure, home: Path) -> None:
+    """Refuse a limit of dollars where the price of a model is not known, before anything is made.
+
+    Raises:
+        Invalid: the price of a model is not known; the message names the model.
+    """
+    unpriced = next((one.model for one in spending.models if one.calls and one.cost is None), None)
+    if spending.stops_at is not None and unpriced is not None:
+        raise Invalid(
+            f"The price of model {unpriced!r} is not known, so max_cost cannot be enforced.",
+            f'Write {{"{unpriced}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
+            f"{Prices(home).file}; or limit the run by max_rows.",
+        )
+
+
+async def _calls_of(hosts: "Hosts", share: EvaluatorShare, config: TemplateConfig) -> ModelCalls:
     llm = config.llm_config
     texts = [variable.path for variable in share.variables]
-    return calls_to(llm.model_name, await hosts.of(llm.ai_integration_id), calls, texts, share.estimate)
+    return calls_to(llm.model_name, await hosts.of(llm.ai_integration_id), share.calls, texts, share.estimate)
 
 
 async def judge_calls(

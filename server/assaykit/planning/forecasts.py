@@ -8,7 +8,7 @@ from typing import NamedTuple
 from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure, disclosed
 from assaykit.planning.periods import Period
-from assaykit.planning.spans import SpanQuery, WantedEvaluator
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
 from assaykit.planning.units import plan_project
 from assaykit.session import Session
 

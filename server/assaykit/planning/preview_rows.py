@@ -11,17 +11,8 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import Row, as_text, resolve
 from assaykit.judge.units import NOUNS
-from assaykit.planning.spans import (
-    SAMPLE,
-    SpanQuery,
-    WantedEvaluator,
-    both,
-    experiment_rows,
-    mappings_for,
-    own_filter,
-    reads_run,
-    sample_rows,
-)
+from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
+from assaykit.planning.spans import SAMPLE, experiment_rows, mappings_for, reads_run, sample_rows
 from assaykit.planning.units import sample_units
 
 

@@ -3,13 +3,12 @@
 A plan counts the rows that each evaluator would score, and resolves every variable's mapping on a sample of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import runs_of
-from assaykit.api.pages import rows
 from assaykit.errors import Invalid, named
 from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
@@ -19,12 +18,20 @@ from assaykit.judge.columns import Row, as_text, columns, resolve, span_row
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import variables
-from assaykit.planning.periods import Period
+from assaykit.planning.counts import (
+    Mapped,
+    counted_by_engine,
+    counted_from_lists,
+    request_for_runs,
+    request_for_spans,
+)
+from assaykit.planning.listed_rows import counted_runs, listed_spans
+from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
-from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import ExperimentRun
+from assaykit.wire.local import RunPlan
+from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
-from assaykit.wire.tasks import TaskQueryFilters
 
 SAMPLE = 50
 """Rows that mappings are tried on."""
@@ -53,43 +60,6 @@ OWN_COLUMNS = frozenset(
 
 
 @dataclass(frozen=True)
-class WantedEvaluator:
-    """A requested evaluator, with its own filter and mappings. Its mappings override the usual paths."""
-
-    evaluator: EvaluatorWithVersion
-    query_filter: str | None = None
-    column_mappings: Mapping[str, str] | None = None
-    query_ids: Mapping[str, Sequence[str]] | None = None
-    """For a task with lettered filters: the letters of the filters whose spans each variable reads."""
-
-    @property
-    def granularity(self) -> Granularity:
-        """The kind of unit that the evaluator judges."""
-        return self.config.data_granularity or "SPAN"
-
-    @property
-    def judge(self) -> TemplateConfig | None:
-        """The configuration if the evaluator asks a model."""
-        config = self.evaluator.version.config
-        return config if isinstance(config, TemplateConfig) else None
-
-    @property
-    def config(self) -> TemplateConfig | ManagedCodeConfig:
-        """The configuration that a task runs.
-
-        Raises:
-            Invalid: the evaluator is of a type that no task runs here.
-        """
-        config = self.evaluator.version.config
-        if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
-            return config
-        raise Invalid(
-            f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.",
-            "Use one of these; `list_judges` shows what there is.",
-        )
-
-
-@dataclass(frozen=True)
 class Variable:
     """One variable's mapping on the sample: `filled` of `tried` rows have a value at `path`."""
 
@@ -110,14 +80,20 @@ class Variable:
 
 @dataclass(frozen=True)
 class EvaluatorShare:
-    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them already have its verdict."""
+    """One evaluator's part of a plan: `matched` rows pass its filters, `labelled` of them already have its verdict.
+
+    It scores `rows` rows, with `calls` calls to its model. `characters` is the mean length of the values in a question;
+    None if the questions were not read.
+    """
 
     name: str
     column: str
     matched: int
     labelled: int
+    rows: int
     calls: int
     variables: Sequence[Variable]
+    characters: float | None = None
     estimate: Estimate | None = None
     """Estimated cost of the calls. None if no model is called or no estimate was made."""
     repeats: Repeats | None = None
@@ -134,7 +110,7 @@ class EvaluatorShare:
             "evaluator": self.name,
             "rows_matched": self.matched,
             "rows_labelled_already": self.labelled,
-            "rows_to_score": self.calls,
+            "rows_to_score": self.rows,
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
             **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
@@ -155,17 +131,26 @@ class EvaluatorShare:
                 found.append(f"{variable.name}: {variable.path} is the same on every sampled {variable.things[:-1]}")
         return found
 
+    def as_text(self, things: str, at_least: str) -> str:
+        """`tone: 40 rows match, 3 labelled already, 37 to score with 30 calls: about 9,000 tokens of gpt-4o-mini`."""
+        done = f", {self.labelled} labelled already" if self.labelled else ""
+        asks = self.estimate is not None and self.calls != self.rows
+        calls = f" with {self.calls} {'call' if self.calls == 1 else 'calls'}" if asks else ""
+        takes = f": {self.estimate.as_text()}" if self.estimate else ""
+        return f"{self.name}: {at_least}{self.matched} {things} match{done}, {self.rows} to score{calls}{takes}"
+
 
 @dataclass(frozen=True)
 class TaskPlan:
     """The plan of a task. `existing` counts the rows without any filter; it may stop after the first page.
 
-    `unit` names a row: span, trace, session or experiment run. `remarks` are further sentences for the user.
+    `counted` has the counts of the rows that runs would take. `unit` names a row: span, trace, session or experiment
+    run. `remarks` are further sentences for the user.
     """
 
     shares: Sequence[EvaluatorShare]
     existing: int
-    capped: bool
+    counted: RunPlan
     unit: str
     remarks: Sequence[str] = ()
     absent: Sequence[str] = ()
@@ -179,14 +164,24 @@ class TaskPlan:
         return f"{self.unit}s" if self.unit in {"trace", "session"} else "rows"
 
     @property
-    def matched(self) -> int:
-        """The largest number of rows that one evaluator matches."""
-        return max((share.matched for share in self.shares), default=0)
+    def capped(self) -> bool:
+        """True if more rows match than one run takes."""
+        return self.counted.selection.capped
 
-    def has_nothing(self, *, override: bool) -> bool:
-        """True if no row is left to score. `override` scores labelled rows again."""
-        done = all(share.matched == (0 if override else share.labelled) for share in self.shares)
-        return done and not self.partly and not self.capped
+    @property
+    def matched(self) -> int:
+        """The number of rows that the task's filter matches."""
+        return self.counted.selection.matched
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are scored."""
+        return self.counted.rows
+
+    @property
+    def has_nothing(self) -> bool:
+        """True if no row is left to score."""
+        return not self.rows and not self.partly and not self.capped
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -196,58 +191,76 @@ class TaskPlan:
         """The plan in words, one line per evaluator and mapping."""
         found: list[str] = []
         for share in self.shares:
-            done = f", {share.labelled} labelled already" if share.labelled else ""
-            takes = f": {share.estimate.as_text()}" if share.estimate else ""
-            found.append(f"{share.name}: {share.matched} {self.things} match{done}, {share.calls} to score{takes}")
+            found.append(share.as_text(self.things, "at least " if self.capped or self.partly else ""))
             found += [f"  {variable.as_text()}" for variable in share.variables]
+        left_out = self.counted.selection.sampled_out
+        if left_out:
+            found.append(f"The sampling rate leaves out {left_out} of {self.matched} {self.things}.")
         if self.capped:
             found.append(f"More {self.things} match than one run takes (max_spans); a backfill makes several runs.")
         return [*found, *self.remarks]
 
 
-@dataclass(frozen=True)
-class SpanQuery:
-    """The spans that a plan covers."""
-
-    project_id: str
-    period: Period
-    query_filter: str | None = None
-    sampling_rate: float = 1.0
-    max_spans: int = 10_000
-    override: bool = False
-    filters: TaskQueryFilters | None = None
-    """Lettered filters, which a task may have instead of `query_filter`."""
-    only_counts: bool = False
-    """True for a count that accepts a mapping without a value on any row."""
-
-
 async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
-    """The plan of a project task.
+    """The plan of a project task on spans.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
     """
+    texts = [both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted]
+    samples = [[span_row(span) for span in await _sample(api, query, text)] for text in texts]
+    tried = [
+        try_mappings(one, sample, refuse=not query.only_counts) for one, sample in zip(wanted, samples, strict=True)
+    ]
+    counted, partly = await _counted(api, query, wanted, tried)
     shares: list[EvaluatorShare] = []
-    capped = False
-    for one in wanted:
-        text = both(query.query_filter, one.query_filter, own_filter(one))
-        counted = await _count(api, query, text, one.config.name)
-        sample = [span_row(span) for span in await _sample(api, query, text)]
-        done = 0 if query.override else counted.labelled
-        calls = min(round((counted.matched - done) * query.sampling_rate), query.max_spans)
-        mapped = try_mappings(one, sample, refuse=not query.only_counts)
-        share = EvaluatorShare(one.evaluator.name, one.config.name, counted.matched, counted.labelled, calls, mapped)
-        if calls > 1 and not query.only_counts:
+    for share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
+        if share.rows > 1 and not query.only_counts:
             repeats = await repeats_of(api, _body(query, text), share.mappings, sample)
-            share = replace(share, repeats=repeats if repeats.repeated else None)
-        shares.append(share)
-        capped = capped or counted.capped
+            shares.append(replace(share, repeats=repeats if repeats.repeated else None))
+        else:
+            shares.append(share)
     if all(share.matched for share in shares):
-        return TaskPlan(shares, SAMPLE, capped, "span")
+        return TaskPlan(shares, SAMPLE, counted, "span", partly=partly)
     there = [span_row(span) for span in await _sample(api, query, None)]
-    asked = (both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted)
-    missing = [sentence for text in asked if text is not None for sentence in absent(text, there)]
-    return TaskPlan(shares, len(there), capped, "span", absent=list(dict.fromkeys(missing)))
+    missing = [sentence for text in texts if text is not None for sentence in absent(text, there)]
+    return TaskPlan(shares, len(there), counted, "span", absent=list(dict.fromkeys(missing)), partly=partly)
+
+
+async def _counted(
+    api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluator], tried: Sequence[Sequence[Variable]]
+) -> tuple[RunPlan, bool]:
+    """The counts, and whether only the newest rows were counted."""
+    if await api.has_engine_routes():
+        found = await counted_by_engine(api, request_for_spans(query, mapped(wanted, tried), "SPAN"))
+        return found, found.looked_back_to is not None
+    listed = await listed_spans(api, query, wanted)
+    return counted_from_lists(listed, query, len(wanted)), listed.partly
+
+
+def mapped(wanted: Sequence[WantedEvaluator], tried: Sequence[Sequence[Variable]]) -> list[Mapped]:
+    """The evaluators with the paths of their variables."""
+    pairs = zip(wanted, tried, strict=True)
+    return [Mapped(one, {variable.name: variable.path for variable in variables}) for one, variables in pairs]
+
+
+def shares_of(
+    wanted: Sequence[WantedEvaluator], tried: Sequence[Sequence[Variable]], counted: RunPlan
+) -> list[EvaluatorShare]:
+    """The share of each evaluator in a plan. A code evaluator makes no calls."""
+    return [
+        EvaluatorShare(
+            one.evaluator.name,
+            one.config.name,
+            of.matched,
+            of.labelled,
+            of.rows,
+            of.calls if one.judge is not None else 0,
+            variables,
+            of.characters / of.calls if of.characters and of.calls else None,
+        )
+        for one, variables, of in zip(wanted, tried, counted.evaluators, strict=True)
+    ]
 
 
 def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
@@ -264,36 +277,37 @@ def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
 async def plan_experiments(
     api: Api,
     dataset_id: str,
-    experiment_ids: Sequence[str],
+    trigger: TriggerEvaluationRequest,
     wanted: Sequence[WantedEvaluator],
     query_filter: str | None = None,
     *,
-    override: bool = False,
+    max_rows: int | None = None,
     only_counts: bool = False,
 ) -> TaskPlan:
-    """The plan of a dataset task over some experiments' runs. `only_counts` is as in `SpanQuery`.
+    """The plan of one run of a dataset task. `trigger` names the experiments. `only_counts` is as in `SpanQuery`.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
     """
-    every = await experiment_rows(api, dataset_id, experiment_ids)
-    shares: list[EvaluatorShare] = []
-    for one in wanted:
-        text = both(query_filter, one.query_filter, own_filter(one))
-        tree = None if text is None else row_tree(text)
-        taken = every if tree is None else [row for row in every if matches(tree, row.get)]
-        labelled = sum(f"eval.{one.config.name}.label" in row for row in taken)
-        shares.append(
-            EvaluatorShare(
-                one.evaluator.name,
-                one.config.name,
-                len(taken),
-                labelled,
-                len(taken) - (0 if override else labelled),
-                try_mappings(reads_run(one), taken[:SAMPLE], refuse=not only_counts),
-            )
+    every = await experiment_rows(api, dataset_id, trigger.experiment_ids or ())
+    reading = [reads_run(one) for one in wanted]
+    texts = [both(query_filter, one.query_filter, own_filter(one)) for one in wanted]
+    trees = [None if text is None else row_tree(text) for text in texts]
+    tried = [
+        try_mappings(
+            one,
+            [row for row in every if tree is None or matches(tree, row.get)][:SAMPLE],
+            refuse=not only_counts,
         )
-    return TaskPlan(shares, len(every), capped=False, unit="experiment run")
+        for one, tree in zip(reading, trees, strict=True)
+    ]
+    if await api.has_engine_routes():
+        counted = await counted_by_engine(
+            api, request_for_runs(trigger, mapped(reading, tried), query_filter, max_rows)
+        )
+    else:
+        counted = counted_runs(every, wanted, query_filter, trigger, max_rows)
+    return TaskPlan(shares_of(wanted, tried, counted), len(every), counted, "experiment run")
 
 
 def reads_run(wanted: WantedEvaluator) -> WantedEvaluator:
@@ -335,50 +349,14 @@ def mappings_for(wanted: WantedEvaluator, sample: "Sequence[Row] | Sample") -> d
     return {variable.name: variable.path for variable in try_mappings(wanted, sample)}
 
 
-@dataclass(frozen=True)
-class _Count:
-    matched: int
-    labelled: int
-    capped: bool
-
-
-async def _count(api: Api, query: SpanQuery, text: str | None, column: str) -> _Count:
-    body = _body(query, text, ["context.span_id", f"eval.{column}.label"])
-    matched = labelled = 0
-    async for span in rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE):
-        matched += 1
-        labelled += any(verdict.name == column for verdict in span.evaluations)
-        # Rows that have a verdict do not count towards the cap of a run, unless `override` scores them again.
-        if matched - (0 if query.override else labelled) > query.max_spans:
-            return _Count(matched, labelled, capped=True)
-    return _Count(matched, labelled, capped=False)
-
-
 async def _sample(api: Api, query: SpanQuery, text: str | None) -> Sequence[Span]:
     return (await api.post("/v2/spans", SpanPage, _body(query, text), limit=SAMPLE)).spans
 
 
-def _body(query: SpanQuery, text: str | None, included_columns: list[str] | None = None) -> ListSpansRequest:
+def _body(query: SpanQuery, text: str | None) -> ListSpansRequest:
     return ListSpansRequest(
-        project_id=query.project_id,
-        start_time=query.period.start,
-        end_time=query.period.end,
-        filter=text,
-        included_columns=included_columns,
+        project_id=query.project_id, start_time=query.period.start, end_time=query.period.end, filter=text
     )
-
-
-def both(*filters: str | None) -> str | None:
-    """One filter that asks for all of these. None if there are none."""
-    # A blank filter is kept, so that the backend refuses it.
-    given = [text for text in filters if text is not None]
-    return " AND ".join(f"({text})" for text in given) if len(given) > 1 else next(iter(given), None)
-
-
-def own_filter(wanted: WantedEvaluator) -> str | None:
-    """The filter of a code evaluator's own configuration."""
-    config = wanted.config
-    return config.query_filter if isinstance(config, ManagedCodeConfig) else None
 
 
 @dataclass(frozen=True)

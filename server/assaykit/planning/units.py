@@ -16,19 +16,12 @@ from assaykit.filters.memory import matches
 from assaykit.filters.parse import MAX_CHARACTERS
 from assaykit.filters.tree import And, Compare, Node
 from assaykit.judge.columns import Row, span_row
+from assaykit.judge.selection import Candidate
 from assaykit.judge.units import CONVERSATION, NOUNS, Gathering, Reading, Unit, one_granularity
-from assaykit.planning.spans import (
-    ROWS_PER_PAGE,
-    EvaluatorShare,
-    Sample,
-    SpanQuery,
-    TaskPlan,
-    WantedEvaluator,
-    both,
-    own_filter,
-    plan_spans,
-    try_mappings,
-)
+from assaykit.planning.counts import Listed, counted_by_engine, counted_from_lists, microseconds, request_for_spans
+from assaykit.planning.listed_rows import MOST_SPANS, ROWS_PER_PAGE
+from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
+from assaykit.planning.spans import Sample, TaskPlan, mapped, plan_spans, shares_of, try_mappings
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
@@ -56,10 +49,13 @@ class Chosen(NamedTuple):
 
 @dataclass
 class _Count:
-    """Units, newest first. `partly` is true if spans were left uncounted."""
+    """The units that were found, newest first, with the start times of their last and first listed span.
 
-    units: list[str] = field(default_factory=list[str])
-    labelled: set[str] = field(default_factory=set[str])
+    `labelled` are the columns that each unit has verdicts in. `partly` is true if spans were left uncounted.
+    """
+
+    units: dict[str, tuple[datetime, datetime]] = field(default_factory=dict[str, tuple[datetime, datetime]])
+    labelled: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     partly: bool = False
 
 
@@ -85,29 +81,57 @@ def granularity_of(wanted: Sequence[WantedEvaluator]) -> Granularity:
 async def sample_units(api: Api, query: SpanQuery, level: Unit, one: WantedEvaluator) -> Sample:
     """The newest units of a query, as an evaluator reads them. At most ten."""
     chosen = _chosen(query, one)
-    found = await _count(api, query, level, chosen, one.config.name)
-    return await _sample(api, query, level, chosen, one, found.units[:UNITS_TRIED])
+    found = await _count(api, query, level, chosen, SPANS_TRIED)
+    return await _sample(api, query, level, chosen, one, list(found.units)[:UNITS_TRIED])
 
 
 async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
-    noun = NOUNS[level]
-    shares: list[EvaluatorShare] = []
-    capped = partly = False
-    for one in wanted:
-        chosen = _chosen(query, one)
-        counted = await _count(api, query, level, chosen, one.config.name)
-        sample = await _sample(api, query, level, chosen, one, counted.units[:UNITS_TRIED])
-        labelled = len(counted.labelled.intersection(counted.units))
-        left = len(counted.units) - (0 if query.override else labelled)
-        calls = min(round(left * query.sampling_rate), query.max_spans)
-        mapped = try_mappings(one, sample, refuse=not query.only_counts)
-        shares.append(EvaluatorShare(one.evaluator.name, one.config.name, len(counted.units), labelled, calls, mapped))
-        capped, partly = capped or left > query.max_spans, partly or counted.partly
-    existing = len((await _keys(api, query, level, None, "", ROWS_PER_PAGE)).units)
+    noun, is_engine = NOUNS[level], await api.has_engine_routes()
+    most = SPANS_TRIED if is_engine else MOST_SPANS if query.in_parts else SPANS_COUNTED
+    listed = [await _count(api, query, level, _chosen(query, one), most) for one in wanted]
+    samples = [
+        await _sample(api, query, level, _chosen(query, one), one, list(of.units)[:UNITS_TRIED])
+        for one, of in zip(wanted, listed, strict=True)
+    ]
+    pairs = zip(wanted, samples, strict=True)
+    tried = [try_mappings(one, sample, refuse=not query.only_counts) for one, sample in pairs]
+    if is_engine:
+        counted = await counted_by_engine(api, request_for_spans(query, mapped(wanted, tried), level))
+        partly = counted.looked_back_to is not None
+    else:
+        found = await _listed(api, query, level, wanted, listed)
+        counted, partly = counted_from_lists(found, query, len(wanted)), found.partly
+    existing = len((await _keys(api, query, level, None, ROWS_PER_PAGE)).units)
     remarks = [f"A {noun} counts if any of its spans lies in the window; it is read whole. max_spans counts {noun}s."]
     if partly:
-        remarks.append(f"Only the newest {SPANS_COUNTED:,} spans were counted; there are more.")
-    return TaskPlan(shares, existing, capped, noun, remarks, partly=partly)
+        remarks.append(f"Only the {noun}s of the newest spans were counted; there are more.")
+    return TaskPlan(shares_of(wanted, tried, counted), existing, counted, noun, remarks, partly=partly)
+
+
+async def _listed(
+    api: Api, query: SpanQuery, level: Unit, wanted: Sequence[WantedEvaluator], listed: Sequence[_Count]
+) -> Listed:
+    """The candidates among units that were listed for each evaluator. `_chosen` chose them."""
+    # No window may separate spans of a unit, whether they match or not.
+    columns = [_column(level, one) for one in wanted]
+    every = await _keys(api, query, level, None, MOST_SPANS if query.in_parts else SPANS_COUNTED, columns)
+    some = [unit for unit in every.units if any(unit in of.units for of in listed)]
+    candidates = [
+        Candidate(
+            query.project_id,
+            unit,
+            [unit in of.units for of in listed],
+            [column in every.labelled.get(unit, ()) for column in columns],
+            *map(microseconds, every.units[unit]),
+        )
+        for unit in some
+    ]
+    partly = every.partly or any(of.partly for of in listed)
+    return Listed(candidates, partly)
+
+
+def _column(level: Unit, one: WantedEvaluator) -> str:
+    return f"{level.lower()}_eval.{one.config.name}"
 
 
 def _chosen(query: SpanQuery, one: WantedEvaluator) -> Chosen:
@@ -122,27 +146,26 @@ def _chosen(query: SpanQuery, one: WantedEvaluator) -> Chosen:
     return Chosen({**texts, _OWN: own}, And((node, Compare(_OWN, "=", value=True))))
 
 
-async def _count(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, column: str) -> _Count:
-    """Count the chosen units by the spans of the window."""
+async def _count(api: Api, query: SpanQuery, level: Unit, chosen: Chosen, most: int) -> _Count:
+    """The chosen units, by the newest spans of the window."""
     node = chosen.expression
     if node is None:
-        return await _keys(api, query, level, None, column)
+        return await _keys(api, query, level, None, most)
     found = {
-        letter: await _keys(api, query, level, text, column)
+        letter: await _keys(api, query, level, text, most)
         for letter, text in chosen.filters.items()
         if letter in _letters(node)
     }
     # A unit for which no letter is true is in none of these lists.
     every = [*found.values()]
     if matches(node, lambda _: False) or len(every) > 1:
-        every = [await _keys(api, query, level, None, column)]
-    holders = {letter: set(of.units) for letter, of in found.items()}
-    units = [
-        unit for unit in every[0].units if matches(node, lambda letter, unit=unit: unit in holders.get(letter, set()))
-    ]
-    counts = [*found.values(), *every]
-    labelled = set[str]().union(*(of.labelled for of in counts))
-    return _Count(units, labelled, partly=any(of.partly for of in counts))
+        every = [await _keys(api, query, level, None, most)]
+    units = {
+        unit: ends
+        for unit, ends in every[0].units.items()
+        if matches(node, lambda letter, unit=unit: letter in found and unit in found[letter].units)
+    }
+    return _Count(units, partly=any(of.partly for of in [*found.values(), *every]))
 
 
 def _letters(node: Node) -> set[str]:
@@ -157,19 +180,18 @@ def _letters(node: Node) -> set[str]:
 
 
 async def _keys(
-    api: Api, query: SpanQuery, level: Unit, text: str | None, column: str, most: int = SPANS_COUNTED
+    api: Api, query: SpanQuery, level: Unit, text: str | None, most: int, columns: Sequence[str] = ()
 ) -> _Count:
-    """The units of those spans in the window that pass a filter."""
-    verdict = f"{level.lower()}_eval.{column}"
+    """The units of the newest spans in the window that pass a filter, with their verdicts in some columns."""
+    labels = [f"{column}.label" for column in columns]
     body = ListSpansRequest(
         project_id=query.project_id,
         start_time=query.period.start,
         end_time=query.period.end,
         filter=text,
-        included_columns=["context.trace_id", "attributes.session.id", f"{verdict}.label"],
+        included_columns=["context.trace_id", "start_time", "attributes.session.id", *labels],
     )
     found = _Count()
-    units: dict[str, None] = {}
     number = 0
     async with aclosing(rows(api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE)) as every:
         async for span in every:
@@ -179,10 +201,10 @@ async def _keys(
             number += 1
             unit = _unit_of(span, level)
             if unit:
-                units.setdefault(unit)
-                if any(one.name == verdict for one in span.evaluations):
-                    found.labelled.add(unit)
-    found.units = list(units)
+                at = span.start_time or _FIRST
+                newest, _ = found.units.get(unit, (at, at))
+                found.units[unit] = newest, at
+                found.labelled.setdefault(unit, set()).update(one.name for one in span.evaluations)
     return found
 
 

@@ -3,7 +3,7 @@
 A plain function gets a process for each row in progress; an async function has a single process for all of them. If
 possible, the processes are forked from one that runs no rows, so that the user's file is imported once. If a process
 dies, or is killed because a row is late, its row fails. If it had several rows, the one at fault is not known. So each
-of them is run again alone, and the row that fails again is the one.
+of them is run again in a process of its own, several at a time, and the row that fails again is the one.
 """
 
 import time
@@ -108,6 +108,8 @@ class WorkerPool:
         self._is_stopped = False
         self.ready: dict[str, Any] = {}
         """The task and the evaluators that the first process found in the user's file."""
+        self.again: list[ExampleCall] = []
+        """The calls that were made twice, because a row beside them ended or blocked their process."""
         self.files: set[str] = set()
         """The files of the user's code that a process has imported."""
 
@@ -126,10 +128,11 @@ class WorkerPool:
         try:
             async with anyio.create_task_group() as self._group:
                 self._group.start_soon(self._first, self._group)
-            while self._suspects and not self._is_stopped:
-                self._waiting.append(self._suspects.popleft())
+            if self._suspects and not self._is_stopped:
+                # Each of these processes has one row, so none becomes a suspect again.
+                self._waiting.extend(self._suspects)
                 async with anyio.create_task_group() as self._group:
-                    self._group.start_soon(self._serve, self._start, 1)
+                    self._spread(self._group, self._start, self._concurrency)
         except BaseExceptionGroup as raised:
             # Every process reports the same error in the file, so only one report is raised.
             if errors := explained(raised):
@@ -225,6 +228,7 @@ class WorkerPool:
             await self._done(RowResult(row.call, error=why, spans=[span]))
         else:
             self._suspects.extend(one.row for one in begun)
+            self.again.extend(one.row.call for one in begun)
 
     async def _done(self, result: RowResult) -> None:
         # A cancellation must not lose a result, or its row would be run again.

@@ -44,11 +44,12 @@ def stopping(here: Session, spending: Disclosure) -> Disclosure:
 
     A limit that the caller gave stays. Without a known price there is none.
     """
+    at_once = here.settings.concurrency if here.settings.backend == "local" else None
     if spending.stops_at is not None or spending.on_ax or spending.basis or not spending.is_priced:
-        return spending
+        return spending._replace(at_once=at_once)
     if not spending.cost or not needs_consent(here.settings, spending):
         return spending
-    return spending._replace(stops_at=round(TIMES_THE_ESTIMATE * spending.cost, 4))
+    return spending._replace(stops_at=round(TIMES_THE_ESTIMATE * spending.cost, 4), at_once=at_once)
 
 
 async def consent(

@@ -15,7 +15,8 @@ from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
 from assaykit.planning.judges import Recipe, version_of
 from assaykit.planning.periods import parse
 from assaykit.planning.preview_rows import PreviewRow, PreviewRows, rows_of_examples, rows_of_project, rows_of_runs
-from assaykit.planning.spans import SpanQuery, Variable, WantedEvaluator
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import Variable
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import name_or_id, plain, save

@@ -7,10 +7,11 @@ from pydantic import Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
-from assaykit.wire.evaluators import CreateVersionRequest, Granularity
+from assaykit.wire.evaluators import CreateVersionRequest, Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
+from assaykit.wire.tasks import SamplingRate, TaskQueryFilters, TaskQueryMapping
 
 
 class JudgeRowsRequest(RequestBody):
@@ -88,6 +89,74 @@ class RunSelection(ReplyBody):
     capped: bool = False
 
 
+class PlannedEvaluator(RequestBody):
+    """An evaluator of a planned run, with the filter and the mappings that its task has or will have."""
+
+    config: TemplateConfig | ManagedCodeConfig
+    query_filter: str | None = None
+    column_mappings: dict[str, str] | None = None
+    query_mappings: list[TaskQueryMapping] | None = None
+
+
+class PlanRequest(RequestBody):
+    """Count the rows that runs would take, and store nothing. The task need not exist.
+
+    A window without a start goes on where the earlier runs of `task_id` ended. With `in_parts` several runs take all
+    rows of the window, each at most `max_spans`; otherwise one run takes the newest. `max_rows` limits all together.
+
+    On AX: counts from the lists of the contract. Source: `POST /x/plan`.
+    """
+
+    project_id: str | None = None
+    task_id: str | None = None
+    query_filter: str | None = None
+    query_filters: TaskQueryFilters | None = None
+    sampling_rate: SamplingRate | None = None
+    evaluators: list[PlannedEvaluator] = Field(min_length=1)
+    trigger: TriggerEvaluationRequest
+    in_parts: bool = False
+    max_rows: int | None = Field(default=None, ge=1)
+
+
+class PlannedRows(ReplyBody):
+    """The rows of one evaluator in a plan.
+
+    `matched` rows pass the filters, `labelled` of them have its verdict, and it scores `rows`. It asks its model
+    `calls` questions, whose values have `characters` in total. Equal questions count once. A row without a value and a
+    question that was answered before cost no call.
+    """
+
+    matched: int = 0
+    labelled: int = 0
+    rows: int = 0
+    calls: int = 0
+    characters: int = 0
+
+
+class PlannedPart(ReplyBody):
+    """One of several runs: its window, and the rows that it scores."""
+
+    start: Timestamp
+    end: Timestamp
+    rows: int
+
+
+class RunPlan(ReplyBody):
+    """The rows that runs would take now, by evaluator in the order of the request, together, and by run.
+
+    A true `capped` in `selection` means that the counts stopped at the limit of one run, and are lower bounds. Spans
+    before `looked_back_to` were not read. `rows` is the number of rows that are scored, within `max_rows`.
+    """
+
+    evaluators: list[PlannedRows] = []
+    selection: RunSelection = RunSelection()
+    rows: int = 0
+    start: Timestamp | None = None
+    end: Timestamp | None = None
+    parts: list[PlannedPart] = []
+    looked_back_to: Timestamp | None = None
+
+
 Nothing = Literal[
     "no_rows", "filter", "sampling", "own_filter", "labelled", "no_value", "left_over", "key", "model", "errors"
 ]
@@ -134,7 +203,8 @@ class RunTokens(ReplyBody):
 class RunReport(ReplyBody):
     """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
 
-    `is_executed` is false if the run has ended, or if the process that executed it has ended.
+    `is_executed` is false if the run has ended, or if the process that executed it has ended. The last three fields are
+    those of the trigger.
     """
 
     labels: dict[str, dict[str, int]] = {}
@@ -145,6 +215,9 @@ class RunReport(ReplyBody):
     selection: RunSelection | None = None
     cause: RunCause | None = None
     tokens: RunTokens | None = None
+    max_rows: int | None = None
+    max_cost: float | None = None
+    override_evaluations: bool = False
 
 
 RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
@@ -187,7 +260,8 @@ class TaskSchedule(ReplyBody):
 
     `failures` counts consecutive failed runs; each one doubles the pause. Without failures, `last_failure` names a key
     that the task waits for. A task of traces or sessions takes a `unit` after `quiet_s` seconds without a new span in
-    it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span.
+    it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span. `given_up` rows were
+    tried too often, though the provider may be at fault.
 
     On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """
@@ -201,6 +275,7 @@ class TaskSchedule(ReplyBody):
     spans_waiting: int | None = None
     units_waiting: int | None = None
     units_open: int | None = None
+    given_up: int = 0
     quiet_s: float | None = None
     failures: int = 0
     last_failure: str | None = None

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
+from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import evaluators, experiments, projects
 from assaykit.engine.store.migrations import HEAD
@@ -37,6 +38,7 @@ from assaykit.wire.local import (
     JudgeRowsRequest,
     LogEvaluationsRequest,
     LoggedEvaluations,
+    PlanRequest,
     RowState,
     StoreStatus,
 )
@@ -73,6 +75,13 @@ async def judge_rows(request: Request) -> Response:
             for position, values in enumerate(wanted.rows):
                 group.start_soon(one, position, values)
     return answer(JudgedRows(results=results))
+
+
+async def plan_runs(request: Request) -> Response:
+    """`POST /x/plan`: count the rows that runs would take, by the selection of runs. On AX: the contract's lists."""
+    wanted = await body(request, PlanRequest)
+    here = engine(request)
+    return answer(await here.database.read(plans.plan, wanted, here.models.identity, here.clock.now_ns()))
 
 
 async def report_run(request: Request) -> Response:
@@ -209,6 +218,7 @@ routes = [
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),
     Route("/x/tasks/{task_id}/schedule", show_schedule),
+    Route("/x/plan", plan_runs, methods=["POST"]),
     Route("/x/status", show_status),
     Route("/x/check", check_store),
 ]

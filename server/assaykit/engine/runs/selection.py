@@ -7,6 +7,7 @@ judge units, a whole trace or session.
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import Row, as_text, resolve, span_row
 from assaykit.judge.score import variables
+from assaykit.judge.selection import Candidate, Decision, decisions
 from assaykit.judge.units import NOUNS, Reading, Unit
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
@@ -50,15 +52,6 @@ class Scorer(NamedTuple):
     def column(self) -> str:
         """The name that its verdicts are stored under."""
         return self.config.name
-
-
-class Candidate(NamedTuple):
-    """One candidate row. `allowed` and `labelled` say for each scorer: its filters match; its verdict exists."""
-
-    scope_id: str
-    target_id: str
-    allowed: Sequence[bool]
-    labelled: Sequence[bool]
 
 
 class Selection(NamedTuple):
@@ -95,12 +88,31 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     """
     task, request, window = runs.details(connection, run_id)
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
+    level, found = candidates(connection, task, request, window, scorers)
+    selection = _choose(level, found, scorers, task, request)
+    if window is None:
+        return selection
+    return selection._replace(is_scheduled=isinstance(window, spans.Arrivals), up_to=spans.last(connection))
+
+
+def candidates(
+    connection: sa.Connection,
+    task: Task,
+    request: TriggerEvaluationRequest,
+    window: spans.TimeRange | spans.Arrivals | None,
+    scorers: Sequence[Scorer],
+) -> tuple[verdicts.VerdictLevel, Iterator[Candidate]]:
+    """The level of a run's rows, and its candidates, newest first. Without a window they are runs of experiments.
+
+    Raises:
+        NotFound: an experiment is deleted.
+        Invalid: two evaluators write one column or judge different things, or a filter cannot be read.
+    """
     _refuse_shared_columns(scorers)
     if window is None:
-        return _choose("RUN", _experiment_runs(connection, task, request, scorers), scorers, task, request)
+        return "RUN", _experiment_runs(connection, task, request, scorers)
     level = _granularity(scorers)
-    found = _choose(level, _arrived(connection, task, level, window, scorers), scorers, task, request)
-    return found._replace(is_scheduled=isinstance(window, spans.Arrivals), up_to=spans.last(connection))
+    return level, _arrived(connection, task, level, window, scorers)
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -150,8 +162,8 @@ def _finds(
 ) -> bool:
     if not scorers:
         return False
-    candidates = _arrived(connection, task, level, arrivals, scorers)
-    return bool(_choose(level, candidates, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
+    found = _arrived(connection, task, level, arrivals, scorers)
+    return bool(_choose(level, found, scorers, task, TriggerEvaluationRequest(max_spans=1)).items)
 
 
 def _arrived(
@@ -238,10 +250,17 @@ def _scorer(connection: sa.Connection, task: Task, entry: TaskEvaluator) -> Scor
             f"Evaluator {found.name!r} is not a judge or a managed code evaluator, so it cannot be run here.",
             "Use one of those in the task.",
         )
+    return scorer_of(task, entry, config, found.version.id)
+
+
+def scorer_of(
+    task: Task, entry: TaskEvaluator, config: TemplateConfig | ManagedCodeConfig, version_id: str = ""
+) -> Scorer:
+    """An evaluator of a task with its configuration."""
     own = config.query_filter if isinstance(config, ManagedCodeConfig) else None
     filters = tuple(text for text in (entry.query_filter, own) if text)
     readings = units.readings(task, entry, filters, variables(config))
-    return Scorer(entry.evaluator_id, found.version.id, config, filters, entry.column_mappings or {}, readings)
+    return Scorer(entry.evaluator_id, version_id, config, filters, entry.column_mappings or {}, readings)
 
 
 def _spans(
@@ -264,8 +283,8 @@ def _units(
 
 
 def _candidates(project_id: str, found: Iterable[tuple[Any, ...]]) -> Iterator[Candidate]:
-    for target_id, *answers in found:
-        yield Candidate(project_id, target_id, answers[::2], answers[1::2])
+    for target_id, newest_ns, oldest_ns, *answers in found:
+        yield Candidate(project_id, target_id, answers[::2], answers[1::2], newest_ns // 1000, oldest_ns // 1000)
 
 
 def _experiment_runs(
@@ -294,30 +313,36 @@ def _choose(
     task: Task,
     request: TriggerEvaluationRequest,
 ) -> Selection:
-    rate = 1.0 if task.sampling_rate is None else task.sampling_rate
     most = request.max_spans or DEFAULT_MAX_SPANS
     items: list[Item] = []
     tally = Counter[str]()
     chosen = 0
-    rest = iter(candidates)
-    for candidate in rest:
+    rest = decided(candidates, task, request)
+    for candidate, fate, wanted in rest:
         tally["matched"] += 1
-        if not taken(candidate.target_id, rate):
-            tally["sampled_out"] += 1
+        if fate != "chosen":
+            tally[fate] += 1
             continue
-        wanted = [
-            Item(chosen, candidate.target_id, scorer.evaluator_id, candidate.scope_id)
-            for scorer, may, done in zip(scorers, candidate.allowed, candidate.labelled, strict=True)
-            if may and (request.override_evaluations or not done)
-        ]
-        if wanted:
-            items.extend(wanted)
-            chosen += 1
-        else:
-            tally["labelled" if any(candidate.allowed) else "filtered_out"] += 1
+        items += items_of(candidate, wanted, scorers, chosen)
+        chosen += 1
         if chosen == most:
             break
     # Capped only if there is one more row to look at.
     capped = chosen == most and next(rest, None) is not None
     counted = RunSelection(chosen=chosen, capped=capped, **tally)
     return Selection(level, scorers, items, counted, task)
+
+
+def decided(candidates: Iterable[Candidate], task: Task, request: TriggerEvaluationRequest) -> Iterator[Decision]:
+    """The decision about each candidate of a run."""
+    rate = 1.0 if task.sampling_rate is None else task.sampling_rate
+    return decisions(candidates, partial(taken, rate=rate), override=bool(request.override_evaluations))
+
+
+def items_of(candidate: Candidate, wanted: Sequence[bool], scorers: Sequence[Scorer], position: int) -> Sequence[Item]:
+    """The items of a chosen candidate, one for each evaluator that scores it."""
+    return [
+        Item(position, candidate.target_id, scorer.evaluator_id, candidate.scope_id)
+        for scorer, is_wanted in zip(scorers, wanted, strict=True)
+        if is_wanted
+    ]

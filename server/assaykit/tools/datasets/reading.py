@@ -22,7 +22,8 @@ from assaykit.filters.tree import Node, fields
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
-from assaykit.planning.spans import SpanQuery, absent, sample_rows
+from assaykit.planning.queries import SpanQuery
+from assaykit.planning.spans import absent, sample_rows
 from assaykit.session import Session
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line

@@ -4,13 +4,12 @@ from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-import anyio
-
 from assaykit.api.batches import batches
 from assaykit.api.client import path
-from assaykit.api.staging import GIVE_UP_S, Body, ahead, staged
+from assaykit.api.staging import Body, ahead, staged
 from assaykit.errors import AssayError
 from assaykit.session import Session
+from assaykit.toolkit.taking_back import take_back
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
     Dataset,
@@ -105,11 +104,10 @@ async def _in_steps(here: Session, name: str, space_id: str, parts: _Parts) -> s
                     dataset_id = (await here.api.post("/v2/datasets", Dataset, body)).id
                 else:
                     await _insert(here, dataset_id, part)
-    except BaseException:
+    except BaseException as error:
         # A part of a dataset would be mistaken for the whole one.
         if dataset_id:
-            with anyio.move_on_after(GIVE_UP_S, shield=True):
-                await here.api.delete(path("v2", "datasets", dataset_id))
+            await take_back(here, "datasets", dataset_id, name, error)
         raise
     return dataset_id
 

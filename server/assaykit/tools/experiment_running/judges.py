@@ -11,14 +11,8 @@ from assaykit.experiments.executing import is_function
 from assaykit.judge.providers.prices import CHARACTERS, REPLY_TOKENS
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
-from assaykit.planning.spans import (
-    WantedEvaluator,
-    mappings_for,
-    plan_experiments,
-    reads_run,
-    run_row,
-    try_mappings,
-)
+from assaykit.planning.queries import WantedEvaluator
+from assaykit.planning.spans import mappings_for, plan_experiments, reads_run, run_row, try_mappings
 from assaykit.session import Session
 from assaykit.toolkit.spending import stopping
 from assaykit.tools.runs.parts import triggered
@@ -36,6 +30,9 @@ HAS_OUTPUT = "execution_status = 'COMPLETED'"
 """The filter of such a task. A failed row has no output to judge."""
 
 LONGEST_WAIT_S = 3600
+EVERY_ROW = 2**31
+"""A limit of the rows of a run that no experiment reaches."""
+
 _TRIED = 20
 _OUTPUT = "-" * (CHARACTERS * REPLY_TOKENS)
 """An output of the usual length. The real ones do not exist yet."""
@@ -152,8 +149,9 @@ async def _run(
     here: Session, within: Named, experiment: Experiment, wanted: Sequence[WantedEvaluator], limits: RunLimits
 ) -> TaskRun | None:
     """The run of a task in which these judges score the experiment. None if nothing is left to score."""
-    plan = await plan_experiments(here.api, experiment.dataset_id or "", [experiment.id], wanted, HAS_OUTPUT)
-    if not any(share.calls for share in plan.shares):
+    trigger = TriggerEvaluationRequest(experiment_ids=[experiment.id], max_spans=EVERY_ROW)
+    plan = await plan_experiments(here.api, experiment.dataset_id or "", trigger, wanted, HAS_OUTPUT)
+    if not plan.rows:
         return None
     asked = CreateTaskRequest(
         name=f"{' + '.join(one.evaluator.name for one in wanted)} on {experiment.name}"[:NAME_LIMIT],
@@ -166,8 +164,7 @@ async def _run(
     task, _ = await task_for(here, within, asked)
     if (running := await _under_way(here, task)) is not None:
         return running
-    body = TriggerEvaluationRequest(experiment_ids=[experiment.id], max_spans=plan.existing)
-    return await triggered(here, task.id, body, limits)
+    return await triggered(here, task.id, trigger, limits)
 
 
 async def _under_way(here: Session, task: Task) -> TaskRun | None:

@@ -37,7 +37,7 @@ def told(
     scores, causes, is_dry = _scores(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
     given = _given(plan, ran, functions) if errors or is_dry else []
-    notes = _notes(ran, functions)
+    notes = [*_notes(ran, functions), *_again(ran)]
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
     lines += [f"{quoted(name, 60)}: {_line(counts, len(errors))}" for name, counts in scores.items()]
@@ -104,6 +104,13 @@ def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mappin
 def _given_line(ran: Ran, one: Mapping[str, Any]) -> str:
     values = ", ".join(f"{name} = {value}" for name, value in one["values"].items())
     return f"{ran.shown.call.example_id}: {one['function']} was given {values}"
+
+
+def _again(ran: Ran) -> list[str]:
+    """A note on rows that were run again."""
+    if not ran.again:
+        return []
+    return [f"{ran.again} rows were run again: a row beside them blocked or ended the process that they shared"]
 
 
 def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:

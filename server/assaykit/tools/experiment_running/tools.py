@@ -13,7 +13,7 @@ from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure
-from assaykit.planning.spans import WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
 from assaykit.runner.results import ExampleCall, RowResult

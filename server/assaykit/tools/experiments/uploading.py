@@ -9,12 +9,10 @@ from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import anyio
-
 from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
-from assaykit.api.staging import GIVE_UP_S, Body, ahead, staged
+from assaykit.api.staging import Body, ahead, staged
 from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
@@ -25,6 +23,7 @@ from assaykit.files.rows import FileRow
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line, quoted
+from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.experiments.repetitions import Repetitions
 from assaykit.wire.datasets import (
     SYSTEM_COLUMNS,
@@ -241,9 +240,9 @@ async def _in_steps(here: Session, place: UploadTarget, results: Results) -> Upl
     dataset_id = place.dataset_id or await _new_dataset(here, place, results)
     try:
         experiment_id, runs = await _sent(here, place, dataset_id, results)
-    except BaseException:
+    except BaseException as error:
         if place.dataset_id is None:
-            await _take_back(here, "datasets", dataset_id)
+            await take_back(here, "datasets", dataset_id, place.name, error)
         raise
     return Uploaded(
         is_written=True,
@@ -292,9 +291,9 @@ async def _new_dataset(here: Session, place: UploadTarget, results: Results) -> 
                 more = InsertDatasetExamplesRequest(examples=examples)
                 at = path("v2", "datasets", dataset_id, "examples")
                 await here.api.post(at, DatasetVersionWithExampleIds, more)
-    except BaseException:
+    except BaseException as error:
         if dataset_id:
-            await _take_back(here, "datasets", dataset_id)
+            await take_back(here, "datasets", dataset_id, place.name, error)
         raise
     return dataset_id
 
@@ -318,17 +317,12 @@ async def _sent(here: Session, place: UploadTarget, dataset_id: str, results: Re
             elif runs:
                 more = InsertExperimentRunsRequest(experiment_runs=runs)
                 await here.api.post(path("v2", "experiments", experiment_id, "runs"), ExperimentWithRunIds, more)
-    except BaseException:
+    except BaseException as error:
         # A part of the results would be compared as if it were all of them.
         if experiment_id:
-            await _take_back(here, "experiments", experiment_id)
+            await take_back(here, "experiments", experiment_id, place.experiment, error)
         raise
     return experiment_id, sent
-
-
-async def _take_back(here: Session, noun: str, key: str) -> None:
-    with anyio.move_on_after(GIVE_UP_S, shield=True):
-        await here.api.delete(path("v2", noun, key))
 
 
 def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str, Any]:

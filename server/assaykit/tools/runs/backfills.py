@@ -4,20 +4,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import AssayError, Invalid
 from assaykit.judge import catalogue
 from assaykit.names import Named, holds_experiment_traces
-from assaykit.planning.disclosures import Bounds, Disclosure, disclosed
+from assaykit.planning.disclosures import Bounds, Disclosure, disclosed, refuse_unpriced
 from assaykit.planning.parts import Parts
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import Reply, bullets, one_line
 from assaykit.toolkit.spending import Consent, CostConfirmation, announced, consent, needs_consent, stopping
+from assaykit.toolkit.taking_back import take_back
+from assaykit.tools.runs.active_runs import at_work, under_way
 from assaykit.tools.runs.nothing_to_score import nothing_to_score, told_before
-from assaykit.tools.runs.parts import coverage, remarks, requests, triggered, under_way
+from assaykit.tools.runs.parts import coverage, remarks, requests, triggered
 from assaykit.tools.runs.spending import fixed, moves
-from assaykit.tools.runs.targets import Aim, Scope, equal_task, task_for, with_judges
+from assaykit.tools.runs.targets import NEW, Aim, Scope, equal_task, task_for, with_judges
 from assaykit.tools.runs.waiting import ids_of, told_of_all, wait_for
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.evaluators import warnings
@@ -25,7 +27,7 @@ from assaykit.wire.evaluators import EvaluatorPage
 from assaykit.wire.local import RunLimits
 from assaykit.wire.projects import ProjectPage
 from assaykit.wire.runs import TaskRun
-from assaykit.wire.tasks import TaskPage
+from assaykit.wire.tasks import Task, TaskPage
 
 NAMES_SHOWN = 10
 
@@ -50,13 +52,13 @@ class Backfill(NamedTuple):
         """The plan as data."""
         window = {"window": str(self.scope.period)} if self.aim.reads_spans else {}
         planned = {"plan": self.aim.plan.as_dict(), "spending": self.spending.as_dict()}
-        return {**here.source(self.within), **planned, **coverage(self.parts), **window}
+        return {**here.source(self.within), **planned, **coverage(self.aim, self.parts), **window}
 
 
 async def previewed(here: Session, ctx: ToolContext, backfill: Backfill) -> Reply:
     """The reply of a preview: the plan, and the effect of the call on judges, tasks and runs."""
     within, aim, scope, _, parts, spending, again = backfill
-    nothing = await nothing_to_score(here, aim, scope, again)
+    nothing = await nothing_to_score(here, aim, again)
     equal = await equal_task(here, within, aim.target)
     lines = [*aim.plan.lines(), *warnings(aim.plan), *await remarks(here, aim, scope, parts)]
     lines += [] if nothing else [*judges_told(aim.wanted, created=False), *announced(here, ctx, spending)]
@@ -74,7 +76,7 @@ async def begun(
         Invalid: the backfill needs consent, nobody can be asked, and `confirm_cost` is not the number of calls.
     """
     within, aim, scope, _, parts, spending, again = backfill
-    nothing = await nothing_to_score(here, aim, scope, again)
+    nothing = await nothing_to_score(here, aim, again)
     facts = backfill.facts(here)
     about = [*warnings(aim.plan), *await remarks(here, aim, scope, parts)]
     if nothing is not None:
@@ -92,10 +94,10 @@ async def begun(
     found, how = await task_for(here, within, aim.target)
     facts["task"] = found.name
     runs = await under_way(here, found, scope)
-    head = f"Task {found.name!r} is at work on this window; nothing more was triggered."
-    if not runs:
-        bodies = zip(requests(aim, scope, parts), limits_of(backfill), strict=True)
-        runs = [await triggered(here, found.id, body, limits) for body, limits in bodies]
+    if runs:
+        head = await at_work(here, found, runs, scope)
+    else:
+        runs = await _started(here, found, backfill._replace(aim=aim), is_new=how == NEW)
         head = _head(runs, f"of {how}task {found.name!r}", backfill.of_window, is_last=bool(wait))
     facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
     if not wait:
@@ -107,19 +109,52 @@ async def begun(
     return Reply("\n".join([head, *map("- {}".format, about), text]), {**facts, "run": plain(ended[0]), **data})
 
 
-async def spending_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits, parts: Parts) -> Disclosure:
-    """The disclosure of all runs of a backfill."""
-    left = parts.left if len(parts.parts) > 1 else None
-    bounds = Bounds(left, limits.max_rows, limits.max_cost, scope.max_spans)
-    return stopping(here, await disclosed(here, aim.plan, aim.wanted, bounds))
+async def _started(here: Session, task: Task, backfill: Backfill, *, is_new: bool) -> list[TaskRun]:
+    """Start the runs. If the first is refused, a new task is deleted again. If a later one is, the error has the ids.
+
+    Raises:
+        AssayError: a run could not be started.
+    """
+    runs: list[TaskRun] = []
+    bodies = list(zip(requests(backfill.aim, backfill.scope, backfill.parts), limits_of(backfill), strict=True))
+    try:
+        for body, limits in bodies:
+            runs.append(await triggered(here, task.id, body, limits))
+    except AssayError as error:
+        if runs:
+            error.also(
+                f"{len(runs)} of {len(bodies)} runs of task {task.name!r} were started before: {ids_of(runs)}.",
+                f"wait_for_run(run={ids_of(runs)!r}) waits for them; then the same call starts the others.",
+            )
+        elif is_new:
+            await take_back(here, "tasks", task.id, task.name, error)
+        raise
+    return runs
+
+
+async def spending_of(here: Session, aim: Aim, scope: Scope, limits: RunLimits) -> Disclosure:
+    """The disclosure of all runs of a backfill.
+
+    Raises:
+        Invalid: `max_cost` is given, and the price of a model is not known.
+    """
+    bounds = Bounds(limits.max_cost, scope.max_spans)
+    found = await disclosed(here, aim.plan, aim.wanted, bounds)
+    refuse_unpriced(found, here.settings.home)
+    return stopping(here, found)
 
 
 def limits_of(backfill: Backfill) -> Iterator[RunLimits]:
     """The limits of each run. Several runs share the dollars at which the backfill stops, by their rows."""
     parts, limits, stops_at = backfill.parts.parts, backfill.limits, backfill.spending.stops_at
-    for part in parts:
-        share = part.units / backfill.parts.left if len(parts) > 1 else 1
-        yield limits if stops_at is None else limits.model_copy(update={"max_cost": stops_at * share})
+    for number, part in enumerate(parts, 1):
+        of_run = limits
+        if len(parts) > 1:
+            # The rows of `max_rows` end within the last run.
+            is_cut = limits.max_rows is not None and number == len(parts)
+            of_run = limits.model_copy(update={"max_rows": part.rows if is_cut else None})
+        share = part.rows / max(backfill.parts.rows, 1) if len(parts) > 1 else 1
+        yield of_run if stops_at is None else of_run.model_copy(update={"max_cost": stops_at * share})
 
 
 async def _agreed(here: Session, ctx: ToolContext, backfill: Backfill, confirm_cost: CostConfirmation) -> Consent:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from assaykit.session import Session
-from assaykit.tools.runs.targets import Aim, Scope
+from assaykit.tools.runs.targets import Aim
 from assaykit.tools.runs.why_nothing_scored import NextStep, no_rows, window_between
 from assaykit.wire.tasks import Task
 
@@ -17,7 +17,7 @@ class NothingToScore(NamedTuple):
     step: NextStep
 
 
-async def nothing_to_score(here: Session, aim: Aim, scope: Scope, again: Mapping[str, Any]) -> NothingToScore | None:
+async def nothing_to_score(here: Session, aim: Aim, again: Mapping[str, Any]) -> NothingToScore | None:
     """The reason why a backfill has no row to score. None if it has one.
 
     `again` holds the arguments of the call.
@@ -26,11 +26,27 @@ async def nothing_to_score(here: Session, aim: Aim, scope: Scope, again: Mapping
     if query is not None and query.sampling_rate == 0:
         step = NextStep("update_task", {"task": aim.target.name, "sampling_rate": 1.0})
         return NothingToScore("The sampling rate is 0, which takes no row", step)
-    if not plan.has_nothing(override=scope.override):
+    if not plan.has_nothing:
         return None
-    if plan.matched:
-        step = NextStep("trigger_backfill", {**again, "override_evaluations": True}, after=" scores them anew")
-        return NothingToScore(f"All {plan.matched} matching {plan.things} are labelled", step)
+    return _left_out(aim, again) if plan.matched else await _unmatched(here, aim, again)
+
+
+def _left_out(aim: Aim, again: Mapping[str, Any]) -> NothingToScore:
+    """The reason why a backfill scores none of the matching rows."""
+    plan, found = aim.plan, aim.plan.counted.selection
+    if found.sampled_out:
+        step = NextStep("update_task", {"task": aim.target.name, "sampling_rate": 1.0})
+        return NothingToScore(f"The sampling rate takes none of the other {found.sampled_out} {plan.things}", step)
+    if not found.labelled:
+        step = NextStep("get_task", {"task": aim.target.name}, after=" shows the evaluators' filters")
+        return NothingToScore(f"No {plan.unit} matches an evaluator's own filter", step)
+    step = NextStep("trigger_backfill", {**again, "override_evaluations": True}, after=" scores them anew")
+    return NothingToScore(f"All {found.labelled} matching {plan.things} are labelled", step)
+
+
+async def _unmatched(here: Session, aim: Aim, again: Mapping[str, Any]) -> NothingToScore:
+    """The reason why no row matches."""
+    plan, query = aim.plan, aim.query
     if plan.existing or query is None:
         look = NextStep("search_spans", {"project": aim.target.project_id}, after=" shows the rows there")
         step = look if query is not None else NextStep("list_experiments", {}, after=" shows the experiments")

@@ -14,11 +14,14 @@ from assaykit.filters.tree import Node
 from assaykit.judge.columns import Row
 from assaykit.judge.providers.prices import CHARACTERS, REPLY_TOKENS
 from assaykit.judge.score import variables
+from assaykit.judge.units import NOUNS
 from assaykit.planning.costs import with_costs
+from assaykit.planning.counts import counted_by_engine, request_for_spans
 from assaykit.planning.disclosures import Bounds, Disclosure, Hosts, ModelCalls, disclosed, judge_calls
 from assaykit.planning.periods import Period
-from assaykit.planning.spans import EvaluatorShare, SpanQuery, TaskPlan, Variable, WantedEvaluator, plan_experiments
-from assaykit.planning.units import plan_project
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import TaskPlan, Variable, mapped, plan_experiments, shares_of, try_mappings
+from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.spending import stopping
 from assaykit.tools.tasks.changes import rate_of
@@ -26,7 +29,7 @@ from assaykit.tools.tasks.evaluators import wanted_of
 from assaykit.tools.tasks.run_configurations import configuration_calls, example_row
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import TemplateConfig
-from assaykit.wire.local import RunLimits
+from assaykit.wire.local import PlannedRows, RunLimits, RunPlan, RunSelection
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
     TaskRunPage,
@@ -80,18 +83,26 @@ async def of_evaluation(here: Session, task: Task, body: TriggerEvaluationReques
     if task.type == "CODE_EVALUATION":
         return RunSpending()
     most = body.max_spans or DEFAULT_MAX_SPANS
-    bounds = Bounds(max_rows=limits.max_rows, max_cost=limits.max_cost, max_spans=most)
+    bounds = Bounds(limits.max_cost, most)
     try:
         wanted = await wanted_of(here, task)
     except NotFound:
         return RunSpending()
-    period = None if task.project_id is None else await _window(here, task, body)
+    is_engine = await here.api.has_engine_routes()
+    period = None
     try:
-        plan = await _counted(here, task, body, wanted, period, most)
+        if task.project_id is None:
+            plan = await _of_runs(here, task, body, wanted, limits)
+        elif is_engine:
+            plan = await _of_engine(here, task, body, wanted, limits)
+            period = Period(plan.counted.start or here.now(), plan.counted.end or here.now())
+        else:
+            period = await _window(here, task, body)
+            plan = await _of_lists(here, task, task.project_id, body, wanted, period)
     except NotFound:
         return RunSpending()
     except Invalid:
-        if await here.api.has_engine_routes():
+        if is_engine:
             return RunSpending()
         # The filter language of AX may have syntax that ours lacks, so the rows cannot be counted.
         plan = _at_most(most, wanted)
@@ -101,26 +112,43 @@ async def of_evaluation(here: Session, task: Task, body: TriggerEvaluationReques
 
 def _at_most(most: int, wanted: Sequence[WantedEvaluator]) -> TaskPlan:
     """A plan of rows that are not counted: as many as a run may take."""
-    shares = [EvaluatorShare(one.evaluator.name, one.config.name, most, 0, most, ()) for one in wanted]
-    return TaskPlan(shares, most, capped=True, unit="span")
+    of_each = [PlannedRows(matched=most, rows=most, calls=most) for _ in wanted]
+    counted = RunPlan(evaluators=of_each, selection=RunSelection(matched=most, chosen=most, capped=True), rows=most)
+    return TaskPlan(shares_of(wanted, [[] for _ in wanted], counted), most, counted, "span")
 
 
-async def _counted(
+async def _of_engine(
+    here: Session, task: Task, body: TriggerEvaluationRequest, wanted: Sequence[WantedEvaluator], limits: RunLimits
+) -> TaskPlan:
+    """The plan of a run over spans, whose window and counts are the engine's."""
+    tried = [try_mappings(one, [], refuse=False) for one in wanted]
+    unlimited = Period(here.now(), here.now())
+    query = SpanQuery(task.project_id or "", unlimited, task.query_filter, rate_of(task), filters=task.query_filters)
+    level = granularity_of(wanted)
+    asked = request_for_spans(replace(query, max_rows=limits.max_rows), mapped(wanted, tried), level)
+    counted = await counted_by_engine(here.api, asked.model_copy(update={"task_id": task.id, "trigger": body}))
+    return TaskPlan(shares_of(wanted, tried, counted), counted.selection.matched, counted, NOUNS[level])
+
+
+async def _of_lists(
     here: Session,
     task: Task,
+    project_id: str,
     body: TriggerEvaluationRequest,
     wanted: Sequence[WantedEvaluator],
-    period: Period | None,
-    most: int,
+    period: Period,
 ) -> TaskPlan:
-    override = bool(body.override_evaluations)
-    if task.project_id is not None and period is not None:
-        query = SpanQuery(task.project_id, period, task.query_filter, rate_of(task), most, override, task.query_filters)
-        return await plan_project(here.api, replace(query, only_counts=True), wanted)
-    chosen = body.experiment_ids or task.experiment_ids or []
-    of_dataset = here.api, task.dataset_id or "", chosen, wanted, task.query_filter
-    plan = await plan_experiments(*of_dataset, override=override, only_counts=True)
-    return replace(plan, shares=[replace(share, calls=min(share.calls, most)) for share in plan.shares])
+    most, override = body.max_spans or DEFAULT_MAX_SPANS, bool(body.override_evaluations)
+    query = SpanQuery(project_id, period, task.query_filter, rate_of(task), most, override, task.query_filters)
+    return await plan_project(here.api, replace(query, only_counts=True), wanted)
+
+
+async def _of_runs(
+    here: Session, task: Task, body: TriggerEvaluationRequest, wanted: Sequence[WantedEvaluator], limits: RunLimits
+) -> TaskPlan:
+    trigger = body.model_copy(update={"experiment_ids": body.experiment_ids or task.experiment_ids})
+    of_dataset = here.api, task.dataset_id or "", trigger, wanted, task.query_filter
+    return await plan_experiments(*of_dataset, max_rows=limits.max_rows, only_counts=True)
 
 
 async def _window(here: Session, task: Task, body: TriggerEvaluationRequest) -> Period:

@@ -1,6 +1,7 @@
 """The target of a backfill: an existing task with its plan, or a task to create for some evaluators."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -9,25 +10,53 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.names import Named
 from assaykit.planning.periods import Period
-from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import TaskPlan, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import is_new
 from assaykit.tools.tasks.changes import rate_of
 from assaykit.tools.tasks.evaluators import entries, refuse_empty, task_type, wanted_of
 from assaykit.tools.tasks.units import at_granularity, created, lettered
+from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluator, TaskEvaluatorInput, TaskPage
+
+NEW = "the new "
+"""The words for a task that `task_for` has created."""
 
 NAME_LIMIT = 240
 """Length limit of a made-up name. A number may follow within the contract's 255 characters."""
 
 
 class Scope(NamedTuple):
-    """The part of the matching rows to score. `override` scores labelled rows again."""
+    """The part of the matching rows to score. `override` scores labelled rows again.
+
+    `max_rows` limits all runs together. A limit of dollars cannot be shared out before the rows are paid, so with
+    `max_cost` a single run takes the newest rows.
+    """
 
     period: Period
     max_spans: int
     override: bool
+    max_rows: int | None = None
+    max_cost: float | None = None
+
+    def most_of_a_run(self, *, reads_spans: bool) -> int:
+        """The most rows of one run. A single run has room for `max_rows`."""
+        is_single = self.max_cost is not None or not reads_spans
+        return max(self.max_spans, self.max_rows or 0) if is_single else self.max_spans
+
+    def query(self, project_id: str, query_filter: str | None) -> SpanQuery:
+        """The rows of a project that the scope covers."""
+        return SpanQuery(
+            project_id,
+            self.period,
+            query_filter,
+            max_spans=self.most_of_a_run(reads_spans=True),
+            override=self.override,
+            in_parts=self.max_cost is None,
+            max_rows=self.max_rows,
+        )
 
 
 class Aim(NamedTuple):
@@ -56,20 +85,16 @@ async def aim_of_task(here: Session, within: Named, name: str, scope: Scope, *, 
     about = f"task {task.name!r}"
     wanted = await wanted_of(here, task)
     if task.project_id is not None:
-        query = SpanQuery(
-            task.project_id,
-            scope.period,
-            task.query_filter,
-            rate_of(task),
-            scope.max_spans,
-            scope.override,
-            task.query_filters,
-        )
+        query = scope.query(task.project_id, task.query_filter)
+        query = replace(query, sampling_rate=rate_of(task), filters=task.query_filters)
         return Aim(await plan_project(here.api, query, wanted), about, task, query, wanted)
-    chosen = task.experiment_ids or []
-    plan = await plan_experiments(
-        here.api, task.dataset_id or "", chosen, wanted, task.query_filter, override=scope.override
+    trigger = TriggerEvaluationRequest(
+        experiment_ids=task.experiment_ids,
+        max_spans=scope.most_of_a_run(reads_spans=False),
+        override_evaluations=scope.override,
     )
+    of_dataset = here.api, task.dataset_id or "", trigger, wanted, task.query_filter
+    plan = await plan_experiments(*of_dataset, max_rows=scope.max_rows)
     return Aim(plan, about, task, None, wanted)
 
 
@@ -86,7 +111,7 @@ async def aim_of_evaluators(
     """Raises: NotFound, Ambiguous, Invalid: the evaluators do not fit together, or the filter matches nothing."""
     kind = task_type(None, wanted)
     named = await here.names.project(project, within)
-    query = SpanQuery(named.id, scope.period, query_filter, 1.0, scope.max_spans, scope.override)
+    query = scope.query(named.id, query_filter)
     wanted = await at_granularity(here, within, wanted, None)
     plan = await plan_project(here.api, query, wanted)
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
@@ -131,7 +156,7 @@ async def task_for(here: Session, within: Named, asked: Task | CreateTaskRequest
     name = next(name for name in _numbered(asked.name) if name not in taken)
     made = await here.api.post("/v2/tasks", Task, asked.model_copy(update={"name": name}))
     here.names.forget()
-    return made, "the new "
+    return made, NEW
 
 
 def _equals(task: Task, asked: CreateTaskRequest) -> bool:

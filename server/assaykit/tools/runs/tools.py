@@ -11,6 +11,7 @@ from assaykit.errors import Invalid
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.planning.costs import with_costs
+from assaykit.planning.parts import parts_of
 from assaykit.planning.periods import Period, between, past
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -29,7 +30,7 @@ from assaykit.toolkit.parameters import (
 from assaykit.toolkit.replies import Reply, bullets, quoted
 from assaykit.toolkit.spending import CostConfirmation, consent
 from assaykit.tools.runs.backfills import Backfill, begun, previewed, spending_of, unnamed
-from assaykit.tools.runs.parts import parts_of, refuse_limits, triggered
+from assaykit.tools.runs.parts import refuse_limits, triggered
 from assaykit.tools.runs.rows import rows_of
 from assaykit.tools.runs.spending import fixed, limited, of_evaluation, of_experiment
 from assaykit.tools.runs.targets import Scope, aim_of_evaluators, aim_of_task
@@ -87,7 +88,7 @@ async def trigger_backfill(
     period = past(window or "last 7 days", here.now())
     limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
     await refuse_limits(here, limits)
-    scope = Scope(period, max_spans, override=override_evaluations)
+    scope = Scope(period, max_spans, override_evaluations, max_rows, max_cost)
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
             raise Invalid(
@@ -109,8 +110,8 @@ async def trigger_backfill(
         "query_filter": query_filter,
         "column_mappings": column_mappings,
     }
-    parts = await parts_of(here, aim, scope, limits)
-    spending = await spending_of(here, aim, scope, limits, parts)
+    parts = parts_of(aim.plan, period)
+    spending = await spending_of(here, aim, scope, limits)
     backfill = Backfill(within, aim, scope, limits, parts, spending, _given(given))
     return await previewed(here, ctx, backfill) if preview else await begun(here, ctx, backfill, wait, confirm_cost)
 

@@ -11,7 +11,8 @@ from assaykit.filters.text import conditions
 from assaykit.judge.missing_values import unread
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
-from assaykit.planning.spans import SpanQuery, WantedEvaluator, sample_rows
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.tasks.evaluators import wanted_of

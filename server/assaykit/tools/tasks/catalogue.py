@@ -8,7 +8,7 @@ from assaykit.errors import NotFound
 from assaykit.judge import catalogue
 from assaykit.names import Named
 from assaykit.planning.judges import Recipe, version_of
-from assaykit.planning.spans import WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import (

@@ -10,7 +10,8 @@ from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import TaskPlan, plan_experiments
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import judges_told
@@ -23,8 +24,9 @@ from assaykit.tools.tasks.evaluators import (
     warnings,
     with_mappings,
 )
-from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset
+from assaykit.tools.tasks.units import folded, is_lettered, lettered, refuse_on_dataset, refuse_own_filters
 from assaykit.wire.evaluators import Granularity
+from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskEvaluatorInput, UpdateTaskRequest
 
 
@@ -59,7 +61,13 @@ async def changed_evaluators(
     column_mappings: dict[str, str] | None,
     space: str | None,
 ) -> list[WantedEvaluator]:
-    """The evaluators of the changed task. An evaluator that stays keeps its version and the fields not given anew."""
+    """The evaluators of the changed task. An evaluator that stays keeps its version and the fields not given anew.
+
+    An empty filter takes the evaluator's own filter away.
+
+    Raises:
+        Invalid: the evaluators do not fit the task, or one on traces or sessions has a filter of its own.
+    """
     present = {one.evaluator.id: one for one in await wanted_of(here, task)}
     if evaluators is None:
         asked = [WantedEvaluator(one.evaluator) for one in present.values()]
@@ -77,7 +85,9 @@ async def changed_evaluators(
         names = variables(old.config)
         kept = {name: at for name, at in (old.column_mappings or {}).items() if name in names}
         mapped = {**kept, **(one.column_mappings or {})}
-        found.append(WantedEvaluator(old.evaluator, one.query_filter or old.query_filter, mapped))
+        text = old.query_filter if one.query_filter is None else one.query_filter or None
+        found.append(WantedEvaluator(old.evaluator, text, mapped))
+    refuse_own_filters(found)
     return found
 
 
@@ -137,7 +147,19 @@ async def plan_of(
     if task.project_id is not None:
         query = SpanQuery(task.project_id, parse("everything", here.now()), query_filter, rate)
         return await plan_project(here.api, query, wanted)
-    return await plan_experiments(here.api, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+    return await plan_on_dataset(here, task.dataset_id or "", task.experiment_ids or [], wanted, query_filter)
+
+
+async def plan_on_dataset(
+    here: Session,
+    dataset_id: str,
+    experiment_ids: Sequence[str],
+    wanted: Sequence[WantedEvaluator],
+    query_filter: str | None,
+) -> TaskPlan:
+    """The plan of a task on some experiments, over all their runs."""
+    trigger = TriggerEvaluationRequest(experiment_ids=list(experiment_ids))
+    return await plan_experiments(here.api, dataset_id, trigger, wanted, query_filter)
 
 
 async def week_after(here: Session, task: Task, changes: Mapping[str, Any], replaced: Replanned | None) -> Disclosure:

@@ -1,6 +1,7 @@
 """The evaluators of a task: resolved from arguments or from a task, and checked against the rows to score."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -8,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.judge.score import variables
-from assaykit.planning.spans import TaskPlan, WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
+from assaykit.planning.spans import TaskPlan
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.tasks.catalogue import evaluator_of
@@ -96,9 +98,11 @@ async def wanted_of(here: Session, task: Task) -> list[WantedEvaluator]:
         at = path("v2", "evaluators", entry.evaluator_id)
         evaluator = await here.api.get(at, EvaluatorWithVersion, version_id=entry.evaluator_version_id)
         mappings = entry.query_mappings or ()
-        mapped = {one.variable_name: one.attribute_path for one in mappings} or entry.column_mappings
+        mapped = {one.variable_name: one.attribute_path for one in mappings} or entry.column_mappings or {}
         ids = {one.variable_name: [name for name in one.query_ids if name is not None] for one in mappings}
-        found.append(WantedEvaluator(evaluator, entry.query_filter, mapped, ids))
+        wanted = WantedEvaluator(evaluator, entry.query_filter, mapped, ids)
+        # A run reads a variable without a mapping at its own name, and tries no usual path.
+        found.append(replace(wanted, column_mappings={name: name for name in variables(wanted.config)} | mapped))
     return found
 
 

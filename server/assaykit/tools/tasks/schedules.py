@@ -72,7 +72,8 @@ def _sentence(found: TaskSchedule) -> str:
     now = "running now, " if found.is_running else ""
     upcoming = "" if found.next_run_at is None else f"next at about {_time(found.next_run_at)}, "
     last = "none yet" if found.last_run_at is None else _time(found.last_run_at)
-    said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}"
+    given_up = "" if not found.given_up else f", {found.given_up} given up after many tries (trigger_run asks again)"
+    said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}{given_up}"
     if not found.failures:
         # A task waits for a key that no open process has.
         return f"{said}." if found.last_failure is None else f"{said}. {one_line(found.last_failure, 600)}"

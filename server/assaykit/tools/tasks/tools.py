@@ -13,7 +13,8 @@ from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
-from assaykit.planning.spans import SpanQuery, TaskPlan, WantedEvaluator, plan_experiments
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.planning.spans import TaskPlan
 from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -23,7 +24,7 @@ from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, Proje
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.toolkit.spending import CostConfirmation, announced, consent
 from assaykit.tools.tasks.catalogue import judges_told
-from assaykit.tools.tasks.changes import rate_of, refuse_change, replanned, week_after
+from assaykit.tools.tasks.changes import plan_on_dataset, rate_of, refuse_change, replanned, week_after
 from assaykit.tools.tasks.evaluators import (
     EvaluatorArguments,
     entries,
@@ -103,7 +104,7 @@ async def create_task(
         _refuse_of_project({"project": project, "is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
         refuse_on_dataset(wanted)
         dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
-        plan = await plan_experiments(here.api, dataset_id, [one.id for one in chosen], wanted, query_filter)
+        plan = await plan_on_dataset(here, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
         about = "experiment(s) " + ", ".join(one.name for one in chosen)
     else:

@@ -15,7 +15,7 @@ from assaykit.errors import Conflict, Invalid
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
 from assaykit.planning.judges import COMMIT_MESSAGE
-from assaykit.planning.spans import WantedEvaluator
+from assaykit.planning.queries import WantedEvaluator
 from assaykit.planning.units import granularity_of
 from assaykit.session import Session
 from assaykit.tools.tasks.catalogue import NOT_MADE, is_new
@@ -75,12 +75,22 @@ async def at_granularity(
                 f"{one.evaluator.name!r} judges {plural(one.granularity)}, and granularity is {asked}.",
                 "Leave granularity out, or name a judge of spans.",
             )
-    if granularity_of(found) != "SPAN" and (own := [one.evaluator.name for one in found if one.query_filter]):
+    refuse_own_filters(found)
+    return found
+
+
+def refuse_own_filters(wanted: Sequence[WantedEvaluator]) -> None:
+    """Refuse filters of single evaluators on a task of traces or sessions, whose form has none.
+
+    Raises:
+        Invalid: an evaluator of traces or sessions has a filter of its own.
+    """
+    level = granularity_of(wanted)
+    if level != "SPAN" and (own := [one.evaluator.name for one in wanted if one.query_filter]):
         raise Invalid(
-            f"{own[0]!r} has a filter of its own; a task on {plural(granularity_of(found))} has one for all.",
+            f"{own[0]!r} has a filter of its own; a task on {plural(level)} has one for all.",
             "Pass query_filter, or create a task for it.",
         )
-    return found
 
 
 _LEVELS: dict[str, Granularity] = {"span": "SPAN", "trace": "TRACE", "session": "SESSION"}

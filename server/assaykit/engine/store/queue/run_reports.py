@@ -45,7 +45,9 @@ def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: i
         NotFound: no such run.
     """
     run = runs.get(connection, run_id)
-    kept = _kept(connection, run_id).get(KEPT, {})
+    request = _kept(connection, run_id)
+    kept = request.get(KEPT, {})
+    limits, _ = runs.limits(connection, run_id)
     counted = runs.counts(connection, run_id)
     errors = _causes(connection, run_id, "FAILED")
     cause = None if "cause" not in kept else RunCause.model_validate(kept["cause"])
@@ -61,6 +63,8 @@ def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: i
         cause=cause,
         is_executed=leases.is_alive(connection, run_id, now_ns, silent_ns),
         tokens=_tokens(connection, run_id),
+        override_evaluations=bool(request.get("override_evaluations")),
+        **limits._asdict(),
     )
 
 

@@ -90,7 +90,7 @@ def trigger(
     task = tasks.get(connection, task_id)
     _check(connection, task, wanted)
     now = clock.now_ns()
-    window = _window(connection, task, wanted, now) if task.project_id is not None else None
+    window = window_of(connection, task.id, wanted, now) if task.project_id is not None else None
     return add(connection, task_id, wanted, owner, clock, now, window, limits)
 
 
@@ -387,13 +387,15 @@ def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationReque
             raise Invalid(f"Experiment {experiment.name!r} belongs to another dataset than this task.")
 
 
-def _window(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest, now_ns: int) -> TimeRange:
-    """The requested window. Without a start, it begins where earlier runs ended, or a week before its end."""
+def window_of(
+    connection: sa.Connection, task_id: str | None, wanted: TriggerEvaluationRequest, now_ns: int
+) -> TimeRange:
+    """The requested window. Without a start, it begins where runs of the task ended, or a week before its end."""
     end_ns = nanoseconds(wanted.data_end_time)
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(wanted.data_start_time)
     if start_ns is None:
-        start_ns = _seen_up_to(connection, task.id)
+        start_ns = None if task_id is None else _seen_up_to(connection, task_id)
         if start_ns is None or start_ns > end_ns:
             start_ns = earlier(end_ns, FIRST_WINDOW_NS)
     return TimeRange(start_ns, end_ns)

@@ -265,6 +265,7 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
         next_run_at=moment(due_ns) if worker != "nobody" else None,
         failures=failures,
         last_failure=cause,
+        given_up=len({target_id for _, target_id in left_rows.given_up(connection, task_id)}),
         **_waiting(connection, task, row, taken, now),
     )
 

@@ -144,10 +144,10 @@ def matching(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the spans that match a filter, newest first.
 
-    `evaluators` are pairs of an evaluation column and further filters. A row is the span's id and then, for each
-    evaluator, whether its filters match the span and whether the span has its verdict.
+    `evaluators` are pairs of an evaluation column and further filters. A row is the span's id, its start time twice, in
+    nanoseconds, and then, for each evaluator, whether its filters match the span and whether the span has its verdict.
     """
-    asked: list[sa.ColumnElement[Any]] = [spans.c.span_id]
+    asked: list[sa.ColumnElement[Any]] = [spans.c.span_id, spans.c.start_ns, spans.c.start_ns]
     for column, filters in evaluators:
         asked.append(sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters)))
         asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))

@@ -39,8 +39,9 @@ def matching(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the units that match a query, newest last span first. A unit is among arrivals if its last span is.
 
-    `evaluators` are pairs of an evaluation column and further filters. A row is the unit's id and then, for each
-    evaluator, whether its filters match a span that the query matched, and whether the unit has its verdict.
+    `evaluators` are pairs of an evaluation column and further filters. A row is the unit's id, the start times of
+    its last and first span that the query matched, in nanoseconds, and then, for each evaluator, whether its filters
+    match such a span, and whether the unit has its verdict.
     """
     key = _KEYS[unit]
     if isinstance(window, Arrivals):
@@ -52,11 +53,12 @@ def matching(
         sa.func.max(sa.case((_all(filters, project_id), 1), else_=0)).label(f"c{number}")
         for number, (_, filters) in enumerate(evaluators)
     ]
-    newest, last = sa.func.max(span_table.c.start_ns).label("newest"), sa.func.max(span_table.c.n).label("last")
+    newest, oldest = (of(span_table.c.start_ns) for of in (sa.func.max, sa.func.min))
+    ends = newest.label("newest"), oldest.label("oldest"), sa.func.max(span_table.c.n).label("last")
     # The comparison with the empty text is null for spans without a session, and so drops them too.
-    grouped = sa.select(key.label("id"), newest, last, *parts).where(in_window, taken, key != "").group_by(key)
+    grouped = sa.select(key.label("id"), *ends, *parts).where(in_window, taken, key != "").group_by(key)
     found = grouped.subquery("unit")
-    asked: list[sa.ColumnElement[Any]] = [found.c.id]
+    asked: list[sa.ColumnElement[Any]] = [found.c.id, found.c.newest, found.c.oldest]
     for number, (column, _) in enumerate(evaluators):
         # A schedule scores a unit anew that has grown since; a trigger leaves that to override_evaluations.
         grown_to = found.c.last if isinstance(window, Arrivals) else None
@@ -73,7 +75,7 @@ def matching(
         listed = listed.where(_clause(query.expression, some))
     with connection.execute(listed.order_by(found.c.newest.desc(), found.c.last.desc())) as result:
         for row in result:
-            yield (row[0], *map(bool, row[1:]))
+            yield (*row[:3], *map(bool, row[3:]))
 
 
 def ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals, most: int) -> Sequence[int]:
