@@ -16,7 +16,6 @@ from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import evaluators, experiments, projects
 from assaykit.engine.store.migrations import HEAD
-from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.engine.store.traces import logged_evaluations, spans
@@ -126,12 +125,11 @@ async def show_status(request: Request) -> Response:
     here = engine(request)
 
     def read(connection: sa.Connection) -> StoreStatus:
-        every = projects.page(connection, space_id=None, space_name=None, name=None, at=PageRequest(100))
         return StoreStatus(
             home=str(here.home),
             schema_version=HEAD,
             spans=spans.count(connection),
-            projects=len(every.projects),
+            projects=projects.count(connection),
             running=runs.active(connection),
         )
 

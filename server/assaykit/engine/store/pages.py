@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import Field, TypeAdapter
 
 from assaykit.engine.problems import Malformed
-from assaykit.wire.bodies import Pagination
+from assaykit.wire.bodies import Pagination, composed
 
 _KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
@@ -117,4 +117,9 @@ def by_arrival(
 
 def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
     """AX's name filter: a case-insensitive substring. SQLite's `lower` is ASCII-only; `database` adds `casefold`."""
-    return sa.func.instr(sa.func.casefold(column), part.casefold()) > 0
+    return sa.func.instr(sa.func.casefold(column), casefold(part)) > 0
+
+
+def casefold(text: str) -> str:
+    """The text without letter case, in Unicode's form NFC."""
+    return composed(text.casefold())

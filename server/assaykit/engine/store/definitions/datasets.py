@@ -28,6 +28,8 @@ from assaykit.wire.datasets import (
 )
 from assaykit.wire.spans import Annotation
 
+_IDS_PER_QUERY = 500
+
 
 def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock) -> Dataset:
     """A new dataset whose first version holds the examples.
@@ -247,6 +249,18 @@ def version_of(connection: sa.Connection, dataset_id: str, version_id: str | Non
         NotFound: the dataset has no such version.
     """
     return _version_row(connection, dataset_id, version_id).id
+
+
+def known_examples(connection: sa.Connection, dataset_id: str, example_ids: Collection[str]) -> set[str]:
+    """The ids of these that an example of the dataset has, in any version."""
+    versions = sa.select(dataset_versions.c.id).where(dataset_versions.c.dataset_id == dataset_id)
+    ids, known = list(example_ids), set[str]()
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        some = examples.c.id.in_(ids[start : start + _IDS_PER_QUERY])
+        known.update(
+            connection.execute(sa.select(examples.c.id).where(examples.c.version_id.in_(versions), some)).scalars()
+        )
+    return known
 
 
 def example_columns(

@@ -14,6 +14,7 @@ from assaykit.engine.store.pages import PageRequest, by_arrival, by_change, name
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.judge.providers import provider_parameters
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,
@@ -231,7 +232,8 @@ def _insert_version(
 ) -> EvaluatorVersion:
     if isinstance(wanted, CreateTemplateVersionRequest):
         config = wanted.template_config
-        integrations.access(connection, config.llm_config.ai_integration_id)
+        access = integrations.access(connection, config.llm_config.ai_integration_id)
+        provider_parameters.check(access.provider, config.llm_config.provider_parameters)
     elif isinstance(wanted, CreateCodeVersionRequest):
         config = wanted.code_config
     else:

@@ -1,5 +1,6 @@
 """Verdicts computed elsewhere, written in one transaction and counted as new, replaced or unchanged."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -44,7 +45,7 @@ def log(
     project = projects.get(connection, project_id)
     now = clock.now_ns()
     unknown: dict[UnitLevel, dict[str, None]] = {}
-    said_of: dict[_Place, int] = {}
+    said_of: dict[_Place, bytes] = {}
     counts = {"new": 0, "replaced": 0, "unchanged": 0}
     for said in parts:
         fitted = span_updates.fit(connection, project_id, said, now)
@@ -65,11 +66,11 @@ def log(
     return Logged(**counts, unmatched=[key for keys in unknown.values() for key in keys])
 
 
-def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, int]) -> list[dict[str, Any]]:
-    """Return the rows without repetitions. `said_of` collects a hash of each verdict, since the texts may be long."""
+def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, bytes]) -> list[dict[str, Any]]:
+    """Return the rows without repetitions. `said_of` collects a digest of each verdict, since the texts may be long."""
     kept: list[dict[str, Any]] = []
     for row in rows:
-        place, words = _place(row), hash(_words(row))
+        place, words = _place(row), _digest(_words(row))
         if place not in said_of:
             said_of[place] = words
             kept.append(row)
@@ -100,6 +101,12 @@ def _place(row: Mapping[str, Any]) -> _Place:
 
 def _words(row: Mapping[str, Any]) -> _Words:
     return tuple(row[part] for part in verdicts.VERDICT_FIELDS)
+
+
+def _digest(words: _Words) -> bytes:
+    # 1, 1.0 and True are one score, and so are 0.0 and -0.0. `hash` would give -1 and -2 one number.
+    said = repr([float(word) + 0.0 if isinstance(word, int | float) else word for word in words])
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _unmatched(unknown: Mapping[UnitLevel, Iterable[str]], project: str, *, any_matched: bool) -> NotFound:
