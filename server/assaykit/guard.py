@@ -43,7 +43,8 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and _name_of(origin) not in LOCAL_NAMES:
             return _refused(403, "Requests from other origins are refused.")
-        sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        sent = (token if scheme.lower() == "bearer" else "").strip().encode()
         if not hmac.compare_digest(sent, self._token):
             refusal = _refused(
                 401,

@@ -16,7 +16,7 @@ from assaykit.errors import Unavailable
 
 log = structlog.get_logger()
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()

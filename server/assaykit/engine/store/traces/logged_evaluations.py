@@ -10,7 +10,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.traces import span_updates, verdicts
 from assaykit.engine.store.traces.span_updates import Said, UnitLevel
-from assaykit.errors import Invalid, NotFound, quote
+from assaykit.errors import Invalid, NotFound, exactly, quote
 
 SHOWN = 5
 _NOUNS: dict[UnitLevel, str] = {"SPAN": "span", "TRACE": "trace", "SESSION": "session"}
@@ -77,7 +77,7 @@ def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, bytes]) -> l
         elif said_of[place] != words:
             level, target, name = place
             raise Invalid(
-                f"The {_NOUNS[level]} {quote(target, 60)!r} is given two different verdicts named {quote(name, 60)!r}.",
+                f"The {_NOUNS[level]} {exactly(target, 60)} is given two different verdicts named {quote(name, 60)!r}.",
                 "Send one verdict for it. Nothing was written.",
             )
     return kept
@@ -113,7 +113,7 @@ def _unmatched(unknown: Mapping[UnitLevel, Iterable[str]], project: str, *, any_
     told: list[str] = []
     for by, keys in unknown.items():
         ids = list(keys)
-        shown = ", ".join(repr(quote(key, 60)) for key in ids[:SHOWN])
+        shown = ", ".join(exactly(key, 60) for key in ids[:SHOWN])
         more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
         told.append(f"{len(ids)} {_NOUNS[by]} id(s): {shown}{more}")
     skip = " Or send skip_unmatched=true to write the rest." if any_matched else ""
