@@ -51,7 +51,7 @@ async def begun(
         await ax.call("run_experiment", python=str(bare_python), **usual)
     lines = journal(settings).read_bytes().split(b"\n")
     results = [line for line in lines[1:] if b'"example_id"' in line]
-    files = [line for line in lines[1:] if b'"files"' in line[:20]]
+    files = [line for line in lines[1:] if line.startswith((b'{"files"', b'{"packages"'))]
     journal(settings).write_bytes(b"\n".join([lines[0], *files, *results[:2], b""]))
 
     async def go_on(**changes: Any) -> Any:

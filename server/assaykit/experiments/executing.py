@@ -15,6 +15,7 @@ from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, quote
+from assaykit.experiments.origins import ORIGIN, Origin, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
 from assaykit.runner.interpreter import environment, interpreter
@@ -74,6 +75,19 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
+    def request(self, taken: Sequence[str]) -> dict[str, Any]:
+        """The request for a worker. No evaluator may have a name in `taken`."""
+        return {
+            "task": self.task.sent,
+            "evaluators": [one.sent for one in self.evaluators],
+            "binding": self.binding,
+            "metadata": dict(self.metadata),
+            "joins_spans": self.joins_spans,
+            "timeout_s": self.timeout_s,
+            "together": self.concurrency,
+            "taken": list(taken),
+        }
+
     def asked(self, dataset_id: str, calls: Sequence[PendingCall]) -> dict[str, Any]:
         """The inputs that determine the results, for a journal. Digests show whether a file or an example was changed.
 
@@ -104,6 +118,11 @@ class Ran(NamedTuple):
     resumed: int
     stopped_by: RowResult | None
     shown: PendingCall
+    origin: Origin = Origin()
+    """The content that this execution made its rows from; without examples."""
+
+    changes: Sequence[str] = ()
+    """Sentences about content that has changed since earlier rows were made."""
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
@@ -173,23 +192,16 @@ async def execute(
         progress.done = len(done)
         if journal is not None:
             journal.use(pool.files)
+            journal.use_packages(pool.ready["packages"])
             journal.keep(result)
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
             pool.stop()
 
-    asked = {
-        "task": plan.task.sent,
-        "evaluators": [one.sent for one in plan.evaluators],
-        "binding": plan.binding,
-        "metadata": dict(plan.metadata),
-        "joins_spans": plan.joins_spans,
-        "timeout_s": plan.timeout_s,
-        "together": plan.concurrency,
-        "taken": list(taken),
-    }
     redaction.learn(redaction.secrets_in(settings.environment))
-    start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
+    start = partial(
+        Worker.open, plan.python, plan.request(taken), plan.task.file.parent, environment(settings.environment)
+    )
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
@@ -200,9 +212,16 @@ async def execute(
     if failed is not None:
         raise failed
     await progress.tell()
+    made = _made_of(pool)
+    before = Origin(packages=journal.packages) if journal is not None and resumed and pool.ready else Origin()
     found = [done[row.call] for row in calls if row.call in done]
     shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
-    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown)
+    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown, made, changes(before, made))
+
+
+def _made_of(pool: WorkerPool) -> Origin:
+    files = {path: digest for path in pool.files if (digest := digest_of(path)) is not None}
+    return Origin(files, pool.ready.get("packages", {}))
 
 
 async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:
@@ -314,13 +333,15 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResu
         await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
 
 
-def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
+def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Origin) -> None:
     """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again.
+
+    `origin` is the content that its rows were made from.
 
     A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded.
     """
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
-    told = plan._asdict() | {"python": str(plan.python), "functions": functions}
+    told = plan._asdict() | {"python": str(plan.python), "functions": functions, "origin": origin._asdict()}
     del told["task"], told["evaluators"]
     place = _kept_at(home, experiment_id)
     # Replaced in one step: a full disk or a killed process leaves no half of a plan.
@@ -337,10 +358,19 @@ def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
     """The stored plan of an experiment. None if this data folder has none, or only a part of one."""
     try:
         told = json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))
+        told.pop("origin", None)
         task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
         return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def origin_of(home: Path, experiment_id: str) -> Origin:
+    """The content that the rows of an experiment were made from; empty where this data folder does not know it."""
+    try:
+        return ORIGIN.validate_python(json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Origin()
 
 
 def _kept_at(home: Path, experiment_id: str) -> Path:

@@ -324,6 +324,15 @@ class LoggedEvaluations(ReplyBody):
     unmatched_ids: list[str] = []
 
 
+class ExperimentJudges(ReplyBody):
+    """The hashes of the evaluator versions behind an experiment's verdicts, by evaluation column.
+
+    Verdicts that were uploaded have none. Source: `GET /x/experiments/{experiment_id}/judges`. On AX: none.
+    """
+
+    judges: dict[str, list[str]] = {}
+
+
 class NewDataset(RequestBody):
     """A dataset that an upload creates."""
 

@@ -31,6 +31,7 @@ from assaykit.wire.evaluators import (
     TemplateConfig,
 )
 from assaykit.wire.local import (
+    ExperimentJudges,
     JudgedRow,
     JudgedRows,
     JudgeRowsRequest,
@@ -199,10 +200,17 @@ async def trace_experiment(request: Request) -> Response:
     return answer(await here.database.write(experiments.traced, found, here.clock))
 
 
+async def show_judges(request: Request) -> Response:
+    """`GET /x/experiments/{experiment_id}/judges`: the evaluator versions behind its verdicts. On AX: none."""
+    found = await engine(request).database.read(experiments.judged_by, request.path_params["experiment_id"])
+    return answer(ExperimentJudges(judges=found))
+
+
 routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
+    Route("/x/experiments/{experiment_id}/judges", show_judges),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),

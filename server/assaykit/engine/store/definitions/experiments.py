@@ -10,7 +10,7 @@ from assaykit.engine.store.change_times import keep_up, touch
 from assaykit.engine.store.definitions import datasets, projects, spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import evals, experiment_runs, experiments
+from assaykit.engine.store.tables import evals, evaluator_versions, experiment_runs, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS, flat_columns
@@ -155,6 +155,23 @@ def get(connection: sa.Connection, experiment_id: str) -> Experiment:
         NotFound: there is none with this id.
     """
     return _experiment(_row(connection, experiment_id))
+
+
+def judged_by(connection: sa.Connection, experiment_id: str) -> dict[str, list[str]]:
+    """The evaluator versions behind the verdicts of an experiment, by column: the hashes of their content.
+
+    Raises:
+        NotFound: there is no such experiment.
+    """
+    _row(connection, experiment_id)
+    made_by = evals.c.metadata["evaluator_version_id"].as_string()
+    query = sa.select(evals.c.name, sa.func.coalesce(evaluator_versions.c.commit_hash, made_by))
+    query = query.outerjoin(evaluator_versions, evaluator_versions.c.id == made_by)
+    query = query.where(evals.c.scope_id == experiment_id, evals.c.level == "RUN", made_by.is_not(None)).distinct()
+    found: dict[str, list[str]] = {}
+    for name, version in connection.execute(query):
+        found.setdefault(name, []).append(version)
+    return {name: sorted(versions) for name, versions in found.items()}
 
 
 def deleted(connection: sa.Connection, experiment_ids: Sequence[str]) -> list[str]:
