@@ -1,13 +1,10 @@
 """Requests with values at or beyond the edge of what the store takes."""
 
-import resource
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.engine.door import SECOND, Body, Door, HandClock, span, span_id, task_body
+from tests.small_disks import smallest_files
 
 from assaykit.engine import uploads
 
@@ -40,19 +37,6 @@ async def test_the_status_counts_all_projects(door: Door) -> None:
     for number in range(101):
         await door.post("/v2/projects", {"name": f"p{number}", "space_id": space})
     assert (await door.get("/x/status"))["projects"] == before + 101
-
-
-@contextmanager
-def smallest_files(most: int) -> Generator[None]:
-    """Let no file grow beyond `most` bytes; stands for a full folder of temporary files."""
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
 
 
 async def a_part(door: Door, name: str = "big", **more: object) -> Body:
