@@ -39,6 +39,8 @@ from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
+MOST_PLANS = 1_000
+"""The most plans of experiments that a data folder keeps for retries."""
 
 Binding = Literal["auto", "ax", "phoenix"]
 
@@ -338,7 +340,8 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Origi
 
     `origin` is the content that its rows were made from.
 
-    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded.
+    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded. The
+    newest `MOST_PLANS` plans are kept.
     """
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
     told = plan._asdict() | {"python": str(plan.python), "functions": functions, "origin": origin._asdict()}
@@ -350,6 +353,9 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Origi
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partly.write_text(json.dumps(told), encoding="utf-8")
         partly.replace(place)
+        by_age = sorted(place.parent.glob("*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in by_age[MOST_PLANS:]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         log.warning("plan_not_kept", experiment=experiment_id, cause=error.strerror)
 
