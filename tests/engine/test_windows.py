@@ -39,7 +39,7 @@ pytestmark = [
 SEED: Final = 20261128
 SILENT_S: Final = 2.0
 ROWS: Final = 3
-LONG_S: Final = 300
+LONG_S: Final = 180
 
 KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "first": {"OPENAI_API_KEY": "sk-openai-first"},
