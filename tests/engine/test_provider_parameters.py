@@ -75,7 +75,7 @@ async def test_a_parameter_that_would_have_no_effect_is_refused(
         dataset, _ = await door.dataset([{"q": "a"}])
         config: Body = {"experiment_type": "LLM_GENERATION", "ai_integration_id": integration, "model_name": "m"}
         config |= {"messages": [{"role": "USER", "content": "{{q}}"}], "input_variable_format": "MUSTACHE"}
-        task = {"name": "gen", "type": "RUN_EXPERIMENT", "dataset_id": dataset}
+        task: Body = {"name": "gen", "type": "RUN_EXPERIMENT", "dataset_id": dataset}
         task["run_configuration"] = config | {"provider_parameters": given}
         assert said in await door.refused(status, "POST", "/v2/tasks", json=task)
         task["run_configuration"] = config | {"provider_parameters": {"nonsense": 1}}

@@ -103,7 +103,7 @@ class Windows(RuleBasedStateMachine):
         self._engine = self.portal.wrap_async_context_manager(opened(self.home, {}, silent_s=SILENT_S))
         self.door: Door = self._engine.__enter__()
         self.tasks: dict[str, str] = {}
-        self.open("third")
+        self.start("third")
         self.portal.call(self._prepare)
         for judge in JUDGES:
             self.trigger(judge, 0.0)
@@ -123,7 +123,7 @@ class Windows(RuleBasedStateMachine):
             self.tasks[name] = await self.door.task(judge, name, **fields)
 
     @rule(name=WINDOW)
-    def open(self, name: str) -> None:
+    def start(self, name: str) -> None:
         if name not in self.windows:
             self.windows[name] = Window(self.home, name, self.model.url)
             self.given.update(KEYS[name].values())
@@ -164,7 +164,7 @@ class Windows(RuleBasedStateMachine):
             awake = {key for name, one in self.windows.items() if not one.sleeps for key in KEYS[name]}
             if not awake >= set(JUDGES.values()):
                 self._end("third", signal.SIGKILL)
-                self.open("third")
+                self.start("third")
             for run in self.runs:
                 found = self.portal.call(self._ended, run)
                 note(f"{found}")
