@@ -1,6 +1,8 @@
 """Small file systems for tests with a full disk."""
 
 import os
+import resource
+import signal
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,3 +40,16 @@ def fill(disk: Path) -> Path:
                 os.write(file.fileno(), b"x" * 4096)
             except OSError:
                 return ballast
+
+
+@contextmanager
+def smallest_files(most: int) -> Generator[None]:
+    """Let no file grow beyond `most` bytes; stands for a full folder of temporary files."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)

@@ -121,6 +121,14 @@ def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def exactly(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """A foreign key in quotation marks with all its spaces, so that two keys which differ in them look different.
+
+    Control characters are escaped, and at most `limit` characters are shown.
+    """
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
 def named(name: str, limit: int = NAME_LIMIT) -> str:
     """A foreign name or key in a sentence of ours: one word as it is, any other in quotation marks on one line.
 

@@ -34,3 +34,8 @@ def dollars(amount: float, count: int = 2) -> str:
 def rate(per_second: float) -> str:
     """Rows per second: 2,345 and 24 and 0.052."""
     return f"{per_second:,.0f}" if per_second >= 10 else digits(per_second, 2)  # noqa: PLR2004  (two digits)
+
+
+def things(number: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

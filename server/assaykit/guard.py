@@ -59,7 +59,8 @@ class Guard:
     def _refusal(self, headers: Mapping[str, str]) -> Response | None:
         if (refusal := _foreign(headers, LOCAL_NAMES)) is not None:
             return refusal
-        sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        sent = (token if scheme.lower() == "bearer" else "").strip().encode()
         if not hmac.compare_digest(sent, self._token):
             refusal = _refused(
                 401,

@@ -16,7 +16,7 @@ from assaykit.errors import Ambiguous, Invalid, NotFound, an
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE
 from assaykit.wire import ids
 from assaykit.wire.annotations import AnnotationConfigPage
-from assaykit.wire.bodies import Page, ReplyBody
+from assaykit.wire.bodies import Page, ReplyBody, composed
 from assaykit.wire.datasets import DatasetPage
 from assaykit.wire.evaluators import EvaluatorPage
 from assaykit.wire.experiments import ExperimentPage
@@ -196,8 +196,8 @@ class Names:
         raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
 
     async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
-        every = [row async for row in rows(self._api, kind.at, kind.page, within)]
-        every = [Named(id=row.id, name=row.name) for row in every if not holds_experiment_traces(row)]
+        found = {row.id: row async for row in rows(self._api, kind.at, kind.page, within)}
+        every = [Named(id=row.id, name=row.name) for row in found.values() if not holds_experiment_traces(row)]
         if len(every) == 1:
             return every[0]
         if not every:
@@ -207,7 +207,9 @@ class Names:
         raise Ambiguous(f"There are {len(every)} {kind.noun}s, so one must be named: {shown}.", f"Pass `{argument}`.")
 
     async def _all(self, kind: ResourceKind, within: dict[str, str]) -> Sequence[Named]:
-        return [Named(id=row.id, name=row.name) async for row in rows(self._api, kind.at, kind.page, within)]
+        # A row that changes while the list is read may be on two pages.
+        found = {row.id: row async for row in rows(self._api, kind.at, kind.page, within)}
+        return [Named(id=row.id, name=row.name) for row in found.values()]
 
     async def _instead(self, kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
         """A sentence that lists near or existing names, and the next step."""
@@ -249,10 +251,10 @@ _HOW_TO_BEGIN_ON_AX = {
 
 
 def _same(kind: ResourceKind, wanted: str, among: Sequence[Named]) -> Named | None:
-    """The resource with exactly this name, or else the only one whose name differs in letter case alone."""
+    """The resource with exactly this name, or else the only one that differs in letter case or Unicode form alone."""
     for same in (
         [thing for thing in among if thing.name == wanted],
-        [thing for thing in among if thing.name.casefold() == wanted.casefold()],
+        [thing for thing in among if composed(thing.name).casefold() == composed(wanted).casefold()],
     ):
         if len(same) == 1:
             return same[0]

@@ -37,6 +37,7 @@ WITHOUT_GOLDEN = {
     "local.RunLimits": ENGINE_ONLY,
     "local.StoreCheck": ENGINE_ONLY,
     "local.LimitedTrigger": ENGINE_ONLY,
+    "local.ExperimentJudges": ENGINE_ONLY,
     "local.JudgedRow": ENGINE_ONLY,
     "local.JudgedRows": ENGINE_ONLY,
     "local.RunOutcome": ENGINE_ONLY,

@@ -34,6 +34,24 @@ ROWS = {
         "model_names": "[]",
         "updated_ns": 3,
     },
+    "spans": {
+        "n": 5,
+        "project_id": "pr",
+        "trace_id": "t1",
+        "span_id": "s1",
+        "parent_id": None,
+        "name": "call",
+        "kind": "LLM",
+        "start_ns": 4,
+        "end_ns": 5,
+        "latency_ms": 1e-6,
+        "status_code": "OK",
+        "status_message": None,
+        "session_id": None,
+        "model_name": None,
+        "attributes": "{}",
+        "events": "[]",
+    },
     "evals": {
         "scope_id": "pr",
         "level": "SPAN",
@@ -81,6 +99,26 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
     expected = ROWS | changed
     del expected["counters"]
     assert found == expected
+
+
+async def test_what_a_deletion_left_behind_in_an_older_store_is_removed(tmp_path: Path) -> None:
+    old_store(tmp_path / STORE)
+    with connected(tmp_path / STORE) as connection:
+        for level, target in (
+            ("SPAN", "gone"),
+            ("TRACE", "t1"),
+            ("TRACE", "gone"),
+            ("SESSION", "gone"),
+            ("RUN", "gone"),
+        ):
+            row = ROWS["evals"] | {"level": level, "target_id": target}
+            marks = ", ".join(f":{column}" for column in row)
+            connection.execute(sa.text(f"INSERT INTO evals VALUES ({marks})"), row)  # noqa: S608  (marks alone)
+    async with opened(tmp_path):
+        pass
+    with connected(tmp_path / STORE) as connection:
+        left = connection.execute(sa.text("SELECT level, target_id FROM evals ORDER BY level")).fetchall()
+    assert [tuple(row) for row in left] == [("SPAN", "s1"), ("TRACE", "t1")]
 
 
 async def test_an_older_integration_still_follows_the_environment(tmp_path: Path) -> None:

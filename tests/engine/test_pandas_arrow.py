@@ -68,3 +68,41 @@ async def test_a_body_without_a_project_or_without_arrow_is_refused(door: Door) 
     assert "does not name its project" in problem_of(400, await post(door, columns, project=None))
     assert "This space has no project named 'shpo'." in problem_of(404, await post(door, columns, project="shpo"))
     assert "not a readable Arrow stream" in problem_of(422, await door.http.post(PATH, content=b"{}"))
+
+
+LONG = "x" * 10_001
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"eval.t.label": ["x" * 101]}, "label: string should have at most 100 characters"),
+        ({"eval.t.label": ["ok"], "eval.t.explanation": [LONG]}, "at most 10000 characters"),
+        ({"eval.t.explanation": ["only words"]}, "needs a label or a score"),
+        ({"eval.t\nu.label": ["ok"]}, "no line break"),
+        ({"trace_eval.t.explanation": ["only words"]}, "needs a label or a score"),
+    ],
+)
+async def test_a_verdict_is_held_to_the_limits_of_the_rest_route(
+    door: Door, columns: dict[str, Any], said: str
+) -> None:
+    answer = await post(door, {"context.span_id": [span_id(1)], **columns})
+    assert said in problem_of(422, answer)
+    (project,) = (await door.get("/v2/projects"))["projects"]
+    assert all(one["evaluations"] == [] for one in await door.spans(project["id"]))
+    if "trace_eval.t.explanation" not in columns:
+        ((_, name, _), *_) = [column.split(".") for column in columns]
+        parts = {column.rpartition(".")[2]: value for column, (value,) in columns.items()}
+        body = {"project_id": project["id"], "evaluations": [{"name": name, "span_id": span_id(1), **parts}]}
+        await door.refused(400, "POST", "/x/evaluations", json=body)
+
+
+async def test_a_project_is_found_in_either_form_of_its_accents(door: Door) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    await door.send(span(5), project=apart)
+    await door.send(span(6), project=composed)
+    (project,) = (await door.get("/v2/projects", name=apart))["projects"]
+    assert project["name"] == composed
+    assert len(await door.spans(project["id"])) == 2
+    answer = await post(door, {"context.span_id": [span_id(5)], "eval.t.label": ["ok"]}, project=apart)
+    assert answer.status_code == 200

@@ -219,7 +219,7 @@ async def test_an_unknown_model_ends_the_run_and_is_named(home: Path) -> None:
 
 async def test_refusals_between_good_answers_do_not_end_a_run(home: Path) -> None:
     with ScriptedModel(lambda _: "good", failures=[401] * 4) as model:
-        async with judging(home, model, outputs=["x"] * 40) as (door, _, task):
+        async with judging(home, model, outputs=[f"x {number}" for number in range(40)]) as (door, _, task):
             run = await door.run(task)
     assert (run["status"], counts(run)) == ("COMPLETED", (36, 4, 0))
 

@@ -51,7 +51,7 @@ async def begun(
         await ax.call("run_experiment", python=str(bare_python), **usual)
     lines = journal(settings).read_bytes().split(b"\n")
     results = [line for line in lines[1:] if b'"example_id"' in line]
-    files = [line for line in lines[1:] if b'"files"' in line[:20]]
+    files = [line for line in lines[1:] if line.startswith((b'{"files"', b'{"packages"'))]
     journal(settings).write_bytes(b"\n".join([lines[0], *files, *results[:2], b""]))
 
     async def go_on(**changes: Any) -> Any:
@@ -190,3 +190,16 @@ async def test_a_retry_of_an_upload_takes_any_repetition(
     write("task.py", "def answer(input):\n    return input\n")
     again = await ax.ask("retry_experiment", experiment="u", task="task.py:answer", python=str(bare_python))
     assert again["retried"] == 1
+
+
+async def test_plans_of_old_experiments_are_dropped(
+    ax: Caller, write: Write, bare_python: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "MOST_PLANS", 2)
+    await ax.ask("create_dataset", name="d", rows=[{"input": "q"}])
+    write("task.py", "def answer(input):\n    raise ValueError('no')\n")
+    for name in ("one", "two", "three"):
+        await ax.ask("run_experiment", task="task.py:answer", dataset="d", name=name, python=str(bare_python))
+    assert len(list((settings.home / "experiments").glob("*.json"))) == 2
+    assert "has no plan of 'one'" in (await ax.refused("retry_experiment", experiment="one"))["message"]
+    assert (await ax.ask("retry_experiment", experiment="three"))["retried"] == 1

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -13,6 +14,7 @@ from assaykit.engine.runs.limits import Expectation
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
+from assaykit.judge.providers import provider_parameters
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint
@@ -93,6 +95,7 @@ class Models:
             access,
             llm.model_name,
             llm.invocation_parameters,
+            provider_parameters.headers(access.provider, llm.provider_parameters),
             function_calling=config.use_function_calling,
             structured_output=config.use_structured_output is not False,
         )
@@ -110,6 +113,7 @@ class Models:
                 access,
                 llm.model_name,
                 llm.invocation_parameters,
+                provider_parameters.headers(access.provider, llm.provider_parameters),
                 function_calling=config.use_function_calling,
                 structured_output=config.use_structured_output is not False,
             )
@@ -126,7 +130,9 @@ class Models:
         """
         access = await self._database.read(integrations.access, config.ai_integration_id)
         model = run_configurations.model_of(config, access)
-        return await self._model(access, model, config.invocation_parameters or InvocationParams())
+        params = config.invocation_parameters or InvocationParams()
+        own = provider_parameters.headers(access.provider, run_configurations.provider_params(config))
+        return await self._model(access, model, params, own)
 
     async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
         """A model of an integration with default parameters, for a connection check.
@@ -167,6 +173,7 @@ class Models:
         access: integrations.Access,
         model: str,
         params: InvocationParams,
+        provider_headers: Mapping[str, str],
         *,
         function_calling: bool,
         structured_output: bool,
@@ -182,6 +189,7 @@ class Models:
             function_calling=function_calling and access.function_calling,
             structured_output=structured_output,
             headers=access.headers,
+            provider_headers=provider_headers,
         )
 
     async def _model(
@@ -189,13 +197,19 @@ class Models:
         access: integrations.Access,
         model: str,
         params: InvocationParams,
+        provider_headers: Mapping[str, str] = MappingProxyType({}),
         *,
         function_calling: bool = True,
         structured_output: bool = True,
     ) -> Priced:
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
         endpoint = self._endpoint(
-            access, model, params, function_calling=function_calling, structured_output=structured_output
+            access,
+            model,
+            params,
+            provider_headers,
+            function_calling=function_calling,
+            structured_output=structured_output,
         )
         endpoint = replace(endpoint, key=key)
         if self._transport is None:
@@ -211,7 +225,8 @@ class Models:
 def _identity(endpoint: Endpoint) -> bytes:
     """A digest of the endpoint's settings without its key."""
     asked = (endpoint.params.model_dump_json(), endpoint.function_calling, endpoint.structured_output)
-    text = repr((endpoint.provider, endpoint.base_url, endpoint.model, *asked, sorted(endpoint.headers.items())))
+    headers = sorted({**endpoint.headers, **endpoint.provider_headers}.items())
+    text = repr((endpoint.provider, endpoint.base_url, endpoint.model, *asked, headers))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -7,13 +7,14 @@ nothing behind.
 import secrets
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import TooLarge
-from assaykit.errors import NotFound, Unavailable, quote
+from assaykit.engine.temporary_files import writing
+from assaykit.errors import AssayError, NotFound, Unavailable, quote
 
 MOST = 8
 """Most concurrent uploads."""
@@ -23,6 +24,9 @@ MAX_BYTES = 512 * 1024 * 1024
 
 IDLE_NS = 10 * 60 * 1_000_000_000
 """Nanoseconds without a new part after which an upload is dropped."""
+
+YIELDING_NS = 60 * 1_000_000_000
+"""Nanoseconds without a new part after which an upload gives its place to another one, if all places are taken."""
 
 
 class _Upload(NamedTuple):
@@ -53,23 +57,29 @@ class Uploads:
 
         Raises:
             NotFound: there is no such upload, or it was dropped.
-            Unavailable: `MOST` uploads are unfinished.
+            Unavailable: `MOST` uploads are unfinished, or the folder for temporary files has no room. In that case the
+                upload is dropped.
             TooLarge: the upload exceeds `MAX_BYTES`; it is dropped.
         """
         now = self._clock.now_ns()
         self._drop_idle(now)
         if key is None:
-            if len(self._open) >= MOST:
-                raise Unavailable(f"{MOST} uploads are under way already.", "Try again when one of them has ended.")
+            self._make_place(now)
             key = secrets.token_hex(16)
-            file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when it is taken or dropped)
+            with writing("The upload"):
+                file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when it is taken or dropped)
         else:
             file = self._found(key).file
         self._open[key] = _Upload(file, now)
-        file.write(part + b"\n")
-        if file.tell() > MAX_BYTES:
+        try:
+            with writing("The upload"):
+                file.write(part + b"\n")
+                file.flush()
+            if file.tell() > MAX_BYTES:
+                raise TooLarge(f"The upload is larger than {MAX_BYTES} bytes.", "Send it as several uploads.")
+        except AssayError:
             self._drop(key)
-            raise TooLarge(f"The upload is larger than {MAX_BYTES} bytes.", "Send it as several uploads.")
+            raise
         return key
 
     @contextmanager
@@ -107,5 +117,19 @@ class Uploads:
             if now_ns - upload.last_ns > IDLE_NS:
                 self._drop(key)
 
+    def _make_place(self, now_ns: int) -> None:
+        """Drop the upload that has waited longest for a part, if all places are taken.
+
+        Raises:
+            Unavailable: each upload had a part a short time ago.
+        """
+        if len(self._open) < MOST:
+            return
+        key, upload = min(self._open.items(), key=lambda one: one[1].last_ns)
+        if now_ns - upload.last_ns <= YIELDING_NS:
+            raise Unavailable(f"{MOST} uploads are under way already.", "Try again when one of them has ended.")
+        self._drop(key)
+
     def _drop(self, key: str) -> None:
-        self._open.pop(key).file.close()
+        with suppress(OSError):  # what the file still held in memory has no room on the disk
+            self._open.pop(key).file.close()

@@ -22,7 +22,7 @@ from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
 from assaykit.experiments.origins import Origins, origins
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
-from assaykit.experiments.versions import changed_examples, told_apart, told_of, without
+from assaykit.experiments.versions import changed_examples, notes_on_change, told_apart, told_of, without
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.evaluators import Direction
@@ -164,6 +164,8 @@ async def read_experiments(
     ]
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
+    columns = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
+    notes += await notes_on_change(here.api, [one.name for one in variants], made, columns)
     judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
     by_dataset = await _examples(here, datasets, sources, must=must)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}

@@ -15,6 +15,7 @@ from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, quote
+from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.names import Named
 from assaykit.runner.code import code_of
@@ -39,6 +40,8 @@ from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
 SPANS_PER_REQUEST = 500
+MOST_PLANS = 1_000
+"""The most plans of experiments that a data folder keeps for retries."""
 
 Binding = Literal["auto", "ax", "phoenix"]
 
@@ -75,9 +78,8 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
-    @property
-    def sent(self) -> dict[str, Any]:
-        """The plan as the worker gets it."""
+    def request(self, taken: Sequence[str]) -> dict[str, Any]:
+        """The request for a worker. No evaluator may have a name in `taken`."""
         return {
             "task": self.task.sent,
             "evaluators": [one.sent for one in self.evaluators],
@@ -86,6 +88,7 @@ class ExperimentPlan(NamedTuple):
             "joins_spans": self.joins_spans,
             "timeout_s": self.timeout_s,
             "together": self.concurrency,
+            "taken": list(taken),
         }
 
     def asked(self, dataset_id: str, calls: Sequence[PendingCall]) -> dict[str, Any]:
@@ -119,6 +122,11 @@ class Ran(NamedTuple):
     stopped_by: RowResult | None
     shown: PendingCall
     again: int = 0
+    origin: Content = Content()
+    """The content that this execution made its rows from; without examples."""
+
+    changes: Sequence[str] = ()
+    """Sentences about content that has changed since earlier rows were made."""
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
@@ -192,14 +200,16 @@ async def execute(
         progress.done = len(done)
         if journal is not None:
             journal.use(pool.files)
+            journal.use_packages(pool.ready["packages"])
             journal.keep(result)
         if plan.exit_on_error and result.error is not None:
             stopped_by.append(result)
             pool.stop()
 
-    asked = plan.sent | {"taken": list(taken)}
     redaction.learn(redaction.secrets_in(settings.environment))
-    start = partial(Worker.open, plan.python, asked, plan.task.file.parent, environment(settings.environment))
+    start = partial(
+        Worker.open, plan.python, plan.request(taken), plan.task.file.parent, environment(settings.environment)
+    )
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
@@ -210,9 +220,17 @@ async def execute(
     if failed is not None:
         raise failed
     await progress.tell()
+    made = _made_of(pool)
+    before = Content(packages=journal.packages) if journal is not None and resumed and pool.ready else Content()
     found = [done[row.call] for row in calls if row.call in done]
     shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
-    return Ran(found, pool.ready, resumed, stopped_by[0] if stopped_by else None, shown, len(pool.again))
+    stopping = stopped_by[0] if stopped_by else None
+    return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made))
+
+
+def _made_of(pool: WorkerPool) -> Content:
+    files = {path: digest for path in pool.files if (digest := digest_of(path)) is not None}
+    return Content(files, pool.ready.get("packages", {}))
 
 
 async def _failure(pool: WorkerPool, left: Sequence[PendingCall]) -> AssayError | None:
@@ -324,13 +342,16 @@ async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResu
         await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
 
 
-def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
+def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Content) -> None:
     """Store the plan of an experiment, so that its failed rows can be run again without giving the plan again.
 
-    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded.
+    `origin` is the content that its rows were made from.
+
+    A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded. The
+    newest `MOST_PLANS` plans are kept.
     """
     functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
-    told = plan._asdict() | {"python": str(plan.python), "functions": functions}
+    told = plan._asdict() | {"python": str(plan.python), "functions": functions, "origin": origin._asdict()}
     del told["task"], told["evaluators"]
     place = _kept_at(home, experiment_id)
     # Replaced in one step: a full disk or a killed process leaves no half of a plan.
@@ -339,6 +360,9 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan) -> None:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partly.write_text(json.dumps(told), encoding="utf-8")
         partly.replace(place)
+        by_age = sorted(place.parent.glob("*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in by_age[MOST_PLANS:]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         log.warning("plan_not_kept", experiment=experiment_id, cause=error.strerror)
 
@@ -347,10 +371,19 @@ def recalled(home: Path, experiment_id: str) -> ExperimentPlan | None:
     """The stored plan of an experiment. None if this data folder has none, or only a part of one."""
     try:
         told = json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))
+        told.pop("origin", None)
         task, *evaluators = (FunctionReference(Path(file), name) for file, name in told.pop("functions"))
         return ExperimentPlan(task, evaluators, Path(told.pop("python")), **told)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def origin_of(home: Path, experiment_id: str) -> Content:
+    """The content that the rows of an experiment were made from; empty where this data folder does not know it."""
+    try:
+        return CONTENT.validate_python(json.loads(_kept_at(home, experiment_id).read_text(encoding="utf-8"))["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Content()
 
 
 def _kept_at(home: Path, experiment_id: str) -> Path:

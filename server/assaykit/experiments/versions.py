@@ -1,17 +1,21 @@
 """Experiments on different versions of a dataset: the examples whose content differs, and names that are unique."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.rows import short
-from assaykit.api.client import Api
+from assaykit.api.client import Api, path
+from assaykit.api.experiments import examples_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.provenance import OURS, SourceIds
 from assaykit.names import Named
 from assaykit.session import Session
+from assaykit.wire.datasets import Dataset
 from assaykit.wire.experiments import Experiment
+from assaykit.wire.local import ExperimentJudges
 
 Content = Mapping[str, Mapping[str, Any]]
 """The columns of each example, by the id that pairs examples."""
@@ -48,6 +52,57 @@ async def changed_examples(api: Api, experiments: Sequence[Experiment], sources:
 def _differ(one: Mapping[str, Any], other: Mapping[str, Any], *, of_one: bool) -> bool:
     columns = (one.keys() | other.keys() if of_one else one.keys() & other.keys()) - OURS
     return any(one.get(column) != other.get(column) for column in columns)
+
+
+async def notes_on_change(
+    api: Api, names: Sequence[str], experiments: Sequence[Experiment], compared: Collection[str]
+) -> tuple[str, ...]:
+    """Sentences about judges and examples that changed between the experiments without a trace in their ids.
+
+    `compared` are the evaluation columns in question. Only the engine tells the versions of judges.
+    """
+    return (*await _other_judges(api, names, experiments, compared), *await _patched(api, experiments))
+
+
+async def _other_judges(
+    api: Api, names: Sequence[str], experiments: Sequence[Experiment], compared: Collection[str]
+) -> list[str]:
+    if not await api.has_engine_routes():
+        return []
+    told: dict[str, None] = {}
+    asked = [path("x", "experiments", one.id, "judges") for one in experiments]
+    first, *others = [(await api.get(at, ExperimentJudges)).judges for at in asked]
+    for name, other in zip(names[1:], others, strict=True):
+        for judge in sorted(first.keys() & other.keys() & set(compared)):
+            if first[judge] != other[judge]:
+                told[
+                    f"Caution: {short(judge)!r} scored {short(names[0])!r} and {short(name)!r} with different versions "
+                    "of the judge; override_evaluations=true scores one of them anew."
+                ] = None
+    return list(told)
+
+
+async def _patched(api: Api, experiments: Sequence[Experiment]) -> list[str]:
+    """A sentence if examples changed in place between two experiments on one version of a dataset."""
+    times: dict[tuple[str, str], list[datetime]] = {}
+    for one in experiments:
+        if one.dataset_id is not None and one.dataset_version_id is not None and one.created_at is not None:
+            times.setdefault((one.dataset_id, one.dataset_version_id), []).append(one.created_at)
+    told: list[str] = []
+    for (dataset_id, version), made in times.items():
+        first, last = min(made), max(made)
+        try:
+            versions = (await api.get(path("v2", "datasets", dataset_id), Dataset)).versions or []
+            if not any(one.id == version and (one.updated_at or first) > first for one in versions):
+                continue
+            every = [one async for one in examples_of(api, dataset_id, version)]
+        except NotFound:
+            continue
+        old = [one for one in every if one.created_at is not None and one.created_at <= first]
+        if number := sum(one.updated_at is not None and first < one.updated_at <= last for one in old):
+            things = "1 example was" if number == 1 else f"{number} examples were"
+            told.append(f"Caution: {things} changed in place between the experiments, so their rows may differ in it.")
+    return told
 
 
 def without(variant: Variant, changed: set[str]) -> Variant:

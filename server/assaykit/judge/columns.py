@@ -43,6 +43,14 @@ def span_row(span: Span) -> dict[str, Any]:
     return row
 
 
+def seen_by_runs(example: Row) -> dict[str, Any]:
+    """The columns of an example that stand among those of an experiment's run.
+
+    The columns `eval.*` and `annotation.*` do not, because on a run they would be taken for verdicts on the run.
+    """
+    return {column: value for column, value in example.items() if not column.startswith(("eval.", "annotation."))}
+
+
 def resolve(row: Row, path: str) -> Any | None:
     """The value at `path`, or None when there is none.
 

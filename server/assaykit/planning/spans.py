@@ -9,12 +9,12 @@ from typing import Any
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import runs_of
-from assaykit.errors import Invalid, named
+from assaykit.errors import Invalid, NotFound, named
 from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
-from assaykit.judge.columns import Row, as_text, columns, resolve, span_row
+from assaykit.judge.columns import Row, as_text, columns, resolve, seen_by_runs, span_row
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import variables
@@ -319,20 +319,29 @@ def reads_run(wanted: WantedEvaluator) -> WantedEvaluator:
 
 
 async def experiment_rows(api: Api, dataset_id: str, experiment_ids: Sequence[str]) -> list[Row]:
-    """One row for every run, with the columns that evaluators see: those of `run_row`."""
+    """One row for every run, with the columns that evaluators see: those of `run_row`.
+
+    A deleted experiment has none, as in the run of a task that still lists it.
+    """
     examples = await example_columns(api, dataset_id)
     found: list[Row] = []
     for experiment_id in experiment_ids:
-        runs = await runs_of(api, experiment_id)
+        try:
+            runs = await runs_of(api, experiment_id)
+        except NotFound:
+            continue
         found += [run_row(run, examples.get(run.example_id or "", {})) for run in runs]
     return found
 
 
 def run_row(run: ExperimentRun, example: Row) -> Row:
-    """A run's columns merged over the columns of its example. The latter are also at `dataset.<column>`."""
+    """A run's columns merged over the columns of its example. The latter are also at `dataset.<column>`.
+
+    The example's columns `eval.*` and `annotation.*` are there alone.
+    """
     of_dataset = {f"dataset.{column}": value for column, value in example.items()}
     own = {"output": run.output, "example_id": run.example_id, "id": run.id}
-    return {**example, **of_dataset, **(run.model_extra or {}), **own}
+    return {**seen_by_runs(example), **of_dataset, **(run.model_extra or {}), **own}
 
 
 async def sample_rows(api: Api, query: SpanQuery, most: int = SAMPLE) -> list[Row]:

@@ -22,7 +22,8 @@ class Journal:
     """The journal of the experiment `name` on a dataset. One call at a time has it open.
 
     `asked` holds the inputs that determine the results, as they were when the journal was begun. `files` has the digest
-    of each file of the user's code. `damaged` counts lines that could not be read.
+    of each file of the user's code, and `packages` the version of each installed package. `damaged` counts lines that
+    could not be read.
     """
 
     def __init__(self, home: Path, dataset_id: str, name: str) -> None:
@@ -34,6 +35,7 @@ class Journal:
         self.asked: dict[str, Any] = {}
         self.results: dict[ExampleCall, RowResult] = {}
         self.files: dict[str, str] = {}
+        self.packages: dict[str, str] = {}
         self.damaged = 0
 
     def __enter__(self) -> Self:
@@ -94,6 +96,8 @@ class Journal:
                 self.damaged += 1
             elif "files" in told:
                 self.files |= {str(path): str(digest) for path, digest in told["files"].items()}
+            elif "packages" in told:
+                self.packages = {str(name): str(version) for name, version in told["packages"].items()}
             else:
                 result = from_json(told)
                 self.results[result.call] = result
@@ -102,7 +106,7 @@ class Journal:
 
     def begin(self, asked: dict[str, Any]) -> None:
         """Begin a new journal in place of the old one."""
-        self.asked, self.results, self.files = asked, {}, {}
+        self.asked, self.results, self.files, self.packages = asked, {}, {}, {}
         self._path.unlink(missing_ok=True)
         self._write(asked)
 
@@ -115,7 +119,8 @@ class Journal:
         """Remove some results, so that their rows are run again."""
         for call in calls:
             self.results.pop(call, None)
-        lines = [self.asked, {"files": self.files}, *(result.as_json() for result in self.results.values())]
+        made_of = [{"files": self.files}, {"packages": self.packages}]
+        lines = [self.asked, *made_of, *(result.as_json() for result in self.results.values())]
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -130,6 +135,12 @@ class Journal:
         if new:
             self.files |= new
             self._write({"files": new})
+
+    def use_packages(self, packages: Mapping[str, str]) -> None:
+        """Note the versions of installed packages that the first rows are made with."""
+        if not self.packages:
+            self.packages = {**packages}
+            self._write({"packages": self.packages})
 
     def changed_files(self) -> list[str]:
         """The files that were in use for a result and have another content now, or are gone."""

@@ -350,9 +350,12 @@ async def _evaluator(here: Session, judge: str, space: str | None) -> EvaluatorW
 
 
 def _judging_the_same(version: NewVersion, now: EvaluatorWithVersion) -> NewVersion:
-    """The version with the unit that the evaluator judges now: spans, traces or sessions."""
+    """The version with the column that the evaluator writes now, and with the unit that it judges now.
+
+    A version with another column would score every row again beside the verdicts that are there.
+    """
     config = now.version.config
-    kept = {"data_granularity": None if config is None else config.data_granularity}
+    kept = {} if config is None else {"name": config.name, "data_granularity": config.data_granularity}
     if isinstance(version, CreateTemplateVersionRequest):
         return version.model_copy(update={"template_config": version.template_config.model_copy(update=kept)})
     return version.model_copy(update={"code_config": version.code_config.model_copy(update=kept)})

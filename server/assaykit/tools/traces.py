@@ -12,6 +12,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.judge.columns import span_row
 from assaykit.names import PROJECT, Named, holds_experiment_traces
+from assaykit.planning.near_judges import near_judges
 from assaykit.planning.periods import Period, parse
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -118,15 +119,19 @@ async def search_spans(
         found = rows(here.api, at, SpanPage, body=asked, limit=ROWS_PER_PAGE)
         facts = {**here.source(within), "project": target.name}
         return await save(here, save_to, cursor, found, _flat, "spans", facts, overwrite=overwrite)
-    shown = await page_of(lambda most: here.api.post(at, SpanPage, asked, limit=most, cursor=cursor), limit, _line)
+    try:
+        shown = await page_of(lambda most: here.api.post(at, SpanPage, asked, limit=most, cursor=cursor), limit, _line)
+    except Invalid as error:
+        near = await near_judges(here, within.id, filter or "")
+        raise Invalid(error.message, f"{near} {error.next}" if near else error.next) from error
     listed = [_as_dict(span) for span in shown.rows]
     data = {**here.source(within), "project": target.name, "spans": listed, "next_cursor": shown.following}
     if not listed:
         of_run = "" if run is None else f" that run {run} selected"
         when = "" if period is None else f" {period.told}"
-        return Reply(
-            f"No span of {quoted(target.name)}{of_run}{when} matches. Widen the window, or loosen the filter.", data
-        )
+        near = await near_judges(here, within.id, filter) if filter else ""
+        advice = near or "Widen the window, or loosen the filter."
+        return Reply(f"No span of {quoted(target.name)}{of_run}{when} matches. {advice}", data)
     head = f"{shown.number} span(s) of {quoted(target.name)}, newest first{shown.more}"
     return Reply(head, data, shown.lines, "Next: get_trace(trace=id) shows one with its tree.")
 

@@ -1,5 +1,6 @@
 """Base classes and field types of all bodies of the contract: strictness, timestamps, enum case, paging."""
 
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -85,14 +86,19 @@ AnyCase = BeforeValidator(_upper)
 """Marks an enum whose lower-case spelling (SDKs before 8.40) is accepted on input."""
 
 
-def _not_blank(text: str) -> str:
+def composed(text: str) -> str:
+    """The text in Unicode's form NFC, in which each accented letter is one character where there is one."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _named(text: str) -> str:
     if not text.strip():
         raise ValueError("this is blank")
-    return text
+    return composed(text)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_not_blank)]
-"""The name of a resource: 1 to 255 characters that are not all white space."""
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_named)]
+"""The name of a resource: 1 to 255 characters that are not all white space, in the form NFC."""
 
 
 RowT = TypeVar("RowT")

@@ -1,9 +1,10 @@
 """Bodies of the engine-only routes under `/x/`, which AX's REST does not have. Each class names the AX alternative."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
@@ -40,6 +41,10 @@ class JudgedRows(ReplyBody):
     results: list[JudgedRow] = []
 
 
+MOST_ROWS = 2**53
+"""The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""
+
+
 class RunLimits(RequestBody):
     """The limits at which a run stops; the remaining rows wait for the next trigger.
 
@@ -48,7 +53,7 @@ class RunLimits(RequestBody):
     than the limit is asked, unless `max_tokens` shows that before.
     """
 
-    max_rows: int | None = Field(default=None, ge=1)
+    max_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
     max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
@@ -323,10 +328,16 @@ class IntegrationCheck(ReplyBody):
     latency_ms: float
 
 
+def _on_one_line(text: str) -> str:
+    if any(unicodedata.category(mark) in {"Cc", "Zl", "Zp"} for mark in text):
+        raise ValueError("use no line break and no other control character")
+    return text
+
+
 class EvaluationInput(RequestBody):
     """A verdict computed elsewhere. Exactly one id is set: that of the verdict's target, or of a span in the target."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_on_one_line)]
     level: Granularity = "SPAN"
     span_id: str | None = None
     trace_id: str | None = None
@@ -386,6 +397,15 @@ class LoggedEvaluations(ReplyBody):
     unchanged: int = 0
     unmatched: int = 0
     unmatched_ids: list[str] = []
+
+
+class ExperimentJudges(ReplyBody):
+    """The hashes of the evaluator versions behind an experiment's verdicts, by evaluation column.
+
+    Verdicts that were uploaded have none. Source: `GET /x/experiments/{experiment_id}/judges`. On AX: none.
+    """
+
+    judges: dict[str, list[str]] = {}
 
 
 class NewDataset(RequestBody):

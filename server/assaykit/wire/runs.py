@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.experiments import EXPERIMENT_NAME
 
 RunStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 FINAL_STATUSES: frozenset[RunStatus] = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
@@ -23,7 +24,7 @@ class TriggerEvaluationRequest(RequestBody):
     data_end_time: Timestamp | None = None
     max_spans: int | None = Field(default=None, ge=1)
     override_evaluations: bool | None = None
-    experiment_ids: list[str] | None = None
+    experiment_ids: list[str] | None = Field(default=None, min_length=1)
 
 
 class TriggerRunExperimentRequest(RequestBody):
@@ -35,7 +36,7 @@ class TriggerRunExperimentRequest(RequestBody):
     Source: `POST /v2/tasks/{task_id}/trigger`.
     """
 
-    experiment_name: str = Field(min_length=1, max_length=255, pattern=r'^[^"\\]+$')
+    experiment_name: Annotated[Name, Field(pattern=EXPERIMENT_NAME)]
     dataset_version_id: str | None = None
     example_ids: list[str] | None = Field(default=None, min_length=1)
     max_examples: int | None = Field(default=None, ge=1)

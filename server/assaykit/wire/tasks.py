@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assaykit.wire.bodies import AnyCase, Page, ReplyBody, RequestBody, Timestamp
+from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.run_configurations import RunConfiguration
 
 TaskType = Literal["TEMPLATE_EVALUATION", "CODE_EVALUATION", "RUN_EXPERIMENT"]
@@ -64,7 +64,7 @@ class CreateTaskRequest(RequestBody):
     This model joins the contract's three variants; `type` decides which fields belong.
     """
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Name
     type: Annotated[TaskType, AnyCase]
     project_id: str | None = None
     dataset_id: str | None = None
@@ -114,7 +114,7 @@ class UpdateTaskRequest(RequestBody):
     Null clears `query_filter` or `query_filters`. This model joins the contract's two variants.
     """
 
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    name: Name | None = None
     sampling_rate: SamplingRate | None = None
     is_continuous: bool | None = None
     query_filter: str | None = None

@@ -78,7 +78,7 @@ def test_annotation_columns_say_parts_and_the_newest_note() -> None:
 def test_patches_are_merged_by_span_and_bad_ones_named() -> None:
     rows = [("a", '{"x": 1, "y": 1}'), ("a", '{"y": null}'), ("b", "[]"), ("c", '{"x": NaN}'), ("d", None)]
     found = columns.patches([{"context.span_id": key, "patch_document": text} for key, text in rows])
-    assert found.good == {"a": {"x": 1, "y": None}, "d": {}}
+    assert found.good == {"a": [{"x": 1, "y": 1}, {"y": None}], "d": [{}]}
     assert found.bad.keys() == {"b", "c"}
 
 

@@ -1,7 +1,9 @@
 import pytest
+from tests.small_disks import smallest_files
 
 from assaykit.engine.flight.spool import FlightMessage, Spool
-from assaykit.errors import Invalid
+from assaykit.engine.problems import TooLarge
+from assaykit.errors import Invalid, Unavailable
 
 ROWS = [{"n": n, "word": f"w{n}" * (n % 7)} for n in range(1200)]
 
@@ -32,3 +34,24 @@ def test_what_is_no_arrow_stream_is_refused() -> None:
                 spool.add(part)
             with pytest.raises(Invalid, match="The data is not a readable Arrow stream"):
                 list(spool.rows())
+
+
+def test_a_table_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assaykit.engine.flight.spool.MAX_BYTES", 1_000)
+    with Spool() as spool:
+        spool.add(FlightMessage(b"head", b"x" * 800))
+        with pytest.raises(TooLarge, match="larger than 1000 bytes"):
+            spool.add(FlightMessage(b"head", b"x" * 800))
+
+
+def test_a_table_without_room_for_its_rows_says_where_to_make_room() -> None:
+    with smallest_files(100_000), Spool() as spool, pytest.raises(Unavailable) as refused:
+        spool.add(FlightMessage(b"head", b"x" * 200_000))
+    assert "The table could not be kept in" in refused.value.message
+    assert "TMPDIR" in refused.value.next
+
+
+def test_an_answer_without_room_for_its_rows_says_so_too() -> None:
+    rows = [{"text": f"{number}" * 100} for number in range(5_000)]
+    with smallest_files(20_000), Spool() as spool, pytest.raises(Unavailable, match="The answer could not be kept in"):
+        spool.write(lambda: rows, {"text": "text"})

@@ -46,9 +46,9 @@ _LEVELS: Final[dict[str, UnitLevel]] = {"eval": "SPAN", "trace_eval": "TRACE", "
 
 
 class Patches(NamedTuple):
-    """Metadata patches by span id: `good` ones, and for each `bad` one the reason that it cannot be applied."""
+    """Metadata patches by span id: `good` ones in order, and the reason that each `bad` one cannot be applied."""
 
-    good: dict[str, dict[str, Any]]
+    good: dict[str, list[dict[str, Any]]]
     bad: dict[str, str]
 
 
@@ -150,7 +150,7 @@ def patches(rows: Iterable[Mapping[str, Any]]) -> Patches:
         except (TypeError, ValueError, RecursionError):
             patch = None
         if isinstance(patch, dict):
-            found.good.setdefault(span_id, {}).update(cast("dict[str, Any]", patch))
+            found.good.setdefault(span_id, []).append(cast("dict[str, Any]", patch))
         else:
             found.bad[span_id] = "parse_failure: the patch is not a JSON object."
     return found

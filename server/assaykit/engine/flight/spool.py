@@ -10,13 +10,16 @@ Source: Arrow's columnar format, "Encapsulated message format". Flight sends the
 import struct
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self, cast
 
 import pyarrow as pa
 
 from assaykit.engine.flight import frames
+from assaykit.engine.problems import TooLarge
+from assaykit.engine.temporary_files import writing
+from assaykit.engine.uploads import MAX_BYTES
 from assaykit.errors import Invalid
 
 arrow = cast("Any", pa)
@@ -50,12 +53,22 @@ class Spool:
 
     def close(self) -> None:
         """Delete the file."""
-        self._file.close()
+        with suppress(OSError):  # what the file still held in memory has no room on the disk
+            self._file.close()
 
     def add(self, part: FlightMessage) -> None:
-        """Append one message from a client."""
+        """Append one message from a client.
+
+        Raises:
+            TooLarge: the messages exceed `MAX_BYTES`.
+            Unavailable: the folder for temporary files has no room.
+        """
         padded = part.header + bytes(-len(part.header) % _ALIGNED)
-        self._file.write(_CONTINUES + struct.pack("<i", len(padded)) + padded + part.body)
+        with writing("The table"):
+            self._file.write(_CONTINUES + struct.pack("<i", len(padded)) + padded + part.body)
+            self._file.flush()
+        if self._file.tell() > MAX_BYTES:
+            raise TooLarge(f"The table is larger than {MAX_BYTES} bytes.", "Send it as several tables.")
 
     def rows(self) -> Iterator[list[frames.ArrowRow]]:
         """The rows of all added messages, in lists of at most 1,000.
@@ -63,8 +76,9 @@ class Spool:
         Raises:
             Invalid: the messages are not a valid Arrow stream.
         """
-        self._file.write(_END)
-        self._file.seek(0)
+        with writing("The table"):
+            self._file.write(_END)
+            self._file.seek(0)
         with stream(self._file) as sent:
             yield from frames.rows_of(sent)
 
@@ -84,7 +98,7 @@ class Spool:
             name: kind for name, kind in found.items() if not only or name in begin
         }
         schema = frames.schema(columns)
-        with arrow.ipc.new_stream(self._file, schema) as written:
+        with writing("The answer"), arrow.ipc.new_stream(self._file, schema) as written:
             some: list[frames.ArrowRow] = []
             for row in read():
                 some.append(row)
@@ -93,6 +107,7 @@ class Spool:
                     some = []
             if some:
                 written.write_batch(frames.batch(some, columns, schema))
+            self._file.flush()
         self._file.seek(0)
 
     def next(self) -> FlightMessage | None:

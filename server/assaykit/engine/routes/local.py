@@ -17,7 +17,6 @@ from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import evaluators, experiments, projects
 from assaykit.engine.store.migrations import HEAD
-from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
 from assaykit.engine.store.traces import logged_evaluations, spans
@@ -33,6 +32,7 @@ from assaykit.wire.evaluators import (
     TemplateConfig,
 )
 from assaykit.wire.local import (
+    ExperimentJudges,
     JudgedRow,
     JudgedRows,
     JudgeRowsRequest,
@@ -135,12 +135,11 @@ async def show_status(request: Request) -> Response:
     here = engine(request)
 
     def read(connection: sa.Connection) -> StoreStatus:
-        every = projects.page(connection, space_id=None, space_name=None, name=None, at=PageRequest(100))
         return StoreStatus(
             home=str(here.home),
             schema_version=HEAD,
             spans=spans.count(connection),
-            projects=len(every.projects),
+            projects=projects.count(connection),
             running=runs.active(connection),
         )
 
@@ -210,10 +209,17 @@ async def trace_experiment(request: Request) -> Response:
     return answer(await here.database.write(experiments.traced, found, here.clock))
 
 
+async def show_judges(request: Request) -> Response:
+    """`GET /x/experiments/{experiment_id}/judges`: the evaluator versions behind its verdicts. On AX: none."""
+    found = await engine(request).database.read(experiments.judged_by, request.path_params["experiment_id"])
+    return answer(ExperimentJudges(judges=found))
+
+
 routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
+    Route("/x/experiments/{experiment_id}/judges", show_judges),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),

@@ -69,13 +69,19 @@ async def delete_spans(request: Request) -> Response:
 def window(
     start: datetime | None, end: datetime | None, now_ns: int, width: timedelta = DEFAULT_WINDOW
 ) -> spans.TimeRange:
-    """The requested window, both bounds inclusive. The end defaults to now, the start to `width` before the end."""
+    """The requested window, both bounds inclusive. The end defaults to now, the start to `width` before the end.
+
+    Raises:
+        Invalid: it ends before it starts.
+    """
     end_ns = nanoseconds(end)
     # The wire has microseconds, so an inclusive end includes all nanoseconds of its microsecond.
     end_ns = now_ns if end_ns is None else end_ns + 999
     start_ns = nanoseconds(start)
     if start_ns is None:
         start_ns = earlier(end_ns, int(width.total_seconds()) * 1_000_000_000)
+    if start is not None and end is not None and start_ns > end_ns:
+        raise Invalid("start_time lies after end_time.", "Swap them.")
     return spans.TimeRange(start_ns, end_ns)
 
 

@@ -48,7 +48,7 @@ def of_selection(connection: sa.Connection, run_id: str, selection: Selection) -
     task, request, window = runs.details(connection, run_id)
     if counted.matched == 0:
         if window is None:
-            return _without_runs(connection, task, request)
+            return _without_runs(connection, task, request, selection.deleted)
         return _without_spans(connection, task, window, selection.level)
     things = _things(selection.level)
     sampled = counted.matched - counted.sampled_out
@@ -132,8 +132,22 @@ def _without_units(task: Task, number: int, level: VerdictLevel) -> RunCause:
     return RunCause(code="filter", message=f"{text} Widen them.", rows=number)
 
 
-def _without_runs(connection: sa.Connection, task: Task, request: TriggerEvaluationRequest) -> RunCause:
-    chosen = dict.fromkeys(request.experiment_ids or task.experiment_ids or ())
+def of_deleted(selection: Selection) -> str | None:
+    """The sentence about experiments of the task that are deleted; None without such."""
+    if not selection.deleted:
+        return None
+    if (number := len(selection.deleted)) == 1:
+        return "One experiment of the task is deleted and was not scored."
+    return f"{number} experiments of the task are deleted and were not scored."
+
+
+def _without_runs(
+    connection: sa.Connection, task: Task, request: TriggerEvaluationRequest, deleted: Sequence[str]
+) -> RunCause:
+    chosen = [one for one in dict.fromkeys(request.experiment_ids or task.experiment_ids or ()) if one not in deleted]
+    if not chosen:
+        text = "No data to score: the task's experiments are deleted. Trigger with experiment_ids, or make a new task."
+        return RunCause(code="no_rows", message=text, rows=0)
     found = [row for one in chosen for row in experiments.full_rows(connection, one)]
     if not found:
         text = "No data to score: the experiments have no run. Upload rows to them, or name other experiments."

@@ -248,7 +248,7 @@ class Executor:
         status, reason = await self._database.read(ending, run_id)
         if status == "COMPLETED" and reason is not None and not await self._database.read(runs.has_scored, run_id):
             reason = await self._database.persist(causes.unread, lease, selection, reason)
-        return status, reason
+        return status, " ".join(filter(None, (reason, causes.of_deleted(selection)))) or None
 
     async def _score(
         self, lease: Lease, selection: Selection, lacking: Mapping[str, str], budget: Budget

@@ -47,6 +47,8 @@ async def generate(database: Database, clock: Clock, models: Models, lease: Leas
     broken = await _Generation(database, clock, lease, provision, priced, budget).run(models.rows_at_once)
     if broken is not None:
         return "FAILED", broken
+    if (lost := await database.read(generations.lost_experiment, lease.run_id)) is not None:
+        return "CANCELLED", lost
     if await database.read(runs.has_rows_left, lease.run_id):
         return "CANCELLED", budget.stopped()
     return await database.read(ending, lease.run_id, "answered")

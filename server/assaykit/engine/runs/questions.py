@@ -37,29 +37,40 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16, key=identity).digest()
 
 
+class _Call:
+    """A call under way. `result` stays None if the call was withheld or cancelled."""
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.result: Verdict | Unscored | None = None
+
+
 class SharedAnswers:
     """The open and answered questions of one run. One call answers all rows with the same question."""
 
     def __init__(self) -> None:
-        self._asking: dict[bytes, list[anyio.Event]] = {}
+        self._asking: dict[bytes, _Call] = {}
         self._answers: OrderedDict[bytes, Verdict] = OrderedDict()
 
     async def once(
         self, key: bytes, ask: Callable[[], Awaitable[Verdict | Unscored]]
     ) -> tuple[Verdict | Unscored, bool]:
-        """Return the answer, and whether it existed already. A failed call is not shared: the next row asks again."""
-        while (others := self._asking.get(key)) is not None:
-            others.append(over := anyio.Event())
-            await over.wait()
+        """Return the answer, and whether the call of another row gave it.
+
+        The rows that waited for a call share its failure. A row that comes later asks again.
+        """
+        while (call := self._asking.get(key)) is not None:
+            await call.over.wait()
+            if call.result is not None:
+                return call.result, True
         if (known := self._answers.get(key)) is not None:
             return known, True
-        waiting = self._asking[key] = []
+        call = self._asking[key] = _Call()
         try:
-            found = await ask()
+            found = call.result = await ask()
         finally:
             del self._asking[key]
-            for over in waiting:
-                over.set()
+            call.over.set()
         if isinstance(found, Verdict):
             self._answers[key] = found
             if len(self._answers) > RECENT:

@@ -17,11 +17,12 @@ from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.traces import verdicts
+from assaykit.engine.store.traces.targets import Extent, extents
 from assaykit.judge.columns import Row
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.prices import Spent, spent
 from assaykit.judge.score import score
-from assaykit.judge.units import UNITS
+from assaykit.judge.units import NOUNS, UNITS
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
@@ -64,6 +65,7 @@ class Scoring:
         self._anew = anew
         self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
+        self._seen: dict[tuple[str, str], Extent] = {}
         self._refusals = Refusals()
 
     async def run(self) -> Mapping[str, str]:
@@ -87,6 +89,7 @@ class Scoring:
 
     def _read(self, connection: sa.Connection, items: Sequence[Item]) -> dict[str, Row]:
         of_targets = rows(connection, self._selection, items)
+        self._seen |= self._extents(connection, items)
         found: dict[str, dict[str, Question]] = {}
         for item in items:
             asked = self._question(of_targets.get(item.target_id, {}), self._scorers[item.evaluator_id])
@@ -153,16 +156,39 @@ class Scoring:
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
         now = self._clock.now_ns()
+        there = self._still_there(connection, [scored.item for scored in batch])
         # An answer was paid for, whoever has the run by now.
         fresh = {one.key: one.result for one in batch if one.key is not None and isinstance(one.result, Verdict)}
         answers.keep(connection, fresh)
-        if not runs.record(connection, self._lease, [_outcome(scored) for scored in batch], now):
+        outcomes = [_outcome(scored) if _target(scored.item) in there else self._lost(scored) for scored in batch]
+        if not runs.record(connection, self._lease, outcomes, now):
             return False
-        rows = [row for scored in batch if (row := self._verdict_row(scored, now))]
+        kept = [scored for scored in batch if _target(scored.item) in there]
+        rows = [row for scored in kept if (row := self._verdict_row(scored, now))]
         if self._selection.level in UNITS:
             self._note_growth(connection, rows)
         verdicts.put(connection, rows)
         return True
+
+    def _extents(self, connection: sa.Connection, items: Sequence[Item]) -> dict[tuple[str, str], Extent]:
+        of_scope: dict[str, set[str]] = {}
+        for item in items:
+            of_scope.setdefault(item.scope_id, set()).add(item.target_id)
+        return {
+            (scope, target): extent
+            for scope, targets in of_scope.items()
+            for target, extent in extents(connection, self._selection.level, scope, targets).items()
+        }
+
+    def _still_there(self, connection: sa.Connection, items: Sequence[Item]) -> set[tuple[str, str]]:
+        """The targets that were not deleted since they were read. A new target may have the id of a deleted one."""
+        now = self._extents(connection, items)
+        return {at for at, extent in now.items() if at in self._seen and extent.first <= self._seen[at].last}
+
+    def _lost(self, scored: Scored) -> ItemOutcome:
+        """The outcome of an item whose target was deleted before its verdict was stored."""
+        detail = f"The {NOUNS[self._selection.level]} was deleted before its verdict was stored."
+        return ItemOutcome(scored.item, "SKIPPED", reason="deleted", detail=detail, spent=scored.spent)
 
     def _note_growth(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Add to verdicts on traces or sessions what they cover, and whether the schedule has made them anew."""
@@ -197,6 +223,10 @@ class Scoring:
             "metadata": {key: value for key, value in made_by.items() if value is not None},
             "updated_ns": now,
         }
+
+
+def _target(item: Item) -> tuple[str, str]:
+    return item.scope_id, item.target_id
 
 
 def _asked(scorer: Scorer) -> str:

@@ -64,6 +64,8 @@ class Selection(NamedTuple):
     task: Task
     is_scheduled: bool = False
     """Whether a schedule made the run. The schedule has the rows that the run leaves scored later."""
+    deleted: Sequence[str] = ()
+    """The ids of the task's experiments that are deleted. The run scores the others."""
     up_to: int = 0
     """The end of the ingest sequence that a verdict on a trace or session covers at least."""
 
@@ -75,14 +77,15 @@ class Selection(NamedTuple):
             for entry, scorer in zip(self.task.evaluators or (), self.scorers, strict=True)
         ]
         task = self.task.model_copy(update={"evaluators": pinned})
-        return {"level": self.level, "up_to": self.up_to, "task": task.model_dump(mode="json", exclude_none=True)}
+        places = {"level": self.level, "up_to": self.up_to, "deleted": list(self.deleted)}
+        return {**places, "task": task.model_dump(mode="json", exclude_none=True)}
 
 
 def select(connection: sa.Connection, run_id: str) -> Selection:
     """Select the items of a run.
 
     Raises:
-        NotFound: an evaluator or an experiment is deleted.
+        NotFound: an evaluator is deleted, or an experiment that the trigger named.
         Invalid: two evaluators write one column or judge different things, or a filter cannot be read.
         Unsupported: an evaluator is neither a judge nor a managed code evaluator.
     """
@@ -91,7 +94,7 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     level, found = candidates(connection, task, request, window, scorers)
     selection = _choose(level, found, scorers, task, request)
     if window is None:
-        return selection
+        return selection._replace(deleted=_gone(connection, task, request))
     return selection._replace(is_scheduled=isinstance(window, spans.Arrivals), up_to=spans.last(connection))
 
 
@@ -105,14 +108,21 @@ def candidates(
     """The level of a run's rows, and its candidates, newest first. Without a window they are runs of experiments.
 
     Raises:
-        NotFound: an experiment is deleted.
+        NotFound: an experiment that the trigger named is deleted.
         Invalid: two evaluators write one column or judge different things, or a filter cannot be read.
     """
     _refuse_shared_columns(scorers)
     if window is None:
-        return "RUN", _experiment_runs(connection, task, request, scorers)
+        gone = _gone(connection, task, request)
+        wanted = [one for one in request.experiment_ids or task.experiment_ids or () if one not in gone]
+        return "RUN", _experiment_runs(connection, task, wanted, scorers)
     level = _granularity(scorers)
     return level, _arrived(connection, task, level, window, scorers)
+
+
+def _gone(connection: sa.Connection, task: Task, request: TriggerEvaluationRequest) -> Sequence[str]:
+    """The deleted ones among the task's experiments. Those that a trigger names must be there."""
+    return [] if request.experiment_ids else experiments.deleted(connection, task.experiment_ids or ())
 
 
 def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | None] | None:
@@ -130,8 +140,8 @@ def resume(connection: sa.Connection, run_id: str) -> tuple[Selection, str | Non
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
     _, _, window = runs.details(connection, run_id)
     is_scheduled = isinstance(window, spans.Arrivals)
-    up_to = plan.get("up_to", 0)
-    return Selection(plan["level"], scorers, items, RunSelection(), task, is_scheduled, up_to), plan["reason"]
+    gone, up_to = plan.get("deleted", ()), plan.get("up_to", 0)
+    return Selection(plan["level"], scorers, items, RunSelection(), task, is_scheduled, gone, up_to), plan["reason"]
 
 
 class Work(NamedTuple):
@@ -288,11 +298,11 @@ def _candidates(project_id: str, found: Iterable[tuple[Any, ...]]) -> Iterator[C
 
 
 def _experiment_runs(
-    connection: sa.Connection, task: Task, request: TriggerEvaluationRequest, scorers: Sequence[Scorer]
+    connection: sa.Connection, task: Task, experiment_ids: Sequence[str], scorers: Sequence[Scorer]
 ) -> Iterator[Candidate]:
     shared = [row_tree(text) for text in (task.query_filter,) if text]
     own = [[row_tree(text) for text in scorer.filters] for scorer in scorers]
-    for experiment_id in dict.fromkeys(request.experiment_ids or task.experiment_ids or ()):
+    for experiment_id in dict.fromkeys(experiment_ids):
         experiments.get(connection, experiment_id)
         for row in experiments.full_rows(connection, experiment_id):
             if all(matches(tree, row.get) for tree in shared):

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 from assaykit.engine import json_text
 from assaykit.engine.store import openings, refusals
 from assaykit.engine.store.migrations import HEAD, bring_up_to_date
+from assaykit.engine.store.pages import casefold
 from assaykit.errors import Unavailable, quote
 
 log = structlog.get_logger()
@@ -244,7 +245,7 @@ def _make_private(path: Path) -> None:
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in PRAGMAS:
         connection.execute(pragma)
-    connection.create_function("casefold", 1, str.casefold, deterministic=True)
+    connection.create_function("casefold", 1, casefold, deterministic=True)
 
 
 def _begin(connection: sa.Connection) -> None:

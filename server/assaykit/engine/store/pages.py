@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import Field, TypeAdapter
 
 from assaykit.engine.problems import Malformed
-from assaykit.wire.bodies import Pagination
+from assaykit.wire.bodies import Pagination, composed
 
 _KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
@@ -37,8 +37,12 @@ def decode_cursor(cursor: str, parts: int) -> tuple[int, ...]:
     except ValueError:
         key = ()
     if len(key) != parts:
-        raise Malformed("The cursor does not come from this list.", "Start again without a cursor.")
+        raise _foreign_cursor()
     return key
+
+
+def _foreign_cursor() -> Malformed:
+    return Malformed("The cursor does not come from this list.", "Start again without a cursor.")
 
 
 def newest_by(
@@ -57,6 +61,35 @@ def newest_by(
     return rows, Pagination(has_more=True, next_cursor=encode_cursor(*last_key))
 
 
+def by_change(
+    connection: sa.Connection, query: sa.Select[Any], table: sa.Table, page: PageRequest
+) -> tuple[Sequence[sa.Row[Any]], Pagination]:
+    """One page of `query` on `table`, last changed first.
+
+    The cursor also carries the newest change on the first page. Rows that changed after it come last, so that no row is
+    missing when the order changes between two pages. Such a row may be on two pages.
+    """
+    updated, n = table.c.updated_ns, table.c.n
+    seen: int | None = None
+    if page.cursor is None:
+        query = query.order_by(updated.desc(), n.desc())
+    else:
+        seen, last_updated, last_n = decode_cursor(page.cursor, 3)
+        is_late, last = updated > seen, sa.tuple_(sa.literal(last_updated), sa.literal(last_n))
+        late = is_late & (table.c.created_ns <= seen)
+        if last_updated > seen:
+            query = query.where(late & (sa.tuple_(updated, n) > last))
+        else:
+            query = query.where(late | (sa.tuple_(updated, n) < last))
+        query = query.order_by(is_late, *(sa.case((is_late, part), else_=-part) for part in (updated, n)))
+    rows = connection.execute(query.limit(page.limit + 1)).fetchall()
+    if len(rows) <= page.limit:
+        return rows, Pagination()
+    rows = rows[: page.limit]
+    first = rows[0].updated_ns if seen is None else seen
+    return rows, Pagination(has_more=True, next_cursor=encode_cursor(first, rows[-1].updated_ns, rows[-1].n))
+
+
 def by_arrival(
     connection: sa.Connection,
     query: sa.Select[Any],
@@ -64,18 +97,29 @@ def by_arrival(
     page: PageRequest,
     *,
     newest_first: bool = True,
+    place: tuple[int, ...] = (),
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
-    """One page of `query` in the order of `n`, newest first by default."""
+    """One page of `query` in the order of `n`, newest first by default.
+
+    The cursors begin with `place`, numbers that tell what the list is of. A cursor with another place is refused.
+    """
     if page.cursor is not None:
-        (last,) = decode_cursor(page.cursor, 1)
+        *of, last = decode_cursor(page.cursor, len(place) + 1)
+        if tuple(of) != place:
+            raise _foreign_cursor()
         query = query.where(n < last if newest_first else n > last)
     rows = connection.execute(query.order_by(n.desc() if newest_first else n.asc()).limit(page.limit + 1)).fetchall()
     if len(rows) <= page.limit:
         return rows, Pagination()
     rows = rows[: page.limit]
-    return rows, Pagination(has_more=True, next_cursor=encode_cursor(rows[-1].n))
+    return rows, Pagination(has_more=True, next_cursor=encode_cursor(*place, rows[-1].n))
 
 
 def named_like(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
     """AX's name filter: a case-insensitive substring. SQLite's `lower` is ASCII-only; `database` adds `casefold`."""
-    return sa.func.instr(sa.func.casefold(column), part.casefold()) > 0
+    return sa.func.instr(sa.func.casefold(column), casefold(part)) > 0
+
+
+def casefold(text: str) -> str:
+    """The text without letter case, in Unicode's form NFC."""
+    return composed(text.casefold())

@@ -1,13 +1,17 @@
 """Checks of a run configuration against the store: integration, model, prompt and template."""
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from assaykit.engine.store.definitions import evaluators, integrations, prompts
 from assaykit.errors import Invalid, NotFound, Unsupported
 from assaykit.judge import placeholders
+from assaykit.judge.providers import provider_parameters
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.judge.score import check_template
+from assaykit.wire.invocation import ProviderParams
 from assaykit.wire.run_configurations import AgentCallConfig, LlmGenerationConfig, TemplateEvaluationConfig
+from assaykit.wire.validation import describe
 
 Runnable = LlmGenerationConfig | TemplateEvaluationConfig
 
@@ -33,13 +37,14 @@ def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runn
     """Check a configuration as far as possible before a run, and return it.
 
     Raises:
-        Unsupported: it calls an agent.
+        Unsupported: it calls an agent, or has provider_parameters that the engine does not send.
         NotFound: no such integration.
         Invalid: there is no model, no such version of a prompt or judge, or the messages or template cannot work.
     """
     config = runnable(wanted)
     access = integrations.access(connection, config.ai_integration_id)
     model_of(config, access)
+    provider_parameters.check(access.provider, provider_params(config))
     if isinstance(config, TemplateEvaluationConfig):
         check_template(config.template, config.classification_choices, "MUSTACHE")
         column_of(connection, config)
@@ -58,6 +63,18 @@ def check(connection: sa.Connection, wanted: Runnable | AgentCallConfig) -> Runn
         except NotFound as error:
             raise Invalid(error.message, "Leave prompt_version_id out; only the messages are sent.") from error
     return config
+
+
+def provider_params(config: Runnable) -> ProviderParams:
+    """The parameters that only one provider has.
+
+    Raises:
+        Invalid: there is no such parameter, or it has another type.
+    """
+    try:
+        return ProviderParams.model_validate(config.provider_parameters or {})
+    except ValidationError as error:
+        raise Invalid(f"provider_parameters: {describe(error, ProviderParams.model_fields)}") from error
 
 
 def model_of(config: Runnable, access: integrations.Access) -> str:

@@ -28,6 +28,8 @@ class Endpoint:
     structured_output: bool = True
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Further headers, none of them a credential."""
+    provider_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The headers of parameters that only this provider has. They replace its usual headers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,8 @@ class FallbackModel:
             return Unscored("auth", f"There is no key for {endpoint.provider}; set {endpoint.key_name}.")
         if not (key.isascii() and key.isprintable()) or " " in key:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that a key cannot have.")
-        return self._api.path(base.rstrip("/")), {**endpoint.headers, **self._api.headers(key or None)}
+        headers = {**endpoint.headers, **self._api.headers(key or None), **endpoint.provider_headers}
+        return self._api.path(base.rstrip("/")), headers
 
     async def _fall_back(
         self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None

@@ -59,6 +59,21 @@ class OwnFiles:
         return new
 
 
+def packages() -> dict[str, str]:
+    """The versions of the installed packages, by name, as their folders tell, and that of Python."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for folder in sys.path:
+        try:
+            inside = os.listdir(folder)
+        except OSError:
+            continue
+        for one in inside:
+            name, _, version = one[: -len(".dist-info")].partition("-")
+            if one.endswith(".dist-info") and version:
+                found.setdefault(name, version)
+    return found
+
+
 def _is_installed(path: str) -> bool:
     return path.startswith((*_INSTALLED, _HERE)) or "site-packages" in path or "dist-packages" in path
 

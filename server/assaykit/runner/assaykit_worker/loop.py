@@ -3,7 +3,8 @@
 
     in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
            "timeout_s", "together", "taken": [names], "mark", "forks": descriptor or null}
-    out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}]}}
+    out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}],
+           "packages": {name: version}}}
           or {"failed": why}
     in    {"row": 7, "example": {...}}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "files": [paths imported meanwhile]}
@@ -51,7 +52,8 @@ def main() -> None:
     if work.task.is_async or (forks is not None and not forks.are_safe):
         forks = None
     files = work.files.new()
-    pipe.tell({"ready": {**task, "forks": forks is not None, "files": files, "evaluators": evaluators}})
+    found = {"files": files, "packages": loading.packages(), "evaluators": evaluators}
+    pipe.tell({"ready": {**task, "forks": forks is not None, **found}})
     if work.task.is_async:
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
 

@@ -99,11 +99,16 @@ def verdicts_in(rows: Sequence[FileRow], name: str | None, file: str) -> Found:
     return Found(list(kept.values()), ids, _named(columns), passed_over, silent, repeated)
 
 
-def is_missing(value: object) -> bool:
-    """True if a cell is empty: null, blank, or the NaN of data frames."""
+def is_blank(value: object) -> bool:
+    """True if a cell is empty: null, blank, or the number NaN of data frames."""
     if isinstance(value, str):
-        return value.strip().lower() in {"", "nan"}
+        return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def is_missing(value: object) -> bool:
+    """True if a cell is empty, or holds the word nan."""
+    return is_blank(value) or (isinstance(value, str) and value.strip().lower() == "nan")
 
 
 _Columns = Mapping[str, tuple[Granularity, str, str]]
@@ -189,7 +194,8 @@ def _of_row(row: FileRow, columns: _Columns, ids: Mapping[Granularity, str], fil
     found: dict[tuple[Granularity, str], dict[str, Any]] = {}
     for column, (level, name, part) in columns.items():
         value = row.values.get(column)
-        if not is_missing(value):
+        # The word nan is a missing score, and a label like any other.
+        if not (is_missing(value) if part == "score" else is_blank(value)):
             found.setdefault((level, name), {})[part] = _cell(value, part, row.line, column, file)
     for (level, name), parts in found.items():
         if parts.keys() == {"explanation"}:

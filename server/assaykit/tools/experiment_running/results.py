@@ -43,10 +43,11 @@ def told(
     lines += [f"{quoted(name, 60)}: {_line(counts, len(errors))}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
-    lines += [f"Interpreter: {plan.python}", *notes, *said.lines]
+    lines += [f"Interpreter: {plan.python}", *notes, *ran.changes, *said.lines]
     data = {
         **here.source(within), **facts, "rows": number, "failed": len(errors), "evaluators": scores, "bound": bound,
-        "given": given, "notes": notes, "python": str(plan.python), "judge_runs": said.data, "errors": causes,
+        "given": given, "notes": [*notes, *ran.changes], "python": str(plan.python),
+        "judge_runs": said.data, "errors": causes,
     }  # fmt: skip
     if is_dry:
         data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]

@@ -9,6 +9,7 @@ from assaykit.api import experiments as stored
 from assaykit.api.client import LONGEST_NAME
 from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
+from assaykit.experiments.content import Content, changes, examples_of_calls
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.files.folders import Folders
 from assaykit.names import Named
@@ -140,7 +141,8 @@ async def _recorded(
         if ran.stopped_by is not None:
             raise _stopped(journal, ran, ran.stopped_by)
         made = await runs.write(here.api, target, title, ran.results, plan)
-        runs.remember(here.settings.home, made.id, plan)
+        origin = Content({**journal.files}, {**journal.packages}, examples_of_calls(calls))
+        runs.remember(here.settings.home, made.id, plan, origin)
         here.names.forget()
         said = await _asked(here, within, made, judges, spending, report, len(calls))
         journal.forget()
@@ -211,7 +213,8 @@ async def retry_experiment(
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
     target = await here.names.dataset(made.dataset_id, within)
-    examples = [one async for one in stored.examples_of(here.api, target.id)]
+    # The rows that succeeded were made from this version, and not from a newer one.
+    examples = [one async for one in stored.examples_of(here.api, target.id, made.dataset_version_id)]
     plan = _again(here, made, task, evaluators, python)
     judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
     plan = plan._replace(judges=[one.evaluator.id for one in judges])
@@ -235,6 +238,8 @@ async def retry_experiment(
         # The results of an earlier retry are kept if the plan has not changed since.
         runs.resume(journal, plan, target, made.name, rows, restart=journal.asked != plan.asked(target.id, rows))
         ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
+        origin = runs.origin_of(here.settings.home, made.id)
+        ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
         said = await _asked(here, within, made, judges, spending, report, len(rows))
         journal.forget()

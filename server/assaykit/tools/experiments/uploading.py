@@ -13,7 +13,7 @@ from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.api.staging import Body, ahead, staged
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, exactly
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
@@ -410,4 +410,4 @@ def _some(ids: Sequence[str]) -> str:
 
 
 def _listed(ids: Sequence[str]) -> str:
-    return ", ".join(repr(one_line(one, 60)) for one in ids[:SHOWN])
+    return ", ".join(exactly(one, 60) for one in ids[:SHOWN])

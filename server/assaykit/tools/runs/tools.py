@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
-from assaykit.errors import Invalid
+from assaykit.errors import AssayError, Invalid
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.planning.costs import with_costs
@@ -277,12 +277,36 @@ async def cancel_run(here: Here, run: RunIds) -> Reply:
     active = [one for one in asked if not one.is_final] if len(asked) > 1 else asked
     if not active:
         raise Invalid("All of these runs have ended already.", "Trigger the task again if needed.")
-    found = [await here.api.post(path("v2", "task-runs", one.id, "cancel"), TaskRun) for one in active]
+    found = await _cancelled(here, active)
     said = "\n".join(f"Run {one_run(one)}." for one in found)
     return Reply(
         f"{said} What was scored stays; trigger again to score the rest.",
         {**here.source(), "run": plain(found[0]), "runs": [plain(one) for one in found]},
     )
+
+
+async def _cancelled(here: Session, active: Sequence[TaskRun]) -> list[TaskRun]:
+    """The runs after each was cancelled. One that ended in the meantime is as it ended, if several are asked for.
+
+    Raises:
+        AssayError: a run could not be cancelled. The others were, and the message says so.
+    """
+    found: list[TaskRun] = []
+    failed: AssayError | None = None
+    for run in active:
+        at = path("v2", "task-runs", run.id)
+        try:
+            found.append(await here.api.post(f"{at}/cancel", TaskRun))
+        except AssayError as error:
+            now = await here.api.get(at, TaskRun) if isinstance(error, Invalid) and len(active) > 1 else None
+            if now is not None and now.is_final:
+                found.append(now)
+            else:
+                failed = failed or error
+    if failed is None:
+        return found
+    done = ", ".join(run.id for run in found)
+    raise type(failed)(f"{failed.message} Cancelled all the same: {done}." if done else failed.message, failed.next)
 
 
 @tool("read")

@@ -83,6 +83,10 @@ def ids_of(runs: Sequence[TaskRun]) -> str:
     return ",".join(run.id for run in runs)
 
 
+_ON_REQUEST = "Cancelled on request"
+"""The beginning of the reason of a run that somebody cancelled."""
+
+
 async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict[str, Any]]:
     """The report on runs: the full report on a single run, or a line for each of several and their sum."""
     if len(runs) == 1:
@@ -99,6 +103,8 @@ async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict
         lines.append(f"Still running. Next: wait_for_run(run={ids_of(going)!r}) again.")
     elif lost := next((run for run in runs if run.num_errors or run.status != "COMPLETED"), None):
         lines.append(f"Next: get_run(run={lost.id!r}) tells why; the same backfill again scores what is left.")
+    elif not scored:
+        lines.append(f"Nothing was scored. Next: get_run(run={runs[0].id!r}) tells why.")
     else:
         lines.append("Next: search_spans shows the verdicts.")
     return "\n".join(lines), {**data, "scored": scored, "failed": failed, "skipped": skipped}
@@ -189,10 +195,11 @@ def _spent(tokens: RunTokens) -> list[str]:
         if tokens.unpriced:
             known += f"; the price of {tokens.unpriced} is not known (prices.json in the data folder can tell it)"
         lines.append(
-            f"Tokens: {tokens.prompt} prompt, {tokens.completion} completion, in {tokens.answers} answers{known}"
+            f"Tokens: {tokens.prompt} prompt, {tokens.completion} completion, "
+            f"in {figures.things(tokens.answers, 'answer')}{known}"
         )
     if tokens.remembered:
-        lines.append(f"{tokens.remembered} rows repeated an earlier question and cost nothing")
+        lines.append(f"{figures.things(tokens.remembered, 'row')} repeated an earlier question and cost nothing")
     return lines
 
 
@@ -215,7 +222,7 @@ def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], di
     pace: dict[str, Any] = {"rows_per_second": float(f"{rate:.3g}")}
     fast = figures.rate(rate)
     if run.is_final:
-        return [f"{done} rows in {seconds:.2f} s, {fast} a second"], {"pace": pace}
+        return [f"{figures.things(done, 'row')} in {seconds:.2f} s, {fast} a second"], {"pace": pace}
     if not total:
         return [f"{done} done, {fast} rows a second"], {"pace": pace}
     pace["seconds_left"] = round((total - done) / rate, 1)
@@ -248,6 +255,8 @@ def _usual(run: TaskRun) -> str:
     if not run.is_final:
         return f"Still running. Next: wait_for_run(run={run.id!r}) again."
     if not run.num_successes:
+        if (run.failure_reason or "").startswith(_ON_REQUEST):
+            return "It was cancelled before it scored a row. Trigger again to score the rows."
         nothing = "No example was answered" if run.experiment_id is not None else "Nothing was scored"
         return f"{nothing}. Correct the cause above, then trigger again."
     if run.experiment_id is not None:

@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
-from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
+from assaykit.engine.store.pages import PageRequest, by_arrival, decode_cursor, named_like
 from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
@@ -27,6 +27,8 @@ from assaykit.wire.datasets import (
     UpdateDatasetExamplesRequest,
 )
 from assaykit.wire.spans import Annotation
+
+_IDS_PER_QUERY = 500
 
 
 def create(connection: sa.Connection, wanted: CreateDatasetRequest, clock: Clock) -> Dataset:
@@ -179,15 +181,32 @@ def delete(connection: sa.Connection, dataset_id: str) -> None:
 def example_page(connection: sa.Connection, dataset_id: str, version_id: str | None, at: PageRequest) -> ExamplePage:
     """Examples of a version, oldest first; of the newest version if `version_id` is None.
 
+    A cursor carries the version of its first page, so a newer version changes nothing in a list that is being read.
+
     Raises:
         NotFound: no such dataset or version.
+        Malformed: the cursor comes from another list.
     """
     _row(connection, dataset_id)
-    version = _version_row(connection, dataset_id, version_id)
+    version = page_version(connection, dataset_id, version_id, at.cursor)
     query = sa.select(examples).where(examples.c.version_id == version.id)
-    rows, pagination = by_arrival(connection, query, examples.c.n, at, newest_first=False)
+    rows, pagination = by_arrival(connection, query, examples.c.n, at, newest_first=False, place=(version.n,))
     said = annotations.of(connection, dataset_id, "EXAMPLE", [row.id for row in rows])
     return ExamplePage(examples=[_example(row, said.get(row.id, [])) for row in rows], pagination=pagination)
+
+
+def page_version(connection: sa.Connection, dataset_id: str, version_id: str | None, cursor: str | None) -> sa.Row[Any]:
+    """The row of the version that a list of examples reads: that of the cursor, or without one that of `version_id`.
+
+    Raises:
+        NotFound: no such version.
+        Malformed: the text is not a cursor.
+    """
+    if cursor is not None and version_id is None:
+        number, _ = decode_cursor(cursor, 2)
+        c = dataset_versions.c
+        version_id = connection.execute(sa.select(c.id).where(c.dataset_id == dataset_id, c.n == number)).scalar()
+    return _version_row(connection, dataset_id, version_id)
 
 
 def delete_examples(
@@ -230,6 +249,18 @@ def version_of(connection: sa.Connection, dataset_id: str, version_id: str | Non
         NotFound: the dataset has no such version.
     """
     return _version_row(connection, dataset_id, version_id).id
+
+
+def known_examples(connection: sa.Connection, dataset_id: str, example_ids: Collection[str]) -> set[str]:
+    """The ids of these that an example of the dataset has, in any version."""
+    versions = sa.select(dataset_versions.c.id).where(dataset_versions.c.dataset_id == dataset_id)
+    ids, known = list(example_ids), set[str]()
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        some = examples.c.id.in_(ids[start : start + _IDS_PER_QUERY])
+        known.update(
+            connection.execute(sa.select(examples.c.id).where(examples.c.version_id.in_(versions), some)).scalars()
+        )
+    return known
 
 
 def example_columns(

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.store.keys import next_id, row_of
-from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
+from assaykit.engine.store.pages import PageRequest, by_arrival, by_change, named_like
 from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
+from assaykit.judge.providers import provider_parameters
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
     CreateEvaluatorRequest,
@@ -92,7 +93,7 @@ def page(
     query = sa.select(evaluators).where(spaces.within(evaluators, space_id, space_name))
     if name:
         query = query.where(named_like(evaluators.c.name, name))
-    rows, pagination = newest_by(connection, query, (evaluators.c.updated_ns, evaluators.c.n), at)
+    rows, pagination = by_change(connection, query, evaluators, at)
     return EvaluatorPage(evaluators=[_evaluator(row) for row in rows], pagination=pagination)
 
 
@@ -231,7 +232,8 @@ def _insert_version(
 ) -> EvaluatorVersion:
     if isinstance(wanted, CreateTemplateVersionRequest):
         config = wanted.template_config
-        integrations.access(connection, config.llm_config.ai_integration_id)
+        access = integrations.access(connection, config.llm_config.ai_integration_id)
+        provider_parameters.check(access.provider, config.llm_config.provider_parameters)
     elif isinstance(wanted, CreateCodeVersionRequest):
         config = wanted.code_config
     else:

@@ -10,11 +10,12 @@ from assaykit.engine.store.change_times import keep_up, touch
 from assaykit.engine.store.definitions import datasets, projects, spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import evals, experiment_runs, experiments
+from assaykit.engine.store.tables import evals, evaluator_versions, experiment_runs, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS, flat_columns
-from assaykit.errors import Conflict, Invalid
+from assaykit.errors import Conflict, Invalid, quote
+from assaykit.judge.columns import seen_by_runs
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
@@ -38,7 +39,7 @@ def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Cl
     Raises:
         NotFound: no such dataset or space.
         Conflict: the dataset has an experiment of this name.
-        Invalid: a run of a dataset's experiment has no `example_id`.
+        Invalid: a run of a dataset's experiment has no `example_id`, or names no example of the dataset.
     """
     if wanted.dataset_id is not None:
         row = _provision(connection, wanted.dataset_id, None, wanted.name, clock)
@@ -107,7 +108,7 @@ def append(
 
     Raises:
         NotFound: no such experiment.
-        Invalid: a run of a dataset's experiment has no `example_id`.
+        Invalid: a run of a dataset's experiment has no `example_id`, or names no example of the dataset.
     """
     _row(connection, experiment_id)
     touch(connection, experiments, [experiment_id], clock.now_ns())
@@ -156,6 +157,30 @@ def get(connection: sa.Connection, experiment_id: str) -> Experiment:
     return _experiment(_row(connection, experiment_id))
 
 
+def judged_by(connection: sa.Connection, experiment_id: str) -> dict[str, list[str]]:
+    """The evaluator versions behind the verdicts of an experiment, by column: the hashes of their content.
+
+    Raises:
+        NotFound: there is no such experiment.
+    """
+    _row(connection, experiment_id)
+    made_by = evals.c.metadata["evaluator_version_id"].as_string()
+    query = sa.select(evals.c.name, sa.func.coalesce(evaluator_versions.c.commit_hash, made_by))
+    query = query.outerjoin(evaluator_versions, evaluator_versions.c.id == made_by)
+    query = query.where(evals.c.scope_id == experiment_id, evals.c.level == "RUN", made_by.is_not(None)).distinct()
+    found: dict[str, list[str]] = {}
+    for name, version in connection.execute(query):
+        found.setdefault(name, []).append(version)
+    return {name: sorted(versions) for name, versions in found.items()}
+
+
+def deleted(connection: sa.Connection, experiment_ids: Sequence[str]) -> list[str]:
+    """The ids of these that no experiment has any more, in order."""
+    query = sa.select(experiments.c.id).where(experiments.c.id.in_(experiment_ids))
+    there = set(connection.execute(query).scalars())
+    return [experiment_id for experiment_id in experiment_ids if experiment_id not in there]
+
+
 def delete(connection: sa.Connection, experiment_id: str) -> None:
     """Remove an experiment with its runs and verdicts.
 
@@ -198,7 +223,8 @@ def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[st
 def rows_of(connection: sa.Connection, experiment_id: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Some runs of an experiment, each with its verdicts and the columns of its example.
 
-    A column of the run hides the example's column of the same name, which is also at `dataset.<column>`.
+    A column of the run hides the example's column of the same name, which is also at `dataset.<column>`. There alone
+    are the example's columns `eval.*` and `annotation.*`, because they are no verdicts on the run.
     """
     query = sa.select(experiment_runs).where(experiment_runs.c.id.in_(run_ids))
     return _full(connection, experiment_id, connection.execute(query).fetchall())
@@ -215,7 +241,7 @@ def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[A
         example = examples.get(row.example_id, {})
         columns = {f"dataset.{column}": value for column, value in example.items()}
         noted = annotations.columns(said.get(row.id, ()))
-        full.append(example | columns | _columns(row, verdicts.get(row.id, {})) | noted)
+        full.append(seen_by_runs(example) | columns | _columns(row, verdicts.get(row.id, {})) | noted)
     return full
 
 
@@ -223,11 +249,17 @@ def _insert_runs(
     connection: sa.Connection, experiment: sa.Row[Any], runs: Sequence[ExperimentRunInput], now: int
 ) -> list[str]:
     if experiment.dataset_id is not None:
+        named = {run.example_id for run in runs if run.example_id}
         without = [position for position, run in enumerate(runs, start=1) if not run.example_id]
         if without:
             raise Invalid(
                 f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
                 "Each run of a dataset's experiment names the example it belongs to.",
+            )
+        if unknown := named - datasets.known_examples(connection, experiment.dataset_id, named):
+            raise Invalid(
+                f"{len(unknown)} run(s) name an example that the dataset does not have: {quote(min(unknown), 60)!r}.",
+                "GET /v2/datasets/{id}/examples lists them. Nothing was written.",
             )
     for position, run in enumerate(runs, start=1):
         if "annotations" in (run.model_extra or {}):

@@ -10,7 +10,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations
+from assaykit.engine.store.tables import evaluator_versions, evaluators, integrations, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, Unsupported
 from assaykit.judge.providers.registry import ADOPTED, PROVIDERS, FromEnvironment, Provider
@@ -23,6 +23,7 @@ from assaykit.wire.integrations import (
 )
 
 _INTEGRATION_PATH = "$.llm_config.ai_integration_id"
+_OF_CONFIGURATION = "$.ai_integration_id"
 _COLUMNS = {
     "name": "name",
     "provider": "provider",
@@ -198,7 +199,7 @@ def delete(connection: sa.Connection, integration_id: str) -> None:
 
     Raises:
         NotFound: there is none with this id.
-        Conflict: the newest version of a judge uses it. The message lists the judges.
+        Conflict: the newest version of a judge or a RUN_EXPERIMENT task uses it. The message lists them.
     """
     row = _row(connection, integration_id)
     c = evaluator_versions.c
@@ -209,6 +210,14 @@ def delete(connection: sa.Connection, integration_id: str) -> None:
         raise Conflict(
             f"Integration {row.name!r} is used by the judge(s) {', '.join(repr(name) for name in names)}.",
             "Give them a version with another integration, or delete them first.",
+        )
+    asking = sa.select(tasks.c.name).where(
+        sa.func.json_extract(tasks.c.run_configuration, _OF_CONFIGURATION) == integration_id
+    )
+    if names := connection.execute(asking.order_by(tasks.c.name)).scalars().all():
+        raise Conflict(
+            f"Integration {row.name!r} is used by the task(s) {', '.join(repr(name) for name in names)}.",
+            "Give them another integration, or delete them first.",
         )
     connection.execute(integrations.delete().where(integrations.c.id == integration_id))
 

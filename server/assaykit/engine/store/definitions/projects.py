@@ -12,6 +12,7 @@ from assaykit.engine.store.tables import evals, experiments, projects, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.errors import Conflict, Invalid, NotFound
+from assaykit.wire.bodies import composed
 from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, ProjectType
 
 _OF_EXPERIMENTS = sa.exists().where(experiments.c.traces_project_id == projects.c.id)
@@ -35,7 +36,13 @@ def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock
 def find_or_create(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:
     """The project of this name, for arriving spans; created if it does not exist."""
     row = _named(connection, space_id, name)
-    return _insert(connection, space_id, name, clock) if row is None else _project(row)
+    return _insert(connection, space_id, composed(name), clock) if row is None else _project(row)
+
+
+def find(connection: sa.Connection, space_id: str, name: str) -> Project | None:
+    """The project of this name, if there is one."""
+    row = _named(connection, space_id, name)
+    return None if row is None else _project(row)
 
 
 def page(
@@ -55,6 +62,11 @@ def page(
         query = query.where(sa.literal(kind) == _KIND)
     rows, pagination = by_arrival(connection, query, projects.c.n, at)
     return ProjectPage(projects=[_project(row) for row in rows], pagination=pagination)
+
+
+def count(connection: sa.Connection) -> int:
+    """The number of projects in the store."""
+    return connection.execute(sa.select(sa.func.count()).select_from(projects)).scalar_one()
 
 
 def get(connection: sa.Connection, project_id: str) -> Project:
@@ -84,7 +96,7 @@ def rename(connection: sa.Connection, project_id: str, name: str) -> Project:
 
 
 def delete(connection: sa.Connection, project_id: str) -> None:
-    """Remove a project with its spans, verdicts and tasks.
+    """Remove a project with its spans, verdicts and tasks. Experiments whose spans it held name no project then.
 
     Raises:
         NotFound: there is none with this id.
@@ -93,11 +105,15 @@ def delete(connection: sa.Connection, project_id: str) -> None:
     connection.execute(evals.delete().where(evals.c.scope_id == project_id))
     annotations.forget_scopes(connection, [project_id])
     connection.execute(spans.delete().where(spans.c.project_id == project_id))
+    named = experiments.update().where(experiments.c.traces_project_id == project_id)
+    connection.execute(named.values(traces_project_id=None))
     connection.execute(projects.delete().where(projects.c.id == project_id))
 
 
 def _named(connection: sa.Connection, space_id: str, name: str) -> sa.Row[Any] | None:
-    return connection.execute(_WITH_KIND.where(projects.c.space_id == space_id, projects.c.name == name)).first()
+    """The project of this name, or else of the same name in Unicode's form NFC."""
+    named = _WITH_KIND.where(projects.c.space_id == space_id, projects.c.name.in_({name, composed(name)}))
+    return connection.execute(named.order_by(projects.c.name != name)).first()
 
 
 def _insert(connection: sa.Connection, space_id: str, name: str, clock: Clock) -> Project:

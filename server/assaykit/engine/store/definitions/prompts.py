@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_of
-from assaykit.engine.store.pages import PageRequest, by_arrival, named_like, newest_by
+from assaykit.engine.store.pages import PageRequest, by_arrival, by_change, named_like
 from assaykit.engine.store.tables import prompt_labels, prompt_versions, prompts
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound
@@ -80,7 +80,7 @@ def page(
     query = sa.select(prompts).where(spaces.within(prompts, space_id, space_name))
     if name:
         query = query.where(named_like(prompts.c.name, name))
-    rows, pagination = newest_by(connection, query, (prompts.c.updated_ns, prompts.c.n), at)
+    rows, pagination = by_change(connection, query, prompts, at)
     return PromptPage(prompts=[_prompt(row) for row in rows], pagination=pagination)
 
 

@@ -39,10 +39,12 @@ def search_examples(
     if filter_text is None:
         return read(at)
     found, more = _search(read, row_tree(filter_text), at)
-    version = version_id or datasets.newest_version(connection, dataset_id)
-    place = sa.select(examples.c.n).where(examples.c.version_id == version)
-    last = place.where(examples.c.id == found[-1].id) if more else None
-    return ExamplePage(examples=found, pagination=_pagination(connection, last))
+    if not more:
+        return ExamplePage(examples=found)
+    version = datasets.page_version(connection, dataset_id, version_id, at.cursor)
+    c = examples.c
+    last = connection.execute(sa.select(c.n).where(c.version_id == version.id, c.id == found[-1].id)).scalar_one()
+    return ExamplePage(examples=found, pagination=_goes_on(version.n, last))
 
 
 def search_runs(
@@ -61,8 +63,11 @@ def search_runs(
     if filter_text is None:
         return read(at)
     found, more = _search(read, row_tree(filter_text), at)
-    last = sa.select(experiment_runs.c.n).where(experiment_runs.c.id == found[-1].id) if more else None
-    return ExperimentRunPage(experiment_runs=found, pagination=_pagination(connection, last))
+    if not more:
+        return ExperimentRunPage(experiment_runs=found)
+    c = experiment_runs.c
+    last = connection.execute(sa.select(c.n).where(c.id == found[-1].id)).scalar_one()
+    return ExperimentRunPage(experiment_runs=found, pagination=_goes_on(last))
 
 
 def _search(read: Callable[[PageRequest], Page[FoundT]], node: Node, at: PageRequest) -> tuple[list[FoundT], bool]:
@@ -106,8 +111,5 @@ def _refuse_unknown(node: Node, seen: set[str]) -> None:
             )
 
 
-def _pagination(connection: sa.Connection, last: sa.Select[int] | None) -> Pagination:
-    """The pagination of a page. `last` selects the place of its last row; None if no rows follow."""
-    if last is None:
-        return Pagination()
-    return Pagination(has_more=True, next_cursor=encode_cursor(connection.execute(last).scalar_one()))
+def _goes_on(*key: int) -> Pagination:
+    return Pagination(has_more=True, next_cursor=encode_cursor(*key))

@@ -14,7 +14,7 @@ from assaykit.engine.store.queue.runs import UNLIMITED, Item, ItemOutcome, Limit
 from assaykit.engine.store.tables import examples, task_runs
 from assaykit.engine.store.traces import spans
 from assaykit.engine.validation import run_configurations
-from assaykit.errors import AssayError, Invalid
+from assaykit.errors import AssayError, Invalid, quote
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.run_configurations import RUN_CONFIGURATION, TemplateEvaluationConfig
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
@@ -36,7 +36,6 @@ class Provision(NamedTuple):
     experiment: Experiment | None = None
     column: str = run_configurations.COLUMN
     tracing: dict[str, Any] | None = None
-    project_id: str | None = None
     reason: str | None = None
 
 
@@ -142,10 +141,9 @@ def start(connection: sa.Connection, lease: Lease, chosen: ExampleChoice | None,
         return Provision(config, items, reason=reason)
     experiment = experiments.provision(connection, chosen.dataset_id, chosen.version_id, wanted.experiment_name, clock)
     connection.execute(task_runs.update().where(task_runs.c.id == run_id).values(experiment_id=experiment.id))
-    project_id = None
     if wanted.tracing_metadata is not None:
-        project_id = experiments.traced(connection, experiment, clock).id
-    return Provision(config, items, experiment, column, wanted.tracing_metadata, project_id)
+        experiments.traced(connection, experiment, clock)
+    return Provision(config, items, experiment, column, wanted.tracing_metadata)
 
 
 def _resumed(
@@ -160,9 +158,10 @@ def _resumed(
     experiment_id = runs.get(connection, run_id).experiment_id
     if experiment_id is None:
         return Provision(config, items, reason=plan["reason"])
+    if (lost := lost_experiment(connection, run_id)) is not None:
+        return Provision(config, items, reason=lost)
     experiment = experiments.get(connection, experiment_id)
-    project_id = experiment.experiment_traces_project_id
-    return Provision(config, items, experiment, plan["column"], wanted.tracing_metadata, project_id)
+    return Provision(config, items, experiment, plan["column"], wanted.tracing_metadata)
 
 
 def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
@@ -180,16 +179,36 @@ def rows(connection: sa.Connection, version_id: str | None, items: Sequence[Item
 def record(
     connection: sa.Connection, lease: Lease, provision: Provision, made: Sequence[ExampleOutcome], clock: Clock
 ) -> bool:
-    """Store outcomes, runs and spans. Returns False and stores nothing if the run has ended or the lease is lost."""
-    if provision.experiment is None or not runs.record(
-        connection, lease, [one.outcome for one in made], clock.now_ns()
-    ):
+    """Store outcomes, runs and spans. If the project is deleted, the runs are stored without spans.
+
+    Returns False and stores nothing if the run has ended, the lease is lost or the experiment is deleted.
+    """
+    experiment = provision.experiment
+    if experiment is None or experiments.deleted(connection, [experiment.id]):
+        return False
+    if not runs.record(connection, lease, [one.outcome for one in made], clock.now_ns()):
         return False
     columns = {one.outcome.item.target_id: one.columns for one in made if one.columns is not None}
-    experiments.add_rows(connection, provision.experiment.id, columns, clock)
-    if provision.project_id is not None:
-        spans.add(connection, provision.project_id, [one.span for one in made if one.span is not None])
+    project_id = experiments.get(connection, experiment.id).experiment_traces_project_id
+    if project_id is not None:
+        spans.add(connection, project_id, [one.span for one in made if one.span is not None])
+    else:
+        columns = {key: _untraced(row) for key, row in columns.items()}
+    experiments.add_rows(connection, experiment.id, columns, clock)
     return True
+
+
+def lost_experiment(connection: sa.Connection, run_id: str) -> str | None:
+    """The reason of a run whose experiment was deleted meanwhile; None if it has none or is there."""
+    experiment_id = runs.get(connection, run_id).experiment_id
+    if experiment_id is None or not experiments.deleted(connection, [experiment_id]):
+        return None
+    name = _request(connection, run_id).experiment_name
+    return f"Experiment {quote(name, 60)!r} was deleted while the run made it, and its answers with it."
+
+
+def _untraced(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if not name.startswith("result.trace.")}
 
 
 def finish(

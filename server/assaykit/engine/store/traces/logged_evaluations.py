@@ -1,5 +1,6 @@
 """Verdicts computed elsewhere, written in one transaction and counted as new, replaced or unchanged."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -9,7 +10,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.traces import span_updates, verdicts
 from assaykit.engine.store.traces.span_updates import Said, UnitLevel
-from assaykit.errors import Invalid, NotFound, quote
+from assaykit.errors import Invalid, NotFound, exactly, quote
 
 SHOWN = 5
 _NOUNS: dict[UnitLevel, str] = {"SPAN": "span", "TRACE": "trace", "SESSION": "session"}
@@ -44,7 +45,7 @@ def log(
     project = projects.get(connection, project_id)
     now = clock.now_ns()
     unknown: dict[UnitLevel, dict[str, None]] = {}
-    said_of: dict[_Place, int] = {}
+    said_of: dict[_Place, bytes] = {}
     counts = {"new": 0, "replaced": 0, "unchanged": 0}
     for said in parts:
         fitted = span_updates.fit(connection, project_id, said, now)
@@ -65,18 +66,18 @@ def log(
     return Logged(**counts, unmatched=[key for keys in unknown.values() for key in keys])
 
 
-def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, int]) -> list[dict[str, Any]]:
-    """Return the rows without repetitions. `said_of` collects a hash of each verdict, since the texts may be long."""
+def _agreeing(rows: Iterable[dict[str, Any]], said_of: dict[_Place, bytes]) -> list[dict[str, Any]]:
+    """Return the rows without repetitions. `said_of` collects a digest of each verdict, since the texts may be long."""
     kept: list[dict[str, Any]] = []
     for row in rows:
-        place, words = _place(row), hash(_words(row))
+        place, words = _place(row), _digest(_words(row))
         if place not in said_of:
             said_of[place] = words
             kept.append(row)
         elif said_of[place] != words:
             level, target, name = place
             raise Invalid(
-                f"The {_NOUNS[level]} {quote(target, 60)!r} is given two different verdicts named {quote(name, 60)!r}.",
+                f"The {_NOUNS[level]} {exactly(target, 60)} is given two different verdicts named {quote(name, 60)!r}.",
                 "Send one verdict for it. Nothing was written.",
             )
     return kept
@@ -102,11 +103,17 @@ def _words(row: Mapping[str, Any]) -> _Words:
     return tuple(row[part] for part in verdicts.VERDICT_FIELDS)
 
 
+def _digest(words: _Words) -> bytes:
+    # 1, 1.0 and True are one score, and so are 0.0 and -0.0. `hash` would give -1 and -2 one number.
+    said = repr([float(word) + 0.0 if isinstance(word, int | float) else word for word in words])
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _unmatched(unknown: Mapping[UnitLevel, Iterable[str]], project: str, *, any_matched: bool) -> NotFound:
     told: list[str] = []
     for by, keys in unknown.items():
         ids = list(keys)
-        shown = ", ".join(repr(quote(key, 60)) for key in ids[:SHOWN])
+        shown = ", ".join(exactly(key, 60) for key in ids[:SHOWN])
         more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
         told.append(f"{len(ids)} {_NOUNS[by]} id(s): {shown}{more}")
     skip = " Or send skip_unmatched=true to write the rest." if any_matched else ""

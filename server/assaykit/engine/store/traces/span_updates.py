@@ -1,19 +1,23 @@
 """Bulk writes of verdicts, annotations and metadata to spans by id. The caller learns which ids are unknown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from functools import reduce
 from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from assaykit.engine import openinference
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import annotation_configs, projects, spaces
-from assaykit.engine.store.tables import projects as project_table
 from assaykit.engine.store.tables import spans
 from assaykit.engine.store.traces import annotations, verdicts
 from assaykit.errors import Invalid, NotFound, quote
 from assaykit.wire.annotations import AnnotationInput
+from assaykit.wire.local import EvaluationInput
 from assaykit.wire.projects import Project
+from assaykit.wire.validation import describe
 
 UnitLevel = Literal["SPAN", "TRACE", "SESSION"]
 
@@ -54,22 +58,24 @@ def project_named(connection: sa.Connection, space_id: str, name: str) -> Projec
         NotFound: no such space, or it has no such project.
     """
     spaces.get(connection, space_id)
-    c = project_table.c
-    key = connection.execute(sa.select(c.id).where(c.space_id == space_id, c.name == name)).scalar()
-    if key is None:
+    found = projects.find(connection, space_id, name)
+    if found is None:
         raise NotFound(
             f"This space has no project named {quote(name, 60)!r}.",
             "GET /v2/projects lists them; the first span sent to a project creates it.",
         )
-    return projects.get(connection, key)
+    return found
 
 
 def put_verdicts(connection: sa.Connection, project_id: str, said: Sequence[Said], clock: Clock) -> set[str]:
     """Write verdicts, each replacing the stored one of its name. Returns the ids of the spans that were found.
 
     Raises:
-        Invalid: a verdict is on the session of a span without a session.
+        Invalid: a verdict is on the session of a span without a session, or `EvaluationInput` refuses one.
     """
+    for one in said:
+        with _explained("verdict", one):
+            EvaluationInput(name=one.name, level=one.level, span_id=one.key, **one.parts)
     fitted = fit(connection, project_id, said, clock.now_ns())
     latest = {(row["level"], row["target_id"], row["name"]): row for row in fitted.rows}
     verdicts.put(connection, list(latest.values()))
@@ -106,22 +112,39 @@ def put_annotations(connection: sa.Connection, project: Project, said: Sequence[
     If the name has a config, the value must fit it; a name without a config accepts any value.
 
     Raises:
-        Invalid: the config of the name does not allow the value.
+        Invalid: the config of the name does not allow the value, or `AnnotationInput` does not.
     """
     known = _known(connection, project.id, (one.key for one in said))
     configs = annotation_configs.of_space(connection, project.space_id or "")
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for one in said:
         if one.key in known:
-            given = AnnotationInput(name=one.name, **one.parts)
+            with _explained("annotation", one):
+                given = AnnotationInput(name=one.name, **one.parts)
             fitted = annotation_configs.parts(given, configs) if one.name in configs else one.parts
             found[one.key, one.name] = fitted
     annotations.put(connection, project.id, "SPAN", found, clock.now_ns())
     return set(known)
 
 
-def patch_metadata(connection: sa.Connection, project_id: str, patches: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Merge patches into the metadata of spans, objects key by key; a null is stored. Returns the ids found."""
+@contextmanager
+def _explained(noun: str, said: Said) -> Generator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise Invalid(
+            f"The {noun} {quote(said.name, 60)!r} of {quote(said.key, 60)!r} cannot be written: {describe(error)}.",
+            "Correct it and send all rows again; nothing was written.",
+        ) from error
+
+
+def patch_metadata(
+    connection: sa.Connection, project_id: str, patches: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> set[str]:
+    """Merge patches into the metadata of spans, one after the other and objects key by key. Returns the ids found.
+
+    A null is stored.
+    """
     done: set[str] = set()
     ids = list(patches)
     for start in range(0, len(ids), _IDS_PER_QUERY):
@@ -129,7 +152,7 @@ def patch_metadata(connection: sa.Connection, project_id: str, patches: Mapping[
             spans.c.project_id == project_id, spans.c.span_id.in_(ids[start : start + _IDS_PER_QUERY])
         )
         for row in connection.execute(query).fetchall():
-            merged = _merged(row.attributes, patches[row.span_id])
+            merged = reduce(_merged, patches[row.span_id], row.attributes)
             connection.execute(spans.update().where(spans.c.n == row.n).values(attributes=merged))
             done.add(row.span_id)
     return done

@@ -12,8 +12,9 @@ from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.pages import PageRequest, newest_by
 from assaykit.engine.store.tables import run_items, spans
 from assaykit.engine.store.times import moment
-from assaykit.engine.store.traces import annotations, verdicts
+from assaykit.engine.store.traces import annotations, targets, verdicts
 from assaykit.engine.store.traces.span_filters import of_project, where
+from assaykit.engine.store.traces.verdicts import SharedLevel
 from assaykit.filters.fields import span_tree
 from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
 
@@ -187,19 +188,27 @@ def of_trace(
 def delete(
     connection: sa.Connection, project_id: str, window: TimeRange, span_ids: Sequence[str]
 ) -> DeleteSpansResponse:
-    """Remove spans with their verdicts and annotations; those of their traces and sessions stay.
+    """Remove spans with their verdicts and annotations, and with those of traces and sessions that lose all spans.
 
     Raises:
         NotFound: no such project.
     """
     projects.get(connection, project_id)
     deleted: set[str] = set()
+    units: dict[SharedLevel, set[str]] = {"TRACE": set(), "SESSION": set()}
     for start in range(0, len(span_ids), _IDS_PER_DELETE):
         some = span_ids[start : start + _IDS_PER_DELETE]
         found = spans.delete().where(_chosen(project_id, window, None), spans.c.span_id.in_(some))
-        deleted.update(connection.execute(found.returning(spans.c.span_id)).scalars())
+        for row in connection.execute(found.returning(spans.c.span_id, spans.c.trace_id, spans.c.session_id)):
+            deleted.add(row.span_id)
+            units["TRACE"].add(row.trace_id)
+            units["SESSION"].update({row.session_id} - {None})
     verdicts.forget(connection, project_id, "SPAN", list(deleted))
     annotations.forget(connection, project_id, "SPAN", list(deleted))
+    for level, ids in units.items():
+        empty = list(ids - targets.extents(connection, level, project_id, ids).keys())
+        verdicts.forget(connection, project_id, level, empty)
+        annotations.forget(connection, project_id, level, empty)
     asked = list(dict.fromkeys(span_ids))
     return DeleteSpansResponse(
         completed=True,

@@ -129,7 +129,7 @@ def labelled(
     name: str,
     grown_to: sa.ColumnElement[int] | None = None,
 ) -> sa.ColumnElement[bool]:
-    """The condition that a target has a verdict of this name.
+    """The condition that a target has a verdict of this name: a label or a score, as an explanation alone is none.
 
     With `grown_to`, the place of a unit's last span, a verdict from before that span does not count, unless the unit
     was scored anew once already.
@@ -137,6 +137,7 @@ def labelled(
     found = sa.exists().where(
         evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
     )
+    found = found.where(evals.c.label.is_not(None) | evals.c.score.is_not(None))
     if grown_to is None:
         return found
     up_to, again = evals.c.metadata[UP_TO].as_integer(), evals.c.metadata[AGAIN].as_boolean()
