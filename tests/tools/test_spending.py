@@ -104,11 +104,13 @@ async def test_an_answer_is_remembered_in_later_runs_and_after_a_restart_until_i
             assert (counts(anew), anew["tokens"]["remembered"], model.count) == (("COMPLETED", 6, 0, 0), 2, 8)
 
 
-async def test_what_came_to_nothing_is_no_answer(settings: Settings) -> None:
+async def test_a_failed_answer_is_shared_by_the_rows_that_waited_and_remembered_for_no_later_run(
+    settings: Settings,
+) -> None:
     said = ["neither", "good", "bad"]
     async with judging(settings, answers(2, same=True), lambda _: said.pop(0)) as (ax, model):
-        assert counts(await run_of(ax)) == ("COMPLETED", 1, 1, 0)
-        assert counts(await run_of(ax)) == ("COMPLETED", 1, 0, 0)
+        assert counts(await run_of(ax)) == ("FAILED", 0, 2, 0)
+        assert counts(await run_of(ax)) == ("COMPLETED", 2, 0, 0)
         assert (model.count, said) == (2, ["bad"])
 
 
