@@ -22,7 +22,14 @@ from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
 from assaykit.experiments.origins import Origins, origins
 from assaykit.experiments.provenance import OURS, SourceIds, by_source, source_ids
-from assaykit.experiments.versions import changed_examples, notes_on_change, told_apart, told_of, without
+from assaykit.experiments.versions import (
+    changed_examples,
+    judges_of_one_content,
+    notes_on_examples,
+    told_apart,
+    told_of,
+    without,
+)
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.evaluators import Direction
@@ -164,8 +171,7 @@ async def read_experiments(
     ]
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
-    columns = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
-    notes += await notes_on_change(here.api, [one.name for one in variants], made, columns)
+    notes += tuple(await notes_on_examples(here.api, made))
     judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
     by_dataset = await _examples(here, datasets, sources, must=must)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
@@ -173,7 +179,8 @@ async def read_experiments(
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
         examples = {**examples, **some, **examples}
-    of = await origins(here, [without(one, changed) for one in whole], made, judges)
+    same = await judges_of_one_content(here.api, made)
+    of = await origins(here, [without(one, changed) for one in whole], made, judges, same)
     of = of._replace(notes=(*notes, *of.notes))
     return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, of)
 

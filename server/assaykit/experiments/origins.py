@@ -28,12 +28,20 @@ class Origins(NamedTuple):
 
 
 async def origins(
-    here: Session, variants: Sequence[Variant], made: Sequence[Experiment], judges: Mapping[str, KnownJudge]
+    here: Session,
+    variants: Sequence[Variant],
+    made: Sequence[Experiment],
+    judges: Mapping[str, KnownJudge],
+    same: frozenset[str],
 ) -> Origins:
-    """Describe the experiments. A deleted dataset or evaluator is described by its id."""
+    """Describe the experiments. A deleted dataset or evaluator is described by its id.
+
+    The judges of the columns in `same` have one content, so that no note tells their versions.
+    """
     found = await _with_numbers(here, makers({one.name: one.outcomes for one in variants}), judges)
     lines = await _of_datasets(here, variants, made)
-    return Origins((*lines, *described(found)[:_MOST_TOLD]), tuple(differing(found)))
+    notes = differing({name: of for name, of in found.items() if name not in same})
+    return Origins((*lines, *described(found)[:_MOST_TOLD]), tuple(notes))
 
 
 async def _of_datasets(here: Session, variants: Sequence[Variant], made: Sequence[Experiment]) -> list[str]:

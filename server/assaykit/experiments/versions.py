@@ -1,6 +1,6 @@
 """Experiments on different versions of a dataset: the examples whose content differs, and names that are unique."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from assaykit.wire.datasets import Dataset
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.local import ExperimentJudges
 
-Content = Mapping[str, Mapping[str, Any]]
+_Examples = Mapping[str, Mapping[str, Any]]
 """The columns of each example, by the id that pairs examples."""
 
 
@@ -30,7 +30,7 @@ async def changed_examples(api: Api, experiments: Sequence[Experiment], sources:
     ran = {(one.dataset_id, one.dataset_version_id): ids for one, ids in zip(experiments, sources, strict=True)}
     if len(ran) == 1:
         return set()
-    contents: dict[tuple[str | None, str | None], Content] = {}
+    contents: dict[tuple[str | None, str | None], _Examples] = {}
     for (dataset, version), ids in ran.items():
         if dataset is None:
             continue
@@ -54,36 +54,23 @@ def _differ(one: Mapping[str, Any], other: Mapping[str, Any], *, of_one: bool) -
     return any(one.get(column) != other.get(column) for column in columns)
 
 
-async def notes_on_change(
-    api: Api, names: Sequence[str], experiments: Sequence[Experiment], compared: Collection[str]
-) -> tuple[str, ...]:
-    """Sentences about judges and examples that changed between the experiments without a trace in their ids.
+async def judges_of_one_content(api: Api, experiments: Sequence[Experiment]) -> frozenset[str]:
+    """The evaluation columns whose judge has the same content on all experiments that it scored.
 
-    `compared` are the evaluation columns in question. Only the engine tells the versions of judges.
+    Only the engine tells the content of a judge that made stored verdicts; on AX there are none.
     """
-    return (*await _other_judges(api, names, experiments, compared), *await _patched(api, experiments))
-
-
-async def _other_judges(
-    api: Api, names: Sequence[str], experiments: Sequence[Experiment], compared: Collection[str]
-) -> list[str]:
     if not await api.has_engine_routes():
-        return []
-    told: dict[str, None] = {}
-    asked = [path("x", "experiments", one.id, "judges") for one in experiments]
-    first, *others = [(await api.get(at, ExperimentJudges)).judges for at in asked]
-    for name, other in zip(names[1:], others, strict=True):
-        for judge in sorted(first.keys() & other.keys() & set(compared)):
-            if first[judge] != other[judge]:
-                told[
-                    f"Caution: {short(judge)!r} scored {short(names[0])!r} and {short(name)!r} with different versions "
-                    "of the judge; override_evaluations=true scores one of them anew."
-                ] = None
-    return list(told)
+        return frozenset()
+    told = [(await api.get(path("x", "experiments", one.id, "judges"), ExperimentJudges)).judges for one in experiments]
+    contents: dict[str, set[Any]] = {}
+    for judges in told:
+        for name, digests in judges.items():
+            contents.setdefault(name, set()).add(repr(digests))
+    return frozenset(name for name, digests in contents.items() if len(digests) == 1)
 
 
-async def _patched(api: Api, experiments: Sequence[Experiment]) -> list[str]:
-    """A sentence if examples changed in place between two experiments on one version of a dataset."""
+async def notes_on_examples(api: Api, experiments: Sequence[Experiment]) -> list[str]:
+    """Sentences about examples that changed in place between two experiments on one version of a dataset."""
     times: dict[tuple[str, str], list[datetime]] = {}
     for one in experiments:
         if one.dataset_id is not None and one.dataset_version_id is not None and one.created_at is not None:
