@@ -118,11 +118,10 @@ async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
             attempts += 1
         else:
             refused = outcome
-            refusals += not line.gate.storms()
-        if attempts == ATTEMPTS or refusals == REFUSALS:
+            refusals += line.gate.pace.storm is None
+        if attempts == ATTEMPTS or refusals == REFUSALS or (refused is outcome and line.gate.is_hopeless()):
             return outcome
-        wait_s = max(wait_s, line.gate.wait_s())
-        if anyio.current_time() + wait_s >= anyio.current_effective_deadline():
+        if anyio.current_time() + max(wait_s, line.gate.wait_s()) >= anyio.current_effective_deadline():
             return outcome
         await line.sleep(wait_s)
 

@@ -123,11 +123,15 @@ class Trial:
 
 @dataclass(slots=True)
 class Storm:
-    """Single calls after growing gaps, then the state `after`; `again` says that the storm before ended just now."""
+    """Single calls after growing gaps, then the state `after`; `again` says that the storm before ended just now.
+
+    The storm has lasted since `began`, and `refused_at` is the moment of its latest refusal.
+    """
 
     after: Ramp | Paced
     again: bool
     began: float
+    refused_at: float
     gap_s: float = _GAP_S
 
     def pause_s(self, asked_s: float) -> float:
@@ -161,9 +165,9 @@ class Pace:
         return None if isinstance(state, Ramp) else state.rate
 
     @property
-    def storm_since(self) -> float | None:
-        """The moment since when all calls are refused; None outside a storm."""
-        return self._state.began if isinstance(self._state, Storm) else None
+    def storm(self) -> Storm | None:
+        """The storm in which all calls are refused; None while the provider accepts some."""
+        return self._state if isinstance(self._state, Storm) else None
 
     def due(self, now: float) -> float:
         """The moment from which a call may go out, `now` or later. It may come sooner when a call is answered."""
@@ -242,12 +246,13 @@ class Pace:
             after = Paced(self._held(self._since_calm / passed if isinstance(after, Ramp) else after.rate))
         else:
             after = Ramp(_WINDOW_AGAIN) if isinstance(after, Ramp) else Paced(after.rate, after.clean)
-        storm = Storm(after, again, now)
+        storm = Storm(after, again, now, now)
         self._go(storm, now)
         self._next = now + storm.pause_s(wait_s)
 
     def _weather(self, storm: Storm, now: float, wait_s: float, *, refused: bool) -> None:
         if refused:
+            storm.refused_at = now
             self._next = max(self._next, now + storm.pause_s(wait_s))
             return
         after = storm.after
@@ -397,8 +402,10 @@ class Pace:
         self._chance = chance if chance >= _HALF_A_PERCENT else 0.0
 
     def _is_idle(self, now: float) -> bool:
-        idle_s = max(_IDLE_S, _IDLE_CALLS / (self.rate or math.inf))
-        return self._count.since == -math.inf or (not self._out and now - self._left_at > idle_s)
+        count = self._count
+        if count.since == -math.inf or self._out or (count.refused and not count.taken):
+            return count.since == -math.inf  # refusals alone are the sign of a storm, also at long intervals
+        return now - self._left_at > max(_IDLE_S, _IDLE_CALLS / (self.rate or math.inf))
 
     def _held(self, rate: float) -> float:
         return max(min(rate, self._most), min(_LEAST, self._most))

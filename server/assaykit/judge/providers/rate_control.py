@@ -27,7 +27,7 @@ _WEIGHT = 0.1
 
 
 class Refusing(Exception):
-    """The provider has refused every call for `LONGEST_STORM_S`, and the next probe is not due."""
+    """The provider has refused every call for `LONGEST_STORM_S`, also one of the time in which this caller waited."""
 
 
 class Gate:
@@ -60,8 +60,9 @@ class Gate:
         Raises:
             Refusing: The provider has refused every call for too long.
         """
+        arrived = self.clock()
         async with self._head:
-            await self._admitted()
+            await self._admitted(arrived)
         began = self.clock()
         self.pace.left(began)
         try:
@@ -82,22 +83,22 @@ class Gate:
         now = self.clock()
         return self.pace.due(now) - now
 
-    def storms(self) -> bool:
-        """Every call of late was refused."""
-        return self.pace.storm_since is not None
+    def is_hopeless(self) -> bool:
+        """The provider has refused every call for `LONGEST_STORM_S`."""
+        storm = self.pace.storm
+        return storm is not None and storm.refused_at - storm.began >= LONGEST_STORM_S
 
-    async def _admitted(self) -> None:
+    async def _admitted(self, arrived: float) -> None:
         while True:
-            await self._until_due()
+            await self._until_due(arrived)
             await self._slots.acquire()
             if self.wait_s() <= 0:
                 return
             self._slots.release()  # the provider asked for a pause in the meantime
 
-    async def _until_due(self) -> None:
+    async def _until_due(self, arrived: float) -> None:
         # Check again after each sleep, because an answer in the meantime may have postponed the turn.
         while (wait_s := self.wait_s()) > 0:
-            since = self.pace.storm_since
-            if since is not None and self.clock() - since >= LONGEST_STORM_S:
+            if (storm := self.pace.storm) is not None and storm.refused_at > arrived and self.is_hopeless():
                 raise Refusing
             await self._sleep(wait_s)
