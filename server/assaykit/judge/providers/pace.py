@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 _WINDOW, _WINDOW_AGAIN, _WIDENS, _WIDENS_EACH_S = 5.0, 2.0, 3.0, 4.0
 """Calls in flight of a new ramp and of one after a storm; growth with each accepted answer and with each second."""
-_POLL_S, _CATCH_UP_S, _IDLE_S, _IDLE_CALLS = 0.01, 0.05, 1.0, 3
+_POLL_S, _CATCH_UP_S, _IDLE_S, _IDLE_CALLS = 0.005, 0.05, 1.0, 3
 """Seconds between two looks at a full ramp; seconds that a late call may catch up; the pause that ends a count."""
 _FEW, _SILENT_PART, _SILENT_S = 3, 0.4, 0.3
 """A storm: at least this many refusals, this part of the calls, and no accepted answer for this many seconds."""
