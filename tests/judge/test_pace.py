@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +36,8 @@ class Provider:
     storms: tuple[tuple[float, float], ...] = ()
     window_s: float = 0.0
     inside: float = math.inf
+    refusal: float = 0.3
+    """The time of a refusal, as a part of the time of an answer."""
     cost: Callable[[Dice], float] = lambda _: 1.0
     retry_after: Callable[["Provider", float], float] | None = None
     under_way: int = 0
@@ -141,7 +143,7 @@ class Play:
         counts = not provider.is_closed(now)
         taken = provider.takes(now)
         provider.under_way += taken
-        lasts = provider.latency_s * self._dice.uniform(0.9, 1.1) * (1 if taken else 0.3)
+        lasts = provider.latency_s * self._dice.uniform(0.9, 1.1) * (1 if taken else provider.refusal)
         asked = provider.retry_after(provider, now) if provider.retry_after and not taken else None
         heapq.heappush(self._under_way, Call(now + lasts, now, before, taken, counts, asked))
 
@@ -211,10 +213,28 @@ BEHAVIOURS: dict[str, tuple[Callable[[], Provider], float]] = {
 }
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
-def test_each_provider_is_used_well_and_refuses_few_calls(name: str) -> None:
+UNMET = {
+    "5 a second, burst 10": "1.00 of the capacity, 7.2 % refused",
+    "20 a second": "1.01 of the capacity, 10.7 % refused",
+    "100 a second, 2 % by chance": "0.79 of the capacity, 5.8 % refused",
+    "by tokens": "1.11 of the capacity, 9.3 % refused",
+    "by tokens of any number": "1.07 of the capacity, 8.3 % refused",
+}
+"""Behaviours that miss the target where a refusal takes as long as an answer, with the measured figures."""
+
+
+def unmet_apart() -> list[Any]:
+    return [
+        pytest.param(name, marks=pytest.mark.xfail(reason=UNMET[name], strict=True) if name in UNMET else ())
+        for name in BEHAVIOURS
+    ]
+
+
+def hold(name: str, refusal: float) -> None:
+    """Play a behaviour and hold it to the targets."""
     made, until = BEHAVIOURS[name]
     provider = made()
+    provider.refusal = refusal
     outcome = Play(provider, Pace()).until(until)
     outside = sum(not provider.storms_at(moment - provider.latency_s) for moment in outcome.taken_at)
     assert outside >= THROUGHPUT * provider.capacity(until)
@@ -222,6 +242,17 @@ def test_each_provider_is_used_well_and_refuses_few_calls(name: str) -> None:
     if len(provider.storms) == 1:
         ended = provider.storms[0][1]
         assert [moment for moment in outcome.taken_at if moment > ended][99] <= ended + RECOVERY_S
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_each_provider_is_used_well_and_refuses_few_calls(name: str) -> None:
+    hold(name, 0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", unmet_apart())
+def test_each_provider_is_used_well_where_a_refusal_takes_as_long_as_an_answer(name: str) -> None:
+    hold(name, 1.0)
 
 
 @pytest.mark.parametrize("burst", [10, 50, 100])

@@ -28,6 +28,7 @@ _SEARCH, _PROBE, _HOLD, _PATIENCE_S = (0.3, 8), (1.0, 10), (5.0, 50), 2.0
 """(seconds, calls) that a rate has to pass: in large steps, at a small step up, and before the next small step up."""
 _FAR, _NEAR, _LOWERED = 1.25, 1.001, 3
 _TRIAL_RATE, _TRIAL_SHARE, _TRIAL_REFUSALS, _TRIAL_CALLS = 0.65, 0.6, 8, (30, 300)
+_DOUBTED = 0.7
 _LEAST = 0.2
 """The lowest rate, in calls per second."""
 
@@ -372,6 +373,9 @@ class Pace:
             self._go(Paced(self._held(paced.rate * (1 + step)), paced.rate, safe, step, rose=True), now)
 
     def _fall(self, paced: Paced, now: float) -> None:
+        """Leave a rate above the clean one. A fall is a sign that a ceiling refuses, so less is due to chance."""
+        if self._chance > _OFTEN:
+            self._chance *= _DOUBTED
         if paced.clean > _NEAR * paced.safe > 0:
             self._back(paced, paced.clean, now)
         else:
