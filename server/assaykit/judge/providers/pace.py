@@ -303,7 +303,7 @@ class Pace:
 
     def _trial(self, trial: Trial, now: float) -> None:
         count = self._count
-        if count.refused >= _FEW and count.share > _SILENT_PART:
+        if count.refused >= _FEW and count.likely_share > _SILENT_PART:
             self._go(Paced(self._held(0.5 * trial.rate), before=self._origin(trial)), now)
         elif not trial.settled and count.answered >= trial.calls / 4:
             self._go(replace(trial, settled=True), now)  # the first calls may still meet an empty reserve
