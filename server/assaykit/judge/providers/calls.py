@@ -3,7 +3,9 @@
 Failures are returned, not raised.
 
 A call that ends with 408, 409, 5xx or a connection error is attempted up to four times; a 429 is waited out up to eight
-times. A broken call may have been answered and charged. A retry is still safe, because a judge changes nothing.
+times. While the provider refuses every call, refusals are not counted, and a call waits at the gate up to
+`LONGEST_STORM_S`. A broken call may have been answered and charged. A retry is still safe, because a judge changes
+nothing.
 """
 
 import json
@@ -12,7 +14,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -23,18 +24,23 @@ from assaykit import redaction
 from assaykit.errors import quote
 from assaykit.judge.providers import transport
 from assaykit.judge.providers.models import Endpoint
-from assaykit.judge.providers.rate_control import Gate
+from assaykit.judge.providers.rate_control import LONGEST_STORM_S, Gate, Refusing
 from assaykit.judge.providers.transport import BadAddress, Broken, NotReached, Transport
 from assaykit.judge.verdicts import Reason, Unscored
 from assaykit.retry_after import seconds
 
 ATTEMPTS = 4
 REFUSALS = 8
-"""Limit on the 429 answers to one call. They do not count as attempts, because the provider did no work."""
+"""Limit on the 429 answers to one call. They do not count as attempts, because the provider did no work.
+
+A refusal counts only while the provider accepts other calls.
+"""
 DEADLINE_S = 60.0
 """Seconds for one attempt, from the start of the call to the last byte read."""
 LONGEST_WAIT_S = 20.0
 """Limit in seconds on a wait, including one that `Retry-After` asks for."""
+LONGEST_REFUSED_WAIT_S = 4.0
+"""Limit in seconds on a wait after a 429. The gate holds refused calls back, as one for all."""
 FIRST_WAIT_S = 0.5
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -98,18 +104,24 @@ async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
     Raises:
         Withheld: `line.may_go` denied an attempt.
     """
-    attempts = refusals = 0
+    attempts = refusals = before = 0
+    refused = _failed("rate_limited", endpoint, f"refused every call for {LONGEST_STORM_S:g} s")
     while True:
-        outcome, wait_s = await _turn(line, endpoint, request, attempts + refusals)
+        try:
+            outcome, wait_s = await _turn(line, endpoint, request, before)
+        except Refusing:
+            return refused
         if wait_s is None:
             return outcome
-        if isinstance(outcome, Unscored) and outcome.reason == "rate_limited":
-            refusals += 1
-        else:
+        before += 1
+        if not _is_refusal(outcome):
             attempts += 1
-        if attempts == ATTEMPTS or refusals == REFUSALS:
+        else:
+            refused = outcome
+            refusals += line.gate.pace.storm is None
+        if attempts == ATTEMPTS or refusals == REFUSALS or (refused is outcome and line.gate.is_hopeless()):
             return outcome
-        if anyio.current_time() + wait_s >= anyio.current_effective_deadline():
+        if anyio.current_time() + max(wait_s, line.gate.wait_s()) >= anyio.current_effective_deadline():
             return outcome
         await line.sleep(wait_s)
 
@@ -123,10 +135,16 @@ async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -
             raise Withheld
         with anyio.move_on_after(line.deadline_s):
             outcome, headers = await _once(line, endpoint, request)
-        wait_s = None if headers is None else _wait_s(before + 1, headers)
-        refused = wait_s is not None and isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
-        line.gate.pace.answered(began, monotonic(), refused=refused, wait_s=wait_s or 0)
-    return outcome, wait_s
+        refused = headers is not None and _is_refusal(outcome)
+        asked_s = None if headers is None else _asked_s(headers)
+        line.gate.pace.answered(began, line.gate.clock(), refused=refused, wait_s=asked_s or 0.0)
+    if headers is None:
+        return outcome, None
+    return outcome, _wait_s(before + 1, asked_s, LONGEST_REFUSED_WAIT_S if refused else LONGEST_WAIT_S)
+
+
+def _is_refusal(outcome: CallAnswer) -> bool:
+    return isinstance(outcome, Unscored) and outcome.reason == "rate_limited"
 
 
 async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallAnswer, Mapping[str, str] | None]:
@@ -212,14 +230,17 @@ def _error_text(response: transport.HttpAnswer) -> str:
     return str(error)
 
 
-def _wait_s(attempt: int, headers: Mapping[str, str]) -> float:
-    """The wait that the provider asks for, else one that doubles with each attempt; jitter spreads the callers."""
+def _asked_s(headers: Mapping[str, str]) -> float | None:
+    """The wait in seconds that the provider asks for, if it does."""
     asked = _milliseconds(headers.get("retry-after-ms", ""))
-    if asked is None:
-        asked = seconds(headers.get("retry-after", ""))
-    if asked is not None:
-        return min(asked + random.uniform(0, 0.25), LONGEST_WAIT_S)  # noqa: S311  (spreads load, hides nothing)
-    return min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S) * random.uniform(0.5, 1)  # noqa: S311
+    return seconds(headers.get("retry-after", "")) if asked is None else asked
+
+
+def _wait_s(attempt: int, asked_s: float | None, longest_s: float) -> float:
+    """The wait that the provider asks for, else one that doubles with each attempt; jitter spreads the callers."""
+    if asked_s is not None:
+        return min(asked_s + random.uniform(0, 0.25), longest_s)  # noqa: S311  (spreads load, hides nothing)
+    return min(FIRST_WAIT_S * 2 ** (attempt - 1), longest_s) * random.uniform(0.5, 1)  # noqa: S311
 
 
 def _milliseconds(text: str) -> float | None:
