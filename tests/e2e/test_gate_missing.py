@@ -65,7 +65,8 @@ def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *word
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in {0, 1, 3}, done.stderr
-    decision, first, why = done.stdout.splitlines()
+    decision, *notes, first, why = done.stdout.splitlines()
+    assert all(note.startswith("Note: Not the same evaluator: ") for note in notes), notes
     outcome = {0: "ship", 1: "hold", 3: "undecided"}[done.returncode]
     assert first == f"{outcome.upper()} {rule}"
     assert decision.startswith(f"{outcome.upper()}: ")
@@ -80,7 +81,7 @@ def _gate(commands: Commands, settings: Settings, folder: Path, rule: str, *word
     assert case[0].text == why.strip()
     table = (folder / "gate.md").read_text(encoding="utf-8").splitlines()
     assert outcome in table[0]
-    row = table[-1]
+    row = [line for line in table if line.startswith("|")][-1]
     assert outcome in row
     return Told(done.returncode, why, case, row)
 

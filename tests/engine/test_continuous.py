@@ -267,7 +267,13 @@ async def test_a_paused_task_goes_on_with_what_arrives_after_it_is_resumed(live:
     await live.send(span(1))
     await until_labelled(live, project, [1])
     await patch(live, task, is_continuous=False)
-    assert await schedule(live, task) == {"is_continuous": False, "worker": "this", "is_running": False, "failures": 0}
+    assert await schedule(live, task) == {
+        "is_continuous": False,
+        "worker": "this",
+        "is_running": False,
+        "failures": 0,
+        "given_up": 0,
+    }
     await live.send(span(2))
     await patch(live, task, is_continuous=True)
     await live.send(span(3))

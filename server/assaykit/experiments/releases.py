@@ -219,16 +219,21 @@ def _models(read: ReadExperiments) -> frozenset[str]:
     """The evaluators that are LLM judges.
 
     They are those of the space, ready-made ones whose labels the verdicts have, and those whose verdicts name a model.
+    A verdict that names the code of a function is none.
     """
     told = makers({one.name: one.outcomes for one in read.whole})
     by_model = frozenset(name for name, sides in told.items() if any(one.models for one in sides.values()))
     labels: dict[str, set[str]] = {}
+    functions: set[str] = set()
     for variant in read.whole:
         for row in variant.outcomes:
             for name, verdict in row.evaluations.items():
                 if verdict.label is not None:
                     labels.setdefault(name, set()).add(folded(verdict.label))
-    return by_model | frozenset(name for name, one in read.judges.items() if _is_model(one, labels.get(name, set())))
+                if (verdict.metadata or {}).get("code"):
+                    functions.add(name)
+    judges = {name for name, one in read.judges.items() if _is_model(one, labels.get(name, set()))}
+    return by_model | (judges - functions)
 
 
 def _is_model(judge: KnownJudge, labels: set[str]) -> bool:

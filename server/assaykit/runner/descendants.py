@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-VARIABLE = "ASSAYKIT_WORKER"
+VARIABLE = "WORKER_MARK"
 _ROUNDS = 5
 """Most looks. A process may fork between a look and its end; each look finds the children of the one before."""
 

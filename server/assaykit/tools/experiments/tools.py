@@ -117,11 +117,11 @@ async def compare_experiments(
     evaluators: list[str] | None = None,
     directions: dict[str, Annotated[Direction, AnyCase]] | None = None,
     positive: Annotated[dict[str, str | list[str]] | None, Field(description="{evaluator: good labels}")] = None,
-    slice_by: Annotated[list[str] | None, Field(description="Dataset columns")] = None,
-    cluster_by: Annotated[str | None, Field(description="Source column")] = None,
+    slice_by: list[str] | None = None,
+    cluster_by: Annotated[str | None, Field(description="Column")] = None,
     truth: Annotated[str | None, Field(description="Column or evaluator")] = None,
     predicted: Annotated[str | None, Field(description="Evaluator; else output")] = None,
-    primary: Annotated[str | None, Field(description="Decides")] = None,
+    primary: str | None = None,
     all_pairs: bool = False,
     failures: Literal["exclude"] | None = None,
     range: Annotated[  # noqa: A002
@@ -134,7 +134,7 @@ async def compare_experiments(
 ) -> Reply:
     """Say which experiment is better, if that can be shown.
 
-    Paired by example: tests, changes, latency, cost, pass@k.
+    Paired by example: tests, latency, pass@k.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Ambiguous.
