@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.variants import approx, outcome
 from tests.oracles import Oracle
@@ -34,6 +34,7 @@ def quietly(function: Any, *arguments: Any, **options: Any) -> Any:
         return function(*arguments, **options)
 
 
+@settings(max_examples=50)
 @given(pairs=rows)
 def test_the_matrix_and_the_figures_of_each_class_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     found = agreed(pairs)
@@ -51,6 +52,7 @@ def test_the_matrix_and_the_figures_of_each_class_are_those_of_scikit_learn(pair
     assert [one.support for one in found.classes] == support.tolist()
 
 
+@settings(max_examples=50)
 @given(pairs=rows)
 def test_the_averages_and_kappa_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     found = agreed(pairs)

