@@ -87,7 +87,7 @@ def exact(passed: int, failed: int, missing: int, limit: float, side: str) -> fl
 def test_a_candidate_at_the_limit_ships_and_holds_seldom_at_any_number_of_rows(limit: int) -> None:
     rules = policy_rule(f"q: at least {limit} %"), policy_rule(f"q: at most {limit} %")
     # Every undecided count looks for the number that would decide it, which takes long for many rows.
-    for n in (1, 5, 20, 60, *([150] if limit == 80 else [])):  # noqa: PLR2004  (one of the limits)
+    for n in (1, 5, 20, 60, *([150] if limit == 80 else [])):
         chances = stats.binom.pmf(range(n + 1), n, limit / 100)
         for rule in rules:
             outcomes = [decide_share(rule, Tally(k, n)).outcome for k in range(n + 1)]
