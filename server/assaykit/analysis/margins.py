@@ -55,8 +55,11 @@ def decide_difference(rule: PolicyRule, finding: Finding, rules: int = 1) -> Rul
     first = weighed(rule, alone, rules)
     said = sentence(alone, 1)
     if first.outcome == "undecided":
-        needed = needed_for(rule, finding, rules)
-        parts = (said, f"With n = {finding.n} {_NEEDS}", _would_decide(rule, finding, needed), *absences(finding))
+        # So few pairs tell nothing of the variation that a larger number rests on; the sentence has the least number.
+        is_told = alone.verdict == "too few to say"
+        needed = None if is_told else needed_for(rule, finding, rules)
+        short_of = "" if is_told else f"With n = {finding.n} {_NEEDS}"
+        parts = (said, short_of, _would_decide(rule, finding, needed), *absences(finding))
         return RuleOutcome(rule.text, "undecided", " ".join(part for part in parts if part), None, needed)
     loss = f"{_loss_seen(rule, alone)} {_rare_losses(finding)}".strip() if first.outcome == "ship" else ""
     if not finding.gaps:
