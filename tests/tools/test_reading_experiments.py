@@ -46,8 +46,8 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     head, errors, helped, words, fence, _, second, *_ = (await rated.read("get_experiment")).splitlines()
     assert head == "Experiment 'v': 5 of 5 rows"
     assert errors == "- Errors: 0"
-    assert helped == "- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; higher is taken to be better"
-    assert words == "- 'words': 3 of 5 scored; higher is taken to be better"
+    assert helped == "- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; its direction is not known, so low scores come first"
+    assert words == "- 'words': 3 of 5 scored; its direction is not known, so low scores come first"
     assert fence.startswith("--- untrusted data ")
     assert second == f"{poor['example_id']} (run {poor['id']}) | out: poor | [help=bad (0)] why: Rude."
 

@@ -85,7 +85,7 @@ def summary(
     counted: Mapping[str, Mapping[str, Any]],
     directions: Mapping[str, Direction],
 ) -> list[str]:
-    """One line for the errors and one for each evaluator's counts. A line says so if the direction is assumed.
+    """One line for the errors and one for each evaluator's counts. A line says so if no direction is known.
 
     `read` are the rows that count. A further `past_tries` rows failed and were tried again.
     """
@@ -93,7 +93,7 @@ def summary(
     lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
     for name, counts in counted.items():
         labels = "".join(f", {quoted(label, 60)} {number}" for label, number in counts["labels"].items())
-        direction = f"; {directions[name]}" if name in directions else "; higher is taken to be better"
+        direction = f"; {directions.get(name, 'its direction is not known, so low scores come first')}"
         if counts["labelled"] and not counts["scored"]:
             # Labels without scores have no direction: no label is known to be better.
             lines.append(f"{quoted(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
