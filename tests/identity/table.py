@@ -2,7 +2,7 @@
 
 `reuse`: what was made before counts, without a word. `tell`: it counts, and the reply names the change. `refuse`:
 nothing is done, and the refusal names the change. `anew`: the question is asked again. `-`: the change cannot occur
-there.
+there, since no tool makes it.
 """
 
 from typing import Literal, NamedTuple
@@ -48,10 +48,10 @@ TABLE = [
     Change("choices of the judge", "-", "-", "anew", "tell", "another set of answers"),
     Change("explanations", "-", "-", "anew", "tell", "the model reasons differently"),
     Change("model", "-", "-", "anew", "tell", "another reader"),
-    Change("temperature", "-", "-", "anew", "tell", "parameters shape the answer"),
-    Change("provider parameters", "-", "-", "anew", "tell", "a beta is another model"),
+    Change("temperature", "-", "-", "anew", "-", "parameters shape the answer"),
+    Change("provider parameters", "-", "-", "anew", "-", "a beta is another model"),
     Change("base URL", "-", "-", "anew", "reuse", "another server answers; verdicts do not keep its address"),
-    Change("provider", "-", "-", "anew", "tell", "another interface, another model"),
+    Change("provider", "-", "-", "anew", "-", "another interface, another model"),
     Change("key", "-", "-", "reuse", "reuse", "a key pays, it does not answer"),
     Change("judge renamed", "-", "-", "reuse", "reuse", "a name is no content"),
     Change("version of the judge without change", "-", "-", "reuse", "reuse", "equal content is equal"),

@@ -29,8 +29,6 @@ NEW_JUDGES: dict[str, dict[str, Any]] = {
     "version of the judge without change": JUDGE,
     "keywords of a code evaluator": CODE | {"keywords": ["word"]},
 }
-STORED_AS_IT_IS = {"temperature", "provider parameters", "provider"}
-"""Parts of a judge's version that no tool sets: the version's hash covers them as it does the others."""
 
 
 async def _added(ax: Caller) -> None:
@@ -73,8 +71,6 @@ async def scored(ax: Caller, experiment: str) -> None:
 
 @pytest.mark.parametrize(("change", "cell"), cells("comparison"))
 async def test_a_change_between_two_experiments(settings: Settings, files: Path, change: str, cell: Cell) -> None:
-    if change in STORED_AS_IT_IS:
-        pytest.skip("no tool sets it; the hash of the version covers the whole configuration")
     with ScriptedModel(lambda _: "good") as model:
         async with serving(settings, model.url) as ax:
             await ax.ask("create_dataset", name="d", rows=[{"key": f"q{n}", "input": f"q {n}"} for n in range(8)])

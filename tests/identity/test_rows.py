@@ -156,8 +156,6 @@ async def test_a_run_that_goes_on(
     change: str,
     cell: Cell,
 ) -> None:
-    if change == "evaluator function":
-        pytest.skip("test_run_identity has it: the evaluator's file is the task's")
     given = await CHANGES[change](Place(files, ax, bare_python, monkeypatch))
     reply = await begun(**given)
     judged(cell, text_of(reply), is_error=reply.is_error, begins="2 rows were done before.")

@@ -38,10 +38,11 @@ async def begun(
     rows = [{"input": f"q{number}"} for number in range(5)]
     await ax.ask("create_dataset", name="d", rows=rows)
     write("task.py", TASK)
+    write("check.py", "def right(output):\n    return output.startswith('about')\n")
     write("helper.py", HELPER)
     write("deeper.py", "WORD = 'about'\n")
     write("lazily.py", "END = ''\n")
-    usual = {"task": "task.py:answer", "evaluators": ["task.py:fits"], "dataset": "d", "name": "e"}
+    usual = {"task": "task.py:answer", "evaluators": ["task.py:fits", "check.py:right"], "dataset": "d", "name": "e"}
 
     async def end(*_: Any, **__: Any) -> None:
         raise RuntimeError("the process was killed here")

@@ -1,4 +1,4 @@
-"""A comparison of experiments, example by example, with the verdict on each challenger that the pairs support."""
+"""Comparison of experiments, paired by example: one finding with its verdict for each challenger and evaluator."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence

@@ -89,16 +89,8 @@ class Models:
         """
         if isinstance(config, ManagedCodeConfig):
             return None
-        llm = config.llm_config
-        access = await self._database.read(integrations.access, llm.ai_integration_id)
-        return await self._model(
-            access,
-            llm.model_name,
-            llm.invocation_parameters,
-            provider_parameters.headers(access.provider, llm.provider_parameters),
-            function_calling=config.use_function_calling,
-            structured_output=config.use_structured_output is not False,
-        )
+        access = await self._database.read(integrations.access, config.llm_config.ai_integration_id)
+        return await self._priced(access, self._of_judge(access, config))
 
     def identity(self, connection: sa.Connection, config: TemplateConfig) -> bytes:
         """The digest of a judge's model, as in `Priced`. Its key is not read.
@@ -106,18 +98,8 @@ class Models:
         Raises:
             NotFound: the judge's integration does not exist any more.
         """
-        llm = config.llm_config
-        access = integrations.access(connection, llm.ai_integration_id)
-        return _identity(
-            self._endpoint(
-                access,
-                llm.model_name,
-                llm.invocation_parameters,
-                provider_parameters.headers(access.provider, llm.provider_parameters),
-                function_calling=config.use_function_calling,
-                structured_output=config.use_structured_output is not False,
-            )
-        )
+        access = integrations.access(connection, config.llm_config.ai_integration_id)
+        return _identity(self._of_judge(access, config))
 
     async def for_experiment(self, config: run_configurations.Runnable) -> Priced:
         """The model of an experiment's run configuration.
@@ -132,7 +114,7 @@ class Models:
         model = run_configurations.model_of(config, access)
         params = config.invocation_parameters or InvocationParams()
         own = provider_parameters.headers(access.provider, run_configurations.provider_params(config))
-        return await self._model(access, model, params, own)
+        return await self._priced(access, self._endpoint(access, model, params, own))
 
     async def to_check(self, access: integrations.Access, model: str) -> ChatModel:
         """A model of an integration with default parameters, for a connection check.
@@ -141,7 +123,7 @@ class Models:
             Invalid: the user's price list cannot be read.
             Unsupported: the integration's key is in a keyring that cannot be read.
         """
-        return (await self._model(access, model, InvocationParams())).model
+        return (await self._priced(access, self._endpoint(access, model, InvocationParams()))).model
 
     async def rates(self, task: Task) -> list[tuple[str, Rate | None]]:
         """The models that a task calls, each with its price if known.
@@ -173,10 +155,10 @@ class Models:
         access: integrations.Access,
         model: str,
         params: InvocationParams,
-        provider_headers: Mapping[str, str],
+        provider_headers: Mapping[str, str] = MappingProxyType({}),
         *,
-        function_calling: bool,
-        structured_output: bool,
+        function_calling: bool = True,
+        structured_output: bool = True,
     ) -> Endpoint:
         """The address and the settings of a model, without its key."""
         return Endpoint(
@@ -192,33 +174,29 @@ class Models:
             provider_headers=provider_headers,
         )
 
-    async def _model(
-        self,
-        access: integrations.Access,
-        model: str,
-        params: InvocationParams,
-        provider_headers: Mapping[str, str] = MappingProxyType({}),
-        *,
-        function_calling: bool = True,
-        structured_output: bool = True,
-    ) -> Priced:
-        key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
-        endpoint = self._endpoint(
+    def _of_judge(self, access: integrations.Access, config: TemplateConfig) -> Endpoint:
+        """The address and the settings of a judge's model, without its key."""
+        llm = config.llm_config
+        return self._endpoint(
             access,
-            model,
-            params,
-            provider_headers,
-            function_calling=function_calling,
-            structured_output=structured_output,
+            llm.model_name,
+            llm.invocation_parameters,
+            provider_parameters.headers(access.provider, llm.provider_parameters),
+            function_calling=config.use_function_calling,
+            structured_output=config.use_structured_output is not False,
         )
+
+    async def _priced(self, access: integrations.Access, endpoint: Endpoint) -> Priced:
+        """The model at the endpoint, with its key and its price."""
+        key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
         endpoint = replace(endpoint, key=key)
         if self._transport is None:
             made = await anyio.to_thread.run_sync(_made_transport)
             self._transport = self._transport or made
         place = (access.provider, endpoint.base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
-        rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, model)
-        max_tokens = params.max_tokens or params.max_completion_tokens
+        rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, endpoint.model)
+        max_tokens = endpoint.params.max_tokens or endpoint.params.max_completion_tokens
         return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint), max_tokens)
 
 
