@@ -15,8 +15,8 @@ from tests.engine.test_runs import held_model
 from tests.scripted_model import ScriptedModel
 
 from assaykit.engine.runs.executor import SILENT_S
-from assaykit.engine.runs.sampling import taken
 from assaykit.engine.runs.schedule import LOCK
+from assaykit.engine.sampling import taken
 from assaykit.engine.store.queue.schedules import LONGEST_PAUSE_NS, pause_ns
 from assaykit.engine.store.tables import task_runs
 from assaykit.filelock import FileLock

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, opened, span, span_id, version
 from tests.scripted_model import ScriptedModel
 
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 
 ALWAYS: Body = {"data_start_time": "2000-01-01T00:00:00Z"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.engine.door import NOW, SECOND, Body, Door, attribute, counts, task_body, version
 
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 
 ALWAYS: Body = {"data_start_time": "2000-01-01T00:00:00Z"}
 EVERYTHING: Body = {"start_time": "2000-01-01T00:00:00Z"}

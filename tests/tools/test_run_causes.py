@@ -12,7 +12,7 @@ from tests.scripted_model import ScriptedModel
 from tests.traces import rest, send, span
 
 from assaykit.api.client import Api
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of

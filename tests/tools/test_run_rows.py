@@ -8,7 +8,7 @@ import pytest
 from tests.caller import Caller
 from tests.traces import id_of, send, span
 
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 from assaykit.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -31,19 +31,25 @@ class Decision(NamedTuple):
     wanted: Sequence[bool]
 
 
+def decide(
+    allowed: Sequence[bool], labelled: Sequence[bool], *, is_sampled: bool, override: bool
+) -> tuple[Fate, Sequence[bool]]:
+    """The fate of a row by its answers, and for each evaluator whether it scores the row."""
+    if not is_sampled:
+        return "sampled_out", [False] * len(allowed)
+    wanted = [may and (override or not done) for may, done in zip(allowed, labelled, strict=True)]
+    if any(wanted):
+        return "chosen", wanted
+    return "labelled" if any(allowed) else "filtered_out", wanted
+
+
 def decisions(candidates: Iterable[Candidate], takes: Callable[[str], bool], *, override: bool) -> Iterator[Decision]:
     """Decide on each candidate, in order. `takes` says whether the sample has an id.
 
     `override` scores labelled rows too.
     """
     for one in candidates:
-        wanted = [may and (override or not done) for may, done in zip(one.allowed, one.labelled, strict=True)]
-        fate: Fate = "chosen"
-        if not takes(one.target_id):
-            fate, wanted = "sampled_out", [False] * len(wanted)
-        elif not any(wanted):
-            fate = "labelled" if any(one.allowed) else "filtered_out"
-        yield Decision(one, fate, wanted)
+        yield Decision(one, *decide(one.allowed, one.labelled, is_sampled=takes(one.target_id), override=override))
 
 
 class Stretch(NamedTuple):
@@ -68,9 +74,14 @@ def split(found: Iterable[Stretch], start: int, end: int, most: int) -> list[Par
     No window separates spans of one row or of one moment. A part has at most `most` rows to score, or the rows that
     overlap in time without end. Windows without rows to score are left out.
     """
+    return join(_blocks(found), start, end, most)
+
+
+def join(blocks: Iterable[tuple[int, int]], start: int, end: int, most: int) -> list[Part]:
+    """Join blocks to the windows of runs, as `split` does. A block is its start and its rows to score, newest first."""
     parts: list[Part] = []
     until, number, since = end, 0, end
-    for oldest, rows in _blocks(found):
+    for oldest, rows in blocks:
         if number and number + rows > most:
             parts.append(Part(since, until, number))
             until, number = since - 1, 0

@@ -9,7 +9,7 @@ from assaykit.engine.flight import columns
 from assaykit.engine.flight.frames import ArrowRow
 from assaykit.engine.flight.spool import Spool
 from assaykit.engine.flight.tickets import FlightRequest, GetDataset, GetExperiment, SpanExport
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 from assaykit.engine.store.definitions import bulk
 from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.times import nanoseconds

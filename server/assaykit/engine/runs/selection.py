@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.runs import units
 from assaykit.engine.runs.row_workers import ROWS_PER_READ
-from assaykit.engine.runs.sampling import taken
+from assaykit.engine.sampling import taken
 from assaykit.engine.store.definitions import evaluators, experiments, tasks
 from assaykit.engine.store.queue import left_rows, runs
 from assaykit.engine.store.queue.runs import Item

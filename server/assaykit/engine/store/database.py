@@ -22,6 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from assaykit.engine import json_text
+from assaykit.engine.sampling import taken
 from assaykit.engine.store import openings, refusals
 from assaykit.engine.store.migrations import HEAD, bring_up_to_date
 from assaykit.engine.store.pages import casefold
@@ -246,6 +247,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in PRAGMAS:
         connection.execute(pragma)
     connection.create_function("casefold", 1, casefold, deterministic=True)
+    connection.create_function("sampled", 2, taken, deterministic=True)
 
 
 def _begin(connection: sa.Connection) -> None:

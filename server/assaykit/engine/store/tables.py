@@ -72,7 +72,7 @@ spans = Table(
     Column("events", JSON, nullable=False),
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
-    Index("spans_by_trace", "project_id", "trace_id"),
+    Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
     Index("spans_by_session", "project_id", "session_id", "start_ns"),
     sqlite_autoincrement=True,
 )
