@@ -5,6 +5,7 @@ nanoseconds since 1970 in UTC, in columns ending in `_ns`; free-form values are 
 """
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     Column,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.event import listen
 
 metadata = MetaData()
 
@@ -269,6 +271,9 @@ tasks = _noun(
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
 `run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters."""
 
+ROW_STATES = ("PENDING", "SCORED", "FAILED", "SKIPPED")
+"""The states of a row of a run. Triggers of the file keep a count of each with the run (schema 0018)."""
+
 task_runs = _noun(
     "task_runs",
     Column("task_id", String, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
@@ -292,6 +297,10 @@ task_runs = _noun(
     Column("beat", Integer, nullable=False, server_default=text("0")),
     Column("waits_for", String),
     Column("closed_n", Integer),
+    Column("pending_rows", Integer, nullable=False, server_default=text("0")),
+    Column("scored_rows", Integer, nullable=False, server_default=text("0")),
+    Column("failed_rows", Integer, nullable=False, server_default=text("0")),
+    Column("skipped_rows", Integer, nullable=False, server_default=text("0")),
     Index("task_runs_of", "task_id", "n"),
     Index("task_runs_by_status", "status"),
 )
@@ -353,6 +362,20 @@ run_items = Table(
 is the project or experiment of the verdict. In a run that creates an experiment the target is an example, and
 `evaluator_id` and `scope_id` are empty. `cost` is in US dollars, and null if the price is unknown. A `remembered` item
 reused an earlier answer and cost nothing."""
+
+
+def _count_rows(event: str, row: str, change: str) -> None:
+    """Keep the counts of `task_runs` with a trigger on `run_items`."""
+    columns = {state: f"{state.lower()}_rows" for state in ROW_STATES}
+    sums = ", ".join(f"{column} = {column} {change.format(state)}" for state, column in columns.items())
+    written = f"UPDATE task_runs SET {sums} WHERE id = {row}.run_id"  # noqa: S608  (names from above)
+    trigger = f"CREATE TRIGGER run_items_{event.lower()} AFTER {event} ON run_items BEGIN {written}; END"
+    listen(run_items, "after_create", DDL(trigger))
+
+
+_count_rows("INSERT", "NEW", "+ (NEW.state = '{0}')")
+_count_rows("DELETE", "OLD", "- (OLD.state = '{0}')")
+_count_rows("UPDATE", "NEW", "+ (NEW.state = '{0}') - (OLD.state = '{0}')")
 
 answers = Table(
     "answers",

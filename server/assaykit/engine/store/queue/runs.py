@@ -13,7 +13,7 @@ from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival
 from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.queue.left_rows import left_by
-from assaykit.engine.store.tables import run_items, task_runs
+from assaykit.engine.store.tables import ROW_STATES, run_items, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.engine.store.times import earlier, moment, nanoseconds
 from assaykit.engine.store.traces import spans
@@ -106,7 +106,7 @@ def add(
 ) -> TaskRun:
     """A new run in PENDING for a checked request. `now` is the time of its creation, in nanoseconds."""
     made = _new(connection, task_id, wanted, window, owner, clock, created_ns=now, **limits._asdict())
-    return _run(made, {})
+    return _run(made)
 
 
 def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
@@ -158,8 +158,7 @@ def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: 
     if status is not None:
         query = query.where(task_runs.c.status == status)
     rows, pagination = by_arrival(connection, query, task_runs.c.n, at)
-    number = _counts(connection, [row.id for row in rows])
-    return TaskRunPage(task_runs=[_run(row, number[row.id]) for row in rows], pagination=pagination)
+    return TaskRunPage(task_runs=[_run(row) for row in rows], pagination=pagination)
 
 
 def get(connection: sa.Connection, run_id: str) -> TaskRun:
@@ -168,7 +167,7 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
     Raises:
         NotFound: there is none with this id.
     """
-    return _run(_row(connection, run_id), counts(connection, run_id))
+    return _run(_row(connection, run_id))
 
 
 def task_of(connection: sa.Connection, run_id: str) -> Task:
@@ -358,18 +357,13 @@ def active(connection: sa.Connection) -> int:
 
 
 def counts(connection: sa.Connection, run_id: str) -> Mapping[str, int]:
-    """Items by state."""
-    return _counts(connection, [run_id])[run_id]
+    """Items by state; states without items are left out."""
+    return _counts(_row(connection, run_id))
 
 
-def _counts(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
-    """Items by state, by run."""
-    c = run_items.c
-    query = sa.select(c.run_id, c.state, sa.func.count()).where(c.run_id.in_(run_ids)).group_by(c.run_id, c.state)
-    found: dict[str, dict[str, int]] = {run_id: {} for run_id in run_ids}
-    for run_id, state, number in connection.execute(query):
-        found[run_id][state] = number
-    return found
+def _counts(row: sa.Row[Any]) -> Mapping[str, int]:
+    found = {state: getattr(row, f"{state.lower()}_rows") for state in ROW_STATES}
+    return {state: number for state, number in found.items() if number}
 
 
 def _check(connection: sa.Connection, task: Task, wanted: TriggerEvaluationRequest) -> None:
@@ -413,7 +407,7 @@ def _seen_up_to(connection: sa.Connection, task_id: str) -> int | None:
     query = sa.select(task_runs).where(c.task_id == task_id, c.up_to_n.is_(None), c.data_start_ns.is_not(None))
     found = connection.execute(query.order_by(c.n)).fetchall()
     covering = [(row, row.status in ACTIVE or _covers(connection, row)) for row in found]
-    opening = [row for row, covers in covering if covers or _leaves(connection, row)]
+    opening = [row for row, covers in covering if covers or _leaves(row)]
     if not opening:
         return None
     end = opening[0].data_start_ns
@@ -431,9 +425,9 @@ def _covers(connection: sa.Connection, row: sa.Row[Any]) -> bool:
     return row.status == "COMPLETED" and not capped and not left_by(connection, row.id)
 
 
-def _leaves(connection: sa.Connection, row: sa.Row[Any]) -> bool:
+def _leaves(row: sa.Row[Any]) -> bool:
     """Whether a run without a start has ended before it covered its window. A run without work left nothing."""
-    return "data_start_time" not in row.request and (row.plan is None or bool(counts(connection, row.id)))
+    return "data_start_time" not in row.request and (row.plan is None or bool(_counts(row)))
 
 
 def _row(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
@@ -447,7 +441,7 @@ def _waiting(row: sa.Row[Any]) -> str | None:
     return f"The run is waiting for {row.waits_for}. It goes on when a process that has it opens the store."
 
 
-def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
+def _run(row: sa.Row[Any]) -> TaskRun:
     return TaskRun(
         id=row.id,
         task_id=row.task_id,
@@ -457,9 +451,9 @@ def _run(row: sa.Row[Any], number: Mapping[str, int]) -> TaskRun:
         run_finished_at=moment(row.finished_ns),
         data_start_time=moment(row.data_start_ns),
         data_end_time=moment(row.data_end_ns),
-        num_successes=number.get("SCORED", 0),
-        num_errors=number.get("FAILED", 0),
-        num_skipped=number.get("SKIPPED", 0),
+        num_successes=row.scored_rows,
+        num_errors=row.failed_rows,
+        num_skipped=row.skipped_rows,
         created_at=moment(row.created_ns),
         failure_reason=row.failure_reason or _waiting(row),
     )
