@@ -17,6 +17,7 @@ from tests import stores
 from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
+from tests.query_plans import Watch
 from tests.traces import Span, send, span
 
 from assaykit import logs
@@ -71,6 +72,19 @@ def backend(request: pytest.FixtureRequest) -> Generator[None]:
     record = record_of(request.config)
     with Engines(record) as engines, chosen(engines):
         yield
+
+
+@pytest.fixture(scope="session")
+def watch() -> Watch:
+    """The plans of all queries of this process."""
+    return Watch()
+
+
+@pytest.fixture(autouse=True)
+def no_query_walks_a_growing_table(watch: Watch) -> Generator[None]:
+    """Hold the plan of each query that a test makes."""
+    yield
+    assert not watch.faults()
 
 
 @pytest.fixture(scope="session", autouse=True)

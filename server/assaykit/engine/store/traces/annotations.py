@@ -27,7 +27,11 @@ def of(
     """The annotations of some targets, by target id; each list is sorted by name."""
     found: dict[str, list[Annotation]] = defaultdict(list)
     for some in _batches(target_ids):
-        query = sa.select(annotations).where(_of_targets(scope_id, level, some)).order_by(annotations.c.name)
+        query = (
+            sa.select(annotations)
+            .where(_of_targets(scope_id, level, some))
+            .order_by(annotations.c.target_id, annotations.c.name)
+        )
         for row in connection.execute(query):
             found[row.target_id].append(_annotation(row))
     return found

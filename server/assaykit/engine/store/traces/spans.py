@@ -126,14 +126,19 @@ def page(
         Invalid: the filter cannot be read.
     """
     projects.get(connection, project_id)
-    query = sa.select(spans).where(_chosen(project_id, window, filter_text))
+    query = sa.select(spans).where(_chosen(project_id, window, filter_text, by_place=run_id is not None))
     if run_id is not None:
-        selected = sa.select(run_items.c.target_id).where(run_items.c.run_id == run_id)
-        # The targets of a run over traces or sessions are trace or session ids.
-        own = (spans.c.span_id, spans.c.trace_id, spans.c.session_id)
-        query = query.where(sa.or_(*(column.in_(selected) for column in own)))
+        query = query.where(spans.c.n.in_(_of_run(project_id, run_id)))
     rows, pagination = newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)
     return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
+
+
+def _of_run(project_id: str, run_id: str) -> sa.CompoundSelect[Any]:
+    """Select the places of the spans that a run selected: its targets are span ids, or trace or session ids."""
+    own = spans.alias("own")
+    of_run = (run_items.c.run_id == run_id) & (own.c.project_id == project_id)
+    keys = (own.c.span_id, own.c.trace_id, own.c.session_id)
+    return sa.union(*(sa.select(own.c.n).where(of_run, key == run_items.c.target_id) for key in keys))
 
 
 def matching(
@@ -265,12 +270,15 @@ def _among(project_id: str, arrivals: Arrivals) -> sa.ColumnElement[bool]:
     return of_project(project_id, by_arrival=True) & spans.c.n.between(arrivals.after + 1, arrivals.up_to)
 
 
-def _chosen(project_id: str, window: TimeRange | Arrivals, filter_text: str | None) -> sa.ColumnElement[bool]:
+def _chosen(
+    project_id: str, window: TimeRange | Arrivals, filter_text: str | None, *, by_place: bool = False
+) -> sa.ColumnElement[bool]:
+    """The condition that a span is in a window and matches a filter. Set `by_place` with a condition on `n`."""
     if isinstance(window, Arrivals):
-        chosen, by_arrival = _among(project_id, window), True
+        chosen, by_place = _among(project_id, window), True
     else:
-        chosen, by_arrival = of_project(project_id) & spans.c.start_ns.between(*window), False
-    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_arrival)
+        chosen = of_project(project_id, by_arrival=by_place) & spans.c.start_ns.between(*window)
+    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_place)
 
 
 def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:

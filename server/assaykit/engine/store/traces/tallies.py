@@ -16,6 +16,7 @@ from assaykit.engine.store.traces.span_filters import of_project, where
 from assaykit.engine.store.traces.spans import TimeRange
 from assaykit.filters.fields import span_tree
 
+_NO_LIMIT = -1
 _MOMENT = spans.c.start_ns.op("/")(1000)
 
 
@@ -62,7 +63,8 @@ def tallies(
         Invalid: a filter cannot be read.
     """
     asked = [_MOMENT.label("moment"), *_answers(query)]
-    found = sa.select(*asked).where(*_chosen(query, since)).subquery("answered")
+    # The limit keeps SQLite from merging the two queries, which would answer twice for each span.
+    found = sa.select(*asked).where(*_chosen(query, since)).limit(_NO_LIMIT).subquery("answered")
     answers = [column for column in found.columns if column.key != "moment"]
     moments: sa.ColumnElement[Any] = sa.null()
     if with_moments:
@@ -125,7 +127,10 @@ def _is_wanted(query: SpanQuery, answers: Sequence[sa.ColumnElement[Any]]) -> sa
 
 
 def _chosen(query: SpanQuery, since: Place | None) -> list[sa.ColumnElement[bool]]:
-    found = [of_project(query.project_id), spans.c.start_ns.between(*query.window)]
+    first, last = query.window
+    if since is not None:
+        first = max(first, since.start_ns)
+    found = [of_project(query.project_id), spans.c.start_ns.between(first, last)]
     if query.filter_text is not None:
         found.append(where(span_tree(query.filter_text), query.project_id))
     if since is not None:

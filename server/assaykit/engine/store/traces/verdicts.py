@@ -48,7 +48,7 @@ def of(
         query = (
             sa.select(evals)
             .where(evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id.in_(some))
-            .order_by(evals.c.name)
+            .order_by(evals.c.target_id, evals.c.name)
         )
         for row in connection.execute(query):
             found[row.target_id].append(

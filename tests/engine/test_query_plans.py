@@ -1,0 +1,57 @@
+"""The index that serves each read of a trace, a session or the newest spans.
+
+`tests/query_plans.py` watches every other query, in every test.
+"""
+
+from collections.abc import Generator
+
+import pytest
+import sqlalchemy as sa
+from tests.engine.door import Door, span
+from tests.query_plans import Watch, steps_at_fault
+
+READS = [
+    ("context.trace_id = 't1'", "spans_by_trace"),
+    ("attributes.session.id = 's1'", "spans_by_session"),
+    ("span_kind = 'LLM'", "spans_by_time"),
+]
+"""A filter, and the index that serves it together with the order."""
+
+
+@pytest.fixture
+def own_watch() -> Generator[Watch]:
+    found = Watch()
+    yield found
+    found.end()
+
+
+@pytest.mark.parametrize(("filter_text", "index"), READS)
+async def test_a_read_without_its_index_is_a_fault(
+    door: Door, own_watch: Watch, watch: Watch, filter_text: str, index: str
+) -> None:
+    project = await door.send(span(1, session__id="s1"))
+    await door.spans(project, filter=filter_text)
+    (plan,) = [steps for text, steps in own_watch.plans.items() if "FROM spans" in text and "LIMIT" in text]
+    assert [step for step in plan if f"INDEX {index} (project_id=? AND" in step]
+    assert "TEMP B-TREE" not in " ".join(plan)
+    assert not own_watch.faults()
+
+    def drop(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"DROP INDEX {index}")
+
+    await door.engine.database.write(drop)
+    own_watch.plans.clear()
+    await door.spans(project, filter=filter_text)
+    assert own_watch.faults()
+    watch.faults()
+
+
+def test_a_walk_a_sort_and_a_read_of_a_whole_project_are_faults() -> None:
+    walk = ["SCAN spans"]
+    assert steps_at_fault("SELECT spans.name FROM spans", walk) == walk
+    assert steps_at_fault("SELECT count(*) AS count_1 FROM spans", walk) == []
+    whole = ["SEARCH spans USING INDEX spans_by_trace (project_id=?)"]
+    assert steps_at_fault("SELECT spans.n FROM spans WHERE spans.project_id = ?", whole) == whole
+    sort = ["SEARCH evals USING PRIMARY KEY (scope_id=? AND level=? AND target_id=?)", "USE TEMP B-TREE FOR ORDER BY"]
+    assert steps_at_fault("SELECT evals.name FROM evals WHERE evals.scope_id = ?", sort) == sort[1:]
+    assert steps_at_fault("SELECT spaces.name FROM spaces ORDER BY spaces.name", ["SCAN spaces", sort[1]]) == []

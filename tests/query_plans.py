@@ -1,0 +1,121 @@
+"""The plan of every query that the engine makes in this process: none walks a table that grows with use.
+
+A `Watch` explains each statement once, when it is first executed. A statement that walks a growing table, sorts its
+rows, or reads all rows of a project is a fault, unless it is listed here with the reason.
+"""
+
+import inspect
+import re
+import time
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+GROWING: Final = {
+    "spans": {"span_id", "trace_id", "session_id", "start_ns", "rowid", "n"},
+    "evals": {"target_id"},
+    "annotations": {"target_id"},
+    "run_items": {"run_id"},
+    "examples": {"version_id", "id", "rowid", "n"},
+    "experiment_runs": {"experiment_id", "id", "rowid", "n"},
+    "task_runs": {"id", "task_id", "status", "rowid", "n", "owner", "experiment_id"},
+    "answers": {"key", "rowid", "n"},
+}
+"""Tables that grow with use, each with the columns of which one must narrow a search."""
+
+ASKED: Final = r"AND spans\.(trace_id|span_id|session_id) = \?(?= AND| ORDER| LIMIT|$)"
+"""A key that a statement asks for, which an index must serve."""
+
+PRODUCT: Final = str(Path(__file__).parents[1] / "server")
+
+
+class Listed(NamedTuple):
+    """A statement that may walk or sort rows. `fragment` is a regular expression that it contains."""
+
+    fragment: str
+    reason: str
+
+
+LISTED: Final = (
+    Listed(r"^SELECT count\(\*\) AS count_1 FROM (spans|evals|annotations|answers|task_runs)$", "a count of the store"),
+    Listed(r"FROM evals WHERE evals\.checksum IS NOT NULL", "the check of every verdict"),
+    Listed(r"^DELETE FROM (evals|annotations|spans|projects|datasets|experiments|tasks) ", "the deletion of a whole"),
+    Listed(r"FROM spans WHERE spans\.project_id = \? AND spans\.start_ns BETWEEN .* GROUP BY", "every row of a window"),
+    Listed(r"FROM spans WHERE \(spans\.project_id \|\| \?\) = \? AND spans\.n ", "the arrivals since the last run"),
+    Listed(r"OVER \(PARTITION BY \(spans\.trace_id \|\| \?\)\)", "the spans of one unit, in order"),
+    Listed(
+        r"FROM run_items WHERE run_items\.run_id = \? .*GROUP BY|DISTINCT run_items\.evaluator_id", "rows of one run"
+    ),
+    Listed(r"FROM run_items JOIN task_runs ON .* WHERE task_runs\.task_id = \?", "rows of one schedule's runs"),
+    Listed(r"spans\.n IN \(SELECT own\.n ", "the spans of one run, newest first"),
+    Listed(r"FROM examples WHERE examples\.id IN \(.*ORDER BY examples\.version_id", "examples of one page, in order"),
+    Listed(r"FROM task_runs WHERE task_runs\.status IN \(\?.*ORDER BY task_runs\.n", "runs at work"),
+    Listed(r"FROM schedules LEFT OUTER JOIN task_runs", "schedules, which are few"),
+    Listed(r"^SELECT DISTINCT evals\.name, .*evals\.level = \?", "the judges of one experiment"),
+    Listed(r"^UPDATE experiments SET updated_ns=.*UNION SELECT task_runs\.experiment_id", "the experiments of one run"),
+    Listed(r"^SELECT min\(spans\.start_ns\) .*max\(spans\.start_ns\)", "both ends of an index"),
+)
+
+
+class Watch:
+    """Explains each new statement of every engine in this process from now until `end`."""
+
+    def __init__(self) -> None:
+        self.plans: dict[str, list[str]] = {}
+        """The steps of each statement."""
+        self._faults: list[str] = []
+        event.listen(sa.Engine, "before_cursor_execute", self._look)
+
+    def end(self) -> None:
+        """Explain no more."""
+        event.remove(sa.Engine, "before_cursor_execute", self._look)
+
+    def faults(self) -> list[str]:
+        """The faults found since the last call."""
+        found = self._faults.copy()
+        self._faults.clear()
+        return found
+
+    def _look(self, _: object, cursor: Any, statement: str, parameters: Any, __: object, many: bool) -> None:
+        text = re.sub(r"\s+", " ", re.sub(r"\(\?(, \?)*\)", "(?)", statement))
+        if text in self.plans or not text.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            return
+        given = parameters[0] if many else parameters
+        # sqlite3 keeps the plans of equal statements, whatever became of an index, so each one gets a comment.
+        explain = f"EXPLAIN QUERY PLAN {statement} -- {id(self)}.{time.monotonic_ns()}"
+        plan = [row[3] for row in cursor.connection.execute(explain, given)]
+        if found := steps_at_fault(text, plan):
+            asker = _asker()
+            if not asker.startswith(PRODUCT) or "migrations" in asker:
+                return  # A test may look at a whole table, and a migration changes one.
+            self._faults.append(f"{'; '.join(found)}: {text}")
+        self.plans[text] = plan
+
+
+def steps_at_fault(statement: str, plan: list[str]) -> list[str]:
+    """The steps of a plan that walk or sort rows of a growing table; none if the statement is listed."""
+    if any(re.search(one.fragment, statement) for one in LISTED):
+        return []
+    grows = any(re.search(rf"\b(FROM|JOIN|UPDATE) {table}\b", statement) for table in GROWING)
+    unused = [key for key in re.findall(ASKED, statement) if f"{key}=?" not in " ".join(plan)]
+    found = [step for step in plan if _walks(step) or (grows and "TEMP B-TREE" in step)]
+    return found + [f"no index for {key}" for key in unused]
+
+
+def _walks(step: str) -> bool:
+    if found := re.match(r"SCAN (\w+)", step):
+        return found[1] in GROWING
+    if found := re.match(r"SEARCH (\w+) .*\(([^()]*)\)$", step):
+        narrowed = set(re.findall(r"(\w+)[=<>]", found[2]))
+        return found[1] in GROWING and not narrowed & GROWING[found[1]]
+    return False
+
+
+def _asker() -> str:
+    """The file of the code that made the query."""
+    frame = inspect.currentframe()
+    while frame is not None and ("sqlalchemy" in frame.f_code.co_filename or frame.f_code.co_filename == __file__):
+        frame = frame.f_back
+    return "" if frame is None else frame.f_code.co_filename
