@@ -272,7 +272,7 @@ tasks = _noun(
 `run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters."""
 
 ROW_STATES = ("PENDING", "SCORED", "FAILED", "SKIPPED")
-"""The states of a row of a run. Triggers of the file keep a count of each with the run (schema 0018)."""
+"""The states of a row of a run. Triggers of the file keep a count of each with the run (schema 0019)."""
 
 task_runs = _noun(
     "task_runs",
