@@ -42,6 +42,8 @@ WITHOUT_GOLDEN = {
     "local.PlanRequest": ENGINE_ONLY,
     "local.StoreCheck": ENGINE_ONLY,
     "local.LimitedTrigger": ENGINE_ONLY,
+    "task_limits.LimitedTask": ENGINE_ONLY,
+    "task_limits.LimitedTaskUpdate": ENGINE_ONLY,
     "local.ExperimentJudges": ENGINE_ONLY,
     "local.JudgedRow": ENGINE_ONLY,
     "local.JudgedRows": ENGINE_ONLY,

@@ -149,7 +149,7 @@ async def test_a_question_that_waited_at_the_gate_stays_there_if_others_were_dea
     assert not waits.may_go()
     waits.over(None, answered=False)
     assert await budget.admit(Expectation("m", 1.0)) is None
-    assert "$9.5 spent" in budget.stopped()
+    assert "$9.50 spent" in budget.stopped()
 
 
 async def test_each_model_is_measured_by_itself() -> None:

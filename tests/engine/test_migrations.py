@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from tests.engine.rest import opened
+from tests.engine.rest import opened, span
 from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
@@ -250,3 +250,21 @@ async def test_a_store_migrates_on_a_file_system_without_locks(tmp_path: Path, m
     assert schema_of(tmp_path / STORE) == migrations.HEAD
     (copy,) = copies(tmp_path)
     assert schema_of(copy) == "0001"
+
+
+async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_its_place(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rest:
+        project = await rest.door.send(span(1))
+        task = await rest.door.task(await rest.door.evaluator(), project_id=project, is_continuous=True)
+        before = await rest.get(f"/x/tasks/{task}/schedule")
+    with connected(tmp_path / STORE) as connection:
+        for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit"):
+            connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
+    async with opened(tmp_path) as rest:
+        after = await rest.get(f"/x/tasks/{task}/schedule")
+        assert {name: after[name] for name in before} == before
+        assert (after.get("max_cost"), after.get("spent"), after["at_max_cost"]) == (None, None, False)
+        await rest.ask("PATCH", f"/x/tasks/{task}", {"max_cost": 2})
+        after = await rest.get(f"/x/tasks/{task}/schedule")
+        assert (after["max_cost"], after["spent"]) == (2, 0)

@@ -1,5 +1,6 @@
 """Continuous tasks as a user of the tools sees them: when they run, what waits, and who runs them."""
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
 from tests.traces import rest, send, span
 
+from assaykit.figures import dollars
 from assaykit.settings import Settings
 
 BY_HAND = "trigger_backfill(task='watch')"
@@ -160,3 +162,47 @@ async def test_experiments_do_not_arrive_so_a_task_on_them_is_not_continuous(ax:
 async def test_a_preview_of_a_continuous_task_creates_nothing(ax: Caller) -> None:
     assert (await watch(ax, preview=True))["created"] is False
     assert (await ax.ask("list_tasks"))["tasks"] == []
+
+
+async def test_a_limit_of_cost_is_shown_with_what_was_spent_and_the_way_on(settings: Settings, bot: None) -> None:
+    prices = {"m": {"input": 1_000.0, "output": 2_000.0}}
+    (settings.home / "prices.json").write_text(json.dumps(prices), encoding="utf-8")
+    with ScriptedModel(lambda _: "good") as model:
+        async with serving(replace(settings, period_s=0.05, ask_above_dollars=10**6), model.url) as ax:
+            judge = {"name": "tone", "template": "Good? {output}", "choices": {"good": 1, "bad": 0}, "model": "m"}
+            await ax.ask("create_judge", **judge)
+            given = {"name": "watch", "evaluators": ["tone"], "is_continuous": True, "max_cost": 0.001}
+            text = await ax.read("create_task", **given, preview=True)
+            assert "It stops after $0.001 from now on (max_cost); the questions in flight then may exceed it" in text
+            text = await ax.read("create_task", **given)
+            assert "0 new span(s) waiting, $0 spent of max_cost $0.001." in text
+            await send(settings.home, [span(name, f"Answer {name}") for name in ("one", "two")])
+            found = await until(
+                ax, lambda found: found["schedule"]["at_max_cost"] and found["schedule"]["spans_waiting"]
+            )
+            assert (model.count, found["schedule"]["max_cost"]) == (1, 0.001)
+            spent = f"{dollars(found['schedule']['spent'], 4)} spent of max_cost $0.001. It has stopped at max_cost."
+            way = "update_task(task='watch', max_cost=...) goes on with the spans that wait, and counts from 0"
+            for reply in ("get_task", "list_tasks"):
+                text = await ax.read(reply)
+                assert [one for one in (spent, way, "next at about") if one in text] == [spent, way]
+            changed = await ax.ask("update_task", task="watch", max_cost=1)
+            assert changed["changed"] == ["max_cost"]
+            await until(ax, lambda found: not found["schedule"]["spans_waiting"] and found["schedule"]["spent"] > 0)
+            assert model.count == 2
+            text = await ax.read("update_task", task="watch", sampling_rate=0.5)
+            assert "spent of max_cost $1.00" in text
+            await ax.ask("update_task", task="watch", clear=["max_cost"])
+            assert "max_cost" not in (await ax.ask("get_task"))["schedule"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_limit_of_cost_is_refused_where_nothing_would_hold_it(ax: Caller, *, is_new: bool) -> None:
+    given: dict[str, Any] = {"name": "nightly", "evaluators": ["cites"], "max_cost": 1}
+    if not is_new:
+        await ax.ask("create_task", name="nightly", evaluators=["cites"])
+        given = {"task": "nightly", "max_cost": 1}
+    refusal = await ax.refused("create_task" if is_new else "update_task", **given)
+    assert refusal["message"] == "max_cost limits a continuous task, and this one runs when triggered."
+    assert "trigger_backfill" in refusal["next"]
+    assert len((await ax.ask("list_tasks"))["tasks"]) == (0 if is_new else 1)

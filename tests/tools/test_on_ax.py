@@ -119,6 +119,20 @@ async def test_a_refused_limit_makes_no_task_and_the_preview_refuses_it_too(ariz
     assert "POST /v2/tasks" not in stand_in.forwarder.asked
 
 
+async def test_a_limit_of_a_continuous_task_is_refused_and_nothing_is_written(arize: Caller, stand_in: StandIn) -> None:
+    await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
+    stand_in.forwarder.asked.clear()
+    other = {"name": "other", "evaluators": ["cites"], "project": "bot", "is_continuous": True}
+    for tool, given in (
+        ("create_task", {**other, "max_cost": 1.0}),
+        ("update_task", {"task": "watch", "max_cost": 1.0}),
+        ("update_task", {"task": "watch", "clear": ["max_cost"]}),
+    ):
+        refusal = await arize.refused(tool, **given)
+        assert refusal["message"] == "Arize AX does not stop a task at max_cost."
+    assert [one for one in stand_in.forwarder.asked if not one.startswith("GET")] == []
+
+
 async def test_what_is_said_of_the_engine_is_not_said_of_ax(arize: Caller) -> None:
     texts = [await arize.read("get_status"), await arize.read("list_projects", space="default", name=None)]
     judge = {"name": "kind", "template": "Is {output} kind?", "choices": {"yes": 1, "no": 0}}
@@ -268,4 +282,6 @@ async def test_ax_asks_the_model_and_nothing_there_enforces_dollars(stand_in: St
         watch = {"name": "kind watch", "project": "bot", "evaluators": ["kind"], "is_continuous": True}
         refusal = await arize.refused("create_task", **watch)
         assert "About 0.6 calls a day at last week's rate" in refusal["message"]
-        assert "Nothing enforces dollars for a continuous task" in refusal["message"]
+        assert (
+            "Nothing on Arize AX limits dollars; update_task(is_continuous=false) ends the task" in refusal["message"]
+        )

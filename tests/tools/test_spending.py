@@ -151,7 +151,7 @@ async def test_a_backfill_stops_before_it_costs_more_than_max_cost(settings: Set
         done = await ax.ask("trigger_backfill", task="policy", max_cost=2, wait=30)
         data = await ax.ask("get_run", run=done["run"]["id"])
         assert data["run"]["status"] == "CANCELLED"
-        assert data["run"]["failure_reason"].startswith("Stopped at its max_cost of $2 ($1.")
+        assert data["run"]["failure_reason"].startswith("Stopped at its max_cost of $2.00 ($1.")
         assert 1 < model.count < 40
         assert data["tokens"]["answers"] == model.count
         assert 1 < data["tokens"]["cost"] <= 2

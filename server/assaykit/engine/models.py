@@ -14,6 +14,7 @@ from assaykit.engine.runs.limits import Expectation
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
+from assaykit.errors import Invalid
 from assaykit.judge.providers import provider_parameters
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
@@ -24,7 +25,7 @@ from assaykit.judge.providers.rate_control import Gate
 from assaykit.judge.providers.transport import Transport
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.run_configurations import RUN_CONFIGURATION
-from assaykit.wire.tasks import Task
+from assaykit.wire.tasks import CreateTaskRequest, Task
 
 
 class Priced(NamedTuple):
@@ -125,7 +126,7 @@ class Models:
         """
         return (await self._priced(access, self._endpoint(access, model, InvocationParams()))).model
 
-    async def rates(self, task: Task) -> list[tuple[str, Rate | None]]:
+    async def rates(self, task: Task | CreateTaskRequest) -> list[tuple[str, Rate | None]]:
         """The models that a task calls, each with its price if known.
 
         Raises:
@@ -134,7 +135,22 @@ class Models:
         """
         return await self._database.read(self._rates, task)
 
-    def _rates(self, connection: sa.Connection, task: Task) -> list[tuple[str, Rate | None]]:
+    async def refuse_unpriced(self, task: Task | CreateTaskRequest) -> None:
+        """Refuse a limit of cost for a task if the price of one of its models is unknown.
+
+        Raises:
+            Invalid: the price of a model is unknown; the message names the model.
+            NotFound, Invalid: as `rates`.
+        """
+        for model, rate in await self.rates(task):
+            if rate is None:
+                raise Invalid(
+                    f"The price of model {model!r} is not known, so max_cost cannot be enforced.",
+                    f'Write {{"{model}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
+                    f"{self.prices.file}; or limit the run by max_rows.",
+                )
+
+    def _rates(self, connection: sa.Connection, task: Task | CreateTaskRequest) -> list[tuple[str, Rate | None]]:
         asked: list[tuple[str, str]] = []
         if task.run_configuration is not None:
             config = run_configurations.check(connection, RUN_CONFIGURATION.validate_python(task.run_configuration))

@@ -136,8 +136,12 @@ class Disclosure(NamedTuple):
         return [*lines[:HOSTS_SHOWN], *more]
 
     def _limit(self) -> list[str]:
+        if self.basis and self.stops_at is not None:
+            most = dollars(self.stops_at)
+            return [f"It stops after {most} from now on (max_cost); the questions in flight then may exceed it"]
         if self.basis:
-            return ["Nothing enforces dollars for a continuous task; update_task(is_continuous=false) ends it"]
+            limit = "on Arize AX limits dollars" if self.on_ax else "limits dollars without max_cost"
+            return [f"Nothing {limit}; update_task(is_continuous=false) ends the task"]
         if self.stops_at is not None:
             then = "the questions in flight then" + ("" if self.at_once is None else f", at most {self.at_once},")
             return [f"It stops at {dollars(self.stops_at)} (max_cost); {then} may exceed it"]

@@ -152,7 +152,7 @@ async def get_trace(
     limit: Limit = 100,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a trace as a tree of spans, each with input, output, verdicts and their explanations.
+    """Show a trace as a tree of spans, each with input, output, verdicts and explanations.
 
     Source: REST v2 `POST /v2/spans`.
     Raises: NotFound, Invalid.

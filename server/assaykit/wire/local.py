@@ -45,6 +45,10 @@ MOST_ROWS = 2**53
 """The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""
 
 
+MaxCost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""US dollars by list prices."""
+
+
 class RunLimits(RequestBody):
     """The limits at which a run stops; the remaining rows wait for the next trigger.
 
@@ -54,7 +58,7 @@ class RunLimits(RequestBody):
     """
 
     max_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
-    max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_cost: MaxCost | None = None
 
 
 class LimitedTrigger(RunLimits):
@@ -266,7 +270,9 @@ class TaskSchedule(ReplyBody):
     `failures` counts consecutive failed runs; each one doubles the pause. Without failures, `last_failure` names a key
     that the task waits for. A task of traces or sessions takes a `unit` after `quiet_s` seconds without a new span in
     it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span. `given_up` rows were
-    tried too often, though the provider may be at fault.
+    tried too often, though the provider may be at fault. Runs of the schedule have spent
+    `spent` of `max_cost` US dollars since the limit was set; both are None without a limit. `at_max_cost` means that
+    the task has stopped there.
 
     On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """
@@ -284,6 +290,9 @@ class TaskSchedule(ReplyBody):
     quiet_s: float | None = None
     failures: int = 0
     last_failure: str | None = None
+    max_cost: float | None = None
+    spent: float | None = None
+    at_max_cost: bool = False
 
 
 class StoreStatus(ReplyBody):

@@ -7,17 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from assaykit.engine.models import Models
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, page
 from assaykit.engine.store.definitions import tasks
 from assaykit.engine.store.queue import runs
 from assaykit.engine.store.queue.runs import Limits
-from assaykit.errors import Invalid
 from assaykit.wire.local import RunLimits
 from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest, TriggerRunExperimentRequest
-from assaykit.wire.tasks import Task
 
 
 class _ForEvaluation(TriggerEvaluationRequest):
@@ -71,24 +68,9 @@ async def trigger_limited(request: Request) -> Response:
     task = await here.database.read(tasks.get, task_id)
     wanted = await body(request, _LimitedExperiment if task.type == "RUN_EXPERIMENT" else _LimitedEvaluation)
     if wanted.max_cost is not None:
-        await _refuse_unpriced(here.models, task)
+        await here.models.refuse_unpriced(task)
     limits = Limits(wanted.max_rows, wanted.max_cost)
     return created(await here.executor.trigger(task_id, wanted.trigger, limits))
-
-
-async def _refuse_unpriced(models: Models, task: Task) -> None:
-    """Refuse a cost limit for a task if the price of one of its models is unknown.
-
-    Raises:
-        Invalid: the price of a model is unknown; the message names the model.
-    """
-    for model, rate in await models.rates(task):
-        if rate is None:
-            raise Invalid(
-                f"The price of model {model!r} is not known, so max_cost cannot be enforced.",
-                f'Write {{"{model}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
-                f"{models.prices.file}; or limit the run by max_rows.",
-            )
 
 
 async def list_runs(request: Request) -> Response:

@@ -5,12 +5,16 @@ from typing import cast, get_args
 from pydantic import field_validator
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from assaykit.engine.operations import NAMED, Operation
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, created, engine, gone, page
 from assaykit.engine.store.definitions import tasks
+from assaykit.engine.store.queue import task_limits
 from assaykit.engine.validation import run_configurations
+from assaykit.wire.bodies import RequestBody
+from assaykit.wire.local import MaxCost
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 
@@ -33,6 +37,16 @@ class _UpdateTask(UpdateTaskRequest):
     """The update, with the same clear error."""
 
     _has_no_null = field_validator("evaluators", mode="before")(_without_null)
+
+
+class _LimitedTask(RequestBody):
+    task: _CreateTask
+    max_cost: MaxCost
+
+
+class _LimitedTaskUpdate(RequestBody):
+    task: _UpdateTask = _UpdateTask()
+    max_cost: MaxCost | None
 
 
 async def list_tasks(request: Request) -> Response:
@@ -63,6 +77,15 @@ async def create_task(request: Request) -> Response:
     return created(await here.database.write(tasks.create, wanted, here.clock))
 
 
+async def create_limited_task(request: Request) -> Response:
+    """`POST /x/tasks`: create a continuous task with a limit of cost. On AX: none."""
+    wanted = await body(request, _LimitedTask)
+    _check_shape(wanted.task)
+    here = engine(request)
+    await here.models.refuse_unpriced(wanted.task)
+    return created(await here.database.write(task_limits.create, wanted.task, wanted.max_cost, here.clock))
+
+
 async def get_task(request: Request) -> Response:
     """`GET /v2/tasks/{task_id}`."""
     return answer(await engine(request).database.read(tasks.get, request.path_params["task_id"]))
@@ -73,18 +96,35 @@ async def update_task(request: Request) -> Response:
     wanted = await body(request, _UpdateTask)
     if not wanted.model_fields_set:
         raise Malformed("The body changes nothing.", "Send the fields to change.")
-    for name in wanted.model_fields_set - {"query_filter", "query_filters"}:
-        if getattr(wanted, name) is None:
-            raise Malformed(f"{name} cannot be null.", "Leave it out to keep it.")
+    _refuse_null(wanted)
     here = engine(request)
     target = request.path_params["task_id"]
     return answer(await here.database.write(tasks.update, target, wanted, here.clock, _check_shape))
+
+
+async def update_limited_task(request: Request) -> Response:
+    """`PATCH /x/tasks/{task_id}`: change a task and set its limit of cost, which counts from now. On AX: none."""
+    wanted = await body(request, _LimitedTaskUpdate)
+    _refuse_null(wanted.task)
+    here = engine(request)
+    target = request.path_params["task_id"]
+    if wanted.max_cost is not None:
+        now = await here.database.read(tasks.get, target)
+        await here.models.refuse_unpriced(now if wanted.task.evaluators is None else tasks.changed(now, wanted.task))
+    change = target, wanted.task, wanted.max_cost, here.clock, _check_shape
+    return answer(await here.database.write(task_limits.update, *change))
 
 
 async def delete_task(request: Request) -> Response:
     """`DELETE /v2/tasks/{task_id}`."""
     await engine(request).database.settle(tasks.delete, request.path_params["task_id"])
     return gone()
+
+
+def _refuse_null(wanted: UpdateTaskRequest) -> None:
+    for name in wanted.model_fields_set - {"query_filter", "query_filters"}:
+        if getattr(wanted, name) is None:
+            raise Malformed(f"{name} cannot be null.", "Leave it out to keep it.")
 
 
 def _check_shape(wanted: CreateTaskRequest) -> None:
@@ -119,6 +159,8 @@ def _refuse_mixture(wanted: CreateTaskRequest) -> None:
 routes = [
     Operation("/v2/tasks", list_tasks, gives=TaskPage, query=(*NAMED, "project_id", "dataset_id", "type")),
     Operation("/v2/tasks", create_task, "POST", takes=CreateTaskRequest, gives=Task, refuses=(501,)),
+    Route("/x/tasks", create_limited_task, methods=["POST"]),
+    Route("/x/tasks/{task_id}", update_limited_task, methods=["PATCH"]),
     Operation("/v2/tasks/{task_id}", get_task, gives=Task),
     Operation("/v2/tasks/{task_id}", update_task, "PATCH", takes=UpdateTaskRequest, gives=Task, refuses=(501,)),
     Operation("/v2/tasks/{task_id}", delete_task, "DELETE"),

@@ -22,11 +22,12 @@ from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
 from assaykit.engine.runs.watch import Watch
 from assaykit.engine.store.database import Database, SchemaChanged
-from assaykit.engine.store.queue import generations, leases, needs, runs
+from assaykit.engine.store.queue import generations, leases, needs, runs, task_limits
 from assaykit.engine.store.queue.leases import Lease, Sight
 from assaykit.engine.store.queue.needs import Needs
 from assaykit.engine.store.queue.runs import UNLIMITED, Limits
 from assaykit.errors import AssayError, NotFound
+from assaykit.wire.evaluators import TemplateConfig
 from assaykit.wire.runs import RunStatus, TaskRun, TriggerEvaluationRequest, TriggerRunExperimentRequest
 
 RUNS_AT_ONCE = 4
@@ -231,7 +232,7 @@ class Executor:
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason
-        budget = Budget(*await self._database.read(runs.limits, run_id))
+        budget = Budget(*await self._database.read(runs.limits, run_id), is_scheduled=selection.is_scheduled)
         given_up = dict(await self._score(lease, selection, needed.lacking, budget))
         waiting = {item.evaluator_id for item in budget.items(selection.items)} & needed.lacking.keys()
         if waiting and selection.is_scheduled:
@@ -241,6 +242,16 @@ class Executor:
             for evaluator_id, detail in given_up.items():
                 await self._database.conclude(runs.leave, lease, evaluator_id, "auth", detail)
             return None, ", ".join(sorted({needed.lacking[evaluator_id] for evaluator_id in waiting}))
+        return await self._ending(lease, selection, given_up, budget)
+
+    async def _ending(
+        self, lease: Lease, selection: Selection, given_up: Mapping[str, str], budget: Budget
+    ) -> tuple[RunStatus, str | None]:
+        """The end of a run that waits for no key. `given_up` has the reasons of evaluators by id."""
+        run_id = lease.run_id
+        if budget.is_full and selection.is_scheduled:
+            await self._database.conclude(task_limits.stop, lease, budget.max_cost)
+            return "CANCELLED", budget.stopped()
         if given_up:
             return await self._database.read(ending_of_given_up, run_id, selection, given_up)
         if await self._database.read(runs.has_rows_left, run_id):
@@ -256,6 +267,8 @@ class Executor:
         """Score the rows of the evaluators that this process can ask. Returns the reasons of those given up, by id."""
         able = [scorer for scorer in selection.scorers if scorer.evaluator_id not in lacking]
         models = {scorer.evaluator_id: await self._models.for_config(scorer.config) for scorer in able}
+        judges = [scorer.config for scorer in able if (of := models[scorer.evaluator_id]) and of.rate is None]
+        budget.require_prices([one.llm_config.model_name for one in judges if isinstance(one, TemplateConfig)])
         _, request, _ = await self._database.read(runs.details, lease.run_id)
         scoring = Scoring(
             self._database,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import anyio
 
 from assaykit.engine.store.queue.runs import Item, Limits
+from assaykit.figures import dollars
 from assaykit.judge.providers.prices import Spent
 
 
@@ -43,21 +44,39 @@ class Reservation:
 class Budget:
     """Tracks the cost of a run against its limits. `spent` is its cost so far in US dollars, in any engine.
 
+    With `is_scheduled`, the limit is the rest of the `max_cost` of a continuous task.
+
     The first question of a model measures: what it costs is not known before, so it goes out alone. The questions after
     it go out in groups that double, and each is expected to cost as much as the dearest so far, by its length. So the
     cost exceeds the limit by the questions under way at most, and only as far as these are dearer than all before.
     """
 
-    def __init__(self, limits: Limits, spent: float) -> None:
+    def __init__(self, limits: Limits, spent: float, *, is_scheduled: bool = False) -> None:
         self._limits = limits
+        self._is_scheduled = is_scheduled
         self._spent = spent
         self._under_way: list[Reservation] = []
         self._ratios: dict[str, float] = {}
         self._answers: Counter[str] = Counter()
         self._change: anyio.Event | None = None
         self._too_dear: float | None = None
+        self._unpriced: str | None = None
         self.is_full = False
         """Set when the limit of cost leaves no room for another question."""
+
+    @property
+    def max_cost(self) -> float | None:
+        """The limit of cost in US dollars."""
+        return self._limits.max_cost
+
+    def renew(self, limits: Limits) -> None:
+        """Take over the limits that the run has by now, because those of its task may have been changed."""
+        self._limits = limits
+
+    def require_prices(self, unpriced: Sequence[str]) -> None:
+        """Let no question out if there is a limit of cost and the prices of some models are not known."""
+        if self._limits.max_cost is not None and unpriced:
+            self._unpriced, self.is_full = unpriced[0], True
 
     def items(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items that the run may process: those of its newest `max_rows` rows, or all without that limit."""
@@ -123,9 +142,15 @@ class Budget:
             limit = f"max_rows of {self._limits.max_rows}"
             return f"Stopped at its {limit}. Earlier results stay; trigger again to continue with the rest."
         limit, spent = self._limits.max_cost or 0.0, self._spent
-        told = f"Stopped at its max_cost of ${limit:g} (${spent:.4g} spent)."
+        told = f"Stopped at its max_cost of {dollars(limit, 4)} ({dollars(spent, 4)} spent)."
+        if self._is_scheduled:
+            told = f"Stopped at its max_cost, as its task had {dollars(limit, 4)} left ({dollars(spent, 4)} spent)."
+        if self._unpriced is not None:
+            return f"{told} The price of model {self._unpriced!r} is not known, so max_cost cannot be enforced."
         if spent > limit:
             told += " The cost of a question was not known before it was paid."
         elif spent == 0 and self._too_dear is not None:
-            return f"{told} One question may cost ${self._too_dear:.4g}; raise max_cost, or lower max_tokens."
+            return f"{told} One question may cost {dollars(self._too_dear, 4)}; raise max_cost, or lower max_tokens."
+        if self._is_scheduled:
+            return f"{told} Earlier results stay; the task goes on with the other rows after a new max_cost."
         return f"{told} Earlier results stay; trigger again to continue with the rest."

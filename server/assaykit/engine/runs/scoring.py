@@ -164,6 +164,8 @@ class Scoring:
         if not runs.record(connection, self._lease, outcomes, now):
             return False
         kept = [scored for scored in batch if _target(scored.item) in there]
+        if self._selection.is_scheduled:
+            self._budget.renew(runs.limits_alone(connection, self._lease.run_id))
         rows = [row for scored in kept if (row := self._verdict_row(scored, now))]
         if self._selection.level in UNITS:
             self._note_growth(connection, rows)

@@ -266,10 +266,14 @@ tasks = _noun(
     Column("updated_ns", Integer, nullable=False),
     Column("run_configuration", JSON),
     Column("query_filters", JSON),
+    Column("max_cost", Float),
+    Column("spent", Float, nullable=False, server_default=text("0")),
     UniqueConstraint("space_id", "name"),
 )
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
-`run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters."""
+`run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters.
+`max_cost` limits the runs of the task's schedule. `spent` is the cost of those that ended since it was set, less the
+cost until then of a run that was under way. Both are in US dollars."""
 
 ROW_STATES = ("PENDING", "SCORED", "FAILED", "SKIPPED")
 """The states of a row of a run. Triggers of the file keep a count of each with the run (schema 0019)."""
@@ -297,6 +301,7 @@ task_runs = _noun(
     Column("beat", Integer, nullable=False, server_default=text("0")),
     Column("waits_for", String),
     Column("closed_n", Integer),
+    Column("at_limit", Boolean, nullable=False, server_default=text("0")),
     Column("pending_rows", Integer, nullable=False, server_default=text("0")),
     Column("scored_rows", Integer, nullable=False, server_default=text("0")),
     Column("failed_rows", Integer, nullable=False, server_default=text("0")),
@@ -311,7 +316,7 @@ that took the run over. `attempts` counts the engines that worked on the run sin
 copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
-(US dollars) end the run early."""
+(US dollars) end the run early. `at_limit` is set for a run of a schedule that ended early at the task's `max_cost`."""
 
 schedules = Table(
     "schedules",
@@ -328,6 +333,7 @@ schedules = Table(
     Column("owed_failures", Integer, nullable=False, server_default=text("0")),
     Column("owed_due_ns", Integer),
     Column("open_n", Integer),
+    Column("at_limit", Boolean, nullable=False, server_default=text("0")),
 )
 """One row for each continuous task. The task is done with the spans up to `cursor_n`. `run_id` is the run over the next
 spans; it stays set until the schedule has processed the end of that run. `failures` counts consecutive failed runs, and
@@ -335,7 +341,7 @@ spans; it stays set until the schedule has processed the end of that run. `failu
 oldest first. Spans above `owed_n` and up to `owed_up_to_n` have rows that earlier runs left. They are looked at again
 at `owed_due_ns`, after `owed_failures` runs that left some. `waits_for` names the keys that the engine that looks does
 not have. `open_n` is the first last `n` of the traces or sessions that the cursor has passed though they lack a
-parent."""
+parent. `at_limit` is set if the task has stopped at its `max_cost`."""
 
 run_items = Table(
     "run_items",

@@ -77,7 +77,7 @@ async def annotate(
     window: PeriodText = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Record a person's label, score or note on spans, or on runs of an experiment or examples of a dataset.
+    """Record a person's label, score or note on spans, an experiment's runs or a dataset's examples.
 
     Without window, spans of the last 31 days are found.
 
@@ -130,7 +130,7 @@ async def log_evaluations(
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Write labels, scores and explanations computed elsewhere to spans, traces or sessions: all of them, or nothing.
+    """Write labels, scores and explanations computed elsewhere to spans, traces or sessions: all or nothing.
 
     Columns: context.span_id, context.trace_id or attributes.session.id, and eval.<name>.label, .score, .explanation;
     trace_eval., session_eval. alike. search_spans(save_to=) writes files to add such columns to.

@@ -118,7 +118,7 @@ async def get_dataset(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a dataset: versions, columns, and examples with their ids; of the newest version unless one is named.
+    """Show a dataset: versions, columns, and examples with ids; of the newest version unless one is named.
 
     Source: REST v2 `GET /v2/datasets/{id}`, `GET /v2/datasets/{id}/examples`.
     Raises: NotFound, Ambiguous, Invalid.

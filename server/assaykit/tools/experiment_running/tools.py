@@ -204,7 +204,7 @@ async def retry_experiment(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run the failed rows of an experiment again, as further runs of it; the failed ones stay visible.
+    """Run an experiment's failed rows again, as further runs; the failed ones stay visible.
 
     Source: REST v2 `POST /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Conflict.

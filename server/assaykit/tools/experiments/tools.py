@@ -78,7 +78,7 @@ async def upload_experiment(
 ) -> Reply:
     """Upload a variant's results as an experiment on a dataset, with the scores you have.
 
-    Columns named eval.<name>.label or .score are taken as they are. All of it is written, or nothing.
+    Columns eval.<name>.label or .score are taken as they are. All or nothing.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
@@ -279,7 +279,7 @@ async def get_experiment(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show an experiment's rows: output, error, verdicts. Errors come first, then the worst scores.
+    """Show an experiment's rows: output, error, verdicts. Errors first, then the worst scores.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: NotFound, Ambiguous, Invalid.

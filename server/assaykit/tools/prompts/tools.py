@@ -84,7 +84,7 @@ def _line(prompt: Prompt) -> str:
 async def get_prompt(
     here: Here, prompt: PromptName = None, version: Version = None, label: str | None = None, space: SpaceName = None
 ) -> Reply:
-    """Show a prompt: the messages of its newest version, or of the one that is named or labelled.
+    """Show a prompt's messages: of its newest version, or of the named or labelled one.
 
     Source: REST v2 `GET /v2/prompts/{id}`.
     Raises: NotFound, Invalid.
@@ -120,9 +120,7 @@ async def save_prompt(
     description: str | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Save a prompt: a new one, or a new version of the one of that name.
-
-    A new version keeps the provider, model and variable format that are left out.
+    """Save a prompt, or a new version of the one of that name: it keeps the provider, model, variable format left out.
 
     Source: REST v2 `POST /v2/prompts`, `POST /v2/prompts/{id}/versions`.
     Raises: Invalid, Conflict.

@@ -21,6 +21,7 @@ from assaykit.toolkit.parameters import (
     Here,
     ListLimit,
     Mappings,
+    MaxCost,
     PeriodText,
     ProjectName,
     SaveTo,
@@ -51,7 +52,6 @@ from assaykit.wire.tasks import Task
 
 RunIds = Annotated[str, BeforeValidator(joined), Field(description="Id, or ids with commas")]
 MaxRows = Annotated[int | None, Field(ge=1)]
-MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
 
 DEFAULT_WAIT_S = 45
 LONGEST_WAIT_S = 600
@@ -79,7 +79,7 @@ async def trigger_backfill(
 ) -> Reply:
     """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
 
-    All is tried on real rows first. For evaluators an equal task is reused, else created.
+    Tried on real rows first. For evaluators an equal task is reused, else created.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
     Raises: Invalid, NotFound, Unsupported.
@@ -267,7 +267,7 @@ async def get_run(
 
 @tool("change")
 async def cancel_run(here: Here, run: RunIds) -> Reply:
-    """Stop a run that is pending or running, or several. What was scored stays.
+    """Stop one or several pending or running runs. What was scored stays.
 
     Source: REST v2 `POST /v2/task-runs/{id}/cancel`.
     Raises: NotFound, Invalid.

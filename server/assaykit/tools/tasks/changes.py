@@ -46,7 +46,7 @@ def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str])
     if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
         raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
     # A task on a dataset may be given is_continuous=false.
-    of_project = ("sampling_rate", "is_continuous") if given.get("is_continuous") else ("sampling_rate",)
+    of_project = ["sampling_rate", "max_cost", *(["is_continuous"] if given.get("is_continuous") else [])]
     if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
             f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
@@ -162,17 +162,21 @@ async def plan_on_dataset(
     return await plan_experiments(here.api, dataset_id, trigger, wanted, query_filter)
 
 
-async def week_after(here: Session, task: Task, changes: Mapping[str, Any], replaced: Replanned | None) -> Disclosure:
+async def week_after(
+    here: Session, task: Task, changes: Mapping[str, Any], replaced: Replanned | None, *, is_limited: bool
+) -> Disclosure:
     """What a week of the changed task spends, if it is continuous and the change may raise that. Else nothing.
 
     `changes` are the plain fields of the change. `replaced` is None if evaluators, mappings and filter stay.
+    `is_limited` means that the limit of cost changes.
 
     Raises:
         Invalid: the user's price list cannot be read.
     """
     rate = changes.get("sampling_rate", rate_of(task))
     goes_on = changes.get("is_continuous", task.is_continuous)
-    if not goes_on or (task.is_continuous and replaced is None and rate <= rate_of(task)):
+    is_same = task.is_continuous and replaced is None and rate <= rate_of(task)
+    if not goes_on or (is_same and not is_limited):
         return Disclosure()
     query = SpanQuery(task.project_id or "", parse("everything", here.now()), task.query_filter, rate)
     if replaced is None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from assaykit.api.client import path
+from assaykit.figures import dollars
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, IsNull, Node, Not, Or
 from assaykit.judge.units import NOUNS, plural
@@ -39,7 +40,7 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
     found = await here.api.get(path("x", "tasks", task.id, "schedule"), TaskSchedule)
     filters = [task.query_filter, *(entry.query_filter for entry in task.evaluators or ())]
     asks = any(_asks_for_verdicts(span_tree(text)) for text in filters if text)
-    return _sentence(found) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
+    return _sentence(found, task) + (_TOO_EARLY if asks else ""), {"schedule": plain(found)}
 
 
 async def what_it_does(here: Session, task: Task, level: Granularity) -> str:
@@ -68,12 +69,18 @@ def _asks_for_verdicts(node: Node) -> bool:
             return node.field.startswith(_JUDGED)
 
 
-def _sentence(found: TaskSchedule) -> str:
+def _sentence(found: TaskSchedule, task: Task) -> str:
     now = "running now, " if found.is_running else ""
     upcoming = "" if found.next_run_at is None else f"next at about {_time(found.next_run_at)}, "
     last = "none yet" if found.last_run_at is None else _time(found.last_run_at)
     given_up = "" if not found.given_up else f", {found.given_up} given up after many tries (trigger_run asks again)"
     said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}{given_up}"
+    if found.max_cost is not None:
+        said += f", {dollars(found.spent or 0.0, 4)} spent of max_cost {dollars(found.max_cost, 4)}"
+    if found.at_max_cost:
+        cause = "" if found.last_failure is None else f" {one_line(found.last_failure, 600)}"
+        again = f"update_task(task={task.name!r}, max_cost=...) goes on with the spans that wait, and counts from 0"
+        return f"{said}. It has stopped at max_cost.{cause} {again}; clear=['max_cost'] ends the limit."
     if not found.failures:
         # A task waits for a key that no open process has.
         return f"{said}." if found.last_failure is None else f"{said}. {one_line(found.last_failure, 600)}"

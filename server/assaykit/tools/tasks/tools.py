@@ -11,7 +11,6 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.names import TASK, Named
 from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
-from assaykit.planning.forecasts import forecast
 from assaykit.planning.periods import parse
 from assaykit.planning.queries import SpanQuery, WantedEvaluator
 from assaykit.planning.spans import TaskPlan
@@ -20,9 +19,20 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, ExactName, before_deleting
 from assaykit.toolkit.listing import page_of, plain, save
-from assaykit.toolkit.parameters import Filter, Here, ListLimit, Mappings, ProjectName, SaveTo, SpaceName, ToolContext
+from assaykit.toolkit.parameters import (
+    Filter,
+    Here,
+    ListLimit,
+    Mappings,
+    MaxCost,
+    ProjectName,
+    SaveTo,
+    SpaceName,
+    ToolContext,
+)
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.toolkit.spending import CostConfirmation, announced, consent
+from assaykit.tools.tasks import limits
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.changes import plan_on_dataset, rate_of, refuse_change, replanned, week_after
 from assaykit.tools.tasks.evaluators import (
@@ -56,7 +66,7 @@ LAST_RUNS = 3
 RunConfig = dict[str, Any] | None
 """As in the contract; `prompt` and `integration` take names. The error for a wrong key lists all keys."""
 
-Clearable = Literal["query_filter"]
+Clearable = Literal["query_filter", "max_cost"]
 """Fields that a task can do without."""
 
 
@@ -74,6 +84,7 @@ async def create_task(
     query_filter: Filter = None,
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
+    max_cost: MaxCost = None,
     granularity: UnitName | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
@@ -83,7 +94,7 @@ async def create_task(
 ) -> Reply:
     """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
-    With run_configuration {prompt, model_name} or {template} it makes experiments. All is tried on real rows first.
+    With run_configuration {prompt, model_name} or {template} it makes experiments. Tried on real rows first.
 
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -93,15 +104,15 @@ async def create_task(
         scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
         rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
         rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
-        _refuse_scoring(type, {**scoring, **rows_of, **rest})
+        _refuse_scoring(type, {**scoring, **rows_of, **rest, "max_cost": max_cost})
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
-    wanted = await wanted_evaluators(here, evaluators, column_mappings, space)
-    wanted = await at_granularity(here, within, wanted, granularity)
-    kind, week = task_type(type, wanted), Disclosure()
+    found = await wanted_evaluators(here, evaluators, column_mappings, space)
+    wanted, week = await at_granularity(here, within, found, granularity), Disclosure()
     if dataset is not None or experiments:
-        _refuse_of_project({"project": project, "is_continuous": is_continuous, "sampling_rate": sampling_rate != 1})
+        rest = {"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1, "max_cost": max_cost}
+        _refuse_of_project(project, rest)
         refuse_on_dataset(wanted)
         dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
         plan = await plan_on_dataset(here, dataset_id, [one.id for one in chosen], wanted, query_filter)
@@ -113,22 +124,22 @@ async def create_task(
         plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {named.name!r}"
-        week = await forecast(here, query, wanted) if is_continuous else week
+        week = await limits.week_of(here, query, wanted, max_cost, is_continuous=is_continuous)
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
     facts = {**here.source(within), "plan": plan.as_dict(), "spending": week.as_dict()}
     told = [*plan.lines(), *judges_told(wanted, created=not preview), *copies_told(wanted), *warnings(plan)]
-    target |= {"name": name, "type": kind, "query_filter": query_filter}
+    target |= {"name": name, "type": task_type(type, wanted), "query_filter": query_filter}
     body = CreateTaskRequest(**target, evaluators=entries(wanted, plan))
     # The form is checked here, because `created` may create judges before the task.
     lettered(body, granularity_of(wanted))
     if preview:
-        told += announced(here, ctx, week)
-        return Reply(f"Plan for {about}; nothing was created:\n{bullets(told)}", {**facts, "created": False})
+        text = bullets([*told, *announced(here, ctx, week)])
+        return Reply(f"Plan for {about}; nothing was created:\n{text}", {**facts, "created": False})
     agreed = await consent(here, ctx, f"Score rows of {about} as they arrive", week, confirm_cost)
     if not agreed.is_given:
         return Reply(f"Nothing was created: {agreed.said}", {**facts, "created": False})
-    made, what, schedule = await _created(here, within, body, wanted, plan)
+    made, what, schedule = await _created(here, within, body, wanted, plan, max_cost)
     return Reply(
         f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
@@ -136,12 +147,17 @@ async def create_task(
 
 
 async def _created(
-    here: Session, within: Named, body: CreateTaskRequest, wanted: Sequence[WantedEvaluator], plan: TaskPlan
+    here: Session,
+    within: Named,
+    body: CreateTaskRequest,
+    wanted: Sequence[WantedEvaluator],
+    plan: TaskPlan,
+    max_cost: float | None,
 ) -> tuple[Task, str, dict[str, Any]]:
     """The new task, a sentence about its runs, and its schedule. Judges that do not exist yet are created first."""
     level = granularity_of(wanted)
     body = body.model_copy(update={"evaluators": entries(await created(here, within, wanted), plan)})
-    made = await here.api.post("/v2/tasks", Task, lettered(body, level))
+    made = await limits.create(here, lettered(body, level), max_cost)
     here.names.forget()
     when, schedule = await schedule_of(here, made)
     return made, f"{when} {await what_it_does(here, made, level)}".strip(), schedule
@@ -250,6 +266,7 @@ async def update_task(
     name: str | None = None,
     sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
     is_continuous: bool | None = None,
+    max_cost: Annotated[float | None, Field(gt=0)] = None,
     query_filter: Filter = None,
     evaluators: EvaluatorArguments | None = None,
     column_mappings: Mappings = None,
@@ -259,7 +276,7 @@ async def update_task(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Change a task; fields not given stay. clear empties a field.
+    """Change a task; fields not given stay, max_cost counts anew. clear empties a field.
 
     evaluators is the whole list; those that stay keep filters and mappings.
 
@@ -271,12 +288,16 @@ async def update_task(
     found = await here.api.get(path("v2", "tasks", named.id), Task)
     rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
     of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
-    every = {"name": name, **of_project, **rows_of, "run_configuration": run_configuration}
+    every = {"name": name, **of_project, "max_cost": max_cost, **rows_of, "run_configuration": run_configuration}
     given = {key: value for key, value in every.items() if value is not None}
     refuse_change(found, given, clear or [])
     plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
     changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
     changes |= dict.fromkeys(clear or [])
+    ends_limit = "max_cost" in changes
+    changes.pop("max_cost", None)
+    goes_on = bool(changes.get("is_continuous", found.is_continuous))
+    await limits.refuse_limit(here, max_cost, ends=ends_limit, is_continuous=goes_on)
     told: list[str] = []
     replaced = None
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
@@ -286,7 +307,9 @@ async def update_task(
     if run_configuration is not None:
         tried = await configured(here, within, run_configuration, found.dataset_id or "")
         told, changes["run_configuration"] = tried.lines(), tried.config
-    week = await week_after(here, found, changes, replaced)
+    week = await week_after(here, found, changes, replaced, is_limited=max_cost is not None or ends_limit)
+    has_limit = max_cost is None and not ends_limit and bool(week.models)
+    week = limits.within(here, week, await limits.rest(here, found) if has_limit else max_cost)
     facts = {**here.source(within), "spending": week.as_dict()}
     agreed = await consent(here, ctx, f"Change the continuous task {quoted(found.name)}", week, confirm_cost)
     if not agreed.is_given:
@@ -294,7 +317,7 @@ async def update_task(
     told += agreed.lines(week)
     if replaced is not None:
         changes |= replaced.fields(found, await created(here, within, replaced.wanted))
-    made = await here.api.patch(path("v2", "tasks", found.id), Task, UpdateTaskRequest.model_validate(changes))
+    made = await limits.change(here, found.id, UpdateTaskRequest.model_validate(changes), max_cost, ends=ends_limit)
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
     when, schedule = await schedule_of(here, made)
@@ -383,9 +406,9 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
         )
 
 
-def _refuse_of_project(given: Mapping[str, object]) -> None:
+def _refuse_of_project(project: str | None, given: Mapping[str, object]) -> None:
     """Raises: Invalid: an argument is given that only a task on a project has."""
-    if given["project"] is not None:
+    if project is not None:
         raise Invalid("A task reads a project or a dataset, not both.", "Leave one of them out.")
     if foreign := next((name for name, value in given.items() if value), None):
         raise Invalid(f"{foreign} belongs to a task on a project.", "Leave it out.")

@@ -115,39 +115,42 @@ def update(
         Invalid: a filter cannot be read, or an evaluator does not fit the task.
     """
     now = get(connection, task_id)
-    changed = _changed(now, wanted)
-    check(changed)
+    after = changed(now, wanted)
+    check(after)
     row = connection.execute(sa.select(tasks.c.space_id).where(tasks.c.id == task_id)).one()
-    if changed.name != now.name and _named(connection, row.space_id, changed.name):
-        raise Invalid(f"This space has a task named {changed.name!r} already.", "Choose another name.")
-    _check_filters(changed)
-    _check_evaluators(connection, changed)
+    if after.name != now.name and _named(connection, row.space_id, after.name):
+        raise Invalid(f"This space has a task named {after.name!r} already.", "Choose another name.")
+    _check_filters(after)
+    _check_evaluators(connection, after)
     moment_ns = clock.now_ns()
     values = {
-        "name": changed.name,
-        "sampling_rate": changed.sampling_rate,
-        "is_continuous": bool(changed.is_continuous),
-        "query_filter": changed.query_filter,
-        "query_filters": _lettered(changed),
-        "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in changed.evaluators or ()],
-        "run_configuration": _configuration(connection, changed),
+        "name": after.name,
+        "sampling_rate": after.sampling_rate,
+        "is_continuous": bool(after.is_continuous),
+        "query_filter": after.query_filter,
+        "query_filters": _lettered(after),
+        "evaluators": [entry.model_dump(mode="json", exclude_none=True) for entry in after.evaluators or ()],
+        "run_configuration": _configuration(connection, after),
         "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
-    if not changed.is_continuous:
+    if not after.is_continuous:
         connection.execute(schedules.delete().where(schedules.c.task_id == task_id))
     elif not now.is_continuous:
         _follow(connection, task_id, moment_ns)
     else:
-        # The change may have removed the cause of failed runs.
-        connection.execute(
-            schedules.update().where(schedules.c.task_id == task_id).values(due_ns=moment_ns, owed_due_ns=moment_ns)
-        )
+        # The change may have removed the cause of failed runs, or that of the end at the limit of cost.
+        again = {"due_ns": moment_ns, "owed_due_ns": moment_ns, "at_limit": False}
+        connection.execute(schedules.update().where(schedules.c.task_id == task_id).values(again))
     return get(connection, task_id)
 
 
-def _changed(task: Task, wanted: UpdateTaskRequest) -> CreateTaskRequest:
-    """The changed task, checked by the rules for a new one."""
+def changed(task: Task, wanted: UpdateTaskRequest) -> CreateTaskRequest:
+    """The changed task, checked by the rules for a new one.
+
+    Raises:
+        Malformed: a field does not belong to a task of this kind, or breaks a rule for a new task.
+    """
     given = wanted.model_dump(mode="json", exclude_unset=True)
     foreign = {"run_configuration"} if task.type != "RUN_EXPERIMENT" else given.keys() - {"name", "run_configuration"}
     if unfit := sorted(foreign & given.keys()):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch_run
+from assaykit.engine.store.queue import run_costs
 from assaykit.engine.store.tables import task_runs
 
 ACTIVE = ("PENDING", "RUNNING")
@@ -106,6 +107,7 @@ def take(connection: sa.Connection, owner: str, wanted: Sequence[Sight], clock: 
         change = task_runs.update().where(sight.still())
         if connection.execute(change.where(c.attempts >= MOST_TRIES).values(given_up)).rowcount:
             touch_run(connection, sight.run_id, clock.now_ns())
+            run_costs.count(connection, sight.run_id)
         elif fence := connection.execute(change.values(taken).returning(c.fence)).scalar():
             leases.append(Lease(sight.run_id, owner, fence))
     return leases

@@ -24,11 +24,12 @@ def left_by(connection: sa.Connection, run_id: str) -> dict[str, int]:
     """The rows that an ended run left for another run, counted by evaluator.
 
     A row is left if it has no outcome, or if it failed for a cause outside of it. The status of the run plays no part,
-    except that a cancelled run leaves no row: a user ended it on purpose. A run that failed before its selection has
-    left all rows; it counts as one row of the evaluator with the empty id.
+    except that a run which a user cancelled leaves no row: the user ended it on purpose. A run that failed before its
+    selection has left all rows; it counts as one row of the evaluator with the empty id.
     """
-    status = connection.execute(sa.select(task_runs.c.status).where(task_runs.c.id == run_id)).scalar_one()
-    if status == "CANCELLED":
+    of_run = sa.select(task_runs.c.status, task_runs.c.at_limit).where(task_runs.c.id == run_id)
+    status, at_limit = connection.execute(of_run).one()
+    if status == "CANCELLED" and not at_limit:
         return {}
     c = run_items.c
     query = sa.select(c.evaluator_id, c.state, c.reason, sa.func.count()).where(c.run_id == run_id)

@@ -11,6 +11,7 @@ from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.definitions import experiments, tasks
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival
+from assaykit.engine.store.queue import run_costs
 from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.queue.left_rows import left_by
 from assaykit.engine.store.tables import ROW_STATES, run_items, task_runs
@@ -109,11 +110,13 @@ def add(
     return _run(made)
 
 
-def take(connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock) -> str:
+def take(
+    connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock, max_cost: float | None = None
+) -> str:
     """Create a run in PENDING over arrivals, and return its id. Its window covers their start times."""
     wanted = TriggerEvaluationRequest()
     window = spans.extent(connection, task.project_id or "", arrivals)
-    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to, "closed_n": arrivals.closed}
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to, "closed_n": arrivals.closed, "max_cost": max_cost}
     return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
 
 
@@ -261,9 +264,13 @@ def leave(connection: sa.Connection, lease: Lease, evaluator_id: str, reason: st
 
 def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
     """The limits of a run, and its cost so far in US dollars, counting only items with a known price."""
+    return limits_alone(connection, run_id), run_costs.cost(connection, run_id)
+
+
+def limits_alone(connection: sa.Connection, run_id: str) -> Limits:
+    """The limits of a run."""
     row = _row(connection, run_id)
-    spent = sa.select(sa.func.sum(run_items.c.cost)).where(run_items.c.run_id == run_id)
-    return Limits(row.max_rows, row.max_cost), connection.execute(spent).scalar() or 0.0
+    return Limits(row.max_rows, row.max_cost)
 
 
 def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
@@ -332,6 +339,7 @@ def _end(
     change = {"status": status, "finished_ns": clock.now_ns(), "failure_reason": reason}
     if connection.execute(task_runs.update().where(task_runs.c.id == run_id, still).values(change)).rowcount:
         touch_run(connection, run_id, clock.now_ns())
+        run_costs.count(connection, run_id)
     return get(connection, run_id)
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import tasks
-from assaykit.engine.store.queue import left_rows, runs
+from assaykit.engine.store.queue import left_rows, runs, task_limits
 from assaykit.engine.store.queue.leases import ACTIVE
 from assaykit.engine.store.tables import schedules, task_runs
 from assaykit.engine.store.times import moment
@@ -78,7 +78,7 @@ def due(connection: sa.Connection, clock: Clock, *, early: bool = False) -> Sequ
     run = schedules.outerjoin(task_runs, task_runs.c.id == c.run_id)
     if early:
         owes |= c.owed_n.is_not(None) & c.waits_for.is_not(None)
-    is_due = sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), is_time | owes)
+    is_due = sa.func.coalesce(task_runs.c.status.not_in(ACTIVE), (is_time | owes) & sa.not_(c.at_limit))
     marks = c.cursor_n, c.due_ns, c.owed_n, c.owed_due_ns, task_runs.c.n
     query = sa.select(c.task_id, c.waits_for, *marks).select_from(run).where(is_due).order_by(c.due_ns)
     return [Due(task_id, tuple(mark), waits_for) for task_id, waits_for, *mark in connection.execute(query)]
@@ -101,11 +101,14 @@ def begin(
 ) -> ArrivalBatch | None:
     """Process the end of the last run, and return the next batch; None if there is nothing to do now.
 
-    With `early`, owed rows are next at any time.
+    A task that has spent its `max_cost` stops here until it is changed. With `early`, owed rows are next at any time.
     """
     now = clock.now_ns()
     row = _settled(connection, task_id, period_ns, now)
-    if row is None or row.run_id is not None:
+    if row is None or row.run_id is not None or row.at_limit:
+        return None
+    if task_limits.rest(connection, task_id) == 0:
+        _set(connection, task_id, at_limit=True)
         return None
     task = tasks.get(connection, task_id)
     level, last, closed = tasks.level(connection, task), spans.last(connection), None
@@ -178,7 +181,8 @@ def take(
     if row is None or row.run_id is not None or after != batch.arrivals.after:
         return None
     if here:
-        run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock)
+        most = task_limits.rest(connection, task_id)
+        run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock, most)
         _set(connection, task_id, run_id=run_id)
         return run_id
     if batch.is_owed and elsewhere:
@@ -251,10 +255,11 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
     # The spans of a run that has just ended count as taken before the cursor moves.
     is_taken = at_work is not None and (is_running or not left_rows.left_by(connection, at_work.id))
     taken = max(at_work.up_to_n, row.cursor_n) if at_work is not None and is_taken else row.cursor_n
-    failures = max(row.failures, row.owed_failures)
+    failures = 0 if row.at_limit else max(row.failures, row.owed_failures)
     now = clock.now_ns()
     due_ns = row.due_ns if row.owed_due_ns is None else min(row.due_ns, row.owed_due_ns)
-    cause = _last_failure(connection, task_id) if failures else None
+    cause = _last_failure(connection, task_id) if failures or row.at_limit else None
+    limit = task_limits.of(connection, task_id)
     if row.waits_for is not None and not is_running and due_ns <= now:
         cause = f"The task is waiting for {row.waits_for}. It goes on when a process that has it opens the store."
     return TaskSchedule(
@@ -262,10 +267,13 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
         worker=worker,
         is_running=is_running,
         last_run_at=task.last_run_at,
-        next_run_at=moment(due_ns) if worker != "nobody" else None,
+        next_run_at=moment(due_ns) if worker != "nobody" and not row.at_limit else None,
         failures=failures,
         last_failure=cause,
         given_up=len({target_id for _, target_id in left_rows.given_up(connection, task_id)}),
+        max_cost=None if limit is None else limit[0],
+        spent=None if limit is None else max(0.0, limit[1]),
+        at_max_cost=row.at_limit,
         **_waiting(connection, task, row, taken, now),
     )
 
@@ -306,10 +314,11 @@ def _settled(connection: sa.Connection, task_id: str, period_ns: int, now_ns: in
     if not run.is_final:
         return row
     c = task_runs.c
-    arrivals = Arrivals(*connection.execute(sa.select(c.after_n, c.up_to_n).where(c.id == run.id)).one())
+    found = connection.execute(sa.select(c.after_n, c.up_to_n, c.at_limit).where(c.id == run.id)).one()
+    arrivals = Arrivals(found.after_n, found.up_to_n)
     left = left_rows.left_by(connection, run.id)
     judges = {entry.evaluator_id for entry in tasks.get(connection, task_id).evaluators or ()}
-    got_on = not left or bool(run.num_successes) or not ("" in left or judges <= left.keys())
+    got_on = not left or found.at_limit or bool(run.num_successes) or not ("" in left or judges <= left.keys())
     _set(
         connection,
         task_id,

@@ -1,0 +1,81 @@
+"""The limit of cost of a continuous task: its checks, and the requests that set it."""
+
+from collections.abc import Sequence
+
+from assaykit.api.client import path
+from assaykit.errors import Invalid, Unsupported
+from assaykit.planning.disclosures import Disclosure, refuse_unpriced
+from assaykit.planning.forecasts import forecast
+from assaykit.planning.queries import SpanQuery, WantedEvaluator
+from assaykit.session import Session
+from assaykit.wire.local import TaskSchedule
+from assaykit.wire.task_limits import LimitedTask, LimitedTaskUpdate
+from assaykit.wire.tasks import CreateTaskRequest, Task, UpdateTaskRequest
+
+
+async def refuse_limit(here: Session, max_cost: float | None, *, ends: bool = False, is_continuous: bool) -> None:
+    """Refuse a limit that nothing would enforce, before anything is written. `ends` means that it is taken away.
+
+    Raises:
+        Invalid: the task is not continuous.
+        Unsupported: the backend is AX.
+    """
+    if max_cost is None and not ends:
+        return
+    if not is_continuous and not ends:
+        raise Invalid(
+            "max_cost limits a continuous task, and this one runs when triggered.",
+            "Pass is_continuous=true, or give max_cost to trigger_backfill or trigger_run.",
+        )
+    if not await here.api.has_engine_routes():
+        raise Unsupported("Arize AX does not stop a task at max_cost.", "Lower its sampling_rate instead.")
+
+
+async def week_of(
+    here: Session,
+    query: SpanQuery,
+    wanted: Sequence[WantedEvaluator],
+    max_cost: float | None,
+    *,
+    is_continuous: bool,
+) -> Disclosure:
+    """The disclosure of a week of a new task. Empty for a task that runs when triggered.
+
+    Raises:
+        Invalid, Unsupported: as `refuse_limit` and `within`.
+    """
+    await refuse_limit(here, max_cost, is_continuous=is_continuous)
+    return within(here, await forecast(here, query, wanted), max_cost) if is_continuous else Disclosure()
+
+
+def within(here: Session, week: Disclosure, max_cost: float | None) -> Disclosure:
+    """The disclosure of a week with the limit of its task.
+
+    Raises:
+        Invalid: there is a limit, and the price of a model is not known.
+    """
+    limited = week._replace(stops_at=max_cost)
+    refuse_unpriced(limited, here.settings.home)
+    return limited
+
+
+async def rest(here: Session, task: Task) -> float | None:
+    """The dollars that a task has left of its limit, at least 0; None without a limit."""
+    if not task.is_continuous or not await here.api.has_engine_routes():
+        return None
+    found = await here.api.get(path("x", "tasks", task.id, "schedule"), TaskSchedule)
+    return None if found.max_cost is None else max(0.0, found.max_cost - (found.spent or 0.0))
+
+
+async def create(here: Session, body: CreateTaskRequest, max_cost: float | None) -> Task:
+    """A new task, with its limit if there is one."""
+    if max_cost is None:
+        return await here.api.post("/v2/tasks", Task, body)
+    return await here.api.post(path("x", "tasks"), Task, LimitedTask(task=body, max_cost=max_cost))
+
+
+async def change(here: Session, task_id: str, body: UpdateTaskRequest, max_cost: float | None, *, ends: bool) -> Task:
+    """The changed task. Its limit stays, unless there is a new one, or the change ends it."""
+    if max_cost is None and not ends:
+        return await here.api.patch(path("v2", "tasks", task_id), Task, body)
+    return await here.api.patch(path("x", "tasks", task_id), Task, LimitedTaskUpdate(task=body, max_cost=max_cost))
