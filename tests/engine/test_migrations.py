@@ -16,7 +16,7 @@ from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
-from assaykit.engine.store.tables import evals, examples
+from assaykit.engine.store.tables import ROW_STATES, evals, examples
 from assaykit.errors import Unavailable
 from assaykit.filelock import FileLock
 
@@ -258,7 +258,10 @@ async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_i
         task = await rest.door.task(await rest.door.evaluator(), project_id=project, is_continuous=True)
         before = await rest.get(f"/x/tasks/{task}/schedule")
     with connected(tmp_path / STORE) as connection:
-        for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit"):
+        for event in ("insert", "update", "delete"):
+            connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
+        counts = [f"task_runs.{state.lower()}_rows" for state in ROW_STATES]
+        for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit", *counts):
             connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
     async with opened(tmp_path) as rest:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from assaykit.engine.runs.selection import Scorer, decided
 from assaykit.engine.store.traces import tallies
 from assaykit.engine.store.traces.spans import TimeRange
-from assaykit.engine.store.traces.tallies import SpanQuery
+from assaykit.engine.store.traces.tallies import CandidateQuery
 from assaykit.judge.selection import Candidate, Decision, Part, Stretch, decide, join, split
 from assaykit.wire.local import PlanRequest
 from assaykit.wire.runs import DEFAULT_MAX_SPANS
@@ -52,7 +52,7 @@ def of_spans(
     Raises:
         Invalid: a filter cannot be read.
     """
-    query = SpanQuery(
+    query = CandidateQuery(
         project_id=task.project_id or "",
         window=window,
         filter_text=task.query_filter,
@@ -88,13 +88,13 @@ def of_spans(
 class _Sums:
     """The sums of tallies."""
 
-    def __init__(self, scorers: Sequence[Scorer], query: SpanQuery) -> None:
+    def __init__(self, scorers: Sequence[Scorer], query: CandidateQuery) -> None:
         self._query = query
         self.fates = Counter[str]()
         self.chosen = 0
         self.matched, self.labelled, self.wanted = ([0] * len(scorers) for _ in range(3))
 
-    def add(self, tally: tallies.Tally) -> None:
+    def add(self, tally: tallies.AnswerTally) -> None:
         allowed, labelled, is_sampled, number, _ = tally
         fate, wanted = decide(allowed, labelled, is_sampled=is_sampled, override=self._query.override)
         self.fates["matched"] += number
@@ -108,7 +108,7 @@ class _Sums:
             self.wanted[place] += number * wanted[place]
 
 
-def _decisions(query: SpanQuery, found: Iterator[tuple[str, int, int, *tuple[bool, ...]]]) -> Iterator[Decision]:
+def _decisions(query: CandidateQuery, found: Iterator[tuple[str, int, int, *tuple[bool, ...]]]) -> Iterator[Decision]:
     for target_id, newest_ns, oldest_ns, *answers in found:
         allowed, labelled = answers[::2], answers[1::2]
         one = Candidate(query.project_id, target_id, allowed, labelled, newest_ns // 1000, oldest_ns // 1000)

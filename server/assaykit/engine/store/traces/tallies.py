@@ -20,7 +20,7 @@ _NO_LIMIT = -1
 _MOMENT = spans.c.start_ns.op("/")(1000)
 
 
-class SpanQuery(NamedTuple):
+class CandidateQuery(NamedTuple):
     """The candidate spans of a task. `evaluators` are pairs of an evaluation column and further filters.
 
     A sample is a fraction of the ids, 0 to 1. With `override`, spans that have a verdict are to be scored too.
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     n: int
 
 
-class Tally(NamedTuple):
+class AnswerTally(NamedTuple):
     """The spans with the same answers: for each evaluator, whether its filters match and whether its verdict exists.
 
     `moments` are the start times of those to score, in microseconds since 1970, newest first.
@@ -55,8 +55,8 @@ class Tally(NamedTuple):
 
 
 def tallies(
-    connection: sa.Connection, query: SpanQuery, since: Place | None, *, with_moments: bool = False
-) -> Iterator[Tally]:
+    connection: sa.Connection, query: CandidateQuery, since: Place | None, *, with_moments: bool = False
+) -> Iterator[AnswerTally]:
     """Yield the counts of a query, down to the span at the place `since`, which counts too.
 
     Raises:
@@ -74,10 +74,10 @@ def tallies(
         *pairs, is_sampled = map(bool, said)
         read: list[int] = [] if listed is None else json.loads(listed)
         read.sort(reverse=True)
-        yield Tally(tuple(pairs[::2]), tuple(pairs[1::2]), is_sampled, number, read)
+        yield AnswerTally(tuple(pairs[::2]), tuple(pairs[1::2]), is_sampled, number, read)
 
 
-def place_of(connection: sa.Connection, query: SpanQuery, number: int) -> Place | None:
+def place_of(connection: sa.Connection, query: CandidateQuery, number: int) -> Place | None:
     """The place of the span to score with this number, counted from 1 and the newest; None if there are fewer.
 
     Raises:
@@ -89,14 +89,14 @@ def place_of(connection: sa.Connection, query: SpanQuery, number: int) -> Place 
     return None if row is None else Place(*row)
 
 
-def is_older(connection: sa.Connection, query: SpanQuery, place: Place) -> bool:
+def is_older(connection: sa.Connection, query: CandidateQuery, place: Place) -> bool:
     """Whether the query has a span that is older than the one at a place."""
     older = sa.tuple_(spans.c.start_ns, spans.c.n) < sa.tuple_(*map(sa.literal, place))
     found = _newest_first(sa.select(spans.c.n).where(*_chosen(query, None), older)).limit(1)
     return connection.execute(found).one_or_none() is not None
 
 
-def newest(connection: sa.Connection, query: SpanQuery, most: int) -> Iterator[tuple[Any, ...]]:
+def newest(connection: sa.Connection, query: CandidateQuery, most: int) -> Iterator[tuple[Any, ...]]:
     """Yield the newest spans to score, at most `most`, as rows of `spans.matching`."""
     answers = _answers(query)
     asked = [spans.c.span_id, spans.c.start_ns, spans.c.start_ns.label("again")]
@@ -106,7 +106,7 @@ def newest(connection: sa.Connection, query: SpanQuery, most: int) -> Iterator[t
             yield (*row[:3], *map(bool, row[3:]))
 
 
-def _answers(query: SpanQuery) -> list[sa.ColumnElement[Any]]:
+def _answers(query: CandidateQuery) -> list[sa.ColumnElement[Any]]:
     """Two answers for each evaluator, and at last whether the sample has the span."""
     found: list[sa.ColumnElement[Any]] = []
     for column, filters in query.evaluators:
@@ -118,7 +118,7 @@ def _answers(query: SpanQuery) -> list[sa.ColumnElement[Any]]:
     return [answer.label(f"a{number}") for number, answer in enumerate(found)]
 
 
-def _is_wanted(query: SpanQuery, answers: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+def _is_wanted(query: CandidateQuery, answers: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
     """The condition that a run would score a span: `decisions` in `judge/selection.py` for one span, as SQL."""
     *pairs, is_sampled = answers
     lacking = zip(pairs[::2], pairs[1::2], strict=True)
@@ -126,7 +126,7 @@ def _is_wanted(query: SpanQuery, answers: Sequence[sa.ColumnElement[Any]]) -> sa
     return sa.and_(is_sampled, sa.or_(sa.false(), *wanted))
 
 
-def _chosen(query: SpanQuery, since: Place | None) -> list[sa.ColumnElement[bool]]:
+def _chosen(query: CandidateQuery, since: Place | None) -> list[sa.ColumnElement[bool]]:
     first, last = query.window
     if since is not None:
         first = max(first, since.start_ns)
