@@ -267,6 +267,28 @@ async def test_a_name_that_another_window_gave_to_something_else_is_not_acted_on
     assert "'A'" in await ax.read("trigger_backfill", task="A", preview=True)
 
 
+async def test_a_tool_that_reads_shows_the_present_name_of_what_another_window_renamed(
+    ax: Caller, settings: Settings, bot: None
+) -> None:
+    await ax.ask("create_judge", name="json", code="JSON_PARSEABLE")
+    old = (await ax.ask("create_task", name="A", evaluators=["json"]))["task"]["id"]
+    await ax.ask("create_dataset", name="d", rows=ROWS)
+    for tool in ("get_task", "list_runs"):
+        await ax.ask(tool, task="A")
+        await ax.ask(tool, task=old)
+    dataset = (await ax.ask("get_dataset", dataset="d"))["dataset"]["id"]
+    async with rest(settings.home) as client:
+        for at, name in ((f"/v2/tasks/{old}", "A-old"), (f"/v2/datasets/{dataset}", "d-old")):
+            renamed = await client.patch(at, json={"name": name})
+            assert renamed.is_success, renamed.text
+    for tool in ("get_task", "list_runs"):
+        assert (await ax.refused(tool, task="A"))["message"].startswith("No task is named 'A'. There are: 'A-old'")
+        assert "'A-old'" in await ax.read(tool, task=old)
+    assert (await ax.refused("get_dataset", dataset="d"))["message"].startswith("No dataset is named 'd'.")
+    new = (await ax.ask("create_task", name="A", evaluators=["json"], query_filter="name = 'a1'"))["task"]["id"]
+    assert (await ax.ask("get_task", task="A"))["task"]["id"] == new
+
+
 async def test_what_was_not_found_is_looked_for_again(api: Api, settings: Settings, names: Names, space: Named) -> None:
     with pytest.raises(AssayError):
         await names.dataset("answers", space)

@@ -73,7 +73,12 @@ class Guard:
 
 
 def _headers_of(scope: Scope) -> Mapping[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The headers. Values of a header that is sent twice are joined, so that a second Host hides no first one."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def _foreign(headers: Mapping[str, str], names: frozenset[str]) -> Response | None:

@@ -67,7 +67,10 @@ class Named(ReplyBody):
 
 
 class Names:
-    """Resolves names against one backend and caches the results for a minute. Tools that write clear the cache."""
+    """Resolves names against one backend and caches the results, at most for a minute.
+
+    Each call of a tool forgets all names but those of spaces, and a tool that writes forgets those too.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,10 @@ class Names:
     def forget(self) -> None:
         """Clear the cache, after a write or after a cached id turned out to be gone."""
         self._known.clear()
+
+    def forget_things(self) -> None:
+        """Forget all names but those of spaces, at the start of a call: another process may have renamed things."""
+        self._known = {key: known for key, known in self._known.items() if key[0] == SPACE.noun}
 
     async def space(self, wanted: str | None = None) -> Named:
         """The wanted space, else the configured one, else the hinted one if it exists, else the only one."""

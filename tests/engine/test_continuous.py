@@ -171,6 +171,19 @@ async def test_what_arrives_while_nobody_looks_is_caught_up(home: Path) -> None:
         assert (await schedule(door, task))["worker"] == "this"
 
 
+async def test_a_process_that_holds_the_lock_and_does_no_work_stops_no_task(home: Path) -> None:
+    with held_lock(home):
+        async with looking(home, silent_s=0.5) as door:
+            project = await door.send(span(0))
+            task = await continuous(door, project)
+            await door.send(span(1), span(2))
+            await until_labelled(door, project, [1, 2])
+            await door.send(span(3))
+            await until_labelled(door, project, [1, 2, 3])
+            assert (await schedule(door, task))["worker"] == "another"
+            assert await scored(door, task) == 3
+
+
 @contextmanager
 def held_lock(home: Path) -> Generator[None]:
     """The lock of the scheduler, held as by a process that does not get round to its work."""

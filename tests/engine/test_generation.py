@@ -491,3 +491,23 @@ async def test_a_configuration_is_replaced_whole_and_kept_in_upper_case(home: Pa
                 assert f"{field} does not belong to a RUN_EXPERIMENT task" in detail
             renamed = await stage.door.http.patch(f"/v2/tasks/{task}", json={"name": "other"})
             assert renamed.json()["run_configuration"] == stage.evaluation()
+
+
+async def test_no_write_transaction_reads_through_the_dataset(home: Path) -> None:
+    reads: list[str] = []
+
+    def note(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+        is_write = connection.get_execution_options().get("begin") == "BEGIN IMMEDIATE"
+        if is_write and "FROM examples" in statement:
+            reads.append(statement)
+
+    with ScriptedModel(lambda _: "Lima") as model:
+        async with staged(home, model) as stage:
+            task = await stage.task(stage.generation())
+            sa.event.listen(sa.Engine, "before_cursor_execute", note)
+            try:
+                run = await stage.door.run(task, experiment_name="e", query_filter="country != 'Chad'", max_examples=2)
+            finally:
+                sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert counts(run) == (2, 0, 0)
+    assert reads == []

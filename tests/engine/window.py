@@ -34,8 +34,8 @@ async def main(home: Path, offset: Path, silent_s: float) -> None:
     environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     how = {"key": "k", "environment": environment, "clock": SetClock(offset), "silent_s": silent_s}
     with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-        async with Engine.open(home, **how):  # type: ignore[arg-type]
-            print("open", flush=True)  # noqa: T201  (the test reads it)
+        async with Engine.open(home, **how) as engine:  # type: ignore[arg-type]
+            print("open", engine.executor.owner, flush=True)  # noqa: T201  (the test reads it)
             async for _ in signals:
                 break
 

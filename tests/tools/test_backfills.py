@@ -45,7 +45,7 @@ async def test_every_row_is_scored_once_and_the_sum_is_told(cites: Caller) -> No
     assert await labels(cites) == [f"s{number}" for number in range(7)]
     ids = ",".join(run["id"] for run in data["runs"])
     text = await cites.read("wait_for_run", run=ids)
-    assert "Together 7 scored, 0 failed, 0 skipped\nNext: search_spans shows the verdicts." in text
+    assert "Together 7 scored, 0 failed, 0 skipped\nNext: search_spans shows the verdicts;" in text
 
 
 async def test_the_same_call_again_goes_on_with_what_is_left(cites: Caller, settings: Settings) -> None:

@@ -122,8 +122,25 @@ async def test_a_damaged_line_costs_its_row_and_no_more(
     lines = file.read_bytes().split(b"\n")
     file.write_bytes(b"\n".join([*lines[:-2], damaged, b""]))
     text = text_of(await begun())
-    assert "1 rows were done before. 1 lines of its journal were damaged, and their rows were run again." in text
+    assert (
+        "1 row was done before. Its journal had 1 damaged line; each row without a readable result was run again."
+        in text
+    )
     assert "5 rows: 5 with an output" in text
+
+
+async def test_a_damaged_line_about_the_files_runs_every_row_again(
+    begun: Callable[..., Any], settings: Settings, files: Path
+) -> None:
+    file = journal(settings)
+    lines = file.read_bytes().split(b"\n")
+    (place,) = [place for place, line in enumerate(lines) if line.startswith(b'{"files"')]
+    lines[place] = lines[place][:20]
+    file.write_bytes(b"\n".join(lines))
+    (files / "helper.py").write_text("def f(x):\n    return 'NEW ' + x\n", encoding="utf-8")
+    text = text_of(await begun())
+    assert "done before" not in text
+    assert "Its journal had 1 damaged line; each row without a readable result was run again." in text
 
 
 async def test_a_journal_that_cannot_be_read_holds_no_lock(begun: Callable[..., Any], settings: Settings) -> None:

@@ -86,6 +86,9 @@ class Journal:
         self.asked = asked
         for line in whole:
             self._take(_object(line))
+        if self.damaged and not self.files:
+            # Nothing tells which content of the user's files the results are of.
+            self.results.clear()
         kept = sum(len(line) + 1 for line in (first, *whole))
         with self._path.open("r+b") as file:
             file.truncate(kept)

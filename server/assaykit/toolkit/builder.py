@@ -214,11 +214,13 @@ class _Tool(Tool):
     async def _called(self, given: dict[str, Any], context: Context[Any, Any]) -> Any:
         """Call the function. Another process may have renamed or deleted what a remembered name stands for.
 
-        So a tool that does more than read looks names up anew, and a tool that reads does so after a NotFound.
+        So each call looks names up anew. A tool that only reads takes the space from the cache, unless it is gone.
         """
         names = cast("Session", context.request_context.lifespan_context).names
         reads = bool(self.annotations and self.annotations.read_only_hint)
-        if not reads:
+        if reads:
+            names.forget_things()
+        else:
             names.forget()
         try:
             return await super().run(given, context, convert_result=False)

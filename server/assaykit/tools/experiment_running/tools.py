@@ -11,6 +11,7 @@ from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
 from assaykit.experiments.content import Content, changes, examples_of_calls
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
+from assaykit.figures import things
 from assaykit.files.folders import Folders
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure
@@ -146,9 +147,11 @@ async def _recorded(
         here.names.forget()
         said = await _asked(here, within, made, judges, spending, report, len(calls))
         journal.forget()
-    resumed = f" {ran.resumed} rows were done before." if ran.resumed else ""
+    were = "was" if ran.resumed == 1 else "were"
+    resumed = f" {things(ran.resumed, 'row')} {were} done before." if ran.resumed else ""
     if journal.damaged:
-        resumed += f" {journal.damaged} lines of its journal were damaged, and their rows were run again."
+        lines = things(journal.damaged, "damaged line")
+        resumed += f" Its journal had {lines}; each row without a readable result was run again."
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
     facts["spending"] = spending.as_dict()
     new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))

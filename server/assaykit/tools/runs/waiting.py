@@ -106,7 +106,7 @@ async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict
     elif not scored:
         lines.append(f"Nothing was scored. Next: get_run(run={runs[0].id!r}) tells why.")
     else:
-        lines.append("Next: search_spans shows the verdicts.")
+        lines.append(_usual(next(run for run in runs if run.num_successes)))
     return "\n".join(lines), {**data, "scored": scored, "failed": failed, "skipped": skipped}
 
 
