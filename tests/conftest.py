@@ -13,7 +13,7 @@ import anyio
 import hypothesis
 import pytest
 from mcp.server.elicitation import AcceptedElicitation
-from tests import stores
+from tests import statements, stores
 from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
@@ -25,6 +25,7 @@ from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")
+statements.share()
 
 # httpx tries to import this package for every request to an engine in the same process. A package that is absent is
 # searched for on the whole import path each time. None makes the import fail at once.
