@@ -20,6 +20,9 @@ from assaykit.toolkit.replies import data_of, text_of
 PLAYED: set[str] = set()
 """The tools that were called in the test under way, and the codes of its refusals."""
 
+_LISTED: dict[tuple[Any, ...], dict[str, Any]] = {}
+"""For each selection of tools: the output schema of each tool, as the first client of this process lists them."""
+
 
 class Caller:
     """Calls tools by name. `progress` has the progress reports of the last call: (done, total)."""
@@ -83,6 +86,9 @@ async def serving(settings: Settings, model: str | None = None) -> AsyncGenerato
         stores.begin(settings.home)
     with reached(replace(settings, structured=True)) as there:
         async with Client(create_server(there)) as client:
+            # A client lists the tools before it checks its first result: a third of the cost of a short test.
+            selection = (there.toolsets, there.tools, there.read_only)
+            vars(client.session)["_tool_output_schemas"] = _LISTED.setdefault(selection, {})
             yield Caller(client, there)
 
 

@@ -1,5 +1,6 @@
 """The fixtures of nearly every test, above all an MCP client over a server on a fresh store."""
 
+import gc
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ import anyio
 import hypothesis
 import pytest
 from mcp.server.elicitation import AcceptedElicitation
-from tests import stores
+from tests import statements, stores
 from tests.caller import PLAYED, Caller, serving
 from tests.engine.door import HandClock
 from tests.engines import Engines, chosen
@@ -26,6 +27,10 @@ from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.settings import Settings
 
 logs.configure("error")
+statements.share()
+
+# The default thresholds suit a small program. Here every full collection walks thousands of tests.
+gc.set_threshold(50_000, 20, 50)
 
 # httpx tries to import this package for every request to an engine in the same process. A package that is absent is
 # searched for on the whole import path each time. None makes the import fail at once.
@@ -55,6 +60,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if item.get_closest_marker("embedded") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Exempt the modules and the collected tests from garbage collection: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def record_of(config: pytest.Config) -> Path | None:

@@ -1,17 +1,27 @@
 """Starts `assaykit engine` processes quickly: the program is imported once and forked for each engine.
 
+The forks inherit compiled SQL statements too, from an engine that worked for a moment before the first fork.
+
 It reads one JSON object per line from stdin. It answers `{environment, log}` with `{pid, url}`, and `{stop: pid}` with
 `{status}`.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
+import threading
+import time
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+import anyio
+from tests import statements
+from tests.engine.door import opened, span
 from tests.fork_starter import end_with_parent
 
 from assaykit import engine
@@ -41,9 +51,31 @@ def import_whole_engine() -> None:
         import_module(module)
 
 
+async def compile_statements(home: Path) -> None:
+    """Let an engine on the folder `home` do what most engines do."""
+    async with opened(home) as door:
+        dataset, examples = await door.dataset([{"input": "a"}])
+        experiment = await door.experiment(dataset, [{"example_id": examples[0], "output": "b"}])
+        await door.runs_of(experiment)
+        project = await door.send(span(1))
+        await door.spans(project)
+        await door.task(await door.evaluator(), project_id=project)
+        for noun in ("datasets", "experiments", "projects", "tasks", "evaluators", "ai-integrations", "prompts"):
+            await door.get(f"/v2/{noun}")
+            await door.get(f"/v2/{noun}", name="a")
+
+
 def main() -> None:
     """Answer every line until stdin ends."""
     import_whole_engine()
+    statements.share()
+    with TemporaryDirectory() as folder:
+        anyio.run(compile_statements, Path(folder) / "home")
+    # A fork has none of the threads of its parent, but all the locks that they hold.
+    while threading.active_count() > 1:
+        time.sleep(0.001)
+    # A fork copies each page that it writes to, and a garbage collection writes to all of them.
+    gc.freeze()
     outputs: dict[int, int] = {}
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)

@@ -70,7 +70,25 @@ class Forks:
         """What `subprocess.run` would tell. A program that misses its deadline ends with -SIGALRM."""
         streams = {name: self._folder / name for name in ("stdin", "stdout", "stderr")}
         streams["stdin"].write_text(typed, encoding="utf-8")
-        status = self._ask(
+        status = self.status_of(
+            interpreter, program, arguments, streams, variables=variables, folder=folder, deadline_s=deadline_s
+        )
+        out, errors = (streams[name].read_text(encoding="utf-8") for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess([program.file, *arguments], status, out, errors)
+
+    def status_of(
+        self,
+        interpreter: Path,
+        program: Program,
+        arguments: Sequence[str],
+        streams: Mapping[str, Path],
+        *,
+        variables: Mapping[str, str],
+        folder: Path,
+        deadline_s: int = 300,
+    ) -> int:
+        """The exit status of a program with these files, or named pipes, as its stdin, stdout and stderr."""
+        return self._ask(
             interpreter,
             code=program.code,
             file=program.file,
@@ -81,8 +99,6 @@ class Forks:
             deadline_s=deadline_s,
             **{name: str(file) for name, file in streams.items()},
         )
-        out, errors = (streams[name].read_text(encoding="utf-8") for name in ("stdout", "stderr"))
-        return subprocess.CompletedProcess([program.file, *arguments], status, out, errors)
 
     def _ask(self, interpreter: Path, **question: Any) -> int:
         if (starter := self._started.get(interpreter)) is None:

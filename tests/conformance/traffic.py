@@ -42,7 +42,7 @@ class Operation:
     route: str
     method: str
     path: re.Pattern[str]
-    parameters: dict[str, Any]
+    parameters: dict[str, TypeAdapter[Any]]
     body: Any
     replies: dict[str, str | None]
 
@@ -72,7 +72,8 @@ def operation(kind: Any, name: str, source: str) -> Operation:
         method=found(METHOD, source),
         path=re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))),
         parameters={
-            sent: taken[given] for sent, given in re.findall(r"_query_params\.append\(\('(\w+)', (\w+)", source)
+            sent: TypeAdapter(taken[given])
+            for sent, given in re.findall(r"_query_params\.append\(\('(\w+)', (\w+)", source)
         },
         body=None if body is None else taken[body[1]],
         replies=dict(re.findall(r"'(\d{3})': \"?(\w+)\"?", replies[1] if replies else "")),
@@ -97,12 +98,12 @@ def faults(call: dict[str, Any], of: Operation) -> Iterator[str]:
     yield from reply_faults(call, of)
 
 
-def unfit(annotation: Any, value: str) -> str | None:
+def unfit(kind: TypeAdapter[Any], value: str) -> str | None:
     """Why a query's value is not of this type; None when it is."""
     said = None
     for read in (value, int(value) if value.isdecimal() and len(value) < LONG else value):
         try:
-            TypeAdapter(annotation).validate_python(read)
+            kind.validate_python(read)
         except ValueError as error:
             said = brief(error)
         else:

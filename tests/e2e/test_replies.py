@@ -1,8 +1,6 @@
 """The replies of tools, as a host gets them: the text alone unless the server is asked for structured content too."""
 
 import re
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +11,12 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from tests.caller import text_of
+from tests.e2e.commands import Commands
 from tests.e2e.listeners import Listener, Transport, listening
-from tests.e2e.pipes import SERVER, START_S, serving
+from tests.e2e.pipes import START_S, serving
 from tests.e2e.processes import environment
 from tests.e2e.test_stdio import send_traces
 
@@ -57,15 +56,16 @@ CALLS = [
 
 
 @asynccontextmanager
-async def client_of(home: Path, way: Way, *options: str, **variables: str) -> AsyncGenerator[Client]:
+async def client_of(
+    commands: Commands, home: Path, way: Way, *options: str, **variables: str
+) -> AsyncGenerator[Client]:
     """A client of the SDK over a server process that is started like this; its store holds the sample."""
     await send_traces(home)
     with anyio.fail_after(START_S):
         if way == "stdio":
-            env = environment(home, **variables)
-            process = StdioServerParameters(command=SERVER[0], args=[*SERVER[1:], *options], env=env)
-            async with Client(stdio_client(process)) as client:
-                yield client
+            with commands.talking(home, environment(home, **variables), *options) as process:
+                async with Client(stdio_client(process)) as client:
+                    yield client
             return
         with listening(home, way, *options) as at:
             async with _over_http(at, way) as client:
@@ -84,8 +84,8 @@ async def _over_http(at: Listener, way: Transport) -> AsyncGenerator[Client]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_reply_is_its_text_alone(tmp_path: Path, way: Way) -> None:
-    async with client_of(tmp_path, way) as client:
+async def test_a_reply_is_its_text_alone(commands: Commands, tmp_path: Path, way: Way) -> None:
+    async with client_of(commands, tmp_path, way) as client:
         for call in CALLS:
             result = await client.call_tool(call.tool, call.arguments)
             text = text_of(result)
@@ -143,9 +143,9 @@ async def test_a_client_without_any_capability_gets_whole_and_fenced_replies_and
     ],
 )
 async def test_a_server_that_is_asked_to_sends_the_facts_of_each_reply_too(
-    tmp_path: Path, way: Way, options: list[str], variables: dict[str, str]
+    commands: Commands, tmp_path: Path, way: Way, options: list[str], variables: dict[str, str]
 ) -> None:
-    async with client_of(tmp_path, way, *options, **variables) as client:
+    async with client_of(commands, tmp_path, way, *options, **variables) as client:
         for call in CALLS:
             result = await client.call_tool(call.tool, call.arguments)
             text = text_of(result)
@@ -156,15 +156,9 @@ async def test_a_server_that_is_asked_to_sends_the_facts_of_each_reply_too(
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["serve", "--transport", "http", "--port", "0"]])
-def test_a_variable_that_says_neither_is_refused_in_one_sentence(tmp_path: Path, command: list[str]) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "assaykit", *command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env=environment(tmp_path, ASSAYKIT_STRUCTURED="both"),
-        check=False,
-        encoding="utf-8",
-        timeout=START_S,
-    )
+def test_a_variable_that_says_neither_is_refused_in_one_sentence(
+    commands: Commands, tmp_path: Path, command: list[str]
+) -> None:
+    ended = commands.run(tmp_path, environment(tmp_path, ASSAYKIT_STRUCTURED="both"), *command)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == ("assaykit: ASSAYKIT_STRUCTURED is 'both', which is neither yes nor no. Set it to 1 or 0.\n")

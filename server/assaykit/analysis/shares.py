@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from assaykit.analysis.statistics import Interval
 from assaykit.errors import Invalid
@@ -45,11 +46,24 @@ def clopper_pearson(k: int, n: int, level: float = 0.95) -> Interval:
     Raises:
         Invalid: `n` is not positive, or `k` lies outside 0 to n.
     """
-    if n < 1 or not 0 <= k <= n:
-        raise Invalid(f"A share needs 0 <= k <= n and n >= 1, got k={k!r}, n={n!r}.", "Count the rows again.")
+    return interval_over(k, k, n, level)
+
+
+@lru_cache(1_000)
+def interval_over(least: int, most: int, n: int, level: float = 0.95) -> Interval:
+    """The exact intervals of all shares from least / n to most / n together: the low end of one, the high end of one.
+
+    The last 1,000 are kept: a decision about a share asks for its interval several times.
+
+    Raises:
+        Invalid: `n` is not positive, or a count lies outside 0 to n.
+    """
+    for k in (least, most):
+        if n < 1 or not 0 <= k <= n:
+            raise Invalid(f"A share needs 0 <= k <= n and n >= 1, got k={k!r}, n={n!r}.", "Count the rows again.")
     tail = (1 - level) / 2
-    low = 0.0 if k == 0 else _zero(lambda share: at_least(k, n, share) - tail)
-    high = 1.0 if k == n else _zero(lambda share: tail - at_most(k, n, share))
+    low = 0.0 if least == 0 else _zero(lambda share: at_least(least, n, share) - tail)
+    high = 1.0 if most == n else _zero(lambda share: tail - at_most(most, n, share))
     return Interval(low, high, level)
 
 

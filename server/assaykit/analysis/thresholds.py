@@ -8,7 +8,7 @@ from assaykit.analysis.policy_rules import PolicyRule
 from assaykit.analysis.release import UNDECIDED, RuleOutcome, Weighed
 from assaykit.analysis.repetition import pass_hat_k
 from assaykit.analysis.rows import listed, short
-from assaykit.analysis.shares import at_least, at_most, clopper_pearson
+from assaykit.analysis.shares import at_least, at_most, interval_over
 from assaykit.analysis.statistics import Interval
 from assaykit.errors import Invalid
 
@@ -132,8 +132,7 @@ def _kept(first: Weighed, ends: Sequence[Weighed], missing: int) -> Weighed:
 
 def _of_mean(total: float, n: int) -> Interval:
     """The exact interval of a share, widened to whole counts; `total` is a sum of values between 0 and 1."""
-    low, high = clopper_pearson(math.floor(total + _ROUNDING), n), clopper_pearson(math.ceil(total - _ROUNDING), n)
-    return Interval(low.low, high.high, low.level)
+    return interval_over(math.floor(total + _ROUNDING), math.ceil(total - _ROUNDING), n)
 
 
 def _is_whole(total: float) -> bool:
