@@ -37,6 +37,8 @@ def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None
 
     None is a run that failed. `columns` has one value per example for other fields of an outcome.
     """
+    if len(by_evaluator) == 1 and not columns:
+        return _of_one(name, *by_evaluator.items())
     rows: list[Outcome] = []
     for place, scores in enumerate(zip(*by_evaluator.values(), strict=True)):
         tries = [one if isinstance(one, Sequence) else [one] for one in scores]
@@ -48,6 +50,18 @@ def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None
             }  # fmt: skip
             failed = None if verdicts else "the call failed"
             rows.append(Outcome(f"e{place:04}", "text", failed, verdicts, str(repetition), **own))
+    return Variant(name, rows, frozenset(row.example_id for row in rows))
+
+
+def _of_one(name: str, given: tuple[str, Sequence[Scores | float | None]]) -> Variant:
+    """A variant of one evaluator. Most simulations have no other, and spend their time here."""
+    key, scores = given
+    rows = [
+        Outcome(f"e{place:04}", "text", "the call failed" if one is None else None,
+                {} if one is None else {key: evaluation(key, float(one))}, str(repetition))
+        for place, tries in enumerate(scores)
+        for repetition, one in enumerate(tries if isinstance(tries, Sequence) else (tries,))
+    ]  # fmt: skip
     return Variant(name, rows, frozenset(row.example_id for row in rows))
 
 
