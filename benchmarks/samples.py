@@ -13,8 +13,7 @@ from scipy import stats
 
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.rows import Outcome
-from assaykit.wire.spans import Evaluation
+from assaykit.analysis.rows import Judgement, Outcome
 
 Rng = np.random.Generator
 Scores = Sequence[float]
@@ -28,8 +27,8 @@ SKEWED_GAIN, SKEWED_SHARE = 0.1, 0.15
 
 
 @lru_cache(maxsize=4096)
-def evaluation(name: str, score: float) -> Evaluation:
-    return Evaluation(name=name, score=score)
+def evaluation(name: str, score: float) -> Judgement:
+    return Judgement(name=name, score=score)
 
 
 def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None]], **columns: Any) -> Variant:

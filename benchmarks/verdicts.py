@@ -32,10 +32,9 @@ from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
 from assaykit.analysis.margins import decide_difference
 from assaykit.analysis.policy_rules import policy_rule
 from assaykit.analysis.release import RuleOutcome
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.statistics import ALPHA
 from assaykit.report.text import comparison_text
-from assaykit.wire.spans import Evaluation
 
 LONG = 2000
 SHORT_ROWS = 100
@@ -336,7 +335,7 @@ def spelled(_: Rng) -> Counts:
     labels = ["pass"] * 80 + ["fail"] * 20, ["Pass"] * 20 + ["pass "] * 20 + ["pass"] * 40 + ["fail"] * 20
     old, new = (
         Variant(name, [
-            Outcome(f"e{place}", "text", None, {QUALITY: Evaluation(name=QUALITY, label=label)})
+            Outcome(f"e{place}", "text", None, {QUALITY: Judgement(name=QUALITY, label=label)})
             for place, label in enumerate(given)
         ])
         for name, given in zip(("old", "new"), labels, strict=True)

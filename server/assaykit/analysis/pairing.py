@@ -6,17 +6,16 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from assaykit.analysis.findings import Side
-from assaykit.analysis.rows import LARGEST_SCORE, Outcome, finite, listed, short
+from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale, folded
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Evaluation
 
 _BINARY_LABELS = 2
 _UNIT = (0.0, 1.0)
 _TIMES = 10
 """A side whose scores exceed 1 by this factor, beside a side within 0 and 1, is likely to have another scale."""
 
-FAILED: Final = Evaluation(name="failed run")
+FAILED: Final = Judgement(name="failed run")
 """Stands for the verdict on a run that failed, whatever an evaluator said of it."""
 
 _NO_CHOICES: Mapping[str, float] = MappingProxyType({})
@@ -25,7 +24,7 @@ _NO_CHOICES: Mapping[str, float] = MappingProxyType({})
 class Sheet(NamedTuple):
     """One evaluator's verdicts on one variant: by example id, one entry per row; `FAILED` for a failed run."""
 
-    verdicts: Mapping[str, list[Evaluation | None]]
+    verdicts: Mapping[str, list[Judgement | None]]
     errored: frozenset[str]
     rows: int
     failed: int
@@ -39,7 +38,7 @@ class Incomparable(NamedTuple):
     reason: str
 
 
-def spellings(verdicts: Iterable[Evaluation]) -> dict[str, str]:
+def spellings(verdicts: Iterable[Judgement]) -> dict[str, str]:
     """The labels of one evaluator that differ from another only in case or outer spaces, with the spelling that counts.
 
     The most common spelling counts.
@@ -51,7 +50,7 @@ def spellings(verdicts: Iterable[Evaluation]) -> dict[str, str]:
     return {label: best[folded(label)] for label in counts if best[folded(label)] != label}
 
 
-def fitting(verdicts: Sequence[Evaluation], choices: Mapping[str, float]) -> dict[str, float]:
+def fitting(verdicts: Sequence[Judgement], choices: Mapping[str, float]) -> dict[str, float]:
     """The scores of a judge's labels, by folded label, if its verdicts are such labels without scores; else none."""
     known = {folded(label): score for label, score in choices.items()}
     if not known or any(verdict.score is not None for verdict in verdicts):
@@ -76,7 +75,7 @@ def sheet(
     quick = None if spelled or choices else _plain_sheet(evaluator, outcomes)
     if quick is not None:
         return quick
-    verdicts: dict[str, list[Evaluation | None]] = {}
+    verdicts: dict[str, list[Judgement | None]] = {}
     errored: list[str] = []
     scores: set[float | None] = set()
     labels: set[str | None] = set()
@@ -134,8 +133,8 @@ def _plain_sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet | None:
 
 
 def _checked(
-    verdict: Evaluation, example_id: str, spelled: Mapping[str, str], choices: Mapping[str, float]
-) -> Evaluation:
+    verdict: Judgement, example_id: str, spelled: Mapping[str, str], choices: Mapping[str, float]
+) -> Judgement:
     label = verdict.label if verdict.label is None else spelled.get(verdict.label, verdict.label)
     score = verdict.score
     if score is not None:
@@ -144,7 +143,7 @@ def _checked(
         score = choices.get(folded(label))
     if score == verdict.score and label == verdict.label:
         return verdict
-    return verdict.model_copy(update={"score": score, "label": label})
+    return verdict._replace(score=score, label=label)
 
 
 def scale(
@@ -309,7 +308,7 @@ def figures(one: Sheet, by: Scale) -> Figured:
     return Figured(found, frozenset(incomplete))
 
 
-def figure(verdict: Evaluation | None, by: Scale) -> float | None:
+def figure(verdict: Judgement | None, by: Scale) -> float | None:
     """Return the figure of one verdict on the scale; None if it has none, or if the evaluator declined to judge."""
     if verdict is None or verdict is FAILED:
         return by.failure if verdict is FAILED else None
@@ -323,7 +322,7 @@ def figure(verdict: Evaluation | None, by: Scale) -> float | None:
     return float(verdict.label in by.positives)
 
 
-def has_abstained(verdict: Evaluation | None, by: Scale) -> bool:
+def has_abstained(verdict: Judgement | None, by: Scale) -> bool:
     """Whether the evaluator declined to judge: a label without a score where verdicts have scores, or such as "n/a"."""
     if verdict is None or verdict.label is None:
         return False
