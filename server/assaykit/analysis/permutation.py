@@ -32,11 +32,14 @@ def sign_flip(differences: Sequence[float], large: Callable[[], float] | None = 
     differences, or from `T_FROM` pairs on the p of the t test is returned, or of the test `large` if one is given. The
     order of the pairs and the swap of the two sides change nothing.
     """
-    sizes = sorted(abs(one) for one in differences if one != 0)
-    observed = abs(math.fsum(differences))
+    sizes = [abs(one) for one in differences if one]
     if not sizes:
         return 1.0
-    grid = _grid(sizes)
+    # Even sizes of one unit would be too many to count.
+    is_large = (len(sizes) + 1) ** 2 > _MOST_BITS
+    sizes = sizes if is_large else sorted(sizes)
+    observed = abs(math.fsum(differences))
+    grid = None if is_large else _grid(sizes)
     if grid is not None:
         return _counted(grid, round(observed / sizes[-1] * grid[-1]))
     if len(sizes) <= EXACT_UP_TO:
@@ -52,14 +55,13 @@ def _grid(sizes: Sequence[float]) -> list[int] | None:
     # A share of the largest size has no unit, so scores of any size can be tried alike.
     shares: dict[float, Fraction] = {}
     common = 1
-    for size in sizes:
-        if size in shares:
-            continue
+    for size in dict.fromkeys(sizes):
         share = shares[size] = Fraction(size / largest).limit_denominator(_FINEST)
         common = math.lcm(common, share.denominator)
         if not share or abs(float(share) - size / largest) > CLOSE or common > _MOST_DENOMINATOR:
             return None
-    whole = [int(shares[size] * common) for size in sizes]
+    multiples = {size: int(share * common) for size, share in shares.items()}
+    whole = [multiples[size] for size in sizes]
     return whole if (sum(whole) + 1) * (len(whole) + 1) <= _MOST_BITS else None
 
 
@@ -99,7 +101,8 @@ def _enumerated(sizes: Sequence[float], observed: float) -> float:
 def _t_test(differences: Sequence[float]) -> float:
     n = len(differences)
     mean = math.fsum(differences) / n
-    squares = math.fsum((one - mean) ** 2 for one in differences)
+    away = [one - mean for one in differences]
+    squares = math.fsum([one * one for one in away])
     if not squares:
         return 0.0 if mean else 1.0
     return t_two_sided(mean / math.sqrt(squares / (n - 1) / n), n - 1)

@@ -40,7 +40,7 @@ class _Columns(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """The columns of rows that have the same names, by meaning; those of one amount in the order in which they count."""
+    """The columns of rows that have the same names, by meaning. Of several for one amount the first counts."""
 
     evaluators: Sequence[_Columns]
     milliseconds: Sequence[str]

@@ -42,7 +42,7 @@ def cell(value: Any) -> str | None:
 
 
 class Judgement(NamedTuple):
-    """One evaluator's verdict on a run. `metadata` has those of `MAKER_KEYS` that the run tells; None if it tells none."""
+    """One evaluator's verdict on a run. `metadata` has those of `MAKER_KEYS` that the run tells, None without any."""
 
     name: str
     score: float | None = None
