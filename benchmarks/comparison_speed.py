@@ -8,8 +8,7 @@ from benchmarks.verdicts import compared
 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.details import details
-from assaykit.analysis.rows import Outcome
-from assaykit.wire.spans import Evaluation
+from assaykit.analysis.rows import Judgement, Outcome
 
 
 def speed(pairs: int) -> str:
@@ -24,7 +23,7 @@ def speed(pairs: int) -> str:
                 f"e{place:07}",
                 "output",
                 None,
-                {f"c{n}": Evaluation(name=f"c{n}", score=float(score)) for n, score in enumerate(row)},
+                {f"c{n}": Judgement(name=f"c{n}", score=float(score)) for n, score in enumerate(row)},
                 latency_ms=100.0 * row[-1],
             )
             for place, row in enumerate(zip(*scores, strict=True))

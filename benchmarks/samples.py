@@ -13,8 +13,7 @@ from scipy import stats
 
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.rows import Outcome
-from assaykit.wire.spans import Evaluation
+from assaykit.analysis.rows import Judgement, Outcome
 
 Rng = np.random.Generator
 Scores = Sequence[float]
@@ -28,8 +27,8 @@ SKEWED_GAIN, SKEWED_SHARE = 0.1, 0.15
 
 
 @lru_cache(maxsize=4096)
-def evaluation(name: str, score: float) -> Evaluation:
-    return Evaluation(name=name, score=score)
+def evaluation(name: str, score: float) -> Judgement:
+    return Judgement(name=name, score=score)
 
 
 def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None]], **columns: Any) -> Variant:
@@ -37,6 +36,8 @@ def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None
 
     None is a run that failed. `columns` has one value per example for other fields of an outcome.
     """
+    if len(by_evaluator) == 1 and not columns:
+        return _of_one(name, *by_evaluator.items())
     rows: list[Outcome] = []
     for place, scores in enumerate(zip(*by_evaluator.values(), strict=True)):
         tries = [one if isinstance(one, Sequence) else [one] for one in scores]
@@ -48,6 +49,18 @@ def variant(name: str, by_evaluator: Mapping[str, Sequence[Scores | float | None
             }  # fmt: skip
             failed = None if verdicts else "the call failed"
             rows.append(Outcome(f"e{place:04}", "text", failed, verdicts, str(repetition), **own))
+    return Variant(name, rows, frozenset(row.example_id for row in rows))
+
+
+def _of_one(name: str, given: tuple[str, Sequence[Scores | float | None]]) -> Variant:
+    """A variant of one evaluator. Most simulations have no other, and spend their time here."""
+    key, scores = given
+    rows = [
+        Outcome(f"e{place:04}", "text", "the call failed" if one is None else None,
+                {} if one is None else {key: evaluation(key, float(one))}, str(repetition))
+        for place, tries in enumerate(scores)
+        for repetition, one in enumerate(tries if isinstance(tries, Sequence) else (tries,))
+    ]  # fmt: skip
     return Variant(name, rows, frozenset(row.example_id for row in rows))
 
 

@@ -4,6 +4,7 @@
     PYTHONPATH=. python benchmarks/verdicts.py --short    the size of the test: rows of at most 100 examples
     PYTHONPATH=. python benchmarks/verdicts.py --long     2,000 runs of each row, for RESULTS.md
     PYTHONPATH=. python benchmarks/verdicts.py --only gate --runs 500
+    PYTHONPATH=. python benchmarks/verdicts.py --long --kept lines.txt    the rows that the file lacks, into the file
 
 Each row draws experiments with a known truth, and compares them as `compare_experiments` and `assaykit gate` do.
 A figure holds if it is no further beyond its bound than three standard errors of the simulation.
@@ -12,10 +13,12 @@ A figure holds if it is no further beyond its bound than three standard errors o
 import argparse
 import math
 import re
+import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,10 +32,9 @@ from assaykit.analysis.looks import mean_evidence, rate_evidence, scale_of
 from assaykit.analysis.margins import decide_difference
 from assaykit.analysis.policy_rules import policy_rule
 from assaykit.analysis.release import RuleOutcome
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.statistics import ALPHA
 from assaykit.report.text import comparison_text
-from assaykit.wire.spans import Evaluation
 
 LONG = 2000
 SHORT_ROWS = 100
@@ -333,7 +335,7 @@ def spelled(_: Rng) -> Counts:
     labels = ["pass"] * 80 + ["fail"] * 20, ["Pass"] * 20 + ["pass "] * 20 + ["pass"] * 40 + ["fail"] * 20
     old, new = (
         Variant(name, [
-            Outcome(f"e{place}", "text", None, {QUALITY: Evaluation(name=QUALITY, label=label)})
+            Outcome(f"e{place}", "text", None, {QUALITY: Judgement(name=QUALITY, label=label)})
             for place, label in enumerate(given)
         ])
         for name, given in zip(("old", "new"), labels, strict=True)
@@ -455,21 +457,49 @@ def short_runs(row: Row) -> int:
     return 0 if row.n > SHORT_ROWS and row.group not in LARGE_TOO else max(20, min(100, 2000 // row.n))
 
 
+def commit() -> str:
+    """The commit that last changed the analysis."""
+    analysis = Path(compare.__code__.co_filename).parent
+    asked = ["git", "log", "-1", "--format=%h", "--", "."]
+    return subprocess.run(asked, cwd=analysis, capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Kept:
+    """The lines of rows in a file, so that a simulation that was stopped goes on. Each has its runs and its commit."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file, self.commit = file, commit() if file else ""
+
+    def line(self, row: Row, runs: int) -> str:
+        """The line of a row: that of the file, or a new one, which the file then has too."""
+        if self.file is None:
+            return told(row, measured(row, runs))
+        mark = f"{self.commit} {runs} | {row.group} | {row.name} |"
+        lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+        known = next((one for one in lines if one.startswith(mark)), None)
+        if known is None:
+            known = f"{self.commit} {runs} {told(row, measured(row, runs))}"
+            with self.file.open("a", encoding="utf-8") as out:
+                out.write(f"{known}\n")
+        return f"| {known.partition(' | ')[2]}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--short", action="store_true", help="as the test does")
     parser.add_argument("--only", default="", help="a part of a group or name")
+    parser.add_argument("--kept", type=Path, help="file of the lines of earlier rows; new ones are appended")
     parser.add_argument("--most", type=int, default=10**9, help="leave out rows of a larger size")
     given = parser.parse_args()
     whole = LONG if given.long else given.runs
     print("| Group | Case | Wanted | Seen | Standard error | |\n|---|---|---|---|---|---|")
-    started = time.process_time()
+    started, kept = time.process_time(), Kept(given.kept)
     for row in rows():
         runs = short_runs(row) if given.short else whole
         if runs and given.only in f"{row.group} {row.name}" and row.n <= given.most:
-            print(told(row, measured(row, runs)), flush=True)
+            print(kept.line(row, runs), flush=True)
     of_each = "short size" if given.short else f"{whole} runs of each row"
     print(f"\n{of_each}, {time.process_time() - started:.0f} s of CPU.", file=sys.stderr)
 

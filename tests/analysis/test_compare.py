@@ -10,11 +10,10 @@ from tests.analysis.variants import RISING, approx, labelled, outcome, scored
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding, Table
 from assaykit.analysis.paired_rates import mcnemar_mid_p
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.statistics import holm
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
-from assaykit.wire.spans import Evaluation
 
 # 60 pairs: 31 right on both sides, 3 only in the baseline, 17 only in the challenger, 9 on neither.
 BEFORE = scored("variant-a", [1] * 31 + [1] * 3 + [0] * 17 + [0] * 9)
@@ -295,7 +294,7 @@ def _two_evaluators(name: str, first: list[int], second: list[int]) -> Variant:
                 f"e{i}",
                 "text",
                 None,
-                {"first": Evaluation(name="first", score=a), "second": Evaluation(name="second", score=b)},
+                {"first": Judgement(name="first", score=a), "second": Judgement(name="second", score=b)},
             )
             for i, (a, b) in enumerate(zip(first, second, strict=True))
         ],
@@ -330,7 +329,7 @@ def test_only_the_named_evaluators_are_compared_and_corrected_for() -> None:
 
 def test_an_evaluator_on_one_side_is_skipped_with_the_reason() -> None:
     rows = [outcome("e1", score=1)._replace(evaluations={
-        "quality": Evaluation(name="quality", score=1), "tone": Evaluation(name="tone", score=1)
+        "quality": Judgement(name="quality", score=1), "tone": Judgement(name="tone", score=1)
     })]  # fmt: skip
     comparison = compare(Variant("a", rows), [Variant("b", [outcome("e1", score=1)])])
     assert only(comparison).evaluator == "quality"

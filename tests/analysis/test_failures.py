@@ -7,11 +7,10 @@ from tests.analysis.variants import approx, labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.findings import Finding
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.report.html import comparison_html
 from assaykit.report.text import comparison_text
 from assaykit.wire.evaluators import Direction
-from assaykit.wire.spans import Evaluation
 
 GOOD = [int(place % 5 != 0) for place in range(100)]
 
@@ -150,7 +149,7 @@ def test_labels_without_scores_abstain_by_their_words(label: str) -> None:
 
 def test_twelve_criteria_tell_the_failed_rows_first_and_once() -> None:
     def judged(name: str, failed: int) -> Variant:
-        verdicts = {f"criterion {n}": Evaluation(name=f"criterion {n}", score=n % 2) for n in range(12)}
+        verdicts = {f"criterion {n}": Judgement(name=f"criterion {n}", score=n % 2) for n in range(12)}
         rows = [Outcome(f"e{n}", "x", None, verdicts) for n in range(60)]
         return Variant(name, [row._replace(error="boom", evaluations={}) for row in rows[:failed]] + rows[failed:])
 

@@ -4,13 +4,13 @@ import pytest
 from tests.analysis.variants import outcome
 
 from assaykit.analysis.makers import Maker, described, differing, makers
-from assaykit.analysis.rows import Outcome, outcomes
-from assaykit.wire.experiments import ExperimentRun
+from assaykit.analysis.reading import outcomes
+from assaykit.analysis.rows import Outcome
 
 
 def rows(**metadata: str) -> list[Outcome]:
     told = {f"eval.tone.metadata.{key}": value for key, value in metadata.items()}
-    return outcomes([ExperimentRun.model_validate({"id": "1", "example_id": "e", "eval.tone.score": 1, **told})])
+    return outcomes([{"id": "1", "example_id": "e", "eval.tone.score": 1, **told}])
 
 
 @pytest.mark.parametrize(

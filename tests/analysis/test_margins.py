@@ -11,17 +11,16 @@ from assaykit.analysis.findings import Finding
 from assaykit.analysis.margins import decide_difference
 from assaykit.analysis.policy_rules import policy_rule
 from assaykit.analysis.release import RuleOutcome, corrected
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
-from assaykit.wire.spans import Evaluation
 
 
 def variant(name: str, scores: list[float]) -> Variant:
     return Variant(
         name,
         [
-            Outcome(f"e{place}", "x", None, {"correctness": Evaluation(name="correctness", score=score)})
+            Outcome(f"e{place}", "x", None, {"correctness": Judgement(name="correctness", score=score)})
             for place, score in enumerate(scores)
         ],
     )

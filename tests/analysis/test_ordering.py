@@ -2,12 +2,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import Outcome
-from assaykit.wire.spans import Evaluation
+from assaykit.analysis.rows import Judgement, Outcome
 
 
 def outcome(error: str | None = None, **scores: float | None) -> Outcome:
-    verdicts = {name: Evaluation(name=name, score=score, label="x") for name, score in scores.items()}
+    verdicts = {name: Judgement(name=name, score=score, label="x") for name, score in scores.items()}
     return Outcome("e", "out", error, verdicts)
 
 

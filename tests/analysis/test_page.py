@@ -9,11 +9,10 @@ from tests.analysis.variants import approx, rising
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import details
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.slices import Column
 from assaykit.analysis.truth import Truth
 from assaykit.report.html import comparison_html
-from assaykit.wire.spans import Evaluation
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;<!--"
 VOID = {"meta"}
@@ -54,7 +53,7 @@ def variant(name: str, scores: list[float | None], output: str = "x") -> Variant
     return Variant(
         name,
         [
-            Outcome(f"e{place}", output, None, {} if score is None else {"tone": Evaluation(name="tone", score=score)})
+            Outcome(f"e{place}", output, None, {} if score is None else {"tone": Judgement(name="tone", score=score)})
             for place, score in enumerate(scores)
         ],
     )
@@ -114,8 +113,8 @@ def test_the_chart_puts_the_difference_within_its_interval() -> None:
 
 
 def test_what_cannot_be_compared_is_said() -> None:
-    before = Variant("old", [Outcome("e1", "x", None, {"tone": Evaluation(name="tone", label="a")})])
-    after = Variant("new", [Outcome("e1", "y", None, {"tone": Evaluation(name="tone", label="b")})])
+    before = Variant("old", [Outcome("e1", "x", None, {"tone": Judgement(name="tone", label="a")})])
+    after = Variant("new", [Outcome("e1", "y", None, {"tone": Judgement(name="tone", label="b")})])
     page = Page(comparison_html(compare(before, [after])))
     assert "svg" not in page.tags
     assert "not tested" in page.text
@@ -131,7 +130,7 @@ def test_what_stands_beside_the_findings_is_escaped_and_asks_nobody() -> None:
                 HOSTILE,
                 None,
                 {
-                    HOSTILE: Evaluation(
+                    HOSTILE: Judgement(
                         name=HOSTILE, label=HOSTILE if (place + side) % 3 else "b", score=(place + side) % 2
                     )
                 },

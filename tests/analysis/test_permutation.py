@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.analysis.variants import approx
 from tests.oracles import Oracle
 
-from assaykit.analysis.permutation import DRAWS, EXACT_UP_TO, T_FROM, sign_flip
+from assaykit.analysis.drawn_signs import DRAWS, drawn_p
+from assaykit.analysis.permutation import EXACT_UP_TO, T_FROM, sign_flip
 
 numpy = importlib.import_module("numpy")
 stats = Oracle("scipy.stats")
@@ -86,3 +87,36 @@ def test_order_and_swap_of_the_sides_change_nothing(gaps: list[float], data: st.
 
 def test_pairs_without_a_difference_show_nothing() -> None:
     assert sign_flip([0.0] * 30) == sign_flip([]) == 1.0
+
+
+def added_up(sizes: list[float], observed: float, seed: int = 20240229) -> float:
+    """The p of drawn signs, with the total of every draw added up: one bit of a random byte for each size."""
+    eights = [sizes[start : start + 8] for start in range(0, len(sizes), 8)]
+    drawn = random.Random(seed).randbytes(DRAWS * len(eights))  # noqa: S311  (a repeatable sample is wanted)
+    signs = numpy.unpackbits(numpy.frombuffer(drawn, numpy.uint8).reshape(len(eights), DRAWS, 1), axis=2)[:, :, ::-1]
+    totals = sum(
+        numpy.where(each[:, : len(eight)], -1.0, 1.0) @ numpy.array(eight)
+        for eight, each in zip(eights, signs, strict=True)
+    )
+    return float((1 + (abs(totals) >= observed - 1e-9 * sum(sizes)).sum()) / (DRAWS + 1))
+
+
+SHAPES = {
+    "normal": lambda rng: rng.gauss(0.2, 1),
+    "heavy": lambda rng: rng.gauss(0, 1) / max(0.001, abs(rng.gauss(0, 1))),
+    "few sizes": lambda rng: rng.choice([0.1, 0.31415926, 0.7]),
+    "nearly alike": lambda rng: rng.choice([0.1, 0.1, 0.1, 0.1 + 1e-7, 0.57]),
+    "tiny": lambda rng: rng.random() * 1e-310 + 1e-312,
+    "huge": lambda rng: rng.random() * 1e100,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@settings(max_examples=8, deadline=None)
+@given(n=st.integers(1, 199), seed=st.integers(0, 1000), share=st.floats(0, 1))
+def test_draws_known_roughly_give_the_p_of_all_draws_added_up(shape: str, n: int, seed: int, share: float) -> None:
+    """From an observed total of zero up to the largest one, ties included."""
+    rng = random.Random(seed)  # noqa: S311  (a repeatable sample is wanted)
+    sizes = sorted(abs(SHAPES[shape](rng)) for _ in range(n))
+    signed = sum(size if rng.random() < share else -size for size in sizes)
+    assert drawn_p(sizes, abs(signed)) == added_up(sizes, abs(signed))

@@ -7,9 +7,8 @@ from tests.e2e.real_data import DATA, needs_real_data
 from tests.oracles import Oracle
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.report.text import LIMIT, comparison_text
-from assaykit.wire.spans import Evaluation
 
 FOLDER = DATA / "refusals"
 LABELS = ("final_label", "gpt4_label")
@@ -35,7 +34,7 @@ def _variant(model: str) -> Variant:
                 row["id"],
                 row["completion"],
                 None,
-                {label: Evaluation(name=label, label=row[label]) for label in LABELS},
+                {label: Judgement(name=label, label=row[label]) for label in LABELS},
             )
             for row in _rows(f"completions_{model}.csv")
         ],

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from assaykit.analysis.rows import Outcome, counting, outcomes
+from assaykit.analysis.reading import outcome, outcomes
+from assaykit.analysis.rows import Judgement, Outcome, counting
 from assaykit.errors import Invalid
 from assaykit.wire.experiments import ExperimentRun
-from assaykit.wire.spans import Evaluation
 
 
-def _run(**columns: Any) -> ExperimentRun:
-    return ExperimentRun.model_validate({"id": "r1", "example_id": "e1", "output": "text", **columns})
+def _run(**columns: Any) -> dict[str, Any]:
+    return {"id": "r1", "example_id": "e1", "output": "text", **columns}
 
 
 def test_label_score_and_explanation_are_read_by_evaluator() -> None:
@@ -25,11 +25,12 @@ def test_label_score_and_explanation_are_read_by_evaluator() -> None:
             "latency": 12,
         }
     )
-    (read,) = outcomes([run])
+    read = outcome(ExperimentRun.model_validate(run))
+    assert outcomes([run])[0].evaluations["tone"] == read.evaluations["tone"]._replace(explanation=None)
     assert (read.example_id, read.output, read.error) == ("e1", "text", None)
     assert read.evaluations == {
-        "tone": Evaluation(name="tone", score=0.75, label="kind", explanation="it thanks"),
-        "length": Evaluation(name="length", score=3.0),
+        "tone": Judgement(name="tone", score=0.75, label="kind", explanation="it thanks"),
+        "length": Judgement(name="length", score=3.0),
     }
 
 

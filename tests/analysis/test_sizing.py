@@ -10,10 +10,9 @@ from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.details import details
 from assaykit.analysis.goals import goal
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.sizing import Pilot, pilot_of, sentences, sized
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Evaluation
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_a_pilot_of_scores_gives_the_standard_deviation() -> None:
 def repeated(name: str, chances: list[float], runs: int, seed: int) -> Variant:
     rng = random.Random(seed)  # noqa: S311  (a repeatable sample)
     rows = [
-        Outcome(f"e{place}", "x", None, {"q": Evaluation(name="q", score=float(rng.random() < chance))}, str(run))
+        Outcome(f"e{place}", "x", None, {"q": Judgement(name="q", score=float(rng.random() < chance))}, str(run))
         for place, chance in enumerate(chances)
         for run in range(runs)
     ]

@@ -3,9 +3,8 @@
 from tests.analysis.variants import RISING, labelled, outcome, rising, scored
 
 from assaykit.analysis.compare import Variant, VerdictReading, compare
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.report.text import LIMIT, comparison_text
-from assaykit.wire.spans import Evaluation
 
 
 def test_the_verdict_comes_first_then_the_table_then_the_examples() -> None:
@@ -95,7 +94,7 @@ def test_a_failed_row_shows_its_error() -> None:
 
 def test_what_could_not_be_compared_is_told() -> None:
     row = outcome("e1", score=1)
-    both = row._replace(evaluations={**row.evaluations, "tone": Evaluation(name="tone", score=1)})
+    both = row._replace(evaluations={**row.evaluations, "tone": Judgement(name="tone", score=1)})
     text = comparison_text(compare(Variant("a", [both]), [Variant("b", [row])]))
     assert "Not compared for b with a: 'tone' has no verdict on the challenger." in text
 
@@ -103,7 +102,7 @@ def test_what_could_not_be_compared_is_told() -> None:
 def test_the_worse_comes_before_the_better_and_the_undecided() -> None:
     def judged(name: str, up: int, down: int) -> Variant:
         scores = {"even": 1, "up": up, "down": down}
-        verdicts = {key: Evaluation(name=key, score=score) for key, score in scores.items()}
+        verdicts = {key: Judgement(name=key, score=score) for key, score in scores.items()}
         return Variant(name, [Outcome(f"e{i}", "text", None, verdicts) for i in range(30)])
 
     text = comparison_text(compare(judged("a", 0, 1), [judged("b", 1, 0)], reading=rising("even", "up", "down")))
@@ -114,7 +113,7 @@ def test_a_great_many_long_and_wide_findings_stay_within_the_limit_and_say_what_
     names = [f"критерий {index} " + "длинный " * 30 for index in range(25)]
 
     def judged(name: str, score: int) -> Variant:
-        verdicts = {key: Evaluation(name=key, score=score) for key in names}
+        verdicts = {key: Judgement(name=key, score=score) for key in names}
         return Variant(name, [Outcome(f"пример {i} " * 40, "вывод " * 100, None, verdicts) for i in range(30)])
 
     comparison = compare(judged("база " * 40, 0), [judged(f"вариант {i} " * 40, 1) for i in range(4)])

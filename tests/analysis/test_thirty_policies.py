@@ -14,12 +14,11 @@ from tests.oracles import Oracle
 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.policy import policy_of
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.experiments.comparing import ReadExperiments
 from assaykit.experiments.known_judges import KnownJudge
 from assaykit.experiments.origins import Origins
 from assaykit.experiments.releases import decided_on
-from assaykit.wire.spans import Evaluation
 
 stats = Oracle("scipy.stats")
 optimize = Oracle("scipy.optimize")
@@ -57,7 +56,7 @@ def variant(name: str, runs: Sequence[Runs], given: Given, side: int) -> Variant
         cost = None if given.cost is None else given.cost[side][place]
         latency = None if given.latency is None else given.latency[side][place]
         for number, score in enumerate(some):
-            told = {} if score is None or isinstance(score, str) else {"q": Evaluation(name="q", score=score)}
+            told = {} if score is None or isinstance(score, str) else {"q": Judgement(name="q", score=score)}
             error = "crash" if score == "crash" else None
             rows.append(Outcome(f"e{place:04}", "x", error, told, str(number), latency, None, cost))
     return Variant(name, rows, frozenset(f"e{place:04}" for place in range(len(runs))))

@@ -6,14 +6,13 @@ import pytest
 from tests.analysis.variants import approx
 
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.rows import Outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.truth import Truth, classified, judged, truth_of
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Evaluation
 
 
 def row(example: str, output: str | None, error: str | None = None, **labels: str | None) -> Outcome:
-    verdicts = {name: Evaluation(name=name, label=label) for name, label in labels.items()}
+    verdicts = {name: Judgement(name=name, label=label) for name, label in labels.items()}
     return Outcome(example, output, error, verdicts)
 
 

@@ -6,7 +6,8 @@ import pytest
 from tests.analysis.variants import approx
 
 from assaykit.analysis.details import Details
-from assaykit.analysis.rows import Outcome, outcome
+from assaykit.analysis.reading import outcome
+from assaykit.analysis.rows import Outcome
 from assaykit.analysis.usage import usage
 from assaykit.report.passages import usage_lines
 from assaykit.wire.experiments import ExperimentRun

@@ -12,11 +12,11 @@ from tests.oracles import Oracle
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, compare
 from assaykit.analysis.findings import Comparison
-from assaykit.analysis.rows import Outcome, outcome
+from assaykit.analysis.reading import outcome
+from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.usage_changes import UsageChange
 from assaykit.report.usage_words import change_words
 from assaykit.wire.experiments import ExperimentRun
-from assaykit.wire.spans import Evaluation
 
 numpy = importlib.import_module("numpy")
 stats = Oracle("scipy.stats")
@@ -88,7 +88,7 @@ def test_one_correction_covers_verdicts_latency_tokens_and_cost() -> None:
     ]
     variants = [
         Variant(name, [
-            Outcome(f"e{place}", "x", None, {"q": Evaluation(name="q", score=float(score[place]))}, "",
+            Outcome(f"e{place}", "x", None, {"q": Judgement(name="q", score=float(score[place]))}, "",
                     *(values[place] for values in own.values()))
             for place in range(50)
         ])
@@ -129,7 +129,7 @@ def test_repetitions_are_averaged_on_the_scale_of_the_test_and_failures_have_no_
     ]
     variants = [
         Variant(name, [
-            Outcome(key, "x", error, {"q": Evaluation(name="q", score=1)}, str(place), time)
+            Outcome(key, "x", error, {"q": Judgement(name="q", score=1)}, str(place), time)
             for place, (key, time, error) in enumerate(some)
         ])
         for name, some in zip(("old", "new"), rows, strict=True)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from assaykit.analysis.compare import Variant, VerdictReading
-from assaykit.analysis.rows import Outcome
-from assaykit.wire.spans import Evaluation
+from assaykit.analysis.rows import Judgement, Outcome
 
 approx: Callable[..., Any] = getattr(pytest, "approx")  # noqa: B009  (pytest left its type half unknown)
 
@@ -21,7 +20,7 @@ def outcome(
     error: str | None = None,
     evaluator: str = "quality",
 ) -> Outcome:
-    return Outcome(example_id, output, error, {evaluator: Evaluation(name=evaluator, score=score, label=label)})
+    return Outcome(example_id, output, error, {evaluator: Judgement(name=evaluator, score=score, label=label)})
 
 
 def scored(name: str, scores: Sequence[float | None]) -> Variant:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from assaykit.analysis.compare import Variant, VerdictReading
 from assaykit.analysis.findings import Finding
-from assaykit.analysis.pairing import figure, fitting, has_abstained, sheet
+from assaykit.analysis.pairing import figure, fitting, has_abstained, rows_of, sheet
 from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.wire.evaluators import Direction
 
@@ -79,7 +79,7 @@ def own_figures(own: OwnScale, by: Scale, variant: Variant, reading: VerdictRead
     name = own.evaluator
     given = [verdict for row in variant.outcomes if (verdict := row.evaluations.get(name)) is not None]
     choices = fitting(given, reading.choices.get(name, {}))
-    verdicts = sheet(name, variant.outcomes, own.spellings, choices).verdicts
+    verdicts = sheet(name, rows_of(variant.outcomes), own.spellings, choices).verdicts
     found: dict[str, Sequence[float | None]] = {}
     abstained = 0
     for example_id in expected(variant):

@@ -1,26 +1,33 @@
 """Comparison of experiments, paired by example: one finding with its verdict for each challenger and evaluator."""
 
+import heapq
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import le
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.changes import Changes, Outputs
 from assaykit.analysis.cluster_words import one_cluster
 from assaykit.analysis.clusters import Clusters
-from assaykit.analysis.findings import Change, Comparison, Finding, LabelShare, Skipped
+from assaykit.analysis.differences import differences
+from assaykit.analysis.findings import Comparison, Finding, LabelShare, Skipped
 from assaykit.analysis.judging import judged, judged_usage
 from assaykit.analysis.missing import gaps, missing_more_often, reach
 from assaykit.analysis.pairing import (
     FAILED,
     Incomparable,
+    Rows,
     Sheet,
     figures,
     fitting,
     follows,
     has_abstained,
     other_scales,
+    rows_of,
     scale,
+    shared,
     sheet,
     side,
     slope,
@@ -30,15 +37,12 @@ from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
 from assaykit.analysis.usage_changes import UsageChange, usage_changes
-from assaykit.analysis.verdicts import difference, tested
+from assaykit.analysis.verdicts import tested
 from assaykit.errors import Invalid
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MOST_TOLD = 8
-_Outputs = Mapping[str, str | None]
-"""The output of each example by its id."""
-
 _TURNED: Mapping[Direction, Direction] = {"MAXIMIZE": "MINIMIZE", "MINIMIZE": "MAXIMIZE", "NONE": "NONE"}
 
 SAME_KEPT = 200
@@ -143,9 +147,13 @@ def compare(
     """
     _check_variants(baseline, challengers)
     variants = (baseline, *challengers)
-    names = _evaluators(variants, evaluators, reading)
-    asked = [_asked(name, variants, reading, clusters) for name in names]
-    pairs = list(itertools.combinations(variants, 2) if all_pairs else ((baseline, one) for one in challengers))
+    seen = _evaluators_of(variants)
+    # In one order, so that pairs are found without a search.
+    variants = tuple(one._replace(outcomes=sorted(one.outcomes, key=_example_id)) for one in variants)
+    names = _evaluators(seen, evaluators, reading)
+    rows = {one.name: rows_of(one.outcomes) for one in variants}
+    asked = [_asked(name, rows, reading, clusters) for name in names]
+    pairs = list(itertools.combinations(variants, 2) if all_pairs else ((variants[0], one) for one in variants[1:]))
     outputs = {one.name: _outputs(one) for one in variants}
     results = [_measure(one, *pair, outputs) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
@@ -165,11 +173,11 @@ def compare(
     )
 
 
-def _asked(name: str, variants: Sequence[Variant], reading: VerdictReading, clusters: Clusters | None) -> _Asked:
-    rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
-    found = [verdict for row in rows if (verdict := row.evaluations.get(name)) is not None]
+def _asked(name: str, rows: Mapping[str, Rows], reading: VerdictReading, clusters: Clusters | None) -> _Asked:
+    columns = {variant: of.verdicts(name) for variant, of in rows.items()}
+    found = [verdict for column in columns.values() for verdict in column if verdict is not None]
     spelled, choices = spellings(found), fitting(found, reading.choices.get(name, {}))
-    sheets = {variant.name: sheet(name, variant.outcomes, spelled, choices) for variant in variants}
+    sheets = {variant: sheet(name, of, spelled, choices, columns[variant]) for variant, of in rows.items()}
     return _Asked(name, sheets, spelled, reading, bool(choices), clusters)
 
 
@@ -185,10 +193,18 @@ def _check_variants(baseline: Variant, challengers: Sequence[Variant]) -> None:
         )
 
 
-def _evaluators(variants: Iterable[Variant], wanted: Sequence[str] | None, reading: VerdictReading) -> list[str]:
-    """The evaluators to compare: `wanted`, or all in order of appearance. Each occurs in at least one variant."""
+def _example_id(row: Outcome) -> str:
+    return row.example_id
+
+
+def _evaluators_of(variants: Iterable[Variant]) -> list[str]:
+    """The evaluators of all variants, in order of appearance."""
     rows = itertools.chain.from_iterable(variant.outcomes for variant in variants)
-    seen = list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))
+    return list(dict.fromkeys(itertools.chain.from_iterable(row.evaluations for row in rows)))
+
+
+def _evaluators(seen: list[str], wanted: Sequence[str] | None, reading: VerdictReading) -> list[str]:
+    """The evaluators to compare: `wanted`, or all that were `seen`. Each must occur in at least one variant."""
     if not seen:
         raise Invalid(
             "the experiments share no scored example: neither has a verdict of any evaluator.",
@@ -229,7 +245,7 @@ def _check_pairs(
 
 
 def _measure(
-    asked: _Asked, baseline: Variant, challenger: Variant, outputs: Mapping[str, _Outputs]
+    asked: _Asked, baseline: Variant, challenger: Variant, outputs: Mapping[str, Outputs]
 ) -> Finding | Skipped:
     """Return one finding with its figures, before Holm's correction and without a verdict."""
     evaluator, sheets, reading = asked.evaluator, asked.sheets, asked.reading
@@ -241,11 +257,11 @@ def _measure(
     direction, is_assumed = _direction(asked, by)
     by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
-    # Sorted by id, so that the order of rows changes nothing.
-    paired = sorted(before.values.keys() & after.values.keys())
+    paired, befores, afters = _paired(before.values, after.values)
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, baseline.name, challenger.name, reason)
+    common = shared(first, second)
     missing = gaps((first, second), (before, after), by, (baseline.examples, challenger.examples))
     tries = max(_tries(one) for one in (first, second))
     finding = Finding(
@@ -256,9 +272,9 @@ def _measure(
         direction=direction,
         direction_assumed=is_assumed,
         n=len(paired),
-        dropped=len(first.verdicts.keys() & second.verdicts.keys()) - len(paired),
-        baseline_side=side(first, by, before, second),
-        challenger_side=side(second, by, after, first),
+        dropped=common - len(paired),
+        baseline_side=side(first, by, before, common),
+        challenger_side=side(second, by, after, common),
         gaps=missing,
         missing_p=missing_more_often(missing),
         reach=reach(first, second, by, given),
@@ -271,10 +287,24 @@ def _measure(
         finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
-    pairs = {example_id: (before.values[example_id], after.values[example_id]) for example_id in paired}
-    rose, fell, same = _changes(pairs, outputs[baseline.name], outputs[challenger.name], finding.direction)
+    pairs = dict(zip(paired, zip(befores, afters, strict=True), strict=True))
+    rose, fell, same = _changes(
+        pairs, differences(befores, afters), (outputs[baseline.name], outputs[challenger.name]), finding.direction
+    )
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
     return _questioned(finding, other_scales(first, second, given) if by.kind == "numeric" else None)
+
+
+def _paired(
+    before: Mapping[str, float], after: Mapping[str, float]
+) -> tuple[list[str], Sequence[float], Sequence[float]]:
+    """The examples with a figure on both sides, by id, so that the order of rows changes nothing; and their figures."""
+    ids = list(before)
+    # The rows are in the order of their ids, so that two whole columns are paired as they are.
+    if ids == list(after) and all(map(le, ids, itertools.islice(ids, 1, None))):
+        return ids, list(before.values()), list(after.values())
+    ids = sorted(one for one in ids if one in after)
+    return ids, [before[one] for one in ids], [after[one] for one in ids]
 
 
 def _with_failure(by: Scale, direction: Direction) -> Scale:
@@ -346,25 +376,27 @@ def _direction_by_labels(asked: _Asked) -> Direction | None:
 
 
 def _changes(
-    pairs: Mapping[str, tuple[float, float]], old: _Outputs, new: _Outputs, direction: Direction
-) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
+    pairs: Mapping[str, tuple[float, float]],
+    moves: Sequence[float],
+    outputs: tuple[Outputs, Outputs],
+    direction: Direction,
+) -> tuple[Changes, Changes, Changes]:
     """Return the examples that rose, those that fell, and the worst unchanged ones; the largest change comes first."""
-    moved = [(difference(pair), example_id) for example_id, pair in pairs.items()]
-    moved.sort(key=lambda change: -abs(change[0]))
-
-    def changes(some: Iterable[str]) -> tuple[Change, ...]:
-        return tuple(Change(key, *pairs[key], old[key], new[key]) for key in some)
-
-    worst = {"MAXIMIZE": 1, "MINIMIZE": -1, "NONE": 0}[direction]
-    equal = sorted((key for change, key in moved if not change), key=lambda key: worst * pairs[key][1])
-    return (
-        changes(key for change, key in moved if change > 0),
-        changes(key for change, key in moved if change < 0),
-        changes(equal[:SAME_KEPT]),
+    ids, afters = list(pairs), [after for _, after in pairs.values()]
+    up, down = ([place for place, one in enumerate(moves) if sign * one > 0] for sign in (1, -1))
+    up.sort(key=moves.__getitem__, reverse=True)
+    down.sort(key=moves.__getitem__)
+    equal = [place for place, one in enumerate(moves) if not one]
+    if direction != "NONE":
+        worst = heapq.nsmallest if direction == "MAXIMIZE" else heapq.nlargest
+        equal = worst(SAME_KEPT, equal, key=afters.__getitem__)
+    rose, fell, same = (
+        Changes([ids[place] for place in places], pairs, outputs) for places in (up, down, equal[:SAME_KEPT])
     )
+    return rose, fell, same
 
 
-def _outputs(variant: Variant) -> _Outputs:
+def _outputs(variant: Variant) -> Outputs:
     """The output of the first run of each example; the error if it has none."""
     return {
         outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output

@@ -6,7 +6,7 @@ from typing import Any
 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.findings import Comparison, Finding
-from assaykit.analysis.pairing import figure, sheet
+from assaykit.analysis.pairing import figure, rows_of, sheet
 from assaykit.analysis.repetition import Repeated, Tries, repeated
 from assaykit.analysis.slices import WARNING, Column, Slicing, sliced
 from assaykit.analysis.truth import Classification, Truth, classified
@@ -118,7 +118,7 @@ def _noise(variants: Sequence[Variant], findings: Sequence[Finding]) -> Iterator
 
 def _figures(finding: Finding, variant: Variant) -> dict[str, list[float]]:
     """The figures of the runs of each example; an example without one has an empty list."""
-    verdicts = sheet(finding.evaluator, variant.outcomes, finding.spellings).verdicts
+    verdicts = sheet(finding.evaluator, rows_of(variant.outcomes), finding.spellings).verdicts
     return {
         example_id: [number for verdict in given if (number := figure(verdict, finding.scale)) is not None]
         for example_id, given in verdicts.items()

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
+from assaykit.analysis.changes import NO_CHANGES, Changes
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.scales import FigureKind, Scale
 from assaykit.analysis.statistics import Interval
 from assaykit.analysis.usage_changes import UsageChange
-from assaykit.errors import quote
 from assaykit.wire.evaluators import Direction
 
 SHOWN = 5
@@ -16,9 +16,6 @@ SHOWN = 5
 
 SAME_TOLD = 100
 """Limit on the ids of unchanged examples in `Finding.as_dict`."""
-
-OUTPUT_TOLD = 300
-"""Characters of an output in `Finding.as_dict`."""
 
 _UNTOLD = frozenset(
     {
@@ -115,24 +112,6 @@ class LabelShare:
         }
 
 
-class Change(NamedTuple):
-    """One example with its figures on both sides. The outputs are foreign text, from the first repetition."""
-
-    example_id: str
-    baseline_value: float
-    challenger_value: float
-    baseline_output: str | None
-    challenger_output: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON; an output is one line, clipped."""
-        outputs = {
-            side: text and quote(text, OUTPUT_TOLD)
-            for side, text in (("baseline_output", self.baseline_output), ("challenger_output", self.challenger_output))
-        }
-        return {**self._asdict(), **outputs}
-
-
 class Gap(NamedTuple):
     """One example that lacks a verdict: for each side one figure per repetition, None if it has no verdict."""
 
@@ -216,9 +195,9 @@ class Finding:
     table: Table | None = None
     effect_size: float | None = None
     shares: tuple[LabelShare, ...] = ()
-    rose: tuple[Change, ...] = ()
-    fell: tuple[Change, ...] = ()
-    same: tuple[Change, ...] = ()
+    rose: Changes = NO_CHANGES
+    fell: Changes = NO_CHANGES
+    same: Changes = NO_CHANGES
     pairs: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     gaps: Mapping[str, Gap] = field(default_factory=dict[str, Gap])
     reach: tuple[float, float] = (0.0, 1.0)
@@ -247,12 +226,12 @@ class Finding:
         return tuple(sorted(self.scale.positives))
 
     @property
-    def fixed(self) -> tuple[Change, ...] | None:
+    def fixed(self) -> Changes | None:
         """The examples that became better; None if the direction is NONE."""
         return {"MAXIMIZE": self.rose, "MINIMIZE": self.fell, "NONE": None}[self.direction]
 
     @property
-    def broken(self) -> tuple[Change, ...] | None:
+    def broken(self) -> Changes | None:
         """The examples that became worse; None if the direction is NONE."""
         return {"MAXIMIZE": self.fell, "MINIMIZE": self.rose, "NONE": None}[self.direction]
 
@@ -299,7 +278,7 @@ class Finding:
         return {"sentence": self.sentence, **plain, **counted, **changes}
 
     @property
-    def ways(self) -> dict[str, tuple[Change, ...]]:
+    def ways(self) -> dict[str, Changes]:
         """The changed examples by the word for their change, those that became worse first."""
         if self.fixed is None or self.broken is None:
             return {"lower": self.fell, "higher": self.rose}
@@ -371,8 +350,8 @@ class Comparison:
         }
 
 
-def _ids(changes: tuple[Change, ...] | None) -> list[str] | None:
-    return None if changes is None else [change.example_id for change in changes]
+def _ids(changes: Changes | None) -> list[str] | None:
+    return None if changes is None else list(changes.ids)
 
 
 def _plain(value: Any) -> Any:

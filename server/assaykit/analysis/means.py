@@ -6,6 +6,7 @@ Source: Student (1908) for the interval of differences.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from assaykit.analysis.distributions import normal_quantile, t_quantile
 from assaykit.analysis.statistics import Interval, standard_deviation, wilson
@@ -22,17 +23,40 @@ _TAIL = 0.025
 """The probability beyond each end of a 95 % interval."""
 
 
+class Moments(NamedTuple):
+    """The number of values, their mean and standard deviation (n - 1), and the largest size of a value."""
+
+    n: int
+    mean: float
+    sd: float
+    largest: float
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the values are not all alike, apart from rounding."""
+        return self.sd > _ROUNDING * self.largest
+
+
+def moments(values: Sequence[float]) -> Moments:
+    """The moments of at least one value."""
+    n = len(values)
+    return Moments(n, math.fsum(values) / n, standard_deviation(values), max(map(abs, values)))
+
+
 def has_spread(differences: Sequence[float]) -> bool:
-    """Whether the differences are not all alike, apart from rounding."""
-    return standard_deviation(differences) > _ROUNDING * max(map(abs, differences))
+    """Whether the differences, at least one, are not all alike, apart from rounding."""
+    return moments(differences).has_spread
 
 
 def t_interval(differences: Sequence[float], level: float = 0.95) -> Interval:
     """The t interval of the mean of at least two differences, which must not all be alike."""
-    n = len(differences)
-    mean = math.fsum(differences) / n
-    half = t_quantile((1 + level) / 2, n - 1) * standard_deviation(differences) / math.sqrt(n)
-    return Interval(mean - half, mean + half, level)
+    return mean_interval(moments(differences), level)
+
+
+def mean_interval(known: Moments, level: float = 0.95) -> Interval:
+    """The t interval of the mean of at least two values with these moments, which must not all be alike."""
+    half = t_quantile((1 + level) / 2, known.n - 1) * known.sd / math.sqrt(known.n)
+    return Interval(known.mean - half, known.mean + half, level)
 
 
 def alike_interval(n: int, difference: float, reach: float) -> Interval:
@@ -45,17 +69,22 @@ def alike_interval(n: int, difference: float, reach: float) -> Interval:
     return Interval(difference - room * (reach + difference), difference + room * (reach - difference), 1 - 2 * _TAIL)
 
 
-def skewness(values: Sequence[float]) -> float:
-    """The skewness of the values, the mean cube of the standardised values; 0.0 without spread."""
+def skewness(values: Sequence[float], known: Moments | None = None) -> float:
+    """The skewness of the values, the mean cube of the standardised values; 0.0 without spread.
+
+    `known` are the moments of the values, if the caller has them.
+    """
     n = len(values)
-    if not n or not has_spread(values):
+    known = known or (moments(values) if n else None)
+    if known is None or not known.has_spread:
         return 0.0
     # Scaled first, so that no power exceeds the range of a float.
-    largest = max(map(abs, values))
-    mean = math.fsum(value / largest for value in values) / n
-    away = [value / largest - mean for value in values]
-    variance = math.fsum(one * one for one in away) / n
-    return math.fsum(one**3 for one in away) / n / variance**1.5
+    largest = known.largest
+    scaled = [value / largest for value in values]
+    mean = math.fsum(scaled) / n
+    away = [one - mean for one in scaled]
+    variance = math.fsum([one * one for one in away]) / n
+    return math.fsum([one * one * one for one in away]) / n / variance**1.5
 
 
 FEW_APART = 5

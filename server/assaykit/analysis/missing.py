@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from assaykit.analysis.changes import NO_CHANGES
 from assaykit.analysis.findings import Finding, Gap
 from assaykit.analysis.paired_rates import mcnemar_mid_p
 from assaykit.analysis.pairing import Figured, Sheet, figure, has_abstained
@@ -27,6 +28,10 @@ def gaps(sheets: tuple[Sheet, Sheet], read: tuple[Figured, Figured], by: Scale, 
     """
     first, second = (one.verdicts.keys() for one in sheets)
     ours, theirs = datasets
+    counts = [(len(one.values), len(each.verdicts)) for one, each in zip(read, sheets, strict=True)]
+    is_whole = not any(one.incomplete for one in read) and all(scored == ran for scored, ran in counts)
+    if is_whole and first == second and (ours is None or theirs is None or ours & theirs <= first):
+        return {}
     expected = first | second if ours is None or theirs is None else (first & second) | (ours & theirs)
     whole = [one.values.keys() - one.incomplete for one in read]
     found: dict[str, Gap] = {}
@@ -84,7 +89,16 @@ def _filled(finding: Finding, baseline: float, challenger: float) -> Finding:
     }
     pairs = {**finding.pairs, **filled}
     return tested(
-        replace(finding, n=len(pairs), pairs=pairs, rose=(), fell=(), same=(), verdict="not tested", sentence="")
+        replace(
+            finding,
+            n=len(pairs),
+            pairs=pairs,
+            rose=NO_CHANGES,
+            fell=NO_CHANGES,
+            same=NO_CHANGES,
+            verdict="not tested",
+            sentence="",
+        )
     )
 
 

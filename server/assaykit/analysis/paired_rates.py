@@ -6,7 +6,7 @@ Sources: McNemar (1947); Fagerland, Lydersen and Laake (2013) for the mid-p; Tan
 import math
 
 from assaykit.analysis.distributions import normal_quantile, root
-from assaykit.analysis.statistics import Interval, sign_test
+from assaykit.analysis.statistics import Interval, even_odds, sign_test
 from assaykit.errors import Invalid
 
 
@@ -18,12 +18,7 @@ def mcnemar_mid_p(lost: int, gained: int) -> float:
     if lost == gained:
         # Twice the lower tail less its last term is one by symmetry.
         return 1.0
-    return sign_test(lost, gained) - _even_odds(min(lost, gained), lost + gained)
-
-
-def _even_odds(k: int, n: int) -> float:
-    """P(X = k) for X ~ Binomial(n, 1/2)."""
-    return math.comb(n, k) / (1 << n)
+    return sign_test(lost, gained) - even_odds(min(lost, gained), lost + gained)
 
 
 def tango_interval(n: int, *, gained: int, lost: int, level: float = 0.95) -> Interval:

@@ -1,22 +1,22 @@
 """From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from assaykit.analysis.findings import Side
-from assaykit.analysis.rows import LARGEST_SCORE, Outcome, finite, listed, short
+from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale, folded
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Evaluation
 
 _BINARY_LABELS = 2
 _UNIT = (0.0, 1.0)
 _TIMES = 10
 """A side whose scores exceed 1 by this factor, beside a side within 0 and 1, is likely to have another scale."""
 
-FAILED: Final = Evaluation(name="failed run")
+FAILED: Final = Judgement(name="failed run")
 """Stands for the verdict on a run that failed, whatever an evaluator said of it."""
 
 _NO_CHOICES: Mapping[str, float] = MappingProxyType({})
@@ -25,12 +25,46 @@ _NO_CHOICES: Mapping[str, float] = MappingProxyType({})
 class Sheet(NamedTuple):
     """One evaluator's verdicts on one variant: by example id, one entry per row; `FAILED` for a failed run."""
 
-    verdicts: Mapping[str, list[Evaluation | None]]
+    verdicts: Mapping[str, Sequence[Judgement | None]]
     errored: frozenset[str]
     rows: int
     failed: int
     scores: frozenset[float]
     labels: frozenset[str]
+
+    @property
+    def every(self) -> Iterable[Judgement | None]:
+        """The verdicts of all rows."""
+        one_each = self.verdicts
+        return one_each.of.values() if isinstance(one_each, Singles) else chain.from_iterable(one_each.values())
+
+
+class Singles(Mapping[str, Sequence[Judgement | None]]):
+    """The verdicts of examples that have one row each, and their scores. Lists of one would be most of the memory."""
+
+    __slots__ = ("of", "scores")
+
+    def __init__(
+        self, ids: Sequence[str], verdicts: Sequence[Judgement | None], scores: Sequence[float | None]
+    ) -> None:
+        self.of = dict(zip(ids, verdicts, strict=True))
+        self.scores = scores
+
+    def __getitem__(self, example_id: str) -> Sequence[Judgement | None]:
+        return (self.of[example_id],)
+
+    def __contains__(self, example_id: object) -> bool:
+        return example_id in self.of
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.of)
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def keys(self) -> KeysView[str]:
+        """The example ids."""
+        return self.of.keys()
 
 
 class Incomparable(NamedTuple):
@@ -39,19 +73,19 @@ class Incomparable(NamedTuple):
     reason: str
 
 
-def spellings(verdicts: Iterable[Evaluation]) -> dict[str, str]:
+def spellings(verdicts: Iterable[Judgement]) -> dict[str, str]:
     """The labels of one evaluator that differ from another only in case or outer spaces, with the spelling that counts.
 
     The most common spelling counts.
     """
-    counts = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
+    counts = Counter([verdict.label for verdict in verdicts if verdict.label is not None])
     best: dict[str, str] = {}
     for label in sorted(counts, key=lambda one: (-counts[one], one)):
         best.setdefault(folded(label), label)
     return {label: best[folded(label)] for label in counts if best[folded(label)] != label}
 
 
-def fitting(verdicts: Sequence[Evaluation], choices: Mapping[str, float]) -> dict[str, float]:
+def fitting(verdicts: Sequence[Judgement], choices: Mapping[str, float]) -> dict[str, float]:
     """The scores of a judge's labels, by folded label, if its verdicts are such labels without scores; else none."""
     known = {folded(label): score for label, score in choices.items()}
     if not known or any(verdict.score is not None for verdict in verdicts):
@@ -60,82 +94,81 @@ def fitting(verdicts: Sequence[Evaluation], choices: Mapping[str, float]) -> dic
     return known if labels - ABSTENTIONS <= known.keys() else {}
 
 
+class Rows(NamedTuple):
+    """The rows of a variant: their example ids, the ids of those that failed, and whether each example has one row."""
+
+    outcomes: Sequence[Outcome]
+    ids: Sequence[str]
+    errored: Sequence[str]
+    is_single: bool
+
+    def verdicts(self, evaluator: str) -> list[Judgement | None]:
+        """One evaluator's verdict on each row; `FAILED` for a failed run."""
+        if not self.errored:
+            return [row.evaluations.get(evaluator) for row in self.outcomes]
+        return [FAILED if row.error else row.evaluations.get(evaluator) for row in self.outcomes]
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> Rows:
+    """The rows, for the sheets of all evaluators."""
+    ids = [row.example_id for row in outcomes]
+    return Rows(outcomes, ids, [row.example_id for row in outcomes if row.error], len(set(ids)) == len(ids))
+
+
 def sheet(
     evaluator: str,
-    outcomes: Sequence[Outcome],
+    rows: Rows,
     spelled: Mapping[str, str] = MappingProxyType({}),
     choices: Mapping[str, float] = _NO_CHOICES,
+    column: Sequence[Judgement | None] | None = None,
 ) -> Sheet:
     """Collect one evaluator's verdicts and check their scores.
 
-    `spelled` replaces labels. `choices` has the score of a folded label for verdicts without a score.
+    `spelled` replaces labels. `choices` has the score of a folded label for verdicts without a score. `column` has the
+    verdicts of the rows, if the caller has them.
 
     Raises:
         Invalid: a score is infinite or too large.
     """
-    quick = None if spelled or choices else _plain_sheet(evaluator, outcomes)
-    if quick is not None:
-        return quick
-    verdicts: dict[str, list[Evaluation | None]] = {}
-    errored: list[str] = []
-    scores: set[float | None] = set()
-    labels: set[str | None] = set()
-    changes = bool(spelled or choices)
-    for outcome in outcomes:
-        if outcome.error:
-            errored.append(outcome.example_id)
-            verdict = FAILED
-        else:
-            verdict = outcome.evaluations.get(evaluator)
-            if verdict is not None:
-                # Most verdicts need no check beyond this one, and a comparison reads millions.
-                if changes or not -LARGEST_SCORE <= (verdict.score or 0.0) <= LARGEST_SCORE:
-                    verdict = _checked(verdict, outcome.example_id, spelled, choices)
-                scores.add(verdict.score)
-                labels.add(verdict.label)
-        if outcome.example_id in verdicts:
-            verdicts[outcome.example_id].append(verdict)
-        else:
-            verdicts[outcome.example_id] = [verdict]
+    every = rows.verdicts(evaluator) if column is None else column
+    scores = [None if verdict is None else verdict.score for verdict in every]
+    seen = set(scores)
+    # A score that is no number is in no range. One that is too large is refused by the name of its example.
+    if not all(-LARGEST_SCORE <= score <= LARGEST_SCORE for score in seen if score is not None):
+        every = [one and _checked(one, key, {}, {}) for one, key in zip(every, rows.ids, strict=True)]
+    if spelled or choices:
+        # Judgements that are alike are mostly one object, which is read once.
+        distinct = {id(verdict): verdict for verdict in every if verdict is not None and verdict is not FAILED}
+        read = {key: _checked(verdict, "", spelled, choices) for key, verdict in distinct.items()}
+        every = [verdict and read.get(id(verdict), verdict) for verdict in every]
+    if every is not column:
+        scores = [None if verdict is None else verdict.score for verdict in every]
+        seen = set(scores)
+    labels = {verdict.label for verdict in every if verdict is not None}
     return Sheet(
-        verdicts=verdicts,
-        errored=frozenset(errored),
-        rows=len(outcomes),
-        failed=len(errored),
-        scores=frozenset(score for score in scores if score is not None),
+        verdicts=Singles(rows.ids, every, scores) if rows.is_single else _gathered(rows.ids, every),
+        errored=frozenset(rows.errored),
+        rows=len(every),
+        failed=len(rows.errored),
+        scores=frozenset(score for score in seen if score is not None),
         labels=frozenset(label for label in labels if label is not None),
     )
 
 
-def _plain_sheet(evaluator: str, outcomes: Sequence[Outcome]) -> Sheet | None:
-    """The sheet of a variant without failed runs, repetitions and scores that need a correction; else None.
-
-    A comparison reads millions of verdicts, and this is several times as fast as going through them one by one.
-    """
-    if any(row.error for row in outcomes):
-        return None
-    every = [row.evaluations.get(evaluator) for row in outcomes]
-    scores = {verdict.score for verdict in every if verdict is not None} - {None}
-    labels = {verdict.label for verdict in every if verdict is not None} - {None}
-    # A score that is no number is in no range.
-    if not all(-LARGEST_SCORE <= score <= LARGEST_SCORE for score in scores if score is not None):
-        return None
-    verdicts = {row.example_id: [verdict] for row, verdict in zip(outcomes, every, strict=True)}
-    if len(verdicts) < len(outcomes):
-        return None
-    return Sheet(
-        verdicts=verdicts,
-        errored=frozenset(),
-        rows=len(outcomes),
-        failed=0,
-        scores=frozenset(score for score in scores if score is not None),
-        labels=frozenset(label for label in labels if label is not None),
-    )
+def _gathered(ids: Sequence[str], every: Sequence[Judgement | None]) -> dict[str, list[Judgement | None]]:
+    """The verdicts of each example."""
+    found: dict[str, list[Judgement | None]] = {}
+    for example_id, verdict in zip(ids, every, strict=True):
+        if example_id in found:
+            found[example_id].append(verdict)
+        else:
+            found[example_id] = [verdict]
+    return found
 
 
 def _checked(
-    verdict: Evaluation, example_id: str, spelled: Mapping[str, str], choices: Mapping[str, float]
-) -> Evaluation:
+    verdict: Judgement, example_id: str, spelled: Mapping[str, str], choices: Mapping[str, float]
+) -> Judgement:
     label = verdict.label if verdict.label is None else spelled.get(verdict.label, verdict.label)
     score = verdict.score
     if score is not None:
@@ -144,7 +177,7 @@ def _checked(
         score = choices.get(folded(label))
     if score == verdict.score and label == verdict.label:
         return verdict
-    return verdict.model_copy(update={"score": score, "label": label})
+    return verdict._replace(score=score, label=label)
 
 
 def scale(
@@ -194,13 +227,7 @@ def _by_labels(
                 "Give one of the labels seen.",
             )
     chosen = frozenset(by_fold[folded(one)] for one in wanted)
-    scores = (
-        verdict.score
-        for one in sheets
-        for row in one.verdicts.values()
-        for verdict in row
-        if verdict and verdict.label in chosen
-    )
+    scores = (verdict.score for one in sheets for verdict in one.every if verdict and verdict.label in chosen)
     of_scores = frozenset(score for score in scores if score is not None)
     return Scale("binary", has_scores=has_scores, positives=chosen, positive_scores=of_scores)
 
@@ -250,8 +277,7 @@ def slope(positives: frozenset[str], sheets: Iterable[Sheet]) -> int:
     marked = [
         (verdict.label in positives, verdict.score)
         for one in sheets
-        for row in one.verdicts.values()
-        for verdict in row
+        for verdict in one.every
         if verdict and verdict.label is not None and verdict.score is not None
     ]
     good = [score for hit, score in marked if hit]
@@ -267,8 +293,7 @@ def follows(order: Mapping[str, float], sheets: Iterable[Sheet]) -> bool:
     marked = [
         (order.get(folded(verdict.label)), verdict.score)
         for one in sheets
-        for row in one.verdicts.values()
-        for verdict in row
+        for verdict in one.every
         if verdict and verdict.label is not None and verdict.score is not None
     ]
     return all(known == score for known, score in marked)
@@ -283,14 +308,17 @@ class Figured(NamedTuple):
 
 def figures(one: Sheet, by: Scale) -> Figured:
     """Return the figure of each scored example: the mean over its scored repetitions."""
-    # Every example has one row, and every row a score that counts as it is.
-    if by.has_scores and not by.positives and not one.failed and len(one.verdicts) == one.rows:
-        scores = {
-            example_id: score
-            for example_id, (verdict,) in one.verdicts.items()
-            if verdict is not None and (score := verdict.score) is not None
-        }
-        return Figured(scores, frozenset(one.verdicts.keys() - scores.keys()))
+    # Every example has one row, and every score counts as it is.
+    if by.has_scores and not by.positives and isinstance(one.verdicts, Singles):
+        scores = one.verdicts.scores
+        if one.failed and by.failure is not None:
+            every = zip(one.verdicts.of.values(), scores, strict=True)
+            scores = [by.failure if verdict is FAILED else score for verdict, score in every]
+        whole = [score for score in scores if score is not None]
+        if len(whole) == len(scores):
+            return Figured(dict(zip(one.verdicts, whole, strict=True)), frozenset())
+        found = {key: score for key, score in zip(one.verdicts, scores, strict=True) if score is not None}
+        return Figured(found, frozenset(one.verdicts.keys() - found.keys()))
     found: dict[str, float] = {}
     incomplete: set[str] = set()
     for example_id, verdicts in one.verdicts.items():
@@ -309,7 +337,7 @@ def figures(one: Sheet, by: Scale) -> Figured:
     return Figured(found, frozenset(incomplete))
 
 
-def figure(verdict: Evaluation | None, by: Scale) -> float | None:
+def figure(verdict: Judgement | None, by: Scale) -> float | None:
     """Return the figure of one verdict on the scale; None if it has none, or if the evaluator declined to judge."""
     if verdict is None or verdict is FAILED:
         return by.failure if verdict is FAILED else None
@@ -323,7 +351,7 @@ def figure(verdict: Evaluation | None, by: Scale) -> float | None:
     return float(verdict.label in by.positives)
 
 
-def has_abstained(verdict: Evaluation | None, by: Scale) -> bool:
+def has_abstained(verdict: Judgement | None, by: Scale) -> bool:
     """Whether the evaluator declined to judge: a label without a score where verdicts have scores, or such as "n/a"."""
     if verdict is None or verdict.label is None:
         return False
@@ -332,9 +360,15 @@ def has_abstained(verdict: Evaluation | None, by: Scale) -> bool:
     return verdict.label not in by.positives and folded(verdict.label) in ABSTENTIONS
 
 
-def side(one: Sheet, by: Scale, read: Figured, other: Sheet) -> Side:
-    """Count the examples of one side, whose figures are `read`."""
-    missing = one.verdicts.keys() - read.values.keys()
+def shared(one: Sheet, other: Sheet) -> int:
+    """The number of examples that both sheets have."""
+    ids, others = one.verdicts.keys(), other.verdicts.keys()
+    return len(ids) if ids == others else sum(map(others.__contains__, ids))
+
+
+def side(one: Sheet, by: Scale, read: Figured, common: int) -> Side:
+    """Count the examples of one side, whose figures are `read`; `common` examples are on the other side too."""
+    missing = one.verdicts.keys() - read.values.keys() if len(read.values) < len(one.verdicts) else set[str]()
     errored = missing & one.errored
     abstained = sum(
         any(has_abstained(verdict, by) for verdict in one.verdicts[example_id]) for example_id in missing - errored
@@ -348,5 +382,5 @@ def side(one: Sheet, by: Scale, read: Figured, other: Sheet) -> Side:
         abstained=abstained,
         failed_runs=one.failed,
         partial=len(read.incomplete - missing),
-        only_here=len(one.verdicts.keys() - other.verdicts.keys()),
+        only_here=len(one.verdicts) - common,
     )

@@ -6,28 +6,22 @@ Source: Fisher (1935), The Design of Experiments; Phipson and Smyth (2010) for t
 """
 
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from assaykit.analysis.distributions import t_two_sided
+from assaykit.analysis.drawn_signs import CLOSE, drawn_p
 
 EXACT_UP_TO = 16
 """Up to so many non-zero differences every choice of signs is counted."""
 
-DRAWS = 9_999
-"""Choices of signs drawn where they are too many to count."""
-
 T_FROM = 200
 """From so many pairs on, the t test stands for the sign-flip test of differences that have no grid."""
 
-_SEED = 20240229
 _FINEST = 1_000
 _MOST_BITS = 2_000_000
 _MOST_DENOMINATOR = 10_000
-_CLOSE = 1e-9
-_BYTE = 8
 
 
 def sign_flip(differences: Sequence[float], large: Callable[[], float] | None = None) -> float:
@@ -38,18 +32,21 @@ def sign_flip(differences: Sequence[float], large: Callable[[], float] | None = 
     differences, or from `T_FROM` pairs on the p of the t test is returned, or of the test `large` if one is given. The
     order of the pairs and the swap of the two sides change nothing.
     """
-    sizes = sorted(abs(one) for one in differences if one != 0)
-    observed = abs(math.fsum(differences))
+    sizes = [abs(one) for one in differences if one]
     if not sizes:
         return 1.0
-    grid = _grid(sizes)
+    # Even sizes of one unit would be too many to count.
+    is_large = (len(sizes) + 1) ** 2 > _MOST_BITS
+    sizes = sizes if is_large else sorted(sizes)
+    observed = abs(math.fsum(differences))
+    grid = None if is_large else _grid(sizes)
     if grid is not None:
         return _counted(grid, round(observed / sizes[-1] * grid[-1]))
     if len(sizes) <= EXACT_UP_TO:
         return _enumerated(sizes, observed)
     if len(differences) >= T_FROM:
         return _t_test(differences) if large is None else large()
-    return _drawn(sizes, observed)
+    return drawn_p(sizes, observed)
 
 
 def _grid(sizes: Sequence[float]) -> list[int] | None:
@@ -58,14 +55,13 @@ def _grid(sizes: Sequence[float]) -> list[int] | None:
     # A share of the largest size has no unit, so scores of any size can be tried alike.
     shares: dict[float, Fraction] = {}
     common = 1
-    for size in sizes:
-        if size in shares:
-            continue
+    for size in dict.fromkeys(sizes):
         share = shares[size] = Fraction(size / largest).limit_denominator(_FINEST)
         common = math.lcm(common, share.denominator)
-        if not share or abs(float(share) - size / largest) > _CLOSE or common > _MOST_DENOMINATOR:
+        if not share or abs(float(share) - size / largest) > CLOSE or common > _MOST_DENOMINATOR:
             return None
-    whole = [int(shares[size] * common) for size in sizes]
+    multiples = {size: int(share * common) for size, share in shares.items()}
+    whole = [multiples[size] for size in sizes]
     return whole if (sum(whole) + 1) * (len(whole) + 1) <= _MOST_BITS else None
 
 
@@ -98,34 +94,15 @@ def _enumerated(sizes: Sequence[float], observed: float) -> float:
     sums = [0.0]
     for size in sizes:
         sums = [one + signed for one in sums for signed in (size, -size)]
-    least = observed - _CLOSE * math.fsum(sizes)
+    least = observed - CLOSE * math.fsum(sizes)
     return sum(abs(one) >= least for one in sums) / len(sums)
-
-
-def _drawn(sizes: Sequence[float], observed: float) -> float:
-    # A table holds the sums of all 256 signs of eight sizes, so that one draw adds one number for each byte.
-    tables = [_sums(sizes[start : start + _BYTE]) for start in range(0, len(sizes), _BYTE)]
-    least = observed - _CLOSE * math.fsum(sizes)
-    drawn = random.Random(_SEED).randbytes(DRAWS * len(tables))  # noqa: S311  (a repeatable sample, no secret)
-    totals = [0.0] * DRAWS
-    for place, table in enumerate(tables):
-        signs = drawn[place * DRAWS : (place + 1) * DRAWS]
-        totals = [total + table[byte] for total, byte in zip(totals, signs, strict=True)]
-    return (1 + sum(abs(total) >= least for total in totals)) / (DRAWS + 1)
-
-
-def _sums(sizes: Sequence[float]) -> list[float]:
-    """The sum for each of 256 choices of signs; fewer than eight sizes leave some choices equal."""
-    sums = [0.0]
-    for size in sizes:
-        sums = [one + signed for signed in (size, -size) for one in sums]
-    return sums * (256 // len(sums))
 
 
 def _t_test(differences: Sequence[float]) -> float:
     n = len(differences)
     mean = math.fsum(differences) / n
-    squares = math.fsum((one - mean) ** 2 for one in differences)
+    away = [one - mean for one in differences]
+    squares = math.fsum([one * one for one in away])
     if not squares:
         return 0.0 if mean else 1.0
     return t_two_sided(mean / math.sqrt(squares / (n - 1) / n), n - 1)

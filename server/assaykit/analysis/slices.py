@@ -135,8 +135,8 @@ def part_of(finding: Finding, ids: AbstractSet[str], column: Column, value: str 
             parts=max(1, finding.parts * len(ids) // finding.n),
             pairs={key: pair for key, pair in finding.pairs.items() if key in ids},
             gaps=gaps,
-            rose=tuple(change for change in finding.rose if change.example_id in ids),
-            fell=tuple(change for change in finding.fell if change.example_id in ids),
+            rose=finding.rose.among(ids),
+            fell=finding.fell.among(ids),
         )
     )
     return part if part.units >= FEWEST else replace(part, p=None, interval=None)

@@ -7,6 +7,7 @@ Connor (1987) for the sample size of a paired binary comparison.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 from assaykit.errors import Invalid
@@ -63,7 +64,13 @@ def _lower_tail(k: int, n: int) -> float:
         total += term
         if term < total * 1e-17:
             break
-    return math.comb(n, k) / (1 << n) * total
+    return even_odds(k, n) * total
+
+
+@lru_cache(maxsize=256)
+def even_odds(k: int, n: int) -> float:
+    """P(X = k) for X ~ Binomial(n, 1/2), from exact integers."""
+    return math.comb(n, k) / (1 << n)
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
@@ -80,7 +87,8 @@ def standard_deviation(values: Sequence[float]) -> float:
     if n < 2:  # noqa: PLR2004  (a spread needs two values)
         return 0.0
     mean = math.fsum(values) / n
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    away = [value - mean for value in values]
+    return math.sqrt(math.fsum([one * one for one in away]) / (n - 1))
 
 
 def wilson(k: float, n: float, level: float = 0.95) -> Interval:

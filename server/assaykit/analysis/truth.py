@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from assaykit.analysis.classification import Agreement, agreement
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.rows import Outcome, cell, listed, short
+from assaykit.analysis.rows import Judgement, Outcome, cell, listed, short
 from assaykit.errors import Invalid
-from assaykit.wire.spans import Evaluation
 
 MOST_CLASSES = 50
 """Limit on the distinct labels. More labels than this are treated as texts, not classes."""
@@ -153,7 +152,7 @@ def _judged(row: Outcome, truth: Truth) -> Outcome:
     said, true = truth.said(row), truth.of(row)
     if said is None or true is None:
         return row
-    verdict = Evaluation(name=truth.evaluator, score=float(said == true))
+    verdict = Judgement(name=truth.evaluator, score=float(said == true))
     return row._replace(evaluations={**row.evaluations, truth.evaluator: verdict})
 
 

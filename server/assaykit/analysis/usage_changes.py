@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Clusters, Groups, grouped
-from assaykit.analysis.means import SKEWED, SKEWED_FROM, has_spread, skewness, t_interval
+from assaykit.analysis.differences import differences
+from assaykit.analysis.means import SKEWED, SKEWED_FROM, mean_interval, moments, skewness
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import ALPHA, Interval
@@ -25,8 +26,6 @@ FEWEST_TESTED = 20
 
 _OTHER_UNIT = 100
 """From this ratio on, latencies of which one has no unit are taken for seconds beside milliseconds."""
-
-_ROUNDING = 1e-12
 
 UsageRows = tuple[str, Sequence[Outcome]]
 """The name of an experiment and its rows."""
@@ -89,14 +88,14 @@ class _Values(NamedTuple):
 
     def is_positive(self, ids: Sequence[str]) -> bool:
         """Whether every value of these examples is above zero."""
-        return min(self.first[one] for one in ids) > 0 and all(
+        return min(map(self.first.__getitem__, ids)) > 0 and all(
             min(self.more[one]) > 0 for one in ids if one in self.more
         )
 
     def averages(self, ids: Sequence[str], scale: Callable[[float], float]) -> list[float]:
         """The average of each example's values on a scale."""
         if not self.more:
-            return [scale(self.first[one]) for one in ids]
+            return list(map(scale, map(self.first.__getitem__, ids)))
         every = (self.more.get(one, (self.first[one],)) for one in ids)
         return [_arithmetic([scale(value) for value in values]) for values in every]
 
@@ -134,14 +133,13 @@ def _change(
     measure: Measure, baseline: UsageRows, challenger: UsageRows, clusters: Clusters | None
 ) -> UsageChange | None:
     (old, rows), (new, others) = baseline, challenger
-    before, after = (_by_example(each, _READ[measure]) for each in (rows, others))
-    paired = sorted(before.first.keys() & after.first.keys())
+    before, after = (_by_example(each, _READ[measure](each)) for each in (rows, others))
+    paired = sorted(one for one in before.first if one in after.first)
     if not paired:
         return None
     is_ratio = measure == "latency" and all(each.is_positive(paired) for each in (before, after))
     sides = [each.averages(paired, math.log if is_ratio else float) for each in (before, after)]
-    differences = [_difference(*pair) for pair in zip(*sides, strict=True)]
-    found = _means(differences, grouped(paired, clusters))
+    found = _means(differences(*sides), grouped(paired, clusters))
     shown: Callable[[float], float] = _exp if is_ratio else float
     baseline_value, challenger_value = (shown(_arithmetic(side)) for side in sides)
     question = _unit_question(challenger_value / baseline_value, rows, others) if is_ratio else None
@@ -164,21 +162,17 @@ def _change(
     )
 
 
-def _means(differences: Sequence[float], groups: Groups | None) -> _Means:
-    mean = _arithmetic(differences)
+def _means(moves: Sequence[float], groups: Groups | None) -> _Means:
+    known = moments(moves)
+    mean = known.mean
     if groups is None:
-        interval = t_interval(differences) if has_spread(differences) else None
-        return _Means(mean, interval, sign_flip(differences), len(differences), skewness(differences))
-    found = cluster_mean(differences, groups)
+        interval = mean_interval(known) if known.has_spread else None
+        return _Means(mean, interval, sign_flip(moves), known.n, skewness(moves, known))
+    found = cluster_mean(moves, groups)
     if found.clusters == 1:
         return _Means(mean, None, 1.0, 1, 0.0)
     interval = found.interval() if found.has_spread else None
     return _Means(mean, interval, found.p(), found.clusters, skewness(found.away))
-
-
-def _difference(before: float, after: float) -> float:
-    """After less before; 0.0 if the two differ only by the rounding of averages."""
-    return 0.0 if math.isclose(before, after, rel_tol=1e-9, abs_tol=_ROUNDING) else after - before
 
 
 def _unit_question(ratio: float, rows: Sequence[Outcome], others: Sequence[Outcome]) -> str | None:
@@ -188,29 +182,25 @@ def _unit_question(ratio: float, rows: Sequence[Outcome], others: Sequence[Outco
     return "are both in one unit? A column `latency` is read as milliseconds; name it latency_s if it holds seconds"
 
 
-def _by_example(rows: Sequence[Outcome], read: Callable[[Outcome], float | None]) -> _Values:
-    first: dict[str, float] = {}
+def _by_example(rows: Sequence[Outcome], values: Sequence[float | None]) -> _Values:
+    known = [(row.example_id, value) for row, value in zip(rows, values, strict=True) if value is not None]
+    first = dict(reversed(known))
     more: dict[str, list[float]] = {}
-    for row in rows:
-        value = read(row)
-        if value is None:
-            continue
-        if row.example_id in first:
-            more.setdefault(row.example_id, [first[row.example_id]]).append(value)
-        else:
-            first[row.example_id] = value
-    return _Values(first, more)
+    if len(first) < len(known):
+        for key, value in known:
+            more.setdefault(key, []).append(value)
+    return _Values(first, {key: every for key, every in more.items() if len(every) > 1})
 
 
-def _latency(row: Outcome) -> float | None:
-    """The latency of a row that succeeded: the time of a failure says nothing about the others."""
-    return row.latency_ms if row.error is None else None
+def _latencies(rows: Sequence[Outcome]) -> list[float | None]:
+    """The latencies of rows that succeeded: the time of a failure says nothing about the others."""
+    return [row.latency_ms if row.error is None else None for row in rows]
 
 
-_READ: Mapping[Measure, Callable[[Outcome], float | None]] = {
-    "latency": _latency,
-    "tokens": lambda row: row.tokens,
-    "cost": lambda row: row.cost,
+_READ: Mapping[Measure, Callable[[Sequence[Outcome]], list[float | None]]] = {
+    "latency": _latencies,
+    "tokens": lambda rows: [row.tokens for row in rows],
+    "cost": lambda rows: [row.cost for row in rows],
 }
 
 

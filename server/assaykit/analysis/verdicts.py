@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import mul
 
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Groups, grouped
+from assaykit.analysis.differences import differences
 from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
-from assaykit.analysis.means import SKEWED, SKEWED_FROM, alike_interval, has_spread, skewness, t_interval
+from assaykit.analysis.means import SKEWED, SKEWED_FROM, alike_interval, has_spread, mean_interval, moments, skewness
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
@@ -19,48 +21,36 @@ from assaykit.analysis.statistics import (
 )
 
 _ROUNDING = 1e-12
-
-
-def difference(pair: tuple[float, float]) -> float:
-    """Challenger less baseline; 0.0 if the two differ only by the rounding of averages."""
-    before, after = pair
-    if before == after:
-        return 0.0
-    return 0.0 if math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12) else after - before
+_ZERO_AND_ONE = frozenset({0.0, 1.0})
 
 
 def tested(finding: Finding) -> Finding:
     """The finding with its values, interval and test. `pairs`, `reach`, `kind` and `clusters` must be set."""
-    pairs = list(finding.pairs.values())
-    n = len(pairs)
-    differences = [difference(pair) for pair in pairs]
-    mean = math.fsum(differences) / n
+    befores, afters = ([pair[side] for pair in finding.pairs.values()] for side in (0, 1))
+    n, moves = len(befores), differences(befores, afters)
+    mean = math.fsum(moves) / n
     finding = replace(
         finding,
-        baseline_value=math.fsum(before for before, _ in pairs) / n,
-        challenger_value=math.fsum(after for _, after in pairs) / n,
+        baseline_value=math.fsum(befores) / n,
+        challenger_value=math.fsum(afters) / n,
         # Averages of repetitions are rounded, so differences that cancel out leave a trace.
-        difference=mean if abs(mean) > _ROUNDING * max(map(abs, differences)) else 0.0,
-        table=_table(finding, pairs),
+        difference=mean if abs(mean) > _ROUNDING * max(map(abs, moves)) else 0.0,
+        table=_table(finding, befores, afters),
         units=n,
         standard_error=None,
     )
     groups = grouped(finding.pairs, finding.clusters)
     if groups is not None:
-        return _of_clusters(finding, differences, groups)
-    return _of_means(finding, differences) if finding.table is None else _of_single_runs(finding, finding.table)
+        return _of_clusters(finding, moves, groups)
+    return _of_means(finding, moves) if finding.table is None else _of_single_runs(finding, finding.table)
 
 
-def _table(finding: Finding, pairs: Sequence[tuple[float, float]]) -> Table | None:
+def _table(finding: Finding, befores: Sequence[float], afters: Sequence[float]) -> Table | None:
     """The 2x2 table of a rate; None if averages of repetitions lie between 0 and 1, as there is none then."""
-    if finding.kind != "binary" or not all(value in {0.0, 1.0} for pair in pairs for value in pair):
+    if finding.kind != "binary" or not all(map(_ZERO_AND_ONE.issuperset, (befores, afters))):
         return None
-    return Table(
-        both=pairs.count((1.0, 1.0)),
-        baseline_only=pairs.count((1.0, 0.0)),
-        challenger_only=pairs.count((0.0, 1.0)),
-        neither=pairs.count((0.0, 0.0)),
-    )
+    old, new, both = befores.count(1.0), afters.count(1.0), int(sum(map(mul, befores, afters)))
+    return Table(both, baseline_only=old - both, challenger_only=new - both, neither=len(befores) - old - new + both)
 
 
 def _of_single_runs(finding: Finding, table: Table) -> Finding:
@@ -76,33 +66,33 @@ def _of_single_runs(finding: Finding, table: Table) -> Finding:
     )
 
 
-def _of_means(finding: Finding, differences: Sequence[float]) -> Finding:
-    spread = has_spread(differences)
-    sd = standard_deviation(differences) if spread else 0.0
+def _of_means(finding: Finding, moves: Sequence[float]) -> Finding:
+    known = moments(moves)
+    sd = known.sd if known.has_spread else 0.0
     mean = finding.difference or 0.0
     return replace(
         finding,
-        interval=t_interval(differences) if spread else _of_the_alike(finding, mean),
+        interval=mean_interval(known) if known.has_spread else _of_the_alike(finding, mean),
         test="sign flips",
-        p=sign_flip(differences),
-        effect_size=mean / sd if spread else None,
-        skewness=skewness(differences),
+        p=sign_flip(moves),
+        effect_size=mean / sd if known.has_spread else None,
+        skewness=skewness(moves, known),
         spread=sd,
     )
 
 
-def _of_clusters(finding: Finding, differences: Sequence[float], groups: Groups) -> Finding:
+def _of_clusters(finding: Finding, moves: Sequence[float], groups: Groups) -> Finding:
     """The finding tested by whole clusters. One cluster alone gives neither interval nor test."""
-    found = cluster_mean(differences, groups)
+    found = cluster_mean(moves, groups)
     finding = replace(finding, units=found.clusters, test="sign flips of clusters")
     if found.clusters == 1:
         return replace(finding, test=None, p=None, interval=None)
-    spread, sd, mean = found.has_spread, standard_deviation(differences), finding.difference or 0.0
+    spread, sd, mean = found.has_spread, standard_deviation(moves), finding.difference or 0.0
     return replace(
         finding,
         interval=_within_rates(finding, found.interval()) if spread else _of_the_alike(finding, mean),
         p=found.p(),
-        effect_size=mean / sd if finding.table is None and has_spread(differences) else None,
+        effect_size=mean / sd if finding.table is None and has_spread(moves) else None,
         skewness=skewness(found.away),
         spread=sd,
         standard_error=found.error if spread else 0.0,

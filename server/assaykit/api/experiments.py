@@ -6,7 +6,14 @@ from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Conflict
 from assaykit.wire.datasets import DatasetExample, ExamplePage
-from assaykit.wire.experiments import Experiment, ExperimentPage, ExperimentRun, ExperimentRunPage
+from assaykit.wire.experiments import (
+    Experiment,
+    ExperimentPage,
+    ExperimentRun,
+    ExperimentRunPage,
+    RunColumns,
+    RunColumnsPage,
+)
 
 ROWS_PER_PAGE = 500
 
@@ -38,6 +45,12 @@ async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
     """Every run of an experiment, in order."""
     at = path("v2", "experiments", experiment_id, "runs")
     return [run async for run in rows(api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)]
+
+
+async def columns_of(api: Api, experiment_id: str) -> list[RunColumns]:
+    """The columns of every run of an experiment, in order."""
+    at = path("v2", "experiments", experiment_id, "runs")
+    return [run async for run in rows(api, at, RunColumnsPage, limit=ROWS_PER_PAGE)]
 
 
 def examples_of(api: Api, dataset_id: str, version: str | None = None) -> AsyncGenerator[DatasetExample]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
+from assaykit.analysis.changes import Change
 from assaykit.analysis.details import Details
-from assaykit.analysis.findings import Change, Comparison, ComparisonVerdict, Finding, Test
+from assaykit.analysis.findings import Comparison, ComparisonVerdict, Finding, Test
 from assaykit.analysis.formats import p_value
 from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.sentences import detectable, figure, signed

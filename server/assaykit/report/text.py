@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from assaykit.analysis.changes import Change
 from assaykit.analysis.details import Details
-from assaykit.analysis.findings import Change, Comparison, Finding, Test
+from assaykit.analysis.findings import Comparison, Finding, Test
 from assaykit.analysis.formats import p_value
 from assaykit.analysis.notes import absent_of, cautions_of, sentences_of
 from assaykit.analysis.rows import short

@@ -1,9 +1,9 @@
 """Experiments and their runs. Source: REST v2 `/v2/experiments`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from assaykit.wire.bodies import Name, OpenBody, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
@@ -63,6 +63,32 @@ class ExperimentRunPage(Page[ExperimentRun]):
 
     @property
     def rows(self) -> Sequence[ExperimentRun]:
+        """The runs of this page."""
+        return self.experiment_runs
+
+
+_TEXTS = ("example_id", "output", "error")
+
+
+def _run_columns(row: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(row.get("id"), str) or not all(isinstance(row.get(name), str | None) for name in _TEXTS):
+        raise ValueError("a run needs an id, and texts for its example_id, output and error")
+    return row
+
+
+RunColumns = Annotated[dict[str, Any], AfterValidator(_run_columns)]
+"""All columns of a run, for readers of whole experiments: `ExperimentRun` costs several times as much."""
+
+
+class RunColumnsPage(Page[RunColumns]):
+    """The page of `ExperimentRunPage` with plain rows."""
+
+    keeps_columns = True
+
+    experiment_runs: list[RunColumns] = []
+
+    @property
+    def rows(self) -> Sequence[RunColumns]:
         """The runs of this page."""
         return self.experiment_runs
 

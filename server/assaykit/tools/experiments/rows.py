@@ -44,7 +44,9 @@ def flat(run: ExperimentRun) -> dict[str, Any]:
 
 def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
     """A run for the data of a reply; long text is clipped. `is_past` is set if the run failed and was tried again."""
-    verdicts = [one.model_dump(exclude_none=True) for one in read.evaluations.values()]
+    verdicts = [
+        {key: value for key, value in one._asdict().items() if value is not None} for one in read.evaluations.values()
+    ]
     return {
         "id": run.id,
         "example_id": run.example_id,

@@ -9,7 +9,8 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.rows import evaluators_of, outcome, tried_again
+from assaykit.analysis.reading import evaluators_of, outcome
+from assaykit.analysis.rows import tried_again
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
 from assaykit.api.experiments import runs_of

@@ -1,0 +1,227 @@
+"""From the rows of an experiment to outcomes: verdicts, latency, tokens and cost, by the names of the columns.
+
+A comparison reads millions of cells. So the meaning of column names is found once for all rows that have the same
+columns, and judgements that are alike are one object.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from assaykit.analysis.rows import LARGEST_SCORE, MAKER_KEYS, Judgement, Outcome, finite, short
+from assaykit.errors import Invalid
+from assaykit.wire.experiments import ExperimentRun, RunColumns
+
+_BARE_LATENCY = "latency"
+_LATENCIES = ("latency_ms", _BARE_LATENCY, "duration_ms")
+_LATENCIES_S = ("latency_s", "duration_s", "seconds")
+_TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
+_TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
+_TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion")
+_COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
+"""Column names for latency, tokens and cost in Arize AX, in OpenInference and in user files; the first match counts."""
+
+_PREFIX = "eval."
+_METADATA = ".metadata."
+_FIELDS = frozenset({"label", "score", "explanation"})
+
+_MOST_SHARED = 10_000
+"""Limit on the judgements that are kept to be used again."""
+
+
+class _Columns(NamedTuple):
+    """The columns of one evaluator, None if there is no such one; `made_by` has those of its metadata by key."""
+
+    name: str
+    score: str | None
+    label: str | None
+    explanation: str | None
+    made_by: Sequence[tuple[str, str]]
+
+
+class _Plan(NamedTuple):
+    """The columns of rows that have the same names, by meaning. Of several for one amount the first counts."""
+
+    evaluators: Sequence[_Columns]
+    milliseconds: Sequence[str]
+    seconds: Sequence[str]
+    tokens: Sequence[str]
+    tokens_in: Sequence[str]
+    tokens_out: Sequence[str]
+    costs: Sequence[str]
+    has_bare_latency: bool
+
+
+def outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
+    """Read the flat columns `eval.<name>.label|score` of each run, in the order given. Explanations are left out.
+
+    A name may contain dots and spaces. Of `eval.<name>.metadata.<key>` the keys in `MAKER_KEYS` are read. An empty text
+    or NaN is a missing value. An evaluator whose columns are all empty in a row is kept, without a verdict.
+
+    Raises:
+        Invalid: a run has no example id, or a score is not a number.
+    """
+    rows = list(runs)
+    lost = sum(not run.get("example_id") for run in rows)
+    if lost:
+        raise Invalid(
+            f"{lost} of {len(rows)} runs have no example_id, so they cannot be paired with other runs.",
+            "Upload the experiment again with the dataset's example ids in the example_id column.",
+        )
+    reader = _Reader(explained=False)
+    return [reader.outcome(run) for run in rows]
+
+
+def outcome(run: ExperimentRun) -> Outcome:
+    """Read one run as an outcome; unlike `outcomes`, accept a run without an example id.
+
+    Raises:
+        Invalid: a score is not a number.
+    """
+    own = {"example_id": run.example_id, "output": run.output, "error": run.error}
+    return _Reader(explained=True).outcome({**(run.model_extra or {}), **own})
+
+
+class _Reader:
+    """Reads rows one by one, with the plans and the judgements of earlier rows."""
+
+    def __init__(self, *, explained: bool) -> None:
+        self._explained = explained
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._shared: dict[tuple[str, float | None, str | None, str], Judgement] = {}
+
+    def outcome(self, row: RunColumns) -> Outcome:
+        names = tuple(row)
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plans[names] = _plan(names)
+        example_id = row.get("example_id") or ""
+        return Outcome(
+            example_id=example_id,
+            output=row.get("output"),
+            error=row.get("error") or None,
+            evaluations={one[0]: self._judgement(one, row, example_id) for one in plan.evaluators},
+            repetition=str(row.get("repetition", "")),
+            latency_ms=_latency(row, plan),
+            tokens=_tokens(row, plan),
+            cost=_amount(row, plan.costs),
+            unit_assumed=plan.has_bare_latency and _has_no_unit(row),
+        )
+
+    def _judgement(self, of: _Columns, row: Mapping[str, Any], example_id: str) -> Judgement:
+        name, score_column, label_column, explanation_column, made_by_columns = of
+        score = row[score_column] if score_column is not None else None
+        # Most scores are plain numbers in range; the others are read with care.
+        if score is not None and not (type(score) is float and -LARGEST_SCORE <= score <= LARGEST_SCORE):
+            score = _score(score, name, example_id)
+        label = _text(row[label_column]) if label_column is not None else None
+        explained = self._explained and explanation_column is not None
+        explanation = _text(row[explanation_column]) if explained and explanation_column is not None else None
+        made_by = {key: value for key, column in made_by_columns if (value := row[column]) not in (None, "")} or None
+        if explanation is not None:
+            return Judgement(name, score, label, explanation, made_by)
+        key = (name, score, label, "" if made_by is None else repr(made_by))
+        known = self._shared.get(key)
+        if known is None:
+            known = Judgement(name, score, label, None, made_by)
+            if len(self._shared) < _MOST_SHARED:
+                self._shared[key] = known
+        return known
+
+
+def _plan(names: Sequence[str]) -> _Plan:
+    found: dict[str, dict[str, str]] = {}
+    made_by: dict[str, list[tuple[str, str]]] = {}
+    for column in names:
+        place = _place(column)
+        if place:
+            found.setdefault(place[0], {})[place[1]] = column
+        elif column.startswith(_PREFIX) and _METADATA in column:
+            name, _, key = column.removeprefix(_PREFIX).partition(_METADATA)
+            if key in MAKER_KEYS:
+                made_by.setdefault(name, []).append((key, column))
+    evaluators = [
+        _Columns(name, of.get("score"), of.get("label"), of.get("explanation"), made_by.get(name, ()))
+        for name, of in found.items()
+    ]
+    there = frozenset(names)
+    amounts = (_LATENCIES, _LATENCIES_S, _TOKENS, _TOKENS_IN, _TOKENS_OUT, _COSTS)
+    present = ([one for one in every if one in there] for every in amounts)
+    return _Plan(evaluators, *present, has_bare_latency=_BARE_LATENCY in there)
+
+
+def evaluators_of(run: ExperimentRun) -> list[str]:
+    """The names of the evaluators that have a value in this run, in the order of its columns."""
+    places = ((_place(column), value) for column, value in (run.model_extra or {}).items())
+    return list(dict.fromkeys(place[0] for place, value in places if place and value not in (None, "")))
+
+
+def _latency(row: Mapping[str, Any], plan: _Plan) -> float | None:
+    milliseconds = _amount(row, plan.milliseconds)
+    if milliseconds is not None:
+        return milliseconds
+    seconds = _amount(row, plan.seconds)
+    return None if seconds is None else 1000 * seconds
+
+
+def _has_no_unit(row: Mapping[str, Any]) -> bool:
+    """Whether the latency is that of a column `latency` in a file: a run of a task has a status beside it."""
+    is_bare = _number(row.get(_LATENCIES[0])) is None and _number(row.get(_BARE_LATENCY)) is not None
+    return is_bare and row.get("execution_status") != "COMPLETED"
+
+
+def _tokens(row: Mapping[str, Any], plan: _Plan) -> float | None:
+    total = _amount(row, plan.tokens)
+    if total is not None:
+        return total
+    read, written = _amount(row, plan.tokens_in), _amount(row, plan.tokens_out)
+    return None if read is None or written is None else read + written
+
+
+def _amount(row: Mapping[str, Any], names: Sequence[str]) -> float | None:
+    """The first of the columns with a number of at least zero. Numbers from a CSV file arrive as text."""
+    for name in names:
+        number = _number(row[name])
+        if number is not None:
+            return number
+    return None
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= LARGEST_SCORE else None
+
+
+def _place(column: str) -> tuple[str, str] | None:
+    """Split a column name into evaluator name and field; None if it is not an evaluator column."""
+    if not column.startswith(_PREFIX):
+        return None
+    name, _, field = column.removeprefix(_PREFIX).rpartition(".")
+    # A metadata key may be called "score" too, but no column below `metadata` is a field.
+    return (name, field) if name and field in _FIELDS and ".metadata." not in column else None
+
+
+def _score(value: Any, name: str, example_id: str) -> float | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        score = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Invalid(
+            f"the score of {short(name)!r} on example {short(example_id)!r} is not a number: {short(str(value))!r}.",
+            f"Put words in the column eval.{short(name)}.label and leave the score empty.",
+        ) from error
+    return finite(score, name, example_id)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) or None
