@@ -22,6 +22,7 @@ from tests.query_plans import Watch
 from tests.traces import Span, send, span
 
 from assaykit import logs
+from assaykit.api.connection import CONNECTIONS
 from assaykit.engine.engine import Engine
 from assaykit.judge.providers.output_modes import LEARNT
 from assaykit.settings import Settings
@@ -47,6 +48,9 @@ hypothesis.settings.load_profile("unhurried")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options for the backend and for the size of the heavy checks."""
     parser.addoption("--backend", choices=["local", "ax"], default="local", help="ax: engine processes, over HTTP")
+    parser.addoption(
+        "--through", choices=["quiet"], help="with --backend ax: through a chaos proxy that spoils nothing"
+    )
     parser.addoption("--record", metavar="FOLDER", help="with --backend ax: write every call down")
     parser.addoption("--long", action="store_true", help="run the heavy checks in their long size")
 
@@ -82,7 +86,8 @@ def backend(request: pytest.FixtureRequest) -> Generator[None]:
         yield
         return
     record = record_of(request.config)
-    with Engines(record) as engines, chosen(engines):
+    through = request.config.getoption("--through") is not None
+    with Engines(record, through_proxy=through) as engines, chosen(engines):
         yield
 
 
@@ -134,8 +139,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_learnt() -> None:
-    """Forget the output modes that models rejected, because another test may reuse the port and so the base URL."""
+    """Forget what was learnt of models and of backends, because another test may reuse the port and so the base URL."""
     LEARNT.clear()
+    CONNECTIONS.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.chaos.proxy import ChaosProxy
 from tests.forwarding import Forwarder
 from tests.loopback import Served
 
@@ -23,10 +24,14 @@ _FOREIGN = ("ARIZE_", "ASSAYKIT_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 
 
 class Engines:
-    """Starts and stops engine processes. Every call is written to the file `record` as a line."""
+    """Starts and stops engine processes.
 
-    def __init__(self, record: Path | None) -> None:
+    Every call is written to the file `record` as a line, or goes through a chaos proxy that spoils nothing.
+    """
+
+    def __init__(self, record: Path | None, *, through_proxy: bool = False) -> None:
         self._record = record
+        self._through_proxy = through_proxy
         self._starter = subprocess.Popen(
             [sys.executable, "-W", "default", "-m", "tests.engine_starter"],
             cwd=_ROOT,
@@ -62,14 +67,18 @@ class Engines:
         }
         started = self._ask(environment={**kept, **settings.environment, **own}, log=str(log))
         assert started["url"], log.read_text(encoding="utf-8")
-        between = nullcontext() if self._record is None else Served(Forwarder(started["url"], record=self._record))
         try:
-            with between as served:
+            with self._between(started["url"]) as served:
                 yield started["url"] if served is None else served.address
         finally:
             status = self._ask(stop=started["pid"])["status"]
         assert status == 0
         assert not (said := log.read_text(encoding="utf-8")), said
+
+    def _between(self, url: str) -> AbstractContextManager[Served | ChaosProxy | None]:
+        if self._through_proxy:
+            return ChaosProxy(url)
+        return nullcontext() if self._record is None else Served(Forwarder(url, record=self._record))
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         assert self._starter.stdin is not None

@@ -14,6 +14,7 @@ import anyio.to_thread
 import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
+from assaykit.api.connection import connection_to
 from assaykit.errors import Unauthorized
 from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
@@ -36,7 +37,8 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
     """
     if settings.backend == "ax":
         async with _remote(settings) as http:
-            yield Api(http, "ax")
+            connection = connection_to(settings.ax_url)
+            yield Api(http, "ax", deadline_s=settings.deadline_s or DEADLINE_S, connection=connection)
         return
     key = secrets.token_urlsafe()
     async with anyio.create_task_group() as group:
@@ -61,7 +63,7 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
         # AX is often behind a company's proxy (HTTPS_PROXY, SSL_CERT_FILE). Loopback never is.
         trust_env=httpx.URL(settings.ax_url).host not in LOCAL_NAMES,
         # `Api` limits the whole call to the deadline; httpx's default of five seconds would cut a slow reply short.
-        timeout=httpx.Timeout(DEADLINE_S, connect=CONNECT_S),
+        timeout=httpx.Timeout(settings.deadline_s or DEADLINE_S, connect=CONNECT_S),
     )
 
 

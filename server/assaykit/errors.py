@@ -3,7 +3,7 @@
     AssayError
     ├─ Invalid          the caller can fix the arguments (HTTP 400, 413, 422)
     ├─ NotFound         nothing has the name or id (404); the message lists near names
-    ├─ Ambiguous        a name matched several things; the message lists them
+    ├─ Ambiguous        a name matched several things; the message lists them; or a create may have happened
     ├─ Unauthorized     the key is missing, wrong or not allowed (401, 403)
     ├─ Conflict         the name is taken, or the state forbids it (409)
     ├─ RateLimited      too many requests (429); carries `retry_after_s`
@@ -25,7 +25,10 @@ NAME_LIMIT = 60
 
 
 class AssayError(Exception):
-    """An error with an explanation for the user. `str(error)` is the message and the next step."""
+    """An error with an explanation for the user. `str(error)` is the message and the next step.
+
+    `may_have_happened` is set if a call that writes got no answer, and so may have written.
+    """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
@@ -33,6 +36,7 @@ class AssayError(Exception):
     def __init__(self, message: str, next: str = "") -> None:  # noqa: A002  (the key that callers read)
         self.message = message
         self.next = next
+        self.may_have_happened = False
         # A message of several lines ends with a line of the user's text, so the next step gets a line of its own.
         between = "\n" if "\n" in message else " "
         super().__init__(f"{message}{between}{next}".strip())
@@ -63,7 +67,10 @@ class NotFound(AssayError):
 
 
 class Ambiguous(AssayError):
-    """A name matched several things, or no name was given and there are several things."""
+    """A name matched several things, or no name was given and there are several things.
+
+    Also a create whose answer was lost, if it cannot be told whether it took effect.
+    """
 
     code = "ambiguous"
     status = 422

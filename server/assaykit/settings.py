@@ -76,6 +76,8 @@ class Settings:
     """US dollars by list prices that one tool call may cost without a question to the user."""
     period_s: float | None = None
     """Seconds between two looks of a continuous task for new spans. No variable sets it; None is the default."""
+    deadline_s: float | None = None
+    """Seconds for one call to AX as a whole. No variable sets it; None is the default."""
     answer_s: float = 300.0
     """Seconds that a question to the user stays open. No variable sets it."""
 

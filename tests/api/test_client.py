@@ -327,10 +327,40 @@ async def test_every_page_is_followed_in_order() -> None:
     assert client.requests == 3
 
 
-async def test_a_list_that_does_not_end_is_left() -> None:
-    client = api(paged((["a"], "c1"), (["b"], "c1")))
-    with pytest.raises(ContractBroken, match="The list /v2/spaces does not end"):
+Pages = list[tuple[list[str], str | None]]
+EMPTY: Pages = [([], f"c{number}") for number in range(2, 60)]
+LONG: Pages = [([f"s{number}"], f"c{number + 1}") for number in range(3000)]
+GOING_ROUND: list[tuple[Pages, str]] = [
+    ([(["a"], "c1"), (["b"], "c1")], "a page leads to itself"),
+    ([(["a"], "c1"), (["b"], "c2"), (["c"], "c1")], "a cursor came twice"),
+    ([(["a", "b"], "c1"), (["c", "d"], "c2"), (["a", "b"], "c3"), (["e"], None)], "a page came twice"),
+    ([(["a"], "c1"), *EMPTY], "21 pages in a row were empty"),
+    (LONG, "it has more than 2,000 pages"),
+    ([(["a"], "")], "a page says that more follow without a cursor"),
+]
+
+
+@pytest.mark.parametrize(("pages", "why"), GOING_ROUND)
+async def test_a_list_that_does_not_end_is_left(pages: Pages, why: str) -> None:
+    client = api(paged(*pages))
+    with pytest.raises(ContractBroken, match=f"The list /v2/spaces does not end: {why}"):
         _ = [space async for space in rows(client, "/v2/spaces", SpacePage)]
+
+
+async def test_a_page_that_leads_to_itself_is_no_page_of_a_list_tool() -> None:
+    client = api(paged((["a"], "c1"), (["b"], "c1")))
+    assert (await client.get("/v2/spaces", SpacePage)).pagination.next_cursor == "c1"
+    with pytest.raises(ContractBroken, match="does not end"):
+        await client.get("/v2/spaces", SpacePage, cursor="c1")
+
+
+@pytest.mark.parametrize("reply", [httpx.Response(302, headers={"Location": "/x"}), httpx.Response(200, html="<p>")])
+async def test_a_gateways_page_is_no_success_of_a_call_without_an_answer(reply: httpx.Response) -> None:
+    client = api(lambda _: reply)
+    with pytest.raises(ContractBroken):
+        await client.delete("/v2/spaces/x")
+    with pytest.raises(ContractBroken):
+        await client.send("/v2/datasets/x/examples/annotate", Space(id="1", name="x"))
 
 
 async def test_a_change_sends_what_was_set_and_null_only_where_that_was_set() -> None:

@@ -133,10 +133,13 @@ def test_the_doctor_looks_at_the_connection_to_ax(settings: Settings, capsys: py
         url = served.address
         assert doctor(reaching(settings, url))
     host = url.removeprefix("http://")
-    assert f"ok   Arize AX at {host}: answers; 1 space(s)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"ok   Arize AX at {host}: answers; 1 space(s) (last answer 20" in told
+    assert "failure" not in told
     assert not doctor(reaching(settings, url))
     told = capsys.readouterr().out
-    assert f"FAIL Arize AX at {host}: Arize AX could not be reached: ConnectError." in told
+    assert f"FAIL Arize AX at {host}: Arize AX could not be reached: ConnectError. (last answer 20" in told
+    assert " (ConnectError), 3 second tries)" in told
     assert "check ARIZE_API_HOST" in told
     assert KEY not in told
     assert not settings.home.exists()

@@ -17,6 +17,10 @@ _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate
 class UnreadableAnswer(Exception):
     """An answer that is too large, cut off or not in its encoding. Its text continues a sentence about the answer."""
 
+    def __init__(self, text: str, *, is_cut_off: bool = False) -> None:
+        super().__init__(text)
+        self.is_cut_off = is_cut_off
+
 
 async def whole(response: httpx.Response) -> httpx.Response:
     """The response with its whole body, unpacked, read from a response whose body is still to come. Closes the latter.
@@ -56,5 +60,5 @@ async def _unpacked(response: httpx.Response) -> bytes:
             raise UnreadableAnswer(f"is larger than {LARGEST_ANSWER // 2**20} MB")
     # An answer without a body, as to HEAD or with status 204, may name an encoding all the same.
     if inflater is not None and packed and not inflater.eof:
-        raise UnreadableAnswer("is cut off")
+        raise UnreadableAnswer("is cut off", is_cut_off=True)
     return bytes(body)

@@ -11,6 +11,7 @@ import anyio
 import click
 
 from assaykit import __version__
+from assaykit.api.connection import connection_to
 from assaykit.backend import connect
 from assaykit.errors import AssayError, explained
 from assaykit.judge.providers.prices import Prices
@@ -103,9 +104,14 @@ def _backend(settings: Settings) -> Check:
         errors = explained(raised)
         if not errors:
             raise
-        return Check(what, well=False, found=errors[0].message, remedy=errors[0].next)
+        return Check(what, well=False, found=f"{errors[0].message}{_connection(settings)}", remedy=errors[0].next)
     where = "" if chosen is None else f"; calls go to space {chosen.name!r}"
-    return Check(what, well=True, found=f"answers; {len(spaces.spaces)} space(s){where}")
+    return Check(what, well=True, found=f"answers; {len(spaces.spaces)} space(s){where}{_connection(settings)}")
+
+
+def _connection(settings: Settings) -> str:
+    """The state of the connection to AX as the end of a finding. The embedded engine has none."""
+    return f" ({connection_to(settings.ax_url).told()})" if settings.backend == "ax" else ""
 
 
 def _store(settings: Settings) -> Check:

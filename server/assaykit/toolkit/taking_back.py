@@ -21,7 +21,7 @@ async def take_back(here: Session, noun: str, key: str, name: str, cause: BaseEx
         except AssayError:
             pass  # the cause is told, and the thing that is left
     if not is_gone and isinstance(cause, AssayError):
-        thing = noun.removesuffix("s")
+        thing = noun.removesuffix("s").replace("-", " ")
         cause.also(
             f"The {thing} {named(name)} ({key}) was written in part and could not be deleted.",
             f"Delete that {thing} first.",

@@ -80,6 +80,9 @@ async def get_status(here: Here) -> Reply:
     if store is not None:
         data["store"] = store.model_dump(exclude={"home"})
         lines.append(f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active")
+    if here.api.backend == "ax":
+        data["connection"] = {"origin": here.api.address, **here.api.connection.facts()}
+        lines.append(f"Connection: {here.api.address}, {here.api.connection.told()}")
     if here.api.backend == "local" and here.settings.ax_key:
         lines.append("ARIZE_API_KEY is set but not used: ASSAYKIT_BACKEND=ax would switch to Arize AX.")
     lines.append(_first_step(store))

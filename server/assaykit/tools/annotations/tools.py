@@ -23,6 +23,7 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import File, Here, PeriodText, ProjectName, SpaceName
 from assaykit.toolkit.replies import Reply, quoted
+from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.annotations.evaluation_files import Found, verdicts_in
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
@@ -105,7 +106,7 @@ async def annotate(
         await here.api.send(place.at, place.body)
     except AssayError as error:
         if new is not None:
-            await here.api.delete(client.path("v2", "annotation-configs", config.id))
+            await take_back(here, "annotation-configs", config.id, name, error)
         raise _told(error, place) from error
     what = ", ".join(f"{part} {value!r}" for part, value in _given(label=label, score=score, text=text).items())
     created = f"Created annotation config {name!r} ({offers(config)}). " if new is not None else ""

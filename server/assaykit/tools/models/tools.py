@@ -17,6 +17,7 @@ from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, ToolContext
 from assaykit.toolkit.questions import asked, can_ask
 from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.spending import Consent, CostConfirmation, consent
+from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.models import keys
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.integrations import AiIntegration, CreateAiIntegrationRequest, ProviderName
@@ -205,8 +206,8 @@ async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration
     try:
         body = CheckIntegrationRequest(model=wanted.model)
         checked = await here.api.post(path("x", "ai-integrations", made.id, "check"), IntegrationCheck, body)
-    except AssayError:
-        await here.api.delete(at)
+    except AssayError as error:
+        await take_back(here, "ai-integrations", made.id, made.name, error)
         raise
     if checked.ok:
         return checked
