@@ -120,6 +120,73 @@ def unexplained_bytes() -> None:
     grpc_server._parsed = lambda message, call: call.request.FromString(message)
 
 
+def run_code() -> None:
+    """Run the code of custom evaluators."""
+    from assaykit.judge import score
+    from assaykit.wire.evaluators import CustomCodeConfig
+
+    scored = score.score
+
+    async def run(config: Any, values: Any, model: Any) -> Any:
+        if isinstance(config, CustomCodeConfig):
+            exec(config.code, {})  # noqa: S102  (the breach)
+        return await scored(config, values, model)
+
+    score.score = run
+
+
+def slow_evaluators() -> None:
+    """Take ten milliseconds for each row of a code evaluator."""
+    import time
+
+    from assaykit.judge import managed
+
+    at_once = managed.run
+
+    async def run(*words: Any) -> Any:
+        time.sleep(0.01)
+        return await at_once(*words)
+
+    managed.run = run
+
+
+def checked_names() -> None:
+    """Check the name of a path first, and open it by name then."""
+    from pathlib import Path
+
+    from assaykit.files import folders, opening
+
+    def opened(folder: Path, parts: tuple[str, ...], **_: Any) -> Any:
+        place = folder.joinpath(*parts)
+        if not place.resolve(strict=True).is_relative_to(folder.resolve()):
+            raise FileNotFoundError(place)
+        return place.open("rb")
+
+    opening.open_below = folders.open_below = opened
+
+
+def every_project() -> None:
+    """Search the spans of all projects."""
+    from assaykit.engine.store.traces import span_filters, spans, units
+
+    for module in (span_filters, spans, units):
+        module.of_project = lambda *_, **__: span_filters.spans.c.project_id != ""
+
+
+def formatted_templates() -> None:
+    """Render templates by `str.format`."""
+    from assaykit.judge import templates
+
+    class Values(dict[str, Any]):
+        def __missing__(self, key: str) -> Any:
+            return Values
+
+    def filled(text: str, _written: str, value: Any) -> str:
+        return text.format_map(Values({name: value(name) for name in ("x",)}))
+
+    templates.filled = filled
+
+
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -129,5 +196,10 @@ BREACHES: dict[str, Callable[[], None]] = {
     "kept-requests": kept_requests,
     "open-doors": open_doors,
     "crash": crash,
+    "run-code": run_code,
+    "slow-evaluators": slow_evaluators,
+    "checked-names": checked_names,
+    "every-project": every_project,
+    "formatted-templates": formatted_templates,
     "unexplained-bytes": unexplained_bytes,
 }

@@ -81,10 +81,11 @@ def _client(doors: Mapping[str, str]) -> httpx.Client:
 
 def _read(client: httpx.Client, faults: list[str]) -> None:
     """All that was stored can be read."""
-    for project in client.get("/v2/projects", params={"limit": 100}).json()["projects"]:
-        answer = client.post("/v2/spans", json={"project_id": project["id"]}, params={"limit": 50})
-        if answer.status_code != 200:
-            faults.append(f"the spans of {project['name'][:40]!r} cannot be read: {answer.text[:200]}")
+    try:
+        for project in client.get("/v2/projects", params={"limit": 100}).raise_for_status().json()["projects"]:
+            client.post("/v2/spans", json={"project_id": project["id"]}, params={"limit": 50}).raise_for_status()
+    except httpx.HTTPError as error:
+        faults.append(f"what was stored cannot be read: {error!r}")
 
 
 def _http_request(chance: random.Random) -> tuple[bytes, dict[str, str]]:
