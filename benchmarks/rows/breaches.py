@@ -1,0 +1,205 @@
+"""Deliberate faults in the product, one for each control. Each is made at the start of a process."""
+
+# ruff: noqa: PLC0415, SIM115, SLF001  (each breach imports what it breaks, and changes it)
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def fence() -> None:
+    """Store results of an engine that has lost its run."""
+    from tests.e2e.open_engine import remove_fence
+
+    remove_fence()
+
+
+def second_call() -> None:
+    """Ask the model twice for each row."""
+    from assaykit.judge import score
+
+    once = score.judged
+
+    async def twice(*words: Any, **more: Any) -> Any:
+        await once(*words, **more)
+        return await once(*words, **more)
+
+    score.judged = twice
+
+
+def takeover() -> None:
+    """Leave the runs of a dead engine alone."""
+    from assaykit.engine.store.queue import leases
+
+    leases.take = lambda *_: []
+
+
+def torn_files() -> None:
+    """Write a file that is replaced under its own name, and slowly."""
+    import io
+    import time
+    from contextlib import contextmanager
+    from pathlib import Path
+
+    from assaykit.files import writing
+
+    class Slow(io.FileIO):
+        def write(self, data: Any) -> int:
+            time.sleep(0.0005)
+            return super().write(data)
+
+    @contextmanager
+    def creating(folder: Path, parts: tuple[str, ...], **_: Any) -> Iterator[Any]:
+        with Slow(folder.joinpath(*parts), "wb") as file:
+            yield file
+
+    writing.creating_below = creating
+
+
+def told_causes() -> None:
+    """Answer a failed call with the traceback of its cause."""
+    import traceback
+
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    from assaykit.toolkit import builder
+
+    def explained(_tool: Any, cause: BaseException, _context: Any) -> ToolError:
+        return ToolError("".join(traceback.format_exception(cause)))
+
+    builder._Tool._explained = explained
+
+
+def kept_requests() -> None:
+    """Keep a descriptor and some memory of each HTTP request."""
+    from pathlib import Path
+
+    from assaykit import guard
+
+    kept: list[Any] = []
+    check = guard.Guard.__call__
+
+    async def keeping(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        kept.append((Path(__file__).open("rb"), bytearray(100_000)))
+        await check(self, scope, receive, send)
+
+    guard.Guard.__call__ = keeping
+
+
+def open_doors() -> None:
+    """Let every request in, whatever its key, its Host and its Origin."""
+    from assaykit import guard
+    from assaykit.engine import access, app
+
+    async def passed(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+    for middleware in (guard.Guard, guard.LocalAddresses, app.KeyCheck):
+        middleware.__call__ = passed
+    access.require = lambda *_: None
+
+
+def crash() -> None:
+    """Fail in every request for projects."""
+    from assaykit.engine import app
+
+    limit = app.BodyLimit.__call__
+
+    async def failing(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") == "/v2/projects":
+            raise RuntimeError("a breach")
+        await limit(self, scope, receive, send)
+
+    app.BodyLimit.__call__ = failing
+
+
+def unexplained_bytes() -> None:
+    """Let the error of a parser of bytes through."""
+    from assaykit.engine import grpc_server, otlp
+
+    otlp._from_protobuf = otlp.ExportTraceServiceRequest.FromString
+    grpc_server._parsed = lambda message, call: call.request.FromString(message)
+
+
+def run_code() -> None:
+    """Run the code of custom evaluators."""
+    from assaykit.judge import score
+    from assaykit.wire.evaluators import CustomCodeConfig
+
+    scored = score.score
+
+    async def run(config: Any, values: Any, model: Any) -> Any:
+        if isinstance(config, CustomCodeConfig):
+            exec(config.code, {})  # noqa: S102  (the breach)
+        return await scored(config, values, model)
+
+    score.score = run
+
+
+def slow_evaluators() -> None:
+    """Take ten milliseconds for each row of a code evaluator."""
+    import time
+
+    from assaykit.judge import managed
+
+    at_once = managed.run
+
+    async def run(*words: Any) -> Any:
+        time.sleep(0.01)
+        return await at_once(*words)
+
+    managed.run = run
+
+
+def checked_names() -> None:
+    """Check the name of a path first, and open it by name then."""
+    from pathlib import Path
+
+    from assaykit.files import folders, opening
+
+    def opened(folder: Path, parts: tuple[str, ...], **_: Any) -> Any:
+        place = folder.joinpath(*parts)
+        if not place.resolve(strict=True).is_relative_to(folder.resolve()):
+            raise FileNotFoundError(place)
+        return place.open("rb")
+
+    opening.open_below = folders.open_below = opened
+
+
+def every_project() -> None:
+    """Search the spans of all projects."""
+    from assaykit.engine.store.traces import span_filters, spans, units
+
+    for module in (span_filters, spans, units):
+        module.of_project = lambda *_, **__: span_filters.spans.c.project_id != ""
+
+
+def formatted_templates() -> None:
+    """Render templates by `str.format`."""
+    from assaykit.judge import templates
+
+    class Values(dict[str, Any]):
+        def __missing__(self, key: str) -> Any:
+            return Values
+
+    def filled(text: str, _written: str, value: Any) -> str:
+        return text.format_map(Values({name: value(name) for name in ("x",)}))
+
+    templates.filled = filled
+
+
+BREACHES: dict[str, Callable[[], None]] = {
+    "fence": fence,
+    "second-call": second_call,
+    "takeover": takeover,
+    "torn-files": torn_files,
+    "told-causes": told_causes,
+    "kept-requests": kept_requests,
+    "open-doors": open_doors,
+    "crash": crash,
+    "run-code": run_code,
+    "slow-evaluators": slow_evaluators,
+    "checked-names": checked_names,
+    "every-project": every_project,
+    "formatted-templates": formatted_templates,
+    "unexplained-bytes": unexplained_bytes,
+}
