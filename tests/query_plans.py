@@ -44,7 +44,7 @@ LISTED: Final = (
     Listed(r"^DELETE FROM (evals|annotations|spans|projects|datasets|experiments|tasks) ", "the deletion of a whole"),
     Listed(r"FROM spans WHERE spans\.project_id = \? AND spans\.start_ns BETWEEN .* GROUP BY", "every row of a window"),
     Listed(r"FROM spans WHERE \(spans\.project_id \|\| \?\) = \? AND spans\.n ", "the arrivals since the last run"),
-    Listed(r"OVER \(PARTITION BY \(spans\.trace_id \|\| \?\)\)", "the spans of one unit, in order"),
+    Listed(r"OVER \(PARTITION BY spans\.trace_id \|\| \?\)", "the spans of one unit, in order"),
     Listed(
         r"FROM run_items WHERE run_items\.run_id = \? .*GROUP BY|DISTINCT run_items\.evaluator_id", "rows of one run"
     ),
