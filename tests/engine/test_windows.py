@@ -207,7 +207,10 @@ class Windows(RuleBasedStateMachine):
         return [fence for _, fence in taken.values()]
 
     def _owner(self, run: str) -> str | None:
-        return self.portal.call(self.door.engine.database.read, _owner_of, run)
+        return self.portal.call(self._read_owner, run)
+
+    async def _read_owner(self, run: str) -> str | None:
+        return await self.door.engine.database.read(_owner_of, run)
 
     def _end(self, name: str, number: int) -> None:
         if (window := self.windows.pop(name, None)) is not None:
