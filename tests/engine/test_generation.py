@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import anyio
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 from tests.engine.door import Body, Door, HandClock, counts, judge_version, opened
 from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
@@ -504,10 +505,10 @@ async def test_no_write_transaction_reads_through_the_dataset(home: Path) -> Non
     with ScriptedModel(lambda _: "Lima") as model:
         async with staged(home, model) as stage:
             task = await stage.task(stage.generation())
-            sa.event.listen(sa.Engine, "before_cursor_execute", note)
+            event.listen(sa.Engine, "before_cursor_execute", note)
             try:
                 run = await stage.door.run(task, experiment_name="e", query_filter="country != 'Chad'", max_examples=2)
             finally:
-                sa.event.remove(sa.Engine, "before_cursor_execute", note)
+                event.remove(sa.Engine, "before_cursor_execute", note)
     assert counts(run) == (2, 0, 0)
     assert reads == []

@@ -34,6 +34,8 @@ from starlette.responses import Response
 from tests.engine.door import Body, Door, judge_version, opened, span
 from tests.scripted_model import Recorded, ScriptedModel
 
+from assaykit.engine.runs.executor import BEATS
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="a process is put to sleep by SIGSTOP"),
@@ -82,13 +84,13 @@ class Model(ScriptedModel):
 class Window:
     """One process. `owner` is the name under which it holds runs."""
 
-    def __init__(self, home: Path, name: str, url: str) -> None:
+    def __init__(self, home: Path, name: str, url: str, silent_s: float) -> None:
         self.offset = home.parent / f"{name}.offset"
         self.offset.write_text("0", encoding="utf-8")
         urls = {"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": url}
         inherited = {key: value for key, value in os.environ.items() if "API_KEY" not in key and "BASE_URL" not in key}
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(home), str(self.offset), str(SILENT_S)],
+            [sys.executable, str(PROGRAM), str(home), str(self.offset), str(silent_s)],
             env=inherited | urls | KEYS[name],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -115,6 +117,7 @@ class Windows(RuleBasedStateMachine):
     """The model: the windows that are open, and the runs that were triggered."""
 
     model: ScriptedModel
+    silent_s = SILENT_S
     played = 0
     taken_over = 0
 
@@ -129,7 +132,7 @@ class Windows(RuleBasedStateMachine):
         self.model.requests.clear()
         self._portal_context: AbstractContextManager[BlockingPortal] = start_blocking_portal()
         self.portal = self._portal_context.__enter__()
-        self._engine = self.portal.wrap_async_context_manager(opened(self.home, {}, silent_s=SILENT_S))
+        self._engine = self.portal.wrap_async_context_manager(opened(self.home, {}, silent_s=self.silent_s))
         self.door: Door = self._engine.__enter__()
         self.tasks: dict[str, str] = {}
         self.start("third")
@@ -155,7 +158,7 @@ class Windows(RuleBasedStateMachine):
     @rule(name=WINDOW)
     def start(self, name: str) -> None:
         if name not in self.windows:
-            self.windows[name] = Window(self.home, name, self.model.url)
+            self.windows[name] = Window(self.home, name, self.model.url, self.silent_s)
             self.given.update(KEYS[name].values())
             self.owners[self.windows[name].owner] = name
 
@@ -198,33 +201,49 @@ class Windows(RuleBasedStateMachine):
         while self.owners.get(self._owner(run) or "", name) == name:
             time.sleep(0.01)
 
+    def fences(self) -> list[int]:
+        """How often each run was taken over."""
+        taken, _, _ = self.portal.call(self.door.engine.database.read, _stored)
+        return [fence for _, fence in taken.values()]
+
     def _owner(self, run: str) -> str | None:
-        return self.portal.call(self.door.engine.database.read, _owner_of, run)
+        return self.portal.call(self._read_owner, run)
+
+    async def _read_owner(self, run: str) -> str | None:
+        return await self.door.engine.database.read(_owner_of, run)
 
     def _end(self, name: str, number: int) -> None:
         if (window := self.windows.pop(name, None)) is not None:
             window.end(number)
 
     def teardown(self) -> None:
-        """Bring the keys that are missing, and see that everything was done, and done once."""
+        """Bring the keys that are missing, see that everything was done, and done once, and end the windows."""
         try:
-            told(f"open: {sorted(self.windows)}, asleep: {[k for k, one in self.windows.items() if one.sleeps]}")
-            awake = {key for name, one in self.windows.items() if not one.sleeps for key in KEYS[name]}
-            if not awake >= set(JUDGES.values()):
-                self._end("third", signal.SIGKILL)
-                self.start("third")
-            for run in self.runs:
-                found = self.portal.call(self._ended, run)
-                told(f"{found}")
-                assert (found["status"], found["num_successes"]) == ("COMPLETED", ROWS)
-            self._check()
-            type(self).played += 1
+            self.finish()
         finally:
-            for name in list(self.windows):
-                self._end(name, signal.SIGKILL)
-            self._engine.__exit__(None, None, None)
-            self._portal_context.__exit__(None, None, None)
-            shutil.rmtree(self.root)
+            self.end()
+
+    def finish(self) -> None:
+        """Bring the keys that are missing, and see that everything was done, and done once."""
+        told(f"open: {sorted(self.windows)}, asleep: {[k for k, one in self.windows.items() if one.sleeps]}")
+        awake = {key for name, one in self.windows.items() if not one.sleeps for key in KEYS[name]}
+        if not awake >= set(JUDGES.values()):
+            self._end("third", signal.SIGKILL)
+            self.start("third")
+        for run in self.runs:
+            found = self.portal.call(self._ended, run)
+            told(f"{found}")
+            assert (found["status"], found["num_successes"]) == ("COMPLETED", ROWS)
+        self._check()
+        type(self).played += 1
+
+    def end(self) -> None:
+        """End the windows, and remove the store."""
+        for name in list(self.windows):
+            self._end(name, signal.SIGKILL)
+        self._engine.__exit__(None, None, None)
+        self._portal_context.__exit__(None, None, None)
+        shutil.rmtree(self.root)
 
     async def _ended(self, run: str) -> Body:
         with anyio.fail_after(300):
@@ -325,5 +344,29 @@ def test_a_window_that_overslept_stores_none_of_the_answers_that_it_finds_on_wak
             history.sleep_or_wake(name, signal.SIGSTOP)
             history.taken_from(held, name)
             history.sleep_or_wake(name, signal.SIGCONT)
+            history.finish()
         finally:
-            history.teardown()
+            history.end()
+
+
+class Awake(Windows):
+    """Windows that a busy machine does not take for silent."""
+
+    silent_s = 30.0
+
+
+def test_no_run_of_a_window_that_is_awake_is_taken_over() -> None:
+    with Model(lambda _: "good", latency_s=2.0) as model:
+        Windows.model = model
+        history = Awake()
+        try:
+            for name in KEYS:
+                history.start(name)
+            for judge in JUDGES:
+                history.under_way(judge)
+            time.sleep(Awake.silent_s / BEATS + 1)
+            # A run is released once to a window that has its key. The controller has none.
+            assert max(history.fences()) <= 1
+            history.finish()
+        finally:
+            history.end()

@@ -120,17 +120,19 @@ async def test_a_refused_limit_makes_no_task_and_the_preview_refuses_it_too(ariz
 
 
 async def test_a_limit_of_a_continuous_task_is_refused_and_nothing_is_written(arize: Caller, stand_in: StandIn) -> None:
-    await arize.ask("create_task", name="watch", evaluators=["cites"], project="bot", is_continuous=True)
+    await arize.ask("create_task", name="limited", evaluators=["cites"], project="bot", is_continuous=True)
     stand_in.forwarder.asked.clear()
     other = {"name": "other", "evaluators": ["cites"], "project": "bot", "is_continuous": True}
     for tool, given in (
         ("create_task", {**other, "max_cost": 1.0}),
-        ("update_task", {"task": "watch", "max_cost": 1.0}),
-        ("update_task", {"task": "watch", "clear": ["max_cost"]}),
+        ("update_task", {"task": "limited", "max_cost": 1.0}),
+        ("update_task", {"task": "limited", "clear": ["max_cost"]}),
     ):
         refusal = await arize.refused(tool, **given)
         assert refusal["message"] == "Arize AX does not stop a task at max_cost."
-    assert [one for one in stand_in.forwarder.asked if not one.startswith("GET")] == []
+    reads = ("GET", "POST /v2/spans")
+    assert [one for one in stand_in.forwarder.asked if not one.startswith(reads)] == []
+    await arize.ask("delete_task", task="limited", confirm="limited")
 
 
 async def test_what_is_said_of_the_engine_is_not_said_of_ax(arize: Caller) -> None:

@@ -20,6 +20,7 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import example as explicitly
 from hypothesis import strategies as st
 from tests.caller import Caller, serving
 from tests.e2e.processes import KEY, engine, environment
@@ -119,6 +120,16 @@ def examples(level: str, *, limited: bool) -> st.SearchStrategy[Example]:
         rates,
         st.none() | limits,
         limits,
+    )
+
+
+def equal_texts(level: str, first_rows: int | None) -> Example:
+    """Rows of two texts, some of them scored before: few are asked about, and each text once."""
+    texts = ("yes", "no", "yes", "maybe", "yes", "no", "maybe", "maybe")
+    spans = [OneSpan(second, second, second, "a", 1, text) for second, text in enumerate(texts)]
+    first, second = (Limits((-1, SECONDS + 1), None, most, override=False) for most in (first_rows, None))
+    return Example(
+        spans, [(0, None)], asks=True, level=level, query_filter=None, sampling_rate=1.0, first=first, second=second
     )
 
 
@@ -307,9 +318,10 @@ def played(world: World, level: str, examples_of_each: int, *, limited: bool) ->
         database=None,
         deadline=None,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
     @given(example=examples(level, limited=limited))
+    @explicitly(example=equal_texts(level, 2 if limited else None))
     def check(example: Example) -> None:
         checked(world, example)
 
