@@ -170,6 +170,25 @@ async def test_a_second_look_finds_what_the_first_one_was_too_early_for() -> Non
     assert (await api.post(TASK, TaskRun, WINDOW)).id == "late"
 
 
+async def test_a_run_that_another_session_of_the_process_has_started_meanwhile_is_not_the_one() -> None:
+    pages = [[], [run("theirs", DURING), run("ours", DURING)]]
+
+    def listed() -> dict[str, Any]:
+        if len(pages) == 1:
+            api.connection.learn(["theirs"], made=True)
+        return {"task_runs": pages.pop(0)}
+
+    api = lossy({RUNS: listed, "/v2/task-runs/old": run("old", BEFORE)})
+    await api.get("/v2/task-runs/old", TaskRun)
+    assert (await api.post(TASK, TaskRun, WINDOW)).id == "ours"
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_date_that_is_none_tells_nothing(date: str) -> None:
+    with pytest.raises(Ambiguous, match="does not say when such things were made"):
+        await triggered(run("one", DURING), date=date)
+
+
 async def test_what_is_not_there_after_a_timeout_may_still_come() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
