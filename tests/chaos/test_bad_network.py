@@ -13,8 +13,7 @@ from tests.chaos.proxy import Asked, Spoil
 from tests.chaos.scene import Scene, calls, outcome, scene
 from tests.chaos.trials import EVERY, REFUSED, Loss, Trial, once, some_calls, spoiling, under
 
-pytestmark = pytest.mark.embedded
-"""They start engines of their own."""
+pytestmark = pytest.mark.embedded("it starts an engine of its own")
 
 ROOT = Path(__file__).parents[2]
 SHORT_S = 0.3
