@@ -148,6 +148,15 @@ async def test_ax_without_a_key_is_refused_and_names_the_variable(settings: Sett
     assert not settings.home.exists()
 
 
+@pytest.mark.parametrize("key", ["ak-plantedé", "ak-planted\nX: y", "ak-planted\x00"])
+async def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(settings: Settings, key: str) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        async with connect(replace(settings, backend="ax", ax_key=key)):
+            pass
+    assert caught.value.message == "The key in ARIZE_API_KEY has a character that no header can carry."
+    assert "planted" not in str(caught.value)
+
+
 async def test_a_client_of_ax_says_so_and_opens_no_store(settings: Settings) -> None:
     async with connect(replace(settings, backend="ax", ax_key="ak-planted-4711")) as api:
         assert api.backend == "ax"

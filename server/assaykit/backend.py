@@ -33,7 +33,7 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
     """A client of the backend that the settings name, open until the block ends.
 
     Raises:
-        Unauthorized: the backend is AX and there is no key.
+        Unauthorized: the backend is AX, and there is no key or one that no header can carry.
     """
     if settings.backend == "ax":
         async with _remote(settings) as http:
@@ -54,6 +54,10 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
         raise Unauthorized(
             "The backend is Arize AX, but there is no key.",
             "Set ARIZE_API_KEY, or leave ASSAYKIT_BACKEND unset to use the embedded engine.",
+        )
+    if not (settings.ax_key.isascii() and settings.ax_key.isprintable()):
+        raise Unauthorized(
+            "The key in ARIZE_API_KEY has a character that no header can carry.", "Copy the key once more."
         )
     return httpx.AsyncClient(
         base_url=settings.ax_url,

@@ -27,7 +27,8 @@ NAME_LIMIT = 60
 class AssayError(Exception):
     """An error with an explanation for the user. `str(error)` is the message and the next step.
 
-    `may_have_happened` is set if a call that writes got no answer, and so may have written.
+    `may_have_happened` is set if a call that writes got no answer, and so may have written. `may_be_under_way` is set
+    if it got none in time, so the backend may still be at work on it.
     """
 
     code: ClassVar[str] = "error"
@@ -37,6 +38,7 @@ class AssayError(Exception):
         self.message = message
         self.next = next
         self.may_have_happened = False
+        self.may_be_under_way = False
         # A message of several lines ends with a line of the user's text, so the next step gets a line of its own.
         between = "\n" if "\n" in message else " "
         super().__init__(f"{message}{between}{next}".strip())

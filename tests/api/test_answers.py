@@ -120,5 +120,18 @@ async def test_a_broken_encoding_is_told(body: bytes, encoding: str, said: str) 
         await api(body, encoding)[0].post("/v2/spaces", Space)
 
 
+async def test_a_header_may_be_odd() -> None:
+    odd = [
+        (b"Server", b"\xe4\xf6"),
+        (b"X-Odd", b"1"),
+        (b"x-odd", b"2"),
+        (b"DATE", b"yesterday"),
+        (b"Content-Encoding", b"gzip"),
+    ]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=odd, stream=Arriving(GZIPPED)))
+    client = Api(httpx.AsyncClient(transport=transport, base_url="https://ax.test"), "ax")
+    assert (await client.get("/v2/spaces", SpacePage)).spaces
+
+
 async def test_an_answer_without_a_body_may_name_an_encoding() -> None:
     await api(b"", "gzip", 204)[0].delete("/v2/datasets/x")

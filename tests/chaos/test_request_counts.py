@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from tests.chaos.scene import calls, outcome, scene
 
-pytestmark = [pytest.mark.slow, pytest.mark.embedded]
+from assaykit.toolsets import discover
+
+pytestmark = [pytest.mark.slow, pytest.mark.embedded("it starts engines of its own")]
 
 KEPT = Path(__file__).parent / "requests.json"
 UPDATING = "ASSAYKIT_UPDATE"
@@ -22,7 +24,9 @@ def told(made: Counter[str]) -> list[str]:
 async def test_no_tool_makes_more_requests_than_before(tmp_path: Path, like_ax: bool) -> None:
     where = "AX" if like_ax else "engine"
     found: dict[str, list[str]] = {}
+    tools = {definition.name for _, definition in discover()}
     async with scene(tmp_path, like_ax=like_ax) as there:
+        assert calls(there, 1).keys() == tools, "tests/chaos/scene.py has one call of each tool"
         for tool, arguments in calls(there, 1).items():
             there.proxy.asked.clear()
             async with there.caller() as ax:

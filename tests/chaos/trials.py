@@ -28,8 +28,8 @@ REFUSED = Fault("refused", FAULTS[0].spoil, frozenset({"unavailable"}), carried_
 EVERY = (*FAULTS, REFUSED)
 
 
-NETWORK = {"unavailable", "contract_broken", "ambiguous", "rate_limited"}
-"""The codes of calls that a network can spoil."""
+NETWORK = {"unavailable", "contract_broken", "ambiguous", "rate_limited", "error"}
+"""The codes of calls that a network can spoil, and of a crash."""
 
 
 class Trial(NamedTuple):
@@ -83,6 +83,8 @@ async def under(
                 past = 0.0 if passes else time.monotonic() - began - DEADLINE_S
             # A tool that AX has no route for says so before it writes.
             is_right = code in fault.codes | {"unsupported"} or (passes and code not in NETWORK)
+            # On a busy machine any call may meet its deadline first.
+            is_right |= code == "unavailable" and past >= 0 and not passes
             found.append(Trial(fault.name, tool, code, text, past, is_right))
     return found
 

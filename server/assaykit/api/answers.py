@@ -35,11 +35,12 @@ async def whole(response: httpx.Response) -> httpx.Response:
         content = await _unpacked(response)
     finally:
         await response.aclose()
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_PACKED_BODY]
+    # As bytes, because a gateway may send a header that is not ASCII.
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_PACKED_BODY]
     return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
-_OF_THE_PACKED_BODY = {"content-encoding", "content-length", "transfer-encoding"}
+_OF_THE_PACKED_BODY = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 
 async def _unpacked(response: httpx.Response) -> bytes:

@@ -196,6 +196,7 @@ class Api:
             error = Unavailable(
                 f"{self._subject} did not answer {method} {at} within {within_s:g} s.", _again(method, at)
             )
+            error.may_be_under_way = True
             raise _open(error, method, at) from None
         except UnreadableAnswer as error:
             advice = "Ask for fewer rows at once, or a shorter window." if _reads(method, at) else _again(method, at)
@@ -227,6 +228,7 @@ class Api:
         if response.status_code >= httpx.codes.BAD_REQUEST:
             error = error_for(response, self._subject)
             is_open = response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR and not isinstance(error, Unsupported)
+            error.may_be_under_way = response.status_code == HTTPStatus.GATEWAY_TIMEOUT
             raise _open(error, method, at) if is_open else error
         if response.is_redirect:
             raise ContractBroken(

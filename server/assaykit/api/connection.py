@@ -17,6 +17,9 @@ from assaykit.retry_after import seconds
 IDS_KEPT = 20_000
 """Ids that this process has seen, the newest ones. They tell what was there before a create whose answer was lost."""
 
+_EARLIEST, _LATEST = 2000, 9000
+"""The years of a `Date` that is taken for one."""
+
 Facts = dict[str, Any]
 
 
@@ -125,7 +128,9 @@ class Connection:
             told = parsedate_to_datetime(headers.get("date", ""))
         except (TypeError, ValueError):
             return
-        self._date = (told if told.tzinfo else told.replace(tzinfo=UTC), self._clock())
+        # No clock of a backend is that wrong, and a date at the end of the calendar leaves no room to count from.
+        if _EARLIEST <= told.year <= _LATEST:
+            self._date = (told if told.tzinfo else told.replace(tzinfo=UTC), self._clock())
 
 
 def _shown(moment: datetime) -> str:

@@ -50,6 +50,8 @@ async def looked_up(
     if found:
         one = found[0]
         return one if isinstance(one, reply) else reply.model_validate(one.model_dump())
+    if error.may_be_under_way:
+        raise _ambiguous(create, error, "It is not there yet, and the backend may still be at work on it.")
     raise _not_done(create, error)
 
 

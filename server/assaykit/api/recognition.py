@@ -61,8 +61,8 @@ class LostCreate(NamedTuple):
         return {} if self.body is None else self.body.model_dump(mode="json", exclude_none=True)
 
     def was_there(self, one: str) -> bool:
-        """True if an earlier answer to this process held this id."""
-        return self.api.connection.knew(one, self.known)
+        """True if an earlier answer to this process held this id, or the answer to another create of this process."""
+        return self.api.connection.has_made(one) or self.api.connection.knew(one, self.known)
 
     def is_new(self, one: str, created_at: datetime | None) -> bool | None:
         """Whether this call may have made the thing with the id `one`. None if no time tells."""
