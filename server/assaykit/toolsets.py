@@ -3,7 +3,8 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from assaykit import tools
@@ -27,19 +28,20 @@ class ShownTools(NamedTuple):
     remarks: Sequence[str]
 
 
-def discover() -> Iterator[tuple[str, Definition]]:
+@cache
+def discover() -> Sequence[tuple[str, Definition]]:
     """Every tool with the name of its toolset, in order of module and then of definition.
 
     A toolset is a module of `assaykit.tools`, or a folder with a module `tools`. Its name is the folder's, unless the
     module gives another as `TOOLSET`.
     """
+    every: list[tuple[str, Definition]] = []
     for found in sorted(pkgutil.iter_modules(tools.__path__), key=lambda module: module.name):
         inner = f"{found.name}.tools" if found.ispkg else found.name
         module = importlib.import_module(f"{tools.__name__}.{inner}")
         toolset = getattr(module, "TOOLSET", found.name)
-        for value in vars(module).values():
-            if isinstance(value, Definition):
-                yield toolset, value
+        every += [(toolset, value) for value in vars(module).values() if isinstance(value, Definition)]
+    return tuple(every)
 
 
 def selected(settings: Settings) -> ShownTools:
@@ -48,7 +50,7 @@ def selected(settings: Settings) -> ShownTools:
     Raises:
         Invalid: the settings name an unknown toolset or tool.
     """
-    every = [*discover()]
+    every = discover()
     toolsets = list(dict.fromkeys(toolset for toolset, _ in every))
     _refuse_unknown("toolset", settings.toolsets, [*toolsets, ALL])
     _refuse_unknown("tool", settings.tools, [definition.name for _, definition in every])

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from anyio.abc import TaskGroup, TaskStatus
 from tests import stores
-from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, counts, opened, span, span_id
+from tests.engine.door import DAY, NOW, PAUSE_S, SECOND, Body, Door, HandClock, counts, opened, span, span_id
 from tests.engine.test_runs import held_model
 from tests.scripted_model import ScriptedModel
 
@@ -53,8 +53,8 @@ async def judged(door: Door, project: str) -> str:
 
 async def until(ask: Callable[[], Awaitable[Any]], reached: Callable[[Any], bool]) -> Any:
     with anyio.fail_after(60):
-        while not reached(found := await ask()):
-            pass
+        while not reached(found := await ask()):  # noqa: ASYNC110
+            await anyio.sleep(PAUSE_S)
     return found
 
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from tests.engine.door import Body, Door, HandClock, counts, judge_version, opened
+from tests.engine.door import PAUSE_S, Body, Door, HandClock, counts, judge_version, opened
 from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
 
@@ -337,8 +337,8 @@ async def some_made(stage: Stage, task: str) -> str:
     """A run of the task that has made a row and waits for the others."""
     run = (await stage.door.trigger(task, experiment_name="v1"))["id"]
     with anyio.fail_after(60):
-        while not (await stage.door.get(f"/v2/task-runs/{run}"))["num_successes"]:
-            pass
+        while not (await stage.door.get(f"/v2/task-runs/{run}"))["num_successes"]:  # noqa: ASYNC110
+            await anyio.sleep(PAUSE_S)
     return run
 
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
-from tests.engine.door import SECOND, Body, Door, HandClock, counts, opened, span
+from tests.engine.door import PAUSE_S, SECOND, Body, Door, HandClock, counts, opened, span
 from tests.engine.held import held_model
 from tests.scripted_model import ScriptedModel
 
@@ -40,8 +40,8 @@ async def judging(
 
 async def until(door: Door, run: str, reached: Callable[[Body], bool]) -> Body:
     with anyio.fail_after(60):
-        while not reached(found := await door.get(f"/v2/task-runs/{run}")):
-            pass
+        while not reached(found := await door.get(f"/v2/task-runs/{run}")):  # noqa: ASYNC110
+            await anyio.sleep(PAUSE_S)
     return found
 
 

@@ -56,6 +56,9 @@ def struck(text: str, line: int, byte: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+BOMB = gzip.compress(bytes(500_000)) * 100
+"""50 MB, in parts: every worker that reads this file compresses it."""
+
 LATIN = "is not UTF-8: byte 0xdf at position"
 BROKEN: dict[str, tuple[str, bytes, str]] = {
     "latin-1 in CSV": ("a.csv", struck(CSV, 2500, b"\xdf"), f"Line 2500 of 'a.csv' {LATIN} 8 of the line."),
@@ -120,8 +123,8 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
         "Line 2500 of 'a.json' is not JSON: the key 'key' occurs twice in one object.",
     ),
     "no number": ("a.json", struck(JSON, 2500, b'", "n": NaN, "m": "'), "Line 2500 of 'a.json' is not JSON"),
-    "a gzip bomb": ("a.csv.gz", gzip.compress(bytes(50_000_000)), "'a.csv.gz' is compressed;"),
-    "a gzip bomb by another name": ("a.csv", gzip.compress(bytes(50_000_000)), "'a.csv' is compressed;"),
+    "a gzip bomb": ("a.csv.gz", BOMB, "'a.csv.gz' is compressed;"),
+    "a gzip bomb by another name": ("a.csv", BOMB, "'a.csv' is compressed;"),
     "a workbook by another name": ("a.json", b"PK\x03\x04" + bytes(100), "'a.json' is compressed;"),
     "a Parquet file that is none": ("a.parquet", b"PAR1" + bytes(100), "'a.parquet' cannot be read as Parquet"),
     "one endless line": ("a.jsonl", b'{"key": "q1", "output": "' + b"x" * 17_000_000, "Line 1 of 'a.jsonl' is longer"),

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.caller import Caller, serving
+from tests.engine.door import PAUSE_S
 from tests.scripted_model import ScriptedModel
 from tests.traces import rest, send, span
 
@@ -34,8 +35,8 @@ async def watch(ax: Caller, **arguments: Any) -> dict[str, Any]:
 async def until(ax: Caller, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What `get_task` shows, as soon as it shows that."""
     with anyio.fail_after(60):
-        while not reached(found := await ax.ask("get_task", task="watch")):
-            pass
+        while not reached(found := await ax.ask("get_task", task="watch")):  # noqa: ASYNC110
+            await anyio.sleep(PAUSE_S)
     return found
 
 

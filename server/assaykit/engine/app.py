@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from functools import cache
 
 import structlog
 from starlette.applications import Starlette
@@ -40,10 +41,11 @@ def create_app(key: str) -> Starlette:
     return app
 
 
+@cache
 def _discovered() -> Sequence[Route]:
     names = sorted(module.name for module in pkgutil.iter_modules(routes.__path__))
     modules = (importlib.import_module(f"{routes.__name__}.{name}") for name in names)
-    return [route for module in modules for route in module.routes]
+    return tuple(route for module in modules for route in module.routes)
 
 
 class KeyCheck:
