@@ -8,7 +8,6 @@ import pytest
 from assaykit.analysis.reading import outcome, outcomes
 from assaykit.analysis.rows import Judgement, Outcome, counting
 from assaykit.errors import Invalid
-from assaykit.wire.experiments import ExperimentRun
 
 
 def _run(**columns: Any) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def test_label_score_and_explanation_are_read_by_evaluator() -> None:
             "latency": 12,
         }
     )
-    read = outcome(ExperimentRun.model_validate(run))
+    read = outcome(run)
     assert outcomes([run])[0].evaluations["tone"] == read.evaluations["tone"]._replace(explanation=None)
     assert (read.example_id, read.output, read.error) == ("e1", "text", None)
     assert read.evaluations == {

@@ -10,7 +10,6 @@ from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.usage import usage
 from assaykit.report.passages import usage_lines
-from assaykit.wire.experiments import ExperimentRun
 
 numpy = importlib.import_module("numpy")
 
@@ -68,7 +67,7 @@ def test_what_no_row_has_is_unknown_and_what_is_nought_is_not() -> None:
 def test_the_columns_of_ax_of_openinference_and_of_peoples_files_are_read(
     columns: dict[str, object], expected: tuple[float | None, float | None, float | None]
 ) -> None:
-    found = outcome(ExperimentRun.model_validate({"id": "r", "example_id": "e", "output": "x", **columns}))
+    found = outcome({"id": "r", "example_id": "e", "output": "x", **columns})
     assert (found.latency_ms, found.tokens, found.cost) == expected
 
 
@@ -86,7 +85,7 @@ def test_the_columns_of_ax_of_openinference_and_of_peoples_files_are_read(
 def test_short_times_in_a_column_without_a_unit_are_told_to_be_milliseconds(
     columns: dict[str, object], *, is_asked: bool
 ) -> None:
-    run = ExperimentRun.model_validate({"id": "r", "example_id": "e", "output": "x", **columns})
+    run = {"id": "r", "example_id": "e", "output": "x", **columns}
     found = Details(usage=(usage("a", [outcome(run)]),))
     told = "The column `latency` is read as milliseconds; name it latency_s if it holds seconds."
     assert (told in list(usage_lines(found))) == is_asked

@@ -16,7 +16,6 @@ from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome
 from assaykit.analysis.usage_changes import UsageChange
 from assaykit.report.usage_words import change_words
-from assaykit.wire.experiments import ExperimentRun
 
 numpy = importlib.import_module("numpy")
 stats = Oracle("scipy.stats")
@@ -188,7 +187,7 @@ def read(name: str, **columns: Any) -> Variant:
          **{key: value(place) if callable(value) else value for key, value in columns.items()}}
         for place in range(24)
     ]  # fmt: skip
-    return Variant(name, [outcome(ExperimentRun.model_validate(row)) for row in rows])
+    return Variant(name, [outcome(row) for row in rows])
 
 
 def compared(*variants: Variant) -> Comparison:

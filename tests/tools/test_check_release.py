@@ -241,3 +241,14 @@ async def test_clusters_count_in_place_of_rows(ax: Caller, files: Path, cases: N
     assert (await ax.ask("check_release", **asked))["decision"] == "ship"
     (files / "gate.toml").write_text('cluster_by = "tier"', encoding="utf-8")
     assert (await ax.ask("check_release", policy="gate.toml", **asked))["decision"] == "undecided"
+
+
+async def test_limits_on_the_candidate_alone_count_clusters_too(ax: Caller, files: Path, cases: None) -> None:
+    """Every limit that 80 independent examples hold is undecided where they are of three clusters, and says so."""
+    rules = ["right: at least 80 %", "failed rows: at most 5 %", "latency: at most 151.5 ms"]
+    told = await ax.ask("check_release", candidate="same", rules=rules, **UP)
+    assert [one["outcome"] for one in told["rules"]] == ["ship"] * 2 + ["hold"]
+    (files / "gate.toml").write_text('cluster_by = "tier"', encoding="utf-8")
+    told = await ax.ask("check_release", candidate="same", rules=rules, policy="gate.toml", **UP)
+    assert [one["outcome"] for one in told["rules"]] == ["undecided"] * 3
+    assert all("3 clusters" in one["why"] for one in told["rules"])

@@ -41,7 +41,8 @@ async def test_rows_with_an_error_and_no_output_are_failed_runs(ax: Caller, file
     assert (finding["evaluator"], finding["verdict"], finding["n"]) == ("right", "worse", 60)
     text = await ax.read("compare_experiments", experiments=["old", "new"], truth="expected")
     assert text.split("\n")[2] == "Missing: 24 of 60 runs of new failed; they count as failures."
-    assert "new: right on 60 % (36 of 60; 24 failed). accuracy 1.000" in text
+    assert "new: right on 60 % (36 of 60; 24 failed). Of the others: macro-F1 " in text
+    assert "old: accuracy 1.000" in text
     page = (files / "page.html").read_text(encoding="utf-8")
     assert "<strong>Missing: 24 of 60 runs of new failed; they count as failures.</strong>" in page
     found = await ax.ask("compare_experiments", experiments=["old", "new"], failures="exclude")

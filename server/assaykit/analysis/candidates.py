@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from assaykit.analysis.cluster_shares import independent
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.pairing import figure, fitting, has_abstained, rows_of, sheet
@@ -56,7 +58,8 @@ class Tally(NamedTuple):
     """Shares of examples, summed up: of `n` examples with every verdict, and of `missing` ones that lack some.
 
     `passed` is the sum over the first. `least` and `most` are the sums over the others with their missing verdicts at 0
-    and at 1.
+    and at 1. `independent` is the number of independent examples as telling as one of these, at most 1; it is below 1
+    for examples in `clusters`, whose number is 0 if no two examples are of one.
     """
 
     passed: float
@@ -64,6 +67,8 @@ class Tally(NamedTuple):
     missing: int = 0
     least: float = 0.0
     most: float = 0.0
+    independent: float = 1.0
+    clusters: int = 0
 
     @property
     def every(self) -> int:
@@ -103,12 +108,14 @@ def failures(variant: Variant) -> Figures:
     return {example_id: found.get(example_id, [None]) for example_id in expected(variant)}
 
 
-def tally(figures: Figures) -> Tally:
+def tally(figures: Figures, clusters: Clusters | None = None) -> Tally:
     """Sum up shares: the example is the unit, so its runs are averaged first."""
-    whole = [_mean(runs, 0.0) for runs in figures.values() if None not in runs]
+    known = {key: _mean(runs, 0.0) for key, runs in figures.items() if None not in runs}
+    whole, (number, groups) = list(known.values()), independent(known, clusters)
     parts = [runs for runs in figures.values() if None in runs]
     least, most = (math.fsum(_mean(runs, instead) for runs in parts) for instead in (0.0, 1.0))
-    return Tally(math.fsum(whole), len(whole), len(parts), least, most)
+    each = number / len(whole) if whole else 1.0
+    return Tally(math.fsum(whole), len(whole), len(parts), least, most, each, groups)
 
 
 def _mean(runs: Sequence[float | None], instead: float) -> float:

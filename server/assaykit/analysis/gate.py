@@ -1,12 +1,13 @@
 """A release policy decided on experiments: one outcome for each rule, and one for all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from assaykit.analysis.calibration import CalibrationRecord, calibration
 from assaykit.analysis.candidates import Figures, OwnScale, expected, failures, own_figures, tally
+from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading
 from assaykit.analysis.findings import Finding
 from assaykit.analysis.margins import decide_difference
@@ -37,7 +38,7 @@ class GateEvidence(NamedTuple):
     `candidate` is whole. `baseline` and `paired` are the two sides without the examples whose content differs.
     `findings` has their comparison by evaluator. `own` has by evaluator the scale that reads the candidate alone, and
     `matches` by column that of an exact match, with the rows that have a truth. `columns` are those to slice by.
-    `models` names the evaluators that are LLM judges.
+    `models` names the evaluators that are LLM judges. `clusters` has the cluster of each example.
     """
 
     candidate: Variant
@@ -49,6 +50,7 @@ class GateEvidence(NamedTuple):
     matches: Mapping[str, tuple[OwnScale, Variant]] = MappingProxyType({})
     columns: Mapping[str, Column] = MappingProxyType({})
     models: frozenset[str] = frozenset()
+    clusters: Clusters | None = None
     calibrations: Mapping[str, CalibrationRecord] = _NO_RECORDS
 
 
@@ -151,7 +153,7 @@ def _decided(rule: PolicyRule, evidence: GateEvidence, rules: int) -> RuleOutcom
         case "pass^k" | "must pass":
             outcome = _of_runs(rule, evidence)
         case "failed rows":
-            outcome = _failed_rows(rule, evidence.candidate)
+            outcome = _failed_rows(rule, evidence.candidate, evidence.clusters)
         case "examples":
             outcome = decide_examples(rule, _fewest(evidence))
         case "usage change" | "usage limit":
@@ -159,8 +161,8 @@ def _decided(rule: PolicyRule, evidence: GateEvidence, rules: int) -> RuleOutcom
     return outcome
 
 
-def _failed_rows(rule: PolicyRule, variant: Variant) -> RuleOutcome:
-    outcome = decide_share(rule, tally(failures(variant)), "Failed: ")
+def _failed_rows(rule: PolicyRule, variant: Variant, clusters: Clusters | None) -> RuleOutcome:
+    outcome = decide_share(rule, tally(failures(variant), clusters), "Failed: ")
     if len({row.example_id for row in variant.outcomes}) == len(variant.outcomes):
         return outcome
     return _noted(outcome, ["Runs of one example are averaged first, because they can fail together."])
@@ -169,8 +171,8 @@ def _failed_rows(rule: PolicyRule, variant: Variant) -> RuleOutcome:
 def _of_usage(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
     name, baseline = rule.evaluator or "", evidence.baseline
     if rule.kind == "usage limit" or baseline is None:
-        return decide_amount(rule, amounts(name, evidence.candidate))
-    return decide_amount_change(rule, amounts(name, baseline), amounts(name, evidence.paired))
+        return decide_amount(rule, amounts(name, evidence.candidate), evidence.clusters)
+    return decide_amount_change(rule, amounts(name, baseline), amounts(name, evidence.paired), evidence.clusters)
 
 
 def _share(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
@@ -187,8 +189,8 @@ def _share(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
 
     def decide(some: Figures) -> RuleOutcome:
         if own.kind == "numeric":
-            return decide_mean(rule, some, own.reach)
-        return decide_share(rule, tally(some), f"{short(own.evaluator)}: ")
+            return decide_mean(rule, some, own.reach, evidence.clusters)
+        return decide_share(rule, tally(some, evidence.clusters), f"{short(own.evaluator)}: ")
 
     if rule.slice_by is None:
         return _noted(decide(figures), notes)
@@ -207,9 +209,11 @@ def _of_runs(rule: PolicyRule, evidence: GateEvidence) -> RuleOutcome:
             "policy file has the tables [directions] and [positive] for it.",
         )
     figures, abstained = own_figures(own, own.scale, evidence.candidate, evidence.reading)
-    decide: Callable[[PolicyRule, Figures, float], RuleOutcome]
-    decide = decide_pass_hat_k if rule.kind == "pass^k" else decide_must_pass
-    outcome = decide(rule, figures, float(own.direction == "MAXIMIZE"))
+    good = float(own.direction == "MAXIMIZE")
+    if rule.kind == "pass^k":
+        outcome = decide_pass_hat_k(rule, figures, good, evidence.clusters)
+    else:
+        outcome = decide_must_pass(rule, figures, good)
     return _noted(outcome, _notes(evidence.candidate, own.scale, abstained))
 
 

@@ -5,10 +5,13 @@ upper end of the 95 % t interval of the mean excess is at most 0, and holds if e
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from assaykit.analysis.candidates import Figures
+from assaykit.analysis.cluster_means import cluster_mean
+from assaykit.analysis.clusters import Clusters, Groups, grouped
 from assaykit.analysis.distributions import t_two_sided
 from assaykit.analysis.means import has_spread, skewness, t_interval
 from assaykit.analysis.policy_rules import PolicyRule
@@ -23,30 +26,45 @@ from assaykit.figures import digits
 Amounts = Mapping[str, Sequence[float | None]]
 """By example id, the latency, tokens or cost of each run; None where it is not known."""
 
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 _TAIL = 0.025
 _UNITS = {"latency": "ms", "cost": "$", "tokens": "tokens"}
 
 
 class _Excess(NamedTuple):
-    """The excess of each complete example, that of the others at its worst and at its best, and the ends possible."""
+    """By example, the excess of the complete ones, that of the others at its worst and its best; the ends possible."""
 
-    whole: Sequence[float]
-    worst: Sequence[float]
-    best: Sequence[float]
+    whole: Mapping[str, float]
+    worst: Mapping[str, float]
+    best: Mapping[str, float]
     low: float
     high: float
+    clusters: Clusters | None = None
+
+    @property
+    def groups(self) -> Groups | None:
+        """The clusters of the complete examples; None if no two are of one."""
+        return grouped(self.whole, self.clusters)
+
+    def weighed(self, some: Mapping[str, float] = _NOTHING) -> Weighed:
+        """The outcome with some of the others beside the complete examples."""
+        every = {**self.whole, **some}
+        return _weighed(list(every.values()), self.low, self.high, grouped(every, self.clusters))
 
 
-def decide_mean(rule: PolicyRule, figures: Figures, reach: tuple[float, float]) -> RuleOutcome:
+def decide_mean(
+    rule: PolicyRule, figures: Figures, reach: tuple[float, float], clusters: Clusters | None = None
+) -> RuleOutcome:
     """Decide 'NAME: at least 3.5' of a score: the mean over examples, each the mean of its runs.
 
     `reach` has the smallest and the largest score that can stand in for a missing one.
     """
     limit, sign = rule.size or 0.0, -1 if rule.at_least else 1
-    return _of_one(rule, figures, reach, limit, sign, short(rule.evaluator or ""), "")
+    limits = _Limits(reach, limit, sign, short(rule.evaluator or ""))
+    return _of_one(rule, figures, limits, clusters)
 
 
-def decide_amount(rule: PolicyRule, amounts: Amounts) -> RuleOutcome:
+def decide_amount(rule: PolicyRule, amounts: Amounts, clusters: Clusters | None = None) -> RuleOutcome:
     """Decide 'latency: at most 2 s', and so for cost and tokens: the mean over examples.
 
     An amount that is not known is taken from the smallest to the largest one seen.
@@ -60,10 +78,13 @@ def decide_amount(rule: PolicyRule, amounts: Amounts) -> RuleOutcome:
     limit = rule.size or 0.0
     # All-equal amounts tell no bounds, so the range then reaches twice as far as the limit.
     reach = (min(seen), max(seen)) if len(set(seen)) > 1 else (0.0, max(2 * limit, *seen))
-    return _of_one(rule, amounts, reach, limit, 1, f"Mean {rule.evaluator}", f" {_UNITS[rule.evaluator or '']}")
+    limits = _Limits(reach, limit, 1, f"Mean {rule.evaluator}", f" {_UNITS[rule.evaluator or '']}")
+    return _of_one(rule, amounts, limits, clusters)
 
 
-def decide_amount_change(rule: PolicyRule, before: Amounts, after: Amounts) -> RuleOutcome:
+def decide_amount_change(
+    rule: PolicyRule, before: Amounts, after: Amounts, clusters: Clusters | None = None
+) -> RuleOutcome:
     """Decide 'latency: not worse by more than 10 %', and so for cost and tokens, over the paired examples.
 
     Latency is compared on a log scale, so the change is that of the geometric mean. The change of cost and tokens is
@@ -86,45 +107,59 @@ def decide_amount_change(rule: PolicyRule, before: Amounts, after: Amounts) -> R
 
     parts = [one for one in ids if None in before[one] or None in after[one]]
     found = _Excess(
-        [excess(one, 0.0, 0.0) for one in paired],
-        [excess(one, least, most) for one in parts],
-        [excess(one, most, least) for one in parts],
+        {one: excess(one, 0.0, 0.0) for one in paired},
+        {one: excess(one, least, most) for one in parts},
+        {one: excess(one, most, least) for one in parts},
         _log(least) - _log(most) - math.log(factor) if is_log else least - factor * most,
         _log(most) - _log(least) - math.log(factor) if is_log else most - factor * least,
+        clusters,
     )
     old, new = (math.fsum(_mean(some[one], 0.0) for one in paired) / len(paired) for some in (before, after))
     unit = _UNITS[rule.evaluator or ""]
     told = f"{rule.evaluator}: mean {digits(new, 3)} against {digits(old, 3)} {unit} over {_examples(paired)}"
-    interval = _interval(found.whole, found.low, found.high)
+    interval = _interval(list(found.whole.values()), found.low, found.high, found.groups)
     if interval is not None:
 
         def scale(x: float) -> float:
             return math.exp(x) * factor - 1 if is_log else x / old + factor - 1 if old else 0.0
 
-        middle = scale(math.fsum(found.whole) / len(paired))
+        middle = scale(math.fsum(found.whole.values()) / len(paired))
         ends = " to ".join(f"{100 * scale(end):+.1f}" for end in (interval.low, interval.high))
         of = "geometric mean" if is_log else "mean"
         told += f", change of the {of} {100 * middle:+.1f} % (95 % interval {ends})"
     return _decided(rule, found, f"{told}.", f"from {digits(least, 3)} to {digits(most, 3)} {unit}")
 
 
-def _of_one(
-    rule: PolicyRule, figures: Figures, reach: tuple[float, float], limit: float, sign: int, subject: str, unit: str
-) -> RuleOutcome:
-    """Decide a mean against its limit. `sign` is 1 for an upper limit, -1 for a lower one."""
-    whole = [_mean(runs, 0.0) for runs in figures.values() if None not in runs]
-    parts = [runs for runs in figures.values() if None in runs]
+class _Limits(NamedTuple):
+    """The smallest and largest value possible, the limit of the mean, and the words for its subject and unit.
+
+    `sign` is 1 for an upper limit, -1 for a lower one.
+    """
+
+    reach: tuple[float, float]
+    limit: float
+    sign: int
+    subject: str
+    unit: str = ""
+
+
+def _of_one(rule: PolicyRule, figures: Figures, limits: _Limits, clusters: Clusters | None) -> RuleOutcome:
+    """Decide a mean against its limit."""
+    reach, limit, sign, subject, unit = limits
+    whole = {key: _mean(runs, 0.0) for key, runs in figures.items() if None not in runs}
+    parts = {key: runs for key, runs in figures.items() if None in runs}
     if not whole:
         return RuleOutcome(rule.text, "undecided", f"None of {_examples(parts)} has every value.")
     bad, good = (reach[1], reach[0]) if sign > 0 else reach
     found = _Excess(
-        [sign * (one - limit) for one in whole],
-        [sign * (_mean(runs, bad) - limit) for runs in parts],
-        [sign * (_mean(runs, good) - limit) for runs in parts],
+        {key: sign * (one - limit) for key, one in whole.items()},
+        {key: sign * (_mean(runs, bad) - limit) for key, runs in parts.items()},
+        {key: sign * (_mean(runs, good) - limit) for key, runs in parts.items()},
         *sorted(sign * (end - limit) for end in reach),
+        clusters=clusters,
     )
-    told = f"{subject} {digits(math.fsum(whole) / len(whole), 4)}{unit} over {_examples(whole)}"
-    interval = _interval(found.whole, found.low, found.high)
+    told = f"{subject} {digits(math.fsum(whole.values()) / len(whole), 4)}{unit} over {_examples(whole)}"
+    interval = _interval(list(found.whole.values()), found.low, found.high, found.groups)
     if interval is not None:
         ends = sorted(sign * end + limit for end in (interval.low, interval.high))
         told += f" (95 % interval {' to '.join(digits(end, 4) for end in ends)}{unit})"
@@ -132,17 +167,19 @@ def _of_one(
 
 
 def _decided(rule: PolicyRule, found: _Excess, told: str, taken: str) -> RuleOutcome:
-    first = _weighed(found.whole, found.low, found.high)
+    first, groups = found.weighed(), found.groups
     n, missing = len(found.whole), len(found.worst)
+    if groups is not None:
+        told += f" Interval and test are of {len(groups)} cluster{'' if len(groups) == 1 else 's'} of examples."
     if first.outcome == "undecided":
-        needed = _needed(found.whole)
+        needed = _needed(list(found.whole.values()), groups)
         few = f"With n = {n} that is too few to say."
         more = f"About {needed:,} examples would decide it if this mean is the true one." if needed else ""
         parts = [told, few, more, *([f"{_lack(missing)}."] if missing else [])]
         return RuleOutcome(rule.text, "undecided", " ".join(part for part in parts if part), None, needed)
     if not missing:
         return RuleOutcome(rule.text, first.outcome, told, first.p)
-    ends = [_weighed([*found.whole, *some], found.low, found.high) for some in (found.worst, found.best)]
+    ends = [found.weighed(some) for some in (found.worst, found.best)]
     side, end = ("worst", ends[0]) if first.outcome == "ship" else ("best", ends[1])
     holds = end.outcome == first.outcome
     lead = "" if holds else f"Undecided, because {_lack(missing)}. "
@@ -155,19 +192,27 @@ def _decided(rule: PolicyRule, found: _Excess, told: str, taken: str) -> RuleOut
     return RuleOutcome(rule.text, outcome, f"{lead}{told} {bounds}", max(ps, default=None) if holds else None)
 
 
-def _weighed(excess: Sequence[float], low: float, high: float) -> Weighed:
-    interval, n = _interval(excess, low, high), len(excess)
-    if interval is None or n < FEW_PAIRS or (n < SKEWED_FROM and abs(skewness(excess)) > SKEWED):
+def _weighed(excess: Sequence[float], low: float, high: float, groups: Groups | None) -> Weighed:
+    interval, n = _interval(excess, low, high, groups), len(excess if groups is None else groups)
+    lean = skewness(excess if groups is None else cluster_mean(excess, groups).away)
+    if interval is None or n < FEW_PAIRS or (n < SKEWED_FROM and abs(lean) > SKEWED):
         return UNDECIDED
     if interval.high <= 0:
         return Weighed("ship")
-    return Weighed("hold", _p(excess, low)) if interval.low > 0 else UNDECIDED
+    return Weighed("hold", _p(excess, low, groups)) if interval.low > 0 else UNDECIDED
 
 
-def _interval(excess: Sequence[float], low: float, high: float) -> Interval | None:
-    """The t interval; of values that are all alike, the mean if a share of up to 1 - 0.025^(1/n) lies at an end."""
-    n = len(excess)
-    if n > 1 and has_spread(excess):
+def _interval(excess: Sequence[float], low: float, high: float, groups: Groups | None) -> Interval | None:
+    """The t interval; of values that are all alike, the mean if a share of up to 1 - 0.025^(1/n) lies at an end.
+
+    With clusters the interval is theirs, and n is their number.
+    """
+    n, found = len(excess), None if groups is None else cluster_mean(excess, groups)
+    if found is not None:
+        n = found.clusters
+        if n > 1 and found.has_spread:
+            return found.interval()
+    elif n > 1 and has_spread(excess):
         return t_interval(excess)
     if n < 2 or high <= low:  # noqa: PLR2004  (one value has no interval)
         return None
@@ -175,22 +220,31 @@ def _interval(excess: Sequence[float], low: float, high: float) -> Interval | No
     return Interval(one - room * (one - low), one + room * (high - one), 0.95)
 
 
-def _p(excess: Sequence[float], low: float) -> float:
+def _p(excess: Sequence[float], low: float, groups: Groups | None) -> float:
     """The two-sided p of a mean of 0, if the mean seen is above it."""
-    n, mean = len(excess), math.fsum(excess) / len(excess)
-    if has_spread(excess):
+    n, mean = len(excess if groups is None else groups), math.fsum(excess) / len(excess)
+    found = None if groups is None else cluster_mean(excess, groups)
+    if found is not None and found.has_spread:
+        return t_two_sided(mean / found.error, n - 1)
+    if found is None and has_spread(excess):
         return t_two_sided(mean * math.sqrt(n) / standard_deviation(excess), n - 1)
     # A share of the examples beyond this one would bring the mean down to 0.
     share = mean / (mean - low)
     return min(1.0, 2 * (1 - share) ** n)
 
 
-def _needed(excess: Sequence[float]) -> int | None:
+def _needed(excess: Sequence[float], groups: Groups | None) -> int | None:
     """The examples with which the t interval of such a mean leaves out 0; None if the mean is on the wrong side."""
     mean = math.fsum(excess) / len(excess)
     if len(excess) < 2 or mean >= 0 or not has_spread(excess):  # noqa: PLR2004  (a spread needs two values)
         return None
-    n = math.ceil((1.96 * standard_deviation(excess) / mean) ** 2 + 2)
+    sd = standard_deviation(excess)
+    if groups is not None:
+        # More examples of clusters as large as these.
+        sd = max(sd, cluster_mean(excess, groups).error * math.sqrt(len(excess))) if len(groups) > 1 else math.inf
+    if math.isinf(sd):
+        return None
+    n = math.ceil((1.96 * sd / mean) ** 2 + 2)
     n = max(n, SKEWED_FROM if abs(skewness(excess)) > SKEWED else FEW_PAIRS)
     return n if n > len(excess) else None
 
@@ -212,7 +266,7 @@ def _known(rule: PolicyRule) -> str:
     return "tokens" if rule.evaluator == "tokens" else f"a {rule.evaluator}"
 
 
-def _examples(some: Sequence[object]) -> str:
+def _examples(some: Collection[object]) -> str:
     return "1 example" if len(some) == 1 else f"{len(some)} examples"
 
 

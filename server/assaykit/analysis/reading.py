@@ -68,18 +68,26 @@ def outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
             f"{lost} of {len(rows)} runs have no example_id, so they cannot be paired with other runs.",
             "Upload the experiment again with the dataset's example ids in the example_id column.",
         )
-    reader = _Reader(explained=False)
-    return [reader.outcome(run) for run in rows]
+    return unpaired_outcomes(rows)
 
 
-def outcome(run: ExperimentRun) -> Outcome:
-    """Read one run as an outcome; unlike `outcomes`, accept a run without an example id.
+def unpaired_outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
+    """Read runs as `outcomes` does, and accept runs without an example id.
 
     Raises:
         Invalid: a score is not a number.
     """
-    own = {"example_id": run.example_id, "output": run.output, "error": run.error}
-    return _Reader(explained=True).outcome({**(run.model_extra or {}), **own})
+    reader = _Reader(explained=False)
+    return [reader.outcome(run) for run in runs]
+
+
+def outcome(run: RunColumns) -> Outcome:
+    """Read one run, with its explanations; it may have no example id.
+
+    Raises:
+        Invalid: a score is not a number.
+    """
+    return _Reader(explained=True).outcome(run)
 
 
 class _Reader:

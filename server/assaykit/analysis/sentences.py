@@ -17,7 +17,7 @@ FEW_PAIRS = 20
 """Below this number of pairs a finding carries a caution."""
 
 _LABELS_TOLD = 5
-_NAMES_TOLD = 12
+_NAMES_TOLD = 3
 _UNSETTLED = frozenset({"no difference shown", "too close to call", "undecided"})
 _SPACE = "\N{OPEN BOX}"
 _LEAST = 1e-9
@@ -271,9 +271,9 @@ def call_for_directions(findings: Sequence[Finding]) -> str:
 
 
 def call_of(argument: str, value: Mapping[str, str]) -> str:
-    """An argument of the comparison as a caller writes it. More than `_NAMES_TOLD` evaluators are cut to the first."""
+    """An argument of the comparison as a caller writes it: the first `_NAMES_TOLD` evaluators, and the count of all."""
     told = json.dumps({short(name): short(one) for name, one in list(value.items())[:_NAMES_TOLD]}, ensure_ascii=False)
-    return f"{argument}={told}" if len(value) <= _NAMES_TOLD else f"{argument}={told[:-1]}, ...}}"
+    return f"{argument}={told}" if len(value) <= _NAMES_TOLD else f"{argument}={told[:-1]}, ...}} ({len(value)} in all)"
 
 
 def _spelled(names: Iterable[str]) -> str:

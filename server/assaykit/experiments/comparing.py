@@ -252,9 +252,12 @@ def clusters_in(asked: ComparisonRequest, read: ReadExperiments) -> Clusters | N
     return known_clusters(read.examples) if asked.cluster_by is None else clusters_of(asked.cluster_by, read.examples)
 
 
-def own_columns(read: ReadExperiments) -> dict[str, dict[str, Any]]:
+def own_columns(read: ReadExperiments) -> dict[str, Mapping[str, Any]]:
     """The columns of each example without those that record its provenance."""
-    return {key: {name: row[name] for name in row if name not in OURS} for key, row in read.examples.items()}
+    return {
+        key: row if OURS.isdisjoint(row) else {name: row[name] for name in row if name not in OURS}
+        for key, row in read.examples.items()
+    }
 
 
 def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:

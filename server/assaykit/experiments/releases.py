@@ -148,7 +148,7 @@ def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparis
     )
     baseline = read.variants[0] if len(read.variants) > 1 else None
     evidence = GateEvidence(
-        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read)
+        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read), clusters
     )
     return released(named, evidence, read.origins.notes), comparison
 

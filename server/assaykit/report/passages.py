@@ -148,9 +148,11 @@ def classified_words(told: Classification, one: Classified) -> str:
     ]
     out = f" Left out: rows {' and '.join(left)}." if left else ""
     agreed = one.agreement
-    right = f"right on {passed_of(one.right, one.rows, one.failed)}. " if one.failed else ""
+    # A failed row is wrong, so the accuracy of the others would be a second rate of another meaning.
+    right = f"right on {passed_of(one.right, one.rows, one.failed)}. Of the others: " if one.failed else ""
     if agreed is None:
-        return f"{right}no row has both.{out}"
+        return f"{right}no row has both a prediction and a truth.{out}"
+    accuracy = "" if right else f"accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, "
     leading = None if told.positive is None else agreed.of(told.positive)
     first = "" if leading is None else (
         f"{short(leading.label)!r} has precision {ratio(leading.precision)}{spread_of(leading.precision_interval)}, "
@@ -158,7 +160,7 @@ def classified_words(told: Classification, one: Classified) -> str:
         f"F1 {ratio(leading.f1)}{spread_of(leading.f1_interval)}; "
     )  # fmt: skip
     return (
-        f"{right}{first}accuracy {ratio(agreed.accuracy)}{spread_of(agreed.accuracy_interval)}, macro-F1 "
+        f"{right}{first}{accuracy}macro-F1 "
         f"{ratio(agreed.macro_f1)}, kappa {ratio(agreed.kappa)}{spread_of(agreed.kappa_interval)}"
         f"{_ordinal(agreed.weighted)} over {agreed.n} rows."
         f"{out}"

@@ -14,21 +14,24 @@ from assaykit.planning.spans import run_row
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line, quoted
 from assaykit.wire.evaluators import Direction
-from assaykit.wire.experiments import ExperimentRun
+from assaykit.wire.experiments import ExperimentRun, RunColumns
+
+_OWN = ("id", "example_id", "output", "error")
 
 VALUE_LIMIT = 400
 """Characters of an output or explanation in the data; a line of the text has fewer."""
 
 
-def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str) -> list[ExperimentRun]:
-    """The runs that pass a filter over columns of the runs and of their examples.
+def taken(runs: Sequence[RunColumns], examples: Mapping[str, Row], text: str) -> list[int]:
+    """The positions of the runs that pass a filter over columns of the runs and of their examples.
 
     Raises:
         Invalid: the filter cannot be read, or no run passes it and it names a column that no row has.
     """
     tree = row_tree(text)
-    seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in runs]
-    found = [run for run, row in zip(runs, seen, strict=True) if matches(tree, row.get)]
+    models = [ExperimentRun.model_validate(run) for run in runs]
+    seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in models]
+    found = [place for place, row in enumerate(seen) if matches(tree, row.get)]
     columns = list(dict.fromkeys(column for row in seen for column in row))
     absent = [field for field in fields(tree) if field not in columns]
     if runs and not found and absent:
@@ -36,21 +39,21 @@ def taken(runs: Sequence[ExperimentRun], examples: Mapping[str, Row], text: str)
     return found
 
 
-def flat(run: ExperimentRun) -> dict[str, Any]:
-    """A run as one row of a file, and as filters see it."""
-    own = {"id": run.id, "example_id": run.example_id, "output": run.output, "error": run.error}
-    return {**{key: value for key, value in own.items() if value is not None}, **(run.model_extra or {})}
+def flat(run: RunColumns) -> dict[str, Any]:
+    """A run as one row of a file: its own columns first, without those that are empty, and without annotations."""
+    own = {key: value for key in _OWN if (value := run.get(key)) is not None}
+    return {**own, **{key: value for key, value in run.items() if key not in {*_OWN, "annotations"}}}
 
 
-def told(run: ExperimentRun, read: Outcome, *, is_past: bool) -> dict[str, Any]:
+def told(run: RunColumns, read: Outcome, *, is_past: bool) -> dict[str, Any]:
     """A run for the data of a reply; long text is clipped. `is_past` is set if the run failed and was tried again."""
     verdicts = [
         {key: value for key, value in one._asdict().items() if value is not None} for one in read.evaluations.values()
     ]
     return {
-        "id": run.id,
-        "example_id": run.example_id,
-        "output": None if run.output is None else one_line(run.output, VALUE_LIMIT),
+        "id": run["id"],
+        "example_id": run.get("example_id"),
+        "output": None if read.output is None else one_line(read.output, VALUE_LIMIT),
         "error": None if read.error is None else one_line(read.error, VALUE_LIMIT),
         **({"tried_again": True} if is_past else {}),
         "evaluations": [

@@ -9,11 +9,11 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.reading import evaluators_of, outcome
+from assaykit.analysis.reading import evaluators_of, outcome, unpaired_outcomes
 from assaykit.analysis.rows import tried_again
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
-from assaykit.api.experiments import runs_of
+from assaykit.api.experiments import columns_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
@@ -40,8 +40,8 @@ from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
     Experiment,
     ExperimentPage,
-    ExperimentRun,
     ExperimentRunPage,
+    RunColumns,
 )
 
 ROWS_PER_PAGE = 500
@@ -289,25 +289,23 @@ async def get_experiment(
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     named = await here.names.experiment(experiment, within, dataset_id)
     start = _offset(cursor)
-    runs = await runs_of(here.api, named.id)
-    outcomes = {run.id: outcome(run) for run in runs}
-    past = {runs[place].id for place in tried_again(list(outcomes.values()))}
-    kept = runs if filter is None else taken(runs, await _example_columns(here, named), filter)
+    runs = await columns_of(here.api, named.id)
+    outcomes = unpaired_outcomes(runs)
+    past = tried_again(outcomes)
+    kept = range(len(runs)) if filter is None else taken(runs, await _example_columns(here, named), filter)
     if failures_first:
         # A failed run that was tried again goes to the end: only the later run counts.
-        kept = sorted(kept, key=lambda run: run.id in past)
-    read = [outcomes[run.id] for run in kept]
-    count = [one for one, run in zip(read, kept, strict=True) if run.id not in past]
+        kept = sorted(kept, key=past.__contains__)
+    read = [outcomes[place] for place in kept]
+    count = [outcomes[place] for place in kept if place not in past]
     directions = await directions_of(here, within, read) if failures_first else {}
     order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
-        found = _each([kept[position] for position in order])
+        found = _each([runs[kept[position]] for position in order])
         return await save(here, save_to, cursor, found, flat, "rows", facts, overwrite=overwrite)
-    shown = [
-        told(kept[position], read[position], is_past=kept[position].id in past)
-        for position in order[start : start + limit]
-    ]
+    places = [kept[position] for position in order[start : start + limit]]
+    shown = [told(runs[place], outcome(runs[place]), is_past=place in past) for place in places]
     lines = [line(row) for row in shown]
     shown = shown[: fitting(lines)]
     end = start + len(shown)
@@ -330,7 +328,7 @@ def _offset(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def _each(runs: Sequence[ExperimentRun]) -> AsyncGenerator[ExperimentRun]:
+async def _each(runs: Sequence[RunColumns]) -> AsyncGenerator[RunColumns]:
     for run in runs:
         yield run
 

@@ -20,13 +20,11 @@ from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
     ExperimentPage,
-    ExperimentRun,
     ExperimentRunInput,
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
 from assaykit.wire.projects import Project
-from assaykit.wire.spans import Annotation
 
 _ROWS_AT_A_TIME = 500
 _TRACES_OF = "experiment_traces_for_dataset_"
@@ -204,8 +202,8 @@ def run_page(connection: sa.Connection, experiment_id: str, at: PageRequest) -> 
     rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
-    found = [_run(row, verdicts.get(row.id, {}), said.get(row.id, [])) for row in rows]
-    return ExperimentRunPage(experiment_runs=found, pagination=pagination)
+    found = [{**_columns(row, verdicts.get(row.id, {})), "annotations": said.get(row.id, [])} for row in rows]
+    return ExperimentRunPage.model_validate({"experiment_runs": found, "pagination": pagination})
 
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
@@ -301,12 +299,10 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
     )
 
 
-def _run(row: sa.Row[Any], verdicts: dict[str, Any], said: list[Annotation]) -> ExperimentRun:
-    return ExperimentRun.model_validate({**_columns(row, verdicts), "annotations": said})
-
-
 def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
     """A run's columns. A computed verdict replaces all columns of an uploaded verdict of the same name."""
+    if not verdicts:
+        return {**row.data, "id": row.id, "example_id": row.example_id}
     names = {column.rpartition(".")[0] for column in verdicts}
     uploaded = {
         column: value
