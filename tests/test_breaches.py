@@ -166,7 +166,7 @@ UNTESTED_TOOL = '''
 @tool("read")
 async def gauge(here: Here) -> Reply:
     """Do nothing at all."""
-    return Reply("Next: `get_gauge`.", {})
+    return Reply(f"Next: `get_gauge` in {here.name}.", {})
 '''
 
 SHAPES = {
@@ -188,6 +188,7 @@ SHAPES = {
     "test_nothing_is_left_to_do",
     "test_no_file_knows_the_machine_it_was_written_on",
     "test_no_file_chooses_the_registry",
+    "test_no_sentence_of_a_tool_shows_a_name_of_others_as_it_is",
     "test_the_version_stands_in_one_place",
     "test_the_readme_is_short",
     "test_every_tool_is_named_verb_noun",

@@ -1,5 +1,6 @@
 """Logs of real processes: no key in any of the places where a library or an exception puts one."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -37,6 +38,13 @@ WRITERS = {
         except ValueError:
             structlog.get_logger().exception("call failed")
         """,
+    "base64 within other text": """
+        import base64
+        for before in ("", "u", "us", "user:"):
+            text = (before + KEY + "/rest").encode()
+            structlog.get_logger().warning(base64.b64encode(text).decode() + base64.urlsafe_b64encode(text).decode())
+        """,
+    "hex": "structlog.get_logger().warning(KEY.encode().hex() + KEY.encode().hex().upper())",
     "an address": """
         from urllib.parse import quote
         structlog.get_logger().warning("GET https://example.com/?key=" + quote(KEY, safe=""))
@@ -78,7 +86,10 @@ def told() -> dict[str, str]:
 def test_no_line_of_the_log_holds_a_key(told: dict[str, str], writer: str) -> None:
     text = told[writer]
     assert "[secret]" in text
-    assert [piece for piece in ("secret/", "secret%2F", "lue\\", "%5C123") if piece in text] == []
+    raw = b"secret/v"
+    hidden = [base64.b64encode(b"0" * before + raw).decode()[4:-4] for before in range(3)]
+    pieces = ("secret/", "secret%2F", "lue\\", "%5C123", raw.hex(), raw.hex().upper(), *hidden)
+    assert [piece for piece in pieces if piece in text] == []
 
 
 def test_the_variables_of_keys_are_known_by_name() -> None:

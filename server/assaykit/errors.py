@@ -16,12 +16,12 @@ Neither ever holds a secret, a traceback or more than a clipped quote of foreign
 """
 
 import errno
-import re
 from collections.abc import Sequence
 from typing import ClassVar, Final, cast
 
+from assaykit.foreign import clipped
+
 QUOTE_LIMIT = 300
-NAME_LIMIT = 60
 
 
 class AssayError(Exception):
@@ -126,35 +126,8 @@ class ContractBroken(AssayError):
 
 def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
     """Foreign text on one line, at most `limit` characters, so that it cannot be mistaken for our own text."""
-    flat = " ".join(visible(text).split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    return clipped(text, limit)
 
-
-def exactly(text: str, limit: int = QUOTE_LIMIT) -> str:
-    """A foreign key in quotation marks with all its spaces, so that two keys which differ in them look different.
-
-    Control characters are escaped, and at most `limit` characters are shown.
-    """
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
-
-
-def named(name: str, limit: int = NAME_LIMIT) -> str:
-    """A foreign name or key in a sentence of ours: one word as it is, any other in quotation marks on one line.
-
-    A name that reads like a sentence thus cannot be mistaken for our own text.
-    """
-    return name if len(name) <= limit and _WORD.fullmatch(name) else repr(quote(name, limit))
-
-
-def visible(text: str) -> str:
-    """The text with a space for each character that a screen does not show, such as ANSI and bidi marks.
-
-    Ends of lines stay.
-    """
-    return text if text.isprintable() else "".join(mark if mark.isprintable() or mark == "\n" else " " for mark in text)
-
-
-_WORD = re.compile(r"[\w.\-]+")
 
 _NO_ROOM: Final = "Free some space on the disk, then try again."
 _LACKS: Final = {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Invalid, NotFound, an
+from assaykit.foreign import exactly
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE
 from assaykit.wire import ids
 from assaykit.wire.annotations import AnnotationConfigPage
@@ -145,7 +146,7 @@ class Names:
         same = [thing for thing in await self._all(kind, {**within, "name": wanted}) if thing.name == wanted]
         if not same:
             told, following = await self._instead(kind, await self._all(kind, within), near_to=wanted)
-            raise NotFound(f"No {kind.noun} is named exactly {wanted!r}. {told}", following)
+            raise NotFound(f"No {kind.noun} is named exactly {exactly(wanted)}. {told}", following)
         if len(same) > 1:
             raise _ambiguous(kind, wanted, same)
         return same[0]
@@ -154,7 +155,7 @@ class Names:
         """A run's id: runs have no names."""
         kind = ids.kind_of(wanted)
         if kind != RUN_ID_TYPE:
-            found = f"this is {an(kind)} id" if kind else f"{wanted!r} is not an id"
+            found = f"this is {an(kind)} id" if kind else f"{exactly(wanted)} is not an id"
             raise Invalid(f"A run id was wanted, but {found}.", "`get_task` shows the ids of a task's last runs.")
         return wanted
 
@@ -179,7 +180,7 @@ class Names:
         if id_type in kind.id_types:
             return await self._by_id(kind, wanted, within)
         told, following = await self._instead(kind, await self._all(kind, within))
-        raise Invalid(f"{wanted!r} is {an(id_type)} id; {an(kind.noun)} was wanted. {told}", following)
+        raise Invalid(f"{exactly(wanted)} is {an(id_type)} id; {an(kind.noun)} was wanted. {told}", following)
 
     async def _by_id(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
         noun = kind.at.strip("/").split("/")
@@ -187,7 +188,7 @@ class Names:
             return await self._api.get(path(*noun, wanted), Named)
         except NotFound:
             told, following = await self._instead(kind, await self._all(kind, within))
-            raise NotFound(f"No {kind.noun} has the id {wanted!r}. {told}", following) from None
+            raise NotFound(f"No {kind.noun} has the id {exactly(wanted)}. {told}", following) from None
 
     async def _by_name(self, kind: ResourceKind, wanted: str, within: dict[str, str]) -> Named:
         # The backend's name filter matches substrings in any letter case, so one request finds nearly every name.
@@ -200,7 +201,7 @@ class Names:
         if found is not None:
             return found
         told, following = await self._instead(kind, every, near_to=wanted)
-        raise NotFound(f"No {kind.noun} is named {wanted!r}. {told}", following)
+        raise NotFound(f"No {kind.noun} is named {exactly(wanted)}. {told}", following)
 
     async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
         found = {row.id: row async for row in rows(self._api, kind.at, kind.page, within)}
@@ -272,9 +273,9 @@ def _same(kind: ResourceKind, wanted: str, among: Sequence[Named]) -> Named | No
 
 def _ambiguous(kind: ResourceKind, wanted: str, same: Sequence[Named]) -> Ambiguous:
     return Ambiguous(
-        f"{len(same)} {kind.noun}s are named {wanted!r}: {_listed(same)}.", "Give the id of the one you mean."
+        f"{len(same)} {kind.noun}s are named {exactly(wanted)}: {_listed(same)}.", "Give the id of the one you mean."
     )
 
 
 def _listed(things: Sequence[Named]) -> str:
-    return ", ".join(f"{thing.name!r} ({thing.id})" for thing in things)
+    return ", ".join(f"{exactly(thing.name)} ({thing.id})" for thing in things)

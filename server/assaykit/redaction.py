@@ -7,6 +7,7 @@ shown or kept.
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
@@ -18,6 +19,9 @@ SHORTEST = 6
 _LOOKS_SECRET = re.compile(r"\b(?:sk|ak)-[A-Za-z0-9_\-]{8,}|\bBearer\s+[A-Za-z0-9._~+/\-]{8,}=*", re.IGNORECASE)
 
 _NAMED_LIKE_A_KEY = re.compile(r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+
+_IN_URLS = str.maketrans("+/", "-_")
+"""From the digits of base64 to those of its alphabet for URLs."""
 
 _known: set[str] = set()
 _pattern: re.Pattern[str] | None = None
@@ -56,6 +60,21 @@ def without_known(text: str) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """The secret as it is, in a Python literal and in a URL, and each of these in a JSON string."""
+    """The secret as it is, in a Python literal and in a URL, each of these in a JSON string; in hex and in base64."""
     plain = {secret, repr(secret)[1:-1], quote(secret, safe="")}
-    return plain | {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in plain for ascii_only in (True, False)}
+    told = {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in plain for ascii_only in (True, False)}
+    raw = secret.encode("utf-8", "replace")
+    return plain | told | {raw.hex(), raw.hex().upper()} | _in_base64(raw)
+
+
+def _in_base64(raw: bytes) -> set[str]:
+    """The digits of base64 that the bytes alone decide, whatever stands around them, in both alphabets.
+
+    The first and the last digit of a text may depend on its neighbours, so a text has three forms.
+    """
+    found: set[str] = set()
+    for before in range(3):
+        digits = b64encode(b"\0" * before + raw).decode()
+        fixed = digits[(0, 2, 3)[before] : (before + len(raw)) * 8 // 6]
+        found |= {fixed, fixed.translate(_IN_URLS)}
+    return {one for one in found if len(one) >= SHORTEST}

@@ -54,7 +54,7 @@ def verdict() -> bytes:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (html, "not a JSON object: <html>"),
+        (html, "not a JSON object: '<html>"),
         (nothing, "closed before an answer"),
         (half_a_body, "the answer is incomplete"),
         (a_drip, "1 s"),

@@ -69,7 +69,7 @@ async def test_the_only_task_is_shown_without_being_named(ax: Caller, bot: None,
     text = await ax.read("get_task")
     assert "- On project 'bot'\n" in text
     assert text.startswith("Task 'policy' (CODE_EVALUATION)")
-    assert "Filter: name = 'a1'; sampling rate 0.5" in text
+    assert "Filter: \"name = 'a1'\"; sampling rate 0.5" in text
     assert "Evaluator 'cites': output <- attributes.output.value" in text
     assert "No runs yet: `trigger_backfill` starts one." in text
 

@@ -17,6 +17,7 @@ from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, quote
 from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
@@ -261,7 +262,7 @@ def resume(
         changed = [f"content of {quote(Path(path).name)}" for path in journal.changed_files()]
     if changed:
         raise Conflict(
-            f"The experiment {name!r} was begun with other {' and '.join(changed)}; "
+            f"The experiment {exactly(name)} was begun with other {' and '.join(changed)}; "
             f"{len(journal.results)} of its rows are done.",
             "Pass restart=true to do them again, or another name.",
         )

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 from assaykit.errors import Invalid, either, quote
 from assaykit.filters.parse import parse
-from assaykit.filters.text import named
+from assaykit.filters.text import meant
 from assaykit.filters.tree import (
     And,
     Between,
@@ -178,7 +178,7 @@ def _missed(field: str, first: str, rest: str) -> Invalid:
         near = rest
     return Invalid(
         f"{quote(field)!r} is neither a field of spans nor a usual attribute.",
-        f"Did you mean {quote(named(near))}? An attribute of this name is {quote(named(f'attributes.{field}'))}.",
+        f"Did you mean {meant(near)}? An attribute of this name is {meant(f'attributes.{field}')}.",
     )
 
 
@@ -186,7 +186,7 @@ def _unknown(field: str) -> Invalid:
     known = [*_SORTS, *(alias for alias in ALIASES if not alias.startswith("attributes."))]
     near = get_close_matches(field.lower(), known, n=3, cutoff=0.6)
     hint = f"Did you mean {either(near)}? " if near else f"The fields are {either(tuple(_SORTS))}. "
-    verdict, attribute = (quote(named(one)) for one in (f"eval.{field}.label", f"attributes.{field}"))
+    verdict, attribute = (meant(one) for one in (f"eval.{field}.label", f"attributes.{field}"))
     return Invalid(
         f"Spans have no field {quote(field)!r}.",
         f"{hint}For the label of a judge write {verdict}, for an attribute {attribute}.",

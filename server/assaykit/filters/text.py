@@ -4,7 +4,9 @@ import re
 from typing import Final
 
 from assaykit.filters.tree import And, Between, Compare, Contains, In, IsNull, Leaf, Like, Node, Not, Or, Value
+from assaykit.foreign import clipped, exactly
 
+MEANT_LIMIT: Final = 80
 _BARE: Final = re.compile(r"[^\W\d]\w*(?:-\w+)*(?:\.\w+(?:-\w+)*)*")
 _WORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "CONTAINS", "IS", "NULL", "TRUE", "FALSE"})
 
@@ -56,6 +58,12 @@ def named(field: str) -> str:
     if _BARE.fullmatch(field) and field.upper() not in _WORDS:
         return field
     return '"' + field.replace('"', '""') + '"'
+
+
+def meant(field: str) -> str:
+    """The field for a sentence of ours: as a filter names it, or in quotation marks of ours if it is long or odd."""
+    text = named(field)
+    return text if text == clipped(text, MEANT_LIMIT) else exactly(field, MEANT_LIMIT)
 
 
 def _literal(value: Value) -> str:

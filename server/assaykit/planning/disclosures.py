@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from assaykit.errors import Invalid, named
+from assaykit.errors import Invalid
 from assaykit.figures import dollars
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.providers.prices import Estimate, Prices, estimate
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.planning.costs import characters_of, integration_of, rate_of
@@ -127,9 +128,9 @@ class Disclosure(NamedTuple):
             texts.setdefault((one.host, one.model), {}).update(dict.fromkeys(one.texts))
         asks = "Arize AX asks the model" if self.on_ax else "Sent to"
         lines = [
-            f"{asks} {named(model)} at {host} with: {_some(list(of))}"
+            f"{asks} {as_word(model)} at {host} with: {_some(list(of))}"
             if self.on_ax
-            else f"{asks} {host} for {named(model)}: {_some(list(of))}"
+            else f"{asks} {host} for {as_word(model)}: {_some(list(of))}"
             for (host, model), of in texts.items()
         ]
         more = [f"and to {len(lines) - HOSTS_SHOWN} more models"] if len(lines) > HOSTS_SHOWN else []
@@ -158,7 +159,7 @@ def counted(number: int, things: str) -> str:
 
 def _some(texts: Sequence[str]) -> str:
     """The first texts by name, after the prompt, which is always sent."""
-    shown = ["the prompt", *map(named, texts[:TEXTS_SHOWN])]
+    shown = ["the prompt", *map(as_word, texts[:TEXTS_SHOWN])]
     more = f" and {len(texts) - TEXTS_SHOWN} more" if len(texts) > TEXTS_SHOWN else ""
     return ", ".join(shown) + more
 
@@ -201,7 +202,7 @@ def refuse_unpriced(spending: Disclosure, home: Path) -> None:
     unpriced = next((one.model for one in spending.models if one.calls and one.cost is None), None)
     if spending.stops_at is not None and unpriced is not None:
         raise Invalid(
-            f"The price of model {unpriced!r} is not known, so max_cost cannot be enforced.",
+            f"The price of model {exactly(unpriced)} is not known, so max_cost cannot be enforced.",
             f'Write {{"{unpriced}": {{"input": 0.15, "output": 0.6}}}}, dollars for a million tokens, into '
             f"{Prices(home).file}; or limit the run by max_rows.",
         )
@@ -276,4 +277,4 @@ def host_of(integration: AiIntegration | None) -> str:
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         return f"the provider {integration.provider}"
-    return named(parts.hostname) + port if parts.hostname else f"the provider {integration.provider}"
+    return as_word(parts.hostname) + port if parts.hostname else f"the provider {integration.provider}"

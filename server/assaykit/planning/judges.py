@@ -10,6 +10,7 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.known_judges import with_direction
+from assaykit.foreign import exactly
 from assaykit.judge import catalogue, score
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.session import Session
@@ -132,7 +133,9 @@ def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
         ready = catalogue.find(recipe.catalogue)
         if ready is None:
             known = ", ".join(judge.name for judge in catalogue.all())
-            raise NotFound(f"The catalogue has no judge {recipe.catalogue!r}; it has {known}.", "Use one of these.")
+            raise NotFound(
+                f"The catalogue has no judge {exactly(recipe.catalogue)}; it has {known}.", "Use one of these."
+            )
         if choices is not None:
             raise Invalid("A catalogue judge has choices of its own.", "Leave out choices, or write a template.")
         template, choices, direction = ready.template, ready.choices, direction or ready.direction
@@ -166,10 +169,10 @@ async def _llm(here: Session, integration: str | None, model: str | None) -> Eva
     usual = PROVIDERS[chosen.provider].environment
     if chosen.has_api_key is False and usual is not None:
         key = f"Set {usual.key_variable} in the server's environment and start it again." if on_engine else _KEY_ON_AX
-        raise Invalid(f"Integration {chosen.name!r} has no key.", key)
+        raise Invalid(f"Integration {exactly(chosen.name)} has no key.", key)
     wanted = model or next(iter(chosen.model_names or ()), None) or (usual and usual.default_model)
     if wanted is None:
-        raise Invalid(f"Integration {chosen.name!r} names no model.", "Pass model.")
+        raise Invalid(f"Integration {exactly(chosen.name)} names no model.", "Pass model.")
     return EvaluatorLlmConfig(
         ai_integration_id=chosen.id,
         model_name=wanted,

@@ -6,7 +6,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid, quote
 from assaykit.filters.fields import canonical, verdict
 from assaykit.filters.parse import parse
-from assaykit.filters.text import named
+from assaykit.filters.text import meant
 from assaykit.filters.tree import fields
 from assaykit.session import Session
 from assaykit.wire.evaluators import EvaluatorPage
@@ -30,7 +30,7 @@ async def near_judges(here: Session, space_id: str, filter_text: str) -> str:
         sort, _, part = asked[field]
         near = difflib.get_close_matches(name.casefold(), judges, n=1, cutoff=0.7)
         if near and f"{sort}.{judges[near[0]]}.{part}" != field:
-            told.append(f"For {quote(field, 60)!r}, did you mean {quote(named(f'{sort}.{judges[near[0]]}.{part}'))}?")
+            told.append(f"For {quote(field, 60)!r}, did you mean {meant(f'{sort}.{judges[near[0]]}.{part}')}?")
     return " ".join(told)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assaykit.errors import Invalid
+from assaykit.foreign import exactly
 from assaykit.planning.periods import Period
 from assaykit.wire.evaluators import EvaluatorWithVersion, Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.tasks import TaskQueryFilters
@@ -44,7 +45,7 @@ class WantedEvaluator:
         if isinstance(config, (TemplateConfig, ManagedCodeConfig)):
             return config
         raise Invalid(
-            f"{self.evaluator.name!r} is neither a judge nor a managed code evaluator.",
+            f"{exactly(self.evaluator.name)} is neither a judge nor a managed code evaluator.",
             "Use one of these; `list_judges` shows what there is.",
         )
 

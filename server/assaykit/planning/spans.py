@@ -9,11 +9,12 @@ from typing import Any
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import runs_of
-from assaykit.errors import Invalid, NotFound, named
+from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import Row, as_text, columns, resolve, seen_by_runs, span_row
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
@@ -75,7 +76,7 @@ class Variable:
     def as_text(self) -> str:
         """`input <- attributes.input.value (50 of 50 rows)`."""
         note = ", the same value on every one" if self.constant else ""
-        return f"{self.name} <- {self.path} ({self.filled} of {self.tried} {self.things}{note})"
+        return f"{as_word(self.name)} <- {as_word(self.path)} ({self.filled} of {self.tried} {self.things}{note})"
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,12 @@ class EvaluatorShare:
         """Sentences about suspicious mappings (empty on some rows, the same value on all) and repeated texts."""
         found = [self.repeats.as_text(self.matched)] if self.repeats else []
         for variable in self.variables:
+            name, at = as_word(variable.name), as_word(variable.path)
             if variable.filled < variable.tried:
                 empty = variable.tried - variable.filled
-                found.append(
-                    f"{variable.name}: {empty} of {variable.tried} sampled {variable.things} have no {variable.path}"
-                )
+                found.append(f"{name}: {empty} of {variable.tried} sampled {variable.things} have no {at}")
             if variable.constant:
-                found.append(f"{variable.name}: {variable.path} is the same on every sampled {variable.things[:-1]}")
+                found.append(f"{name}: {at} is the same on every sampled {variable.things[:-1]}")
         return found
 
     def as_text(self, things: str, at_least: str) -> str:
@@ -137,7 +137,9 @@ class EvaluatorShare:
         asks = self.estimate is not None and self.calls != self.rows
         calls = f" with {self.calls} {'call' if self.calls == 1 else 'calls'}" if asks else ""
         takes = f": {self.estimate.as_text()}" if self.estimate else ""
-        return f"{self.name}: {at_least}{self.matched} {things} match{done}, {self.rows} to score{calls}{takes}"
+        return (
+            f"{as_word(self.name)}: {at_least}{self.matched} {things} match{done}, {self.rows} to score{calls}{takes}"
+        )
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
     except Invalid:
         return []  # the backend's filter language may have syntax that ours lacks
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
-    alike = {name: ", ".join(map(named, near(name, rows))) for name in missing}
+    alike = {name: ", ".join(map(as_word, near(name, rows))) for name in missing}
     return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
 
 
@@ -394,16 +396,17 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
     names = variables(wanted.config)
     if (unknown := sorted(given.keys() - set(names))) and refuse:
         raise Invalid(
-            f"{wanted.evaluator.name!r} has no variable {unknown[0]!r}; it has {', '.join(names)}.",
+            f"{exactly(wanted.evaluator.name)} has no variable {exactly(unknown[0])}; "
+            f"it has {', '.join(map(as_word, names))}.",
             "Correct column_mappings.",
         )
     tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
     if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
-        missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
-        there = ", ".join(map(named, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
+        missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
+        there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
         raise Invalid(
-            f"{wanted.evaluator.name!r} finds no value on any of {tried_on.size} {tried_on.things} for {missing}. "
-            f"Paths that exist: {there}.",
+            f"{exactly(wanted.evaluator.name)} finds no value on any of {tried_on.size} {tried_on.things} for "
+            f"{missing}. Paths that exist: {there}.",
             "Map each variable with column_mappings={'variable': 'path'}.",
         )
     return tried

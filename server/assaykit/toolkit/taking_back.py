@@ -4,7 +4,8 @@ import anyio
 
 from assaykit.api.client import path
 from assaykit.api.staging import GIVE_UP_S
-from assaykit.errors import AssayError, NotFound, named
+from assaykit.errors import AssayError, NotFound
+from assaykit.foreign import as_word
 from assaykit.session import Session
 
 
@@ -23,6 +24,6 @@ async def take_back(here: Session, noun: str, key: str, name: str, cause: BaseEx
     if not is_gone and isinstance(cause, AssayError):
         thing = noun.removesuffix("s").replace("-", " ")
         cause.also(
-            f"The {thing} {named(name)} ({key}) was written in part and could not be deleted.",
+            f"The {thing} {as_word(name)} ({key}) was written in part and could not be deleted.",
             f"Delete that {thing} first.",
         )

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 from assaykit import __version__
 from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.names import (
     ANNOTATION_CONFIG,
@@ -21,7 +22,7 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, ExactName, before_deleting
 from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName, ToolContext
-from assaykit.toolkit.replies import Reply, bullets, one_line, quoted, some
+from assaykit.toolkit.replies import Reply, bullets, quoted, some
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
 from assaykit.wire.local import StoreStatus
 from assaykit.wire.spaces import SpacePage
@@ -118,7 +119,7 @@ def _models(models: list[AiIntegration], *, on_engine: bool) -> str:
 
 def _model(one: AiIntegration) -> str:
     """An integration with its models, of which a judge takes the first unless one is named."""
-    names = [one_line(name, 60) for name in _names_of(one)]
+    names = [as_word(name) for name in _names_of(one)]
     shown = f"{quoted(one.name)} ({one.provider}"
     shown += f": {', '.join(names[:MODELS_SHOWN])}" if names else ""
     shown += f" and {len(names) - MODELS_SHOWN} more" if len(names) > MODELS_SHOWN else ""
@@ -161,4 +162,4 @@ async def delete_resource(
         return Reply(f"Not deleted: {sure.refusal}.", {**data, "deleted": False})
     await here.api.delete(what.kind.at + path(found.id))
     here.names.forget()
-    return Reply(f"Deleted the {what.kind.noun} {found.name!r} ({found.id}).", {**data, "deleted": True})
+    return Reply(f"Deleted the {what.kind.noun} {exactly(found.name)} ({found.id}).", {**data, "deleted": True})

@@ -9,6 +9,7 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.experiments.known_judges import kept_direction
+from assaykit.foreign import as_word, exactly
 from assaykit.judge import templates
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
@@ -21,7 +22,7 @@ from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import name_or_id, plain, save
 from assaykit.toolkit.parameters import Filter, Here, Mappings, PeriodText, ProjectName, SaveTo, SpaceName, ToolContext
-from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
+from assaykit.toolkit.replies import CELL_LIMIT, Reply, fitting, one_line, quoted, some
 from assaykit.toolkit.spending import CostConfirmation, consent
 from assaykit.tools.runs.why_nothing_scored import NextStep
 from assaykit.tools.tasks.catalogue import NOT_MADE, evaluator_of
@@ -146,7 +147,8 @@ async def create_judge(
     existing = await evaluator_named(here, within, name)
     if existing is not None and not new_version:
         raise Conflict(
-            f"Space {within.name!r} has a {existing.type.lower()} evaluator named {existing.name!r} already.",
+            f"Space {exactly(within.name)} has a {existing.type.lower()} evaluator named {exactly(existing.name)} "
+            "already.",
             "Use it, pass new_version=true to add a version to it, or choose another name.",
         )
     if existing is None:
@@ -161,7 +163,7 @@ async def create_judge(
     here.names.forget()
     data = {**here.source(within), "judge": name, "id": judge_id, "type": kind, **_facts(config)}
     return Reply(
-        f"{what} {name!r} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.",
+        f"{what} {exactly(name)} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.",
         data,
     )
 
@@ -213,8 +215,8 @@ async def preview_judge(
         "spending": spending.as_dict(),
         "next": step.as_dict(),
     }
-    paths = "; ".join(f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in found.mapping.items())
-    with_model = "" if model is None else f", model {one_line(model, 60)}"
+    paths = "; ".join(f"{as_word(name)} <- {as_word(at, 120)}" for name, at in found.mapping.items())
+    with_model = "" if model is None else f", model {as_word(model)}"
     shown = [_preview_line(row, None if results is None else results[place]) for place, row in enumerate(found.rows)]
     shown += [] if prompt is None else ["First prompt:", *prompt.splitlines()]
     not_made = "" if wanted.evaluator.id != NOT_MADE else " It does not exist yet, and nothing was created."
@@ -275,7 +277,7 @@ async def _rows_of_project(
         step = NextStep("create_task", {"name": judge, "evaluators": [judge], "granularity": unit, **asked})
     else:
         step = NextStep("trigger_backfill", {"evaluators": [judge], **asked, **_given(window=source.window)})
-    return found, f"{target.name!r} {period.told}", step
+    return found, f"{exactly(target.name)} {period.told}", step
 
 
 async def _rows_of_dataset(
@@ -290,7 +292,7 @@ async def _rows_of_dataset(
         target = await here.names.dataset(source.dataset, within)
         found = await rows_of_examples(here.api, target.id, wanted, source.filter, most)
         asked = {"task": "task.py:answer", "dataset": name_or_id(target), "evaluators": [judge], **mapped}
-        return found, f"dataset {target.name!r}", NextStep("run_experiment", asked)
+        return found, f"dataset {exactly(target.name)}", NextStep("run_experiment", asked)
     dataset_id, chosen = await chosen_experiments(here, source.dataset, source.experiments, within.id)
     found = await rows_of_runs(here.api, dataset_id, [one.id for one in chosen], wanted, source.filter, most)
     asked = {"name": judge, "evaluators": [judge], "experiments": [name_or_id(one) for one in chosen]}
@@ -369,10 +371,10 @@ async def _in_full(here: Session, judge: str, space: str | None, catalogue: list
         ready = by_name.get(judge)
         if ready is None:
             near = difflib.get_close_matches(judge.casefold(), by_name, n=1)
-            more = f" The catalogue has {near[0]!r}." if near else ""
+            more = f" The catalogue has {exactly(near[0])}." if near else ""
             raise NotFound(absent.message + more, absent.next) from None
         data = ready.model_dump(exclude_none=True)
-        text = f"{judge!r} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
+        text = f"{exactly(judge)} is in the catalogue; create_judge(name=..., catalogue={judge!r}) makes it usable."
         return Reply(text, {**here.source(), "catalogue": data}, ready.template.splitlines())
     config = found.version.config
     direction = kept_direction(found.version)
@@ -399,12 +401,13 @@ def _facts(config: object) -> dict[str, Any]:
 
 def _summary(config: object) -> str:
     facts = _facts(config)
-    named = ", ".join(one_line(name, 60) for name in facts.get("variables", []))
+    named = ", ".join(map(as_word, facts.get("variables", [])))
     if isinstance(config, TemplateConfig):
-        labels = " / ".join(one_line(label, 60) for label in config.classification_choices or {})
-        model = one_line(config.llm_config.model_name, 60)
+        labels = " / ".join(map(as_word, config.classification_choices or {}))
+        model = as_word(config.llm_config.model_name)
         return f"reads {named}; answers {labels}; {config.direction}; model {model}"
-    params = [one_line(repr(facts[word])) for word in ("pattern", "keywords") if word in facts]
+    params = [quoted(facts["pattern"], CELL_LIMIT)] if "pattern" in facts else []
+    params += [f"[{some(facts['keywords'])}]"] if "keywords" in facts else []
     return f"{' '.join([facts.get('code', 'code'), *params])} on {named}"
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
+from assaykit.foreign import exactly
 from assaykit.judge.columns import span_row
 from assaykit.names import PROJECT, Named, holds_experiment_traces
 from assaykit.planning.near_judges import near_judges
@@ -59,7 +60,9 @@ async def list_projects(
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
     if name is not None:
-        nothing = f"No project in space {within.name!r} has {quoted(name, 60)} in its name. Leave name out to see all."
+        nothing = (
+            f"No project in space {exactly(within.name)} has {quoted(name, 60)} in its name. Leave name out to see all."
+        )
     else:
         begin = "Send spans to Arize AX with any OpenTelemetry exporter."
         if await here.api.has_engine_routes():
@@ -67,7 +70,7 @@ async def list_projects(
                 "Start `assaykit engine` and send spans to its /v1/traces with any OpenTelemetry exporter; "
                 "`assaykit demo` shows a sample."
             )
-        nothing = f"No project in space {within.name!r} yet. {begin}"
+        nothing = f"No project in space {exactly(within.name)} yet. {begin}"
     reply = await list_named(
         here, PROJECT, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing,
         facts=_project_facts, label=_project_label,

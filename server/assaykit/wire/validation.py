@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from assaykit.foreign import as_word
 from assaykit.wire.evaluators import COLUMN_NAME
 from assaykit.wire.experiments import EXPERIMENT_NAME
 
@@ -33,7 +34,7 @@ def _most_specific(error: ValidationError) -> Sequence[ErrorDetails]:
 
 
 def _line(detail: ErrorDetails, known: Sequence[str]) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
+    where = ".".join(as_word(str(part)) for part in detail["loc"])
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx") or {}
     if kind in {"extra_forbidden", "unexpected_keyword_argument"}:

@@ -20,6 +20,7 @@ from assaykit.engine.runs.life import LifeLock
 from assaykit.engine.runs.limits import Budget
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
+from assaykit.engine.runs.trials import Trials, Turn
 from assaykit.engine.runs.watch import Watch
 from assaykit.engine.store.database import Database, SchemaChanged
 from assaykit.engine.store.queue import generations, leases, needs, runs, task_limits
@@ -38,6 +39,12 @@ SILENT_S = 30
 
 BEATS = 10
 """Heartbeats in `SILENT_S`, and looks for runs to take over."""
+
+LONGEST_TURN_S = 30
+"""Seconds after which the next run has its trial, though the one on trial has not got on yet."""
+
+LOOK_S = 0.2
+"""Seconds between two looks whether a run on trial gets on."""
 
 Ending = tuple[RunStatus | None, str | None]
 """The final status of a run and its reason. Without a status the run waits for the keys that the reason names."""
@@ -65,6 +72,7 @@ class Executor:
         self._models = models
         self._group = group
         self._slots = anyio.CapacityLimiter(RUNS_AT_ONCE)
+        self._trials = Trials()
         self._scopes: dict[Lease, anyio.CancelScope] = {}
         self._silent_s = silent_s
         self.silent_ns = int(silent_s * 1_000_000_000)
@@ -171,9 +179,10 @@ class Executor:
             if unfit:
                 await self._database.settle(leases.wait, unfit)
             fit = [one for one, names in found.items() if names is None]
+            suspects = {one.run_id: one.attempts for one in fit if one.is_suspect}
             for lease in await self._database.settle(leases.take, self.owner, fit, self._clock) if fit else ():
                 log.info("run_taken_over", run_id=lease.run_id, fence=lease.fence)
-                self._group.start_soon(self._execute, lease)
+                self._group.start_soon(self._execute, lease, suspects.get(lease.run_id))
 
     def _stop(self, lost: Iterable[Lease]) -> None:
         for lease in lost:
@@ -184,17 +193,35 @@ class Executor:
         """Execute a new run of this executor to its end."""
         await self._execute(Lease(run_id, self.owner))
 
-    async def _execute(self, lease: Lease) -> None:
+    async def _execute(self, lease: Lease, ends: int | None = None) -> None:
+        """Execute a run to its end. `ends` counts the processes that ended over it; None for a run on no trial."""
         with anyio.CancelScope() as scope:
             self._scopes[lease] = scope
             try:
                 try:
-                    status, reason = await self._run(lease)
+                    status, reason = await (self._run(lease) if ends is None else self._tried(lease, ends))
                 except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
                     status, reason = "FAILED", _reason(error, lease.run_id)
                 await self._finish(lease, status, reason)
             finally:
                 del self._scopes[lease]
+
+    async def _tried(self, lease: Lease, ends: int) -> Ending:
+        """Execute a run that was in work when its process ended, beside no other such run until it gets on."""
+        ending: Ending = None, None
+        async with self._trials.turn(ends) as turn, anyio.create_task_group() as group:
+            await self._database.conclude(leases.try_again, lease)
+            group.start_soon(self._watched, lease, turn)
+            ending = await self._run(lease)
+            group.cancel_scope.cancel()
+        return ending
+
+    async def _watched(self, lease: Lease, turn: Turn) -> None:
+        """End the turn of a run as soon as it gets on, or after a while: its provider may be slow."""
+        with anyio.move_on_after(LONGEST_TURN_S):
+            while not await self._database.read(leases.has_got_on, lease):  # noqa: ASYNC110  (it happens in the store)
+                await anyio.sleep(LOOK_S)
+        turn.end()
 
     async def _run(self, lease: Lease) -> Ending:
         needed = await self._database.read(needs.of_run, lease.run_id, self._models.environment)
@@ -227,8 +254,6 @@ class Executor:
         if await self._database.read(generations.makes_experiment, run_id):
             return await generate(self._database, self._clock, self._models, lease)
         begun = await self._database.read(resume, run_id)
-        if begun is not None:
-            await self._database.conclude(leases.try_again, lease)
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
             return "CANCELLED", reason

@@ -312,7 +312,7 @@ task_runs = _noun(
 """`request` is the trigger body; its key `report` holds the counts and the cause from the run's selection. `owner`
 names the engine that executes the run; null if it may be taken. `heartbeat_ns` is the time of the last heartbeat, and
 `beat` counts them. `waits_for` names the keys that no open process had at the last look. `fence` counts the engines
-that took the run over. `attempts` counts the engines that worked on the run since a row was last recorded. `plan` is a
+that took the run over. `attempts` counts the engines that tried the run since a row was last recorded. `plan` is a
 copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`

@@ -22,6 +22,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from assaykit import redaction
 from assaykit.errors import quote
+from assaykit.foreign import exactly
 from assaykit.judge.providers import transport
 from assaykit.judge.providers.models import Endpoint
 from assaykit.judge.providers.rate_control import LONGEST_STORM_S, Gate, Refusing
@@ -191,7 +192,7 @@ def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected |
     if _NO_MONEY.search(said):
         return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
     if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
-        what = f"has no model {endpoint.model!r}, or the base URL is wrong (status {status})"
+        what = f"has no model {exactly(endpoint.model)}, or the base URL is wrong (status {status})"
         return _failed("bad_model", endpoint, what, said)
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
 
@@ -250,7 +251,7 @@ def _milliseconds(text: str) -> float | None:
 
 def _failed(reason: Reason, endpoint: Endpoint, what: str, said: str = "") -> Unscored:
     words = quote(scrub(said, endpoint))
-    return Unscored(reason, f"{endpoint.provider} {what}{f': {words}' if words else '.'}")
+    return Unscored(reason, f"{endpoint.provider} {what}{f': {words!r}' if words else '.'}")
 
 
 def scrub(text: str, endpoint: Endpoint) -> str:

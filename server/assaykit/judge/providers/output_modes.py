@@ -99,7 +99,7 @@ class FallbackModel:
         return self._refused(answer) if isinstance(answer, calls.Rejected) else self._api.hear(answer)
 
     def _refused(self, answer: calls.Rejected) -> Unscored:
-        return Unscored("refused", f"{self._endpoint.provider} refused the request: {quote(answer.text)}")
+        return Unscored("refused", f"{self._endpoint.provider} refused the request: {quote(answer.text)!r}")
 
     def _target(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or the fault of the endpoint."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assaykit.errors import Invalid, quote, system_advice
 from assaykit.figures import dollars
+from assaykit.foreign import as_word
 from assaykit.judge.providers.registry import PROVIDERS
 
 OWN = "prices.json"
@@ -48,7 +49,7 @@ class Estimate(NamedTuple):
 
     def as_text(self) -> str:
         """`about 12,000 tokens of gpt-4o-mini, $0.005 by list prices`."""
-        tokens = f"about {self.prompt_tokens + self.completion_tokens:,} tokens of {self.model}"
+        tokens = f"about {self.prompt_tokens + self.completion_tokens:,} tokens of {as_word(self.model)}"
         if self.cost is None:
             return f"{tokens}, whose price is not known; {OWN} in the data folder can set it"
         return f"{tokens}, {dollars(self.cost)} by list prices"

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from assaykit.errors import Invalid, quote
 from assaykit.files.columns import label_of, score_of, text_of
 from assaykit.files.rows import FileRow
+from assaykit.foreign import exactly
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
@@ -157,7 +158,7 @@ def _columns(existing: Sequence[str], name: str | None, ids: Mapping[Granularity
     own = {column: one for column, one in found.items() if one[1] == name}
     if own and plain:
         raise Invalid(
-            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {plain[0]!r}, both for {quote(name)!r}.",
+            f"{quote(file)!r} has {quote(next(iter(own)), 80)!r} and {exactly(plain[0])}, both for {quote(name)!r}.",
             "Leave one of them out.",
         )
     if own:
@@ -172,8 +173,8 @@ def _refuse_nearly_plain(existing: Sequence[str], plain: Sequence[str], name: st
         near = difflib.get_close_matches(column.lower(), FIELDS, n=1, cutoff=_NEAR_FIELD)
         if near and near[0] not in plain:
             raise Invalid(
-                f"{quote(file)!r} has a column {quote(column, 60)!r} and none named {near[0]!r}.",
-                f"Name it {near[0]!r}, or leave it out.",
+                f"{quote(file)!r} has a column {quote(column, 60)!r} and none named {exactly(near[0])}.",
+                f"Name it {exactly(near[0])}, or leave it out.",
             )
     if not plain:
         raise Invalid(

@@ -17,6 +17,7 @@ from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow, too_many_rows
+from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.planning.periods import past
 from assaykit.session import Session
@@ -108,10 +109,10 @@ async def annotate(
         if new is not None:
             await take_back(here, "annotation-configs", config.id, name, error)
         raise _told(error, place) from error
-    what = ", ".join(f"{part} {value!r}" for part, value in _given(label=label, score=score, text=text).items())
-    created = f"Created annotation config {name!r} ({offers(config)}). " if new is not None else ""
+    what = ", ".join(f"{part} {exactly(value)}" for part, value in _given(label=label, score=score, text=text).items())
+    created = f"Created annotation config {exactly(name)} ({offers(config)}). " if new is not None else ""
     return Reply(
-        f"{created}Annotated {len(wanted)} {place.noun}(s) of {place.named.name!r} as {name!r}: {what}.",
+        f"{created}Annotated {len(wanted)} {place.noun}(s) of {exactly(place.named.name)} as {exactly(name)}: {what}.",
         {
             **here.source(within),
             "annotation_config": {"id": config.id, "name": name, "type": config.type, "created": new is not None},
@@ -260,13 +261,13 @@ async def _place(
         target = await here.names.experiment(named["experiment"], within)
         at = client.path("v2", "experiments", target.id, "runs")
         there = {run.id async for run in pages.rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)}
-        _refuse_missing(wanted, there, f"run of experiment {target.name!r}")
+        _refuse_missing(wanted, there, f"run of experiment {exactly(target.name)}")
         return AnnotationTarget("run", target, f"{at}/annotate", body)
     if given == ["dataset"]:
         target = await here.names.dataset(named["dataset"], within)
         at = client.path("v2", "datasets", target.id, "examples")
         there = {example.id async for example in pages.rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE)}
-        _refuse_missing(wanted, there, f"example of dataset {target.name!r}")
+        _refuse_missing(wanted, there, f"example of dataset {exactly(target.name)}")
         return AnnotationTarget("example", target, f"{at}/annotate", body)
     if any(_UUID.fullmatch(target) for target in wanted):
         raise Invalid(
@@ -322,7 +323,7 @@ def _new_config(
     if said.label is not None:
         if choices is None or len(choices) <= 1 or said.label not in choices:
             raise Invalid(
-                f"There is no annotation config {name!r} yet, and a new one needs every label that it offers.",
+                f"There is no annotation config {exactly(name)} yet, and a new one needs every label that it offers.",
                 "Pass choices with all labels and their scores, such as choices={'good': 1, 'bad': 0}.",
             )
         values = [CategoricalValue(label=label, score=worth) for label, worth in choices.items()]
@@ -362,20 +363,20 @@ def _refuse_misfit(
     )
     if differs:
         raise Invalid(
-            f"Annotation config {config.name!r} exists already and offers something else: {offers(config)}.",
+            f"Annotation config {exactly(config.name)} exists already and offers something else: {offers(config)}.",
             "Leave out choices and score_range, or choose another name.",
         )
     low = -math.inf if config.minimum_score is None else config.minimum_score
     high = math.inf if config.maximum_score is None else config.maximum_score
     label_fits = said.label is None or not offered or said.label in offered
     if not label_fits or (said.score is not None and not low <= said.score <= high):
-        raise Invalid(f"Annotation config {config.name!r} offers {offers(config)}.", "Use what it offers.")
+        raise Invalid(f"Annotation config {exactly(config.name)} offers {offers(config)}.", "Use what it offers.")
 
 
 def offers(config: AnnotationConfig) -> str:
     """The labels or the scores that a config offers. Configs of Arize AX may have one bound or none."""
     if config.type == "CATEGORICAL":
-        return "CATEGORICAL: " + " / ".join(value.label for value in config.values or ())
+        return "CATEGORICAL: " + " / ".join(as_word(value.label) for value in config.values or ())
     if config.type == "CONTINUOUS":
         low, high = config.minimum_score, config.maximum_score
         if low is None or high is None:

@@ -19,6 +19,7 @@ from assaykit.files.reading import read_rows
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import Node, fields
+from assaykit.foreign import exactly
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
@@ -97,7 +98,7 @@ def reader(here: Session, file: str | None, given: Sequence[ExampleRow] | None) 
     if file is None:
         return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
     folders = Folders(here.settings.folders)
-    return lambda: (_usable(row.values, f"Line {row.line} of {file!r}") for row in read_rows(file, folders))
+    return lambda: (_usable(row.values, f"Line {row.line} of {exactly(file)}") for row in read_rows(file, folders))
 
 
 def _usable(row: ExampleRow, place: str) -> ExampleRow:
@@ -125,11 +126,13 @@ async def _keep_spans(
     async with aclosing(found):
         async for span in found:
             count += 1
-            _require_few(count, f"spans of {target.name!r} {period.told} match", "Narrow the window or the filter.")
+            _require_few(
+                count, f"spans of {exactly(target.name)} {period.told} match", "Narrow the window or the filter."
+            )
             _keep(kept, _of_span(span))
     if not count:
         raise await _none(here, target, period, asked.filter)
-    return f" of {count} span(s) of {target.name!r} {period.told}", {"project": target.name, "spans": count}
+    return f" of {count} span(s) of {exactly(target.name)} {period.told}", {"project": target.name, "spans": count}
 
 
 async def _keep_examples(
@@ -147,16 +150,18 @@ async def _keep_examples(
             columns.update(dict.fromkeys(seen))
             if tree is None or matches(tree, seen.get):
                 count += 1
-                _require_few(count, f"examples are in {target.name!r}", "Export it with get_dataset(save_to=...).")
+                _require_few(
+                    count, f"examples are in {exactly(target.name)}", "Export it with get_dataset(save_to=...)."
+                )
                 _keep(kept, row)
     if not there:
-        raise Invalid(f"Dataset {target.name!r} has no example.", "Name another one.")
+        raise Invalid(f"Dataset {exactly(target.name)} has no example.", "Name another one.")
     facts = {"dataset": target.name, "examples": there}
     if tree is None:
-        return f" of {there} example(s) of {target.name!r}", facts
+        return f" of {there} example(s) of {exactly(target.name)}", facts
     if not count:
         raise _no_example(target, there, tree, list(columns), filter_text or "")
-    return f" of the {count} of {there} example(s) of {target.name!r} that match", {**facts, "matched": count}
+    return f" of the {count} of {there} example(s) of {exactly(target.name)} that match", {**facts, "matched": count}
 
 
 def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
@@ -165,7 +170,7 @@ def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], f
     if absent:
         return no_column(absent[0], columns)
     return Invalid(
-        f"None of the {there} example(s) of {target.name!r} matches {one_line(filter_text)!r}.",
+        f"None of the {there} example(s) of {exactly(target.name)} matches {one_line(filter_text)!r}.",
         "Look at its examples with get_dataset, and correct the filter.",
     )
 
@@ -179,11 +184,12 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     """The error that no span matches."""
     there = await page_of(here, project.id, period)
     if not there.spans or filter_text is None:
-        told = f"No span of {project.name!r} started {period.told}."
+        told = f"No span of {exactly(project.name)} started {period.told}."
         return Invalid(told, "Pass a wider window, such as window='everything'.")
     alone = await matching_none(here, project.id, period, filter_text)
     sample = await sample_rows(here.api, SpanQuery(project.id, period))
-    said = f"None of the {counted(there)} spans of {project.name!r} {period.told} matches {one_line(filter_text)!r}."
+    there_is = f"None of the {counted(there)} spans of {exactly(project.name)} {period.told}"
+    said = f"{there_is} matches {one_line(filter_text)!r}."
     return Invalid(
         " ".join([said + told_of_none(alone), *absent(filter_text, sample)]), "Try the filter with search_spans."
     )

@@ -7,6 +7,7 @@ from assaykit.analysis.duplicates import Likeness, firsts
 from assaykit.analysis.sampling import Drawn, Method, at_random, at_steps, by_strata
 from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SAMPLE, SEED
+from assaykit.foreign import as_word
 from assaykit.matching import text_of
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
@@ -66,7 +67,7 @@ class Draw(NamedTuple):
     @property
     def method_told(self) -> str:
         """The sample in words, such as `stratified by kind, 50 of 250`."""
-        by = "" if self.wish.by is None else f" by {one_line(self.wish.by, 60)}"
+        by = "" if self.wish.by is None else f" by {as_word(self.wish.by)}"
         return f"{self.wish.method}{by}, {self.wish.size} of {self.there}"
 
 

@@ -12,11 +12,12 @@ from assaykit.api import pages
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.errors import Invalid, NotFound
-from assaykit.names import DATASET
+from assaykit.foreign import exactly
+from assaykit.names import DATASET, Named
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.columns import listed
-from assaykit.toolkit.listing import list_named, page_of, plain, save
+from assaykit.toolkit.listing import list_named, name_or_id, page_of, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.tools.datasets.reading import ExampleSource, Source, reader, source
@@ -70,10 +71,11 @@ async def create_dataset(
     async with source(here, within, asked) as found:
         drawn = await anyio.to_thread.run_sync(draw, found, wish, abandon_on_cancel=True)
         made = await create(here, name, within.id, drawn.rows())
+    word = name_or_id(Named(id=made.id, name=name))
     return Reply(
-        f"Created dataset {name!r} ({made.id}) with {made.examples} example(s){found.told}; "
+        f"Created dataset {exactly(name)} ({made.id}) with {made.examples} example(s){found.told}; "
         f"columns: {listed(made.columns)}.{told_of(drawn)} "
-        f"Next: run_experiment(dataset={name!r}, task='file.py:function'), or upload_experiment for results.",
+        f"Next: run_experiment(dataset={word!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
             "dataset": {"id": made.id, "name": name},
@@ -101,7 +103,7 @@ async def list_datasets(
     """
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
-    nothing = f"No dataset in space {within.name!r} fits. `create_dataset` makes one."
+    nothing = f"No dataset in space {exactly(within.name)} fits. `create_dataset` makes one."
     return await list_named(
         here, DATASET, query, limit, cursor, save_to, overwrite=overwrite, within=within, nothing=nothing, flat=_flat
     )
@@ -178,7 +180,7 @@ async def append_examples(
     before = await here.api.get(path("v2", "datasets", named.id, "examples"), ExamplePage, limit=1)
     made = await append(here, named.id, drawn.rows())
     there = _columns([one.model_extra or {} for one in before.examples])
-    text = f"Appended {made.examples} example(s) to {named.name!r}.{told_of(drawn)}"
+    text = f"Appended {made.examples} example(s) to {exactly(named.name)}.{told_of(drawn)}"
     if there and (added := [column for column in made.columns if column not in there]):
         text += f" Warning: its first example has no {listed(added)}."
     if made.columns and (missing := [column for column in there if column not in made.columns]):
@@ -206,7 +208,9 @@ def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
         if wanted in {one.id, one.name}:
             return one
     known = ", ".join(map(_named, versions[:VERSIONS_SHOWN]))
-    raise NotFound(f"Dataset {dataset.name!r} has no version {quoted(wanted, 60)}. There are: {known}.", "Use one.")
+    raise NotFound(
+        f"Dataset {exactly(dataset.name)} has no version {quoted(wanted, 60)}. There are: {known}.", "Use one."
+    )
 
 
 def _named(version: DatasetVersion) -> str:

@@ -8,6 +8,7 @@ import anyio
 from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.experiments.executing import is_function
+from assaykit.foreign import exactly
 from assaykit.judge.providers.prices import CHARACTERS, REPLY_TOKENS
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
@@ -93,7 +94,7 @@ async def wanted_judges(
         mappings_for(reads_run(one), rows)
     columns = columns_of(wanted)
     if twice := next((name for name in columns if columns.count(name) > 1), None):
-        raise Invalid(f"Two of the judges write the column {twice!r}.", "Name one of them.")
+        raise Invalid(f"Two of the judges write the column {exactly(twice)}.", "Name one of them.")
     return wanted
 
 

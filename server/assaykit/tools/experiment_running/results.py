@@ -8,6 +8,7 @@ from typing import Any
 from assaykit.analysis.formats import passed_of
 from assaykit.experiments.executing import ExperimentPlan, Ran
 from assaykit.figures import digits
+from assaykit.foreign import as_word
 from assaykit.names import Named
 from assaykit.runner.assaykit_worker.binding import Arguments
 from assaykit.runner.assaykit_worker.examples import Example
@@ -119,7 +120,7 @@ def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list
     if Example({**ran.shown.columns}).has_output:
         return []
     return [
-        f"{one_line(function, 60)}: {name} is the whole row, as the dataset has no column expected, reference or output"
+        f"{as_word(function)}: {name} is the whole row, as the dataset has no column expected, reference or output"
         for function, bound in functions
         for name, what in bound.items()
         if what in _ANSWERS

@@ -13,6 +13,7 @@ from assaykit.experiments.content import Content, changes, examples_of_calls
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.figures import things
 from assaykit.files.folders import Folders
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.queries import WantedEvaluator
@@ -76,7 +77,7 @@ async def run_experiment(
     of_task = runs.function(task, folders)
     examples = [one async for one in stored.examples_of(here.api, target.id)]
     if not examples:
-        raise Invalid(f"Dataset {target.name!r} has no examples.", "append_examples puts some into it.")
+        raise Invalid(f"Dataset {exactly(target.name)} has no examples.", "append_examples puts some into it.")
     judges = await wanted_judges(here, judges_of(evaluators), examples, space, column_mappings)
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
@@ -155,7 +156,7 @@ async def _recorded(
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
     facts["spending"] = spending.as_dict()
     new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
-    head = f"Experiment {made.name!r} ({made.id}) on {target.name!r}.{resumed}{new}"
+    head = f"Experiment {exactly(made.name)} ({made.id}) on {exactly(target.name)}.{resumed}{new}"
     return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
 
 
@@ -224,7 +225,7 @@ async def retry_experiment(
     found = await stored.runs_of(here.api, made.id)
     calls = _failed(found)
     if not calls:
-        return Reply(f"No row of {made.name!r} has failed.", {**here.source(within), "retried": 0})
+        return Reply(f"No row of {exactly(made.name)} has failed.", {**here.source(within), "retried": 0})
     new = "".join(f" {line}." for line in judges_told(judges, created=True))
     spending = await spending_of(here, judges, examples, len(calls))
     agreed = await consent(here, ctx, f"Let judges score experiment {quoted(made.name)}", spending, confirm_cost)
@@ -248,7 +249,7 @@ async def retry_experiment(
         journal.forget()
     facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
     facts["spending"] = spending.as_dict()
-    head = f"Ran {len(rows)} failed row(s) of {made.name!r} again.{new}"
+    head = f"Ran {len(rows)} failed row(s) of {exactly(made.name)} again.{new}"
     return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
 
 
@@ -263,7 +264,7 @@ def _again(
         plan = (before or ExperimentPlan(of_task, [], runs.python_for(of_task, python, folders)))._replace(task=of_task)
     if plan is None:
         raise Invalid(
-            f"This data folder has no plan of {named.name!r}.", "Pass task='task.py:answer' and the evaluators."
+            f"This data folder has no plan of {exactly(named.name)}.", "Pass task='task.py:answer' and the evaluators."
         )
     if evaluators is not None:
         plan = plan._replace(evaluators=runs.functions(evaluators, folders))

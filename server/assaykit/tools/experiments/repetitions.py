@@ -6,6 +6,7 @@ from typing import Any
 
 from assaykit.errors import Invalid
 from assaykit.files.rows import FileRow
+from assaykit.foreign import exactly
 
 COLUMN = "repetition"
 
@@ -33,8 +34,8 @@ class Repetitions:
         named, example = flat.get(COLUMN), str(flat.get("example_id"))
         if self.are_named not in {None, named is not None}:
             raise Invalid(
-                f"Line {row.line} of {self._file!r} has {'no' if named is None else 'a'} {COLUMN}, unlike the rows "
-                "before it.",
+                f"Line {row.line} of {exactly(self._file)} has {'no' if named is None else 'a'} {COLUMN}, unlike the "
+                "rows before it.",
                 f"Fill the column {COLUMN} in every row, or leave it out to have the rows of an example numbered.",
             )
         self.are_named = named is not None
@@ -48,7 +49,7 @@ class Repetitions:
 
     def told(self) -> str:
         """The interpretation of several rows of an example, in words."""
-        by = f"by the column {COLUMN!r}" if self.are_named else "numbered in the order of the file"
+        by = f"by the column {exactly(COLUMN)}" if self.are_named else "numbered in the order of the file"
         said = f", repetitions {by}"
         if self.tried_again:
             said += f"; {self.tried_again} row(s) that failed were tried again by a later one and do not count"

@@ -23,6 +23,7 @@ from assaykit.experiments.releases import decide_release, policy_in
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
@@ -87,7 +88,7 @@ async def upload_experiment(
     within = await here.space(space)
     title = name or PurePath(file).stem
     if set(title) & {'"', "\\"}:
-        raise Invalid(f"The name {title!r} has a double quote or a backslash.", "Pass another name.")
+        raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
     columns = ExperimentColumns(key or example_id, output, key is not None, mapped)
     results = Results(file, Folders(here.settings.folders), columns, key, new_dataset, repetitions=repetitions)

@@ -13,13 +13,14 @@ from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.api.staging import Body, ahead, staged
-from assaykit.errors import Invalid, exactly
+from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow
+from assaykit.foreign import as_word, exactly
 from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line, quoted
@@ -169,7 +170,7 @@ class Results:
         if not example:
             columns = ", ".join(repr(one_line(one, 60)) for one in (self._of_dataset or [])[:COLUMNS_SHOWN])
             raise Invalid(
-                f"Line {line} of {self.file!r} has nothing in {columns}, of which the new dataset is made.",
+                f"Line {line} of {exactly(self.file)} has nothing in {columns}, of which the new dataset is made.",
                 "Name columns that every row fills, or leave the row out.",
             )
         if owned := sorted(SYSTEM_COLUMNS & example.keys()):
@@ -180,7 +181,8 @@ class Results:
         first = known.setdefault(name, (line, said))
         if first[1] != said:
             raise Invalid(
-                f"Lines {first[0]} and {line} of {self.file!r} make two different examples of {one_line(name, 60)!r}.",
+                f"Lines {first[0]} and {line} of {exactly(self.file)} make two different examples of "
+                f"{one_line(name, 60)!r}.",
                 "Name only columns that belong to the example, not to its answer, or correct one of the rows.",
             )
         return first[0] != line
@@ -188,7 +190,7 @@ class Results:
     def _no_column(self, lacking: set[str], there: Sequence[str]) -> Invalid:
         shown = ", ".join(repr(one_line(one, 60)) for one in sorted(lacking))
         has = ", ".join(repr(one_line(one, 60)) for one in there[:20])
-        return Invalid(f"{self.file!r} has no column {shown}; it has {has}.", "Name columns that the file has.")
+        return Invalid(f"{exactly(self.file)} has no column {shown}; it has {has}.", "Name columns that the file has.")
 
 
 def _characters(pair: Pair) -> int:
@@ -350,10 +352,13 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
         f"{quoted(evaluator, 60)}: {filled.labelled} labels, {filled.scored} scores"
         for evaluator, filled in list(results.found.evaluators.items())[:COLUMNS_SHOWN]
     )
-    made = f"Created dataset {place.name!r} with {told.examples} example(s). " if place.dataset_id is None else ""
+    made = (
+        f"Created dataset {exactly(place.name)} with {told.examples} example(s). " if place.dataset_id is None else ""
+    )
     text = (
-        f"{made}Uploaded experiment {place.experiment!r} ({told.experiment_id}) on {place.name!r}: {told.runs} runs "
-        f"over {matches.covered} of {matches.examples} examples. Evaluators in the file: {scored or 'none'}."
+        f"{made}Uploaded experiment {exactly(place.experiment)} ({told.experiment_id}) on {exactly(place.name)}: "
+        f"{told.runs} runs over {matches.covered} of {matches.examples} examples. "
+        f"Evaluators in the file: {scored or 'none'}."
     )
     if without := matches.examples - matches.covered:
         text += f" {without} example(s) have no run."
@@ -369,13 +374,13 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
 
 def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
     """The error that nothing was written, with the number of unfit rows and some of their ids."""
-    dataset, key = one_line(place.name, 80), place.key or "example_id"
+    dataset, key = place.name, place.key or "example_id"
     if matches.columns is not None:
-        known = ", ".join(one_line(column, 60) for column in matches.columns[:COLUMNS_SHOWN])
-        return Invalid(f"The dataset has no column {key!r}; it has {known}.", "Use one of these as key.")
+        known = ", ".join(as_word(column) for column in matches.columns[:COLUMNS_SHOWN])
+        return Invalid(f"The dataset has no column {exactly(key)}; it has {known}.", "Use one of these as key.")
     if matches.ambiguous:
         return Invalid(
-            f"The dataset has {_shown(matches.ambiguous_ids, matches.ambiguous)} in {key!r} more than once, "
+            f"The dataset has {_shown(matches.ambiguous_ids, matches.ambiguous)} in {exactly(key)} more than once, "
             "so it cannot be the key.",
             "Match by example_id, or by a column with a value of its own in each example.",
         )
@@ -383,14 +388,14 @@ def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
     helps: list[str] = []
     if matches.unmatched:
         said.append(
-            f"{matches.unmatched:,} of {results.found.count:,} rows of {results.file!r} match no example of dataset "
-            f"{dataset!r}, with {key!r} {_some(matches.unmatched_ids)}"
+            f"{matches.unmatched:,} of {results.found.count:,} rows of {exactly(results.file)} match no example of "
+            f"dataset {exactly(dataset)}, with {exactly(key)} {_some(matches.unmatched_ids)}"
         )
         skip = ", or skip_unmatched=true to leave these rows out" if matches.covered else ""
         helps.append(f"Use the ids of the dataset's examples, or key= with a column that both share{skip}.")
     if matches.repeated and not place.repetitions:
         said.append(
-            f"{matches.repeated:,} example(s) have several rows, with {key!r} "
+            f"{matches.repeated:,} example(s) have several rows, with {exactly(key)} "
             f"{_shown(matches.repeated_ids, matches.repeated)}"
         )
         helps.append(

@@ -7,12 +7,13 @@ from pydantic import Field
 from assaykit import redaction
 from assaykit.api.client import path
 from assaykit.errors import AssayError, Invalid, Unsupported
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.providers.registry import OFFERED, PROVIDERS
 from assaykit.names import INTEGRATION
 from assaykit.planning.disclosures import Disclosure, ModelCalls
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
-from assaykit.toolkit.listing import list_named
+from assaykit.toolkit.listing import list_named, name_or_id
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, ToolContext
 from assaykit.toolkit.questions import asked, can_ask
 from assaykit.toolkit.replies import Reply, quoted
@@ -99,7 +100,7 @@ async def _consented(
     if key is not None and can_ask(ctx) and (on_ax or elsewhere):
         via = "to Arize AX, which sends it " if on_ax else ""
         where = f"{via}to {keys.origin(wanted.url)}"
-        answer = await asked(ctx, f"Send the key in {key} {where} whenever {wanted.name!r} is used?")
+        answer = await asked(ctx, f"Send the key in {key} {where} whenever {exactly(wanted.name)} is used?")
         return Consent(answer.yes, f"{answer.refusal}.")
     if on_ax or not is_tested:
         return Consent(is_given=True)
@@ -173,13 +174,14 @@ async def create_integration(
     made = await here.api.post("/v2/ai-integrations", AiIntegration, body)
     here.names.forget()
     data: dict[str, Any] = {**here.source(), "created": True, "integration": _facts(made)}
-    told = f"Created integration {made.name!r} ({made.id}). Next: create_judge(integration={made.name!r}, ...)."
+    told = f"Created integration {exactly(made.name)} ({made.id}). "
+    told += f"Next: create_judge(integration={name_or_id(made)!r}, ...)."
     if not test:
         return Reply(f"{told} It was not tested.", {**data, "tested": False})
     if not await here.api.has_engine_routes():
         return Reply(f"{told} Arize AX offers no test: try it with a task on one span.", {**data, "tested": False})
     checked = await _checked(here, made, wanted)
-    told += f" Tested: {checked.model} answered in {checked.latency_ms:.0f} ms."
+    told += f" Tested: {as_word(checked.model)} answered in {checked.latency_ms:.0f} ms."
     return Reply(told, {**data, "tested": True, "model": checked.model, "latency_ms": checked.latency_ms})
 
 
@@ -214,7 +216,8 @@ async def _checked(here: Session, made: AiIntegration, wanted: WantedIntegration
     await here.api.delete(at)
     here.names.forget()
     raise Invalid(
-        f"{wanted.model} did not answer at {keys.shown_url(wanted.url)}, so nothing was kept: {checked.detail}",
+        f"{as_word(wanted.model)} did not answer at {keys.shown_url(wanted.url)}, so nothing was kept: "
+        f"{checked.detail}",
         _remedy(wanted),
     )
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Ambiguous, Conflict, Invalid, NotFound
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.placeholders import names
 from assaykit.names import PROMPT, Named
 from assaykit.session import Session
@@ -53,9 +54,11 @@ async def list_prompts(
     """
     within = await here.space(space)
     query = {"space_id": within.id, "name": name}
-    nothing = f"No prompt in space {within.name!r} yet; `save_prompt` makes one."
+    nothing = f"No prompt in space {exactly(within.name)} yet; `save_prompt` makes one."
     if name is not None:
-        nothing = f"No prompt in space {within.name!r} has {one_line(name)!r} in its name. Leave name out to see all."
+        nothing = (
+            f"No prompt in space {exactly(within.name)} has {quoted(name)} in its name. Leave name out to see all."
+        )
     return await list_named(
         here,
         PROMPT,
@@ -132,12 +135,15 @@ async def save_prompt(
     before = None
     if named is not None:
         if description is not None:
-            raise Invalid(f"Prompt {named.name!r} exists, and its description is fixed.", "Leave description out.")
+            raise Invalid(
+                f"Prompt {exactly(named.name)} exists, and its description is fixed.", "Leave description out."
+            )
         before = (await here.api.get(path("v2", "prompts", named.id), PromptWithVersion)).version
     wanted_provider = provider or (before.provider if before is not None else None)
     if wanted_provider is None:
         raise Invalid(
-            f"There is no prompt {prompt!r} yet, and a first version needs a provider.", "Pass provider and model."
+            f"There is no prompt {exactly(prompt)} yet, and a first version needs a provider.",
+            "Pass provider and model.",
         )
     body = CreatePromptVersionRequest(
         commit_message=commit_message or "Saved with assaykit",
@@ -157,7 +163,7 @@ async def save_prompt(
         told, prompt_id, name = "Added a version to prompt", named.id, named.name
     here.names.forget()
     data = {"id": prompt_id, "name": name, "created": named is None, "version": _facts(version)}
-    told = f"{told} {name!r}: version {_named(version)} ({_described(version)})."
+    told = f"{told} {exactly(name)}: version {_named(version)} ({_described(version)})."
     return Reply(" ".join([told, *_doubts(body)]), {**here.source(within), "prompt": data})
 
 
@@ -196,8 +202,8 @@ async def label_prompt(
         for label in other.labels
         if label in wanted and other.id != chosen.id
     }
-    told = [f"Version {chosen.commit_hash or chosen.id} of prompt {named.name!r} has {_labels(now)}."]
-    told += [f"{label!r} moved from version {where}." for label, where in moved.items()]
+    told = [f"Version {chosen.commit_hash or chosen.id} of prompt {exactly(named.name)} has {_labels(now)}."]
+    told += [f"{exactly(label)} moved from version {where}." for label, where in moved.items()]
     told += [f"Removed: {', '.join(repr(label) for label in removed)}."] if removed else []
     told += [] if kept else ["The experiment could not be recorded: this backend takes no such label."]
     return Reply(
@@ -221,11 +227,11 @@ def _labels_after(before: Sequence[str], added: Sequence[str], removed: Sequence
     if not (added or removed):
         raise Invalid("No label was given.", "Pass labels to add, or remove.")
     if both := [label for label in added if label in removed]:
-        raise Invalid(f"{both[0]!r} is added and removed.", "Do one of the two.")
+        raise Invalid(f"{exactly(both[0])} is added and removed.", "Do one of the two.")
     if absent := [label for label in removed if label not in before]:
         there = ", ".join(map(repr, before)) or "none"
         raise Invalid(
-            f"The version has no label {absent[0]!r}; it has: {there}.", "Name one of these, or another version."
+            f"The version has no label {exactly(absent[0])}; it has: {there}.", "Name one of these, or another version."
         )
     return list(dict.fromkeys([*(label for label in before if label not in removed), *added]))
 
@@ -264,8 +270,8 @@ async def _existing(here: Session, prompt: str, within: Named) -> Named | None:
         return None
     if prompt not in {found.name, found.id}:
         raise Conflict(
-            f"There is a prompt {found.name!r}, whose name differs in letter case alone.",
-            f"Pass {found.name!r} to add a version to it, or another name.",
+            f"There is a prompt {exactly(found.name)}, whose name differs in letter case alone.",
+            f"Pass {exactly(found.name)} to add a version to it, or another name.",
         )
     return found
 
@@ -289,8 +295,10 @@ def _the_one(wanted: str, every: Sequence[PromptVersion]) -> PromptVersion:
         return found[0]
     listed = ", ".join(version.commit_hash or version.id for version in (found or every)[:5])
     if found:
-        raise Ambiguous(f"{len(found)} versions begin with {wanted!r}: {listed}.", "Give more of the hash.")
-    raise NotFound(f"No version of the prompt is {wanted!r}; newest first there are {listed}.", "Use one of these.")
+        raise Ambiguous(f"{len(found)} versions begin with {exactly(wanted)}: {listed}.", "Give more of the hash.")
+    raise NotFound(
+        f"No version of the prompt is {exactly(wanted)}; newest first there are {listed}.", "Use one of these."
+    )
 
 
 def _messages(template: str | None, messages: list[dict[str, Any]] | None) -> list[LlmMessage]:
@@ -335,8 +343,8 @@ def _named(version: PromptVersion) -> str:
 
 def _described(version: PromptVersion) -> str:
     names = _variables(version.messages, version.input_variable_format)
-    model = version.model or "no default model"
-    variables = f"variables {', '.join(one_line(name, 60) for name in names)}" if names else "no variables"
+    model = as_word(version.model) if version.model else "no default model"
+    variables = f"variables {', '.join(map(as_word, names))}" if names else "no variables"
     return f"{version.provider} {model}; {version.input_variable_format}, {variables}; {_labels(version)}"
 
 
@@ -350,5 +358,8 @@ def _labels(version: PromptVersion) -> str:
 
 def _message(message: LlmMessage) -> list[str]:
     first, *rest = (message.content or "(no text)").splitlines() or [""]
-    calls = [f"  calls {call.function.name}({one_line(call.function.arguments)})" for call in message.tool_calls or ()]
+    calls = [
+        f"  calls {as_word(call.function.name)}({one_line(call.function.arguments)})"
+        for call in message.tool_calls or ()
+    ]
     return [f"{message.role}: {first}", *rest, *calls]

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.foreign import exactly
 from assaykit.planning.periods import Period
 from assaykit.session import Session
 from assaykit.tools.runs.targets import Scope
@@ -43,7 +44,7 @@ async def at_work(here: Session, task: Task, runs: Sequence[TaskRun], scope: Sco
     missing = [str(gap) for gap in gaps[:PERIODS_SHOWN]] + left
     if len(gaps) > PERIODS_SHOWN:
         missing.append(f"{len(gaps) - PERIODS_SHOWN} more periods")
-    head = f"Task {task.name!r} is at work on this window; nothing more was triggered."
+    head = f"Task {exactly(task.name)} is at work on this window; nothing more was triggered."
     if not missing:
         return head
     shown = [f"run {run.id} on {_window(run)}{limits.get(run.id, '')}" for run in runs[:RUNS_SHOWN]]

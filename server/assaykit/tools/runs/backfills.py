@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from assaykit.api.pages import rows
 from assaykit.errors import AssayError, Invalid
+from assaykit.foreign import exactly
 from assaykit.judge import catalogue
 from assaykit.names import Named, holds_experiment_traces
 from assaykit.planning.disclosures import Bounds, Disclosure, disclosed, refuse_unpriced
@@ -98,7 +99,7 @@ async def begun(
         head = await at_work(here, found, runs, scope)
     else:
         runs = await _started(here, found, backfill._replace(aim=aim), is_new=how == NEW)
-        head = _head(runs, f"of {how}task {found.name!r}", backfill.of_window, is_last=bool(wait))
+        head = _head(runs, f"of {how}task {exactly(found.name)}", backfill.of_window, is_last=bool(wait))
     facts |= {"run": plain(runs[0]), "runs": [plain(run) for run in runs]}
     if not wait:
         told = bullets([*aim.plan.lines(), *about])
@@ -123,7 +124,7 @@ async def _started(here: Session, task: Task, backfill: Backfill, *, is_new: boo
     except AssayError as error:
         if runs:
             error.also(
-                f"{len(runs)} of {len(bodies)} runs of task {task.name!r} were started before: {ids_of(runs)}.",
+                f"{len(runs)} of {len(bodies)} runs of task {exactly(task.name)} were started before: {ids_of(runs)}.",
                 f"wait_for_run(run={ids_of(runs)!r}) waits for them; then the same call starts the others.",
             )
         elif is_new:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from assaykit.foreign import exactly
 from assaykit.session import Session
+from assaykit.toolkit.listing import name_or_id
 from assaykit.tools.runs.targets import Aim
 from assaykit.tools.runs.why_nothing_scored import NextStep, no_rows, window_between
 from assaykit.wire.tasks import Task
@@ -38,7 +40,7 @@ def _left_out(aim: Aim, again: Mapping[str, Any]) -> NothingToScore:
         step = NextStep("update_task", {"task": aim.target.name, "sampling_rate": 1.0})
         return NothingToScore(f"The sampling rate takes none of the other {found.sampled_out} {plan.things}", step)
     if not found.labelled:
-        step = NextStep("get_task", {"task": aim.target.name}, after=" shows the evaluators' filters")
+        step = NextStep("get_task", {"task": name_or_id(aim.target)}, after=" shows the evaluators' filters")
         return NothingToScore(f"No {plan.unit} matches an evaluator's own filter", step)
     step = NextStep("trigger_backfill", {**again, "override_evaluations": True}, after=" scores them anew")
     return NothingToScore(f"All {found.labelled} matching {plan.things} are labelled", step)
@@ -62,6 +64,10 @@ async def _unmatched(here: Session, aim: Aim, again: Mapping[str, Any]) -> Nothi
 def told_before(nothing: NothingToScore | None, equal: Task | None, new_name: str) -> str:
     """A line of a preview: the effect of the call on tasks and runs."""
     if nothing is not None:
-        known = "" if equal is None else f"; task {equal.name!r} scores the same rows"
+        known = "" if equal is None else f"; task {exactly(equal.name)} scores the same rows"
         return f"{nothing.reason}: the call creates no task and no run{known}"
-    return f"The call runs task {equal.name!r}" if equal is not None else f"The call creates and runs task {new_name!r}"
+    return (
+        f"The call runs task {exactly(equal.name)}"
+        if equal is not None
+        else f"The call creates and runs task {exactly(new_name)}"
+    )

@@ -8,6 +8,7 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid, Unsupported
 from assaykit.filters.text import written as filter_text
 from assaykit.filters.tree import IsNull, Node, Not, Or
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import page_of, plain, save
@@ -71,10 +72,12 @@ async def spans_of(here: Session, wanted: str, project: Named | None) -> tuple[N
     run = await run_of(here, wanted)
     task = await _task_of(here, run)
     if task is None or task.project_id is None:
-        raise Invalid(f"Run {run.id!r} reads no spans.", f"{written('get_run', {'run': run.id, 'rows': True})} lists.")
+        raise Invalid(
+            f"Run {exactly(run.id)} reads no spans.", f"{written('get_run', {'run': run.id, 'rows': True})} lists."
+        )
     found = project or await here.api.get(path("v2", "projects", task.project_id), Named)
     if found.id != task.project_id:
-        raise Invalid(f"Run {run.id!r} reads another project than {found.name!r}.", "Leave project out.")
+        raise Invalid(f"Run {exactly(run.id)} reads another project than {exactly(found.name)}.", "Leave project out.")
     if not await here.api.has_engine_routes():
         raise Unsupported(
             "Arize AX does not tell over REST which spans a run selected.",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.periods import Period
 from assaykit.planning.queries import SpanQuery, WantedEvaluator
@@ -79,10 +80,10 @@ async def aim_of_task(here: Session, within: Named, name: str, scope: Scope, *, 
     named = await here.names.task(name, within)
     task = await here.api.get(path("v2", "tasks", named.id), Task)
     if task.type == "RUN_EXPERIMENT":
-        raise Invalid(f"Task {task.name!r} makes experiments and scores nothing.", "Call `trigger_run` with it.")
+        raise Invalid(f"Task {exactly(task.name)} makes experiments and scores nothing.", "Call `trigger_run` with it.")
     if windowed and task.project_id is None:
-        raise Invalid(f"Task {task.name!r} reads experiments, which have no window.", "Leave window out.")
-    about = f"task {task.name!r}"
+        raise Invalid(f"Task {exactly(task.name)} reads experiments, which have no window.", "Leave window out.")
+    about = f"task {exactly(task.name)}"
     wanted = await wanted_of(here, task)
     if task.project_id is not None:
         query = scope.query(task.project_id, task.query_filter)
@@ -123,7 +124,7 @@ async def aim_of_evaluators(
         query_filter=query_filter,
         is_continuous=False,
     )
-    return Aim(plan, f"project {named.name!r}", lettered(request, granularity_of(wanted)), query, wanted)
+    return Aim(plan, f"project {exactly(named.name)}", lettered(request, granularity_of(wanted)), query, wanted)
 
 
 async def with_judges(here: Session, within: Named, aim: Aim) -> Aim:

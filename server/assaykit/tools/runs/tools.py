@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import AssayError, Invalid
+from assaykit.foreign import exactly
 from assaykit.judge.columns import as_text
 from assaykit.names import Named
 from assaykit.planning.costs import with_costs
@@ -158,8 +159,8 @@ async def trigger_run(
     within = await here.space(space)
     limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
     await refuse_limits(here, limits)
-    named = await here.names.task(task, within)
-    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    found = await here.api.get(path("v2", "tasks", (await here.names.task(task, within)).id), Task)
+    name = exactly(found.name)
     moments = {"window": window, "data_start_time": data_start_time, "data_end_time": data_end_time}
     selected = {"override_evaluations": override_evaluations or None, "max_spans": max_spans}
     of_examples = {
@@ -175,7 +176,7 @@ async def trigger_run(
     if found.type == "RUN_EXPERIMENT":
         refuse_foreign(found, {**moments, **selected, "experiments": experiments}, "evaluation tasks")
         if experiment_name is None:
-            raise Invalid(f"Task {found.name!r} makes an experiment, which needs a name.", "Pass experiment_name.")
+            raise Invalid(f"Task {name} makes an experiment, which needs a name.", "Pass experiment_name.")
         tasks = [(await here.names.task(one, within)).id for one in evaluation_tasks or ()] or None
         body = TriggerRunExperimentRequest(
             experiment_name=experiment_name, **_given(of_examples), evaluation_task_ids=tasks
@@ -196,10 +197,10 @@ async def trigger_run(
     then = _then(evaluation_tasks)
     told = "".join(f"\n- {line}" for line in agreed.lines(spending))
     if not wait:
-        head = f"Run {run.id} of task {found.name!r} is {run.status}{_over(run)}.{then}{told}"
-        return Reply(f"{head}\nNext: wait_for_run(run={run.id!r}).", {**facts, "run": plain(run)})
+        head = f"Run {run.id} of task {name} is {run.status}{_over(run)}.{then}{told}"
+        return Reply(f"{head}\nNext: wait_for_run(run={exactly(run.id)}).", {**facts, "run": plain(run)})
     text, data = await told_of_all(here, await wait_for(here, ctx, [run], wait))
-    return Reply(f"Task {found.name!r}{_over(run)}.{then}{told}\n{text}", {**facts, "run": plain(run), **data})
+    return Reply(f"Task {name}{_over(run)}.{then}{told}\n{text}", {**facts, "run": plain(run), **data})
 
 
 @tool("read")
@@ -235,10 +236,10 @@ async def list_runs(
 
     shown = await page_of(fetch, limit, lambda run: _one_of_several(run, makes_experiment=makes))
     what = f"{status} run(s)" if status else "run(s)"
-    text = f"{shown.number} {what} of task {named.name!r}{shown.more}\n{bullets(shown.lines)}"
+    text = f"{shown.number} {what} of task {exactly(named.name)}{shown.more}\n{bullets(shown.lines)}"
     if not shown.rows:
         advice = "Leave status out to see all." if status else "`trigger_run` starts one."
-        text = f"No {what} of task {named.name!r}. {advice}"
+        text = f"No {what} of task {exactly(named.name)}. {advice}"
     data = {**facts, "runs": [plain(run) for run in shown.rows], "next_cursor": shown.following}
     return Reply(text, data)
 
@@ -357,14 +358,15 @@ async def _rows_asked(
     if task.project_id is None:
         if windowed := list(_given(moments)):
             raise Invalid(
-                f"{', '.join(windowed)}: task {task.name!r} reads experiments, which have no window.",
+                f"{', '.join(windowed)}: task {exactly(task.name)} reads experiments, which have no window.",
                 "Leave it out; experiments narrows what is read.",
             )
         chosen = [(await here.names.experiment(one, within, task.dataset_id)).id for one in experiments or ()]
         return {"experiment_ids": chosen or None}
     if experiments:
         raise Invalid(
-            f"experiments belongs to tasks on a dataset; {task.name!r} reads a project.", "Leave experiments out."
+            f"experiments belongs to tasks on a dataset; {exactly(task.name)} reads a project.",
+            "Leave experiments out.",
         )
     window, start, end = moments.values()
     if window is not None:

@@ -9,6 +9,7 @@ import anyio
 from assaykit import figures
 from assaykit.api.client import path
 from assaykit.errors import NotFound
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
@@ -36,7 +37,9 @@ async def run_of(here: Session, wanted: str) -> TaskRun:
     try:
         return await here.api.get(path("v2", "task-runs", here.names.run(wanted)), TaskRun)
     except NotFound:
-        raise NotFound(f"No run has the id {wanted!r}.", "`get_task` shows the ids of a task's last runs.") from None
+        raise NotFound(
+            f"No run has the id {exactly(wanted)}.", "`get_task` shows the ids of a task's last runs."
+        ) from None
 
 
 def joined(given: object) -> object:
@@ -102,9 +105,9 @@ async def told_of_all(here: Session, runs: Sequence[TaskRun]) -> tuple[str, dict
     if going:
         lines.append(f"Still running. Next: wait_for_run(run={ids_of(going)!r}) again.")
     elif lost := next((run for run in runs if run.num_errors or run.status != "COMPLETED"), None):
-        lines.append(f"Next: get_run(run={lost.id!r}) tells why; the same backfill again scores what is left.")
+        lines.append(f"Next: get_run(run={exactly(lost.id)}) tells why; the same backfill again scores what is left.")
     elif not scored:
-        lines.append(f"Nothing was scored. Next: get_run(run={runs[0].id!r}) tells why.")
+        lines.append(f"Nothing was scored. Next: get_run(run={exactly(runs[0].id)}) tells why.")
     else:
         lines.append(_usual(next(run for run in runs if run.num_successes)))
     return "\n".join(lines), {**data, "scored": scored, "failed": failed, "skipped": skipped}
@@ -253,7 +256,7 @@ async def _next(here: Session, run: TaskRun, cause: RunCause | None) -> tuple[st
 
 def _usual(run: TaskRun) -> str:
     if not run.is_final:
-        return f"Still running. Next: wait_for_run(run={run.id!r}) again."
+        return f"Still running. Next: wait_for_run(run={exactly(run.id)}) again."
     if not run.num_successes:
         if (run.failure_reason or "").startswith(_ON_REQUEST):
             return "It was cancelled before it scored a row. Trigger again to score the rows."

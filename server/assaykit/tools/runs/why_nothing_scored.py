@@ -8,12 +8,14 @@ from assaykit.api.client import path
 from assaykit.errors import Invalid
 from assaykit.filters.parse import parse as parse_filter
 from assaykit.filters.text import conditions
+from assaykit.foreign import exactly
 from assaykit.judge.missing_values import unread
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery, WantedEvaluator
 from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
+from assaykit.toolkit.listing import name_or_id
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.tasks.evaluators import wanted_of
 from assaykit.tools.tasks.units import is_lettered
@@ -81,7 +83,7 @@ async def step_after(here: Session, run: TaskRun, cause: RunCause) -> NextStep |
             step = NextStep("update_task", {"task": task.name, "column_mappings": mappings}, after=then)
         case "own_filter":
             shown = " shows the evaluators' filters; correct them with update_task(evaluators=[...])"
-            step = NextStep("get_task", {"task": task.name}, after=shown)
+            step = NextStep("get_task", {"task": name_or_id(task)}, after=shown)
         case _:
             step = NextStep(*again, before=_FIRST.get(cause.code, "Correct the cause above, then "))
     return step
@@ -98,14 +100,18 @@ async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> Nex
     """The next step if the user has to look at the rows, or choose other rows."""
     if task.project_id is None:
         if cause.code == "no_rows" or not task.experiment_ids:
-            return NextStep("get_task", {"task": task.name}, after=" shows what it reads")
+            return NextStep("get_task", {"task": name_or_id(task)}, after=" shows what it reads")
         shown = {"experiment": task.experiment_ids[0]}
-        return NextStep("get_experiment", shown, after=f" shows the columns, then update_task(task={task.name!r}, ...)")
+        return NextStep(
+            "get_experiment", shown, after=f" shows the columns, then update_task(task={name_or_id(task)!r}, ...)"
+        )
     project = await here.api.get(path("v2", "projects", task.project_id), Named)
     if cause.code == "no_rows":
         if cause.newest is None:
             sent = f"Send spans to project {one_line(project.name, 60)!r}; "
-            return NextStep("search_spans", {"project": project.name}, before=sent, after=" shows when they are there")
+            return NextStep(
+                "search_spans", {"project": name_or_id(project)}, before=sent, after=" shows when they are there"
+            )
         oldest = cause.oldest or cause.newest - timedelta(days=7)
         return NextStep("trigger_backfill", {"task": task.name, "window": window_between(oldest, cause.newest)})
     if cause.code == "left_over":
@@ -116,7 +122,7 @@ async def _look(here: Session, task: Task, run: TaskRun, cause: RunCause) -> Nex
     field = "query_filter" if cause.code == "filter" else "column_mappings"
     look = {"project": project.name, "window": window_of(run) or "everything"}
     return NextStep(
-        "search_spans", look, after=f" shows what there is, then update_task(task={task.name!r}, {field}=...)"
+        "search_spans", look, after=f" shows what there is, then update_task(task={name_or_id(task)!r}, {field}=...)"
     )
 
 
@@ -215,7 +221,8 @@ async def _unread(here: Session, query: SpanQuery, task: Task) -> RunCause | Non
         found = unread(one.config, one.column_mappings or {}, sample)
         if found is not None:
             listed = ", ".join(repr(one_line(name, 60)) for name in found.near)
-            said = f"{one.config.name!r} reads {found.variable!r} from column {found.column!r}, which is empty."
+            read = f"{exactly(found.variable)} from column {exactly(found.column)}"
+            said = f"{exactly(one.config.name)} reads {read}, which is empty."
             near = f" Near columns that rows have: {listed}." if listed else ""
             message = said + near
             return RunCause(

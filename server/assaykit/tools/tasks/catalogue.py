@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from assaykit.api.client import path
 from assaykit.errors import NotFound
+from assaykit.foreign import as_word, exactly
 from assaykit.judge import catalogue
 from assaykit.names import Named
 from assaykit.planning.judges import Recipe, version_of
 from assaykit.planning.queries import WantedEvaluator
 from assaykit.session import Session
-from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import (
     CreateTemplateVersionRequest,
     EvaluatorVersion,
@@ -35,7 +35,7 @@ async def evaluator_of(here: Session, within: Named, name: str) -> EvaluatorWith
         if catalogue.find(name) is None:
             near = difflib.get_close_matches(name.casefold(), [one.name for one in catalogue.all()], n=1)
             raise NotFound(
-                absent.message + "".join(f" The catalogue has {one!r}." for one in near), absent.next
+                absent.message + "".join(f" The catalogue has {exactly(one)}." for one in near), absent.next
             ) from None
     else:
         return await here.api.get(path("v2", "evaluators", named.id), EvaluatorWithVersion)
@@ -54,7 +54,7 @@ def judges_told(wanted: Sequence[WantedEvaluator], *, created: bool) -> list[str
     """One line for each judge of the catalogue that the call creates, with its model."""
     verb = "Created" if created else "The call creates"
     return [
-        f"{verb} judge {one.evaluator.name!r} from the catalogue, with model {one_line(_model(one), 60)}"
+        f"{verb} judge {exactly(one.evaluator.name)} from the catalogue, with model {as_word(_model(one))}"
         for one in wanted
         if is_new(one)
     ]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from assaykit.errors import Invalid
+from assaykit.foreign import exactly
 from assaykit.judge.score import variables
 from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
@@ -40,16 +41,16 @@ def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str])
     of_experiments = {"name", "run_configuration"}
     if task.type == "RUN_EXPERIMENT" and (foreign := [field for field in asked if field not in of_experiments]):
         raise Invalid(
-            f"{', '.join(foreign)}: only tasks that evaluate have that; {task.name!r} is {task.type}.",
+            f"{', '.join(foreign)}: only tasks that evaluate have that; {exactly(task.name)} is {task.type}.",
             "Leave it out.",
         )
     if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
-        raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {task.name!r} is {task.type}.")
+        raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {exactly(task.name)} is {task.type}.")
     # A task on a dataset may be given is_continuous=false.
     of_project = ["sampling_rate", "max_cost", *(["is_continuous"] if given.get("is_continuous") else [])]
     if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
-            f"{', '.join(foreign)}: only tasks on a project have that; {task.name!r} reads a dataset.",
+            f"{', '.join(foreign)}: only tasks on a project have that; {exactly(task.name)} reads a dataset.",
             "Leave it out.",
         )
 
@@ -77,7 +78,8 @@ async def changed_evaluators(
     if foreign := [one.evaluator.name for one in asked if one.evaluator.type != fitting]:
         what = "LLM judges" if fitting == "TEMPLATE" else "code evaluators"
         raise Invalid(
-            f"Task {task.name!r} has only {what}, and {foreign[0]!r} is none.", "Create a task of its own for it."
+            f"Task {exactly(task.name)} has only {what}, and {exactly(foreign[0])} is none.",
+            "Create a task of its own for it.",
         )
     found: list[WantedEvaluator] = []
     for one in with_mappings(asked, column_mappings):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from assaykit.api.client import path
 from assaykit.errors import Invalid
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.score import variables
 from assaykit.planning.queries import WantedEvaluator
 from assaykit.planning.spans import TaskPlan
@@ -64,7 +65,7 @@ async def wanted_evaluators(
         choice = EvaluatorChoice(name=entry) if isinstance(entry, str) else entry
         evaluator = await evaluator_of(here, within, choice.name)
         if any((one.evaluator.id, one.evaluator.name) == (evaluator.id, evaluator.name) for one in found):
-            raise Invalid(f"Evaluator {evaluator.name!r} is named twice.", "Name each evaluator once.")
+            raise Invalid(f"Evaluator {exactly(evaluator.name)} is named twice.", "Name each evaluator once.")
         found.append(WantedEvaluator(evaluator, choice.query_filter, choice.column_mappings))
     return with_mappings(found, column_mappings)
 
@@ -85,7 +86,8 @@ def with_mappings(wanted: Sequence[WantedEvaluator], shared: Mapping[str, str] |
         found.append(WantedEvaluator(one.evaluator, one.query_filter, {**mine, **(one.column_mappings or {})}))
     if unused := sorted(shared.keys() - known):
         raise Invalid(
-            f"column_mappings names {unused[0]!r}, which no evaluator has; they have {', '.join(sorted(known))}.",
+            f"column_mappings names {exactly(unused[0])}, which no evaluator has; "
+            f"they have {', '.join(map(as_word, sorted(known)))}.",
             "Correct the name.",
         )
     return found
@@ -124,7 +126,7 @@ def refuse_empty(plan: TaskPlan, query_filter: str | None, *, allow_empty: bool)
         return
     for share in plan.shares:
         if share.matched == 0:
-            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {share.name!r}"
+            what = f"the filter {one_line(query_filter)!r}" if query_filter else f"the filter of {exactly(share.name)}"
             raise Invalid(
                 " ".join([f"No existing {plan.unit} matches {what}, though there are some without it.", *plan.absent]),
                 f"{_WAYS_TO_TRY[plan.unit]} Pass allow_empty=true if it is meant for later rows.",
@@ -141,7 +143,7 @@ _WAYS_TO_TRY = {
 
 def warnings(plan: TaskPlan) -> list[str]:
     """The warnings about a plan, one line each."""
-    found = [f"Warning, {share.name}: {text}" for share in plan.shares for text in share.warnings]
+    found = [f"Warning, {as_word(share.name)}: {text}" for share in plan.shares for text in share.warnings]
     if plan.existing == 0:
         found.append(f"Warning: there is no {plan.unit} there, so filters and mappings could not be tried.")
     return found
@@ -162,7 +164,7 @@ def task_type(given: TaskType | None, wanted: Sequence[WantedEvaluator]) -> Task
     inferred: TaskType = "TEMPLATE_EVALUATION" if types == {"TEMPLATE"} else "CODE_EVALUATION"
     if given is not None and given != inferred:
         raise Invalid(
-            f"type={given} does not fit {wanted[0].evaluator.name!r}, which needs {inferred}.",
+            f"type={given} does not fit {exactly(wanted[0].evaluator.name)}, which needs {inferred}.",
             "Leave type out.",
         )
     return inferred

@@ -7,13 +7,14 @@ from pydantic import ValidationError
 
 from assaykit.api.client import path
 from assaykit.errors import Invalid
+from assaykit.foreign import as_word, exactly
 from assaykit.judge import placeholders
 from assaykit.judge.columns import Row, columns
 from assaykit.names import Named
 from assaykit.planning.disclosures import Hosts, ModelCalls, prompt_calls
 from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Variable, try_path
 from assaykit.session import Session
-from assaykit.toolkit.replies import one_line
+from assaykit.toolkit.replies import CELL_LIMIT, quoted
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.prompts import InputVariableFormat, PromptVersion, PromptWithVersion
 from assaykit.wire.run_configurations import (
@@ -106,14 +107,15 @@ async def configuration_calls(
 
 def described(config: Mapping[str, Any]) -> str:
     """A configuration, as the contract has it, on one line."""
-    model = config.get("model_name") or "the integration's first model"
+    given = config.get("model_name")
+    model = as_word(str(given)) if given else "the integration's first model"
     if config.get("experiment_type") == "TEMPLATE_EVALUATION":
-        labels = ", ".join(config.get("classification_choices") or {}) or "free text"
-        return one_line(f"TEMPLATE_EVALUATION by {model}: {labels}")
+        labels = ", ".join(map(as_word, config.get("classification_choices") or {})) or "free text"
+        return f"TEMPLATE_EVALUATION by {model}: {labels}"
     if config.get("experiment_type") == "LLM_GENERATION":
         said = [message.get("content") or "" for message in config.get("messages") or ()]
-        return one_line(f"LLM_GENERATION by {model}: {' / '.join(said)}")
-    return one_line(config.get("experiment_type") or "no configuration")
+        return f"LLM_GENERATION by {model}: {quoted(' / '.join(said), CELL_LIMIT)}"
+    return as_word(config.get("experiment_type") or "no configuration")
 
 
 def of_task(task: Task) -> str:
@@ -162,14 +164,15 @@ async def _tried(here: Session, config: RunConfiguration, dataset_id: str) -> Tr
     sample = [example_row(example.id, example.model_extra or {}) for example in found.examples]
     tried = [try_path(name, mapping.get(name, name), sample) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
-        missing = ", ".join(f"{variable.name!r} (tried {variable.path})" for variable in empty)
+        missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
         there = [column for column in columns(sample) if column != "id" and not column.startswith("dataset.")]
         raise Invalid(
-            f"None of {len(sample)} examples has a value for {missing}. Columns: {', '.join(there[:PATHS_SHOWN])}.",
+            f"None of {len(sample)} examples has a value for {missing}. "
+            f"Columns: {', '.join(map(as_word, there[:PATHS_SHOWN]))}.",
             "Name the variables after columns" + (", or map them with column_mapping." if mapping else "."),
         )
     partly = [one for one in tried if one.filled < one.tried]
-    return Tried(config, tried, [f"Warning: examples without {one.path} are skipped." for one in partly])
+    return Tried(config, tried, [f"Warning: examples without {as_word(one.path)} are skipped." for one in partly])
 
 
 def _written(
@@ -195,7 +198,7 @@ def _doubt(texts: Sequence[str], written: InputVariableFormat) -> str:
     names = [name for text in texts for name in placeholders.names(text, other)]
     if names and written != "NONE":
         raise Invalid(
-            f"There is no variable as {written}, but {', '.join(dict.fromkeys(names))} as {other}.",
+            f"There is no variable as {written}, but {', '.join(map(as_word, dict.fromkeys(names)))} as {other}.",
             "Write {x} for F_STRING, {{x}} for MUSTACHE; messages take input_variable_format, templates are MUSTACHE.",
         )
     return "Warning: nothing of the examples is sent, so each gets the same messages."

@@ -9,7 +9,7 @@ from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, IsNull, Node, Not, Or
 from assaykit.judge.units import NOUNS, plural
 from assaykit.session import Session
-from assaykit.toolkit.listing import plain
+from assaykit.toolkit.listing import name_or_id, plain
 from assaykit.toolkit.replies import one_line
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.local import TaskSchedule
@@ -46,12 +46,12 @@ async def schedule_of(here: Session, task: Task) -> tuple[str, dict[str, Any]]:
 async def what_it_does(here: Session, task: Task, level: Granularity) -> str:
     """A sentence about the rows that a new or newly continuous task scores, and the call for the other rows."""
     if not task.is_continuous:
-        return f"It runs when triggered: trigger_backfill(task={task.name!r})."
+        return f"It runs when triggered: trigger_backfill(task={name_or_id(task)!r})."
     rows = plural(level)
     taken = f"It scores {rows} that arrive from now on"
     if await here.api.has_engine_routes():
         taken += f", while a server or `assaykit engine` is open, and catches up on {rows} that arrived in between"
-    return f"{taken}. For existing {rows}: trigger_backfill(task={task.name!r})."
+    return f"{taken}. For existing {rows}: trigger_backfill(task={name_or_id(task)!r})."
 
 
 def _asks_for_verdicts(node: Node) -> bool:

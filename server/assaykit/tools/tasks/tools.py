@@ -8,6 +8,7 @@ from pydantic import Field
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
+from assaykit.foreign import as_word, exactly
 from assaykit.names import TASK, Named
 from assaykit.planning.costs import with_costs
 from assaykit.planning.disclosures import Disclosure
@@ -18,7 +19,7 @@ from assaykit.planning.units import granularity_of, plan_project
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.confirmation import Confirm, ExactName, before_deleting
-from assaykit.toolkit.listing import page_of, plain, save
+from assaykit.toolkit.listing import name_or_id, page_of, plain, save
 from assaykit.toolkit.parameters import (
     Filter,
     Here,
@@ -30,7 +31,7 @@ from assaykit.toolkit.parameters import (
     SpaceName,
     ToolContext,
 )
-from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
+from assaykit.toolkit.replies import CELL_LIMIT, Reply, bullets, quoted
 from assaykit.toolkit.spending import CostConfirmation, announced, consent
 from assaykit.tools.tasks import limits
 from assaykit.tools.tasks.catalogue import judges_told
@@ -117,13 +118,13 @@ async def create_task(
         dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
         plan = await plan_on_dataset(here, dataset_id, [one.id for one in chosen], wanted, query_filter)
         target: dict[str, Any] = {"dataset_id": dataset_id, "experiment_ids": [one.id for one in chosen]}
-        about = "experiment(s) " + ", ".join(one.name for one in chosen)
+        about = "experiment(s) " + ", ".join(exactly(one.name) for one in chosen)
     else:
         named = await here.names.project(project, within)
         query = SpanQuery(named.id, parse("everything", here.now()), query_filter, sampling_rate)
         plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
-        about = f"project {named.name!r}"
+        about = f"project {exactly(named.name)}"
         week = await limits.week_of(here, query, wanted, max_cost, is_continuous=is_continuous)
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
@@ -141,7 +142,7 @@ async def create_task(
         return Reply(f"Nothing was created: {agreed.said}", {**facts, "created": False})
     made, what, schedule = await _created(here, within, body, wanted, plan, max_cost)
     return Reply(
-        f"Created task {made.name!r} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
+        f"Created task {exactly(made.name)} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
     )
 
@@ -181,7 +182,7 @@ async def get_task(
     when, schedule = await schedule_of(here, found)
     lines = [
         f"On {await _target(here, within, found)}",
-        f"Filter: {one_line(filter_of(found) or 'none')}; sampling rate {rate_of(found):g}",
+        f"Filter: {_shown_filter(found) or 'none'}; sampling rate {rate_of(found):g}",
         when or "Runs when triggered",
     ]
     if found.type == "RUN_EXPERIMENT":
@@ -189,7 +190,7 @@ async def get_task(
     for entry in found.evaluators or []:
         paths = {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
         pairs = (entry.column_mappings or paths).items()
-        mapped = ", ".join(f"{one_line(name, 60)} <- {one_line(at, 120)}" for name, at in pairs)
+        mapped = ", ".join(f"{as_word(name)} <- {as_word(at, 120)}" for name, at in pairs)
         lines.append(f"Evaluator {quoted(entry.evaluator_name)}: {mapped or 'columns of the same names'}")
     starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
     makes = found.type == "RUN_EXPERIMENT"
@@ -202,7 +203,7 @@ async def get_task(
         "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
         **schedule,
     }
-    return Reply(f"Task {found.name!r} ({found.type})\n{bullets(lines)}", data)
+    return Reply(f"Task {exactly(found.name)} ({found.type})\n{bullets(lines)}", data)
 
 
 @tool("read")
@@ -325,7 +326,7 @@ async def update_task(
         level = granularity_of(await wanted_of(here, made))
         told.append(when if found.is_continuous else f"{when} {await what_it_does(here, made, level)}")
     return Reply(
-        f"Changed task {made.name!r}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
+        f"Changed task {exactly(made.name)}: {what}. It holds for its next run.\n{bullets(told)}".rstrip(),
         {**facts, "changed": [*given, *(clear or [])], "task": plain(made), **schedule},
     )
 
@@ -333,13 +334,19 @@ async def update_task(
 def _line(task: Task, target: str) -> str:
     """A task on one line; its runs follow."""
     if task.type == "RUN_EXPERIMENT":
-        return f"- {task.name!r} ({task.type}) on {target}: {of_task(task)}"
+        return f"- {exactly(task.name)} ({task.type}) on {target}: {of_task(task)}"
     when = "continuously" if task.is_continuous else "when triggered"
     judges = ", ".join(quoted(entry.evaluator_name or entry.evaluator_id, 60) for entry in task.evaluators or [])
-    text = filter_of(task)
-    taken = f"; filter {one_line(text)}" if text else ""
+    text = _shown_filter(task)
+    taken = f"; filter {text}" if text else ""
     share = f"; sampling rate {rate_of(task):g}" if rate_of(task) != 1 else ""
-    return f"- {task.name!r} ({task.type}) on {target}, {when}: {judges or 'no evaluators'}{taken}{share}"
+    return f"- {exactly(task.name)} ({task.type}) on {target}, {when}: {judges or 'no evaluators'}{taken}{share}"
+
+
+def _shown_filter(task: Task) -> str:
+    """The filter of a task in quotation marks; empty if it has none."""
+    text = filter_of(task)
+    return quoted(text, CELL_LIMIT) if text else ""
 
 
 def _facts(task: Task) -> dict[str, Any]:
@@ -366,8 +373,8 @@ async def _target(here: Session, within: Named, task: Task) -> str:
     """The name of the project or dataset that a task reads. Each new one costs one request."""
     try:
         if task.project_id is not None:
-            return f"project {(await here.names.project(task.project_id, within)).name!r}"
-        return f"dataset {(await here.names.dataset(task.dataset_id, within)).name!r}"
+            return f"project {exactly((await here.names.project(task.project_id, within)).name)}"
+        return f"dataset {exactly((await here.names.dataset(task.dataset_id, within)).name)}"
     except NotFound:
         return "something that was deleted"
 
@@ -383,13 +390,13 @@ async def _create_experiment_task(
     config = tried.config.model_dump(mode="json", exclude_none=True)
     facts = {**here.source(within), "run_configuration": config, "warnings": tried.doubts}
     if preview:
-        return Reply(f"Plan for dataset {on.name!r}; nothing was created:\n{told}", {**facts, "created": False})
+        return Reply(f"Plan for dataset {exactly(on.name)}; nothing was created:\n{told}", {**facts, "created": False})
     body = CreateTaskRequest(name=name, type="RUN_EXPERIMENT", dataset_id=on.id, run_configuration=tried.config)
     made = await here.api.post("/v2/tasks", Task, body)
     here.names.forget()
     return Reply(
-        f"Created task {made.name!r} ({made.id}) on dataset {on.name!r}. Each run makes an experiment: "
-        f"trigger_run(task={made.name!r}, experiment_name=...).\n{told}",
+        f"Created task {exactly(made.name)} ({made.id}) on dataset {exactly(on.name)}. Each run makes an experiment: "
+        f"trigger_run(task={name_or_id(made)!r}, experiment_name=...).\n{told}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}},
     )
 
@@ -456,4 +463,4 @@ async def delete_task(
         return Reply(f"Not deleted: {sure.refusal}.", {**data, "deleted": False})
     await here.api.delete(path("v2", "tasks", found.id))
     here.names.forget()
-    return Reply(f"Deleted the task {found.name!r} ({found.id}).", {**data, "deleted": True})
+    return Reply(f"Deleted the task {exactly(found.name)} ({found.id}).", {**data, "deleted": True})

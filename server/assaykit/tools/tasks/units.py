@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Conflict, Invalid
+from assaykit.foreign import exactly
 from assaykit.judge.units import NOUNS, plural
 from assaykit.names import Named
 from assaykit.planning.judges import COMMIT_MESSAGE
@@ -72,7 +73,7 @@ async def at_granularity(
             found.append(WantedEvaluator(evaluator, one.query_filter, one.column_mappings))
         else:
             raise Invalid(
-                f"{one.evaluator.name!r} judges {plural(one.granularity)}, and granularity is {asked}.",
+                f"{exactly(one.evaluator.name)} judges {plural(one.granularity)}, and granularity is {asked}.",
                 "Leave granularity out, or name a judge of spans.",
             )
     refuse_own_filters(found)
@@ -88,7 +89,7 @@ def refuse_own_filters(wanted: Sequence[WantedEvaluator]) -> None:
     level = granularity_of(wanted)
     if level != "SPAN" and (own := [one.evaluator.name for one in wanted if one.query_filter]):
         raise Invalid(
-            f"{own[0]!r} has a filter of its own; a task on {plural(level)} has one for all.",
+            f"{exactly(own[0])} has a filter of its own; a task on {plural(level)} has one for all.",
             "Pass query_filter, or create a task for it.",
         )
 
@@ -114,7 +115,8 @@ async def created(here: Session, within: Named, wanted: Sequence[WantedEvaluator
 def copies_told(wanted: Sequence[WantedEvaluator]) -> list[str]:
     """One line for each copy that is created with the task."""
     return [
-        f"{one.evaluator.name!r}: a copy that judges {plural(one.granularity)}, since a judge judges one kind of unit"
+        f"{exactly(one.evaluator.name)}: a copy that judges {plural(one.granularity)}, "
+        "since a judge judges one kind of unit"
         for one in wanted
         if one.evaluator.id == NOT_MADE and not is_new(one)
     ]
@@ -129,7 +131,7 @@ def refuse_on_dataset(wanted: Sequence[WantedEvaluator]) -> None:
     level = granularity_of(wanted)
     if level != "SPAN":
         raise Invalid(
-            f"{wanted[0].evaluator.name!r} judges whole {NOUNS[level]}s, and a dataset has none.",
+            f"{exactly(wanted[0].evaluator.name)} judges whole {NOUNS[level]}s, and a dataset has none.",
             "Leave granularity out and name judges of spans, or score a project.",
         )
 
@@ -178,7 +180,7 @@ def folded(task: Task) -> Task:
     mappings = [one for entry in task.evaluators or () for one in entry.query_mappings or ()]
     if len(letters) > 1 or any(list(one.query_ids) != letters for one in mappings):
         raise Invalid(
-            f"Task {task.name!r} has filters of its own for some variables, which this tool cannot change.",
+            f"Task {exactly(task.name)} has filters of its own for some variables, which this tool cannot change.",
             "Create a new task, or change this one with PATCH /v2/tasks.",
         )
     entries = [
@@ -227,8 +229,8 @@ async def _copy(here: Session, within: Named, one: WantedEvaluator, level: Granu
     found = await here.api.get(path("v2", "evaluators", existing.id), EvaluatorWithVersion)
     if found.version.config != config:
         raise Conflict(
-            f"The evaluator {name!r} exists, but it is not a copy of the current {one.evaluator.name!r}.",
-            f"Name {name!r} in evaluators to use it, or copy the judge under another name.",
+            f"The evaluator {exactly(name)} exists, but it is not a copy of the current {exactly(one.evaluator.name)}.",
+            f"Name {exactly(name)} in evaluators to use it, or copy the judge under another name.",
         )
     return found
 

@@ -9,7 +9,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import datasets, experiments, searches, tasks
 from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.queue import runs
-from assaykit.engine.store.queue.leases import Lease, is_held, try_again
+from assaykit.engine.store.queue.leases import Lease, is_held
 from assaykit.engine.store.queue.runs import UNLIMITED, Item, ItemOutcome, Limits
 from assaykit.engine.store.tables import examples, task_runs
 from assaykit.engine.store.traces import spans
@@ -127,7 +127,6 @@ def start(connection: sa.Connection, lease: Lease, chosen: ExampleChoice | None,
     run_id = lease.run_id
     wanted = _request(connection, run_id)
     if (begun := runs.left(connection, run_id)) is not None:
-        try_again(connection, lease)
         return _resumed(connection, run_id, wanted, *begun)
     if chosen is None:
         return None

@@ -18,8 +18,8 @@ from assaykit.engine.store.tables import task_runs
 ACTIVE = ("PENDING", "RUNNING")
 
 MOST_TRIES = 6
-"""A run fails when so many engines in a row ended while they executed it and recorded no row. The run may be the cause
-of their end."""
+"""A run fails when so many engines in a row ended while it was on trial and none recorded a row of it. See
+`runs/trials.py`."""
 
 _FREE = {"owner": None, "heartbeat_ns": 0, "attempts": 0}
 """The columns of a run that its engine has released: any engine that can do it may take it at once."""
@@ -50,13 +50,23 @@ def is_held(connection: sa.Connection, lease: Lease) -> bool:
 
 
 class Sight(NamedTuple):
-    """A run that has not ended, as one look found it. `beat` counts its heartbeats."""
+    """A run that has not ended, as one look found it. `beat` counts its heartbeats.
+
+    `attempts` counts the engines that ended over it. `is_begun` is set once its rows are selected.
+    """
 
     run_id: str
     owner: str | None
     fence: int
     beat: int
     waits_for: str | None = None
+    attempts: int = 0
+    is_begun: bool = False
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether an engine ended or fell silent while the run was in work, instead of releasing it."""
+        return self.is_begun and self.owner is not None
 
     def still(self) -> sa.ColumnElement[bool]:
         """The condition on `task_runs` that the run is as it was found."""
@@ -68,7 +78,12 @@ class Sight(NamedTuple):
 def sights(connection: sa.Connection) -> Sequence[Sight]:
     """Every run that has not ended, in order of arrival."""
     c = task_runs.c
-    query = sa.select(c.id, c.owner, c.fence, c.beat, c.waits_for).where(c.status.in_(ACTIVE)).order_by(c.n)
+    begun = c.status == "RUNNING"
+    query = (
+        sa.select(c.id, c.owner, c.fence, c.beat, c.waits_for, c.attempts, begun)
+        .where(c.status.in_(ACTIVE))
+        .order_by(c.n)
+    )
     return [Sight(*row) for row in connection.execute(query)]
 
 
@@ -124,8 +139,14 @@ def let_go(connection: sa.Connection, lease: Lease, waits_for: str) -> None:
     connection.execute(task_runs.update().where(held(lease)).values(**_FREE, waits_for=waits_for))
 
 
+def has_got_on(connection: sa.Connection, lease: Lease) -> bool:
+    """Whether a row was recorded since the trial of the run began, or the lease is lost."""
+    c = task_runs.c
+    return connection.execute(sa.select(c.id).where(held(lease), c.attempts > 0)).first() is None
+
+
 def try_again(connection: sa.Connection, lease: Lease) -> None:
-    """Count a try, when the work on a run that was taken over begins. Until then the run may wait for a slot."""
+    """Count a try, when the trial of a run begins. Until then the run waits for its turn."""
     connection.execute(task_runs.update().where(held(lease)).values(attempts=task_runs.c.attempts + 1))
 
 

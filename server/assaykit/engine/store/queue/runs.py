@@ -212,7 +212,7 @@ def start(
             heartbeat_ns=clock.now_ns(),
             beat=task_runs.c.beat + 1,
             plan=plan,
-            attempts=1,
+            attempts=0,
         )
     )
     if moved.rowcount == 0:

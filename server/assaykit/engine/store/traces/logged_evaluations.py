@@ -10,7 +10,8 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.traces import span_updates, verdicts
 from assaykit.engine.store.traces.span_updates import Said, UnitLevel
-from assaykit.errors import Invalid, NotFound, exactly, quote
+from assaykit.errors import Invalid, NotFound, quote
+from assaykit.foreign import exactly
 
 SHOWN = 5
 _NOUNS: dict[UnitLevel, str] = {"SPAN": "span", "TRACE": "trace", "SESSION": "session"}
