@@ -59,7 +59,8 @@ def ran(row: Row, size: str, seed: int, breach: str) -> dict[str, Outcome]:
         RuntimeError: the program failed, which says nothing about the target.
     """
     program = [sys.executable, __file__, "--measure", row.number, "--size", size, "--seed", str(seed)]
-    variables = dict(os.environ)
+    # Hundreds of processes start below, and each would compile every module anew.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     if breach:
         variables |= {BREACH: breach, "PYTHONPATH": str(SITE)}
     ended = subprocess.run(

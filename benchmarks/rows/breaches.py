@@ -187,6 +187,83 @@ def formatted_templates() -> None:
     templates.filled = filled
 
 
+def swallowed_refusals() -> None:
+    """Answer a refusal by the store as a success."""
+    from assaykit.engine import app
+
+    limit = app.BodyLimit.__call__
+
+    async def answered(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def changed(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                message["status"] = 201
+            await send(message)
+
+        await limit(self, scope, receive, changed)
+
+    app.BodyLimit.__call__ = answered
+
+
+def migration_in_pieces() -> None:
+    """Commit each statement by itself."""
+    from assaykit.engine.store import database
+
+    database._begin = lambda _connection: None
+
+
+def unchecked_store() -> None:
+    """Find nothing wrong with any store."""
+    from assaykit.engine.store import integrity
+    from assaykit.wire.local import StoreCheck
+
+    integrity.check = lambda _connection: StoreCheck(verdicts=0, damaged=0, examples=[])
+
+
+def no_copy() -> None:
+    """Migrate a store without a copy of it."""
+    from assaykit.engine.store import migrations
+
+    migrations._back_up = lambda *_, **__: None
+
+
+def kept_tasks() -> None:
+    """Leave a task behind for each call of a tool."""
+    import asyncio
+
+    from assaykit.toolkit import builder
+
+    kept: list[Any] = []
+    run = builder._Tool.run
+
+    async def keeping(self: Any, *words: Any, **more: Any) -> Any:
+        kept.append(asyncio.get_running_loop().create_task(asyncio.sleep(600)))
+        return await run(self, *words, **more)
+
+    builder._Tool.run = keeping
+
+
+def slow_calls() -> None:
+    """Take two seconds more for each call of a tool."""
+    import anyio
+
+    from assaykit.toolkit import builder
+
+    run = builder._Tool.run
+
+    async def late(self: Any, *words: Any, **more: Any) -> Any:
+        await anyio.sleep(2)
+        return await run(self, *words, **more)
+
+    builder._Tool.run = late
+
+
+def slow_start() -> None:
+    """Take three seconds more to start."""
+    import time
+
+    time.sleep(3)
+
+
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -196,6 +273,13 @@ BREACHES: dict[str, Callable[[], None]] = {
     "kept-requests": kept_requests,
     "open-doors": open_doors,
     "crash": crash,
+    "kept-tasks": kept_tasks,
+    "slow-calls": slow_calls,
+    "slow-start": slow_start,
+    "swallowed-refusals": swallowed_refusals,
+    "migration-in-pieces": migration_in_pieces,
+    "unchecked-store": unchecked_store,
+    "no-copy": no_copy,
     "run-code": run_code,
     "slow-evaluators": slow_evaluators,
     "checked-names": checked_names,

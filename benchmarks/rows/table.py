@@ -58,7 +58,10 @@ ROWS = (
     Row(
         "S4",
         "Every n-th statement fails",
-        "0 broken promises: a request fails in words or is done, and the run ends with one result for each row",
+        (
+            "a request is done or refused in words; a run completes or fails with its reason; its count "
+            "is that of its results"
+        ),
         program="store_faults:statements",
         breach="swallowed-refusals",
         control="a refusal by the store is answered as a success",
