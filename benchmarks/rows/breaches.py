@@ -264,6 +264,39 @@ def slow_start() -> None:
     time.sleep(3)
 
 
+def larger_budget() -> None:
+    """Take twice as many bytes from a Parquet file."""
+    from assaykit.files import parquet
+
+    parquet.BUDGET_BYTES *= 2
+
+
+def raw_page() -> None:
+    """Write foreign text into a comparison page as it is."""
+    import html
+
+    html.escape = lambda text, quote=True: text  # noqa: ARG005  (the signature of the library)
+
+
+def bent_labels() -> None:
+    """Take a reply that is no choice for the first choice."""
+    from assaykit.judge import replies
+
+    replies._choice = lambda _said, choices: next(iter(choices))
+
+
+def changed_tool() -> None:
+    """Add a word to the description of each tool."""
+    from assaykit.toolkit import builder
+
+    told = builder._description
+    builder._description = lambda function: f"{told(function)} Now."
+
+
+def of_the_program() -> None:
+    """The program breaks its own copy of the product."""
+
+
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -273,6 +306,11 @@ BREACHES: dict[str, Callable[[], None]] = {
     "kept-requests": kept_requests,
     "open-doors": open_doors,
     "crash": crash,
+    "larger-budget": larger_budget,
+    "raw-page": raw_page,
+    "bent-labels": bent_labels,
+    "changed-tool": changed_tool,
+    "of-the-program": of_the_program,
     "kept-tasks": kept_tasks,
     "slow-calls": slow_calls,
     "slow-start": slow_start,
