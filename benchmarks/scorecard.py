@@ -47,7 +47,9 @@ def measured(given: argparse.Namespace, number: str) -> int:
         except Unmeasured as reason:
             print(reason)
             return UNMEASURED
-    print(json.dumps({name: outcome._asdict() for name, outcome in found.items()}))
+        # The page tells nothing of the machine.
+        shown = {name: [fault.replace(folder, "FOLDER") for fault in one.faults] for name, one in found.items()}
+    print(json.dumps({name: one._replace(faults=shown[name])._asdict() for name, one in found.items()}))
     return 0
 
 

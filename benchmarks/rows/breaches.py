@@ -152,6 +152,7 @@ def slow_evaluators() -> None:
 
 def checked_names() -> None:
     """Check the name of a path first, and open it by name then."""
+    import time
     from pathlib import Path
 
     from assaykit.files import folders, opening
@@ -160,6 +161,8 @@ def checked_names() -> None:
         place = folder.joinpath(*parts)
         if not place.resolve(strict=True).is_relative_to(folder.resolve()):
             raise FileNotFoundError(place)
+        # A busy machine leaves such a gap by itself.
+        time.sleep(0.0005)
         return place.open("rb")
 
     opening.open_below = folders.open_below = opened
@@ -293,6 +296,13 @@ def changed_tool() -> None:
     builder._description = lambda function: f"{told(function)} Now."
 
 
+def no_cancel() -> None:
+    """Answer a cancellation with the run, and let the run go on."""
+    from assaykit.engine.store.queue import runs
+
+    runs.cancel = lambda connection, run_id, _clock: runs.get(connection, run_id)
+
+
 def of_the_program() -> None:
     """The program breaks its own copy of the product."""
 
@@ -306,6 +316,7 @@ BREACHES: dict[str, Callable[[], None]] = {
     "kept-requests": kept_requests,
     "open-doors": open_doors,
     "crash": crash,
+    "no-cancel": no_cancel,
     "larger-budget": larger_budget,
     "raw-page": raw_page,
     "bent-labels": bent_labels,
