@@ -229,9 +229,9 @@ def no_copy() -> None:
     migrations._back_up = lambda *_, **__: None
 
 
-def kept_tasks() -> None:
-    """Leave a task behind for each call of a tool."""
-    import asyncio
+def kept_descriptors() -> None:
+    """Leave a descriptor behind for each call of a tool."""
+    from pathlib import Path
 
     from assaykit.toolkit import builder
 
@@ -239,7 +239,7 @@ def kept_tasks() -> None:
     run = builder._Tool.run
 
     async def keeping(self: Any, *words: Any, **more: Any) -> Any:
-        kept.append(asyncio.get_running_loop().create_task(asyncio.sleep(600)))
+        kept.append(Path(__file__).open("rb"))
         return await run(self, *words, **more)
 
     builder._Tool.run = keeping
@@ -322,7 +322,7 @@ BREACHES: dict[str, Callable[[], None]] = {
     "bent-labels": bent_labels,
     "changed-tool": changed_tool,
     "of-the-program": of_the_program,
-    "kept-tasks": kept_tasks,
+    "kept-descriptors": kept_descriptors,
     "slow-calls": slow_calls,
     "slow-start": slow_start,
     "swallowed-refusals": swallowed_refusals,

@@ -1,6 +1,5 @@
 """S27, S28, S31, S32: cancelled calls, many clients, an hour of work, and the start of a server."""
 
-import asyncio
 import os
 import random
 import statistics
@@ -46,7 +45,7 @@ async def _cancelled(terms: Terms) -> Outcome:
     faults: list[str] = []
     async with serving(settings) as ax:
         await ax.ask("create_dataset", name="d", rows=rows)
-        before_tasks, before_open = len(asyncio.all_tasks()), descriptors(os.getpid())
+        before_tasks, before_open = len(anyio.get_running_tasks()), descriptors(os.getpid())
         for place in range(number):
             with anyio.move_on_after(chance.uniform(0, 0.03)) as scope:
                 if place % 2:
@@ -55,7 +54,7 @@ async def _cancelled(terms: Terms) -> Outcome:
                     await ax.call("get_dataset", dataset="d")
             cancelled += scope.cancelled_caught
         await anyio.sleep(1)
-        left = len(asyncio.all_tasks()) - before_tasks
+        left = len(anyio.get_running_tasks()) - before_tasks
         opened = descriptors(os.getpid()) - before_open
         made = (await ax.ask("list_datasets", limit=100))["datasets"]
         for one in made:

@@ -281,8 +281,8 @@ ROWS = (
         "Cancelled calls",
         "500: 0 tasks or descriptors left, 0 half-written datasets",
         program="loads:cancels",
-        breach="kept-tasks",
-        control="each call leaves a task behind",
+        breach="kept-descriptors",
+        control="each call leaves a descriptor behind",
     ),
     Row(
         "S28",
