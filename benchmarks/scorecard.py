@@ -47,7 +47,9 @@ def measured(given: argparse.Namespace, number: str) -> int:
         except Unmeasured as reason:
             print(reason)
             return UNMEASURED
-    print(json.dumps({name: outcome._asdict() for name, outcome in found.items()}))
+        # The page tells nothing of the machine.
+        shown = {name: [fault.replace(folder, "FOLDER") for fault in one.faults] for name, one in found.items()}
+    print(json.dumps({name: one._replace(faults=shown[name])._asdict() for name, one in found.items()}))
     return 0
 
 
@@ -59,7 +61,8 @@ def ran(row: Row, size: str, seed: int, breach: str) -> dict[str, Outcome]:
         RuntimeError: the program failed, which says nothing about the target.
     """
     program = [sys.executable, __file__, "--measure", row.number, "--size", size, "--seed", str(seed)]
-    variables = dict(os.environ)
+    # Hundreds of processes start below, and each would compile every module anew.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     if breach:
         variables |= {BREACH: breach, "PYTHONPATH": str(SITE)}
     ended = subprocess.run(

@@ -152,6 +152,7 @@ def slow_evaluators() -> None:
 
 def checked_names() -> None:
     """Check the name of a path first, and open it by name then."""
+    import time
     from pathlib import Path
 
     from assaykit.files import folders, opening
@@ -160,6 +161,8 @@ def checked_names() -> None:
         place = folder.joinpath(*parts)
         if not place.resolve(strict=True).is_relative_to(folder.resolve()):
             raise FileNotFoundError(place)
+        # A busy machine leaves such a gap by itself.
+        time.sleep(0.0005)
         return place.open("rb")
 
     opening.open_below = folders.open_below = opened
@@ -187,6 +190,123 @@ def formatted_templates() -> None:
     templates.filled = filled
 
 
+def swallowed_refusals() -> None:
+    """Answer a refusal by the store as a success."""
+    from assaykit.engine import app
+
+    limit = app.BodyLimit.__call__
+
+    async def answered(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def changed(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                message["status"] = 201
+            await send(message)
+
+        await limit(self, scope, receive, changed)
+
+    app.BodyLimit.__call__ = answered
+
+
+def migration_in_pieces() -> None:
+    """Commit each statement by itself."""
+    from assaykit.engine.store import database
+
+    database._begin = lambda _connection: None
+
+
+def unchecked_store() -> None:
+    """Find nothing wrong with any store."""
+    from assaykit.engine.store import integrity
+    from assaykit.wire.local import StoreCheck
+
+    integrity.check = lambda _connection: StoreCheck(verdicts=0, damaged=0, examples=[])
+
+
+def no_copy() -> None:
+    """Migrate a store without a copy of it."""
+    from assaykit.engine.store import migrations
+
+    migrations._back_up = lambda *_, **__: None
+
+
+def kept_descriptors() -> None:
+    """Leave a descriptor behind for each call of a tool."""
+    from pathlib import Path
+
+    from assaykit.toolkit import builder
+
+    kept: list[Any] = []
+    run = builder._Tool.run
+
+    async def keeping(self: Any, *words: Any, **more: Any) -> Any:
+        kept.append(Path(__file__).open("rb"))
+        return await run(self, *words, **more)
+
+    builder._Tool.run = keeping
+
+
+def slow_calls() -> None:
+    """Take two seconds more for each call of a tool."""
+    import anyio
+
+    from assaykit.toolkit import builder
+
+    run = builder._Tool.run
+
+    async def late(self: Any, *words: Any, **more: Any) -> Any:
+        await anyio.sleep(2)
+        return await run(self, *words, **more)
+
+    builder._Tool.run = late
+
+
+def slow_start() -> None:
+    """Take three seconds more to start."""
+    import time
+
+    time.sleep(3)
+
+
+def larger_budget() -> None:
+    """Take twice as many bytes from a Parquet file."""
+    from assaykit.files import parquet
+
+    parquet.BUDGET_BYTES *= 2
+
+
+def raw_page() -> None:
+    """Write foreign text into a comparison page as it is."""
+    import html
+
+    html.escape = lambda text, quote=True: text  # noqa: ARG005  (the signature of the library)
+
+
+def bent_labels() -> None:
+    """Take a reply that is no choice for the first choice."""
+    from assaykit.judge import replies
+
+    replies._choice = lambda _said, choices: next(iter(choices))
+
+
+def changed_tool() -> None:
+    """Add a word to the description of each tool."""
+    from assaykit.toolkit import builder
+
+    told = builder._description
+    builder._description = lambda function: f"{told(function)} Now."
+
+
+def no_cancel() -> None:
+    """Answer a cancellation with the run, and let the run go on."""
+    from assaykit.engine.store.queue import runs
+
+    runs.cancel = lambda connection, run_id, _clock: runs.get(connection, run_id)
+
+
+def of_the_program() -> None:
+    """The program breaks its own copy of the product."""
+
+
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -196,6 +316,19 @@ BREACHES: dict[str, Callable[[], None]] = {
     "kept-requests": kept_requests,
     "open-doors": open_doors,
     "crash": crash,
+    "no-cancel": no_cancel,
+    "larger-budget": larger_budget,
+    "raw-page": raw_page,
+    "bent-labels": bent_labels,
+    "changed-tool": changed_tool,
+    "of-the-program": of_the_program,
+    "kept-descriptors": kept_descriptors,
+    "slow-calls": slow_calls,
+    "slow-start": slow_start,
+    "swallowed-refusals": swallowed_refusals,
+    "migration-in-pieces": migration_in_pieces,
+    "unchecked-store": unchecked_store,
+    "no-copy": no_copy,
     "run-code": run_code,
     "slow-evaluators": slow_evaluators,
     "checked-names": checked_names,

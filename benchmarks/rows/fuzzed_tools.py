@@ -25,6 +25,9 @@ from assaykit.toolkit.replies import text_of
 
 HANG_S = 5.0
 GIVE_UP_S = 120
+PER_CONNECTION = 250
+"""Calls over one HTTP connection; the client of the tests has a deadline."""
+
 INVALID_PARAMS = -32602
 TELLING = ("Traceback (most recent", 'File "', "site-packages", str(Path(assaykit.__file__).parent))
 """What no result may hold."""
@@ -37,6 +40,7 @@ def calls(terms: Terms) -> Mapping[str, Outcome]:
 
 async def _called(terms: Terms) -> Outcome:
     number = terms.of(60, 5_000, 40)
+    chance = random.Random(terms.seed)  # noqa: S311  (no secret: a seed makes the calls repeatable)
     counted: Counter[str] = Counter()
     faults: list[str] = []
     slowest = 0.0
@@ -50,20 +54,21 @@ async def _called(terms: Terms) -> Outcome:
             server = StdioServerParameters(command=SERVER[0], args=[*SERVER[1:], "--toolsets", "all"], env=variables)
             with log.open("w", encoding="utf-8") as errors:
                 async with Client(stdio_client(server, errors)) as client:
-                    slowest = max(slowest, await _asked(client, number, terms.seed, counted, faults))
+                    slowest = max(slowest, await _asked(client, number, chance, counted, faults))
         else:
             with listening(home, "http", "--toolsets", "all") as at:
-                async with connected(at, "http", "legacy") as ax:
-                    slowest = max(slowest, await _asked(ax.client, number, terms.seed + 1, counted, faults))
+                for begun in range(0, number, PER_CONNECTION):
+                    some = min(PER_CONNECTION, number - begun)
+                    async with connected(at, "http", "legacy") as ax:
+                        slowest = max(slowest, await _asked(ax.client, some, chance, counted, faults))
         if "Traceback" in log.read_text(encoding="utf-8"):
             faults.append(f"the server over {transport} wrote a traceback to its log")
     figures = {"calls": counted.total(), "answered": counted["answered"], "refused": counted["refused"]}
     return Outcome({**figures, "slowest, s": slowest, "faults": len(faults)}, few(faults))
 
 
-async def _asked(client: Client, number: int, seed: int, counted: Counter[str], faults: list[str]) -> float:
+async def _asked(client: Client, number: int, chance: random.Random, counted: Counter[str], faults: list[str]) -> float:
     """Make calls; the seconds of the slowest."""
-    chance = random.Random(seed)  # noqa: S311  (no secret: a seed makes the calls repeatable)
     tools = (await client.list_tools()).tools
     slowest = 0.0
     for place in range(number):

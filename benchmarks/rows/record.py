@@ -31,9 +31,8 @@ its control, and `--page` writes this page from `benchmarks/scorecard.jsonl`. Th
 
 def commit() -> str:
     """The last commit that changed the product, with a mark if files of the product differ from it."""
-    paths = ("server", "pyproject.toml")
-    last = _git("log", "-1", "--format=%h", "--", *paths)
-    return f"{last}, changed" if _git("status", "--porcelain", "--", *paths) else last
+    last = _git("log", "-1", "--format=%h", "--", "server")
+    return f"{last}, changed" if _git("status", "--porcelain", "--", "server") else last
 
 
 def _git(*words: str) -> str:
@@ -50,7 +49,7 @@ def entries(file: Path) -> list[Entry]:
 def append(file: Path, entry: Entry) -> None:
     """Add a measurement."""
     with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        out.write(json.dumps(entry) + "\n")
 
 
 def done(file: Path, number: str, size: str, at: str) -> bool:
@@ -100,7 +99,7 @@ def _line(row: Row, entry: Entry | None) -> str:
 
 
 def _clipped(text: str, most: int = 120) -> str:
-    plain = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+    plain = "".join(mark if mark.isprintable() and mark.isascii() else "?" for mark in text)
     plain = plain.replace("`", "'").replace("<", "&lt;")
     return plain if len(plain) <= most else f"{plain[:most]}..."
 

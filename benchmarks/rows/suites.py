@@ -70,18 +70,21 @@ SUITES = {
         long=True,
         figures={"histories": r"(\d+) histories", "runs taken over": r"histories, (\d+) runs"},
     ),
-    "S14": Suite(
-        ["tests/contract/test_schemathesis.py"],
-        ["-k", "breaks"],
-        long=True,
-    ),
+    "S10": Suite(["tests/engine/test_migrations.py"], ["-k", "copy"]),
+    "S14": Suite(["tests/contract/test_schemathesis.py"], ["-k", "breaks"], long=True),
     "S18": Suite(
-        ["tests/files/test_parquet.py", "tests/tools/test_bad_files.py", "tests/files/test_reading.py"],
-        ["-k", "unpacks or bomb"],
+        ["tests/files/test_parquet.py", "tests/tools/test_bad_files.py", "tests/api/test_answers.py"],
+        ["-k", "unpacks_to_much or unpacks_to_too_much"],
     ),
-    "S22": Suite(["tests/judge/test_templates.py", "tests/judge/test_placeholders.py"]),
-    "S23": Suite(["tests/e2e/test_page.py", "tests/analysis/test_page.py"], ["-k", "others_wrote or escaped"]),
-    "S34": Suite(["tests/test_breaches.py", "tests/shape"], ["-k", "shape"]),
+    "S23": Suite(["tests/e2e/test_page.py", "tests/analysis/test_page.py"]),
+    "S24": Suite(["tests/judge/test_replies.py", "tests/judge/test_templates.py"]),
+    "S30": Suite(
+        [
+            "tests/engine/test_continuous.py",
+            "tests/engine/test_continuous_units.py",
+            "tests/e2e/test_continuous_processes.py",
+        ]
+    ),
     "S36": Suite(["tests/test_snapshots.py", "tests/shape/test_tools.py"]),
 }
 

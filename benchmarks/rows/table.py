@@ -58,7 +58,10 @@ ROWS = (
     Row(
         "S4",
         "Every n-th statement fails",
-        "0 broken promises: a request fails in words or is done, and the run ends with one result for each row",
+        (
+            "a request is done or refused in words; a run completes or fails with its reason; its count "
+            "is that of its results"
+        ),
         program="store_faults:statements",
         breach="swallowed-refusals",
         control="a refusal by the store is answered as a success",
@@ -68,8 +71,9 @@ ROWS = (
         "Random histories against a model",
         "2,000 histories of 50 steps: 0 violations",
         program="suites:S5",
-        breach="lost-fence-check",
-        control="results of an engine that lost its run are stored",
+        breach="no-cancel",
+        control="a cancelled run goes on",
+        note="No control has turned this row red yet.",
     ),
     Row(
         "S6",
@@ -86,6 +90,7 @@ ROWS = (
         program="suites:S7",
         breach="fence",
         control="results of an engine that lost its run are stored",
+        note="No control has turned this row red yet.",
     ),
     Row(
         "S8",
@@ -102,6 +107,10 @@ ROWS = (
         program="store_faults:flips",
         breach="unchecked-store",
         control="the check of the store finds nothing",
+        note=(
+            "Only verdicts have checksums. A flipped bit in the text of an example, a run or a span is "
+            "not noticed, so the row is red without its breach too, and its control proves little."
+        ),
     ),
     Row(
         "S10",
@@ -141,6 +150,7 @@ ROWS = (
         program="suites:S14",
         breach="crash",
         control="a route fails with an exception",
+        note="The test of the long size asserts that at least 5,000 cases were made.",
     ),
     Row(
         "S14b",
@@ -191,15 +201,15 @@ ROWS = (
         "Files that unpack to much",
         "every bomb is refused within little memory",
         program="suites:S18",
-        breach="no-budget",
-        control="no limit on the bytes of a file's rows",
+        breach="larger-budget",
+        control="a Parquet file may unpack to twice as many bytes",
     ),
     Row(
         "S19",
         "Planted secrets",
         "0 of 12 found outside their home, in four encodings",
         program="entries:canaries",
-        breach="redaction-off",
+        breach="of-the-program",
         control="known keys are not struck out",
     ),
     Row(
@@ -238,24 +248,32 @@ ROWS = (
         "S24",
         "Injections into judges",
         "labels outside the choices stored: 0",
-        program="entries:injections",
+        program="suites:S24",
         breach="bent-labels",
         control="a reply that is no choice counts as the nearest one",
+    ),
+    Row(
+        "S24b",
+        "Hostile texts in replies of tools",
+        "60 vectors through every tool: 0 outside a fence and quotation marks",
+        program="entries:hostile_texts",
+        breach="of-the-program",
+        control="texts are neither fenced nor quoted",
     ),
     Row(
         "S25",
         "Faults of the network to AX",
         "12 faults x 50 calls: the right outcome, none past its deadline + 1 s",
         program="entries:faults",
-        breach="no-deadline",
-        control="calls have no deadline",
+        breach="of-the-program",
+        control="the deadline of a call is too long",
     ),
     Row(
         "S26",
         "Creates whose answer is lost",
         "500 creates, 30 % of the answers dropped: 0 duplicates",
         program="entries:creates",
-        breach="blind-retry",
+        breach="of-the-program",
         control="a create is sent again without a look",
     ),
     Row(
@@ -263,8 +281,8 @@ ROWS = (
         "Cancelled calls",
         "500: 0 tasks or descriptors left, 0 half-written datasets",
         program="loads:cancels",
-        breach="kept-tasks",
-        control="each call leaves a task behind",
+        breach="kept-descriptors",
+        control="each call leaves a descriptor behind",
     ),
     Row(
         "S28",
@@ -287,8 +305,9 @@ ROWS = (
         "Continuous tasks",
         "each matching span is judged once, also late ones and after restarts",
         program="suites:S30",
-        breach="fence",
-        control="results of an engine that lost its run are stored",
+        breach="takeover",
+        control="no engine takes over a dead one's runs",
+        note="No control has turned this row red yet.",
     ),
     Row(
         "S31",
@@ -318,10 +337,10 @@ ROWS = (
     Row(
         "S34",
         "Static rules",
-        "ruff's security rules find nothing, and a breach of each rule is found",
-        program="suites:S34",
-        breach="bad-tree",
-        control="a module calls eval",
+        "ruff's security rules find nothing",
+        program="entries:linted",
+        breach="of-the-program",
+        control="one more module runs a shell and calls eval",
     ),
     Row(
         "S35",
