@@ -93,7 +93,7 @@ async def test_the_filter_chooses_the_traces_and_the_spans_that_are_read(ax: Cal
     assert task["query_filters"] == {"filters": [{"id": "A", "filter": "span_kind = 'TOOL'"}]}
     assert task["evaluators"][0]["query_mappings"][0]["query_ids"] == ["A"]
     text = await ax.read("get_task")
-    assert "Filter: span_kind = 'TOOL'" in text
+    assert "Filter: \"span_kind = 'TOOL'\"" in text
     assert "output <- attributes.output.value" in text
     await ax.ask("trigger_backfill", task="tools", wait=20)
     expected = {"t1": "missing", "tool": "missing"}
@@ -107,7 +107,7 @@ async def test_a_task_on_traces_is_changed_like_any_other(ax: Caller, talks: Non
     assert task["query_filters"]["filters"][0]["filter"] == "span_kind = 'TOOL'"
     assert task["evaluators"][0]["query_mappings"][0]["query_ids"] == ["A"]
     told = await ax.read("update_task", clear=["query_filter"], column_mappings={"output": "input"})
-    assert "refunds (trace): 3 traces match" in told
+    assert "'refunds (trace)': 3 traces match" in told
     task = (await ax.ask("get_task"))["task"]
     assert "query_filters" not in task
     mapping: dict[str, Any] = {"variable_name": "output", "query_ids": [], "attribute_path": "input"}
@@ -117,7 +117,7 @@ async def test_a_task_on_traces_is_changed_like_any_other(ax: Caller, talks: Non
 async def test_the_plan_says_what_it_counts_and_a_preview_makes_no_judge(ax: Caller, talks: None) -> None:
     asked: dict[str, Any] = {"name": "whole", "evaluators": ["refunds"], "granularity": "session", "preview": True}
     text = await ax.read("create_task", **asked)
-    assert "refunds (session): 1 sessions match, 1 to score" in text
+    assert "'refunds (session)': 1 sessions match, 1 to score" in text
     assert "output <- attributes.output.value (1 of 1 sessions)" in text
     assert "max_spans counts sessions." in text
     assert "'refunds (session)': a copy that judges whole sessions" in text
@@ -204,7 +204,7 @@ async def test_a_task_with_several_filters_is_planned_and_run_but_not_changed(
     async with rest(settings.home) as client:
         assert (await client.post("/v2/tasks", json=body)).status_code == 201
     text = await ax.read("get_task", task="lettered")
-    assert "Filter: A AND NOT B, where A: name LIKE 't%'; B: span_kind = 'TOOL'" in text
+    assert "Filter: \"A AND NOT B, where A: name LIKE 't%'; B: span_kind = 'TOOL'\"" in text
     done = await ax.ask("trigger_backfill", task="lettered", wait=20)
     share = done["plan"]["evaluators"][0]
     assert (share["rows_matched"], share["column_mappings"]) == (2, {"output": "output.value"})

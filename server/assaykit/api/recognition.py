@@ -25,6 +25,7 @@ from assaykit.wire.integrations import AiIntegrationPage
 from assaykit.wire.local import LogEvaluationsRequest, Matches, Uploaded, UploadRequest
 from assaykit.wire.prompts import PromptPage, PromptVersionPage, PromptWithVersion
 from assaykit.wire.runs import TaskRun, TaskRunPage
+from assaykit.wire.task_limits import LimitedTask
 from assaykit.wire.tasks import TaskPage
 
 if TYPE_CHECKING:
@@ -335,9 +336,18 @@ def _has_the_window(run: TaskRun, asked: object) -> bool:
     return True
 
 
+async def _limited_task(lost: LostCreate) -> Sequence[ReplyBody]:
+    """A task with a limit of cost, which an engine alone takes: the list shows the task."""
+    task = cast("LimitedTask", lost.body).task
+    return await _TASK(lost._replace(body=task))
+
+
 async def _cancelled(lost: LostCreate) -> Sequence[ReplyBody]:
     run = await lost.api.get(path("v2", "task-runs", lost.key), TaskRun)
     return [run] if run.is_final else []
+
+
+_TASK = _named("/v2/tasks", TaskPage, "project_id", "dataset_id")
 
 
 def _route(text: str) -> re.Pattern[str]:
@@ -357,10 +367,8 @@ CREATES: Sequence[Create] = (
         _route("/v2/evaluators/{}/versions"), "the version was added", "list_judges",
         _version("evaluators", EvaluatorVersionPage),
     ),
-    Create(
-        _route("/v2/tasks"), "the task was made", "list_tasks",
-        _named("/v2/tasks", TaskPage, "project_id", "dataset_id"), is_named=True,
-    ),
+    Create(_route("/v2/tasks"), "the task was made", "list_tasks", _TASK, is_named=True),
+    Create(_route("/x/tasks"), "the task was made", "list_tasks", _limited_task, is_named=True),
     Create(_route("/(?:v2|x)/tasks/{}/trigger"), "the run was started", "list_runs", _run),
     Create(_route("/v2/task-runs/{}/cancel"), "the run was cancelled", "get_run", _cancelled),
     Create(

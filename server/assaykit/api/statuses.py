@@ -69,4 +69,4 @@ def _told(response: httpx.Response) -> tuple[str, str]:
     text = problem.detail or problem.title or f"status {response.status_code}"
     following = problem.next or ""
     text = redaction.struck(text.removesuffix(following).rstrip())
-    return (text if len(text) <= DETAIL_LIMIT else quote(text, DETAIL_LIMIT)), quote(following, DETAIL_LIMIT)
+    return quote(text, DETAIL_LIMIT), quote(following, DETAIL_LIMIT)
