@@ -33,6 +33,7 @@ WITHOUT_GOLDEN = {
     "bodies.ReplyBody": PARENT,
     "bodies.OpenBody": PARENT,
     "bodies.Page": PARENT,
+    "experiments.RunColumnsPage": "the page of ExperimentRunPage, read as plain rows",
     "local.JudgeRowsRequest": ENGINE_ONLY,
     "local.RunLimits": ENGINE_ONLY,
     "local.RunPlan": ENGINE_ONLY,
