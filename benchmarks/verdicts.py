@@ -13,7 +13,6 @@ A figure holds if it is no further beyond its bound than three standard errors o
 import argparse
 import math
 import re
-import subprocess
 import sys
 import time
 import zlib
@@ -23,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from benchmarks import samples
+from benchmarks.kept_lines import KeptLines
 from benchmarks.samples import QUALITY, Draw, Pairs, Rng, old_and_new, variant
 
 from assaykit.analysis.clusters import Clusters
@@ -457,33 +457,6 @@ def short_runs(row: Row) -> int:
     return 0 if row.n > SHORT_ROWS and row.group not in LARGE_TOO else max(20, min(100, 2000 // row.n))
 
 
-def commit() -> str:
-    """The commit that last changed the analysis."""
-    analysis = Path(compare.__code__.co_filename).parent
-    asked = ["git", "log", "-1", "--format=%h", "--", "."]
-    return subprocess.run(asked, cwd=analysis, capture_output=True, text=True, check=True).stdout.strip()
-
-
-class Kept:
-    """The lines of rows in a file, so that a simulation that was stopped goes on. Each has its runs and its commit."""
-
-    def __init__(self, file: Path | None) -> None:
-        self.file, self.commit = file, commit() if file else ""
-
-    def line(self, row: Row, runs: int) -> str:
-        """The line of a row: that of the file, or a new one, which the file then has too."""
-        if self.file is None:
-            return told(row, measured(row, runs))
-        mark = f"{self.commit} {runs} | {row.group} | {row.name} |"
-        lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
-        known = next((one for one in lines if one.startswith(mark)), None)
-        if known is None:
-            known = f"{self.commit} {runs} {told(row, measured(row, runs))}"
-            with self.file.open("a", encoding="utf-8") as out:
-                out.write(f"{known}\n")
-        return f"| {known.partition(' | ')[2]}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
@@ -495,11 +468,14 @@ def main() -> None:
     given = parser.parse_args()
     whole = LONG if given.long else given.runs
     print("| Group | Case | Wanted | Seen | Standard error | |\n|---|---|---|---|---|---|")
-    started, kept = time.process_time(), Kept(given.kept)
+    started, kept = time.process_time(), KeptLines(given.kept)
     for row in rows():
         runs = short_runs(row) if given.short else whole
         if runs and given.only in f"{row.group} {row.name}" and row.n <= given.most:
-            print(kept.line(row, runs), flush=True)
+            line = kept.line(
+                f"{runs} | {row.group} | {row.name} |", lambda row=row, runs=runs: told(row, measured(row, runs))
+            )
+            print(line, flush=True)
     of_each = "short size" if given.short else f"{whole} runs of each row"
     print(f"\n{of_each}, {time.process_time() - started:.0f} s of CPU.", file=sys.stderr)
 

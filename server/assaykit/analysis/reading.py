@@ -5,7 +5,7 @@ columns, and judgements that are alike are one object.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from assaykit.analysis.rows import LARGEST_SCORE, MAKER_KEYS, Judgement, Outcome, finite, short
@@ -61,14 +61,27 @@ def outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
     Raises:
         Invalid: a run has no example id, or a score is not a number.
     """
-    rows = list(runs)
-    lost = sum(not run.get("example_id") for run in rows)
+    return _paired(unpaired_outcomes(runs))
+
+
+async def outcomes_in(runs: AsyncIterable[RunColumns]) -> list[Outcome]:
+    """Read runs as `outcomes` does, as they arrive: their columns take more memory than their outcomes.
+
+    Raises:
+        Invalid: a run has no example id, or a score is not a number.
+    """
+    reader = _Reader(explained=False)
+    return _paired([reader.outcome(run) async for run in runs])
+
+
+def _paired(rows: list[Outcome]) -> list[Outcome]:
+    lost = sum(not row.example_id for row in rows)
     if lost:
         raise Invalid(
             f"{lost} of {len(rows)} runs have no example_id, so they cannot be paired with other runs.",
             "Upload the experiment again with the dataset's example ids in the example_id column.",
         )
-    return unpaired_outcomes(rows)
+    return rows
 
 
 def unpaired_outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:

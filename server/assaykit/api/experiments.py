@@ -49,8 +49,12 @@ async def runs_of(api: Api, experiment_id: str) -> list[ExperimentRun]:
 
 async def columns_of(api: Api, experiment_id: str) -> list[RunColumns]:
     """The columns of every run of an experiment, in order."""
-    at = path("v2", "experiments", experiment_id, "runs")
-    return [run async for run in rows(api, at, RunColumnsPage, limit=ROWS_PER_PAGE)]
+    return [run async for run in each_columns(api, experiment_id)]
+
+
+def each_columns(api: Api, experiment_id: str) -> AsyncGenerator[RunColumns]:
+    """The columns of every run of an experiment, in order, read page by page."""
+    return rows(api, path("v2", "experiments", experiment_id, "runs"), RunColumnsPage, limit=ROWS_PER_PAGE)
 
 
 def examples_of(api: Api, dataset_id: str, version: str | None = None) -> AsyncGenerator[DatasetExample]:

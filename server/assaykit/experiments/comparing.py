@@ -12,11 +12,11 @@ from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.questions import keys, questions
-from assaykit.analysis.reading import outcomes
+from assaykit.analysis.reading import outcomes_in
 from assaykit.analysis.rows import counting, short
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
-from assaykit.api.experiments import columns_of, experiment_of
+from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
@@ -167,7 +167,7 @@ async def read_experiments(
     datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
     variants = [
-        Variant(name, by_source(counting(outcomes(await columns_of(here.api, one.id))), ids))
+        Variant(name, by_source(counting(await outcomes_in(each_columns(here.api, one.id))), ids))
         for name, one, ids in zip(await told_apart(here, within, named, made), named, sources, strict=True)
     ]
     changed = await changed_examples(here.api, made, sources)

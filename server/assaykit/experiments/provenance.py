@@ -57,4 +57,6 @@ async def source_ids(api: Api, dataset_ids: Sequence[str | None]) -> list[Source
 
 def by_source(outcomes: Iterable[Outcome], ids: SourceIds) -> list[Outcome]:
     """The outcomes, with the id of each example replaced by its source id."""
+    if not ids:
+        return list(outcomes)
     return [outcome._replace(example_id=ids.get(outcome.example_id, outcome.example_id)) for outcome in outcomes]
