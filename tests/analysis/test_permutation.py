@@ -2,6 +2,8 @@
 
 import importlib
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from tests.oracles import Oracle
 from assaykit.analysis.drawn_signs import DRAWS, drawn_p
 from assaykit.analysis.permutation import EXACT_UP_TO, T_FROM, sign_flip
 
-numpy = importlib.import_module("numpy")
+numpy: Any = importlib.import_module("numpy")
 stats = Oracle("scipy.stats")
 
 
@@ -94,14 +96,14 @@ def added_up(sizes: list[float], observed: float, seed: int = 20240229) -> float
     eights = [sizes[start : start + 8] for start in range(0, len(sizes), 8)]
     drawn = random.Random(seed).randbytes(DRAWS * len(eights))  # noqa: S311  (a repeatable sample is wanted)
     signs = numpy.unpackbits(numpy.frombuffer(drawn, numpy.uint8).reshape(len(eights), DRAWS, 1), axis=2)[:, :, ::-1]
-    totals = sum(
+    totals: Any = sum(
         numpy.where(each[:, : len(eight)], -1.0, 1.0) @ numpy.array(eight)
         for eight, each in zip(eights, signs, strict=True)
     )
     return float((1 + (abs(totals) >= observed - 1e-9 * sum(sizes)).sum()) / (DRAWS + 1))
 
 
-SHAPES = {
+SHAPES: dict[str, Callable[[random.Random], float]] = {
     "normal": lambda rng: rng.gauss(0.2, 1),
     "heavy": lambda rng: rng.gauss(0, 1) / max(0.001, abs(rng.gauss(0, 1))),
     "few sizes": lambda rng: rng.choice([0.1, 0.31415926, 0.7]),

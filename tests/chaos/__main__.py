@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 from tests.chaos.creates import lossy, sent_again
 from tests.chaos.scene import scene
-from tests.chaos.trials import EVERY, GRACE_S, Trial, some_calls, under
+from tests.chaos.trials import DEADLINE_S, EVERY, GRACE_S, Trial, some_calls, under
 
 CONTROL_CALLS = 44
 LATE = ("hang", "drip")
@@ -44,7 +44,7 @@ async def faults(folder: Path, calls: int, seed: int) -> dict[str, Any]:
             trials += await under(there, fault, some_calls(there, calls, seed + number * calls))
         late: list[Trial] = []
         for fault in (one for one in EVERY if one.name in LATE):
-            late += await under(there, fault, some_calls(there, 2, seed), CONTROL_DEADLINE_S)
+            late += await under(there, fault, some_calls(there, 2, seed), CONTROL_DEADLINE_S, DEADLINE_S)
     return {"measured": _summed(trials), "control": _summed(late)}
 
 

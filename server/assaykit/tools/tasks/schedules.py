@@ -79,7 +79,8 @@ def _sentence(found: TaskSchedule, task: Task) -> str:
         said += f", {dollars(found.spent or 0.0, 4)} spent of max_cost {dollars(found.max_cost, 4)}"
     if found.at_max_cost:
         cause = "" if found.last_failure is None else f" {one_line(found.last_failure, 600)}"
-        again = f"update_task(task={name_or_id(task)!r}, max_cost=...) goes on with the spans that wait, and counts from 0"
+        call = f"update_task(task={name_or_id(task)!r}, max_cost=...)"
+        again = f"{call} goes on with the spans that wait, and counts from 0"
         return f"{said}. It has stopped at max_cost.{cause} {again}; clear=['max_cost'] ends the limit."
     if not found.failures:
         # A task waits for a key that no open process has.
