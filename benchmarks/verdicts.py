@@ -110,7 +110,7 @@ def type_one() -> Iterator[Row]:
     }
     for name, draw in draws.items():
         yield from (kept_row(name, draw, n) for n in SIZES)
-    yield from (kept_row("skewed", samples.skewed, n) for n in (6, 10, 20, 30, 50, 100, 200))
+    yield from (kept_row("skewed", samples.skewed, n) for n in (6, 10, 20, 30, 34, 50, 70, 100, 150, 200))
     for n in (20, 30, 50, 100):
         yield Row("type I", f"skewed: verdict beside an interval that holds 0, n = {n}", None, 0.0, contradicting(n), n)
 

@@ -13,7 +13,7 @@ from assaykit.analysis.candidates import Figures
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Clusters, Groups, grouped
 from assaykit.analysis.distributions import t_two_sided
-from assaykit.analysis.means import has_spread, skewness, t_interval
+from assaykit.analysis.means import has_spread, skewness, t_interval, widened
 from assaykit.analysis.policy_rules import PolicyRule
 from assaykit.analysis.release import UNDECIDED, RuleOutcome, Weighed
 from assaykit.analysis.rows import short
@@ -203,7 +203,9 @@ def _weighed(excess: Sequence[float], low: float, high: float, groups: Groups | 
 
 
 def _interval(excess: Sequence[float], low: float, high: float, groups: Groups | None) -> Interval | None:
-    """The t interval; of values that are all alike, the mean if a share of up to 1 - 0.025^(1/n) lies at an end.
+    """The t interval, widened if the values are skewed.
+
+    That of values that are all alike is the mean if a share of up to 1 - 0.025^(1/n) lies at an end.
 
     With clusters the interval is theirs, and n is their number.
     """
@@ -211,9 +213,9 @@ def _interval(excess: Sequence[float], low: float, high: float, groups: Groups |
     if found is not None:
         n = found.clusters
         if n > 1 and found.has_spread:
-            return found.interval()
+            return widened(found.interval(), n, skewness(found.away))
     elif n > 1 and has_spread(excess):
-        return t_interval(excess)
+        return widened(t_interval(excess), n, skewness(excess))
     if n < 2 or high <= low:  # noqa: PLR2004  (one value has no interval)
         return None
     room, one = 1 - _TAIL ** (1 / n), excess[0]

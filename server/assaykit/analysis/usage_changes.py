@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Clusters, Groups, grouped
 from assaykit.analysis.differences import differences
-from assaykit.analysis.means import SKEWED, SKEWED_FROM, mean_interval, moments, skewness
+from assaykit.analysis.means import SKEWED, SKEWED_FROM, mean_interval, moments, skewness, widened
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.rows import Outcome
 from assaykit.analysis.statistics import ALPHA, Interval
@@ -166,13 +166,15 @@ def _means(moves: Sequence[float], groups: Groups | None) -> _Means:
     known = moments(moves)
     mean = known.mean
     if groups is None:
-        interval = mean_interval(known) if known.has_spread else None
-        return _Means(mean, interval, sign_flip(moves), known.n, skewness(moves, known))
+        skew = skewness(moves, known)
+        interval = widened(mean_interval(known), known.n, skew) if known.has_spread else None
+        return _Means(mean, interval, sign_flip(moves), known.n, skew)
     found = cluster_mean(moves, groups)
     if found.clusters == 1:
         return _Means(mean, None, 1.0, 1, 0.0)
-    interval = found.interval() if found.has_spread else None
-    return _Means(mean, interval, found.p(), found.clusters, skewness(found.away))
+    skew = skewness(found.away)
+    interval = widened(found.interval(), found.clusters, skew) if found.has_spread else None
+    return _Means(mean, interval, found.p(), found.clusters, skew)
 
 
 def _unit_question(ratio: float, rows: Sequence[Outcome], others: Sequence[Outcome]) -> str | None:

@@ -9,7 +9,16 @@ from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Groups, grouped
 from assaykit.analysis.differences import differences
 from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
-from assaykit.analysis.means import SKEWED, SKEWED_FROM, alike_interval, has_spread, mean_interval, moments, skewness
+from assaykit.analysis.means import (
+    SKEWED,
+    SKEWED_FROM,
+    alike_interval,
+    has_spread,
+    mean_interval,
+    moments,
+    skewness,
+    widened,
+)
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
@@ -69,14 +78,15 @@ def _of_single_runs(finding: Finding, table: Table) -> Finding:
 def _of_means(finding: Finding, moves: Sequence[float]) -> Finding:
     known = moments(moves)
     sd = known.sd if known.has_spread else 0.0
-    mean = finding.difference or 0.0
+    mean, skew = finding.difference or 0.0, skewness(moves, known)
+    spread = known.has_spread
     return replace(
         finding,
-        interval=mean_interval(known) if known.has_spread else _of_the_alike(finding, mean),
+        interval=widened(mean_interval(known), known.n, skew) if spread else _of_the_alike(finding, mean),
         test="sign flips",
         p=sign_flip(moves),
-        effect_size=mean / sd if known.has_spread else None,
-        skewness=skewness(moves, known),
+        effect_size=mean / sd if spread else None,
+        skewness=skew,
         spread=sd,
     )
 
@@ -88,12 +98,16 @@ def _of_clusters(finding: Finding, moves: Sequence[float], groups: Groups) -> Fi
     if found.clusters == 1:
         return replace(finding, test=None, p=None, interval=None)
     spread, sd, mean = found.has_spread, standard_deviation(moves), finding.difference or 0.0
+    skew = skewness(found.away)
+    interval = _of_the_alike(finding, mean)
+    if spread:
+        interval = _within_rates(finding, widened(found.interval(), found.clusters, skew))
     return replace(
         finding,
-        interval=_within_rates(finding, found.interval()) if spread else _of_the_alike(finding, mean),
+        interval=interval,
         p=found.p(),
         effect_size=mean / sd if finding.table is None and has_spread(moves) else None,
-        skewness=skewness(found.away),
+        skewness=skew,
         spread=sd,
         standard_error=found.error if spread else 0.0,
     )

@@ -35,7 +35,8 @@ _METHODS: dict[Test, str] = {
     "mid-p McNemar": "Rates: McNemar's test with the mid-p asks whether as many examples got better as got worse. "
     "Tango's score interval holds the true difference of the two rates in 95 of 100 such comparisons.",
     "sign flips": "Means: the sign-flip test asks how often chance alone would move the mean so far, if each example "
-    "could as well have gone the other way. The t interval holds the true mean difference in 95 of 100 comparisons.",
+    "could as well have gone the other way. The t interval holds the true mean difference in 95 of 100 comparisons. "
+    "It is widened where a few differences are far larger than the others (Hall's transformation).",
     "sign flips of clusters": "Rows in clusters: the sign-flip test turns whole clusters. The t interval rests on the "
     "variance between clusters, so rows of one source do not count as if they were independent.",
 }
