@@ -17,13 +17,11 @@ from typing import Any
 
 import anyio
 from tests.chaos.creates import lossy, sent_again
+from tests.chaos.faults import LATE
 from tests.chaos.scene import scene
 from tests.chaos.trials import DEADLINE_S, EVERY, GRACE_S, Trial, some_calls, under
 
 CONTROL_CALLS = 44
-LATE = ("hang", "drip")
-"""The faults of the control: without a short deadline their calls go on."""
-
 CONTROL_DEADLINE_S = 5.0
 
 

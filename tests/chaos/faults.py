@@ -136,3 +136,7 @@ PAUSES = ("retry-after: 0", "retry-after: 0.1", "x-none: 1", "retry-after: soon"
 def slow_down(pause: str) -> Callable[[Exchange], Awaitable[None]]:
     """A 429 with this header."""
     return _instead(_LIMIT, b"{}", pause)
+
+
+LATE = ("hang", "drip")
+"""The faults that use up a deadline, however long it is."""

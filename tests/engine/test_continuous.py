@@ -285,6 +285,7 @@ async def test_a_paused_task_goes_on_with_what_arrives_after_it_is_resumed(live:
         "worker": "this",
         "is_running": False,
         "failures": 0,
+        "at_max_cost": False,
         "given_up": 0,
     }
     await live.send(span(2))

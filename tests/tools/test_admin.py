@@ -10,6 +10,8 @@ from assaykit.settings import Settings
 
 async def test_a_fresh_installation_has_the_default_space_and_says_what_to_do_first(ax: Caller) -> None:
     status = await ax.ask("get_status")
+    connection = status.pop("connection", None)
+    assert (connection is None) == (ax.settings.backend == "local")
     assert status == {
         "version": __version__,
         "backend": ax.settings.backend,

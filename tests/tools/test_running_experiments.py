@@ -355,10 +355,10 @@ async def test_a_preview_creates_nothing_and_lists_and_updates_know_the_sort_of_
     assert "question <- question (3 of 3 rows)" in seen
     assert (await ax.ask("list_tasks"))["tasks"] == []
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
-    line = "'answers' (RUN_EXPERIMENT) on dataset 'capitals': LLM_GENERATION by gpt-test: Q: {question}"
+    line = "'answers' (RUN_EXPERIMENT) on dataset 'capitals': LLM_GENERATION by gpt-test: 'Q: {question}'"
     assert line in await ax.read("list_tasks")
     text = await ax.read("get_task")
-    assert "LLM_GENERATION by gpt-test: Q: {question}" in text
+    assert "LLM_GENERATION by gpt-test: 'Q: {question}'" in text
     assert "No runs yet: `trigger_run` starts one." in text
     refusal = await ax.refused("update_task", query_filter="a = 1")
     assert "only tasks that evaluate have that" in refusal["message"]
