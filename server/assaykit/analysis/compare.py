@@ -1,4 +1,4 @@
-"""Comparison of experiments, paired by example: one finding with its verdict for each challenger and evaluator."""
+"""Experiments compared by example: each challenger and evaluator gets one finding with its verdict."""
 
 import heapq
 import itertools
