@@ -2,7 +2,6 @@
 
 import random
 import statistics
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import anyio
 from rows.outcome import Outcome, Terms, few
 from tests.engine.rest import Rest, opened, span
+from tests.files.swapping import swapped
 
 from assaykit.errors import AssayError
 from assaykit.files.folders import Folders, open_inside
@@ -165,19 +165,9 @@ def _read(path: str, inside: Path) -> bytes:
 
 def _race(inside: Path, seconds: float) -> tuple[int, int]:
     """Open a file below a folder that a second thread swaps for a link; the opens, and how many led out."""
-    stop = threading.Event()
-
-    def swap() -> None:
-        while not stop.is_set():
-            for name in ("real", "link"):
-                (inside / name).rename(inside / "door")
-                (inside / "door").rename(inside / name)
-
-    swapper = threading.Thread(target=swap)
-    swapper.start()
     opens = out = 0
     ends = time.monotonic() + seconds
-    try:
+    with swapped(inside):
         while time.monotonic() < ends:
             opens += 1
             try:
@@ -185,9 +175,6 @@ def _race(inside: Path, seconds: float) -> tuple[int, int]:
                     out += file.read() == b"secret"
             except (AssayError, OSError):
                 continue
-    finally:
-        stop.set()
-        swapper.join()
     return opens, out
 
 

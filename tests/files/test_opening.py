@@ -2,12 +2,12 @@
 
 import os
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from tests.files.swapping import swapped
 
 from assaykit.errors import Invalid
 from assaykit.files.opening import MAX_BYTES, names_beside, open_below
@@ -111,18 +111,8 @@ def test_a_folder_swapped_for_a_link_while_it_is_opened_never_leads_out(tmp_path
         folder.mkdir(parents=True)
         (folder / "a.csv").write_text(text, encoding="utf-8")
     (inside / "link").symlink_to(outside)
-    stop = threading.Event()
-
-    def swap() -> None:
-        while not stop.is_set():
-            for name in ("real", "link"):
-                (inside / name).rename(inside / "door")
-                (inside / "door").rename(inside / name)
-
-    swapper = threading.Thread(target=swap)
-    swapper.start()
     seen: set[bytes] = set()
-    try:
+    with swapped(inside):
         # Until the plain folder was met, and then long enough to have met many swaps.
         for _ in range(20_000):
             try:
@@ -130,7 +120,4 @@ def test_a_folder_swapped_for_a_link_while_it_is_opened_never_leads_out(tmp_path
                     seen.add(file.read())
             except (Invalid, FileNotFoundError):
                 continue
-    finally:
-        stop.set()
-        swapper.join()
     assert seen == {b"plain"}
