@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from assaykit.analysis.calibration import CalibrationRecord, calibration
+from assaykit.analysis.calibration import UNKNOWN, Standing
 from assaykit.analysis.candidates import Figures, OwnScale, expected, failures, own_figures, tally
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading
@@ -29,8 +29,6 @@ from assaykit.analysis.slices import Column
 from assaykit.analysis.thresholds import decide_examples, decide_must_pass, decide_pass_hat_k, decide_share
 from assaykit.errors import Invalid
 
-_NO_RECORDS: Mapping[str, CalibrationRecord] = MappingProxyType({})
-
 
 class GateEvidence(NamedTuple):
     """The experiments as a policy reads them.
@@ -38,7 +36,8 @@ class GateEvidence(NamedTuple):
     `candidate` is whole. `baseline` and `paired` are the two sides without the examples whose content differs.
     `findings` has their comparison by evaluator. `own` has by evaluator the scale that reads the candidate alone, and
     `matches` by column that of an exact match, with the rows that have a truth. `columns` are those to slice by.
-    `models` names the evaluators that are LLM judges. `clusters` has the cluster of each example.
+    `models` names the evaluators that are LLM judges, and `standings` tells how each is calibrated. `clusters` has the
+    cluster of each example.
     """
 
     candidate: Variant
@@ -51,7 +50,7 @@ class GateEvidence(NamedTuple):
     columns: Mapping[str, Column] = MappingProxyType({})
     models: frozenset[str] = frozenset()
     clusters: Clusters | None = None
-    calibrations: Mapping[str, CalibrationRecord] = _NO_RECORDS
+    standings: Mapping[str, Standing] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,9 @@ def released(policy: Policy, evidence: GateEvidence, notes: Sequence[str] = ()) 
 def _reviewed(outcome: RuleOutcome, rule: PolicyRule, policy: Policy, evidence: GateEvidence) -> RuleOutcome:
     name = rule.evaluator or ""
     required = policy.require_calibration if rule.require_calibration is None else rule.require_calibration
-    is_known = calibration(name, evidence.calibrations) is not None
+    standing = evidence.standings.get(name, UNKNOWN)
     by_judge = name in evidence.models and not rule.kind.startswith("usage")
-    return reviewed(outcome, by_judge=by_judge, calibrated=is_known, required=required)
+    return reviewed(outcome, by_judge=by_judge, standing=standing, required=required)
 
 
 def _decided(rule: PolicyRule, evidence: GateEvidence, rules: int) -> RuleOutcome:

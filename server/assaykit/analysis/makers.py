@@ -1,9 +1,9 @@
 """The makers of verdicts: the version, the code and the model of each evaluator, as the rows tell them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from assaykit.analysis.rows import MODEL_KEYS, VERSION_KEYS, Outcome, short
+from assaykit.analysis.rows import MODEL_KEYS, VERSION_KEYS, Judgement, Outcome, short
 
 _TOLD = 3
 
@@ -19,6 +19,15 @@ Makers = Mapping[str, Mapping[str, Maker]]
 """Makers by evaluator and by experiment."""
 
 
+def maker(verdict: Judgement) -> Maker:
+    """The version and the model of one verdict, as far as it tells them."""
+    told = verdict.metadata or {}
+    versions, models = (
+        next((str(told[key]) for key in keys if told.get(key)), None) for keys in (VERSION_KEYS, MODEL_KEYS)
+    )
+    return Maker(() if versions is None else (versions,), () if models is None else (models,))
+
+
 def makers(experiments: Mapping[str, Sequence[Outcome]]) -> Makers:
     """Collect the makers of the verdicts of each experiment, by its name."""
     found: dict[str, dict[str, Maker]] = {}
@@ -29,13 +38,21 @@ def makers(experiments: Mapping[str, Sequence[Outcome]]) -> Makers:
                 if not verdict.metadata:
                     continue
                 versions, models = seen.setdefault(evaluator, ({}, {}))
-                for keys, every in ((VERSION_KEYS, versions), (MODEL_KEYS, models)):
-                    told = next((str(verdict.metadata[key]) for key in keys if verdict.metadata.get(key)), None)
-                    if told is not None:
-                        every[told] = None
+                told = maker(verdict)
+                versions.update(dict.fromkeys(told.versions))
+                models.update(dict.fromkeys(told.models))
         for evaluator, (versions, models) in seen.items():
             found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models))
     return found
+
+
+def united(every: Iterable[Maker]) -> Maker:
+    """The versions and models of several makers, each once."""
+    listed = list(every)
+    return Maker(
+        tuple(dict.fromkeys(version for one in listed for version in one.versions)),
+        tuple(dict.fromkeys(model for one in listed for model in one.models)),
+    )
 
 
 def differing(found: Makers) -> list[str]:
@@ -57,8 +74,7 @@ def described(found: Makers) -> list[str]:
     """A line for each evaluator with its versions and models."""
     lines: list[str] = []
     for evaluator, by_experiment in found.items():
-        versions = tuple(dict.fromkeys(one for maker in by_experiment.values() for one in maker.versions))
-        models = tuple(dict.fromkeys(one for maker in by_experiment.values() for one in maker.models))
+        versions, models = united(by_experiment.values())
         parts = [f"version {_listed(versions)}"] if versions else []
         parts += [f"model {_listed(models)}"] if models else []
         if parts:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from assaykit.analysis.calibration import Standing
 from assaykit.analysis.statistics import ALPHA, holm
 
 ReleaseOutcome = Literal["ship", "hold", "error", "undecided", "needs review"]
@@ -16,8 +17,6 @@ RELEASE_CODES: dict[ReleaseOutcome, int] = {"ship": 0, "hold": 1, "error": 2, "u
 """The exit code of each outcome."""
 
 _WORST_FIRST: tuple[ReleaseOutcome, ...] = ("error", "hold", "needs review", "undecided", "ship")
-
-NOT_CALIBRATED = "The judge is not calibrated."
 
 
 class Weighed(NamedTuple):
@@ -61,16 +60,15 @@ def corrected(outcomes: Sequence[RuleOutcome]) -> list[RuleOutcome]:
     ]
 
 
-def reviewed(outcome: RuleOutcome, *, by_judge: bool, calibrated: bool, required: bool) -> RuleOutcome:
-    """The outcome of a rule that rests on an LLM judge (`by_judge`) without a valid calibration.
+def reviewed(outcome: RuleOutcome, *, by_judge: bool, standing: Standing, required: bool) -> RuleOutcome:
+    """The outcome of a rule that rests on an LLM judge (`by_judge`), with the judge's standing in its reason.
 
-    It needs review if calibration is `required`; else it stays, and its reason says that the judge is not calibrated.
-    An error stays an error.
+    Without a calibration it needs review if one is `required`. An error stays an error.
     """
-    if not by_judge or calibrated or outcome.outcome == "error":
+    if not by_judge or outcome.outcome == "error":
         return outcome
-    kept: ReleaseOutcome = "needs review" if required else outcome.outcome
-    return replace(outcome, outcome=kept, why=f"{outcome.why} {NOT_CALIBRATED}")
+    kept: ReleaseOutcome = "needs review" if required and not standing.is_calibrated else outcome.outcome
+    return replace(outcome, outcome=kept, why=f"{outcome.why} {standing.sentence}")
 
 
 def combined(outcomes: Sequence[ReleaseOutcome]) -> ReleaseOutcome:

@@ -30,8 +30,9 @@ _TWO = 2
 class KnownJudge(NamedTuple):
     """An evaluator or annotation config: the better direction, the scores of its labels, and the ends of its scores.
 
-    `evaluator_id` is the id of an evaluator of the space. `of_catalogue` is set if the space has no evaluator of this
-    name, and the catalogue has. `is_model` is set for an LLM judge of the space.
+    `evaluator_id` and `version_id` are those of an evaluator of the space and of its newest version. `of_catalogue` is
+    set if the space has no evaluator of this name, and the catalogue has. `is_model` is set for an LLM judge of the
+    space.
     """
 
     direction: Direction | None = None
@@ -39,6 +40,7 @@ class KnownJudge(NamedTuple):
     ends: tuple[float, float] | None = None
     of_catalogue: bool = False
     evaluator_id: str | None = None
+    version_id: str | None = None
     is_model: bool = False
 
 
@@ -73,7 +75,7 @@ async def known_judges(here: Session, within: Named, read: Sequence[Outcome]) ->
             choices = config.classification_choices if isinstance(config, TemplateConfig) else None
             is_model = isinstance(config, TemplateConfig)
             found[config.name] = KnownJudge(
-                kept_direction(version), choices or {}, evaluator_id=judge.id, is_model=is_model
+                kept_direction(version), choices or {}, evaluator_id=judge.id, version_id=version.id, is_model=is_model
             )
     async for config in rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, {"space_id": within.id}):
         if config.name in seen - found.keys():

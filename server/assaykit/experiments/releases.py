@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import anyio.to_thread
 
+from assaykit.analysis.calibration import CalibrationRecord, Standing, standing
 from assaykit.analysis.candidates import OwnScale, own_scale
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import GateEvidence, Release, released
-from assaykit.analysis.makers import makers
+from assaykit.analysis.makers import makers, united
 from assaykit.analysis.margins import DIFFERENCES
 from assaykit.analysis.policy import (
     MOST_BYTES,
@@ -28,6 +30,7 @@ from assaykit.analysis.scales import Scale, folded
 from assaykit.analysis.slices import Column, column
 from assaykit.analysis.truth import Truth, judged
 from assaykit.errors import Invalid
+from assaykit.experiments.calibration_records import known_calibrations
 from assaykit.experiments.comparing import (
     ComparisonRequest,
     ReadExperiments,
@@ -47,6 +50,7 @@ from assaykit.session import Session
 _PAIRED = DIFFERENCES | {"usage change"}
 _OWN = frozenset({"share", "pass^k", "must pass"})
 _ITSELF = "itself"
+_NONE: Mapping[str, CalibrationRecord] = MappingProxyType({})
 
 
 def policy_in(path: str | None, rules: Sequence[str], folders: Folders) -> Policy:
@@ -74,7 +78,8 @@ async def decide_release(here: Session, within: Named, policy: Policy) -> Releas
     must = needs_examples(asked) or any(rule.kind == "exact match" for rule in policy.rules)
     fewest = 1 if policy.baseline is None else 2
     read = await read_experiments(here, within, asked, must=must, fewest=fewest)
-    release, comparison = await anyio.to_thread.run_sync(decided_on, policy, read, abandon_on_cancel=True)
+    records = await anyio.to_thread.run_sync(known_calibrations, here.settings, within.id)
+    release, comparison = await anyio.to_thread.run_sync(decided_on, policy, read, records, abandon_on_cancel=True)
     if comparison is None:
         return release
     # A new run of a name on the same dataset is a further look, so experiments are known by name here.
@@ -113,8 +118,12 @@ def request_of(policy: Policy) -> ComparisonRequest:
     )  # fmt: skip
 
 
-def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparison | None]:
+def decided_on(
+    policy: Policy, read: ReadExperiments, records: Mapping[str, CalibrationRecord] = _NONE
+) -> tuple[Release, Comparison | None]:
     """The decision on experiments that were read, and the comparison that it rests on, if a rule needs one.
+
+    `records` has the last calibration of each judge by its name.
 
     Raises:
         Invalid: a rule cannot be decided on them.
@@ -148,8 +157,9 @@ def decided_on(policy: Policy, read: ReadExperiments) -> tuple[Release, Comparis
     )
     baseline = read.variants[0] if len(read.variants) > 1 else None
     evidence = GateEvidence(
-        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read), clusters
-    )
+        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read), clusters,
+        _standings(read, records),
+    )  # fmt: skip
     return released(named, evidence, read.origins.notes), comparison
 
 
@@ -213,6 +223,12 @@ def _repetitions(candidate: Variant) -> int:
     for row in candidate.outcomes:
         counts[row.example_id] = counts.get(row.example_id, 0) + 1
     return max(counts.values(), default=0)
+
+
+def _standings(read: ReadExperiments, records: Mapping[str, CalibrationRecord]) -> dict[str, Standing]:
+    """The standing of each judge that has a record, for the verdicts on all experiments."""
+    told = makers({one.name: one.outcomes for one in read.whole})
+    return {name: standing(name, records, united(told.get(name, {}).values())) for name in records}
 
 
 def _models(read: ReadExperiments) -> frozenset[str]:

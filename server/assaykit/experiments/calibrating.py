@@ -1,0 +1,270 @@
+"""Calibration of a judge: read its verdicts and people's labels, hold one against the other, and keep the result."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import anyio.to_thread
+
+from assaykit.analysis.calibration import Calibration, CalibrationRecord
+from assaykit.analysis.judge_agreement import (
+    LabelledRow,
+    Part,
+    judge_agreement,
+    part_of,
+    peoples_agreement,
+    run_rates,
+    vocabulary,
+)
+from assaykit.analysis.makers import Maker, maker, united
+from assaykit.analysis.reading import outcome
+from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
+from assaykit.analysis.scales import GOOD, folded
+from assaykit.api.experiments import each_columns, experiment_of
+from assaykit.api.pages import rows
+from assaykit.errors import Invalid
+from assaykit.experiments.calibration_records import keep_calibration
+from assaykit.experiments.examples import example_columns
+from assaykit.experiments.known_judges import KnownJudge, known_judges
+from assaykit.names import Named
+from assaykit.session import Session
+from assaykit.wire.spans import Annotation, Evaluation, ListSpansRequest, Span, SpanPage
+
+ROWS_PER_PAGE = 500
+MOST_SPANS = 100_000
+
+
+class CalibrationRequest(NamedTuple):
+    """The arguments of a calibration, as `calibrate_judge` takes them.
+
+    The rows are those of `experiments`, or the spans of `project` from `start` to `end` under a `filter`. `truth` is a
+    column of the dataset, an annotation, or another evaluator. `people` are columns or annotations of single people.
+    """
+
+    judge: str
+    truth: str
+    experiments: Sequence[str] = ()
+    dataset: str | None = None
+    project: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    filter: str | None = None
+    people: Sequence[str] = ()
+    labels: Mapping[str, str] = {}
+    failures: Sequence[str] = ()
+    slice_by: Sequence[str] = ()
+    part: Part | None = None
+
+
+class _Read(NamedTuple):
+    """The rows of a calibration, the makers of the judge's verdicts, and the judge as it is defined."""
+
+    rows: Sequence[LabelledRow]
+    made_by: Maker
+    known: KnownJudge
+    other_versions: int
+
+
+async def calibrated(here: Session, within: Named, asked: CalibrationRequest) -> Calibration:
+    """Hold a judge against people's labels, and keep the result unless the labels are those to develop it on.
+
+    Raises:
+        Invalid: there is no such judge, truth or column, or the labels do not fit together.
+        NotFound, Ambiguous: a name does not resolve to one project, dataset or experiment.
+    """
+    if bool(asked.experiments) == (asked.project is not None):
+        raise Invalid("A calibration needs experiments or a project.", "Pass one of the two.")
+    read = await (_of_experiments(here, within, asked) if asked.experiments else _of_spans(here, within, asked))
+    return await anyio.to_thread.run_sync(_weighed, here, within, asked, read, abandon_on_cancel=True)
+
+
+def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Read) -> Calibration:
+    failing = asked.failures or _failures(read)
+    words = vocabulary(read.rows, asked.labels, failing, read.known.choices)
+    kept = [row for row in read.rows if asked.part is None or part_of(asked.judge, row.item) == asked.part]
+    found = judge_agreement(kept, words, asked.slice_by)
+    rates = [] if found.accuracy is None else run_rates(read.rows, words, found.accuracy)
+    record, looks = None, 0
+    if found.accuracy is not None and found.binary is not None:
+        record = CalibrationRecord(
+            asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
+            found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
+        )  # fmt: skip
+        if asked.part != "develop":
+            looks = keep_calibration(here.settings, within.id, record, is_held_out=asked.part == "held out")
+    return Calibration(
+        record if asked.part != "develop" else None,
+        found,
+        peoples_agreement(kept, words),
+        rates,
+        sorted(words.failures),
+        asked.part,
+        looks,
+        read.other_versions,
+        read.made_by,
+    )
+
+
+def _failures(read: _Read) -> list[str]:
+    """The labels that are failures by the judge's own scores, else by themselves; none if nothing says so."""
+    scores = read.known.choices
+    if len(set(scores.values())) > 1 and read.known.direction != "NONE":
+        worst = max(scores.values()) if read.known.direction == "MINIMIZE" else min(scores.values())
+        return [label for label, score in scores.items() if score == worst]
+    seen = {folded(label) for row in read.rows for label in (row.truth, row.said) if label is not None}
+    return [label for label in GOOD.values() if label in seen]
+
+
+async def _of_experiments(here: Session, within: Named, asked: CalibrationRequest) -> _Read:
+    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
+    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
+    named = list({one.id: one for one in named}.values())
+    outcomes: dict[str, list[Outcome]] = {}
+    examples: dict[str, Mapping[str, Any]] = {}
+    for one in named:
+        made = await experiment_of(here.api, one.id)
+        if made.dataset_id is not None:
+            examples |= await example_columns(here.api, made.dataset_id)
+        outcomes[one.name] = counting([outcome(run) async for run in each_columns(here.api, one.id)])
+    every = [row for some in outcomes.values() for row in some]
+    evaluators = {name for row in every for name in row.evaluations}
+    _check(asked, evaluators, {key for row in examples.values() for key in row})
+    known = (await known_judges(here, within, every)).get(asked.judge) or KnownJudge()
+    judged = [verdict for row in every if (verdict := row.evaluations.get(asked.judge)) is not None]
+    made_by = _made_by(judged, known)
+    read: list[LabelledRow] = []
+    others = 0
+    for run, some in outcomes.items():
+        for row in some:
+            verdict = row.evaluations.get(asked.judge)
+            if verdict is not None and not _is_by(made_by, verdict):
+                others += 1
+                verdict = None
+            read.append(_row(row, run, verdict, examples.get(row.example_id, {}), asked))
+    return _Read(read, made_by, known, others)
+
+
+def _made_by(verdicts: Sequence[Judgement], known: KnownJudge) -> Maker:
+    """The version that is calibrated, with its models: the newest of the evaluator, else that of most verdicts."""
+    versions = Counter(version for one in verdicts for version in maker(one).versions)
+    if not versions:
+        return united(maker(one) for one in verdicts)
+    chosen = versions.most_common(1)[0][0]
+    if known.version_id is not None and known.version_id in versions:
+        chosen = known.version_id
+    return Maker((chosen,), united(maker(one) for one in verdicts if chosen in maker(one).versions).models)
+
+
+def _is_by(made_by: Maker, verdict: Judgement) -> bool:
+    """Whether a verdict is of this version, or does not tell its own."""
+    versions = maker(verdict).versions
+    return not versions or not made_by.versions or bool(set(versions) & set(made_by.versions))
+
+
+def _row(
+    row: Outcome, run: str, verdict: Judgement | None, columns: Mapping[str, Any], asked: CalibrationRequest
+) -> LabelledRow:
+    def of(name: str) -> str | None:
+        found = cell(columns.get(name))
+        return found if found is not None else _label(row.evaluations.get(name))
+
+    truth = row.evaluations.get(asked.truth)
+    return LabelledRow(
+        item=row.example_id,
+        truth=of(asked.truth),
+        said=None if row.error is not None else _label(verdict),
+        note=None if truth is None else truth.explanation,
+        explanation=None if verdict is None else verdict.explanation,
+        run=run,
+        values={name: value for name in asked.slice_by if (value := of(name)) is not None},
+        people={name: value for name in asked.people if (value := of(name)) is not None},
+    )
+
+
+def _label(verdict: Judgement | Annotation | Evaluation | None) -> str | None:
+    """The label of a verdict, else its score as text."""
+    if verdict is None:
+        return None
+    label = cell(verdict.label)
+    return label if label is not None else cell(verdict.score)
+
+
+def _check(asked: CalibrationRequest, evaluators: set[str], columns: set[str]) -> None:
+    if asked.judge not in evaluators:
+        raise Invalid(
+            f"No row has a verdict of {short(asked.judge)!r}; there are {listed(sorted(evaluators))}.",
+            "Name one of these, or score the rows with the judge first.",
+        )
+    if asked.truth == asked.judge:
+        raise Invalid(f"{short(asked.judge)!r} is held against itself.", "Name the labels of people as the truth.")
+    for name in (asked.truth, *asked.people, *asked.slice_by):
+        if name not in evaluators | columns:
+            raise Invalid(
+                f"There is no column, annotation or evaluator {short(name)!r}; there are the columns "
+                f"{listed(sorted(columns))} and the evaluators {listed(sorted(evaluators))}.",
+                "Name one of these.",
+            )
+
+
+async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> _Read:
+    target = await here.names.project(asked.project, within)
+    body = ListSpansRequest(project_id=target.id, start_time=asked.start, end_time=asked.end, filter=asked.filter)
+    read: list[LabelledRow] = []
+    names: set[str] = set()
+    keys: set[str] = set()
+    judged: dict[str, Judgement] = {}
+    async with aclosing(_spans(here, body)) as every:
+        async for span in every:
+            names |= {one.name for one in (*span.evaluations, *span.annotations)}
+            keys |= span.attributes.keys()
+            read.append(_span_row(span, target.name, asked))
+            verdict = next((one for one in span.evaluations if one.name == asked.judge), None)
+            if verdict is not None:
+                told = Judgement(verdict.name, verdict.score, verdict.label, None, verdict.metadata)
+                judged[span.context.span_id] = told
+    _check(asked, names, keys)
+    seen = [Outcome("", None, None, {asked.judge: one}) for one in list(judged.values())[:1]]
+    known = (await known_judges(here, within, seen)).get(asked.judge) or KnownJudge()
+    made_by = _made_by(list(judged.values()), known)
+    old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
+    read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
+    return _Read(read, made_by, known, len(old))
+
+
+async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:
+    """The spans of a query, the oldest last. Raises: Invalid: there are more than are read."""
+    count = 0
+    async with aclosing(rows(here.api, "/v2/spans", SpanPage, body=body, limit=ROWS_PER_PAGE)) as every:
+        async for span in every:
+            count += 1
+            if count > MOST_SPANS:
+                raise Invalid(f"More than {MOST_SPANS:,} spans match.", "Narrow the window or the filter.")
+            yield span
+
+
+def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRow:
+    verdict = next((one for one in span.evaluations if one.name == asked.judge), None)
+    by_people = [one for one in span.annotations if one.name == asked.truth]
+    truth = by_people[0] if by_people else next((one for one in span.evaluations if one.name == asked.truth), None)
+
+    def of(name: str) -> str | None:
+        found = cell(span.attributes.get(name))
+        if found is not None:
+            return found
+        return _label(next((one for one in (*span.annotations, *span.evaluations) if one.name == name), None))
+
+    people = {name: value for name in asked.people if (value := of(name)) is not None}
+    if len(by_people) > 1:
+        people |= {f"{asked.truth} {place}": _label(one) or "" for place, one in enumerate(by_people, 1)}
+    return LabelledRow(
+        item=span.context.span_id,
+        truth=_label(truth) or cell(span.attributes.get(asked.truth)),
+        said=_label(verdict),
+        note=by_people[0].text if by_people else None,
+        explanation=None if verdict is None else verdict.explanation,
+        run=project,
+        values={name: value for name in asked.slice_by if (value := of(name)) is not None},
+        people=people,
+    )
