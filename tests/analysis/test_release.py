@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from assaykit.analysis.calibration import UNKNOWN, Standing
 from assaykit.analysis.release import ReleaseOutcome, RuleOutcome, combined, corrected, exit_code, reviewed
 
 OUTCOMES: list[ReleaseOutcome] = ["ship", "hold", "error", "undecided", "needs review"]
@@ -49,13 +50,14 @@ def test_a_hold_that_is_a_plain_fact_needs_no_correction() -> None:
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_judge_without_calibration_is_told_and_blocks_only_on_request(outcome: ReleaseOutcome) -> None:
     one = RuleOutcome("q: better", outcome, "So it is.")
-    told = reviewed(one, by_judge=True, calibrated=False, required=False)
+    told = reviewed(one, by_judge=True, standing=UNKNOWN, required=False)
     assert told.outcome == outcome
-    asked = reviewed(one, by_judge=True, calibrated=False, required=True)
+    asked = reviewed(one, by_judge=True, standing=UNKNOWN, required=True)
     if outcome == "error":
         assert told == asked == one
         return
     assert told.why == asked.why == "So it is. The judge is not calibrated."
     assert asked.outcome == "needs review"
-    assert reviewed(one, by_judge=False, calibrated=False, required=True) == one
-    assert reviewed(one, by_judge=True, calibrated=True, required=True) == one
+    assert reviewed(one, by_judge=False, standing=UNKNOWN, required=True) == one
+    known = reviewed(one, by_judge=True, standing=Standing(is_calibrated=True, sentence="It is."), required=True)
+    assert (known.outcome, known.why) == (outcome, "So it is. It is.")

@@ -3,7 +3,6 @@
 The figures are those of scikit-learn and statsmodels.
 """
 
-import shutil
 from typing import Any
 
 import pytest
@@ -48,6 +47,7 @@ def close(value: float) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.over_http("calibrate_judge")
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("judge", ["gpt4_label", "strmatch_label", "annotation_1"])
 async def test_every_figure_of_one_experiment_is_the_oracles(uploaded: Caller, model: str, judge: str) -> None:

@@ -22,13 +22,14 @@ Part = Literal["develop", "held out"]
 
 FAILURE, PASS = "failure", "pass"
 _HALF = 128
+_EXCERPT = 200
 
 
 class LabelledRow(NamedTuple):
     """A row with the labels of people and of the judge, each None if it is missing, and both explanations.
 
     `item` is the id of the example or span, which several rows may share. `run` is the experiment. `values` has the
-    columns to slice by, and `people` the label of each single person.
+    columns to slice by, `people` the label of each single person, `key` the user's own key and `question` its text.
     """
 
     item: str
@@ -39,6 +40,8 @@ class LabelledRow(NamedTuple):
     run: str = ""
     values: Mapping[str, str] = MappingProxyType({})
     people: Mapping[str, str] = MappingProxyType({})
+    key: str | None = None
+    question: str | None = None
 
 
 class Vocabulary(NamedTuple):
@@ -298,7 +301,14 @@ def _disagreements(both: Sequence[_Pair]) -> tuple[Disagreements, ...]:
 
 
 def _shown(row: LabelledRow) -> dict[str, Any]:
-    return {"item": row.item, "experiment": row.run, "judge_says": row.explanation, "people_say": row.note}
+    return {
+        "item": row.item,
+        "key": row.key,
+        "question": None if row.question is None else row.question[:_EXCERPT],
+        "experiment": row.run,
+        "judge_says": row.explanation,
+        "people_say": row.note,
+    }
 
 
 def peoples_agreement(rows: Sequence[LabelledRow], words: Vocabulary) -> PeoplesAgreement | None:

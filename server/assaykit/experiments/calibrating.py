@@ -19,13 +19,14 @@ from assaykit.analysis.judge_agreement import (
     vocabulary,
 )
 from assaykit.analysis.makers import Maker, maker, united
+from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
 from assaykit.analysis.scales import GOOD, folded
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
-from assaykit.experiments.calibration_records import keep_calibration
+from assaykit.experiments.calibration_records import keep_calibration, note_look
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.names import Named
@@ -46,7 +47,6 @@ class CalibrationRequest(NamedTuple):
     judge: str
     truth: str
     experiments: Sequence[str] = ()
-    dataset: str | None = None
     project: str | None = None
     start: datetime | None = None
     end: datetime | None = None
@@ -92,10 +92,14 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
         )  # fmt: skip
-        if asked.part != "develop":
-            looks = keep_calibration(here.settings, within.id, record, is_held_out=asked.part == "held out")
+    if asked.part == "develop":
+        record = None
+    elif record is not None:
+        keep_calibration(here.settings, within.id, record)
+    if asked.part == "held out":
+        looks = note_look(here.settings, within.id, asked.judge, read.made_by.versions)
     return Calibration(
-        record if asked.part != "develop" else None,
+        record,
         found,
         peoples_agreement(kept, words),
         rates,
@@ -118,8 +122,7 @@ def _failures(read: _Read) -> list[str]:
 
 
 async def _of_experiments(here: Session, within: Named, asked: CalibrationRequest) -> _Read:
-    dataset_id = None if asked.dataset is None else (await here.names.dataset(asked.dataset, within)).id
-    named = [await here.names.experiment(one, within, dataset_id) for one in asked.experiments]
+    named = [await here.names.experiment(one, within, None) for one in asked.experiments]
     named = list({one.id: one for one in named}.values())
     outcomes: dict[str, list[Outcome]] = {}
     examples: dict[str, Mapping[str, Any]] = {}
@@ -131,9 +134,10 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     every = [row for some in outcomes.values() for row in some]
     evaluators = {name for row in every for name in row.evaluations}
     _check(asked, evaluators, {key for row in examples.values() for key in row})
-    known = (await known_judges(here, within, every)).get(asked.judge) or KnownJudge()
     judged = [verdict for row in every if (verdict := row.evaluations.get(asked.judge)) is not None]
+    known = await _known(here, within, judged)
     made_by = _made_by(judged, known)
+    own, asks = keys(examples), questions(examples)
     read: list[LabelledRow] = []
     others = 0
     for run, some in outcomes.items():
@@ -142,8 +146,22 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
             if verdict is not None and not _is_by(made_by, verdict):
                 others += 1
                 verdict = None
-            read.append(_row(row, run, verdict, examples.get(row.example_id, {}), asked))
+            labelled = _row(row, run, verdict, examples.get(row.example_id, {}), asked)
+            read.append(labelled._replace(key=own.get(row.example_id), question=asks.get(row.example_id)))
     return _Read(read, made_by, known, others)
+
+
+async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) -> KnownJudge:
+    """The judge as the space or the catalogue defines it. A judge of a ready-made one's name may have other labels."""
+    if not verdicts:
+        return KnownJudge()
+    (name,) = {one.name for one in verdicts}
+    found = (await known_judges(here, within, [Outcome("", None, None, {name: verdicts[0]})])).get(name)
+    if found is None:
+        return KnownJudge()
+    choices = {folded(label) for label in found.choices}
+    is_own = {folded(label) for one in verdicts if (label := _label(one)) is not None} <= choices
+    return found if is_own or not found.of_catalogue else KnownJudge()
 
 
 def _made_by(verdicts: Sequence[Judgement], known: KnownJudge) -> Maker:
@@ -225,8 +243,7 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
                 told = Judgement(verdict.name, verdict.score, verdict.label, None, verdict.metadata)
                 judged[span.context.span_id] = told
     _check(asked, names, keys)
-    seen = [Outcome("", None, None, {asked.judge: one}) for one in list(judged.values())[:1]]
-    known = (await known_judges(here, within, seen)).get(asked.judge) or KnownJudge()
+    known = await _known(here, within, list(judged.values()))
     made_by = _made_by(list(judged.values()), known)
     old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
     read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
@@ -267,4 +284,5 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
         run=project,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people=people,
+        question=cell(span.attributes.get("input.value")),
     )

@@ -5,6 +5,7 @@ The records are best effort, as those of looks are.
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -17,16 +18,17 @@ FILE = "calibrations.json"
 MOST_JUDGES = 1_000
 MOST_LOOKS = 1_000
 
-_Text = Annotated[str, Field(max_length=500)]
+MOST_LETTERS = 500
+
+_Text = Annotated[str, Field(max_length=MOST_LETTERS)]
 _Count = Annotated[int, Field(ge=0)]
 
 
-class _Entry(BaseModel):
-    """The last calibration of a judge, and for each look at its held-out labels the versions that were looked at."""
+class _Result(BaseModel):
+    """The last calibration of a judge."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    judge: _Text
     versions: list[_Text] = Field(max_length=MOST_LOOKS)
     models: list[_Text] = Field(max_length=MOST_LOOKS)
     rows: _Count
@@ -35,50 +37,66 @@ class _Entry(BaseModel):
     kappa: float | None = Field(allow_inf_nan=False)
     truth: _Text
     date: _Text
-    held_out_looks: list[_Text] = Field(max_length=MOST_LOOKS)
+
+
+class _Entry(BaseModel):
+    """A judge's last calibration, if it has one, and for each look at its held-out labels the version looked at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    judge: _Text
+    last: _Result | None = None
+    held_out_looks: list[_Text] = Field(default=[], max_length=MOST_LOOKS)
 
 
 _RECORD = TypeAdapter(dict[str, _Entry])
 
 
-def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord, *, is_held_out: bool) -> int:
-    """Keep a calibration as the last of its judge; return the number of looks at its held-out labels, this included.
+def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord) -> None:
+    """Keep a calibration as the last of its judge. A server that is read-only keeps nothing."""
+    last = _Result(
+        versions=list(found.versions),
+        models=list(found.models),
+        rows=found.rows,
+        failures=found.failures,
+        passes=found.passes,
+        kappa=found.kappa,
+        truth=found.truth[:MOST_LETTERS],
+        date=found.date,
+    )
+    _change(settings, space_id, found.judge, lambda entry: entry.model_copy(update={"last": last}))
 
-    A server that is read-only keeps nothing.
-    """
-    key = _key(settings, space_id, found.judge)
 
-    def kept(record: dict[str, _Entry]) -> int:
-        before = record.pop(key, None)
-        looks = [] if before is None else before.held_out_looks
-        looks = [*looks, " ".join(found.versions)[:500]][-MOST_LOOKS:] if is_held_out else looks
-        record[key] = _Entry(
-            judge=found.judge,
-            versions=list(found.versions),
-            models=list(found.models),
-            rows=found.rows,
-            failures=found.failures,
-            passes=found.passes,
-            kappa=found.kappa,
-            truth=found.truth[:500],
-            date=found.date,
-            held_out_looks=looks,
-        )
-        return len(looks)
+def note_look(settings: Settings, space_id: str, judge: str, versions: Sequence[str]) -> int:
+    """Note a look at the held-out labels of a judge; return the number of looks, this included."""
+    look = " ".join(versions)[:MOST_LETTERS]
 
-    return _file(settings).change(kept, is_kept=not settings.read_only)
+    def noted(entry: _Entry) -> _Entry:
+        return entry.model_copy(update={"held_out_looks": [*entry.held_out_looks, look][-MOST_LOOKS:]})
+
+    return len(_change(settings, space_id, judge, noted).held_out_looks)
 
 
 def known_calibrations(settings: Settings, space_id: str) -> dict[str, CalibrationRecord]:
     """The last calibration of each judge of a space that has one, by its name."""
     return {
         one.judge: CalibrationRecord(
-            one.judge, tuple(one.versions), tuple(one.models), one.rows, one.failures, one.passes, one.kappa, one.truth,
-            one.date,
+            one.judge, tuple(last.versions), tuple(last.models), last.rows, last.failures, last.passes, last.kappa,
+            last.truth, last.date,
         )
         for key, one in _file(settings).read().items()
-        if key == _key(settings, space_id, one.judge)
+        if (last := one.last) is not None and key == _key(settings, space_id, one.judge)
     }  # fmt: skip
+
+
+def _change(settings: Settings, space_id: str, judge: str, by: Callable[[_Entry], _Entry]) -> _Entry:
+    key = _key(settings, space_id, judge)
+
+    def changed(record: dict[str, _Entry]) -> _Entry:
+        record[key] = by(record.pop(key, None) or _Entry(judge=judge[:MOST_LETTERS]))
+        return record[key]
+
+    return _file(settings).change(changed, is_kept=not settings.read_only)
 
 
 def _file(settings: Settings) -> DataFile[_Entry]:

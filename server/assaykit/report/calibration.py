@@ -108,7 +108,7 @@ def _counts(found: Calibration, truth: str) -> Iterator[str]:
     if found.other_versions:
         yield f"{found.other_versions} row(s) have a verdict of another version of the judge, and are left out."
     if found.looks > 1:
-        yield f"This is look {found.looks} at the held-out labels: a judge that was changed after a look is fitted to them."
+        yield f"This is look {found.looks} at the held-out labels: a judge changed after a look is fitted to them."
 
 
 def _short(one: JudgeAgreement) -> str:
@@ -122,12 +122,9 @@ def _short(one: JudgeAgreement) -> str:
 def _disagreement(one: Disagreements) -> Iterator[str]:
     yield f"People say {short(one.truth)!r}, the judge {short(one.said)!r}: {one.rows} row(s)"
     for row in one.examples[:SHOWN]:
-        reasons = [
-            f"{who}: {_reason(row[key])}"
-            for who, key in (("judge", "judge_says"), ("people", "people_say"))
-            if row[key]
-        ]
-        yield f"  {row['item']}{': ' if reasons else ''}{'; '.join(reasons)}"
+        reasons = [(row["question"], "question"), (row["judge_says"], "judge"), (row["people_say"], "people")]
+        told = "; ".join(f"{who}: {_reason(text)}" for text, who in reasons if text)
+        yield f"  {row['key'] or row['item']} of {short(row['experiment'])}{': ' if told else ''}{told}"
 
 
 def _reason(text: str) -> str:

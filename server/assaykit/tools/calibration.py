@@ -1,4 +1,4 @@
-"""Toolset calibration: judges held against people's labels."""
+"""Toolset judges: judges held against people's labels."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import Here, PeriodText, ProjectName, SpaceName
 from assaykit.toolkit.replies import Reply, quoted
 
+TOOLSET = "judges"
 SHOWN = 10
 """Rows of each kind of disagreement in the data of a reply."""
 
@@ -22,20 +23,19 @@ _PARTS: Mapping[str, Literal["develop", "held out"]] = {"develop": "develop", "h
 async def calibrate_judge(
     here: Here,
     judge: str,
-    truth: Annotated[str, Field(description="People's labels: column, annotation or evaluator")],
+    truth: Annotated[str, Field(description="Column or evaluator")],
     experiments: list[str] | None = None,
-    dataset: str | None = None,
     project: ProjectName = None,
     filter: str | None = None,  # noqa: A002  (AX's word for it)
     window: PeriodText = None,
-    people: Annotated[list[str] | None, Field(description="Labels of single people")] = None,
-    labels: Annotated[dict[str, str] | None, Field(description="{label: its name on the other side}")] = None,
+    people: list[str] | None = None,
+    labels: Annotated[dict[str, str] | None, Field(description="{one: other}")] = None,
     failures: list[str] | None = None,
     slice_by: list[str] | None = None,
     part: Literal["develop", "held_out"] | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Hold a judge against people's labels: agreement, failures caught, corrected rates, disagreements.
+    """Hold a judge against people's labels.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`, `POST /v2/spans`.
     Raises: Invalid, NotFound, Ambiguous.
@@ -43,7 +43,7 @@ async def calibrate_judge(
     within = await here.space(space)
     period = parse(window or "everything", here.now()) if project is not None else None
     asked = CalibrationRequest(
-        judge, truth, experiments or (), dataset, project,
+        judge, truth, experiments or (), project,
         None if period is None else period.start, None if period is None else period.end,
         filter, people or (), labels or {}, failures or (), slice_by or (), None if part is None else _PARTS[part],
     )  # fmt: skip

@@ -134,7 +134,7 @@ async def compare_experiments(
     detail: Literal["full"] | None = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Say which experiment is better, if that can be shown.
+    """Say which experiment is better, if it can be shown.
 
     Paired by example: tests, latency, pass@k.
 
@@ -176,7 +176,7 @@ async def compare_experiments(
 async def plan_experiment(
     here: Here,
     goal: Annotated[str, Field(description=GOAL_FORMS)],
-    pilot: Annotated[list[str] | None, Field(description="Two experiments, baseline first")] = None,
+    pilot: Annotated[list[str] | None, Field(description="Baseline first")] = None,
     guesses: Annotated[dict[str, float] | None, Field(description=GUESS_NAMES)] = None,
     repetitions: int = 1,
     criteria: int = 1,

@@ -1,0 +1,167 @@
+"""Calibration of a judge through the tool, on made data: refusals, parts, versions, few labels, and the gate."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.caller import Caller
+
+ROWS = 60
+
+
+def row(n: int, said: str | None, **more: Any) -> dict[str, Any]:
+    verdict = {} if said is None else {"eval.tone.label": said, "eval.tone.explanation": f"since {n}"}
+    return {"key": f"q{n}", "output": f"answer {n}", **verdict, **more}
+
+
+async def upload(ax: Caller, files: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    (files / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    await ax.ask("upload_experiment", file=f"{name}.jsonl", dataset="cases", key="key", name=name)
+
+
+def human(n: int) -> str:
+    return "bad" if n % 4 == 0 else "good"
+
+
+def judged(n: int) -> str:
+    """The judge misses every third failure, and calls every tenth pass a failure."""
+    if n % 4 == 0:
+        return "good" if n % 12 == 0 else "bad"
+    return "bad" if n % 10 == 1 else "good"
+
+
+@pytest.fixture
+async def cases(ax: Caller, files: Path) -> None:
+    examples = [
+        {"key": f"q{n}", "question": f"Question {n}?", "truth": human(n), "half": human(n) if n < 30 else "",
+         "numbers": "1" if human(n) == "bad" else "0", "one": "good", "few": human(n) if n < 6 else "",
+         "tier": "gold" if n % 2 else "free", "none": ""}
+        for n in range(ROWS)
+    ]  # fmt: skip
+    await ax.ask("create_dataset", name="cases", rows=examples)
+    await upload(ax, files, "first", [row(n, judged(n)) for n in range(ROWS)])
+
+
+ASKED: dict[str, Any] = {"judge": "tone", "truth": "truth", "experiments": ["first"], "failures": ["bad"]}
+
+
+async def test_disagreements_are_grouped_and_show_key_question_and_reason(ax: Caller, cases: None) -> None:
+    told = await ax.ask("calibrate_judge", **ASKED)
+    kinds = [(one["truth"], one["said"], one["rows"]) for one in told["disagreements"]]
+    missed = sum(human(n) == "bad" and judged(n) == "good" for n in range(ROWS))
+    wrong = sum(human(n) == "good" and judged(n) == "bad" for n in range(ROWS))
+    assert sorted(kinds) == [("bad", "good", missed), ("good", "bad", wrong)]
+    text = await ax.read("calibrate_judge", **ASKED)
+    assert "q0 of first: question: Question 0?; judge: since 0" in text
+    assert f"People say 'bad', the judge 'good': {missed} row(s)" in text
+
+
+async def test_labels_of_another_vocabulary_are_mapped(ax: Caller, cases: None) -> None:
+    same = await ax.ask("calibrate_judge", **ASKED)
+    for labels in ({"1": "bad", "0": "good"}, {"bad": "1", "good": "0"}, {" BAD ": "1", "Good": "0"}):
+        asked = {**ASKED, "truth": "numbers", "labels": labels, "failures": ["bad" if "1" in labels else "1"]}
+        told = await ax.ask("calibrate_judge", **asked)
+        assert told["failures"] == same["failures"]
+    refused = await ax.refused("calibrate_judge", **{**ASKED, "truth": "numbers"})
+    assert "they share none" in refused["message"]
+    assert refused["next"].startswith("Map one to the other, such as labels={")
+
+
+async def test_labels_that_differ_in_case_are_one_class(ax: Caller, files: Path, cases: None) -> None:
+    await upload(ax, files, "loud", [row(n, f" {judged(n).upper()}") for n in range(ROWS)])
+    loud = await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["loud"]})
+    plain = await ax.ask("calibrate_judge", **ASKED)
+    assert loud["failures"] == plain["failures"]
+    assert loud["agreement"]["labels"] == plain["agreement"]["labels"] == ["bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"judge": "tune"}, "No row has a verdict of 'tune'; there are 'tone'."),
+        ({"truth": "tone"}, "'tone' is held against itself."),
+        ({"truth": "nowhere"}, "There is no column, annotation or evaluator 'nowhere'"),
+        ({"slice_by": ["nowhere"]}, "There is no column, annotation or evaluator 'nowhere'"),
+        ({"people": ["nowhere"]}, "There is no column, annotation or evaluator 'nowhere'"),
+        ({"truth": "one"}, "People gave all 60 rows the label 'good'"),
+        ({"truth": "none"}, "No row has both a person's label and a verdict of the judge."),
+        ({"failures": ["ugly"]}, "No row has the failure label 'ugly'"),
+        ({"experiments": None}, "A calibration needs experiments or a project."),
+    ],
+)
+async def test_bad_input_gets_one_sentence_and_the_next_step(
+    ax: Caller, cases: None, change: dict[str, Any], message: str
+) -> None:
+    refused = await ax.refused("calibrate_judge", **{**ASKED, **change})
+    assert message.replace("'", "") in refused["message"].replace("'", "")
+    assert refused["next"]
+
+
+async def test_few_labels_tell_how_many_more_are_needed(ax: Caller, cases: None) -> None:
+    told = await ax.ask("calibrate_judge", **{**ASKED, "truth": "few"})
+    assert (told["rows"], told["without_truth"]) == (6, ROWS - 6)
+    assert told["failures"]["more_labels"] == 9
+    (rate,) = told["rates"]
+    assert rate["corrected"]["interval"] is None
+    text = await ax.read("calibrate_judge", **{**ASKED, "truth": "few"})
+    assert "each class needs 5, so about 9 more labels of the same kind" in text
+
+
+async def test_half_labelled_rows_give_a_rate_from_labels_and_verdicts(ax: Caller, cases: None) -> None:
+    (rate,) = (await ax.ask("calibrate_judge", **{**ASKED, "truth": "half"}))["rates"]
+    assert (rate["labelled"], rate["rows"]) == (30, ROWS)
+    powered = rate["powered"]
+    truth = sum(human(n) == "bad" for n in range(ROWS)) / ROWS
+    assert powered["interval"]["low"] < truth < powered["interval"]["high"]
+    assert 0 < powered["weight"] <= 1
+    assert powered["effective_n"] > 30
+
+
+async def test_parts_are_kept_and_looks_at_the_held_out_part_are_counted(ax: Caller, cases: None) -> None:
+    develop = await ax.ask("calibrate_judge", **ASKED, part="develop")
+    held_out = await ax.ask("calibrate_judge", **ASKED, part="held_out")
+    assert develop["rows"] + held_out["rows"] == ROWS
+    assert min(develop["rows"], held_out["rows"]) > ROWS / 4
+    assert (develop["record"], develop["held_out_looks"], held_out["held_out_looks"]) == (None, 0, 1)
+    again = await ax.ask("calibrate_judge", **ASKED, part="held_out")
+    assert (again["rows"], again["held_out_looks"]) == (held_out["rows"], 2)
+    assert "This is look 3 at the held-out labels" in await ax.read("calibrate_judge", **ASKED, part="held_out")
+
+
+async def test_the_gate_cites_the_record_and_tells_a_stale_one(ax: Caller, files: Path, cases: None) -> None:
+    made = {"eval.tone.metadata.model": "m-1", "eval.tone.metadata.evaluator_version_id": "v1"}
+    await upload(ax, files, "old", [row(n, judged(n), **made) for n in range(ROWS)])
+    await upload(ax, files, "new", [row(n, judged(n), **made) for n in range(ROWS)])
+    await upload(
+        ax, files, "other", [row(n, judged(n), **{**made, "eval.tone.metadata.model": "m-2"}) for n in range(ROWS)]
+    )
+    (files / "gate.toml").write_text("require_calibration = true", encoding="utf-8")
+    asked = {"policy": "gate.toml", "rules": ["tone: at least 50 %"], "positive": {"tone": "good"}}
+    before = await ax.ask("check_release", candidate="new", **asked)
+    assert before["decision"] == "needs review"
+    await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["old"]})
+    told = await ax.ask("check_release", candidate="new", **asked)
+    assert told["decision"] == "ship"
+    assert "Judge calibrated: kappa 0.5" in told["rules"][0]["why"]
+    assert ", n = 60, version v1, 20" in told["rules"][0]["why"]
+    stale = await ax.ask("check_release", candidate="other", **asked)
+    assert stale["decision"] == "needs review"
+    assert "stale: its model was m-1, and that of these verdicts is m-2." in stale["rules"][0]["why"]
+    await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["old"], "truth": "few"})
+    few = await ax.ask("check_release", candidate="new", **asked)
+    assert few["decision"] == "needs review"
+    assert "rests on 2 failures and 4 passes, and needs 5 of each" in few["rules"][0]["why"]
+
+
+async def test_verdicts_of_an_older_version_are_counted_apart(ax: Caller, files: Path, cases: None) -> None:
+    def of(n: int) -> str:
+        return "v1" if n < 20 else "v2"
+
+    rows = [row(n, judged(n), **{"eval.tone.metadata.evaluator_version_id": of(n)}) for n in range(ROWS)]
+    await upload(ax, files, "mixed", rows)
+    told = await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
+    assert (told["rows"], told["rows_of_other_versions"]) == (40, 20)
+    assert told["record"]["versions"] == ["v2"]
+    text = await ax.read("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
+    assert "20 row(s) have a verdict of another version of the judge" in text
