@@ -3,12 +3,17 @@
 The figures are those of scikit-learn and statsmodels.
 """
 
+import itertools
+import random
 from typing import Any
 
 import pytest
 from tests.caller import Caller
 from tests.e2e.real_data import DATA, needs_real_data, read_csv
 from tests.oracles import Oracle
+
+from assaykit.analysis.corrected_differences import corrected_differences
+from assaykit.analysis.judge_agreement import LabelledRow, Vocabulary
 
 metrics = Oracle("sklearn.metrics")
 raters = Oracle("statsmodels.stats.inter_rater")
@@ -105,3 +110,30 @@ async def test_slices_and_two_models_stand_side_by_side(uploaded: Caller) -> Non
     for model in MODELS:
         assert rates[model]["by_people"] == close(sum(one != FULL for one in labels(model, "final_label")) / 250)
         assert rates[model]["measured"] == close(sum(one != FULL for one in labels(model, "gpt4_label")) / 250)
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.combinations(MODELS, 2)))
+def test_half_of_the_labels_bring_a_difference_nearer_to_the_peoples(before: str, after: str) -> None:
+    """200 seeded splits: the difference by 125 labels and all verdicts, against the one by the judge alone."""
+    ids = [row["id"] for row in read_csv(FOLDER / f"completions_{before}.csv")]
+    words = Vocabulary({one.casefold(): one for one in (FULL, *REFUSALS)}, frozenset(REFUSALS))
+    sides = {
+        name: list(zip(labels(name, "final_label"), labels(name, "gpt4_label"), strict=True))
+        for name in (before, after)
+    }  # fmt: skip
+    whole = sum(
+        (new != FULL) - (old != FULL) for (new, _), (old, _) in zip(sides[after], sides[before], strict=True)
+    ) / len(ids)
+    nearer = 0
+    for seed in range(200):
+        known = set(random.Random(seed).sample(ids, 125))  # noqa: S311  (no secret)
+        rows = [
+            LabelledRow(item, true if item in known else None, said, run=name)
+            for name, every in sides.items()
+            for item, (true, said) in zip(ids, every, strict=True)
+        ]
+        (told,) = corrected_differences(rows, words)
+        assert told.powered is not None
+        assert (told.labelled, told.pairs) == (125, 250)
+        nearer += abs(told.powered.mean - whole) < abs(told.by_judge - whole)
+    assert nearer >= 190, nearer

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from assaykit.analysis.corrected_differences import CorrectedDifference
 from assaykit.analysis.corrected_rates import FEWEST_OF_CLASS
 from assaykit.analysis.judge_agreement import JudgeAgreement, Part, PeoplesAgreement, RunRate
 from assaykit.analysis.makers import Maker
@@ -47,6 +48,7 @@ class Calibration:
     agreement: JudgeAgreement
     people: PeoplesAgreement | None
     rates: Sequence[RunRate]
+    differences: Sequence[CorrectedDifference]
     failures: Sequence[str]
     part: Part | None
     looks: int
@@ -60,6 +62,7 @@ class Calibration:
             **self.agreement.as_dict(),
             "people": None if self.people is None else self.people.as_dict(),
             "rates": [one.as_dict() for one in self.rates],
+            "differences": [one.as_dict() for one in self.differences],
             "failure_labels": list(self.failures),
             "part": self.part,
             "held_out_looks": self.looks,

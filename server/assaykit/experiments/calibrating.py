@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 
 from assaykit.analysis.calibration import Calibration, CalibrationRecord
+from assaykit.analysis.corrected_differences import corrected_differences
 from assaykit.analysis.judge_agreement import (
     LabelledRow,
     Part,
@@ -103,6 +104,7 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         found,
         peoples_agreement(kept, words),
         rates,
+        [] if found.accuracy is None else corrected_differences(read.rows, words),
         sorted(words.failures),
         asked.part,
         looks,

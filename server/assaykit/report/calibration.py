@@ -17,7 +17,13 @@ _REASON = 160
 
 def calibration_lines(found: Calibration, judge: str, truth: str) -> list[str]:
     """The lines of a calibration, the weightiest first."""
-    lines = [*_agreement(found.agreement, judge, truth), *_failures(found), *_people(found), *_rates(found)]
+    lines = [
+        *_agreement(found.agreement, judge, truth),
+        *_failures(found),
+        *_people(found),
+        *_rates(found),
+        *_differences(found),
+    ]
     lines += _counts(found, truth)
     for name, one in found.agreement.slices.items():
         lines.append(f"Where {short(name)}: {_short(one)}.")
@@ -82,6 +88,23 @@ def _people(found: Calibration) -> Iterator[str]:
 def _rates(found: Calibration) -> Iterator[str]:
     for one in found.rates:
         yield f"{short(one.run)}: {_rate(one)}."
+
+
+def _differences(found: Calibration) -> Iterator[str]:
+    for one in found.differences:
+        sides = f"{short(one.run)} against {short(one.baseline)}"
+        told = f"{sides}: {_points(one.by_judge)} failures by the judge on {one.pairs} pairs"
+        if one.by_people is not None:
+            told += f", {_points(one.by_people)} by people on {one.labelled}"
+        if one.powered is not None:
+            interval = one.powered.interval
+            ends = "" if interval is None else f" ({_points(interval.low)} to {_points(interval.high)})"
+            told += f". Both together: {_points(one.powered.mean)}{ends}"
+        yield f"{told}."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f} points"
 
 
 def _rate(one: RunRate) -> str:
