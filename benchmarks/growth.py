@@ -41,6 +41,7 @@ TRIES, LONG_S = 3, 4.0
 """Calls of an operation, and the seconds after which it is not called again."""
 
 TRACE, SPAN = f"{100:032x}", f"{402:016x}"
+ONE = f"context.span_id = '{SPAN}'"
 FILTER = {"project": "bench", "window": "everything"}
 PLAN = {"project": "bench", "window": "everything", "evaluators": ["cites"]}
 
@@ -139,7 +140,7 @@ async def prepare(folder: Path, count: int) -> None:
         for call, arguments in (
             ("create_judge", {"name": "cites", "code": "MATCHES_REGEX", "pattern": "refund", "variables": ["output"]}),
             ("create_judge", {"name": "polite", "code": "JSON_PARSEABLE", "variables": ["output"]}),
-            ("trigger_backfill", {**PLAN, "evaluators": ["polite"], "max_spans": 1, "wait": 60}),
+            ("trigger_backfill", {**PLAN, "evaluators": ["polite"], "query_filter": ONE, "wait": 60}),
             ("create_task", {"name": "watch", "project": "bench", "evaluators": ["cites"]}),
         ):
             told = await client.call_tool(call, arguments, read_timeout_seconds=600)
