@@ -96,7 +96,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def test_there_are_skills() -> None:
-    assert {"score-traces", "compare-experiments", "run-experiments"} <= SKILLS.keys()
+    assert {"score-traces", "compare-experiments", "run-experiments", "calibrate-judge"} <= SKILLS.keys()
 
 
 @EACH_SKILL
