@@ -13,10 +13,8 @@ from operator import methodcaller
 from typing import Any, cast, get_args
 
 from assaykit.engine import json_text
+from assaykit.judge.cut_text import WHOLE_LIMIT, cut
 from assaykit.wire.spans import SpanKind
-
-STRING_LIMIT = 64 * 1024
-"""Most UTF-8 bytes of one string. A longer string is cut and ends in a note of its length."""
 
 FLATTEN_LIMIT = 16
 """Most levels that become part of a key. Deeper objects stay values: total key length grows with the depth squared."""
@@ -46,7 +44,7 @@ def normalised(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of one span, ready to be stored.
 
     Objects become dotted keys, also those in `metadata` sent as JSON text. `gen_ai.*` names are mapped. A float that
-    JSON cannot express becomes None. Long strings are cut last, so that the earlier steps read them whole.
+    JSON cannot express becomes None. Strings over 4 MiB are cut last, so that the earlier steps read them whole.
     """
     flat = _with_metadata(flattened(raw))
     flat.update(_from_gen_ai(flat))
@@ -60,7 +58,7 @@ def _is_plain(flat: Mapping[str, Any]) -> bool:
     if not kinds <= _PLAIN:
         return False
     text = "".join([*flat, *(value for value in values if type(value) is str)])
-    return len(text) <= STRING_LIMIT and text.isascii()
+    return len(text) <= WHOLE_LIMIT and text.isascii()
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:
@@ -100,16 +98,6 @@ def storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {cut(key): storable(item) for key, item in cast("dict[str, Any]", value).items()}
     return value
-
-
-def cut(text: str) -> str:
-    """The text as valid Unicode, cut to `STRING_LIMIT` bytes with a note of its full length."""
-    if len(text) <= STRING_LIMIT and text.isascii():
-        return text
-    raw = text.encode("utf-8", "replace")  # JSON text can hold a lone surrogate, which UTF-8 cannot encode
-    if len(raw) <= STRING_LIMIT:
-        return raw.decode("utf-8")
-    return f"{raw[:STRING_LIMIT].decode('utf-8', 'ignore')}…[cut: {len(raw)} bytes]"
 
 
 def _json(text: Any) -> Any:

@@ -27,6 +27,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from assaykit.engine import openinference
 from assaykit.engine.problems import TooLarge
 from assaykit.errors import Invalid
+from assaykit.judge.cut_text import cut
 from assaykit.wire.bodies import rfc3339
 
 BODY_LIMIT = 16 * 1024 * 1024
@@ -214,13 +215,13 @@ def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
         "trace_id": span.trace_id.hex(),
         "span_id": span.span_id.hex(),
         "parent_id": parent.hex() if any(parent) else None,
-        "name": openinference.cut(span.name),
+        "name": cut(span.name),
         "kind": openinference.kind_of(attributes),
         "start_ns": start_ns,
         "end_ns": end_ns,
         "latency_ms": (end_ns - start_ns) / 1e6,
         "status_code": _STATUS.get(status.code, "UNSET"),
-        "status_message": openinference.cut(status.message) or None,
+        "status_message": cut(status.message) or None,
         "session_id": _name(attributes.get(openinference.SESSION)),
         "model_name": _name(attributes.get(openinference.MODEL)),
         "attributes": attributes,
@@ -231,7 +232,7 @@ def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
 def _event(event: Span.Event) -> dict[str, Any]:
     moment = _EPOCH + timedelta(microseconds=event.time_unix_nano // 1000)
     return {
-        "name": openinference.cut(event.name),
+        "name": cut(event.name),
         "timestamp": rfc3339(moment),
         "attributes": openinference.storable(openinference.flattened(_plain(event.attributes))),
     }

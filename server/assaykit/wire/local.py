@@ -27,12 +27,16 @@ class JudgeRowsRequest(RequestBody):
 
 
 class JudgedRow(ReplyBody):
-    """The outcome of one row: a label or a score, or the reason for their absence in `error`."""
+    """The outcome of one row: a label or a score, or the reason for their absence in `error`.
+
+    `shortened` means that the judge saw only the beginning and the end of a value.
+    """
 
     label: str | None = None
     score: float | None = None
     explanation: str | None = None
     error: str | None = None
+    shortened: bool = False
 
 
 class JudgedRows(ReplyBody):
@@ -49,6 +53,10 @@ MaxCost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """US dollars by list prices."""
 
 
+OnTooLong = Literal["skip"]
+"""`skip` leaves a row unscored if its judge would see a value of more than 32 KiB shortened."""
+
+
 class RunLimits(RequestBody):
     """The limits at which a run stops; the remaining rows wait for the next trigger.
 
@@ -59,6 +67,7 @@ class RunLimits(RequestBody):
 
     max_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
     max_cost: MaxCost | None = None
+    on_too_long: OnTooLong | None = None
 
 
 class LimitedTrigger(RunLimits):
@@ -132,7 +141,10 @@ class PlannedRows(ReplyBody):
 
     `matched` rows pass the filters, `labelled` of them have its verdict, and it scores `rows`. It asks its model
     `calls` questions, whose values have `characters` in total. Equal questions count once. A row without a value and a
-    question that was answered before cost no call.
+    question that was answered before cost no call. `characters` are those that the judge sees.
+
+    Of the `rows_read` rows whose values were read, a judge sees a value of `shortened` rows shortened, `cut` rows have
+    a value of which only a part was kept, and `silent_turns` sessions have a turn without an output.
     """
 
     matched: int = 0
@@ -140,6 +152,10 @@ class PlannedRows(ReplyBody):
     rows: int = 0
     calls: int = 0
     characters: int = 0
+    shortened: int = 0
+    cut: int = 0
+    silent_turns: int = 0
+    rows_read: int = 0
 
 
 class PlannedPart(ReplyBody):
@@ -212,8 +228,9 @@ class RunTokens(ReplyBody):
 class RunReport(ReplyBody):
     """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
 
-    `is_executed` is false if the run has ended, or if the process that executed it has ended. The last three fields are
-    those of the trigger.
+    `is_executed` is false if the run has ended, or if the process that executed it has ended. `shortened` verdicts rest
+    on a value that the judge saw shortened, and `silent_turns` verdicts on a conversation with a turn without output.
+    The limits, `on_too_long` and `override_evaluations` are those of the trigger.
     """
 
     labels: dict[str, dict[str, int]] = {}
@@ -226,7 +243,10 @@ class RunReport(ReplyBody):
     tokens: RunTokens | None = None
     max_rows: int | None = None
     max_cost: float | None = None
+    on_too_long: OnTooLong | None = None
     override_evaluations: bool = False
+    shortened: int = 0
+    silent_turns: int = 0
 
 
 RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
