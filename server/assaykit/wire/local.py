@@ -8,42 +8,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
-from assaykit.wire.evaluators import CreateVersionRequest, Granularity, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 from assaykit.wire.tasks import SamplingRate, TaskQueryFilters, TaskQueryMapping
-
-
-class JudgeRowsRequest(RequestBody):
-    """Judge a few rows now, without a task, and store nothing. Exactly one of `evaluator_id` and `version` is set.
-
-    On AX: a task with a small `max_spans`. Source: `POST /x/judge`; at most 20 rows.
-    """
-
-    evaluator_id: str | None = None
-    version: CreateVersionRequest | None = None
-    rows: list[dict[str, str | None]] = Field(min_length=1, max_length=20)
-
-
-class JudgedRow(ReplyBody):
-    """The outcome of one row: a label or a score, or the reason for their absence in `error`.
-
-    `shortened` means that the judge saw only the beginning and the end of a value.
-    """
-
-    label: str | None = None
-    score: float | None = None
-    explanation: str | None = None
-    error: str | None = None
-    shortened: bool = False
-
-
-class JudgedRows(ReplyBody):
-    """The outcomes, in the order of the rows."""
-
-    results: list[JudgedRow] = []
-
 
 MOST_ROWS = 2**53
 """The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""

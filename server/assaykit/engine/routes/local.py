@@ -33,15 +33,13 @@ from assaykit.wire.evaluators import (
 )
 from assaykit.wire.local import (
     ExperimentJudges,
-    JudgedRow,
-    JudgedRows,
-    JudgeRowsRequest,
     LogEvaluationsRequest,
     LoggedEvaluations,
     PlanRequest,
     RowState,
     StoreStatus,
 )
+from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
