@@ -23,6 +23,27 @@ REASONING = "output.reasoning"
 _TOKENS = ("llm.token_count.prompt", "llm.token_count.completion", "llm.token_count.total")
 _PREFIXES = sorted({prefix for row in CONVENTIONS for prefix in row.prefixes}, key=len, reverse=True)
 _ANY = re.compile(rf"^(?:{'|'.join(map(re.escape, _PREFIXES))})", re.MULTILINE)
+_EVENT_LISTS = ("events",)
+_OWN_HEADS = frozenset(prefix.partition(".")[0] for prefix in CONVENTIONS[0].prefixes)
+_FOREIGN = frozenset(prefix.partition(".")[0] for prefix in _PREFIXES) - _OWN_HEADS | {*_EVENT_LISTS}
+
+
+class _ForeignNames(dict[str, bool]):
+    """Whether an attribute may belong to another convention than OpenInference, remembered for `MOST` names."""
+
+    MOST = 10_000
+
+    def __missing__(self, key: str) -> bool:
+        if len(self) == self.MOST:
+            self.clear()
+        self[key] = found = key.partition(".")[0] in _FOREIGN
+        return found
+
+
+_is_foreign = _ForeignNames().__getitem__
+_WITHOUT_MODEL = frozenset({"CHAIN", "TOOL", "RETRIEVER", "AGENT", "GUARDRAIL", "EVALUATOR", "PROMPT"})
+"""Kinds of spans that call no model."""
+
 _SUMS = frozenset({"CHAIN", "AGENT"})
 """Kinds whose token counts are sums over spans below, which have them too."""
 
@@ -31,11 +52,12 @@ _CHOICE = "gen_ai.choice"
 _DETAILS = frozenset(
     {"gen_ai.client.inference.operation.details", "gen_ai.content.prompt", "gen_ai.content.completion"}
 )
-_EVENT_LISTS = ("events",)
 
 
 def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """The OpenInference attributes that follow from others and from events, and that the sender did not send."""
+    if not events and _is_complete(flat) and not any(map(_is_foreign, flat)):
+        return {}
     told = _told_by_events(flat, events)
     found = {match[0] for match in _ANY.finditer("\n".join([*flat, *told] if told else flat))}
     if not found:
@@ -59,6 +81,12 @@ def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) 
         output, reasoning = _output(flat, rows)
         facts |= {OUTPUT: output, REASONING: reasoning}
     return {key: value for key, value in facts.items() if value is not None and (key not in flat or flat[key] is None)}
+
+
+def _is_complete(flat: Mapping[str, Any]) -> bool:
+    """Whether a span of OpenInference alone lacks no fact. Most spans pass this cheap test."""
+    kind = flat.get(KIND)
+    return INPUT in flat and OUTPUT in flat and (kind in _WITHOUT_MODEL or MODEL in flat)
 
 
 def _told_by_events(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
