@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from tests.engine.door import counts
+from tests.engine.door import span as said
 from tests.engine.rest import opened, span
 from tests.store_files import connected, schema_of
 
@@ -261,7 +263,8 @@ async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_i
         for event in ("insert", "update", "delete"):
             connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
         counts = [f"task_runs.{state.lower()}_rows" for state in ROW_STATES]
-        for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit", *counts):
+        later = ("task_runs.on_too_long", "run_items.notes")
+        for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit", *counts, *later):
             connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
     async with opened(tmp_path) as rest:
@@ -271,3 +274,19 @@ async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_i
         await rest.ask("PATCH", f"/x/tasks/{task}", {"max_cost": 2})
         after = await rest.get(f"/x/tasks/{task}/schedule")
         assert (after["max_cost"], after["spent"]) == (2, 0)
+
+
+async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path: Path) -> None:
+    cut = "a" * 65_536 + "…[cut: 70033 bytes]"
+    async with opened(tmp_path) as rest:
+        project = await rest.door.send(said(1, cut), said(2))
+        task = await rest.door.task(await rest.door.evaluator(), project_id=project)
+    with connected(tmp_path / STORE) as connection:
+        for column in ("task_runs.on_too_long", "run_items.notes"):
+            connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0019'"))
+    async with opened(tmp_path) as rest:
+        run = await rest.door.run(task, data_start_time="2000-01-01T00:00:00Z")
+        assert counts(run) == (1, 1, 0)
+        (error,) = (await rest.get(f"/x/task-runs/{run['id']}/report"))["errors"]
+        assert (error["code"], "it had 70,033 bytes" in error["reason"]) == ("too_long", True)

@@ -200,11 +200,16 @@ async def test_a_conversation_is_the_turns_of_a_session(door: Door) -> None:
     assert await labels(door, project, "session_eval.talk", session_of) == {"s": "matches"}
 
 
-async def test_a_variable_takes_at_most_a_hundred_thousand_characters(door: Door) -> None:
+async def test_a_variable_takes_whole_texts_and_code_is_not_run_on_a_part_of_them(door: Door) -> None:
     project = await door.send(*(part(n, 1, output__value="x" * 60_000) for n in range(3)))
-    exact = await reads(door, "cut", "TRACE", "x{60000},x{39999}")
-    assert counts(await door.run(await door.task(exact, project_id=project), **ALWAYS)) == (1, 0, 0)
-    assert await labels(door, project, "trace_eval.cut", trace_of) == {1: "matches"}
+    project = await door.send(*(part(n, 2, output__value="x" * 3_000_000) for n in range(3, 5)))
+    keywords = {"name": "keywords", "type": "STRING_ARRAY", "default_value": ["x" * 60_000 + ",x"]}
+    whole = await door.evaluator("whole", data_granularity="TRACE", static_params=[keywords])
+    run = await door.run(await door.task(whole, project_id=project), **ALWAYS)
+    assert counts(run) == (1, 1, 0)
+    assert await labels(door, project, "trace_eval.whole", trace_of) == {1: "contains"}
+    (error,) = (await door.get(f"/x/task-runs/{run['id']}/report"))["errors"]
+    assert (error["code"], "it had 6,000,001 bytes" in error["reason"]) == ("too_long", True)
 
 
 async def test_a_unit_without_a_value_is_skipped_with_the_reason(door: Door) -> None:

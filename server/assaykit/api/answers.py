@@ -5,7 +5,7 @@ import zlib
 import httpx
 
 LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer after decompression. A page of 500 spans, each of 64 KiB, has half of it."""
+"""Bytes of an answer after decompression. A page of spans ends at 8 Mi characters of attributes."""
 
 ACCEPTED = "gzip, deflate"
 """The content encodings that are asked for, as a header's value."""

@@ -11,7 +11,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +27,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from assaykit.engine import openinference
 from assaykit.engine.problems import TooLarge
 from assaykit.errors import Invalid
+from assaykit.judge.cut_text import cut
 from assaykit.wire.bodies import rfc3339
 
 BODY_LIMIT = 16 * 1024 * 1024
@@ -38,6 +39,9 @@ NAME_LIMIT = 255
 """Most characters of a project's name, as in `POST /v2/projects`. A longer name is cut."""
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
+
+SAME_CALL = "assaykit.same_call_as"
+"""The attribute of a client's own span that names the span of the instrumentation around the same call."""
 
 _LAST_NS = 2**63 - 1  # the store's integers are signed, 64 bits
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
@@ -98,13 +102,38 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
             for span in scope_spans.spans:
                 fault = next(_faults(span), None)
                 if fault is None:
-                    raw = _plain(span.attributes)
+                    raw, events = _plain(span.attributes), [_event(event) for event in span.events]
                     project = _name(raw.get(_PROJECT_ON_SPAN)) or home
-                    rows.setdefault(project[:NAME_LIMIT], []).append(_row(span, openinference.normalised(raw)))
+                    row = _row(span, openinference.normalised(raw, events), events)
+                    rows.setdefault(project[:NAME_LIMIT], []).append(row)
                 else:
                     rejected += 1
                     reason = reason or fault
+    for found in rows.values():
+        _mark_twins(found)
     return Intake([Batch(project, found) for project, found in rows.items()], rejected, reason)
+
+
+def _mark_twins(rows: Sequence[dict[str, Any]]) -> None:
+    """Make one row of two spans for one model call: that of an instrumentation and, below it, that of the client.
+
+    The client's span has no messages. It keeps its attributes and names the other span. Its kind becomes UNKNOWN, and
+    its tokens count no more. Only spans of one request are compared.
+    """
+    calls = {row["span_id"]: row for row in rows if row["kind"] == "LLM"}
+    for row in calls.values():
+        above = calls.get(row["parent_id"])
+        if above is None or not _has_messages(above) or _has_messages(row) or row["trace_id"] != above["trace_id"]:
+            continue
+        told = row["attributes"]
+        for name in [name for name in told if name.startswith(("llm.token_count.", "llm.cost."))]:
+            del told[name]
+        row["kind"] = told[openinference.KIND] = "UNKNOWN"
+        told[SAME_CALL] = row["parent_id"]
+
+
+def _has_messages(row: dict[str, Any]) -> bool:
+    return openinference.INPUT in row["attributes"] or openinference.OUTPUT in row["attributes"]
 
 
 def response(intake: Intake) -> ExportTraceServiceResponse:
@@ -207,31 +236,31 @@ def _faults(span: Span) -> Iterator[str]:
         yield f"The end time {end} is out of range."
 
 
-def _row(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
+def _row(span: Span, attributes: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
     parent, status = span.parent_span_id, span.status
     start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
     return {
         "trace_id": span.trace_id.hex(),
         "span_id": span.span_id.hex(),
         "parent_id": parent.hex() if any(parent) else None,
-        "name": openinference.cut(span.name),
+        "name": cut(span.name),
         "kind": openinference.kind_of(attributes),
         "start_ns": start_ns,
         "end_ns": end_ns,
         "latency_ms": (end_ns - start_ns) / 1e6,
         "status_code": _STATUS.get(status.code, "UNSET"),
-        "status_message": openinference.cut(status.message) or None,
+        "status_message": cut(status.message) or None,
         "session_id": _name(attributes.get(openinference.SESSION)),
         "model_name": _name(attributes.get(openinference.MODEL)),
         "attributes": attributes,
-        "events": [_event(event) for event in span.events],
+        "events": events,
     }
 
 
 def _event(event: Span.Event) -> dict[str, Any]:
     moment = _EPOCH + timedelta(microseconds=event.time_unix_nano // 1000)
     return {
-        "name": openinference.cut(event.name),
+        "name": cut(event.name),
         "timestamp": rfc3339(moment),
         "attributes": openinference.storable(openinference.flattened(_plain(event.attributes))),
     }

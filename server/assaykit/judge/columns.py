@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from assaykit.judge import cut_text
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.spans import Span
 
@@ -69,12 +70,26 @@ def resolve(row: Row, path: str) -> Any | None:
 
 
 def as_text(value: Any) -> str | None:
-    """Return the text for the judge: a text unchanged, other values as compact JSON, None for null or blank text."""
+    """Return the text for the judge: a text unchanged, other values as compact JSON, None for null or blank text.
+
+    The JSON of a value that holds cut text ends in the note of `cut_text` too.
+    """
     if value is None:
         return None
     if isinstance(value, str):
-        return value if value.strip() else None
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return value if value and not value.isspace() else None
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    if len(text) * 4 >= cut_text.FIRST_LIMIT and (lost := cut_text.sizes_before(value)):
+        return cut_text.noted(text, len(text.encode("utf-8", "replace")) + sum(lost))
+    return text
+
+
+def is_behind_cut(row: Row, path: str) -> bool:
+    """Whether a path without a value leads into a text that was cut, such as JSON that lacks its end."""
+    parts = path.split(".")
+    prefixes = (".".join(parts[:taken]) for taken in range(len(parts) - 1, 0, -1))
+    found = (resolve(row, prefix) for prefix in prefixes)
+    return any(isinstance(one, str) and cut_text.size_before(one) is not None for one in found)
 
 
 def columns(rows: Iterable[Row]) -> list[str]:

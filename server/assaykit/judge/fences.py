@@ -1,4 +1,4 @@
-"""Fences for foreign text in a prompt: the text is cleaned, cut to size and put between unpredictable markers.
+"""Fences for foreign text in a prompt: the text is cut to size, cleaned and put between unpredictable markers.
 
 Fences lower the risk of a prompt injection but do not remove it. The firm protection is that only the evaluator's own
 labels count as an answer. Source: spotlighting with random delimiters.
@@ -8,6 +8,8 @@ import hashlib
 import re
 import secrets
 from itertools import count
+
+from assaykit.judge.cut_text import size_before
 
 VALUE_LIMIT = 32 * 1024
 """Bytes (UTF-8) of one value in a prompt."""
@@ -54,19 +56,27 @@ def clean(text: str, nonce: str) -> str:
     return re.sub(re.escape(nonce), REMOVED, text, flags=re.IGNORECASE)
 
 
+def is_long(text: str) -> bool:
+    """Whether a prompt shows the text shortened."""
+    return len(text) > VALUE_LIMIT // 4 and len(text.encode("utf-8", "replace")) > VALUE_LIMIT
+
+
 def cut(text: str, limit: int = VALUE_LIMIT) -> str:
-    """Return the text in at most `limit` bytes: the beginning and the end, with a note in place of the middle."""
+    """Return the text in at most `limit` bytes: the beginning and the end, with a note in place of the middle.
+
+    The note tells the whole length, also of a text that was cut before.
+    """
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limit:
         return raw.decode("utf-8")
-    mark = f"\n[... cut here, {len(raw)} bytes in all ...]\n"
+    mark = f"\n[... cut here, {size_before(text) or len(raw)} bytes in all ...]\n"
     half = (limit - len(mark)) // 2
     return raw[:half].decode("utf-8", "ignore") + mark + raw[-half:].decode("utf-8", "ignore")
 
 
 def fence(name: str, text: str, nonce: str) -> str:
-    """One value between its markers, cleaned and cut."""
-    return f"[data {nonce} {name}]\n{cut(clean(text, nonce))}\n[end {nonce}]"
+    """One value between its markers, shortened and then cleaned, so that a value of megabytes costs no more."""
+    return f"[data {nonce} {name}]\n{clean(cut(text), nonce)}\n[end {nonce}]"
 
 
 def opening(nonce: str) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from assaykit.errors import Invalid
 from assaykit.judge import fences, managed, replies, templates
+from assaykit.judge.cut_text import size_before
+from assaykit.judge.fences import is_long
 from assaykit.judge.placeholders import Writing
 from assaykit.judge.providers.models import ChatModel
 from assaykit.judge.verdicts import Unscored, Verdict
@@ -65,9 +67,24 @@ async def score(
             choices, explain = config.classification_choices, config.include_explanations
             return await judged(config.template, present, model, choices=choices, explain=explain)
         case ManagedCodeConfig():
-            return await managed.run(config, present)
+            return cut_off(present) or await managed.run(config, present)
         case CustomCodeConfig():
             return Unscored("unsupported", f"The custom code of {config.name!r} cannot be run by this version.")
+
+
+def cut_off(values: Mapping[str, str]) -> Unscored | None:
+    """The reason against running code on some values: one of them was cut. None if all are whole."""
+    for name, text in values.items():
+        if (size := size_before(text)) is not None:
+            return Unscored(
+                "too_long", f"Only a part of {name!r} was kept: it had {size:,} bytes. Code needs all of it."
+            )
+    return None
+
+
+def is_shortened(config: EvaluatorConfig, values: Mapping[str, str | None]) -> bool:
+    """Whether a judge sees only the beginning and the end of a value."""
+    return isinstance(config, TemplateConfig) and any(text is not None and is_long(text) for text in values.values())
 
 
 async def judged(

@@ -1,24 +1,28 @@
 """Whole traces and sessions as rows: each variable of an evaluator gathers its text from the spans of the unit.
 
-A variable's text joins the values at its path with commas, in time order, up to 100,000 characters. For a session,
-the path `conversation` gives a JSON array with the `{input, output}` of the first root span of each trace; it ignores
-filters.
+A variable's text joins the values at its path with commas, in time order, up to 4 MiB. For a session, the path
+`conversation` gives a JSON array with the `{input, output}` of the first root span of each trace; it ignores filters.
+A span whose parent is not in the session counts as a root: a distributed trace may come without its first span.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from assaykit.errors import Invalid
 from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.cut_text import WHOLE_LIMIT, noted, size_before
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 
 Unit = Literal["TRACE", "SESSION"]
 UNITS: Final = frozenset({"TRACE", "SESSION"})
 
-TEXT_LIMIT = 100_000
-"""Limit on the characters of one variable of a unit."""
+TEXT_LIMIT = WHOLE_LIMIT
+"""Limit on the UTF-8 bytes of one variable of a unit. A longer text loses parts from its middle."""
+
+_LEFT_OUT = "[... parts are left out here ...]"
 
 CONVERSATION: Final = "conversation"
 NOUNS: Final = {"SPAN": "span", "TRACE": "trace", "SESSION": "session", "RUN": "experiment run"}
@@ -70,44 +74,104 @@ def reading(variable: str, filters: TaskQueryFilters | None, mappings: Sequence[
     return Reading(found.attribute_path, tuple((texts[name],) for name in found.query_ids if name is not None))
 
 
+class _Text:
+    """A text that grows by parts joined with commas. Beyond `TEXT_LIMIT` bytes it keeps its beginning and its end."""
+
+    def __init__(self) -> None:
+        self._head: list[str] = []
+        self._tail: deque[tuple[str, int]] = deque()
+        self._head_size = self._tail_size = 0
+        self._size = -1
+        self._is_cut = False
+
+    def add(self, part: str) -> None:
+        size = len(part.encode("utf-8", "replace")) + 1
+        before = size_before(part)
+        self._is_cut |= before is not None
+        self._size += size if before is None else before + 1
+        if not self._tail and self._head_size + size <= TEXT_LIMIT // 2:
+            self._head.append(part)
+            self._head_size += size
+            return
+        self._tail.append((part, size))
+        self._tail_size += size
+        while len(self._tail) > 1 and self._head_size + self._tail_size > TEXT_LIMIT:
+            self._tail_size -= self._tail.popleft()[1]
+            if self._head[-1:] != [_LEFT_OUT]:
+                self._head.append(_LEFT_OUT)
+            self._is_cut = True
+
+    def joined(self, before: str = "", after: str = "") -> str | None:
+        """The text between two others, noted as cut if a part is cut or left out. None without a part."""
+        if not self._head and not self._tail:
+            return None
+        text = f"{before}{','.join([*self._head, *(part for part, _ in self._tail)])}{after}"
+        return noted(text, self._size + len(before) + len(after)) if self._is_cut else text
+
+
+class _Talk:
+    """The turns of a session. The root of a trace goes before spans whose parent is not in the session."""
+
+    def __init__(self) -> None:
+        self._trace: object = None
+        self._turn: str | None = None
+        self._is_root = False
+        self._text = _Text()
+
+    def add(self, row: Row) -> None:
+        trace, is_root = row.get("context.trace_id"), row.get("parent_id") is None
+        if trace != self._trace:
+            self._end_turn()
+            self._trace, self._is_root = trace, False
+        if self._turn is not None and (self._is_root or not is_root):
+            return
+        said = {part: as_text(resolve(row, part)) for part in ("input", "output")}
+        if any(said.values()):
+            self._turn, self._is_root = json.dumps(said, ensure_ascii=False), is_root
+
+    def joined(self) -> str | None:
+        """The turns as a JSON array; None without a turn."""
+        self._end_turn()
+        return self._text.joined("[", "]")
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._text.add(self._turn)
+            self._turn = None
+
+
 class Gathering:
-    """The texts of the variables of one unit. The caller adds the spans, oldest first."""
+    """The texts of the variables of one unit. The caller adds the spans trace by trace, each oldest first."""
 
     def __init__(self, unit: Unit, readings: Mapping[str, Reading]) -> None:
-        self._readings = readings
-        self._talks = {name for name, of in readings.items() if unit == "SESSION" and of.path == CONVERSATION}
-        self._parts: dict[str, list[str]] = {name: [] for name in readings}
-        self._characters = dict.fromkeys(readings, 0)
-        self._traces: dict[str, set[object]] = {name: set() for name in self._talks}
+        self._readings = {name: of for name, of in readings.items() if not is_conversation(unit, of)}
+        self._texts = {name: _Text() for name in self._readings}
+        self._talks = {name: _Talk() for name in readings if name not in self._readings}
 
-    def add(self, row: Row, takes: Callable[[Choice], bool]) -> None:
-        """Add a span's row; `takes` says whether the span matches a choice."""
+    def add(self, row: Row, takes: Callable[[Choice], bool], *, is_top: bool) -> None:
+        """Add a span's row. `takes` says whether the span matches a choice.
+
+        `is_top` says whether the span is a root, or its parent is not in the unit.
+        """
         for name, wanted in self._readings.items():
-            if self._characters[name] >= TEXT_LIMIT:
-                continue
-            if name in self._talks:
-                value = self._turn(name, row)
-            elif wanted.among and not any(map(takes, wanted.among)):
-                value = None
-            else:
+            if not wanted.among or any(map(takes, wanted.among)):
                 value = as_text(resolve(row, wanted.path))
-            if value is not None:
-                self._parts[name].append(value[:TEXT_LIMIT])
-                self._characters[name] += len(value) + 1
+                if value is not None:
+                    self._texts[name].add(value)
+        if is_top:
+            for talk in self._talks.values():
+                talk.add(row)
 
     def values(self) -> dict[str, str | None]:
         """Each variable's text; None if no span has a value."""
-        return {name: self._joined(name, parts) if parts else None for name, parts in self._parts.items()}
+        return {name: of.joined() for name, of in [*self._texts.items(), *self._talks.items()]}
 
-    def _joined(self, name: str, parts: Sequence[str]) -> str:
-        text = ",".join(parts)
-        return (f"[{text}]" if name in self._talks else text)[:TEXT_LIMIT]
 
-    def _turn(self, name: str, row: Row) -> str | None:
-        """Return one turn of the conversation as JSON if the row is the first root span with text of its trace."""
-        trace = row.get("context.trace_id")
-        said = {part: as_text(resolve(row, part)) for part in ("input", "output")}
-        if row.get("parent_id") is not None or trace in self._traces[name] or not any(said.values()):
-            return None
-        self._traces[name].add(trace)
-        return json.dumps(said, ensure_ascii=False)
+def is_conversation(unit: Granularity, read: Reading) -> bool:
+    """Whether a variable reads the turns of a session."""
+    return unit == "SESSION" and read.path == CONVERSATION
+
+
+def turns_without_output(conversation: str) -> int:
+    """The turns of a conversation that have no output. Text inside a turn cannot hold the counted characters."""
+    return conversation.count(', "output": null}')

@@ -13,9 +13,16 @@ Reason = Literal[
     "refused",  # the provider refused the request itself, for example as too long
     "timeout",  # no answer before the deadline
     "bad_reply",  # the answer cannot be read, was cut off or was withheld
-    "too_long",  # the value is longer than the limit of this evaluator
+    "too_long",  # only a part of the value is there, or it is longer than the limit of this evaluator or run
     "unsupported",  # this kind of evaluator cannot be run here
 ]
+
+
+Note = Literal[
+    "shortened",  # the judge saw only the beginning and the end of a value
+    "silent_turns",  # a turn of the conversation has no output
+]
+"""Facts about the values that a verdict rests on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A plan counts the rows that each evaluator would score, and resolves every varia
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assaykit.api.client import Api
@@ -30,7 +30,7 @@ from assaykit.planning.listed_rows import counted_runs, listed_spans
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
 from assaykit.wire.experiments import ExperimentRun
-from assaykit.wire.local import RunPlan
+from assaykit.wire.local import PlannedRows, RunPlan
 from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
@@ -58,6 +58,14 @@ OWN_COLUMNS = frozenset(
     ]
 )
 """Columns that exist whatever an application records."""
+
+
+LENGTHS = {
+    "shortened": "have a value over 32 KiB: the judge sees its beginning and end (on_too_long='skip' leaves them out)",
+    "cut": "have a value of which only a part was kept; code is not run on it",
+    "silent_turns": "have a turn without output",
+}
+"""Sentences of a plan about rows by the length of their values, by the names of `PlannedRows`."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,8 @@ class EvaluatorShare:
     characters: float | None = None
     estimate: Estimate | None = None
     """Estimated cost of the calls. None if no model is called or no estimate was made."""
+    lengths: PlannedRows = field(default_factory=PlannedRows)
+    """The rows that were read, by the length of their values."""
     repeats: Repeats | None = None
     """Spans that repeat their parent's text. None if there is none, or if the rows are no spans."""
 
@@ -114,6 +124,7 @@ class EvaluatorShare:
             "rows_to_score": self.rows,
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
+            **{name: number for name in LENGTHS if (number := getattr(self.lengths, name))},
             **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
             "warnings": self.warnings,
         }
@@ -122,6 +133,10 @@ class EvaluatorShare:
     def warnings(self) -> list[str]:
         """Sentences about suspicious mappings (empty on some rows, the same value on all) and repeated texts."""
         found = [self.repeats.as_text(self.matched)] if self.repeats else []
+        read = self.lengths.rows_read
+        for name, sentence in LENGTHS.items():
+            if number := getattr(self.lengths, name):
+                found.append(f"{number} of {read} rows read {sentence}")
         for variable in self.variables:
             name, at = as_word(variable.name), as_word(variable.path)
             if variable.filled < variable.tried:
@@ -260,6 +275,7 @@ def shares_of(
             of.calls if one.judge is not None else 0,
             variables,
             of.characters / of.calls if of.characters and of.calls else None,
+            lengths=of,
         )
         for one, variables, of in zip(wanted, tried, counted.evaluators, strict=True)
     ]

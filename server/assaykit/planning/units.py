@@ -231,8 +231,10 @@ async def _sample(
     def read(place: int, name: str, at: str) -> str | None:
         gathering = Gathering(level, {name: Reading(at)})
         text = None if level == "SESSION" and at == CONVERSATION else texts.get(name, texts[""])
-        for row in fetched[text].get(units[place], ()):
-            gathering.add(row, lambda _: True)
+        found = fetched[text].get(units[place], ())
+        ids = {row["context.span_id"] for row in found}
+        for row in found:
+            gathering.add(row, lambda _: True, is_top=row.get("parent_id") not in ids)
         return gathering.values()[name]
 
     every = [row for of in fetched.values() for some in of.values() for row in some]

@@ -44,7 +44,7 @@ from assaykit.wire.evaluators import (
     ManagedEvaluator,
     TemplateConfig,
 )
-from assaykit.wire.local import JudgedRow, JudgedRows, JudgeRowsRequest
+from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
 
 PREVIEW_ROWS = 10
 VALUE_LIMIT = 500
@@ -309,6 +309,7 @@ def _preview_line(row: PreviewRow, result: JudgedRow | None) -> str:
     verdict = ""
     if result is not None:
         verdict = f": not scored: {result.error}" if result.error else f": {result.label} ({result.score})"
+        verdict += " on a shortened value" if result.shortened else ""
         verdict = one_line(f"{verdict} {result.explanation or ''}", VALUE_LIMIT)
     values = [
         f"  {one_line(name, 60)} = {'(missing)' if value is None else one_line(value, VALUE_LIMIT)}"

@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import Field
 
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
-from assaykit.foreign import exactly
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import span_row
+from assaykit.judge.cut_text import sizes_before
+from assaykit.judge.verdicts import Note
 from assaykit.names import PROJECT, Named, holds_experiment_traces
 from assaykit.planning.near_judges import near_judges
 from assaykit.planning.periods import Period, parse
@@ -274,6 +276,8 @@ def _branch(node: SpanNode) -> Iterator[str]:
     for word, key in (("in", "input"), ("out", "output"), ("error", "status_message")):
         if told[key]:
             yield f"{indent}  {word}: {one_line(told[key])}"
+    for attribute, size in told.get("cut", {}).items():
+        yield f"{indent}  only a part of {as_word(attribute)} was kept: it had {size:,} bytes"
     for verdict in told["evaluations"]:
         if verdict.get("explanation"):
             yield f"{indent}  {_short(verdict)}: {one_line(verdict['explanation'])}"
@@ -282,7 +286,8 @@ def _branch(node: SpanNode) -> Iterator[str]:
 
 
 def _short(verdict: dict[str, Any]) -> str:
-    return f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
+    said = f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
+    return f"{said} (on a shortened value)" if verdict.get("shortened") else said
 
 
 def _flat(span: Span) -> dict[str, Any]:
@@ -307,12 +312,20 @@ def _as_dict(span: Span) -> dict[str, Any]:
         "latency_ms": _latency_ms(span),
         "input": _clipped(span.attributes.get("input.value")),
         "output": _clipped(span.attributes.get("output.value")),
+        **({"cut": cut} if (cut := cuts_of(span)) else {}),
         "evaluations": [_verdict(verdict) for verdict in span.evaluations],
     }
 
 
+def cuts_of(span: Span) -> dict[str, int]:
+    """The bytes that each attribute had of which only a part was kept."""
+    found = {key: sizes_before(value) for key, value in span.attributes.items()}
+    return {key: sum(sizes) for key, sizes in found.items() if sizes}
+
+
 def _verdict(verdict: Evaluation) -> dict[str, Any]:
     whole = verdict.model_dump(exclude={"metadata"}, exclude_none=True)
+    whole |= {note: True for note in get_args(Note) if (verdict.metadata or {}).get(note)}
     return {key: _clipped(value) if key == "explanation" else value for key, value in whole.items()}
 
 
@@ -334,5 +347,6 @@ def _line(found: Span) -> str:
         f"[{verdicts}]" if verdicts else "[no verdict]",
         f"in: {one_line(span['input'] or '-', 100)}",
         f"out: {one_line(span['output'] or '-', 100)}",
+        *([f"only a part kept: {', '.join(map(as_word, span['cut']))}"] if "cut" in span else []),
     ]
     return " | ".join(parts)

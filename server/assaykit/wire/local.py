@@ -8,38 +8,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
-from assaykit.wire.evaluators import CreateVersionRequest, Granularity, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
 from assaykit.wire.tasks import SamplingRate, TaskQueryFilters, TaskQueryMapping
-
-
-class JudgeRowsRequest(RequestBody):
-    """Judge a few rows now, without a task, and store nothing. Exactly one of `evaluator_id` and `version` is set.
-
-    On AX: a task with a small `max_spans`. Source: `POST /x/judge`; at most 20 rows.
-    """
-
-    evaluator_id: str | None = None
-    version: CreateVersionRequest | None = None
-    rows: list[dict[str, str | None]] = Field(min_length=1, max_length=20)
-
-
-class JudgedRow(ReplyBody):
-    """The outcome of one row: a label or a score, or the reason for their absence in `error`."""
-
-    label: str | None = None
-    score: float | None = None
-    explanation: str | None = None
-    error: str | None = None
-
-
-class JudgedRows(ReplyBody):
-    """The outcomes, in the order of the rows."""
-
-    results: list[JudgedRow] = []
-
 
 MOST_ROWS = 2**53
 """The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""
@@ -47,6 +20,10 @@ MOST_ROWS = 2**53
 
 MaxCost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """US dollars by list prices."""
+
+
+OnTooLong = Literal["skip"]
+"""`skip` leaves a row unscored if its judge would see a value of more than 32 KiB shortened."""
 
 
 class RunLimits(RequestBody):
@@ -59,6 +36,7 @@ class RunLimits(RequestBody):
 
     max_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
     max_cost: MaxCost | None = None
+    on_too_long: OnTooLong | None = None
 
 
 class LimitedTrigger(RunLimits):
@@ -132,7 +110,10 @@ class PlannedRows(ReplyBody):
 
     `matched` rows pass the filters, `labelled` of them have its verdict, and it scores `rows`. It asks its model
     `calls` questions, whose values have `characters` in total. Equal questions count once. A row without a value and a
-    question that was answered before cost no call.
+    question that was answered before cost no call. `characters` are those that the judge sees.
+
+    Of the `rows_read` rows whose values were read, a judge sees a value of `shortened` rows shortened, `cut` rows have
+    a value of which only a part was kept, and `silent_turns` sessions have a turn without an output.
     """
 
     matched: int = 0
@@ -140,6 +121,10 @@ class PlannedRows(ReplyBody):
     rows: int = 0
     calls: int = 0
     characters: int = 0
+    shortened: int = 0
+    cut: int = 0
+    silent_turns: int = 0
+    rows_read: int = 0
 
 
 class PlannedPart(ReplyBody):
@@ -212,8 +197,9 @@ class RunTokens(ReplyBody):
 class RunReport(ReplyBody):
     """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
 
-    `is_executed` is false if the run has ended, or if the process that executed it has ended. The last three fields are
-    those of the trigger.
+    `is_executed` is false if the run has ended, or if the process that executed it has ended. `shortened` verdicts rest
+    on a value that the judge saw shortened, and `silent_turns` verdicts on a conversation with a turn without output.
+    The limits, `on_too_long` and `override_evaluations` are those of the trigger.
     """
 
     labels: dict[str, dict[str, int]] = {}
@@ -226,7 +212,10 @@ class RunReport(ReplyBody):
     tokens: RunTokens | None = None
     max_rows: int | None = None
     max_cost: float | None = None
+    on_too_long: OnTooLong | None = None
     override_evaluations: bool = False
+    shortened: int = 0
+    silent_turns: int = 0
 
 
 RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]

@@ -23,7 +23,7 @@ from assaykit.engine.store.traces import logged_evaluations, spans
 from assaykit.engine.store.traces.span_updates import Said
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, Unsupported
-from assaykit.judge.score import check, score
+from assaykit.judge.score import check, is_shortened, score
 from assaykit.judge.verdicts import Verdict
 from assaykit.wire.evaluators import (
     CreateCodeVersionRequest,
@@ -33,15 +33,13 @@ from assaykit.wire.evaluators import (
 )
 from assaykit.wire.local import (
     ExperimentJudges,
-    JudgedRow,
-    JudgedRows,
-    JudgeRowsRequest,
     LogEvaluationsRequest,
     LoggedEvaluations,
     PlanRequest,
     RowState,
     StoreStatus,
 )
+from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
@@ -66,7 +64,8 @@ async def judge_rows(request: Request) -> Response:
     async def one(position: int, values: dict[str, str | None]) -> None:
         result = await score(config, values, model)
         if isinstance(result, Verdict):
-            results[position] = JudgedRow(label=result.label, score=result.score, explanation=result.explanation)
+            told = JudgedRow(label=result.label, score=result.score, explanation=result.explanation)
+            results[position] = told.model_copy(update={"shortened": is_shortened(config, values)})
         else:
             results[position] = JudgedRow(error=result.detail)
 

@@ -304,6 +304,7 @@ class Executor:
             self._models.rows_at_once,
             budget,
             anew=bool(request.override_evaluations),
+            skips_long=budget.skips_long,
         )
         return await scoring.run()
 

@@ -65,6 +65,11 @@ class Budget:
         """Set when the limit of cost leaves no room for another question."""
 
     @property
+    def skips_long(self) -> bool:
+        """Whether rows whose judge would see a value shortened are left unscored."""
+        return self._limits.on_too_long == "skip"
+
+    @property
     def max_cost(self) -> float | None:
         """The limit of cost in US dollars."""
         return self._limits.max_cost

@@ -83,9 +83,10 @@ def _evaluators(
     for number, scorer in enumerate(scorers):
         calls, characters = questions.of(scorer)
         matched, labelled = counts.matched[number], counts.labelled[number]
-        found.append(
-            PlannedRows(matched=matched, labelled=labelled, rows=rows[number], calls=calls, characters=characters)
-        )
+        planned = PlannedRows(matched=matched, labelled=labelled, rows=rows[number], calls=calls, characters=characters)
+        read, shortened, cut, silent = questions.lengths_of(scorer)
+        told = {"rows_read": read, "shortened": shortened, "cut": cut, "silent_turns": silent}
+        found.append(planned.model_copy(update=told))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import anyio
 
 from assaykit.judge.score import variables
-from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.judge.verdicts import Note, Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
 RECENT = 10_000
@@ -17,11 +17,17 @@ RECENT = 10_000
 
 
 class Question(NamedTuple):
-    """The values that an evaluator reads of a row. `key` is None if no model is asked; `known` is a stored answer."""
+    """The values that an evaluator reads of a row.
+
+    `key` is None if no model is asked; `known` is a stored answer. `fault` is the reason why the row is not judged.
+    `notes` are facts to keep with the outcome.
+    """
 
     values: Mapping[str, str | None]
     key: bytes | None = None
     known: Verdict | None = None
+    fault: Unscored | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | None]) -> bytes | None:

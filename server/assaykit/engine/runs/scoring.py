@@ -11,7 +11,7 @@ from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
-from assaykit.engine.runs.selection import Scorer, Selection, rows, rows_per_read, values
+from assaykit.engine.runs.selection import Scorer, Selection, behind_cut, notes_of, rows, rows_per_read, values
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
@@ -19,11 +19,12 @@ from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.traces import verdicts
 from assaykit.engine.store.traces.targets import Extent, extents
 from assaykit.judge.columns import Row
+from assaykit.judge.fences import VALUE_LIMIT
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.prices import Spent, spent
 from assaykit.judge.score import score
 from assaykit.judge.units import NOUNS, UNITS
-from assaykit.judge.verdicts import Unscored, Verdict
+from assaykit.judge.verdicts import Note, Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
 PROMPT_CHARACTERS = 1_000
@@ -31,17 +32,24 @@ PROMPT_CHARACTERS = 1_000
 
 
 class Scored(NamedTuple):
-    """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused."""
+    """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused.
+
+    `notes` are those of the question.
+    """
 
     item: Item
     result: Verdict | Unscored
     key: bytes | None = None
     spent: Spent | None = None
     remembered: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 class Scoring:
-    """One run's pass over its items. `anew` ignores the stored answers of judges."""
+    """One run's pass over its items. `anew` ignores the stored answers of judges.
+
+    `skips_long` leaves a row unscored if its judge would see a value shortened.
+    """
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class Scoring:
         budget: Budget,
         *,
         anew: bool,
+        skips_long: bool = False,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -63,6 +72,7 @@ class Scoring:
         self._at_once = rows_at_once
         self._budget = budget
         self._anew = anew
+        self._skips_long = skips_long
         self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._seen: dict[tuple[str, str], Extent] = {}
@@ -105,14 +115,33 @@ class Scoring:
 
     def _question(self, row: Row, scorer: Scorer) -> Question:
         given = values(self._selection, row, scorer)
+        notes = notes_of(self._selection, scorer, given)
+        fault = self._fault(row, scorer, given, notes)
         priced = self._models[scorer.evaluator_id]
-        if priced is None or not isinstance(scorer.config, TemplateConfig):
-            return Question(given)
-        return Question(given, key_of(priced.identity, scorer.config, given))
+        if fault is not None or priced is None or not isinstance(scorer.config, TemplateConfig):
+            return Question(given, fault=fault, notes=notes)
+        return Question(given, key_of(priced.identity, scorer.config, given), notes=notes)
+
+    def _fault(
+        self, row: Row, scorer: Scorer, given: Mapping[str, str | None], notes: tuple[Note, ...]
+    ) -> Unscored | None:
+        """The reason not to judge a row: a path leads into text that is not there, or a long value is skipped."""
+        for name, text in given.items():
+            if text is None and behind_cut(self._selection, row, scorer, name):
+                return Unscored("too_long", f"The value of {name!r} lies in text of which only a part was kept.")
+        if "shortened" in notes and self._skips_long:
+            return Unscored("too_long", f"A value has more than {VALUE_LIMIT:,} bytes, and on_too_long is 'skip'.")
+        return None
 
     async def _score(self, job: Job) -> Scored | None:
         scorer = self._scorers[job.item.evaluator_id]
         question: Question = job.row[scorer.evaluator_id]
+        scored = await self._scored(job, scorer, question)
+        return scored._replace(notes=question.notes) if scored is not None and question.notes else scored
+
+    async def _scored(self, job: Job, scorer: Scorer, question: Question) -> Scored | None:
+        if question.fault is not None:
+            return Scored(job.item, question.fault)
         if question.known is not None:
             return Scored(job.item, question.known, remembered=True)
         priced = self._models[scorer.evaluator_id]
@@ -213,6 +242,7 @@ class Scoring:
             "model": verdict.model,
             "prompt_tokens": None if scored.remembered else verdict.prompt_tokens,
             "completion_tokens": None if scored.remembered else verdict.completion_tokens,
+            **dict.fromkeys(scored.notes, True),
         }
         return {
             "scope_id": scored.item.scope_id,
@@ -242,6 +272,10 @@ def _asked(scorer: Scorer) -> str:
 def _outcome(scored: Scored) -> ItemOutcome:
     result, spent_on_it = scored.result, scored.spent
     if isinstance(result, Verdict):
-        return ItemOutcome(scored.item, "SCORED", label=result.label, spent=spent_on_it, remembered=scored.remembered)
-    state = "SKIPPED" if result.reason == "no_input" else "FAILED"
+        notes = ",".join(scored.notes) or None
+        return ItemOutcome(
+            scored.item, "SCORED", label=result.label, spent=spent_on_it, remembered=scored.remembered, notes=notes
+        )
+    is_skipped = result.reason == "no_input" or (result.reason == "too_long" and "shortened" in scored.notes)
+    state = "SKIPPED" if is_skipped else "FAILED"
     return ItemOutcome(scored.item, state, reason=result.reason, detail=result.detail, spent=spent_on_it)

@@ -22,10 +22,11 @@ from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row, as_text, resolve, span_row
-from assaykit.judge.score import variables
+from assaykit.judge.columns import Row, as_text, is_behind_cut, resolve, span_row
+from assaykit.judge.score import is_shortened, variables
 from assaykit.judge.selection import Candidate, Decision, decisions
-from assaykit.judge.units import NOUNS, Reading, Unit
+from assaykit.judge.units import NOUNS, UNITS, Reading, Unit, is_conversation, turns_without_output
+from assaykit.judge.verdicts import Note
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
@@ -219,15 +220,33 @@ def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item])
 
 def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str | None]:
     """The texts that an evaluator reads of a row, by variable."""
-    if selection.level in {"TRACE", "SESSION"}:
+    if selection.level in UNITS:
         return row.get(scorer.evaluator_id, {})
     names = variables(scorer.config)
     return {name: as_text(resolve(row, scorer.column_mappings.get(name, name))) for name in names}
 
 
+def notes_of(selection: Selection, scorer: Scorer, given: Mapping[str, str | None]) -> tuple[Note, ...]:
+    """The notes on the texts that an evaluator reads of a row."""
+    found: list[Note] = []
+    if is_shortened(scorer.config, given):
+        found.append("shortened")
+    if selection.level == "SESSION":
+        talks = [given[name] for name, read in scorer.readings.items() if is_conversation("SESSION", read)]
+        if any(text is not None and turns_without_output(text) for text in talks):
+            found.append("silent_turns")
+    return tuple(found)
+
+
+def behind_cut(selection: Selection, row: Row, scorer: Scorer, variable: str) -> bool:
+    """Whether a variable has no value because its path leads into a text that was cut."""
+    paths = scorer.column_mappings
+    return selection.level not in UNITS and is_behind_cut(row, paths.get(variable, variable))
+
+
 def rows_per_read(selection: Selection) -> int:
     """The number of rows to read at once."""
-    return units.UNITS_PER_READ if selection.level in {"TRACE", "SESSION"} else ROWS_PER_READ
+    return units.UNITS_PER_READ if selection.level in UNITS else ROWS_PER_READ
 
 
 def _granularity(scorers: Sequence[Scorer]) -> Granularity:

@@ -13,7 +13,7 @@ from assaykit.judge.units import Choice, Gathering, Reading, Unit, reading
 from assaykit.wire.tasks import Task, TaskEvaluator
 
 UNITS_PER_READ = 10
-"""Far less than `ROWS_PER_READ`: one unit may have several texts of 100,000 characters."""
+"""Far less than `ROWS_PER_READ`: one unit may have several texts of 4 MiB."""
 
 
 def readings(task: Task, entry: TaskEvaluator, filters: Sequence[str], variables: Sequence[str]) -> dict[str, Reading]:
@@ -57,8 +57,8 @@ def texts_of(
         dict.fromkeys(choice for of in wanted.values() for one in of.values() for choice in one.among)
     )
     gathered = {evaluator_id: Gathering(unit, of) for evaluator_id, of in wanted.items()}
-    for span, takes in units.spans_of(connection, project_id, unit, unit_id, choices):
+    for span, takes, is_top in units.spans_of(connection, project_id, unit, unit_id, choices):
         row = span_row(span)
         for gathering in gathered.values():
-            gathering.add(row, takes.__getitem__)
+            gathering.add(row, takes.__getitem__, is_top=is_top)
     return {evaluator_id: gathering.values() for evaluator_id, gathering in gathered.items()}

@@ -11,6 +11,9 @@ from pydantic import Field, TypeAdapter
 from assaykit.engine.problems import Malformed
 from assaykit.wire.bodies import Pagination, composed
 
+PAGE_BUDGET = 8 * 1024 * 1024
+"""Characters of attributes on one page of spans, about: the last span may exceed it."""
+
 _KEY = TypeAdapter(tuple[Annotated[int, Field(ge=0, lt=2**63)], ...])
 
 
@@ -48,17 +51,34 @@ def _foreign_cursor() -> Malformed:
 def newest_by(
     connection: sa.Connection, query: sa.Select[Any], key: Sequence[sa.ColumnElement[int]], page: PageRequest
 ) -> tuple[Sequence[sa.Row[Any]], Pagination]:
-    """One page of `query`, largest `key` first. `query` must select the key's columns under their own names."""
+    """One page of `query`, largest `key` first. `query` must select the key's columns under their own names.
+
+    A page whose rows have more than `PAGE_BUDGET` characters of attributes ends early.
+    """
     if page.cursor is not None:
         last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(page.cursor, len(key))))
         query = query.where(sa.tuple_(*key) < last)
     query = query.order_by(*(column.desc() for column in key)).limit(page.limit + 1)
-    rows = connection.execute(query).fetchall()
-    if len(rows) <= page.limit:
+    rows, is_whole = _within_budget(connection.execute(query), page.limit)
+    if is_whole:
         return rows, Pagination()
-    rows = rows[: page.limit]
     last_key = [getattr(rows[-1], str(column.key)) for column in key]
     return rows, Pagination(has_more=True, next_cursor=encode_cursor(*last_key))
+
+
+def _within_budget(result: sa.CursorResult[Any], most: int) -> tuple[list[sa.Row[Any]], bool]:
+    """The first rows of a result, and whether they are all of it. At least one row, if there is one."""
+    has_attributes = "attributes" in result.keys()  # noqa: SIM118  (no mapping)
+    rows: list[sa.Row[Any]] = []
+    left = PAGE_BUDGET
+    for row in result:
+        if len(rows) == most or left <= 0:
+            result.close()
+            return rows, False
+        rows.append(row)
+        if has_attributes:
+            left -= sum(len(value) for value in row.attributes.values() if type(value) is str)
+    return rows, True
 
 
 def by_change(

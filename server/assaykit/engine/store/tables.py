@@ -302,6 +302,7 @@ task_runs = _noun(
     Column("waits_for", String),
     Column("closed_n", Integer),
     Column("at_limit", Boolean, nullable=False, server_default=text("0")),
+    Column("on_too_long", String),
     Column("pending_rows", Integer, nullable=False, server_default=text("0")),
     Column("scored_rows", Integer, nullable=False, server_default=text("0")),
     Column("failed_rows", Integer, nullable=False, server_default=text("0")),
@@ -316,7 +317,8 @@ that took the run over. `attempts` counts the engines that tried the run since a
 copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
-(US dollars) end the run early. `at_limit` is set for a run of a schedule that ended early at the task's `max_cost`."""
+(US dollars) end the run early. `on_too_long` is `skip` or null. `at_limit` is set for a run of a
+schedule that ended early at the task's `max_cost`."""
 
 schedules = Table(
     "schedules",
@@ -359,6 +361,7 @@ run_items = Table(
     Column("completion_tokens", Integer),
     Column("cost", Float),
     Column("remembered", Boolean, nullable=False, server_default=text("0")),
+    Column("notes", String),
     PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,
@@ -367,7 +370,7 @@ run_items = Table(
 `reason` is a code for the cause (`no_input`, `auth`, `off_choice`, ...), and `detail` one sentence about it. `scope_id`
 is the project or experiment of the verdict. In a run that creates an experiment the target is an example, and
 `evaluator_id` and `scope_id` are empty. `cost` is in US dollars, and null if the price is unknown. A `remembered` item
-reused an earlier answer and cost nothing."""
+reused an earlier answer and cost nothing. `notes` are `judge.verdicts.Note`s with commas, null without one."""
 
 
 def _count_rows(event: str, row: str, change: str) -> None:

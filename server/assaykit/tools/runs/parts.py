@@ -41,6 +41,8 @@ async def refuse_limits(here: Session, limits: RunLimits) -> None:
     """
     given = limits.model_dump(exclude_none=True)
     if given and not await here.api.has_engine_routes():
+        if "on_too_long" in given:
+            raise Unsupported("Arize AX has no on_too_long.", "Filter long rows out, or leave on_too_long away.")
         raise Unsupported(
             f"Arize AX does not stop a run at {' or '.join(given)}.", "Limit it by a window and a smaller max_spans."
         )

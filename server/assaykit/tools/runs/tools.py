@@ -40,7 +40,7 @@ from assaykit.tools.runs.waiting import joined, run_of, runs_of, told_of, told_o
 from assaykit.tools.tasks.evaluators import wanted_evaluators
 from assaykit.tools.tasks.run_lines import one_run
 from assaykit.wire.bodies import AnyCase
-from assaykit.wire.local import RunLimits
+from assaykit.wire.local import OnTooLong, RunLimits
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
     RunStatus,
@@ -74,6 +74,7 @@ async def trigger_backfill(
     preview: bool = False,
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
+    on_too_long: OnTooLong | None = None,
     confirm_cost: CostConfirmation = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
@@ -87,7 +88,7 @@ async def trigger_backfill(
     """
     within = await here.space(space)
     period = past(window or "last 7 days", here.now())
-    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost, on_too_long=on_too_long)
     await refuse_limits(here, limits)
     scope = Scope(period, max_spans, override_evaluations, max_rows, max_cost)
     if task is not None:
@@ -120,7 +121,7 @@ async def trigger_backfill(
 preview_backfill = trigger_backfill.free_look(
     "preview_backfill",
     "Show what trigger_backfill would score and cost, on real rows; nothing is started. Free.",
-    unlisted=("wait", "max_rows", "allow_empty", "confirm_cost"),
+    unlisted=("wait", "max_rows", "allow_empty", "confirm_cost", "on_too_long"),
     preview=True,
 )
 
@@ -145,6 +146,7 @@ async def trigger_run(
     evaluation_tasks: list[str] | None = None,
     max_rows: MaxRows = None,
     max_cost: MaxCost = None,
+    on_too_long: OnTooLong | None = None,
     confirm_cost: CostConfirmation = None,
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
@@ -157,7 +159,7 @@ async def trigger_run(
     Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
-    limits = RunLimits(max_rows=max_rows, max_cost=max_cost)
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost, on_too_long=on_too_long)
     await refuse_limits(here, limits)
     found = await here.api.get(path("v2", "tasks", (await here.names.task(task, within)).id), Task)
     name = exactly(found.name)

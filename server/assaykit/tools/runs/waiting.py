@@ -86,6 +86,12 @@ def ids_of(runs: Sequence[TaskRun]) -> str:
     return ",".join(run.id for run in runs)
 
 
+_NOTES = {
+    "shortened": "on a value of which the judge saw only the beginning and the end",
+    "silent_turns": "on a conversation with a turn that has no output",
+}
+"""Sentences about the counts of `RunReport` by their names."""
+
 _ON_REQUEST = "Cancelled on request"
 """The beginning of the reason of a run that somebody cancelled."""
 
@@ -175,6 +181,10 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     if report.tokens is not None:
         lines += _spent(report.tokens)
     lines += [f"{quoted(name)}: {_counted(counted)}" for name, counted in labels.items()]
+    for name, sentence in _NOTES.items():
+        if number := getattr(report, name):
+            data[name] = number
+            lines.append(f"{figures.things(number, 'verdict')} {sentence}")
     causes = [
         one_line(f"{word} {one.rows}: {one.reason} (e.g. {one.example})", 400)
         for word, some in (("failed", report.errors), ("skipped", report.skipped))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -64,6 +65,7 @@ def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: i
         is_executed=leases.is_alive(connection, run_id, now_ns, silent_ns),
         tokens=_tokens(connection, run_id),
         override_evaluations=bool(request.get("override_evaluations")),
+        **_noted(connection, run_id),
         **limits._asdict(),
     )
 
@@ -154,6 +156,15 @@ def _causes(connection: sa.Connection, run_id: str, state: RowState) -> list[Run
         RunOutcome(reason=reason or "no reason given", rows=number, example=example, code=code)
         for reason, number, example, code in connection.execute(query)
     ]
+
+
+def _noted(connection: sa.Connection, run_id: str) -> dict[str, int]:
+    """The number of verdicts with each note."""
+    c, found = run_items.c, Counter[str]()
+    query = sa.select(c.notes, sa.func.count()).where(c.run_id == run_id, c.notes.is_not(None)).group_by(c.notes)
+    for notes, number in connection.execute(query):
+        found.update(dict.fromkeys(notes.split(","), number))
+    return dict(found)
 
 
 def _own(task: Task, run_id: str) -> sa.ColumnElement[bool]:

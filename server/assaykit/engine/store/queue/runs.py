@@ -1,7 +1,7 @@
 """Task runs and their items in the store. Every count of a run comes from its items."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -57,6 +57,8 @@ class Limits(NamedTuple):
 
     max_rows: int | None = None
     max_cost: float | None = None
+    on_too_long: Literal["skip"] | None = None
+    """`skip` leaves a row unscored whose judge would see a value shortened; None shortens the value."""
 
 
 UNLIMITED = Limits()
@@ -72,6 +74,7 @@ class ItemOutcome(NamedTuple):
     detail: str | None = None
     spent: Spent | None = None
     remembered: bool = False
+    notes: str | None = None
 
 
 def trigger(
@@ -129,7 +132,7 @@ def _new(
     clock: Clock,
     *,
     created_ns: int,
-    **columns: float | None,
+    **columns: float | str | None,
 ) -> sa.Row[Any]:
     connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
     return connection.execute(
@@ -270,7 +273,7 @@ def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
 def limits_alone(connection: sa.Connection, run_id: str) -> Limits:
     """The limits of a run."""
     row = _row(connection, run_id)
-    return Limits(row.max_rows, row.max_cost)
+    return Limits(row.max_rows, row.max_cost, row.on_too_long)
 
 
 def has_rows_left(connection: sa.Connection, run_id: str) -> bool:
@@ -315,6 +318,7 @@ def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutco
                     "reason": outcome.reason,
                     "detail": outcome.detail,
                     "remembered": outcome.remembered,
+                    "notes": outcome.notes,
                     **(outcome.spent or _NOTHING)._asdict(),
                 }
                 for outcome in outcomes

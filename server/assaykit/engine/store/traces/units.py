@@ -15,7 +15,7 @@ from assaykit.judge.units import Choice, Unit
 from assaykit.wire.spans import Span
 
 _KEYS: Final = {"TRACE": span_table.c.trace_id, "SESSION": span_table.c.session_id}
-_SPANS_PER_READ = 500
+_SPANS_PER_READ = 100
 
 
 class Query(NamedTuple):
@@ -132,8 +132,12 @@ def _lacks_parent(project_id: str, unit: Unit, unit_id: sa.ColumnElement[str]) -
 
 def spans_of(
     connection: sa.Connection, project_id: str, unit: Unit, unit_id: str, choices: Sequence[Choice]
-) -> Iterator[tuple[Span, Mapping[Choice, bool]]]:
-    """Yield the spans of a unit, trace by trace and oldest first. Each has a flag per choice: whether it matches."""
+) -> Iterator[tuple[Span, Mapping[Choice, bool], bool]]:
+    """Yield the spans of a unit, trace by trace and oldest first.
+
+    Each has a flag per choice: whether it matches. The last flag says whether it is on top: its parent is not in the
+    unit. Such a parent was never received, or is outside the session.
+    """
     asked = [
         sa.case((_all(choice, project_id), 1), else_=0).label(f"choice_{number}")
         for number, choice in enumerate(choices)
@@ -141,13 +145,21 @@ def spans_of(
     c = span_table.c
     # An expression, because no index serves it. By the index over traces, SQLite would walk every span of the project.
     first = sa.func.min(c.start_ns).over(partition_by=c.trace_id.concat(""))
-    query = sa.select(span_table, *asked).where(of_project(project_id), _KEYS[unit] == unit_id)
+    parent = span_table.alias("parent")
+    above = sa.exists().where(
+        parent.c.project_id == project_id, parent.c.span_id == c.parent_id, parent.c.trace_id == c.trace_id
+    )
+    if unit == "SESSION":
+        above = above.where(parent.c.session_id == unit_id)
+    on_top = sa.case((above.correlate(span_table), 0), else_=1).label("on_top")
+    query = sa.select(span_table, on_top, *asked).where(of_project(project_id), _KEYS[unit] == unit_id)
     query = query.order_by(first, c.trace_id, c.start_ns, c.n)
     with connection.execute(query) as result:
         for rows in result.partitions(_SPANS_PER_READ):
             for row, span in zip(rows, spans.full(connection, project_id, rows, spans.EVERYTHING), strict=True):
-                answers = row[len(span_table.columns) :]
-                yield span, {choice: bool(answer) for choice, answer in zip(choices, answers, strict=True)}
+                is_top, *answers = row[len(span_table.columns) :]
+                matched = {choice: bool(answer) for choice, answer in zip(choices, answers, strict=True)}
+                yield span, matched, bool(is_top)
 
 
 def _all(filters: Sequence[str], project_id: str) -> sa.ColumnElement[bool]:

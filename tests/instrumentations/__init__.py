@@ -1,0 +1,1 @@
+"""Spans of real instrumentations, recorded with the versions that each file names."""
