@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
+from assaykit.column_paths import Row, resolve
 from assaykit.errors import Invalid
-from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.columns import as_text
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 

@@ -12,13 +12,14 @@ from typing import IO, Any, NamedTuple
 
 from assaykit.api.experiments import examples_of
 from assaykit.api.pages import rows
+from assaykit.column_paths import is_there, reader_of
 from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import Node, fields
+from assaykit.filters.tree import fields
 from assaykit.foreign import exactly
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
@@ -141,6 +142,7 @@ async def _keep_examples(
     tree = None if filter_text is None else row_tree(filter_text)
     target = await here.names.dataset(dataset, within)
     columns: dict[str, None] = {}
+    absent = [] if tree is None else list(dict.fromkeys(fields(tree)))
     there = count = 0
     async with aclosing(examples_of(here.api, target.id)) as found:
         async for example in found:
@@ -148,7 +150,8 @@ async def _keep_examples(
             row = _of_example(example)
             seen = {**row, "id": example.id}
             columns.update(dict.fromkeys(seen))
-            if tree is None or matches(tree, seen.get):
+            absent = [field for field in absent if not is_there(field, [seen])]
+            if tree is None or matches(tree, reader_of(seen)):
                 count += 1
                 _require_few(
                     count, f"examples are in {exactly(target.name)}", "Export it with get_dataset(save_to=...)."
@@ -160,15 +163,12 @@ async def _keep_examples(
     if tree is None:
         return f" of {there} example(s) of {exactly(target.name)}", facts
     if not count:
-        raise _no_example(target, there, tree, list(columns), filter_text or "")
+        raise no_column(absent[0], list(columns)) if absent else _no_example(target, there, filter_text or "")
     return f" of the {count} of {there} example(s) of {exactly(target.name)} that match", {**facts, "matched": count}
 
 
-def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
+def _no_example(target: Named, there: int, filter_text: str) -> Invalid:
     """The error that no example matches."""
-    absent = [field for field in fields(tree) if field not in columns]
-    if absent:
-        return no_column(absent[0], columns)
     return Invalid(
         f"None of the {there} example(s) of {exactly(target.name)} matches {one_line(filter_text)!r}.",
         "Look at its examples with get_dataset, and correct the filter.",
