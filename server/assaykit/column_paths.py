@@ -48,8 +48,7 @@ def _descend(value: Any, parts: Sequence[str]) -> Any | None:
     """Follow keys and indexes. Keys may contain dots, so the longest existing key is tried first."""
     if not parts:
         return value
-    if isinstance(value, str):
-        value = _opened(value)
+    value = opened_json(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
         for taken in range(len(parts), 0, -1):
@@ -66,8 +65,11 @@ def _descend(value: Any, parts: Sequence[str]) -> Any | None:
     return None
 
 
-def _opened(text: str) -> Any | None:
-    """The object or list that a JSON string holds; None for any other text."""
+def opened_json(value: Any) -> Any | None:
+    """The object or list that a JSON text holds, None for any other text; other values unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:

@@ -31,6 +31,11 @@ class Wish(NamedTuple):
     by: str | None = None
     seed: int = 0
 
+    def under(self, kept: Mapping[str, str | None]) -> "Wish":
+        """The same wish with the new names of columns that the dataset keeps under another name."""
+        unique = self.unique and [kept.get(column) or column for column in self.unique]
+        return self._replace(unique=unique, by=self.by and (kept.get(self.by) or self.by))
+
     @property
     def method(self) -> Method | None:
         """The sampling method, which `size` and `by` may imply. None if no sample is wanted."""
