@@ -7,6 +7,7 @@ from typing import Any
 from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
 from assaykit.column_paths import Row, is_there, reader_of
+from assaykit.experiments.kept_columns import KEY
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
@@ -53,6 +54,7 @@ def told(run: RunColumns, read: Outcome, *, is_past: bool) -> dict[str, Any]:
     return {
         "id": run["id"],
         "example_id": run.get("example_id"),
+        **({"key": one_line(run[KEY], VALUE_LIMIT)} if run.get(KEY) is not None else {}),
         "output": None if read.output is None else one_line(read.output, VALUE_LIMIT),
         "error": None if read.error is None else one_line(read.error, VALUE_LIMIT),
         **({"tried_again": True} if is_past else {}),
@@ -121,7 +123,7 @@ def line(row: Mapping[str, Any]) -> str:
     why = next((f" why: {one_line(one['explanation'], 100)}" for one in row["evaluations"] if "explanation" in one), "")
     again = " (tried again)" if "tried_again" in row else ""
     parts = [
-        f"{row['example_id']} (run {row['id']})",
+        f"{f'{one_line(row[KEY], 60)}: ' if KEY in row else ''}{row['example_id']} (run {row['id']})",
         f"error{again}: {one_line(row['error'], 160)}"
         if row["error"]
         else f"out: {one_line(row['output'] or '-', 160)}",

@@ -312,7 +312,9 @@ async def get_experiment(
     order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
-        found = _each([runs[kept[position]] for position in order])
+        # A try stands before the row that replaced it, so that a reader of the file counts the later one too.
+        past_first = [*order[len(count) :], *order[: len(count)]] if failures_first else order
+        found = _each([runs[kept[position]] for position in past_first])
         return await save(here, save_to, cursor, found, flat, "rows", facts, overwrite=overwrite)
     places = [kept[position] for position in order[start : start + limit]]
     shown = [told(runs[place], outcome(runs[place]), is_past=place in past) for place in places]

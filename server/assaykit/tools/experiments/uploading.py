@@ -169,6 +169,8 @@ class Results:
 
     def _numbered(self, row: FileRow, flat: dict[str, object]) -> dict[str, object]:
         flat = under_own_names(flat)
+        if self.key not in {None, SOURCE_EXAMPLE} and "example_id" in flat:
+            flat.setdefault(KEY, flat["example_id"])
         self.tries.add(flat)
         if self.repetitions is None or "example_id" not in flat:
             return flat
