@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -121,13 +121,11 @@ def test_any_rows_come_back_equal(tmp_path: Path, suffix: str, rows: list[Mappin
 
 def typed(value: Any) -> Any:
     """The value with its type: True, 1 and 1.0 differ; a float column of Parquet may hold whole numbers."""
-    match value:
-        case list():
-            return [typed(one) for one in value]
-        case dict():
-            return {key: typed(one) for key, one in value.items()}
-        case _:
-            return isinstance(value, bool), isinstance(value, str), value
+    if isinstance(value, list):
+        return [typed(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: typed(one) for key, one in cast("dict[str, Any]", value).items()}
+    return isinstance(value, bool), isinstance(value, str), value
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def shape_of(rows: Iterable[Mapping[str, Any]]) -> Shape:
 class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by attribute
     """A row of the dataset. Its parts `id`, `input`, `output` and `metadata` can be read by key and by attribute.
 
-    A part without a column in the dataset is the row itself without its system columns, and `input` without the columns
-    of answers too. So `input["question"]` reads the column "question" of a dataset that has no column "input". A part
-    whose column has no value in this row is None.
+    A part without a column in the dataset is the row itself without its system columns; for `input` and `metadata` also
+    without the columns of answers. So `input["question"]` reads the column "question" of a dataset that has no column
+    "input". A part whose column has no value in this row is None.
     """
 
     def __init__(self, columns: dict[str, Any], shape: Shape | None = None) -> None:
@@ -67,7 +67,7 @@ class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by at
         self.id = columns.get("id", "")
         self.input = part(columns, INPUTS, known, asked)
         self.output = part(columns, OUTPUTS, known, part(columns, ANSWERS, known, rest))
-        self.metadata = part(columns, METADATA, known, rest)
+        self.metadata = part(columns, METADATA, known, asked)
         self.has_metadata = part(columns, METADATA, known) is not None
         self.has_output = not known.isdisjoint((*OUTPUTS, *ANSWERS))
         for name in ("input", "output", "metadata"):

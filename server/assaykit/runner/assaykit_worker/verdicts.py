@@ -39,7 +39,7 @@ class Unreadable(Exception):
 
 
 def verdicts(found: Any, style: str = "auto") -> list[tuple[str, Verdict]]:
-    """Every verdict in a return value, with its own name; one verdict alone has no name.
+    """Every verdict in a return value, with its own name; one verdict alone has a name only as the value of a key.
 
     Several verdicts are a list of them, `{"results": [...]}`, or a mapping from names to verdicts.
 
@@ -49,19 +49,19 @@ def verdicts(found: Any, style: str = "auto") -> list[tuple[str, Verdict]]:
     every = list(_parts(found, style))
     if not every:
         raise Unreadable("it holds no verdict")
-    return [("", every[0][1])] if len(every) == 1 else _told_apart(every)
-
-
-def _told_apart(every: list[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
-    """The verdicts with names of their own; one without a name, or with a name twice, has its number."""
-    names = [name for name, _ in every]
+    if len(every) == 1:
+        name, one, is_key = every[0]
+        return [(name if is_key else "", one)]
+    # One without a name, or with a name twice, has its number.
+    names = [name for name, _, _ in every]
     return [
         (name if name and names.count(name) == 1 else f"{name or 'score'} {place}", one)
-        for place, (name, one) in enumerate(every, start=1)
+        for place, (name, one, _) in enumerate(every, start=1)
     ]
 
 
-def _parts(found: Any, style: str, depth: int = 0) -> Iterator[tuple[str, Verdict]]:
+def _parts(found: Any, style: str, depth: int = 0) -> Iterator[tuple[str, Verdict, bool]]:
+    """The verdicts with their names, and whether each name is the key of a mapping."""
     fields = None if _is_value(found) else _fields_of(found)
     if depth > _DEEPEST:
         raise Unreadable("its verdicts are nested too deeply")
@@ -71,14 +71,14 @@ def _parts(found: Any, style: str, depth: int = 0) -> Iterator[tuple[str, Verdic
     elif fields is not None and not _VERDICTS & fields.keys() and (named := _named_scores(fields)):
         explanation = _first(fields, _EXPLANATIONS)
         for name, one in named.items():
-            for _, told in _parts(one, style, depth + 1):
-                yield name, told if explanation is None else {"explanation": str(explanation), **told}
+            for _, told, _ in _parts(one, style, depth + 1):
+                yield name, told if explanation is None else {"explanation": str(explanation), **told}, True
     elif isinstance(found, (list, tuple)) and fields is None and _are_several(found):
         for one in found:
             yield from _parts(one, style, depth + 1)
     else:
         name = _first(fields or {}, _NAMES)
-        yield (name if isinstance(name, str) else ""), verdict(found, style)
+        yield (name if isinstance(name, str) else ""), verdict(found, style), False
 
 
 def _are_several(found: Sequence[Any]) -> bool:
