@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from assaykit.column_paths import resolve
+from assaykit.spelling import value_key
 from assaykit.wire.local import Matches
 
 SHOWN = 10
@@ -24,13 +26,14 @@ def text_of(value: Any) -> str:
 class Matching:
     """Matches rows to examples: `add` every example, pass each row to `id_of`, then read the result from `found`.
 
-    Without a `key`, the name of an example is its id. With a `key`, it is the text of the example's value in that
-    column.
+    Without a `key`, the name of an example is its id. With a `key`, it is the text of the example's value at that path.
+    A row's name that no example has stands for one that is another spelling of it, such as 1 for "1".
     """
 
     def __init__(self, key: str | None) -> None:
         self.key = key
         self._ids: dict[str, str] = {}
+        self._spelled: dict[str, str | None] = {}
         self._count = 0
         self._ambiguous: Counter[str] = Counter()
         self._columns: list[str] | None = None
@@ -46,15 +49,17 @@ class Matching:
             return
         if self._columns is None:
             self._columns = sorted(columns or ())
-        value = (columns or {}).get(self.key)
+        value = resolve(columns or {}, self.key)
         if value is not None:
             text = text_of(value)
             if self._ids.setdefault(text, example_id) != example_id:
                 self._ambiguous[text] += 1
+            # Of two spellings in the dataset itself, only the exact one is meant.
+            self._spelled[value_key(text)] = example_id if value_key(text) not in self._spelled else None
 
     def id_of(self, name: str | None, at_its_place: str | None = None) -> str | None:
         """The id of the example that a row names, or `at_its_place` if the row has no `name`. None if there is none."""
-        example_id = at_its_place if name is None else self._ids.get(name)
+        example_id = at_its_place if name is None else self._ids.get(name) or self._spelled.get(value_key(name))
         if example_id is None:
             self._rows_unmatched += 1
             if len(self._unmatched) < SHOWN:

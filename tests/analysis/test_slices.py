@@ -79,10 +79,10 @@ def rows(count: int, **cells: Any) -> dict[str, dict[str, Any]]:
     return {f"e{n}": {"n": n, "half": n % 2, **cells} for n in range(count)}
 
 
-def test_values_of_any_kind_are_told_apart_as_text() -> None:
+def test_values_of_any_kind_are_told_apart_by_what_they_mean() -> None:
     cells = ["a", " a ", 1, 1.0, "1", True, None, "", [1], {"x": 1}]
     found = column("c", {f"e{n}": {"c": cell} for n, cell in enumerate(cells)})
-    assert list(found.values.values()) == ["a", "a", "1", "1", "1", "true", "[1]", '{"x": 1}']
+    assert list(found.values.values()) == ["a", "a", "1", "1", "1", "1", "[1]", '{"x": 1}']
     assert "e6" not in found.values
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import anyio
 import anyio.lowlevel
 
+from assaykit.column_paths import Row
 from assaykit.engine.runs.row_workers import OUTCOMES_PER_WRITE, Job, RowWorkers
 from assaykit.engine.store.queue.runs import Item
-from assaykit.judge.columns import Row
 
 ITEMS = [Item(number, f"{number}", "judge") for number in range(5 * OUTCOMES_PER_WRITE)]
 

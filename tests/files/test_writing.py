@@ -1,15 +1,16 @@
 """Rows into files, read back by the reader they are meant for."""
 
 import csv
+import importlib
 import io
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assaykit.errors import Invalid, NotFound, Unsupported
@@ -47,8 +48,8 @@ def test_csv_has_every_column_of_any_row_and_nothing_for_what_is_missing(tmp_pat
     first, second = read(tmp_path, "a.csv")
     assert list(first) == ["id", "score", "n", "ok", "tags", "text", "extra"]
     assert first["text"] == ROWS[0]["text"]
-    assert (first["score"], first["ok"], first["tags"]) == ("0.5", "true", '["x", {"y": null}]')
-    assert (first["extra"], second["score"], second["n"]) == (None, None, "-2")
+    assert (first["score"], first["ok"], first["tags"]) == (0.5, True, ["x", {"y": None}])
+    assert (first["extra"], second["score"], second["n"]) == (None, None, -2)
 
 
 @pytest.mark.parametrize(
@@ -93,15 +94,93 @@ def test_a_guarded_cell_gives_its_text_back(text: str) -> None:
     assert unguarded(cell) == text
 
 
-def test_parquet_has_one_type_for_each_column(tmp_path: Path) -> None:
+CELLS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.text(st.sampled_from("'=+-@\t\r\n \u200b\ufeff\x00a1,\"{}[]"), max_size=8),
+    st.sampled_from(["true", "TRUE", "null", "NaN", "1", "1.0", "007", "1e-07", "-3", "'-3", "''-3", " {}", '"x"', ""]),
+)
+NESTED = st.recursive(
+    CELLS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+NAMES = ("a", "=b", "c d")
+
+
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.fixed_dictionaries({"id": st.integers(), **dict.fromkeys(NAMES, NESTED)}), min_size=1, max_size=4)
+)
+def test_any_rows_come_back_equal(tmp_path: Path, suffix: str, rows: list[Mapping[str, Any]]) -> None:
+    write_rows(free_place(f"a{suffix}", Folders((tmp_path,)), overwrite=True), rows)
+    assert typed(read(tmp_path, f"a{suffix}")) == typed(rows)
+
+
+def typed(value: Any) -> Any:
+    """The value with its type: True, 1 and 1.0 differ; a float column of Parquet may hold whole numbers."""
+    if isinstance(value, list):
+        return [typed(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: typed(one) for key, one in cast("dict[str, Any]", value).items()}
+    return isinstance(value, bool), isinstance(value, str), value
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("'-3", "-3"),
+        ("''-3", "'-3"),
+        ("'=SUM(A1)", "=SUM(A1)"),
+        ("'quoted'", "'quoted'"),
+        ("-3", "-3"),
+        ("007", "007"),
+        ("true", "true"),
+        ('"1,5"', "1,5"),
+    ],
+)
+def test_a_file_of_another_program_is_text_without_the_guard(tmp_path: Path, cell: str, value: str) -> None:
+    (tmp_path / "a.csv").write_text(f"a,b\n{cell},x\n", encoding="utf-8")
+    assert read(tmp_path, "a.csv") == [{"a": value, "b": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1e-07", 1e-07),
+        ("true", True),
+        ("", None),
+        ('""', ""),
+        ('"3"', "3"),
+        ("007", "007"),
+        ("TRUE", "TRUE"),
+        ("1e999", "1e999"),
+        ('"[1]"', "[1]"),
+        ('" [1]"', [1]),
+        ('" [1"', " [1"),
+    ],
+)
+def test_below_a_quoted_header_a_bare_cell_has_its_type(tmp_path: Path, cell: str, value: object) -> None:
+    (tmp_path / "a.csv").write_text(f'"a","b"\r\n{cell},"x ""y"", z"\r\n', encoding="utf-8", newline="")
+    assert read(tmp_path, "a.csv") == [{"a": value, "b": 'x "y", z'}]
+
+
+def test_parquet_has_one_type_for_each_column_and_gives_the_values_back(tmp_path: Path) -> None:
     rows: list[Mapping[str, Any]] = [
         {"n": 1, "x": 1, "ok": True, "mixed": 1, "wide": 2**70, "more": {"a": 1}, "none": None},
         {"n": None, "x": 0.5, "ok": None, "mixed": "b", "wide": 1, "more": None, "none": None},
+        {"n": 2, "x": None, "ok": None, "mixed": "1", "wide": 1, "more": "[1]", "none": None},
     ]
     write(tmp_path, "a.parquet", rows)
-    first, second = read(tmp_path, "a.parquet")
+    assert read(tmp_path, "a.parquet") == rows
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    first, second, third = parquet.read_table(tmp_path / "a.parquet").to_pylist()
     assert first == {"n": 1, "x": 1.0, "ok": True, "mixed": "1", "wide": str(2**70), "more": '{"a": 1}', "none": None}
-    assert second == {"n": None, "x": 0.5, "ok": None, "mixed": "b", "wide": "1", "more": None, "none": None}
+    assert (second["mixed"], third["mixed"], third["more"]) == ("b", '"1"', '"[1]"')
 
 
 def test_parquet_without_pyarrow_is_refused_before_anything_is_written(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.judge.columns import as_text, columns, resolve, span_row
+from assaykit.column_paths import resolve
+from assaykit.judge.columns import as_text, columns, span_row
 from assaykit.wire.spans import Evaluation, Span, SpanContext
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from tests.scripted_model import ScriptedModel
 
+from assaykit.column_paths import resolve
 from assaykit.errors import Invalid
 from assaykit.judge import catalogue
-from assaykit.judge.columns import as_text, resolve
+from assaykit.judge.columns import as_text
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import Endpoint

@@ -97,7 +97,6 @@ async def test_a_file_with_a_bad_row_names_the_line_and_nothing_is_made(
         ({"file": "a.csv", "rows": ROWS}, "invalid", "exactly one of file, rows, dataset"),
         ({"rows": []}, "invalid", "There is no row, so there is no example."),
         ({"rows": [{"a": 1}, {}]}, "invalid", "Row 2 is empty."),
-        ({"rows": [{"id": 1}]}, "invalid", "The column(s) id belong to the server."),
         ({"rows": {"a": 1}}, "invalid", "rows: input should be a valid list"),
         ({"name": "", "rows": ROWS}, "invalid", "name: string should have at least 1 character"),
         ({"file": "question.csv"}, "not_found", "There is no file 'question.csv'"),

@@ -122,7 +122,7 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
     [
-        (CSV, {"key": "key"}, "'v.csv' has no column 'output'; it has 'key', 'answer'"),
+        ("key,said\nq1,yes\n", {"key": "key"}, "'v.csv' has no column 'output'; it has 'key', 'said'"),
         (CSV, {"key": "kee", "output": "answer"}, "'v.csv' has no column 'kee'"),
         (CSV, {"key": "verdict", "output": "answer"}, "The dataset has no column 'verdict'; it has key, question."),
         (
@@ -130,11 +130,11 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
             {"key": "question", "output": "answer"},
             "'v.csv' has no column 'question' for 'example_id'; it has 'key', 'answer'",
         ),
-        (CSV, {"output": "answer"}, "'v.csv' has no column 'example_id'"),
+        ("ticket,output\nq1,yes\n", {}, "'v.csv' has no column 'example_id'"),
         (
-            CSV,
-            {"output": "answer", "example_id": "key"},
-            "2 of 2 rows of 'v.csv' match no example of dataset 'questions', with 'example_id' 'q1', 'q2'; nothing",
+            "ticket,output\nq8,yes\nq9,no\n",
+            {"example_id": "ticket"},
+            "2 of 2 rows of 'v.csv' match no example of dataset 'questions', with 'example_id' 'q8', 'q9'; nothing",
         ),
         (
             "key,output\nq1,x\nq7,y\n",

@@ -96,7 +96,7 @@ async def test_a_function_is_run_over_every_example_and_judged(
     [
         ("dataset_row", "dataset_row.get('question')", {"dataset_row": "dataset_row"}),
         ("input", "input['question'] if isinstance(input, dict) else input", {"input": "input"}),
-        ("x", "x", {"x": "input or dataset_row"}),
+        ("x", "x", {"x": "input"}),
         ("input, expected", "[input, expected] and input", {"input": "input", "expected": "expected"}),
         ("input, reference", "input", {"input": "input", "reference": "reference"}),
         ("example", "example.input", {"example": "example"}),

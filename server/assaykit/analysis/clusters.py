@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from assaykit.analysis.rows import cell, listed, short
+from assaykit.column_paths import resolve
 from assaykit.errors import Invalid
+from assaykit.spelling import value_key
 
 UNCLUSTERED = frozenset({"id", "example_id"})
 """Names that stand for the example itself: every row is a cluster of its own."""
@@ -65,7 +67,7 @@ def known_clusters(examples: Mapping[str, Mapping[str, Any]]) -> Clusters | None
 
 
 def _of(name: str, examples: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
+    return {key: value_key(text) for key, row in examples.items() if (text := cell(resolve(row, name)))}
 
 
 def grouped(ids: Iterable[str], clusters: Clusters | None) -> Groups | None:

@@ -35,10 +35,11 @@ from assaykit.analysis.pairing import (
 )
 from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
-from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale, folded
+from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale
 from assaykit.analysis.usage_changes import UsageChange, usage_changes
 from assaykit.analysis.verdicts import tested
 from assaykit.errors import Invalid
+from assaykit.spelling import folded
 from assaykit.wire.evaluators import Direction
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -1,6 +1,5 @@
 """From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
@@ -8,8 +7,9 @@ from typing import Final, NamedTuple
 
 from assaykit.analysis.findings import Side
 from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, listed, short
-from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale, folded
+from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale
 from assaykit.errors import Invalid
+from assaykit.spelling import common_spellings, folded
 
 _BINARY_LABELS = 2
 _UNIT = (0.0, 1.0)
@@ -74,15 +74,8 @@ class Incomparable(NamedTuple):
 
 
 def spellings(verdicts: Iterable[Judgement]) -> dict[str, str]:
-    """The labels of one evaluator that differ from another only in case or outer spaces, with the spelling that counts.
-
-    The most common spelling counts.
-    """
-    counts = Counter([verdict.label for verdict in verdicts if verdict.label is not None])
-    best: dict[str, str] = {}
-    for label in sorted(counts, key=lambda one: (-counts[one], one)):
-        best.setdefault(folded(label), label)
-    return {label: best[folded(label)] for label in counts if best[folded(label)] != label}
+    """The labels of one evaluator that are another spelling of a more common one, with that spelling."""
+    return common_spellings((verdict.label for verdict in verdicts if verdict.label is not None), fold=True)
 
 
 def fitting(verdicts: Sequence[Judgement], choices: Mapping[str, float]) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from assaykit.spelling import folded
+
 FigureKind = Literal["binary", "numeric", "categorical"]
 
 GOOD = {"pass": "fail", "passed": "failed", "correct": "incorrect"}
@@ -36,8 +38,3 @@ class Scale(NamedTuple):
     def has_plain_direction(self) -> bool:
         """Whether the labels themselves say which one is better, as pass and fail do."""
         return self.positive_assumed and all(folded(label) in GOOD for label in self.positives)
-
-
-def folded(label: str) -> str:
-    """The label without outer spaces and differences of case."""
-    return label.strip().casefold()

@@ -10,7 +10,9 @@ from assaykit.analysis.missing import at_best, at_worst
 from assaykit.analysis.rows import cell, listed, short
 from assaykit.analysis.statistics import FEWEST_PAIRS, Interval, holm
 from assaykit.analysis.verdicts import shown, tested, verdict
+from assaykit.column_paths import resolve
 from assaykit.errors import Invalid
+from assaykit.spelling import unified, value_key
 
 FEWEST = FEWEST_PAIRS
 """A slice of fewer pairs is shown without a test: it could not reach significance, and its test would raise the
@@ -77,7 +79,7 @@ def column(name: str, examples: ExamplesById) -> Column:
     Raises:
         Invalid: no example has a value in the column, or it has more than `MOST_VALUES` distinct values.
     """
-    values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
+    values = unified({key: text for key, row in examples.items() if (text := cell(resolve(row, name)))})
     if not values:
         there = dict.fromkeys(each for row in examples.values() for each in row)
         raise Invalid(f"The dataset has no column {short(name)!r}; it has {listed(there)}.", "Slice by one of these.")
@@ -94,7 +96,7 @@ def column(name: str, examples: ExamplesById) -> Column:
 
 
 def _few(name: str, examples: ExamplesById) -> bool:
-    values = {text for row in examples.values() if (text := cell(row.get(name)))}
+    values = {value_key(text) for row in examples.values() if (text := cell(row.get(name)))}
     return 1 < len(values) <= MOST_VALUES
 
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from assaykit.analysis.classification import Agreement, agreement
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.rows import Judgement, Outcome, cell, listed, short
+from assaykit.column_paths import resolve
 from assaykit.errors import Invalid
+from assaykit.spelling import common_spellings, unified, value_key
 
 MOST_CLASSES = 50
 """Limit on the distinct labels. More labels than this are treated as texts, not classes."""
@@ -20,9 +22,9 @@ class Truth(NamedTuple):
     """The source of each row's truth, and the source of the prediction compared with it.
 
     The truth is the dataset column `name`, with its `values` by example id. If `values` is None, it is the label of the
-    evaluator `name`, such as a person's annotation. The prediction is the label of the evaluator `predicted`, or the
-    output if that is None. `positive` is the class whose figures are reported first. `order` has the values of
-    classes on an ordinal scale.
+    evaluator `name`, such as a person's annotation. The prediction is the label of the evaluator `predicted`, the part
+    of the output at such a path, or the output if that is None. `positive` is the class whose figures are reported
+    first. `order` has the values of classes on an ordinal scale.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Truth(NamedTuple):
     predicted: str | None = None
     positive: str | None = None
     order: Mapping[str, float] = MappingProxyType({})
+    is_part: bool = False
+    """Whether `predicted` is a path into the output, such as `output.answer`, and no evaluator."""
 
     @property
     def prediction(self) -> str:
@@ -49,9 +53,9 @@ class Truth(NamedTuple):
         """The prediction of a row; None if it has none. A failed row has no output to predict with."""
         if row.error is not None:
             return None
-        if self.predicted is not None:
+        if self.predicted is not None and not self.is_part:
             return _label(row, self.predicted)
-        return None if row.output is None else cell(row.output)
+        return None if row.output is None else cell(resolve({OUTPUT: row.output}, self.prediction))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,14 @@ def truth_of(
             same; or no row has both.
     """
     evaluators = list(dict.fromkeys(key for one in variants for row in one.outcomes for key in row.evaluations))
-    if predicted is not None and predicted not in evaluators and predicted != OUTPUT:
+    is_part = predicted is not None and predicted not in evaluators and predicted.startswith(f"{OUTPUT}.")
+    if predicted is not None and not is_part and predicted not in evaluators and predicted != OUTPUT:
         raise Invalid(
             f"No experiment has an evaluator {short(predicted)!r} to predict with; there are {listed(evaluators)}.",
             "Pass one of them, or leave it out to compare the output with the truth.",
         )
-    label = predicted if predicted in evaluators else None
-    values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
+    label = predicted if predicted in evaluators or is_part else None
+    values = unified({key: text for key, row in examples.items() if (text := cell(resolve(row, name)))})
     if not values and name not in evaluators:
         there = dict.fromkeys(key for row in examples.values() for key in row)
         raise Invalid(
@@ -123,7 +128,7 @@ def truth_of(
     if not values and name == label:
         raise Invalid(f"{short(name)!r} is compared with itself.", "Pass another truth, or another prediction.")
     classes = positive.get(label or OUTPUT, ())
-    truth = Truth(name, values or None, label, classes[0] if len(classes) == 1 else None)
+    truth = Truth(name, values or None, label, classes[0] if len(classes) == 1 else None, is_part=is_part)
     if not any(truth.of(row) is not None and truth.said(row) is not None for one in variants for row in one.outcomes):
         raise Invalid(
             f"No row has both a prediction, {truth.prediction!r}, and a truth, {short(name)!r}.",
@@ -152,7 +157,7 @@ def _judged(row: Outcome, truth: Truth) -> Outcome:
     said, true = truth.said(row), truth.of(row)
     if said is None or true is None:
         return row
-    verdict = Judgement(name=truth.evaluator, score=float(said == true))
+    verdict = Judgement(name=truth.evaluator, score=float(value_key(said) == value_key(true)))
     return row._replace(evaluations={**row.evaluations, truth.evaluator: verdict})
 
 
@@ -174,7 +179,7 @@ def classified(variants: Iterable[Variant], truth: Truth) -> Classification:
 
 
 def _classified(variant: Variant, truth: Truth) -> Classified:
-    pairs = [(truth.of(row), truth.said(row)) for row in variant.outcomes]
+    pairs = _spelled_alike([(truth.of(row), truth.said(row)) for row in variant.outcomes])
     failed = sum(row.error is not None and truth.of(row) is not None for row in variant.outcomes)
     whole = [(true, said) for true, said in pairs if true is not None and said is not None]
     examples = [row.example_id for row, pair in zip(variant.outcomes, pairs, strict=True) if None not in pair]
@@ -196,6 +201,12 @@ def _classified(variant: Variant, truth: Truth) -> Classified:
             [true for true, _ in whole], [said for _, said in whole], examples=examples, values=truth.order
         ),
     )
+
+
+def _spelled_alike(pairs: Sequence[tuple[str | None, str | None]]) -> list[tuple[str | None, str | None]]:
+    """The pairs with one spelling for each value, so that equal values are one class."""
+    spelled = common_spellings(text for pair in pairs for text in pair if text is not None)
+    return [(true and spelled.get(true, true), said and spelled.get(said, said)) for true, said in pairs]
 
 
 def _label(row: Outcome, evaluator: str) -> str | None:

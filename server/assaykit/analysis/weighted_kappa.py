@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assaykit.analysis.distributions import normal_quantile
-from assaykit.analysis.scales import folded
 from assaykit.analysis.statistics import Interval
+from assaykit.spelling import folded
 
 _ROUNDING = 1e-12
 _FEWEST_CLASSES = 3

@@ -19,6 +19,7 @@ from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
+from assaykit.runner.assaykit_worker.examples import Shape, shape_of
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
@@ -79,9 +80,10 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
-    def request(self, taken: Sequence[str]) -> dict[str, Any]:
-        """The request for a worker. No evaluator may have a name in `taken`."""
+    def request(self, taken: Sequence[str], shape: Shape) -> dict[str, Any]:
+        """The request for a worker. No evaluator may have a name in `taken`. `shape` is that of the whole dataset."""
         return {
+            "shape": [sorted(shape.columns), shape.nested, shape.answers],
             "task": self.task.sent,
             "evaluators": [one.sent for one in self.evaluators],
             "binding": self.binding,
@@ -128,6 +130,9 @@ class Ran(NamedTuple):
 
     changes: Sequence[str] = ()
     """Sentences about content that has changed since earlier rows were made."""
+
+    shape: Shape = Shape()
+    """The columns of the dataset, by which parameters were bound."""
 
 
 def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]:
@@ -179,8 +184,11 @@ async def execute(
     settings: Settings,
     report: Report,
     taken: Sequence[str] = (),
+    shape: Shape | None = None,
 ) -> Ran:
     """Make the calls that have no result in the journal. No evaluator may have a name in `taken`.
+
+    `shape` is that of the whole dataset, if the calls are for a part of it.
 
     Raises:
         Invalid: the user's file cannot be used; the message gives the reason.
@@ -208,8 +216,9 @@ async def execute(
             pool.stop()
 
     redaction.learn(redaction.secrets_in(settings.environment))
+    shape = shape or shape_of(row.columns for row in calls)
     start = partial(
-        Worker.open, plan.python, plan.request(taken), plan.task.file.parent, environment(settings.environment)
+        Worker.open, plan.python, plan.request(taken, shape), plan.task.file.parent, environment(settings.environment)
     )
     pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
@@ -226,7 +235,7 @@ async def execute(
     found = [done[row.call] for row in calls if row.call in done]
     shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
     stopping = stopped_by[0] if stopped_by else None
-    return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made))
+    return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made), shape)
 
 
 def _made_of(pool: WorkerPool) -> Content:

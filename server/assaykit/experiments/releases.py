@@ -26,9 +26,10 @@ from assaykit.analysis.policy import (
 )
 from assaykit.analysis.policy_rules import PolicyRule
 from assaykit.analysis.rows import cell, listed, short
-from assaykit.analysis.scales import Scale, folded
+from assaykit.analysis.scales import Scale
 from assaykit.analysis.slices import Column, column
 from assaykit.analysis.truth import Truth, judged
+from assaykit.column_paths import resolve
 from assaykit.errors import Invalid
 from assaykit.experiments.calibration_records import known_calibrations
 from assaykit.experiments.comparing import (
@@ -46,6 +47,7 @@ from assaykit.experiments.looks import look_notes
 from assaykit.files.folders import Folders, open_inside
 from assaykit.names import Named
 from assaykit.session import Session
+from assaykit.spelling import folded
 
 _PAIRED = DIFFERENCES | {"usage change"}
 _OWN = frozenset({"share", "pass^k", "must pass"})
@@ -202,7 +204,7 @@ def _match(
 ) -> tuple[OwnScale, Variant]:
     """The derived evaluator of an exact match, and the candidate's rows of examples that have a truth, judged by it."""
     name = rule.column or ""
-    values = {key: text for key, row in examples.items() if (text := cell(row.get(name)))}
+    values = {key: text for key, row in examples.items() if (text := cell(resolve(row, name)))}
     if not values:
         there = dict.fromkeys(key for row in examples.values() for key in row)
         raise Invalid(

@@ -9,10 +9,11 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
+from assaykit.column_paths import opened_json, resolve
 from assaykit.errors import Invalid, quote
 from assaykit.files.rows import FileRow
 
@@ -97,7 +98,7 @@ class ExperimentRows:
             if is_table and self.count == 1:
                 self._require_columns()
             flat = shape.flat(row, self._path)
-            if "output" not in flat and _has_failed(flat):
+            if not flat.get("output") and _has_failed(flat):
                 # The contract demands an output. A run that failed has an empty one.
                 flat |= {"output": "", "execution_status": "FAILED"}
                 self.failed += 1
@@ -112,7 +113,7 @@ class ExperimentRows:
     def _new_shape(self, row: Mapping[str, object]) -> "_Shape":
         """Return the converter for rows with these columns, and cache it."""
         for wire, column in self._mapped.items():
-            if wire != column and wire in row:
+            if wire != column and wire in row and not column.startswith(f"{wire}."):
                 raise Invalid(
                     f"{quote(self._path)!r} has a column {quote(wire)!r}, and {quote(column)!r} is mapped to it too.",
                     f"Rename one of the two, or map {quote(wire)!r} itself.",
@@ -126,7 +127,7 @@ class ExperimentRows:
 
     def _require_columns(self) -> None:
         for wire, column in self._mapped.items():
-            if column not in self._known:
+            if not _has(column, self._known):
                 raise _missing(wire, column, list(self._known), self._path)
 
     def _finish(self) -> None:
@@ -162,8 +163,15 @@ class _Shape:
     ) -> None:
         wires: dict[str, str] = {**mapped, **{one: one for one in row if _WIRE_COLUMN.fullmatch(one)}}
         self._cells = [(wire, column, readers.get(_kind(wire))) for wire, column in wires.items() if column in row]
+        self._paths = [
+            (wire, column, readers.get(_kind(wire)))
+            for wire, column in wires.items()
+            if column not in row and _has(column, row)
+        ]
         taken = set(wires.values())
-        self._rest = [column for column in row if column not in taken]
+        self._rest = [column for column in row if column not in taken and column not in wires]
+        # The wire's column takes the name of the object that a path leads into. The object's other values stay.
+        self._opened = [column for column in row if column in wires and column not in taken]
         self._counts: list[tuple[str, str, Filled]] = []
         for wire in wires:
             if match := _WIRE_COLUMN.fullmatch(wire):
@@ -179,6 +187,8 @@ class _Shape:
             value = values[column]
             if value is not None:
                 flat[wire] = value if read is None else read(value, line, column, path)
+        if self._paths:
+            self._read_paths(row, path, flat)
         for column in self._rest:
             value = values[column]
             if value is not None:
@@ -190,6 +200,32 @@ class _Shape:
                 else:
                     counted.scored += 1
         return flat
+
+    def _read_paths(self, row: FileRow, path: str, flat: dict[str, object]) -> None:
+        """Add the values at paths into columns, and the other values of a column whose name the wire takes."""
+        line, values = row
+        for wire, path_in_row, read in self._paths:
+            value = resolve(values, path_in_row)
+            if value is not None:
+                flat[wire] = value if read is None else read(value, line, path_in_row, path)
+        for column in self._opened:
+            flat |= _others(column, values[column], self._paths)
+
+
+def _has(path: str, columns: Container[str]) -> bool:
+    """Whether a column has this name, or is one that the path leads into."""
+    parts = path.split(".")
+    return any(".".join(parts[:taken]) in columns for taken in range(len(parts), 0, -1))
+
+
+def _others(column: str, value: object, paths: Iterable[tuple[str, str, object]]) -> dict[str, object]:
+    """The values of an object under `column.key`, without those that a path takes."""
+    opened = opened_json(value)
+    if not isinstance(opened, Mapping):
+        return {}
+    inner = cast("Mapping[str, object]", opened)
+    taken = {path for _, path, _ in paths}
+    return {f"{column}.{key}": one for key, one in inner.items() if one is not None and f"{column}.{key}" not in taken}
 
 
 def _has_failed(flat: Mapping[str, object]) -> bool:

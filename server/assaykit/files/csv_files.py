@@ -1,16 +1,22 @@
 """Reading and writing of CSV files.
 
-Cells may come from foreign traces, so a cell that a spreadsheet would run as a formula gets a leading apostrophe.
+Cells may come from foreign traces, so a cell that a spreadsheet would run as a formula gets a leading apostrophe. The
+reader takes the apostrophe away again.
+
+A file with a quoted header quotes its texts, as files of this writer do: a bare cell is then a number, true, false or
+null. A quoted cell of an object or a list begins with a space. In any other file every cell is text.
 """
 
 import csv
-import io
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from assaykit.errors import Invalid, quote
 from assaykit.files.rows import MAX_CELL, FileRow, Record, cell_text, columns_of, require_width
+from assaykit.files.strict_json import JsonError, parse
 from assaykit.files.utf8 import lines
 
 _OTHER_MARKS = (";", "\t", "|")
@@ -24,34 +30,91 @@ _UNSEEN = re.compile(
 )
 
 
+_CELL = re.compile(r'("[^"]*(?:""[^"]*)*"|[^,]*)(?:,|\Z)')
+"""One cell of a record with its quotes, as the record's text has it."""
+
+_QUOTED_HEADER = re.compile(r'"[^"]*(?:""[^"]*)*"(?:,"[^"]*(?:""[^"]*)*")*')
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_MOST_DIGITS = 1000
+_BARE = {"": None, "true": True, "false": False}
+_NESTED = (" {", " [")
+"""The beginnings of a quoted cell that holds an object or a list."""
+
+
 def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]:
-    """Yield the rows; an empty cell is None.
+    """Yield the rows; an empty cell is None, unless it is quoted below a quoted header.
 
     Raises:
         Invalid: the content is malformed; the sentence names the line.
     """
     # The limit applies to the whole process. Its default of 128 KiB is too small for long answers.
     csv.field_size_limit(MAX_CELL)
-    records = _csv_records(lines(file, path), path)
-    line, header = next(records, (1, list[str]()))
-    names = _csv_names(header, path, line)
-    for line, cells in records:
+    text = lines(file, path)
+    begin = _first_record(text)
+    has_types = _QUOTED_HEADER.fullmatch("".join(begin).rstrip("\r\n")) is not None
+    records = _csv_records(chain(begin, text), path)
+    line, header, _ = next(records, (1, list[str](), ""))
+    names = _csv_names(header if has_types else [name.strip() for name in header], path, line)
+    for line, cells, raw in records:
         if len(cells) != len(names):
             raise Invalid(
                 f"Line {line} of {quote(path)!r} has {len(cells)} cells, but the header has {len(names)}.",
                 "Put cells that hold a comma or a line break in double quotes.",
             )
-        if "" in cells:
-            yield FileRow(line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
-        else:
-            yield FileRow(line, dict(zip(names, cells, strict=True)))
+        values = _typed(cells, raw) if has_types else (unguarded(cell) if cell else None for cell in cells)
+        yield FileRow(line, dict(zip(names, values, strict=True)))
 
 
-def _csv_records(text: Iterator[str], path: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of its first line, without blank lines."""
-    reader = csv.reader(text, strict=True)
+def _first_record(text: Iterator[str]) -> list[str]:
+    """The lines of the first record. Quotes inside a cell are doubled, so their number is even at its end."""
+    taken: list[str] = []
+    for line in text:
+        taken.append(line)
+        if "".join(taken).count('"') % 2 == 0:
+            break
+    return taken
+
+
+def _typed(cells: Sequence[str], raw: str) -> Iterator[Any]:
+    """The values of the cells of a record, whose text `raw` tells which of them are quoted."""
+    written = _CELL.findall(raw.rstrip("\r\n"))
+    for cell, told in zip(cells, written, strict=False):
+        yield _quoted_value(cell) if told.startswith('"') else _bare_value(cell)
+
+
+def _quoted_value(cell: str) -> Any:
+    if cell.startswith(_NESTED):
+        try:
+            return parse(cell)
+        except JsonError:
+            return cell
+    return unguarded(cell)
+
+
+def _bare_value(cell: str) -> Any:
+    if cell in _BARE:
+        return _BARE[cell]
+    if len(cell) > _MOST_DIGITS or (found := _NUMBER.fullmatch(cell)) is None:
+        return unguarded(cell)
+    if found[2] is None and found[3] is None:
+        return int(cell)
+    number = float(cell)
+    return number if math.isfinite(number) else cell
+
+
+def _csv_records(text: Iterable[str], path: str) -> Iterator[tuple[int, list[str], str]]:
+    """Yield the cells of each record, with the number of its first line and its text, without blank lines."""
+    taken: list[str] = []
+
+    def seen() -> Iterator[str]:
+        for one in text:
+            taken.append(one)
+            yield one
+
+    reader = csv.reader(seen(), strict=True)
     while True:
         line = reader.line_num + 1
+        taken.clear()
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -59,7 +122,7 @@ def _csv_records(text: Iterator[str], path: str) -> Iterator[tuple[int, list[str
         if cells is None:
             return
         if cells:
-            yield line, cells
+            yield line, cells, "".join(taken)
 
 
 def _not_csv(path: str, line: int, said: str) -> Invalid:
@@ -74,8 +137,8 @@ def _not_csv(path: str, line: int, said: str) -> Invalid:
     return Invalid(f"The record from line {line} of {quote(path)!r} is not CSV: {quote(reason)}.", advice)
 
 
-def _csv_names(header: list[str], path: str, line: int) -> list[str]:
-    names = [name.strip() for name in header]
+def _csv_names(header: Sequence[str], path: str, line: int) -> list[str]:
+    names = [unguarded(name) for name in header]
     if not names:
         raise Invalid(f"{quote(path)!r} is empty.", "The first line of a CSV file names the columns.")
     if len(names) == 1 and (mark := next((mark for mark in _OTHER_MARKS if mark in names[0]), None)):
@@ -99,32 +162,41 @@ def _csv_names(header: list[str], path: str, line: int) -> list[str]:
 
 
 def write_csv(file: BinaryIO, rows: Sequence[Record]) -> None:
-    """Write the rows below one header line, with an empty cell for null."""
+    """Write the rows below one header line: texts in quotes, and nothing for null."""
     columns = columns_of(rows)
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text)
-    writer.writerow([_cell(column) for column in columns])
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    text.detach()
+    file.write(_record([_cell(column) for column in columns]))
+    file.writelines(_record([_cell(row.get(column)) for column in columns]) for row in rows)
 
 
-def _cell(value: Any) -> Any:
-    """Return a CSV cell: empty for null, JSON for an object or a list, with an apostrophe before a formula."""
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    text = cell_text(value)
-    return f"'{text}" if _is_formula(text) else text
+def _record(cells: Sequence[str]) -> bytes:
+    # A blank line would be no row.
+    return f"{','.join(cells) or _in_quotes('')}\r\n".encode()
+
+
+def _cell(value: Any) -> str:
+    """Return a CSV cell: bare for a number, bool or null, else in quotes, with an apostrophe before a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return cell_text(value)
+    if isinstance(value, str):
+        return _in_quotes(f"'{value}" if _is_guarded(value) else value)
+    return _in_quotes(f" {cell_text(value)}")
+
+
+def _in_quotes(text: str) -> str:
+    return '"{}"'.format(text.replace('"', '""'))
 
 
 def unguarded(text: str) -> str:
     """Return the text of a cell that `write_csv` wrote: without the apostrophe before its formula."""
-    return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
+    return text[1:] if text.startswith("'") and _is_guarded(text[1:]) else text
 
 
-def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet may run the text, perhaps after unseen characters.
+def _is_guarded(text: str) -> bool:
+    """Whether a spreadsheet may run the text, perhaps after unseen characters, or the reader would take it for JSON.
 
-    Apostrophes before a formula count as part of it, so that a guarded cell always has one more than its text.
+    Apostrophes before such a text count as part of it, so that a guarded cell always has one more than its text.
     """
     text = text.lstrip("'")
-    return text.startswith(("\t", "\r", "\n")) or _UNSEEN.sub("", text, count=1).startswith(_FORMULA)
+    return text.startswith(("\t", "\r", "\n", *_NESTED)) or _UNSEEN.sub("", text, count=1).startswith(_FORMULA)

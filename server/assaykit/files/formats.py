@@ -28,8 +28,6 @@ class FileFormat:
     """Whether a file is UTF-8 text."""
     same_columns: bool = False
     """Whether every row of a file has the columns of the first one."""
-    guards_formulas: bool = False
-    """Whether a cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     require: Callable[[str], object] | None = None
     """Raises `Unsupported` if the package for the format is not installed."""
 
@@ -41,7 +39,6 @@ FORMATS = (
         read=csv_rows,
         write=write_csv,
         same_columns=True,
-        guards_formulas=True,
     ),
     FileFormat(name="JSON", suffixes=(".json",), read=json_rows, write=write_json),
     FileFormat(name="JSONL", suffixes=(".jsonl", ".ndjson"), read=jsonl_rows, write=write_jsonl),

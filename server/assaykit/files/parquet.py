@@ -9,13 +9,15 @@ fewer rows, so that it stays small in memory.
 import datetime as dt
 import decimal
 import importlib
+import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, BinaryIO, cast
 
 from assaykit.errors import Invalid, Unsupported, quote
-from assaykit.files.rows import FileRow, Record, cell_text, columns_of, require_width
+from assaykit.files.rows import FileRow, Record, columns_of, require_width
+from assaykit.files.strict_json import MAX_VALUE, JsonError, parse
 
 BATCH_ROWS = 256
 BATCH_BYTES = 64 * 1024 * 1024  # limit on one unpacked batch
@@ -25,6 +27,9 @@ BUDGET_BYTES = 512 * 1024 * 1024  # limit on all unpacked batches together
 _BEGINNINGS = "DELTA_BYTE_ARRAY"
 _SHARING = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", _BEGINNINGS}
 """Encodings in which many rows share a text, in whole or in part, so that few bytes stand for many."""
+
+JSON_MARK = {b"assaykit": b"json"}
+"""The metadata of a column whose texts are JSON. A text that is no JSON stands for itself."""
 
 _INT64 = 2**63
 _TEXT_TYPES = {"string", "large_string", "binary", "large_binary"}
@@ -45,11 +50,15 @@ def parquet_rows(file: BinaryIO, path: str, nan_is_null: bool = False) -> Iterat
         _require_names(source.schema_arrow.names, path)
         _require_countable(source.schema_arrow, path)
         _require_small(source.metadata, path)
+        marked = {one.name for one in source.schema_arrow if JSON_MARK.items() <= (one.metadata or {}).items()}
         number = 0
         for batch in _batches(source, _rows_at_once(file, source.metadata, parquet), path):
             for values in batch.to_pylist():
                 number += 1
-                plain = {name: _plain(cell, name, number, path, nan_is_null) for name, cell in values.items()}
+                plain = {
+                    name: _plain(_of_json_cell(cell) if name in marked else cell, name, number, path, nan_is_null)
+                    for name, cell in values.items()
+                }
                 yield FileRow(number, plain)
     except (arrow.ArrowException, OSError) as error:
         raise Invalid(
@@ -211,28 +220,53 @@ def _plain(value: object, name: str, number: int, path: str, nan_is_null: bool) 
 
 
 def write_parquet(file: BinaryIO, rows: Sequence[Record]) -> None:
-    """Write the rows as one table. Each column has one type."""
+    """Write the rows as one table. Each column has one type; a column of several types is marked, and holds JSON."""
     arrow, parquet = pyarrow("the file")
-    columns = {column: _column(arrow, [row.get(column) for row in rows]) for column in columns_of(rows)}
-    parquet.write_table(arrow.table(columns), file)
+    fields: list[Any] = []
+    columns: list[Any] = []
+    for name in columns_of(rows):
+        values = [row.get(name) for row in rows]
+        kind, cells = _column(arrow, values)
+        fields.append(arrow.field(name, kind, metadata=JSON_MARK if cells is not values else None))
+        columns.append(arrow.array(cells, kind))
+    parquet.write_table(arrow.Table.from_arrays(columns, schema=arrow.schema(fields)), file)
 
 
-def _column(arrow: Any, values: Sequence[Any]) -> Any:
-    """Return a column of one type: booleans, whole numbers or floats if all its values are, else text."""
+def _column(arrow: Any, values: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """Return the type of a column, and its values; as JSON texts in a new list if they have several types."""
     kinds = {_kind(value) for value in values if value is not None}
     if kinds == {bool}:
-        return arrow.array(values, arrow.bool_())
+        return arrow.bool_(), values
     if kinds == {int}:
-        return arrow.array(values, arrow.int64())
-    if kinds and kinds <= {int, float}:
-        return arrow.array([None if value is None else float(value) for value in values], arrow.float64())
-    return arrow.array([None if value is None else cell_text(value) for value in values], arrow.string())
+        return arrow.int64(), values
+    if kinds and kinds <= {int, float} and all(value is None or float(value) == value for value in values):
+        return arrow.float64(), values
+    if kinds <= {str}:
+        return arrow.string(), values
+    return arrow.string(), [None if value is None else _json_cell(value) for value in values]
 
 
 def _kind(value: Any) -> type:
-    """The column type of a value; a whole number beyond 64 bits counts as text."""
+    """The type of a value; `object` for an object, a list, or a whole number beyond 64 bits."""
     if isinstance(value, bool):
         return bool
     if isinstance(value, int):
-        return int if -_INT64 <= value < _INT64 else str
-    return float if isinstance(value, float) else str
+        return int if -_INT64 <= value < _INT64 else object
+    return type(value) if isinstance(value, float | str) else object
+
+
+def _json_cell(value: Any) -> str:
+    """A value of a marked column: JSON, or a text as it is if it is no JSON itself."""
+    if isinstance(value, str) and _of_json_cell(value) is value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _of_json_cell(cell: Any) -> Any:
+    """The value that a cell of a marked column stands for."""
+    if not isinstance(cell, str) or len(cell) > MAX_VALUE:
+        return cell
+    try:
+        return parse(cell)
+    except JsonError:
+        return cell

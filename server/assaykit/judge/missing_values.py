@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from assaykit.judge.columns import ATTRIBUTES, Row, as_text, columns, resolve
+from assaykit.column_paths import ATTRIBUTES, Row, resolve
+from assaykit.judge.columns import as_text, columns
 from assaykit.judge.score import EvaluatorConfig, variables
 from assaykit.judge.units import Reading
 

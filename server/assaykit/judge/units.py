@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
+from assaykit.column_paths import Row, resolve
 from assaykit.errors import Invalid
-from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.columns import as_text
 from assaykit.judge.cut_text import WHOLE_LIMIT, noted, size_before
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from assaykit.api.client import Api
 from assaykit.api.pages import rows
+from assaykit.column_paths import Row, reader_of
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row
 from assaykit.judge.selection import Candidate, decisions
 from assaykit.planning.counts import EPOCH, Listed, microseconds
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
@@ -100,11 +100,11 @@ def counted_runs(
         Candidate(
             "",
             str(row["id"]),
-            [all(matches(tree, row.get) for tree in trees) for trees in own],
+            [all(matches(tree, reader_of(row)) for tree in trees) for trees in own],
             [has_verdict(row, column) for column in columns],
         )
         for row in every
-        if shared is None or matches(shared, row.get)
+        if shared is None or matches(shared, reader_of(row))
     ]
     decided = list(decisions(candidates, lambda _: True, override=bool(trigger.override_evaluations)))
     chosen = [one for one in decided if one.fate == "chosen"]

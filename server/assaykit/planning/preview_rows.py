@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import examples_of
+from assaykit.column_paths import Row, reader_of, resolve
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.columns import as_text
 from assaykit.judge.units import NOUNS
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.spans import SAMPLE, experiment_rows, mappings_for, reads_run, sample_rows
@@ -64,7 +65,7 @@ async def rows_of_examples(
     async with aclosing(examples_of(api, dataset_id)) as every:
         async for example in every:
             row = {**(example.model_extra or {}), "id": example.id}
-            if tree is None or matches(tree, row.get):
+            if tree is None or matches(tree, reader_of(row)):
                 taken.append(row)
             if len(taken) == SAMPLE:
                 break
@@ -87,7 +88,7 @@ async def rows_of_runs(
     text = both(query_filter, own_filter(wanted))
     tree = None if text is None else row_tree(text)
     every = await experiment_rows(api, dataset_id, experiment_ids)
-    taken = [row for row in every if tree is None or matches(tree, row.get)]
+    taken = [row for row in every if tree is None or matches(tree, reader_of(row))]
     return _of(NOUNS["RUN"], reads_run(wanted), taken[:SAMPLE], "id", most)
 
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from assaykit.api.client import Api
 from assaykit.api.pages import rows
+from assaykit.column_paths import Row, resolve
 from assaykit.filters.fields import span_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row, as_text, resolve, span_row
+from assaykit.judge.columns import as_text, span_row
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 SPANS_COMPARED = 500

@@ -9,13 +9,14 @@ from typing import Any
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import runs_of
+from assaykit.column_paths import Row, reader_of, resolve
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import Row, as_text, columns, resolve, seen_by_runs, span_row
+from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import variables
@@ -314,7 +315,7 @@ async def plan_experiments(
     tried = [
         try_mappings(
             one,
-            [row for row in every if tree is None or matches(tree, row.get)][:SAMPLE],
+            [row for row in every if tree is None or matches(tree, reader_of(row))][:SAMPLE],
             refuse=not only_counts,
         )
         for one, tree in zip(reading, trees, strict=True)

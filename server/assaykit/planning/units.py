@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from assaykit.api.client import Api
 from assaykit.api.pages import rows
+from assaykit.column_paths import Row
 from assaykit.filters.expressions import expression_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.parse import MAX_CHARACTERS
 from assaykit.filters.tree import And, Compare, Node
-from assaykit.judge.columns import Row, span_row
+from assaykit.judge.columns import span_row
 from assaykit.judge.selection import Candidate
 from assaykit.judge.units import CONVERSATION, NOUNS, Gathering, Reading, Unit, one_granularity
 from assaykit.planning.counts import Listed, counted_by_engine, counted_from_lists, microseconds, request_for_spans

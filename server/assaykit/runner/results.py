@@ -67,7 +67,7 @@ def with_code(result: RowResult, evaluators: Sequence[JsonObject], digests: Sequ
     codes = {one["name"]: digest for one, digest in zip(evaluators, digests, strict=False)}
     evaluations: list[JsonObject] = []
     for one in result.evaluations:
-        code = codes.get(one["name"])
+        code = codes.get(one.get("evaluator", one["name"]))
         told: JsonObject = one.get("metadata") or {}
         evaluations.append(one if code is None else {**one, "metadata": {"code": code, **told}})
     return result._replace(evaluations=evaluations)

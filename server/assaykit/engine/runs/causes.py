@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
+from assaykit.column_paths import Row, reader_of
 from assaykit.engine.clock import Clock
 from assaykit.engine.runs.selection import Selection, rows
 from assaykit.engine.runs.units import UNITS_PER_READ
@@ -19,7 +20,6 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.parse import parse
 from assaykit.filters.text import conditions
-from assaykit.judge.columns import Row
 from assaykit.judge.missing_values import unread as find_unread
 from assaykit.judge.missing_values import unread_units
 from assaykit.judge.units import NOUNS, UNITS
@@ -157,7 +157,7 @@ def _without_runs(
 
 def _count(found: Iterable[Row], text: str) -> int:
     tree = row_tree(text)
-    return sum(matches(tree, row.get) for row in found)
+    return sum(matches(tree, reader_of(row)) for row in found)
 
 
 def _filtered(task: Task, number: int, things: str, count: Callable[[str], int]) -> RunCause:

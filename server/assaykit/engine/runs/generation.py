@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from assaykit.column_paths import Row, resolve
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models, Priced
 from assaykit.engine.runs import tracing
@@ -18,7 +19,7 @@ from assaykit.engine.store.queue.generations import ExampleOutcome, Provision
 from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.judge import placeholders
-from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.columns import as_text
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.models import Completion, Conversation
 from assaykit.judge.providers.prices import Spent, spent

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from assaykit.column_paths import Row
 from assaykit.engine.runs.questions import key_of
 from assaykit.engine.runs.selection import (
     Scorer,
@@ -19,7 +20,6 @@ from assaykit.engine.runs.selection import (
 from assaykit.engine.store.queue import answers
 from assaykit.engine.store.queue.runs import Item
 from assaykit.errors import NotFound
-from assaykit.judge.columns import Row
 from assaykit.judge.cut_text import size_before
 from assaykit.judge.fences import VALUE_LIMIT
 from assaykit.judge.selection import Decision

@@ -7,8 +7,8 @@ from typing import Generic, NamedTuple, TypeVar
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from assaykit.column_paths import Row
 from assaykit.engine.store.queue.runs import Item
-from assaykit.judge.columns import Row
 from assaykit.judge.verdicts import Unscored
 
 ROWS_PER_READ = 200

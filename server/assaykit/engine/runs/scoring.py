@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from assaykit.column_paths import Row
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget, Reservation
@@ -18,7 +19,6 @@ from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.engine.store.traces import verdicts
 from assaykit.engine.store.traces.targets import Extent, extents
-from assaykit.judge.columns import Row
 from assaykit.judge.fences import VALUE_LIMIT
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.prices import Spent, spent

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from assaykit.column_paths import Row, reader_of, resolve
 from assaykit.engine.runs import units
 from assaykit.engine.runs.row_workers import ROWS_PER_READ
 from assaykit.engine.sampling import taken
@@ -22,7 +23,7 @@ from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row, as_text, is_behind_cut, resolve, span_row
+from assaykit.judge.columns import as_text, is_behind_cut, span_row
 from assaykit.judge.score import is_shortened, variables
 from assaykit.judge.selection import Candidate, Decision, decisions
 from assaykit.judge.units import NOUNS, UNITS, Reading, Unit, is_conversation, turns_without_output
@@ -324,8 +325,8 @@ def _experiment_runs(
     for experiment_id in dict.fromkeys(experiment_ids):
         experiments.get(connection, experiment_id)
         for row in experiments.full_rows(connection, experiment_id):
-            if all(matches(tree, row.get) for tree in shared):
-                allowed = [all(matches(tree, row.get) for tree in trees) for trees in own]
+            if all(matches(tree, reader_of(row)) for tree in shared):
+                allowed = [all(matches(tree, reader_of(row)) for tree in trees) for trees in own]
                 labelled = [_has_verdict(row, scorer.column) for scorer in scorers]
                 yield Candidate(experiment_id, row["id"], allowed, labelled)
 

@@ -3,11 +3,14 @@
 
     ax        dataset_row, input, output, metadata; one parameter of another name gets the row
     phoenix   input, expected, reference, metadata, example; one parameter of another name gets the input
-    auto      the names of both; one parameter of another name gets the input or, failing that, the row
+    auto      the names of both, the columns of the dataset, and the words of other vendors; one parameter of another
+              name gets the input
 
-An evaluator's `output` is the output of the task, and one parameter of another name gets that output too. An evaluator
-may also take `experiment_output`, `dataset_output`, `trace_id`, and `eval_input` with all values. A function's
-`**kwargs` get nothing, as in both sources; those of an evaluator's method get everything.
+In `auto` a name counts as a column of the dataset before it counts as a vendor's word. An evaluator's `output` is the
+output of the task, and one parameter of another name gets that output too. An evaluator may also take
+`experiment_output`, `dataset_output`, `trace_id`, and `eval_input` with all values. A function's `**kwargs` get
+nothing, as in both sources; those of an evaluator object get everything. A task with `**kwargs` alone gets what is no
+answer.
 
 Source: `arize.experiments` 8.61, `phoenix.client.experiments` 3.5.
 """
@@ -18,10 +21,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .examples import Example, as_mapping, fresh
+from .examples import Example, Shape, as_mapping, at_path, fresh, is_answer
 
 Bound = dict[str, str]
-"""The name of the value that each parameter gets."""
+"""The name of the value that each parameter gets, or the path of a value in the row."""
 
 _NAMES = {
     "ax": ("dataset_row", "input", "output", "metadata"),
@@ -29,6 +32,16 @@ _NAMES = {
     "auto": ("dataset_row", "input", "output", "metadata", "expected", "reference", "example"),
 }
 _OF_EVALUATORS = ("output", "experiment_output", "dataset_output", "trace_id", "eval_input")
+_WORDS = {
+    "row": "dataset_row",
+    "inputs": "input",
+    **dict.fromkeys(
+        ("expected_output", "reference_output", "reference_outputs", "ground_truth", "expectations"), "expected"
+    ),
+}
+"""The words of other vendors: LangSmith, openevals, MLflow, deepeval and RAGAS."""
+
+_CONTEXTS = ("context", "contexts", "retrieved_contexts", "retrieval_context")
 _WHOLE = "eval_input"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -37,34 +50,80 @@ class Unbindable(Exception):
     """The function has no parameter, or one that no value can be bound to."""
 
 
-def bound(function: Callable[..., Any], style: str, *, judges: bool, takes_all: bool = False) -> Bound:
-    """The bindings of a function. `judges` is set for an evaluator, `takes_all` for the method of an evaluator object.
+def bound(
+    function: Callable[..., Any], style: str, *, judges: bool, takes_all: bool = False, shape: Shape | None = None
+) -> Bound:
+    """The bindings of a function. `judges` is set for an evaluator, `takes_all` for an evaluator object.
 
     Raises:
         Unbindable: there is no parameter, or a required one has an unknown name.
     """
     known = [*dict.fromkeys([*_NAMES[style], *(_OF_EVALUATORS if judges else ())])]
+    meanings = _Meanings(known, shape or Shape(), judges=judges) if style == "auto" else None
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters:
         raise Unbindable(f"it takes no parameter; give it one, such as {known[0]}")
     named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    if len(named) == 1 and named[0].name not in known:
+    found: Bound = {}
+    for one in named:
+        what = meanings.of(one.name) if meanings else one.name if one.name in known else None
+        if what is not None:
+            found[one.name] = what
+    if len(named) == 1 and not found:
         return {named[0].name: _only(style, judges)}
-    if strangers := [one.name for one in named if one.default is one.empty and one.name not in known]:
-        names = ", ".join(known)
+    if strangers := [one.name for one in named if one.default is one.empty and one.name not in found]:
+        names = ", ".join([*known, *(meanings.columns if meanings else ())][:20])
         raise Unbindable(f"the parameter {strangers[0]!r} is unknown; the known ones are {names}")
-    found = {one.name: one.name for one in named if one.name in known}
     if (takes_all or not found) and any(one.kind is one.VAR_KEYWORD for one in parameters):
-        found.update({name: name for name in known if name not in found and name != _WHOLE})
+        every = meanings.every() if meanings else {name: name for name in known}
+        found.update({name: what for name, what in every.items() if name not in found and name != _WHOLE})
     if not found:
         raise Unbindable(f"it asks for nothing; give it a parameter, such as {known[0]}")
     return found
 
 
+class _Meanings:
+    """The meanings of parameter names for a dataset of this shape."""
+
+    def __init__(self, known: list[str], shape: Shape, *, judges: bool) -> None:
+        self._known = known
+        self._shape = shape
+        self._judges = judges
+        self.columns = sorted(one for one in shape.columns if one.isidentifier() and one not in known)
+
+    def of(self, name: str) -> str | None:
+        """The value that a parameter of this name gets; None for a strange name."""
+        if self._judges and name == "outputs":
+            return "output"
+        if name in self._known:
+            return name
+        for path in (name, f"attributes.{name}"):
+            if path in self._shape.columns:
+                return path
+        if name in _WORDS:
+            return _WORDS[name]
+        if name in _CONTEXTS:
+            other = next((self._inside(one) for one in _CONTEXTS if self._inside(one)), None)
+            return self._inside(name) or other
+        return self._inside(name)
+
+    def _inside(self, name: str) -> str | None:
+        """The path of a value of this name; a task finds no answer here."""
+        if name in self._shape.columns:
+            return name
+        return self._shape.nested.get(name) or (self._shape.answers.get(name) if self._judges else None)
+
+    def every(self) -> Bound:
+        """All that `**kwargs` get: of a task, no answer and no row that holds one."""
+        if self._judges:
+            return {**{one: one for one in self.columns}, **{one: one for one in self._known}}
+        return {one: one for one in ("input", "metadata", *self.columns) if not is_answer(one)}
+
+
 def _only(style: str, judges: bool) -> str:
     if judges:
         return "output"
-    return {"ax": "dataset_row", "phoenix": "input", "auto": "input or dataset_row"}[style]
+    return "dataset_row" if style == "ax" else "input"
 
 
 def call(function: Callable[..., Any], bindings: Bound, given: Callable[[str], Any]) -> Any:
@@ -91,7 +150,7 @@ class Arguments:
         return found
 
     def __call__(self, what: str) -> Any:
-        """The value of the name `what`."""
+        """The value of the name or at the path `what`."""
         example = self._example
         if self._judged is not None:
             if what in self._judged:
@@ -99,10 +158,13 @@ class Arguments:
             if what == _WHOLE:
                 names = dict.fromkeys([*_NAMES[self._style], *_OF_EVALUATORS])
                 return {**example, **{name: self(name) for name in names if name != _WHOLE}}
-        if what == "input or dataset_row":
-            what = "input" if example.has_input else "dataset_row"
         if what in ("dataset_row", "example"):
-            return example
+            # AX's row is the row of the dataset and nothing else.
+            return example.columns if self._style == "ax" else example
+        if what not in _NAMES["auto"] and what != "dataset_output":
+            return at_path(example.columns, what)
+        if what in ("expected", "reference") and self._style == "auto" and example.columns.get(what) is not None:
+            return example.columns[what]
         value = {"input": example.input, "metadata": self._of_metadata()}.get(what, example.output)
         return as_mapping(value, what) if self._style == "phoenix" else value
 

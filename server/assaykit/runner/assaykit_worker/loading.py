@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -98,21 +99,25 @@ def member(path: str, name: str) -> Any:
     return found
 
 
-def evaluator(found: Any, name: str) -> tuple[str, Any]:
+def evaluator(found: Any, name: str, taken: Sequence[str] = ()) -> tuple[str, Any]:
     """An evaluator's name and the function to call: a function, or a class or object with `evaluate`.
+
+    A function has the name by which the user refers to it. An object has its own name, unless that is in `taken`.
 
     The first class in the method resolution order with either method decides, since the other method of its base
     classes only calls this one or refuses. If that class has both methods, the async one is used.
     """
-    if inspect.isclass(found):
+    is_class = inspect.isclass(found)
+    if is_class:
         found = found()
     if not (hasattr(found, "evaluate") or hasattr(found, "async_evaluate")):
-        return str(getattr(found, "__name__", name)), found
+        return name, found
     methods = ("async_evaluate", "evaluate")
     own = next((vars(kind) for kind in type(found).__mro__ if any(each in vars(kind) for each in methods)), {})
     chosen = next((each for each in methods if each in own), "evaluate")
     called = getattr(found, "name", None) or getattr(found, "_name", None)
-    return str(called if isinstance(called, str) and called else type(found).__name__), getattr(found, chosen)
+    own_name = called if isinstance(called, str) and called else type(found).__name__ if is_class else name
+    return str(name if own_name in taken else own_name), getattr(found, chosen)
 
 
 def shortened(error: BaseException) -> str:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from . import binding, loading, verdicts
-from .examples import Example
+from .examples import Example, Shape
 from .plain import NotJson, plain, readable
 from .tracing import Joined, Open, Plain
 
@@ -27,6 +28,11 @@ class BoundFunction(NamedTuple):
     name: str
     call: Callable[..., Any]
     bindings: binding.Bound
+
+    @property
+    def asserts(self) -> bool:
+        """True if the function has an assertion, so that a return without a value is a pass."""
+        return verdicts.asserts(self.call)
 
     @property
     def is_async(self) -> bool:
@@ -48,26 +54,33 @@ class RowRunner:
             NotThere, Unbindable, NoSdk: the request cannot be met. The user's file may raise any other exception.
         """
         self._style = asked["binding"]
+        shape = asked.get("shape")
+        self._shape = None if shape is None else Shape(frozenset(shape[0]), *shape[1:])
         self._loop: Any = None
         self.files = loading.OwnFiles()
         self._metadata = asked["metadata"]
         # Set before the file is imported, so that code which instruments itself at import finds the tracer.
         self._tracer = Joined() if asked["joins_spans"] else Plain()
-        found = loading.member(asked["task"]["file"], asked["task"]["name"])
+        found = _loaded(asked["task"])
         self.task = self._function(asked["task"]["name"], found, judges=False)
         self.evaluators: list[BoundFunction] = []
+        self._taken = asked["taken"]
         for one in asked["evaluators"]:
-            found = loading.member(one["file"], one["name"])
-            name, judge = loading.evaluator(found, one["name"])
+            found = _loaded(one)
+            name, judge = loading.evaluator(found, one["name"], [other.name for other in self.evaluators])
             if name in asked["taken"]:
                 raise binding.Unbindable(f"an evaluator and a judge are both named {name!r}; rename the evaluator")
             if any(name == other.name for other in self.evaluators):
                 raise binding.Unbindable(f"two evaluators are named {name!r}; rename one, as each has its own column")
-            self.evaluators.append(self._function(name, judge, judges=True, takes_all=judge is not found))
+            self.evaluators.append(
+                self._function(name, judge, judges=True, takes_all=judge is not found or not _is_plain(found))
+            )
 
     def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> BoundFunction:
         try:
-            return BoundFunction(name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all))
+            return BoundFunction(
+                name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all, shape=self._shape)
+            )
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
 
@@ -81,7 +94,7 @@ class RowRunner:
     async def run(self, columns: dict[str, Any], told: JsonObject) -> None:
         """Fill `told` with output or error, evaluations and spans. If a deadline cancels it, finished parts stay."""
         told.update(evaluations=[], spans=[])
-        example = Example(columns)
+        example = Example(columns, self._shape)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
         given = binding.Arguments(example, self._style, self._metadata)
         with self._kept("Task: " + self.task.name, "CHAIN", told) as span:
@@ -105,15 +118,32 @@ class RowRunner:
         with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
             try:
-                verdict = plain(verdicts.verdict(await self._called(one, given), self._style), "the verdict")
-                span.attributes["output.value"] = _text(verdict)
+                found = plain(await self._named(one, given, told), "the verdict")
+                span.attributes["output.value"] = _text(found[0] if len(found) == 1 else found)
             except (Exception, SystemExit) as error:  # noqa: BLE001  (an error of the user's code fails the verdict)
                 span.error = _why(error)
-                verdict = {"error": span.error}
+                found = [{"name": one.name, "error": span.error}]
             except BaseException:
                 span.error = "cut short"
                 raise
-            told["evaluations"].append({"name": one.name, **verdict})
+            told["evaluations"] += found
+
+    async def _named(self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject) -> list[JsonObject]:
+        """The verdicts of an evaluator, each with the name of its column."""
+        try:
+            value = await self._called(one, given)
+        except AssertionError as error:
+            found = [("", verdicts.of_assertion(error))]
+        else:
+            found = verdicts.verdicts(verdicts.PASSED if value is None and one.asserts else value, self._style)
+        taken = {*self._taken, *(other.name for other in self.evaluators if other is not one)}
+        taken.update(each["name"] for each in told["evaluations"])
+        every = []
+        for name, verdict in found:
+            column = one.name if not name else f"{one.name}.{name}" if name in taken else name
+            taken.add(column)
+            every.append({"name": column, **({"evaluator": one.name} if column != one.name else {}), **verdict})
+        return every
 
     def _waited_for(self, found: Any) -> Any:
         """The result of an async evaluator of a plain task."""
@@ -140,6 +170,21 @@ class RowRunner:
         # An async task shares the loop with other rows, so a plain evaluator runs in a thread and does not block them.
         found = call() if one.is_async else await asyncio.to_thread(call)
         return await found if inspect.isawaitable(found) else found
+
+
+def _loaded(one: dict[str, str]) -> Any:
+    """The function of a reference. An error in its file tells the function that was asked for."""
+    try:
+        return loading.member(one["file"], one["name"])
+    except loading.NotThere:
+        raise
+    except BaseException as error:
+        file = os.path.basename(one["file"])
+        raise loading.NotThere(f"{file}:{one['name']} cannot be imported: {loading.shortened(error)}") from error
+
+
+def _is_plain(found: Any) -> bool:
+    return inspect.isroutine(found) or isinstance(found, functools.partial) or inspect.isclass(found)
 
 
 def _bounded(output: Any) -> Any:

@@ -12,9 +12,7 @@ from pydantic import Field
 from assaykit.api import client, pages
 from assaykit.api.batches import batches
 from assaykit.errors import AssayError, Invalid, NotFound, Unsupported
-from assaykit.files.csv_files import unguarded
 from assaykit.files.folders import Folders
-from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow, too_many_rows
 from assaykit.foreign import as_word, exactly
@@ -172,14 +170,7 @@ def _looked_through(file: str | None, given: Sequence[dict[str, Any]], name: str
         if len(given) > MOST_ROWS:
             raise too_many_rows("rows", MOST_ROWS)
         return verdicts_in([FileRow(line, values) for line, values in enumerate(given, start=1)], name, "rows")
-    read = list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True))
-    written_as = format_of(file)
-    if written_as is not None and written_as.guards_formulas:
-        read = [
-            FileRow(line, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in values.items()})
-            for line, values in read
-        ]
-    return verdicts_in(read, name, file)
+    return verdicts_in(list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True)), name, file)
 
 
 async def _write(here: Session, project: Named, found: Found, *, skip_unmatched: bool) -> LoggedEvaluations:

@@ -5,21 +5,27 @@ Every source can be read twice: once to check all rows, and once to send them.
 
 import json
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
 from datetime import timedelta
+from functools import partial
 from typing import IO, Any, NamedTuple
+
+import anyio.to_thread
 
 from assaykit.api.experiments import examples_of
 from assaykit.api.pages import rows
+from assaykit.column_paths import is_there, reader_of
 from assaykit.errors import Invalid
+from assaykit.experiments.kept_columns import Renames, kept_names, renamed
 from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
 from assaykit.files.folders import Folders
+from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import Node, fields
-from assaykit.foreign import exactly
+from assaykit.filters.tree import fields
+from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import span_row
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
@@ -29,7 +35,7 @@ from assaykit.session import Session
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.runs.why_nothing_scored import counted, matching_none, page_of, told_of_none
-from assaykit.wire.datasets import SYSTEM_COLUMNS, DatasetExample
+from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.spans import Annotation, ListSpansRequest, Span, SpanPage
 
 MOST_ROWS = 100_000
@@ -49,7 +55,7 @@ ExampleRow = dict[str, Any]
 
 
 class ExampleSource(NamedTuple):
-    """The arguments of `create_dataset` for the source of the examples."""
+    """The arguments of `create_dataset` for the source of the examples. `columns` renames columns of a file or rows."""
 
     file: str | None = None
     rows: list[ExampleRow] | None = None
@@ -57,14 +63,16 @@ class ExampleSource(NamedTuple):
     project: str | None = None
     filter: str | None = None
     window: str | None = None
+    columns: Renames | None = None
 
 
 class Source(NamedTuple):
-    """Rows that can be read again, and their origin in words and as data."""
+    """Rows that can be read again, their origin in words and as data, and the new names of the server's columns."""
 
     read: Callable[[], Iterator[ExampleRow]]
     told: str = ""
     facts: Mapping[str, Any] = {}
+    kept: Mapping[str, str | None] = {}
 
 
 @asynccontextmanager
@@ -83,8 +91,10 @@ async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGen
             "Pass one of them; window chooses spans, and filter chooses spans or the examples of a dataset.",
         )
     if not is_spans and asked.dataset is None:
-        yield Source(reader(here, asked.file, asked.rows))
+        yield await given(here, asked.file, asked.rows, asked.columns)
         return
+    if asked.columns:
+        raise Invalid("columns renames those of a file or of rows.", "Leave it out for spans and examples.")
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
         if asked.dataset is None:
             told, facts = await _keep_spans(here, within, asked, kept)
@@ -93,23 +103,56 @@ async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGen
         yield Source(lambda: _lines(kept), told, facts)
 
 
-def reader(here: Session, file: str | None, given: Sequence[ExampleRow] | None) -> Callable[[], Iterator[ExampleRow]]:
-    """A function that reads the file's rows, or else the given ones. It raises `Invalid` for an unusable row."""
+async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | None, renames: Renames | None) -> Source:
+    """The rows of the file, or else the given ones, under the names that a dataset can have.
+
+    Raises:
+        NotFound, Invalid: the file cannot be read, or a rename fits no column, or two columns get one name. When the
+            rows are read: one is empty.
+    """
+    told = renames or {}
+    placed = _placed(here, file, rows)
+    is_table = file is not None and (written_as := format_of(file)) is not None and written_as.same_columns
+    kept = await anyio.to_thread.run_sync(partial(_kept, placed, told, is_table=is_table), abandon_on_cancel=True)
+    return Source(lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()), kept=kept)
+
+
+def _placed(
+    here: Session, file: str | None, rows: Sequence[ExampleRow] | None
+) -> Callable[[], Generator[tuple[str, ExampleRow]]]:
+    """A function that reads each row with its place."""
     if file is None:
-        return lambda: (_usable(row, f"Row {number}") for number, row in enumerate(given or [], start=1))
+        return lambda: ((f"Row {number}", row) for number, row in enumerate(rows or [], start=1))
     folders = Folders(here.settings.folders)
-    return lambda: (_usable(row.values, f"Line {row.line} of {exactly(file)}") for row in read_rows(file, folders))
+    return lambda: ((f"Line {row.line} of {exactly(file)}", row.values) for row in read_rows(file, folders))
+
+
+def _kept(
+    placed: Callable[[], Generator[tuple[str, ExampleRow]]], renames: Renames, *, is_table: bool
+) -> dict[str, str | None]:
+    """The new names of the server's columns. Every row of a table has the columns of the first."""
+    columns: dict[str, None] = {}
+    absent = list(renames)
+    with closing(placed()) as found:
+        for _, row in found:
+            columns.update(dict.fromkeys(row))
+            absent = [path for path in absent if not is_there(path, [row])]
+            if is_table and not absent:
+                break
+    if columns and absent:
+        raise no_column(absent[0], list(columns))
+    names = [renames.get(column, column) for column in columns] + [
+        name for path, name in renames.items() if path not in columns
+    ]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Invalid(f"Two columns would be named {as_word(twice)}.", "Give them different names in columns.")
+    return kept_names(names)
 
 
 def _usable(row: ExampleRow, place: str) -> ExampleRow:
     """Raises: Invalid: the row cannot be an example."""
     if all(value is None for value in row.values()):
         raise Invalid(f"{place} is empty.", "Give each example at least one value, or leave the row out.")
-    if owned := sorted(SYSTEM_COLUMNS & row.keys()):
-        raise Invalid(
-            f"The column(s) {', '.join(owned)} belong to the server.",
-            "Rename them, for instance id to key; the server gives ids of its own.",
-        )
     return row
 
 
@@ -141,6 +184,7 @@ async def _keep_examples(
     tree = None if filter_text is None else row_tree(filter_text)
     target = await here.names.dataset(dataset, within)
     columns: dict[str, None] = {}
+    absent = [] if tree is None else list(dict.fromkeys(fields(tree)))
     there = count = 0
     async with aclosing(examples_of(here.api, target.id)) as found:
         async for example in found:
@@ -148,7 +192,8 @@ async def _keep_examples(
             row = _of_example(example)
             seen = {**row, "id": example.id}
             columns.update(dict.fromkeys(seen))
-            if tree is None or matches(tree, seen.get):
+            absent = [field for field in absent if not is_there(field, [seen])]
+            if tree is None or matches(tree, reader_of(seen)):
                 count += 1
                 _require_few(
                     count, f"examples are in {exactly(target.name)}", "Export it with get_dataset(save_to=...)."
@@ -160,15 +205,12 @@ async def _keep_examples(
     if tree is None:
         return f" of {there} example(s) of {exactly(target.name)}", facts
     if not count:
-        raise _no_example(target, there, tree, list(columns), filter_text or "")
+        raise no_column(absent[0], list(columns)) if absent else _no_example(target, there, filter_text or "")
     return f" of the {count} of {there} example(s) of {exactly(target.name)} that match", {**facts, "matched": count}
 
 
-def _no_example(target: Named, there: int, tree: Node, columns: Sequence[str], filter_text: str) -> Invalid:
+def _no_example(target: Named, there: int, filter_text: str) -> Invalid:
     """The error that no example matches."""
-    absent = [field for field in fields(tree) if field not in columns]
-    if absent:
-        return no_column(absent[0], columns)
     return Invalid(
         f"None of the {there} example(s) of {exactly(target.name)} matches {one_line(filter_text)!r}.",
         "Look at its examples with get_dataset, and correct the filter.",

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from assaykit.analysis.duplicates import Likeness, firsts
 from assaykit.analysis.sampling import Drawn, Method, at_random, at_steps, by_strata
+from assaykit.column_paths import is_there, resolve
 from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SAMPLE, SEED
 from assaykit.foreign import as_word
 from assaykit.matching import text_of
+from assaykit.spelling import common_spellings
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.datasets.reading import WHERE_AND_WHEN, ExampleRow, Source
@@ -28,6 +30,11 @@ class Wish(NamedTuple):
     size: int | None = None
     by: str | None = None
     seed: int = 0
+
+    def under(self, kept: Mapping[str, str | None]) -> "Wish":
+        """The same wish with the new names of columns that the dataset keeps under another name."""
+        unique = self.unique and [kept.get(column) or column for column in self.unique]
+        return self._replace(unique=unique, by=self.by and (kept.get(self.by) or self.by))
 
     @property
     def method(self) -> Method | None:
@@ -96,26 +103,26 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
     """
     read = kept = 0
     columns: dict[str, None] = {}
-    strata: list[Hashable] = []
+    strata: list[str | None] = []
+    absent = [one for one in [*(wish.unique or ()), wish.by] if one not in {EVERY, None}]
 
     def looked_at() -> Iterator[ExampleRow]:
-        nonlocal read
+        nonlocal read, absent
         for row in source.read():
             read += 1
+            absent = [one for one in absent if one is not None and not is_there(one, [row])]
             columns.update(dict.fromkeys(row))
             yield row
 
     for row in _without_repeats(looked_at(), wish, known):
         kept += 1
         if wish.by is not None:
-            value = row.get(wish.by)
+            value = resolve(row, wish.by)
             strata.append(None if value is None else text_of(value))
     if not read:
         raise Invalid("There is no row, so there is no example.", "Give at least one row.")
-    named = [*(wish.unique or ()), *([] if wish.by is None else [wish.by])]
-    for column in named:
-        if column not in columns and column != EVERY:
-            raise no_column(column, list(columns))
+    if absent:
+        raise no_column(absent[0] or "", list(columns))
     if wish.size is not None and wish.size > kept:
         left = " that differ" if read > kept else ""
         raise Invalid(f"There are {kept} rows{left}, so no sample of {wish.size}.", "Pass a smaller size.")
@@ -168,11 +175,12 @@ def _without_repeats(rows: Iterator[ExampleRow], wish: Wish, known: Collection[b
     return rows if wish.unique is None else firsts(rows, likeness(wish.unique), known)
 
 
-def _drawn(count: int, wish: Wish, strata: Sequence[Hashable]) -> Drawn | None:
+def _drawn(count: int, wish: Wish, strata: Sequence[str | None]) -> Drawn | None:
     if wish.size is None:
         return None
     if wish.method == "stratified":
-        return by_strata(strata, wish.size, wish.seed)
+        spelled = common_spellings(one for one in strata if one is not None)
+        return by_strata([one and spelled.get(one, one) for one in strata], wish.size, wish.seed)
     return (at_steps if wish.method == "systematic" else at_random)(count, wish.size, wish.seed)
 
 

@@ -12,6 +12,8 @@ from assaykit.api import pages
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.kept_columns import facts_of as kept_facts
+from assaykit.experiments.kept_columns import told_of as kept_told
 from assaykit.foreign import exactly
 from assaykit.names import DATASET, Named
 from assaykit.session import Session
@@ -20,7 +22,7 @@ from assaykit.toolkit.columns import listed
 from assaykit.toolkit.listing import list_named, name_or_id, page_of, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
-from assaykit.tools.datasets.reading import ExampleSource, Source, reader, source
+from assaykit.tools.datasets.reading import ExampleSource, given, source
 from assaykit.tools.datasets.sampling import Wish, draw, facts_of, likeness, refuse_odd, told_of
 from assaykit.tools.datasets.writing import append, create
 from assaykit.wire.datasets import (
@@ -39,6 +41,7 @@ CELL_LIMIT = 400
 
 VERSIONS_SHOWN = 10
 
+Renamed = Annotated[dict[str, str] | None, Field(description="{'question': 'input'}: new names")]
 Unique = Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")]
 
 
@@ -52,6 +55,7 @@ async def create_dataset(
     project: ProjectName = None,
     filter: str | None = None,  # noqa: A002  (AX's word for it)
     window: str | None = None,
+    columns: Renamed = None,
     unique: Unique = None,
     sample: Method | None = None,
     size: int | None = None,
@@ -67,20 +71,21 @@ async def create_dataset(
     wish = Wish(unique, sample, size, by, seed)
     refuse_odd(wish)
     within = await here.space(space)
-    asked = ExampleSource(file, rows, dataset, project, filter, window)
+    asked = ExampleSource(file, rows, dataset, project, filter, window, columns)
     async with source(here, within, asked) as found:
-        drawn = await anyio.to_thread.run_sync(draw, found, wish, abandon_on_cancel=True)
+        drawn = await anyio.to_thread.run_sync(draw, found, wish.under(found.kept), abandon_on_cancel=True)
         made = await create(here, name, within.id, drawn.rows())
     word = name_or_id(Named(id=made.id, name=name))
     return Reply(
         f"Created dataset {exactly(name)} ({made.id}) with {made.examples} example(s){found.told}; "
-        f"columns: {listed(made.columns)}.{told_of(drawn)} "
+        f"columns: {listed(made.columns)}.{kept_told(found.kept)}{told_of(drawn)} "
         f"Next: run_experiment(dataset={word!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
             "dataset": {"id": made.id, "name": name},
             "examples": made.examples,
             "columns": made.columns,
+            **kept_facts(found.kept),
             **facts_of(drawn),
         },
     )
@@ -160,6 +165,7 @@ async def append_examples(
     dataset: str | None = None,
     file: File | None = None,
     rows: list[dict[str, Any]] | None = None,
+    columns: Renamed = None,
     unique: Unique = None,
     space: SpaceName = None,
 ) -> Reply:
@@ -174,18 +180,20 @@ async def append_examples(
     if (file is None) == (rows is None):
         raise Invalid("Examples come from exactly one of file and rows.", "Pass one of them.")
     named = await here.names.dataset(dataset, within)
-    found = Source(reader(here, file, rows))
-    known = frozenset[bytes]() if unique is None else await _known(here, named.id, unique)
+    found = await given(here, file, rows, columns)
+    wish = wish.under(found.kept)
+    known = frozenset[bytes]() if wish.unique is None else await _known(here, named.id, wish.unique)
     drawn = await anyio.to_thread.run_sync(draw, found, wish, known, abandon_on_cancel=True)
     before = await here.api.get(path("v2", "datasets", named.id, "examples"), ExamplePage, limit=1)
     made = await append(here, named.id, drawn.rows())
     there = _columns([one.model_extra or {} for one in before.examples])
-    text = f"Appended {made.examples} example(s) to {exactly(named.name)}.{told_of(drawn)}"
+    text = f"Appended {made.examples} example(s) to {exactly(named.name)}.{kept_told(found.kept)}{told_of(drawn)}"
     if there and (added := [column for column in made.columns if column not in there]):
         text += f" Warning: its first example has no {listed(added)}."
     if made.columns and (missing := [column for column in there if column not in made.columns]):
         text += f" Warning: the new ones have no {listed(missing)}."
     data = {"dataset": {"id": named.id, "name": named.name}, "examples": made.examples, "columns": made.columns}
+    data |= kept_facts(found.kept)
     return Reply(text, {**here.source(within), **data, **facts_of(drawn)})
 
 

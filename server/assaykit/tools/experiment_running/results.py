@@ -86,7 +86,7 @@ def _functions(ran: Ran) -> list[tuple[str, Mapping[str, str]]]:
 
 def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
     """The arguments of each function in the row that is shown; of the evaluators only if there was an output."""
-    row = Example({**ran.shown.columns})
+    row = Example({**ran.shown.columns}, ran.shape)
     of_task = Arguments(row, plan.binding, {**plan.metadata})
     result = next(one for one in ran.results if one.call == ran.shown.call)
     reached = functions[:1] if result.error is not None else functions
@@ -117,7 +117,7 @@ def _again(ran: Ran) -> list[str]:
 
 def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
     """A note for each function that gets the whole row as the right answer, since the dataset has no column for it."""
-    if Example({**ran.shown.columns}).has_output:
+    if Example({**ran.shown.columns}, ran.shape).has_output:
         return []
     return [
         f"{as_word(function)}: {name} is the whole row, as the dataset has no column expected, reference or output"

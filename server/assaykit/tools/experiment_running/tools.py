@@ -17,6 +17,7 @@ from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.queries import WantedEvaluator
+from assaykit.runner.assaykit_worker.examples import shape_of
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
 from assaykit.runner.results import ExampleCall, RowResult
@@ -89,7 +90,8 @@ async def run_experiment(
     spending = await spending_of(here, judges, examples, len(every))
     if dry_run:
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
-        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges))
+        shape = shape_of(one.columns for one in every)
+        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges), shape)
         head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
         said = Judged(announced(here, ctx, spending), [])
         return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
@@ -241,7 +243,8 @@ async def retry_experiment(
     with Journal(here.settings.home, made.id, "retry") as journal:
         # The results of an earlier retry are kept if the plan has not changed since.
         runs.resume(journal, plan, target, made.name, rows, restart=journal.asked != plan.asked(target.id, rows))
-        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges))
+        shape = shape_of(one.columns for one in runs.calls_of(examples, 1))
+        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges), shape)
         origin = runs.origin_of(here.settings.home, made.id)
         ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))

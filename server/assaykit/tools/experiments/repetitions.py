@@ -7,6 +7,7 @@ from typing import Any
 from assaykit.errors import Invalid
 from assaykit.files.rows import FileRow
 from assaykit.foreign import exactly
+from assaykit.wire.local import Matches
 
 COLUMN = "repetition"
 
@@ -54,3 +55,35 @@ class Repetitions:
         if self.tried_again:
             said += f"; {self.tried_again} row(s) that failed were tried again by a later one and do not count"
         return said
+
+
+class Tries:
+    """Counts the failed rows of each example that a later row replaces, for a file without numbered repetitions."""
+
+    def __init__(self) -> None:
+        self.tried_again = 0
+        self._has_others = False
+        self._are_numbered = True
+        self._failed: dict[tuple[str, str], bool] = {}
+
+    def add(self, flat: Mapping[str, Any]) -> None:
+        """Look at one row."""
+        number = flat.get(COLUMN)
+        self._are_numbered = self._are_numbered and number is not None
+        call = (str(flat.get("example_id")), str(number))
+        if call in self._failed:
+            self.tried_again += self._failed[call]
+            self._has_others = self._has_others or not self._failed[call]
+        self._failed[call] = bool(flat.get("error"))
+
+    def are_all(self, matches: Matches | None) -> bool:
+        """Whether examples have several rows only because rows were tried again, or have a number each."""
+        is_repeated = matches is not None and bool(matches.repeated) and not matches.ambiguous
+        return is_repeated and not self._has_others and (self._are_numbered or bool(self.tried_again))
+
+    def told(self) -> str:
+        """The interpretation of several rows of an example, in words."""
+        by = f", repetitions by the column {exactly(COLUMN)}" if self._are_numbered else ""
+        if self.tried_again:
+            by += f"; {self.tried_again} row(s) that failed were tried again by a later one and do not count"
+        return by

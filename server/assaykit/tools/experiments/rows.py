@@ -6,11 +6,13 @@ from typing import Any
 
 from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
+from assaykit.column_paths import Row, is_there, reader_of
+from assaykit.experiments.kept_columns import KEY
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
-from assaykit.judge.columns import Row
 from assaykit.planning.spans import run_row
+from assaykit.spelling import common_spellings
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line, quoted
 from assaykit.wire.evaluators import Direction
@@ -31,11 +33,10 @@ def taken(runs: Sequence[RunColumns], examples: Mapping[str, Row], text: str) ->
     tree = row_tree(text)
     models = [ExperimentRun.model_validate(run) for run in runs]
     seen = [{**run_row(run, examples.get(run.example_id or "", {})), "error": run.error} for run in models]
-    found = [place for place, row in enumerate(seen) if matches(tree, row.get)]
-    columns = list(dict.fromkeys(column for row in seen for column in row))
-    absent = [field for field in fields(tree) if field not in columns]
-    if runs and not found and absent:
-        raise no_column(absent[0], columns)
+    found = [place for place, row in enumerate(seen) if matches(tree, reader_of(row))]
+    absent = [] if found else [field for field in fields(tree) if not is_there(field, seen)]
+    if runs and absent:
+        raise no_column(absent[0], list(dict.fromkeys(column for row in seen for column in row)))
     return found
 
 
@@ -53,6 +54,7 @@ def told(run: RunColumns, read: Outcome, *, is_past: bool) -> dict[str, Any]:
     return {
         "id": run["id"],
         "example_id": run.get("example_id"),
+        **({"key": one_line(run[KEY], VALUE_LIMIT)} if run.get(KEY) is not None else {}),
         "output": None if read.output is None else one_line(read.output, VALUE_LIMIT),
         "error": None if read.error is None else one_line(read.error, VALUE_LIMIT),
         **({"tried_again": True} if is_past else {}),
@@ -68,7 +70,9 @@ def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for one in read for name in one.evaluations):
         verdicts = [one.evaluations[name] for one in read if name in one.evaluations]
-        labels = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
+        given = [verdict.label for verdict in verdicts if verdict.label is not None]
+        spelled = common_spellings(given, fold=True)
+        labels = Counter(spelled.get(label, label) for label in given)
         scored = sum(verdict.score is not None for verdict in verdicts)
         found[name] = {"labels": dict(labels.most_common()), "labelled": labels.total(), "scored": scored}
     return found
@@ -119,7 +123,7 @@ def line(row: Mapping[str, Any]) -> str:
     why = next((f" why: {one_line(one['explanation'], 100)}" for one in row["evaluations"] if "explanation" in one), "")
     again = " (tried again)" if "tried_again" in row else ""
     parts = [
-        f"{row['example_id']} (run {row['id']})",
+        f"{f'{one_line(row[KEY], 60)}: ' if KEY in row else ''}{row['example_id']} (run {row['id']})",
         f"error{again}: {one_line(row['error'], 160)}"
         if row["error"]
         else f"out: {one_line(row['output'] or '-', 160)}",

@@ -23,7 +23,7 @@ from assaykit.experiments.releases import decide_release, policy_in
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
-from assaykit.foreign import exactly
+from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
@@ -34,6 +34,7 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, page_of, page_place, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
+from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, kept_key, output_column, sides
 from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
 from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
 from assaykit.wire.bodies import AnyCase
@@ -49,7 +50,6 @@ ROWS_PER_PAGE = 500
 GOAL_FORMS = "better by 5 points, not worse by more than 2 points, the same within 2 points, at least 80 %"
 RULE_FORMS = "right: not worse by more than 2 points, right: at least 80 %"
 GUESS_NAMES = "discordant (0-1), sd, within, expected, change, cluster, icc"
-EXAMPLE_ID = "example_id"
 
 
 class FileColumns(BaseModel):
@@ -71,7 +71,7 @@ async def upload_experiment(
     name: Annotated[str | None, Field(description="Else the file's stem")] = None,
     output: str = "output",
     example_id: str = EXAMPLE_ID,
-    key: Annotated[str | None, Field(description="Column of both to match by, not ids")] = None,
+    key: Annotated[str | None, Field(description="Column to match by, not ids; or 'file=dataset'")] = None,
     evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{evaluator: its columns}")] = None,
     new_dataset: Annotated[list[str] | None, Field(description="Make the dataset too, of these columns")] = None,
     repetitions: Annotated[bool, Field(description="Examples may have several rows")] = False,
@@ -89,14 +89,21 @@ async def upload_experiment(
     title = name or PurePath(file).stem
     if set(title) & {'"', "\\"}:
         raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
+    target = None if new_dataset is not None else await here.names.dataset(dataset, within)
+    if target is not None and await stored.named(here.api, target.id, title) is not None:
+        raise stored.taken(target.name, title)
+    folders = Folders(here.settings.folders)
+    read_from = await anyio.to_thread.run_sync(output_column, output, file, folders)
+    both = None if key is None else await anyio.to_thread.run_sync(sides, key, file, folders)
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
-    columns = ExperimentColumns(key or example_id, output, key is not None, mapped)
-    results = Results(file, Folders(here.settings.folders), columns, key, new_dataset, repetitions=repetitions)
-    if new_dataset is None:
-        target = await here.names.dataset(dataset, within)
-        if await stored.named(here.api, target.id, title) is not None:
-            raise stored.taken(target.name, title)
-        place = UploadTarget(target.name, target.id, within.id, title, key, skip_unmatched, repetitions)
+    columns = ExperimentColumns(both.of_file if both else example_id, read_from, both is not None, mapped)
+    results = Results(file, folders, columns, both and both.of_file, new_dataset, repetitions=repetitions)
+    if target is not None:
+        if both is not None:
+            results.match_by(both._replace(of_dataset=await kept_key(here, target.id, both.of_dataset)))
+        elif example_id == EXAMPLE_ID:
+            await results.look_for_key(here, target.id, if_absent=True)
+        place = UploadTarget(target.name, target.id, within.id, title, results.key, skip_unmatched, repetitions)
     else:
         if dataset is None or not new_dataset:
             raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
@@ -105,7 +112,9 @@ async def upload_experiment(
         place = UploadTarget(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
     told = await upload(here, place, results)
     return Reply(
-        told_of(told, place, results) + " Next: `compare_experiments`.",
+        told_of(told, place, results)
+        + ("" if read_from == output else f" The output is read from {as_word(read_from)}.")
+        + " Next: `compare_experiments`.",
         {**here.source(within), **facts_of(told, place, results)},
     )
 
@@ -303,7 +312,9 @@ async def get_experiment(
     order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
     facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
     if save_to is not None:
-        found = _each([runs[kept[position]] for position in order])
+        # A try stands before the row that replaced it, so that a reader of the file counts the later one too.
+        past_first = [*order[len(count) :], *order[: len(count)]] if failures_first else order
+        found = _each([runs[kept[position]] for position in past_first])
         return await save(here, save_to, cursor, found, flat, "rows", facts, overwrite=overwrite)
     places = [kept[position] for position in order[start : start + limit]]
     shown = [told(runs[place], outcome(runs[place]), is_past=place in past) for place in places]

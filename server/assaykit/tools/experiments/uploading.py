@@ -9,11 +9,15 @@ from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import anyio.to_thread
+
 from assaykit.api.batches import batches, characters
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.api.staging import Body, ahead, staged
+from assaykit.column_paths import is_there, resolve
 from assaykit.errors import Invalid
+from assaykit.experiments.kept_columns import KEY, kept_names
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
 from assaykit.files.folders import Folders
@@ -25,9 +29,9 @@ from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line, quoted
 from assaykit.toolkit.taking_back import take_back
-from assaykit.tools.experiments.repetitions import Repetitions
+from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, under_own_names, usual_columns
+from assaykit.tools.experiments.repetitions import Repetitions, Tries
 from assaykit.wire.datasets import (
-    SYSTEM_COLUMNS,
     CreateDatasetRequest,
     Dataset,
     DatasetVersionWithExampleIds,
@@ -94,12 +98,17 @@ class Results:
         self.file = file
         self.key = key
         self.repetitions = Repetitions(file) if repetitions else None
+        self.tries = Tries()
+        self.guessed: MatchingColumns | None = None
         self._folders = folders
         self._columns = columns
         self._of_dataset: list[str] | None = None
         if of_dataset is not None:
             wanted: list[str] = [*of_dataset, *([key] if key else [])]
             self._of_dataset = list(dict.fromkeys(wanted))
+        kept = kept_names(self._of_dataset or ())
+        self._kept = {column: name or column for column, name in kept.items()}
+        self.key = key and self._kept.get(key, key)
         self.found = ExperimentRows([], columns, file)
         self.examples = 0
 
@@ -123,6 +132,7 @@ class Results:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
             self.repetitions = None if self.repetitions is None else Repetitions(self.file)
+            self.tries = Tries()
             pairs = self._pairs() if self._of_dataset is not None else self._runs()
             yield from batches(pairs, _characters)
 
@@ -133,7 +143,35 @@ class Results:
         for row, flat in self.found:
             yield Pair(None, ExperimentRunInput.model_validate(self._numbered(row, flat)))
 
+    def rows(self) -> Generator[Mapping[str, object]]:
+        """The rows of the file as they are."""
+        return (row.values for row in self._rows())
+
+    def match_by(self, columns: MatchingColumns, *, guessed: bool = False) -> None:
+        """Name examples by this column of the file."""
+        self.guessed = columns if guessed else None
+        self.key = columns.of_dataset
+        self._columns = replace(self._columns, example_id=columns.of_file, is_key=True)
+
+    async def look_for_key(self, here: Session, dataset_id: str, *, if_absent: bool) -> bool:
+        """Match by the usual columns of file and dataset, and say whether there are any.
+
+        With `if_absent`, only if the file has no column of example ids.
+        """
+        with closing(self._rows()) as read:
+            first = await anyio.to_thread.run_sync(next, read, None)
+        if first is None or (if_absent and self._columns.example_id in first.values):
+            return False
+        columns = await usual_columns(here, dataset_id, self.rows, self._columns.example_id or EXAMPLE_ID)
+        if columns is not None:
+            self.match_by(columns, guessed=True)
+        return columns is not None
+
     def _numbered(self, row: FileRow, flat: dict[str, object]) -> dict[str, object]:
+        flat = under_own_names(flat)
+        if self.key not in {None, SOURCE_EXAMPLE} and "example_id" in flat:
+            flat.setdefault(KEY, flat["example_id"])
+        self.tries.add(flat)
         if self.repetitions is None or "example_id" not in flat:
             return flat
         return self.repetitions.numbered(row, flat)
@@ -147,11 +185,14 @@ class Results:
         written_as = format_of(self.file)
         same_columns = written_as is not None and written_as.same_columns
         for row, flat in self.found:
-            lacking -= row.values.keys()
+            lacking = {column for column in lacking if not is_there(column, [row.values])}
             if lacking and same_columns:
                 raise self._no_column(lacking, list(row.values))
-            example = {column: row.values[column] for column in taken if row.values.get(column) is not None}
+            of_row = {column: resolve(row.values, column) for column in taken}
+            example = {self._kept.get(column, column): value for column, value in of_row.items() if value is not None}
             name = flat.get("example_id")
+            if self._columns.example_id is None and (own := row.values.get("id")) is not None:
+                example.setdefault(KEY, own)
             if name is not None and self.key == SOURCE_EXAMPLE:
                 example[SOURCE_EXAMPLE] = name
             self._refuse_unfit(example, row.line)
@@ -173,8 +214,6 @@ class Results:
                 f"Line {line} of {exactly(self.file)} has nothing in {columns}, of which the new dataset is made.",
                 "Name columns that every row fills, or leave the row out.",
             )
-        if owned := sorted(SYSTEM_COLUMNS & example.keys()):
-            raise Invalid(f"The column(s) {', '.join(owned)} belong to the server.", "Rename them in the file.")
 
     def _is_known(self, name: str, example: dict[str, Any], line: int, known: dict[str, tuple[int, int]]) -> bool:
         said = hash(text_of(example))
@@ -205,14 +244,26 @@ async def upload(here: Session, place: UploadTarget, results: Results) -> Upload
         Invalid: a row cannot be read, or rows match no example of the dataset; the message gives lines or ids.
         Conflict: a name is taken.
     """
-    if await here.api.has_engine_routes():
-        told = await _at_once(here, place, results)
-    else:
-        told = await _in_steps(here, place, results)
+    told = await _once(here, place, results)
+    matches = told.matches or Matches()
+    is_foreign = not told.is_written and place.key is None and not matches.covered and bool(matches.examples)
+    # The ids may be those of another dataset, of which this one is a copy.
+    if is_foreign and place.dataset_id and await results.look_for_key(here, place.dataset_id, if_absent=False):
+        place = place._replace(key=results.key)
+        told = await _once(here, place, results)
+    if not told.is_written and results.tries.are_all(told.matches):
+        # Each row but the last of an example failed and was tried again, or the file numbers its repetitions.
+        told = await _once(here, place._replace(repetitions=True), results)
     here.names.forget()
     if not told.is_written:
         raise _misfit(told.matches or Matches(), place, results)
     return told
+
+
+async def _once(here: Session, place: UploadTarget, results: Results) -> Uploaded:
+    if await here.api.has_engine_routes():
+        return await _at_once(here, place, results)
+    return await _in_steps(here, place, results)
 
 
 async def _at_once(here: Session, place: UploadTarget, results: Results) -> Uploaded:
@@ -339,7 +390,7 @@ def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str,
         "examples_covered": matches.covered,
         "examples_without_run": matches.examples - matches.covered,
         "examples_with_several_runs": matches.repeated,
-        "rows_tried_again": 0 if results.repetitions is None else results.repetitions.tried_again,
+        "rows_tried_again": (results.repetitions or results.tries).tried_again,
         "skipped": {"rows": matches.unmatched, "examples": matches.unmatched_ids},
         "evaluators": list(results.found.evaluators),
     }
@@ -366,7 +417,9 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
         text += f" {results.found.failed} row(s) failed: they have an error and no output, and count as failures."
     if matches.repeated:
         text += f" {matches.repeated} example(s) have several runs"
-        text += "." if results.repetitions is None else f"{results.repetitions.told()}."
+        text += f"{(results.repetitions or results.tries).told()}."
+    if results.guessed is not None:
+        text += results.guessed.told()
     if matches.unmatched:
         text += f" Skipped {matches.unmatched} row(s) that match no example, such as {_some(matches.unmatched_ids)}."
     return text

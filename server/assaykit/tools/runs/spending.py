@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from assaykit.api.client import path
 from assaykit.api.pages import rows
+from assaykit.column_paths import Row, reader_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import Node
-from assaykit.judge.columns import Row
 from assaykit.judge.providers.prices import CHARACTERS, REPLY_TOKENS
 from assaykit.judge.score import variables
 from assaykit.judge.units import NOUNS
@@ -210,7 +210,7 @@ async def _examples(here: Session, task: Task, body: TriggerRunExperimentRequest
     found: list[Row] = []
     async for example in every:
         row = example_row(example.id, example.model_extra or {})
-        if (named is None or example.id in named) and (tree is None or matches(tree, row.get)):
+        if (named is None or example.id in named) and (tree is None or matches(tree, reader_of(row))):
             found.append(row)
         if body.max_examples is not None and len(found) == body.max_examples:
             break

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from assaykit.api.client import path
+from assaykit.column_paths import Row
 from assaykit.errors import Invalid
 from assaykit.foreign import as_word, exactly
 from assaykit.judge import placeholders
-from assaykit.judge.columns import Row, columns
+from assaykit.judge.columns import columns
 from assaykit.names import Named
 from assaykit.planning.disclosures import Hosts, ModelCalls, prompt_calls
 from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Variable, try_path

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from assaykit.column_paths import is_there, reader_of
 from assaykit.engine.store.definitions import datasets, experiments
 from assaykit.engine.store.pages import PageRequest, encode_cursor
 from assaykit.engine.store.tables import examples, experiment_runs
@@ -78,21 +79,23 @@ def _search(read: Callable[[PageRequest], Page[FoundT]], node: Node, at: PageReq
     """
     found: list[FoundT] = []
     seen: set[str] = set()
+    unknown = list(dict.fromkeys(fields(node)))
     cursor = at.cursor
     while True:
         part = read(PageRequest(_ROWS_PER_READ, cursor))
         for row in part.rows:
             columns = _columns(row)
             seen |= columns.keys()
-            if matches(node, columns.get):
+            unknown = [field for field in unknown if not is_there(field, [columns])]
+            if matches(node, reader_of(columns)):
                 if len(found) == at.limit:
                     return found, True
                 found.append(row)
         if not part.pagination.has_more:
             break
         cursor = part.pagination.next_cursor
-    if seen and not found and at.cursor is None:
-        _refuse_unknown(node, seen)
+    if seen and unknown and not found and at.cursor is None:
+        raise _no_column(unknown[0], seen)
     return found, False
 
 
@@ -101,14 +104,12 @@ def _columns(row: DatasetExample | ExperimentRun) -> Mapping[str, Any]:
     return row.model_dump(mode="json", exclude={"annotations"}) | annotations.columns(row.annotations)
 
 
-def _refuse_unknown(node: Node, seen: set[str]) -> None:
-    for field in fields(node):
-        if field not in seen:
-            near = get_close_matches(field, seen, n=3, cutoff=0.5) or sorted(seen)[:10]
-            raise Invalid(
-                f"Nothing matches, and no row has the column {quote(field)!r}.",
-                f"Columns are {', '.join(repr(quote(each, 60)) for each in near)}.",
-            )
+def _no_column(field: str, seen: set[str]) -> Invalid:
+    near = get_close_matches(field, seen, n=3, cutoff=0.5) or sorted(seen)[:10]
+    return Invalid(
+        f"Nothing matches, and no row has the column {quote(field)!r}.",
+        f"Columns are {', '.join(repr(quote(each, 60)) for each in near)}.",
+    )
 
 
 def _goes_on(*key: int) -> Pagination:

@@ -1,0 +1,78 @@
+"""Rows and the paths into them.
+
+A row is a flat mapping `{column path: JSON value}`. A path names a column, or continues into the JSON value of
+a column: `attributes.llm.output_messages.0.message.content`, `metadata.tier`. A path means the same in mappings,
+filters, keys, strata, slices and the columns of a file.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+ATTRIBUTES = "attributes."
+SHORT_FORMS = {"input": "attributes.input.value", "output": "attributes.output.value"}
+"""The columns that `input` and `output` stand for on a row without a column of that name."""
+
+Row = Mapping[str, Any]
+
+
+def resolve(row: Row, path: str) -> Any | None:
+    """The value at `path`, or None when there is none.
+
+    The first match counts: the column `path`; the column `attributes.<path>`; for `input` and `output` the column that
+    the short form stands for; the longest column that is a prefix of the path, followed into its JSON value by keys
+    and indexes.
+    """
+    for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path)):
+        if column is not None and row.get(column) is not None:
+            return row[column]
+    for whole in (path, ATTRIBUTES + path):
+        found = _descend(row, whole.split("."))
+        if found is not None:
+            return found
+    return None
+
+
+def reader_of(row: Row) -> Callable[[str], Any]:
+    """A function from a path to its value in the row, as filters take it."""
+    return partial(resolve, row)
+
+
+def is_there(path: str, rows: Iterable[Row]) -> bool:
+    """Whether a row has the column `path`, or a value at this path."""
+    return any(path in row or resolve(row, path) is not None for row in rows)
+
+
+def _descend(value: Any, parts: Sequence[str]) -> Any | None:
+    """Follow keys and indexes. Keys may contain dots, so the longest existing key is tried first."""
+    if not parts:
+        return value
+    value = opened_json(value)
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[str, Any]", value)
+        for taken in range(len(parts), 0, -1):
+            key = ".".join(parts[:taken])
+            found = _descend(mapping[key], parts[taken:]) if key in mapping else None
+            if found is not None:
+                return found
+        return None
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        index = parts[0]
+        is_index = index.isascii() and index.isdecimal() and len(index) < 10  # noqa: PLR2004  (no list is longer)
+        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else None
+    return None
+
+
+def opened_json(value: Any) -> Any | None:
+    """The object or list that a JSON text holds, None for any other text; other values unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
