@@ -16,6 +16,9 @@ ATTRIBUTES = "attributes."
 SHORT_FORMS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """The columns that `input` and `output` stand for on a row without a column of that name."""
 
+NULL = "null"
+"""The text of a null."""
+
 Row = Mapping[str, Any]
 
 
@@ -63,9 +66,22 @@ def resolve(row: Row, path: str) -> Any | None:
             return row[column]
     for whole in (path, ATTRIBUTES + path):
         found = _descend(row, whole.split("."))
-        if found is not None:
+        if found is not None and found is not _ABSENT:
             return found
     return None
+
+
+def text_at(row: Row, path: str) -> str | None:
+    """Return the text at `path` for an evaluator: `null` for a null, and blank text as it is. None without a column.
+
+    The blank output of a run that failed, whose `error` has a value, is no output.
+    """
+    value = resolve(row, path)
+    if value is None:
+        return NULL if _has(row, path) else None
+    text = value if isinstance(value, str) else as_text(value)
+    is_lost = path == "output" and isinstance(text, str) and not text.strip() and row.get("error")
+    return None if is_lost else text
 
 
 def as_text(value: Any) -> str | None:
@@ -89,26 +105,41 @@ def _latency_ms(span: Span) -> float | None:
     return (span.end_time - span.start_time).total_seconds() * 1000
 
 
-def _descend(value: Any, parts: Sequence[str]) -> Any | None:
-    """Follow keys and indexes. Keys may contain dots, so the longest existing key is tried first."""
+def _has(row: Row, path: str) -> bool:
+    """Whether the column or the key that a path names is there, whatever its value."""
+    if any(column is not None and column in row for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path))):
+        return True
+    return any(_descend(row, whole.split(".")) is not _ABSENT for whole in (path, ATTRIBUTES + path))
+
+
+_ABSENT = object()
+
+
+def _descend(value: Any, parts: Sequence[str]) -> Any:
+    """Follow keys and indexes; `_ABSENT` if they lead nowhere, None if they lead to a null.
+
+    Keys may contain dots, so the longest existing key is tried first.
+    """
     if not parts:
         return value
     if isinstance(value, str):
         value = _opened(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
+        closest: Any = _ABSENT
         for taken in range(len(parts), 0, -1):
             key = ".".join(parts[:taken])
-            found = _descend(mapping[key], parts[taken:]) if key in mapping else None
-            if found is not None:
+            found = _descend(mapping[key], parts[taken:]) if key in mapping else _ABSENT
+            if found is not None and found is not _ABSENT:
                 return found
-        return None
+            closest = None if found is None else closest
+        return closest
     if isinstance(value, list):
         items = cast("list[Any]", value)
         index = parts[0]
         is_index = index.isascii() and index.isdecimal() and len(index) < 10  # noqa: PLR2004  (no list is longer)
-        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else None
-    return None
+        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else _ABSENT
+    return _ABSENT
 
 
 def _opened(text: str) -> Any | None:

@@ -63,7 +63,7 @@ def parse(reply: ModelReply, choices: Mapping[str, float] | None, *, explain: bo
         detail = f"The model answered {quote(said.label, LABEL_LIMIT)!r}, which is not one of {list(choices)!r}."
         return _unscored(reply, "off_choice", detail)
     kept = said.explanation[:EXPLANATION_LIMIT] if explain and said.explanation else None
-    return Verdict(label, choices[label], kept, reply.prompt_tokens, reply.completion_tokens, reply.model)
+    return Verdict(label, choices[label], kept, *_spent(reply))
 
 
 class _Said(NamedTuple):
@@ -79,7 +79,7 @@ def _free_text(reply: ModelReply) -> Verdict | Unscored:
     if not text:
         return _unscored(reply, "bad_reply", "The model's reply is empty.")
     label, whole = quote(text, LABEL_LIMIT), text[:EXPLANATION_LIMIT]
-    return Verdict(label, None, whole, reply.prompt_tokens, reply.completion_tokens, reply.model)
+    return Verdict(label, None, whole, *_spent(reply))
 
 
 def _said(reply: ModelReply, choices: Mapping[str, float]) -> _Said | Unscored:
@@ -135,5 +135,9 @@ def _first(named: Mapping[str, Any], keys: Sequence[str]) -> Any | None:
     return next((named[key] for key in keys if named.get(key) is not None), None)
 
 
+def _spent(reply: ModelReply) -> tuple[int | None, int | None, str | None, int | None]:
+    return reply.prompt_tokens, reply.completion_tokens, reply.model, reply.cached_tokens
+
+
 def _unscored(reply: ModelReply, reason: Reason, detail: str) -> Unscored:
-    return Unscored(reason, detail, reply.prompt_tokens, reply.completion_tokens, reply.model)
+    return Unscored(reason, detail, *_spent(reply))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from assaykit.errors import Invalid
-from assaykit.judge.columns import Row, as_text, resolve
+from assaykit.judge.columns import NULL, Row, as_text, resolve, text_at
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 
@@ -77,6 +77,7 @@ class Gathering:
         self._readings = readings
         self._talks = {name for name, of in readings.items() if unit == "SESSION" and of.path == CONVERSATION}
         self._parts: dict[str, list[str]] = {name: [] for name in readings}
+        self._empty: dict[str, str] = {}
         self._characters = dict.fromkeys(readings, 0)
         self._traces: dict[str, set[object]] = {name: set() for name in self._talks}
 
@@ -90,14 +91,18 @@ class Gathering:
             elif wanted.among and not any(map(takes, wanted.among)):
                 value = None
             else:
-                value = as_text(resolve(row, wanted.path))
-            if value is not None:
+                value = text_at(row, wanted.path)
+            if value is not None and (value == NULL or not value.strip()):
+                self._empty.setdefault(name, value)
+            elif value is not None:
                 self._parts[name].append(value[:TEXT_LIMIT])
                 self._characters[name] += len(value) + 1
 
     def values(self) -> dict[str, str | None]:
-        """Each variable's text; None if no span has a value."""
-        return {name: self._joined(name, parts) if parts else None for name, parts in self._parts.items()}
+        """Each variable's text; None if no span has a value. A null or a blank counts if no span has another value."""
+        return {
+            name: self._joined(name, parts) if parts else self._empty.get(name) for name, parts in self._parts.items()
+        }
 
     def _joined(self, name: str, parts: Sequence[str]) -> str:
         text = ",".join(parts)

@@ -22,7 +22,7 @@ from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import Row, as_text, resolve, span_row
+from assaykit.judge.columns import Row, span_row, text_at
 from assaykit.judge.score import variables
 from assaykit.judge.selection import Candidate, Decision, decisions
 from assaykit.judge.units import NOUNS, Reading, Unit
@@ -222,7 +222,7 @@ def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str |
     if selection.level in {"TRACE", "SESSION"}:
         return row.get(scorer.evaluator_id, {})
     names = variables(scorer.config)
-    return {name: as_text(resolve(row, scorer.column_mappings.get(name, name))) for name in names}
+    return {name: text_at(row, scorer.column_mappings.get(name, name)) for name in names}
 
 
 def rows_per_read(selection: Selection) -> int:

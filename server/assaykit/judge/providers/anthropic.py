@@ -23,10 +23,10 @@ _CUT = {"max_tokens", "model_context_window_exceeded"}
 
 class _Message(NamedTuple):
     blocks: list[Fields]
-    spent: tuple[int | None, int | None, str | None]
+    spent: tuple[int | None, int | None, str | None, int | None]
 
 
-def _path(base: str) -> str:
+def _path(base: str, _: str) -> str:
     return f"{base.removesuffix('/v1')}/v1/messages"
 
 
@@ -154,7 +154,10 @@ def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
 def _said(answer: dict[str, Any]) -> _Message | Unscored:
     """The message in an answer, or the reason why it cannot be used."""
     usage, content = fields(answer.get("usage")), answer.get("content")
-    spent = (count(usage.get("input_tokens")), count(usage.get("output_tokens")), word(answer.get("model")))
+    # This API counts cached tokens beside the others.
+    told = [count(usage.get(f"{name}input_tokens")) for name in ("", "cache_read_", "cache_creation_")]
+    prompt = None if told[0] is None else sum(one or 0 for one in told)
+    spent = (prompt, count(usage.get("output_tokens")), word(answer.get("model")), told[1])
     if not isinstance(content, (list, str)):
         return Unscored("model_error", "The answer is not a message.")
     stop = answer.get("stop_reason")

@@ -54,6 +54,8 @@ _NO_MODEL = re.compile(
     r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
     re.IGNORECASE,
 )
+_BAD_KEY = re.compile(r"api.?key (?:is )?(?:not valid|invalid)|invalid.api.key|incorrect api key", re.IGNORECASE)
+_MODERATED = re.compile(r"moderation|flagged|content policy", re.IGNORECASE)
 _NO_SUCH_FEATURE = re.compile(r"no endpoints? (?:found|available) that|does not support|not supported", re.IGNORECASE)
 _NO_FEATURE = re.compile(
     r"(?:response_format|json_schema|structured.?output|tool_choice|grammar|guided).{0,120}"
@@ -221,11 +223,9 @@ def _read(response: transport.HttpAnswer, endpoint: Endpoint, url: str) -> tuple
 
 def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected | Unscored | None:
     """Return the outcome of a failure that a retry cannot fix; None for any other failure."""
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
-        return _failed("auth", endpoint, f"did not accept {key} at {_address(url)} (status {status})", said)
-    if _NO_MONEY.search(said):
-        return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
+    denied = _denied(status, said, endpoint, url)
+    if denied is not None:
+        return denied
     if status == HTTPStatus.NOT_FOUND and _NO_SUCH_FEATURE.search(said):
         return Rejected(scrub(said, endpoint), _failed("model_error", endpoint, f"answered with status {status}", said))
     if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
@@ -236,6 +236,20 @@ def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected |
     ):
         return Rejected(scrub(said, endpoint), _failed("model_error", endpoint, f"answered with status {status}", said))
     return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+
+
+def _denied(status: int, said: str, endpoint: Endpoint, url: str) -> Unscored | None:
+    """Return the outcome of a failure that no other request would change: of the key, its credit, or the prompt."""
+    if status == HTTPStatus.FORBIDDEN and _MODERATED.search(said):
+        return _failed("refused", endpoint, "refused the request", said)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or (status in _REFUSED and _BAD_KEY.search(said)):
+        key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
+        return _failed("auth", endpoint, f"did not accept {key} at {_address(url)} (status {status})", said)
+    if status == HTTPStatus.PAYMENT_REQUIRED or _NO_MONEY.search(said):
+        return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _failed("refused", endpoint, "refused the request as too large", said)
+    return None
 
 
 def _address(url: str) -> str:
@@ -261,7 +275,8 @@ def _error_text(response: transport.HttpAnswer) -> str:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
         return response.text
-    answer = envelopes.fields(body)
+    # Gemini's compatible endpoint puts the error object into a list.
+    answer = envelopes.fields(next(iter(envelopes.items(body)), body))
     error = answer.get("error") or next(iter(envelopes.items(answer.get("errors"))), None) or answer
     if isinstance(error, dict):
         return envelopes.words(envelopes.fields(error)) or response.text

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from assaykit.judge.providers import openai_answers
+from assaykit.judge.providers import addresses, openai_answers
 from assaykit.judge.providers.models import Conversation, Endpoint
 from assaykit.judge.providers.openai_answers import TOOL
 from assaykit.judge.providers.output_modes import OutputMode, ProviderApi
 from assaykit.wire.prompts import LlmMessage
 
+PATH = "chat/completions"
 
-def _path(base: str) -> str:
-    return f"{base}/chat/completions"
+
+def _path(base: str, _: str) -> str:
+    return addresses.joined(base, PATH)
 
 
 def _headers(key: str | None) -> dict[str, str]:

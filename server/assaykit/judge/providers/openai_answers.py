@@ -33,6 +33,7 @@ class _Spent(NamedTuple):
     prompt_tokens: int | None
     completion_tokens: int | None
     model: str | None
+    cached_tokens: int | None
 
 
 def read(answer: dict[str, Any]) -> ModelReply | Unscored:
@@ -67,12 +68,14 @@ def hear(answer: dict[str, Any]) -> Completion | Unscored:
 
 def _reply(answer: Fields) -> _Reply | Unscored:
     choices = [fields(one) for one in items(answer.get("choices"))]
-    choice = next((one for one in choices if one.get("message") or one.get("text")), None)
+    choice = next((one for one in choices if one.get("message") or one.get("text")), next(iter(choices), None))
     usage = fields(answer.get("usage"))
     spent = _Spent(
         first_count(usage, "prompt_tokens", "input_tokens"),
         first_count(usage, "completion_tokens", "output_tokens"),
         word(answer.get("model")),
+        first_count(fields(usage.get("prompt_tokens_details")), "cached_tokens")
+        or first_count(usage, "prompt_cache_hit_tokens"),
     )
     if choice is None:
         if not any(spent[:2]):

@@ -29,8 +29,8 @@ OutputMode = Literal["schema", "tool", "text"]
 class ProviderApi:
     """The parts that differ between the APIs of providers."""
 
-    path: Callable[[str], str]
-    """The address to post to, from the base URL."""
+    path: Callable[[str, str], str]
+    """The address to post to, from the base URL and the model."""
     headers: Callable[[str | None], dict[str, str]]
     """The headers that carry the key."""
     ways: Callable[[Endpoint], list[OutputMode]]
@@ -116,7 +116,7 @@ class FallbackModel:
         if not (key.isascii() and key.isprintable()) or " " in key:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that a key cannot have.")
         headers = {**endpoint.headers, **self._api.headers(key or None), **endpoint.provider_headers}
-        return self._api.path(base.rstrip("/")), headers
+        return self._api.path(base.rstrip("/"), endpoint.model), headers
 
     async def _fall_back(
         self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
