@@ -47,6 +47,10 @@ class OddProvider:
         """The base URL without a path."""
         return self._served.address
 
+    def play(self, *script: Script) -> None:
+        """Begin another script, with no requests received."""
+        self._script, self.asked = list(script), []
+
     def __enter__(self) -> Self:
         self._served.__enter__()
         return self

@@ -1,5 +1,6 @@
 """Envelopes of replies: odd fields cost no reply, and errors inside a 200 keep their words and their status."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,18 @@ USED = {"type": "tool_use", "name": "record_verdict", "input": GOOD}
 TEXT = {"type": "text", "text": GOOD}
 
 
-async def judged(line: Line, *script: Script, provider: str = "OPEN_AI") -> tuple[Verdict | Unscored, OddProvider]:
-    with OddProvider(*script) as server:
-        model = chat_model(endpoint(f"{server.address}/v1", provider), replace(line, sleep=Waits()))
-        reply = await model.ask("Is it right?", SCHEMA)
-    result = replies.parse(reply, CHOICES, explain=True) if isinstance(reply, ModelReply) else reply
-    return result, server
+@pytest.fixture(scope="module")
+def server() -> Iterator[OddProvider]:
+    """One provider for the tests of this module, each with a script of its own."""
+    with OddProvider(Reply({})) as provider:
+        yield provider
+
+
+async def judged(line: Line, server: OddProvider, *script: Script, provider: str = "OPEN_AI") -> Verdict | Unscored:
+    server.play(*script)
+    model = chat_model(endpoint(f"{server.address}/v1", provider), replace(line, sleep=Waits()))
+    reply = await model.ask("Is it right?", SCHEMA)
+    return replies.parse(reply, CHOICES, explain=True) if isinstance(reply, ModelReply) else reply
 
 
 @pytest.mark.parametrize(
@@ -58,8 +65,10 @@ async def judged(line: Line, *script: Script, provider: str = "OPEN_AI") -> tupl
         ({"choice": {"message": None, "text": GOOD}}, (30, 7)),
     ],
 )
-async def test_an_odd_field_costs_no_reply(line: Line, changes: dict[str, Any], tokens: tuple[Any, Any]) -> None:
-    verdict, _ = await judged(line, Reply(completion(GOOD, **changes)))
+async def test_an_odd_field_costs_no_reply(
+    line: Line, server: OddProvider, changes: dict[str, Any], tokens: tuple[Any, Any]
+) -> None:
+    verdict = await judged(line, server, Reply(completion(GOOD, **changes)))
     assert isinstance(verdict, Verdict), verdict
     assert verdict.label == "correct"
     assert (verdict.prompt_tokens, verdict.completion_tokens) == tokens
@@ -87,8 +96,8 @@ _CUSTOM = {"id": "1", "type": "custom", "custom": {"name": "record_verdict", "in
         {"function_call": {"name": "record_verdict", "arguments": GOOD}},
     ],
 )
-async def test_a_tool_call_of_any_form_is_read(line: Line, said: dict[str, Any]) -> None:
-    verdict, _ = await judged(line, Reply(completion(message=said)))
+async def test_a_tool_call_of_any_form_is_read(line: Line, server: OddProvider, said: dict[str, Any]) -> None:
+    verdict = await judged(line, server, Reply(completion(message=said)))
     assert isinstance(verdict, Verdict), verdict
     assert verdict.label == "correct"
 
@@ -107,8 +116,8 @@ async def test_a_tool_call_of_any_form_is_read(line: Line, said: dict[str, Any])
         {"type": "message", "content": GOOD},
     ],
 )
-async def test_an_odd_message_of_anthropic_is_read(line: Line, answer: dict[str, Any]) -> None:
-    verdict, _ = await judged(line, Reply(answer), provider="ANTHROPIC")
+async def test_an_odd_message_of_anthropic_is_read(line: Line, server: OddProvider, answer: dict[str, Any]) -> None:
+    verdict = await judged(line, server, Reply(answer), provider="ANTHROPIC")
     assert isinstance(verdict, Verdict), verdict
     assert verdict.label == "correct"
 
@@ -130,15 +139,17 @@ async def test_an_odd_message_of_anthropic_is_read(line: Line, answer: dict[str,
         completion("correct", choice={"finish_reason": "error"}, error={"code": 503, "message": "gone"}),
     ],
 )
-async def test_an_error_inside_a_200_is_tried_again(line: Line, answer: dict[str, Any]) -> None:
-    verdict, server = await judged(line, Reply(answer), Reply(completion(GOOD)))
+async def test_an_error_inside_a_200_is_tried_again(line: Line, server: OddProvider, answer: dict[str, Any]) -> None:
+    verdict = await judged(line, server, Reply(answer), Reply(completion(GOOD)))
     assert isinstance(verdict, Verdict), verdict
     assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("answer", [{"error": {"message": "Upstream overloaded", "code": 503}}, {"error": "loading"}])
-async def test_an_error_inside_a_200_that_stays_keeps_its_words(line: Line, answer: dict[str, Any]) -> None:
-    failed, server = await judged(line, Reply(answer))
+async def test_an_error_inside_a_200_that_stays_keeps_its_words(
+    line: Line, server: OddProvider, answer: dict[str, Any]
+) -> None:
+    failed = await judged(line, server, Reply(answer))
     assert isinstance(failed, Unscored)
     assert failed.reason == "model_error"
     assert "loading" in failed.detail or "Upstream overloaded" in failed.detail
@@ -159,17 +170,19 @@ async def test_an_error_inside_a_200_that_stays_keeps_its_words(line: Line, answ
         ("<html>Sign in</html>", "model_error", "Sign in"),
     ],
 )
-async def test_an_error_that_lasts_is_asked_once(line: Line, answer: Any, reason: str, words: str) -> None:
-    failed, server = await judged(line, Reply(answer))
+async def test_an_error_that_lasts_is_asked_once(
+    line: Line, server: OddProvider, answer: Any, reason: str, words: str
+) -> None:
+    failed = await judged(line, server, Reply(answer))
     assert isinstance(failed, Unscored)
     assert failed.reason == reason
     assert words in failed.detail
     assert len(server.asked) == 1
 
 
-async def test_an_empty_reply_counts_its_tokens(line: Line) -> None:
+async def test_an_empty_reply_counts_its_tokens(line: Line, server: OddProvider) -> None:
     for answer in (completion(""), completion(message={"reasoning_content": "correct"}), completion(choices=[])):
-        failed, _ = await judged(line, Reply(answer))
+        failed = await judged(line, server, Reply(answer))
         assert isinstance(failed, Unscored)
         assert (failed.reason, failed.prompt_tokens) == ("bad_reply", 30)
 
@@ -192,14 +205,14 @@ def _unless(way: str, refusal: Reply) -> Script:
         (error("Extra inputs are not permitted: response_format", 422), 2),
     ],
 )
-async def test_a_refused_schema_steps_down(line: Line, refusal: Reply, count: int) -> None:
-    verdict, server = await judged(line, _unless("schema", refusal))
+async def test_a_refused_schema_steps_down(line: Line, server: OddProvider, refusal: Reply, count: int) -> None:
+    verdict = await judged(line, server, _unless("schema", refusal))
     assert isinstance(verdict, Verdict), verdict
     assert len(server.asked) == count
 
 
-async def test_every_mode_that_fails_with_500_ends_as_the_failure(line: Line) -> None:
-    failed, server = await judged(line, error("Out of memory", 500))
+async def test_every_mode_that_fails_with_500_ends_as_the_failure(line: Line, server: OddProvider) -> None:
+    failed = await judged(line, server, error("Out of memory", 500))
     assert isinstance(failed, Unscored)
     assert failed.reason == "model_error"
     assert "Out of memory" in failed.detail
@@ -207,12 +220,12 @@ async def test_every_mode_that_fails_with_500_ends_as_the_failure(line: Line) ->
     assert "response_format" not in server.asked[-1].body
 
 
-async def _asked_modes(line: Line, script: Script, prompts: list[str]) -> list[bool]:
+async def _asked_modes(line: Line, server: OddProvider, script: Script, prompts: list[str]) -> list[bool]:
     """Whether each request asked for a schema."""
-    with OddProvider(script) as server:
-        model = chat_model(endpoint(f"{server.address}/v1"), replace(line, sleep=Waits()))
-        for prompt in prompts:
-            assert isinstance(await model.ask(prompt, SCHEMA), ModelReply)
+    server.play(script)
+    model = chat_model(endpoint(f"{server.address}/v1"), replace(line, sleep=Waits()))
+    for prompt in prompts:
+        assert isinstance(await model.ask(prompt, SCHEMA), ModelReply)
     return ["response_format" in one.body for one in server.asked]
 
 
@@ -229,25 +242,27 @@ async def _asked_modes(line: Line, script: Script, prompts: list[str]) -> list[b
     ],
 )
 async def test_what_a_refusal_teaches_depends_on_its_words(
-    line: Line, text: str, prompts: list[str], schemas: list[bool]
+    line: Line, server: OddProvider, text: str, prompts: list[str], schemas: list[bool]
 ) -> None:
-    assert await _asked_modes(line, _unless("schema", error(text, 400)), prompts) == schemas
+    assert await _asked_modes(line, server, _unless("schema", error(text, 400)), prompts) == schemas
 
 
-async def test_a_mode_that_has_answered_is_not_given_up_for_a_prompt(line: Line) -> None:
+async def test_a_mode_that_has_answered_is_not_given_up_for_a_prompt(line: Line, server: OddProvider) -> None:
     def answer(body: Any) -> Reply:
         is_odd = "odd" in body["messages"][0]["content"] and "response_format" in body
         return error("response_format is not supported here.", 400) if is_odd else Reply(completion(GOOD))
 
-    assert await _asked_modes(line, answer, ["a", "odd", "b"]) == [True, True, False, True]
+    assert await _asked_modes(line, server, answer, ["a", "odd", "b"]) == [True, True, False, True]
 
 
 @pytest.mark.parametrize("text", ["The temperature of 'temperature' is odd", "Unsupported value: 'temperature'"])
-async def test_a_temperature_in_the_words_of_a_prompt_is_dropped_for_that_prompt(line: Line, text: str) -> None:
-    with OddProvider(_unless("temperature", error(text, 400))) as server:
-        model = chat_model(endpoint(f"{server.address}/v1"), line)
-        for prompt in ("Is the temperature right?", "Is it right?"):
-            assert isinstance(await model.ask(prompt, SCHEMA), ModelReply)
+async def test_a_temperature_in_the_words_of_a_prompt_is_dropped_for_that_prompt(
+    line: Line, server: OddProvider, text: str
+) -> None:
+    server.play(_unless("temperature", error(text, 400)))
+    model = chat_model(endpoint(f"{server.address}/v1"), line)
+    for prompt in ("Is the temperature right?", "Is it right?"):
+        assert isinstance(await model.ask(prompt, SCHEMA), ModelReply)
     assert [("temperature" in one.body, "response_format" in one.body) for one in server.asked] == [
         (True, True),
         (False, True),

@@ -13,7 +13,10 @@ _OPENAI = "/openai"
 
 
 def _path(base: str, model: str) -> str:
-    parts = urlsplit(base)
+    try:
+        parts = urlsplit(base)
+    except ValueError:
+        return base
     path = parts.path.rstrip("/")
     if path in {"", _OPENAI}:
         deployment = f"deployments/{quote(model, safe='')}" if "api-version=" in parts.query else "v1"

@@ -229,7 +229,9 @@ def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected |
     if status == HTTPStatus.NOT_FOUND and _NO_SUCH_FEATURE.search(said):
         return Rejected(scrub(said, endpoint), _failed("model_error", endpoint, f"answered with status {status}", said))
     if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
-        what = f"has no model {exactly(endpoint.model)}, or the base URL is wrong (status {status})"
+        # Ollama and vLLM serve their API below /v1, and a base URL without a path is a usual mistake.
+        wrong = "lacks a path such as /v1" if urlsplit(url).path == "/chat/completions" else "is wrong"
+        what = f"has no model {exactly(endpoint.model)}, or the base URL {wrong} (status {status})"
         return _failed("bad_model", endpoint, what, said)
     if status == HTTPStatus.NOT_IMPLEMENTED or (
         status == HTTPStatus.INTERNAL_SERVER_ERROR and _NO_FEATURE.search(said)
@@ -242,7 +244,7 @@ def _denied(status: int, said: str, endpoint: Endpoint, url: str) -> Unscored | 
     """Return the outcome of a failure that no other request would change: of the key, its credit, or the prompt."""
     if status == HTTPStatus.FORBIDDEN and _MODERATED.search(said):
         return _failed("refused", endpoint, "refused the request", said)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or (status in _REFUSED and _BAD_KEY.search(said)):
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or (status in _REFUSED and _BAD_KEY.match(said)):
         key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
         return _failed("auth", endpoint, f"did not accept {key} at {_address(url)} (status {status})", said)
     if status == HTTPStatus.PAYMENT_REQUIRED or _NO_MONEY.search(said):
