@@ -29,7 +29,7 @@ def resolve(row: Row, path: str) -> Any | None:
             return row[column]
     for whole in (path, ATTRIBUTES + path):
         found = _descend(row, whole.split("."))
-        if found is not None:
+        if found is not None and found is not _ABSENT:
             return found
     return None
 
@@ -44,25 +44,40 @@ def is_there(path: str, rows: Iterable[Row]) -> bool:
     return any(path in row or resolve(row, path) is not None for row in rows)
 
 
-def _descend(value: Any, parts: Sequence[str]) -> Any | None:
-    """Follow keys and indexes. Keys may contain dots, so the longest existing key is tried first."""
+def has_path(row: Row, path: str) -> bool:
+    """Whether the column or the key that a path names is there, whatever its value."""
+    if any(column is not None and column in row for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path))):
+        return True
+    return any(_descend(row, whole.split(".")) is not _ABSENT for whole in (path, ATTRIBUTES + path))
+
+
+_ABSENT = object()
+
+
+def _descend(value: Any, parts: Sequence[str]) -> Any:
+    """Follow keys and indexes; `_ABSENT` if they lead nowhere, None if they lead to a null.
+
+    Keys may contain dots, so the longest existing key is tried first.
+    """
     if not parts:
         return value
     value = opened_json(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
+        closest: Any = _ABSENT
         for taken in range(len(parts), 0, -1):
             key = ".".join(parts[:taken])
-            found = _descend(mapping[key], parts[taken:]) if key in mapping else None
-            if found is not None:
+            found = _descend(mapping[key], parts[taken:]) if key in mapping else _ABSENT
+            if found is not None and found is not _ABSENT:
                 return found
-        return None
+            closest = None if found is None else closest
+        return closest
     if isinstance(value, list):
         items = cast("list[Any]", value)
         index = parts[0]
         is_index = index.isascii() and index.isdecimal() and len(index) < 10  # noqa: PLR2004  (no list is longer)
-        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else None
-    return None
+        return _descend(items[int(index)], parts[1:]) if is_index and int(index) < len(items) else _ABSENT
+    return _ABSENT
 
 
 def opened_json(value: Any) -> Any | None:

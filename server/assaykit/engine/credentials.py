@@ -29,6 +29,7 @@ _SERVER_PREFIXES = ("ASSAYKIT_", "ARIZE_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|password|credential|cookie", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"^(?:bearer|basic)\s", re.IGNORECASE)
+_QUERY = re.compile(r"(?:api-version=[\w.-]{1,40})?")
 _TRANSPORT_HEADERS = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
 
 _HOW = (
@@ -75,22 +76,26 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def check_address(base_url: str) -> str:
     """The base URL without trailing slashes, as the store keeps it.
 
-    It is https, or http on loopback, so that nobody can read the key on the network.
+    It is https, or http on loopback, so that nobody can read the key on the network. Its query may only be Azure's
+    `api-version`.
 
     Raises:
-        Invalid: `base_url` is another address, or has a user, a query or a fragment.
+        Invalid: `base_url` is another address, or has a user, a fragment or another query.
     """
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
         url = httpx.URL()
     safe = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host))
-    if not (safe and url.host) or url.userinfo or url.query or url.fragment:
+    query = url.query.decode("ascii", "replace")
+    if not (safe and url.host) or url.userinfo or url.fragment or not _QUERY.fullmatch(query):
         raise Invalid(
-            "base_url must be an https address, or an http address on loopback, without a user, a query or a fragment.",
+            "base_url must be an https address, or an http address on loopback, without a user, a fragment or a query "
+            "other than api-version.",
             "Send for example 'https://gateway.example.com/v1' or 'http://127.0.0.1:11434/v1'.",
         )
-    return base_url.rstrip("/")
+    before, mark, after = base_url.partition("?")
+    return before.rstrip("/") + mark + after
 
 
 def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:

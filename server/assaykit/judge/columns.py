@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from assaykit.column_paths import ATTRIBUTES, Row, resolve
+from assaykit.column_paths import ATTRIBUTES, Row, has_path, resolve
 from assaykit.judge import cut_text
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.spans import Span
+
+NULL = "null"
+"""The text of a null."""
 
 
 def span_row(span: Span) -> dict[str, Any]:
@@ -41,6 +44,19 @@ def seen_by_runs(example: Row) -> dict[str, Any]:
     The columns `eval.*` and `annotation.*` do not, because on a run they would be taken for verdicts on the run.
     """
     return {column: value for column, value in example.items() if not column.startswith(("eval.", "annotation."))}
+
+
+def text_at(row: Row, path: str) -> str | None:
+    """Return the text at `path` for an evaluator: `null` for a null, and blank text as it is. None without a column.
+
+    The blank output of a run that failed, whose `error` has a value, is no output.
+    """
+    value = resolve(row, path)
+    if value is None:
+        return NULL if has_path(row, path) else None
+    text = value if isinstance(value, str) else as_text(value)
+    is_lost = path == "output" and isinstance(text, str) and not text.strip() and row.get("error")
+    return None if is_lost else text
 
 
 def as_text(value: Any) -> str | None:

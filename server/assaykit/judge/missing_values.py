@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from assaykit.column_paths import ATTRIBUTES, Row, resolve
-from assaykit.judge.columns import as_text, columns
-from assaykit.judge.score import EvaluatorConfig, variables
+from assaykit.column_paths import ATTRIBUTES, Row
+from assaykit.judge.columns import columns, text_at
+from assaykit.judge.score import EvaluatorConfig, has, variables
 from assaykit.judge.units import Reading
 
 NEAR_COLUMNS = 3
@@ -29,7 +29,7 @@ def unread(config: EvaluatorConfig, mappings: Mapping[str, str], rows: Sequence[
     """Return the first variable without a value in any row; None if each variable has a value in some row."""
     for variable in variables(config):
         column = mappings.get(variable, variable)
-        if rows and all(as_text(resolve(row, column)) is None for row in rows):
+        if rows and not any(has(config, text_at(row, column)) for row in rows):
             return Unread(variable, column, near(column, rows))
     return None
 
@@ -40,7 +40,7 @@ def unread_units(readings: Mapping[str, Reading], values: Sequence[Mapping[str, 
     `readings` has the source of each variable, `values` the texts of the variables for each trace or session.
     """
     for variable, reading in readings.items():
-        if values and all(texts.get(variable) is None for texts in values):
+        if values and not any((texts.get(variable) or "").strip() for texts in values):
             return Unread(variable, reading.path, [])
     return None
 

@@ -23,6 +23,11 @@ def variables(config: EvaluatorConfig) -> list[str]:
     return config.variables
 
 
+def has(config: EvaluatorConfig, text: str | None) -> bool:
+    """Whether the text is a value for the evaluator. Blank text is one for code, and none for a judge."""
+    return text is not None and (not isinstance(config, TemplateConfig) or bool(text.strip()))
+
+
 def check(config: EvaluatorConfig) -> None:
     """Check a configuration before any row is judged. Custom code is not checked.
 
@@ -55,7 +60,7 @@ async def score(
 
     Faults of a row, a model or a provider are returned as `Unscored`, not raised.
     """
-    present = {name: text for name in variables(config) if (text := values.get(name)) is not None}
+    present = {name: text for name in variables(config) if (text := values.get(name)) is not None and has(config, text)}
     missing = [name for name in variables(config) if name not in present]
     if missing:
         names = ", ".join(repr(name) for name in missing)

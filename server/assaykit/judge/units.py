@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from assaykit.column_paths import Row, resolve
 from assaykit.errors import Invalid
-from assaykit.judge.columns import as_text
+from assaykit.judge.columns import NULL, as_text, text_at
 from assaykit.judge.cut_text import WHOLE_LIMIT, noted, size_before
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
@@ -147,6 +147,7 @@ class Gathering:
     def __init__(self, unit: Unit, readings: Mapping[str, Reading]) -> None:
         self._readings = {name: of for name, of in readings.items() if not is_conversation(unit, of)}
         self._texts = {name: _Text() for name in self._readings}
+        self._empty: dict[str, str] = {}
         self._talks = {name: _Talk() for name in readings if name not in self._readings}
 
     def add(self, row: Row, takes: Callable[[Choice], bool], *, is_top: bool) -> None:
@@ -155,17 +156,21 @@ class Gathering:
         `is_top` says whether the span is a root, or its parent is not in the unit.
         """
         for name, wanted in self._readings.items():
-            if not wanted.among or any(map(takes, wanted.among)):
-                value = as_text(resolve(row, wanted.path))
-                if value is not None:
-                    self._texts[name].add(value)
+            if wanted.among and not any(map(takes, wanted.among)):
+                continue
+            value = text_at(row, wanted.path)
+            if value is not None and (value == NULL or not value.strip()):
+                self._empty.setdefault(name, value)
+            elif value is not None:
+                self._texts[name].add(value)
         if is_top:
             for talk in self._talks.values():
                 talk.add(row)
 
     def values(self) -> dict[str, str | None]:
-        """Each variable's text; None if no span has a value."""
-        return {name: of.joined() for name, of in [*self._texts.items(), *self._talks.items()]}
+        """Each variable's text; None if no span has a value. A null or a blank counts if no span has another value."""
+        found = {name: of.joined() for name, of in [*self._texts.items(), *self._talks.items()]}
+        return {name: self._empty.get(name) if text is None else text for name, text in found.items()}
 
 
 def is_conversation(unit: Granularity, read: Reading) -> bool:

@@ -35,6 +35,8 @@ class Verdict:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str | None = None
+    cached_tokens: int | None = None
+    """Those of the prompt's tokens that the provider had in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,4 @@ class Unscored:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str | None = None
+    cached_tokens: int | None = None

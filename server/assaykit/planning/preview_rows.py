@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from assaykit.api.client import Api
 from assaykit.api.experiments import examples_of
-from assaykit.column_paths import Row, reader_of, resolve
+from assaykit.column_paths import Row, reader_of
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import as_text
+from assaykit.judge.columns import text_at
 from assaykit.judge.units import NOUNS
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.spans import SAMPLE, experiment_rows, mappings_for, reads_run, sample_rows
@@ -95,7 +95,6 @@ async def rows_of_runs(
 def _of(noun: str, wanted: WantedEvaluator, sample: Sequence[Row], key: str, most: int) -> PreviewRows:
     mapping = mappings_for(wanted, sample)
     shown = [
-        PreviewRow(str(row[key]), {name: as_text(resolve(row, at)) for name, at in mapping.items()})
-        for row in sample[:most]
+        PreviewRow(str(row[key]), {name: text_at(row, at) for name, at in mapping.items()}) for row in sample[:most]
     ]
     return PreviewRows(noun, mapping, shown)

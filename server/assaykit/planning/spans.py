@@ -5,6 +5,7 @@ A plan counts the rows that each evaluator would score, and resolves every varia
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from assaykit.api.client import Api
@@ -16,10 +17,10 @@ from assaykit.filters.fields import row_tree, span_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row
+from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row, text_at
 from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
-from assaykit.judge.score import variables
+from assaykit.judge.score import has, variables
 from assaykit.planning.counts import (
     Mapped,
     counted_by_engine,
@@ -417,7 +418,10 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
             f"it has {', '.join(map(as_word, names))}.",
             "Correct column_mappings.",
         )
-    tried = [_tried(name, given.get(name) or _usual_path(name, tried_on), tried_on) for name in names]
+    tried = [
+        _tried(name, given.get(name) or _usual_path(name, tried_on), tried_on, partial(has, wanted.config))
+        for name in names
+    ]
     if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
         there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
@@ -430,7 +434,7 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
 
 
 def _of_rows(rows: Sequence[Row]) -> Sample:
-    return Sample(len(rows), lambda place, _, at: as_text(resolve(rows[place], at)), rows, "rows")
+    return Sample(len(rows), lambda place, _, at: text_at(rows[place], at), rows, "rows")
 
 
 def _is_ours(column: str) -> bool:
@@ -440,7 +444,7 @@ def _is_ours(column: str) -> bool:
 
 def _usual_path(name: str, sample: Sample) -> str:
     def is_there(at: str) -> bool:
-        return any(sample.read(place, name, at) is not None for place in range(sample.size))
+        return any((sample.read(place, name, at) or "").strip() for place in range(sample.size))
 
     usual = USUAL_PATHS.get(name)
     if usual is not None and is_there(usual):
@@ -448,13 +452,21 @@ def _usual_path(name: str, sample: Sample) -> str:
     return name if is_there(name) else (usual or name)
 
 
-def try_path(name: str, at: str, sample: Sequence[Row]) -> Variable:
-    """Try one variable's path on some rows."""
-    return _tried(name, at, _of_rows(sample))
+def try_path(name: str, at: str, sample: Sequence[Row], *, takes_null: bool) -> Variable:
+    """Try one variable's path on some rows. A null is a value for a judge and none for a prompt."""
+
+    def is_value(text: str | None) -> bool:
+        return bool(text and text.strip())
+
+    if takes_null:
+        return _tried(name, at, _of_rows(sample), is_value)
+    read = Sample(len(sample), lambda place, _, at: as_text(resolve(sample[place], at)), sample, "rows")
+    return _tried(name, at, read, is_value)
 
 
-def _tried(name: str, at: str, sample: Sample) -> Variable:
-    values = [value for place in range(sample.size) if (value := sample.read(place, name, at)) is not None]
+def _tried(name: str, at: str, sample: Sample, is_value: Callable[[str | None], bool]) -> Variable:
+    read = (sample.read(place, name, at) for place in range(sample.size))
+    values = [value for value in read if value is not None and is_value(value)]
     constant = len(values) > 1 and len(set(values)) == 1
     characters = sum(map(len, values)) / max(sample.size, 1)
     return Variable(name, at, len(values), sample.size, constant, sample.things, characters)

@@ -19,7 +19,7 @@ from assaykit.engine.store.queue.generations import ExampleOutcome, Provision
 from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
 from assaykit.judge import placeholders
-from assaykit.judge.columns import as_text
+from assaykit.judge.columns import as_text, text_at
 from assaykit.judge.providers.calls import Withheld
 from assaykit.judge.providers.models import Completion, Conversation
 from assaykit.judge.providers.prices import Spent, spent
@@ -97,7 +97,7 @@ class _Generation:
             paid, is_paid = None, False
             try:
                 question, result = await self._ask(present, partial(self._may_go, job.item, reserved))
-                paid = spent(self._priced.rate, result.prompt_tokens, result.completion_tokens)
+                paid = spent(self._priced.rate, result.prompt_tokens, result.completion_tokens, result.cached_tokens)
                 is_paid = paid is not None or not isinstance(result, Unscored)
             except Withheld:
                 continue  # with what was learnt meanwhile
@@ -164,11 +164,10 @@ def _values(config: LlmGenerationConfig | TemplateEvaluationConfig, row: Row) ->
     if isinstance(config, TemplateEvaluationConfig):
         mapping = config.column_mapping or {}
         names = placeholders.names(config.template, "MUSTACHE")
-    else:
-        mapping = {}
-        texts = [message.content or "" for message in config.messages]
-        names = [name for text in texts for name in placeholders.names(text, config.input_variable_format)]
-    return {name: as_text(resolve(row, mapping.get(name, name))) for name in names}
+        return {name: as_text(text_at(row, mapping.get(name, name))) for name in names}
+    texts = [message.content or "" for message in config.messages]
+    names = [name for text in texts for name in placeholders.names(text, config.input_variable_format)]
+    return {name: as_text(resolve(row, name)) for name in names}
 
 
 def _filled(message: LlmMessage, config: LlmGenerationConfig, values: Mapping[str, str]) -> LlmMessage:

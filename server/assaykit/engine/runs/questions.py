@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import anyio
 
-from assaykit.judge.score import variables
+from assaykit.judge.score import has, variables
 from assaykit.judge.verdicts import Note, Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
 
@@ -31,12 +31,12 @@ class Question(NamedTuple):
 
 
 def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | None]) -> bytes | None:
-    """The digest of everything that determines the answer; None if a variable has no value and no model is asked.
+    """The digest of everything that determines the answer; None if a variable has no text and no model is asked.
 
     `identity` is the digest of the model. The random markers around the values of a prompt are not part of the key.
     """
     texts = [values.get(name) for name in variables(config)]
-    if None in texts:
+    if not all(has(config, text) for text in texts):
         return None
     choices = list((config.classification_choices or {}).items())
     asked = json.dumps([config.template, choices, config.include_explanations, texts])

@@ -162,7 +162,7 @@ class Scoring:
                 result, is_old = await self._shared.once(key, partial(score, scorer.config, values, model))
                 if is_old:
                     return Scored(item, result, remembered=True)
-                paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens)
+                paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens, result.cached_tokens)
                 is_paid = paid is not None or isinstance(result, Verdict)
                 return self._heard(Scored(item, result, key, paid))
             except Withheld:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from assaykit.column_paths import Row, reader_of, resolve
+from assaykit.column_paths import Row, reader_of
 from assaykit.engine.runs import units
 from assaykit.engine.runs.row_workers import ROWS_PER_READ
 from assaykit.engine.sampling import taken
@@ -23,7 +23,7 @@ from assaykit.engine.store.traces import spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.judge.columns import as_text, is_behind_cut, span_row
+from assaykit.judge.columns import is_behind_cut, span_row, text_at
 from assaykit.judge.score import is_shortened, variables
 from assaykit.judge.selection import Candidate, Decision, decisions
 from assaykit.judge.units import NOUNS, UNITS, Reading, Unit, is_conversation, turns_without_output
@@ -224,7 +224,7 @@ def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str |
     if selection.level in UNITS:
         return row.get(scorer.evaluator_id, {})
     names = variables(scorer.config)
-    return {name: as_text(resolve(row, scorer.column_mappings.get(name, name))) for name in names}
+    return {name: text_at(row, scorer.column_mappings.get(name, name)) for name in names}
 
 
 def notes_of(selection: Selection, scorer: Scorer, given: Mapping[str, str | None]) -> tuple[Note, ...]:

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from pydantic import BaseModel, ValidationError
-
+from assaykit.judge.providers.envelopes import Fields, count, fields, items, word
 from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
 from assaykit.judge.providers.output_modes import OutputMode, ProviderApi
 from assaykit.judge.verdicts import Unscored
@@ -19,27 +18,15 @@ COMPLETION_TOKENS = 4096
 """Token limit of a reply to a conversation if none is set."""
 
 
-class _Block(BaseModel):
-    type: str
-    id: str | None = None
-    name: str = ""
-    text: str = ""
-    input: dict[str, Any] | None = None
+_CUT = {"max_tokens", "model_context_window_exceeded"}
 
 
-class _Usage(BaseModel):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+class _Message(NamedTuple):
+    blocks: list[Fields]
+    spent: tuple[int | None, int | None, str | None, int | None]
 
 
-class _Message(BaseModel):
-    content: list[_Block]
-    stop_reason: str | None = None
-    usage: _Usage | None = None
-    model: str | None = None
-
-
-def _path(base: str) -> str:
+def _path(base: str, _: str) -> str:
     return f"{base.removesuffix('/v1')}/v1/messages"
 
 
@@ -137,47 +124,53 @@ def _hear(answer: dict[str, Any]) -> Completion | Unscored:
         return message
     called = [
         ToolCall(
-            id=block.id,
+            id=word(block.get("id")),
             type="FUNCTION",
-            function=ToolCallFunction(name=block.name, arguments=json.dumps(block.input or {}, ensure_ascii=False)),
+            function=ToolCallFunction(
+                name=word(block.get("name")) or "",
+                arguments=json.dumps(block.get("input") or {}, ensure_ascii=False),
+            ),
         )
-        for block in message.content
-        if block.type == "tool_use"
+        for block in message.blocks
+        if block.get("type") == "tool_use"
     ]
     text = _text(message)
     if not text.strip() and not called:
-        return Unscored("bad_reply", "The model's reply is empty.", *_spent(message))
-    return Completion(text, called, *_spent(message))
+        return Unscored("bad_reply", "The model's reply is empty.", *message.spent)
+    return Completion(text, called, *message.spent)
 
 
 def _read(answer: dict[str, Any]) -> ModelReply | Unscored:
     message = _said(answer)
     if isinstance(message, Unscored):
         return message
-    fields = next((block.input or {} for block in message.content if block.type == "tool_use"), None)
-    return ModelReply(_text(message), fields, *_spent(message))
+    used = [block for block in message.blocks if block.get("type") == "tool_use"]
+    wanted = [block for block in used if block.get("name") == TOOL] or used
+    told = wanted[0].get("input") if wanted else None
+    told = _object(told) if isinstance(told, str) else told
+    return ModelReply(_text(message), fields(told) if wanted else None, *message.spent)
 
 
 def _said(answer: dict[str, Any]) -> _Message | Unscored:
     """The message in an answer, or the reason why it cannot be used."""
-    try:
-        message = _Message.model_validate(answer)
-    except ValidationError:
+    usage, content = fields(answer.get("usage")), answer.get("content")
+    # This API counts cached tokens beside the others.
+    told = [count(usage.get(f"{name}input_tokens")) for name in ("", "cache_read_", "cache_creation_")]
+    prompt = None if told[0] is None else sum(one or 0 for one in told)
+    spent = (prompt, count(usage.get("output_tokens")), word(answer.get("model")), told[1])
+    if not isinstance(content, (list, str)):
         return Unscored("model_error", "The answer is not a message.")
-    if message.stop_reason == "max_tokens":
-        return Unscored("bad_reply", "The reply was cut off at the token limit; raise max_tokens.", *_spent(message))
-    if message.stop_reason == "refusal":
-        return Unscored("bad_reply", "The model refused to answer.", *_spent(message))
-    return message
-
-
-def _spent(message: _Message) -> tuple[int | None, int | None, str | None]:
-    usage = message.usage or _Usage()
-    return usage.input_tokens, usage.output_tokens, message.model
+    stop = answer.get("stop_reason")
+    if isinstance(stop, str) and stop in _CUT:
+        return Unscored("bad_reply", "The reply was cut off at the token limit; raise max_tokens.", *spent)
+    if stop == "refusal":
+        return Unscored("bad_reply", "The model refused to answer.", *spent)
+    blocks = [fields(one) for one in items(content)]
+    return _Message([{"type": "text", "text": content}] if isinstance(content, str) else blocks, spent)
 
 
 def _text(message: _Message) -> str:
-    return "".join(block.text for block in message.content if block.type == "text")
+    return "".join(word(block.get("text")) or "" for block in message.blocks if block.get("type") == "text")
 
 
 API = ProviderApi(_path, _headers, _ways, _body, _read, _converse, _hear)

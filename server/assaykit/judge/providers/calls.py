@@ -23,7 +23,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from assaykit import redaction
 from assaykit.errors import quote
 from assaykit.foreign import exactly
-from assaykit.judge.providers import transport
+from assaykit.judge.providers import envelopes, transport
 from assaykit.judge.providers.models import Endpoint
 from assaykit.judge.providers.rate_control import LONGEST_STORM_S, Gate, Refusing
 from assaykit.judge.providers.transport import BadAddress, Broken, NotReached, Transport
@@ -47,10 +47,20 @@ FIRST_WAIT_S = 0.5
 Sleep = Callable[[float], Awaitable[None]]
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+_ANSWERED = range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(r"api.?key (?:is )?(?:not valid|invalid)|invalid.api.key|incorrect api key", re.IGNORECASE)
+_MODERATED = re.compile(r"moderation|flagged|content policy", re.IGNORECASE)
+_NO_SUCH_FEATURE = re.compile(r"no endpoints? (?:found|available) that|does not support|not supported", re.IGNORECASE)
+_NO_FEATURE = re.compile(
+    r"(?:response_format|json_schema|structured.?output|tool_choice|grammar|guided).{0,120}"
+    r"(?:not (?:support|implement)|unsupported|unimplemented)"
+    r"|(?:not (?:support|implement)|unsupported).{0,120}(?:response_format|json_schema|structured.?output|tool_choice)",
     re.IGNORECASE,
 )
 _LIKE_A_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|nvapi|tgp|fw)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}")
@@ -67,9 +77,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider answered 400 or 422. It may accept another body; `text` is its message."""
+    """The provider refused the request, and may accept another body; `text` is its message.
+
+    `failure` is the outcome if there is no other body to try; None for a 400 or 422, whose message says what is wrong.
+    """
 
     text: str
+    failure: Unscored | None = None
 
 
 class Withheld(Exception):
@@ -97,10 +111,17 @@ class Line:
     may_go: Callable[[], bool] = _always
 
 
-async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
+def _no_other() -> None:
+    return None
+
+
+async def post(
+    line: Line, endpoint: Endpoint, request: Request, instead: Callable[[], Request | None] = _no_other
+) -> CallAnswer:
     """Return the JSON object of the answer, or the reason why there is none.
 
-    A call that waits for its next attempt holds no slot of the gate.
+    A call that waits for its next attempt holds no slot of the gate. From the third attempt after a 500 on, the request
+    that `instead` gives is sent.
 
     Raises:
         Withheld: `line.may_go` denied an attempt.
@@ -121,10 +142,16 @@ async def post(line: Line, endpoint: Endpoint, request: Request) -> CallAnswer:
             refused = outcome
             refusals += line.gate.pace.storm is None
         if attempts == ATTEMPTS or refusals == REFUSALS or (refused is outcome and line.gate.is_hopeless()):
-            return outcome
+            return _final(outcome)
         if anyio.current_time() + max(wait_s, line.gate.wait_s()) >= anyio.current_effective_deadline():
-            return outcome
+            return _final(outcome)
         await line.sleep(wait_s)
+        if isinstance(outcome, Rejected) and attempts > 1:
+            request = instead() or request
+
+
+def _final(outcome: CallAnswer) -> CallAnswer:
+    return outcome.failure or outcome if isinstance(outcome, Rejected) else outcome
 
 
 async def _turn(line: Line, endpoint: Endpoint, request: Request, before: int) -> tuple[CallAnswer, float | None]:
@@ -171,30 +198,60 @@ def _written(body: Mapping[str, Any]) -> bytes:
 
 
 def _read(response: transport.HttpAnswer, endpoint: Endpoint, url: str) -> tuple[CallAnswer, Mapping[str, str] | None]:
-    status = response.status
-    if status == HTTPStatus.OK:
-        return _object(response, endpoint), None
-    said = _error_text(response)
+    status, said, inside = response.status, "", ""
+    if status in _ANSWERED:
+        body = _object(response, endpoint)
+        found = envelopes.fault(body) if isinstance(body, dict) else None
+        if found is None:
+            return body, None
+        inside = ", which it sent as a success" if found.status else ""
+        status, said = found
+    else:
+        said = _error_text(response)
     lasting = _lasting(status, said, endpoint, url)
     if lasting is not None:
         return lasting, None
     again = response.headers if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _failed("rate_limited", endpoint, "refused for too many requests", said), again
-    return _failed("model_error", endpoint, f"answered with status {status}", said), again
+    what = f"answered with status {status}{inside}" if status else "answered with an error"
+    failure = _failed("model_error", endpoint, what, said)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Rejected(scrub(said, endpoint), failure), again
+    return failure, again
 
 
 def _lasting(status: int, said: str, endpoint: Endpoint, url: str) -> Rejected | Unscored | None:
     """Return the outcome of a failure that a retry cannot fix; None for any other failure."""
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    denied = _denied(status, said, endpoint, url)
+    if denied is not None:
+        return denied
+    if status == HTTPStatus.NOT_FOUND and _NO_SUCH_FEATURE.search(said):
+        return Rejected(scrub(said, endpoint), _failed("model_error", endpoint, f"answered with status {status}", said))
+    if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
+        # Ollama and vLLM serve their API below /v1, and a base URL without a path is a usual mistake.
+        wrong = "lacks a path such as /v1" if urlsplit(url).path == "/chat/completions" else "is wrong"
+        what = f"has no model {exactly(endpoint.model)}, or the base URL {wrong} (status {status})"
+        return _failed("bad_model", endpoint, what, said)
+    if status == HTTPStatus.NOT_IMPLEMENTED or (
+        status == HTTPStatus.INTERNAL_SERVER_ERROR and _NO_FEATURE.search(said)
+    ):
+        return Rejected(scrub(said, endpoint), _failed("model_error", endpoint, f"answered with status {status}", said))
+    return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+
+
+def _denied(status: int, said: str, endpoint: Endpoint, url: str) -> Unscored | None:
+    """Return the outcome of a failure that no other request would change: of the key, its credit, or the prompt."""
+    if status == HTTPStatus.FORBIDDEN and _MODERATED.search(said):
+        return _failed("refused", endpoint, "refused the request", said)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or (status in _REFUSED and _BAD_KEY.match(said)):
         key = f"the key in {endpoint.key_name}" if endpoint.key else "a call without a key"
         return _failed("auth", endpoint, f"did not accept {key} at {_address(url)} (status {status})", said)
-    if _NO_MONEY.search(said):
+    if status == HTTPStatus.PAYMENT_REQUIRED or _NO_MONEY.search(said):
         return _failed("rate_limited", endpoint, "has no quota or credit left for this key", said)
-    if status == HTTPStatus.NOT_FOUND or (status in _REFUSED and _NO_MODEL.search(said)):
-        what = f"has no model {exactly(endpoint.model)}, or the base URL is wrong (status {status})"
-        return _failed("bad_model", endpoint, what, said)
-    return Rejected(scrub(said, endpoint)) if status in _REFUSED else None
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _failed("refused", endpoint, "refused the request as too large", said)
+    return None
 
 
 def _address(url: str) -> str:
@@ -220,15 +277,12 @@ def _error_text(response: transport.HttpAnswer) -> str:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
         return response.text
-    if not isinstance(body, dict):
-        return response.text
-    fields = cast("dict[str, Any]", body)
-    error = fields.get("error", fields)
+    # Gemini's compatible endpoint puts the error object into a list.
+    answer = envelopes.fields(next(iter(envelopes.items(body)), body))
+    error = answer.get("error") or next(iter(envelopes.items(answer.get("errors"))), None) or answer
     if isinstance(error, dict):
-        parts = cast("dict[str, Any]", error)
-        words = [str(parts[key]) for key in ("message", "detail", "code", "param") if parts.get(key)]
-        return " ".join(words) or response.text
-    return str(error)
+        return envelopes.words(envelopes.fields(error)) or response.text
+    return str(error) if answer else response.text
 
 
 def _asked_s(headers: Mapping[str, str]) -> float | None:

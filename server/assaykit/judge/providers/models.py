@@ -41,6 +41,7 @@ class ModelReply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Completion:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str | None = None
+    cached_tokens: int | None = None
 
     @property
     def output(self) -> str:

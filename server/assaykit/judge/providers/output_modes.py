@@ -4,19 +4,21 @@
     tool     a forced tool call whose arguments have that schema
     text     plain text whose last line is the label
 
-If the provider rejects a mode with status 400 or 422, the question is asked again in the next mode. Once a later mode
-has worked, the rejection is remembered per provider, base URL and model, for the life of the process.
+If the provider rejects a mode with status 400, 422 or 501, or with a 404 that names a feature, the question is asked
+again in the next mode. After two answers of status 500 it is asked in plain text. `refused_traits` tells which refusals
+are remembered per provider, base URL and model, for the life of the process.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from assaykit.errors import quote
 from assaykit.judge import replies
-from assaykit.judge.providers import calls
+from assaykit.judge.providers import calls, refused_traits
 from assaykit.judge.providers.models import Completion, Conversation, Endpoint, ModelReply
+from assaykit.judge.providers.refused_traits import Learnt
 from assaykit.judge.providers.registry import PROVIDERS
 from assaykit.judge.verdicts import Unscored
 
@@ -27,8 +29,8 @@ OutputMode = Literal["schema", "tool", "text"]
 class ProviderApi:
     """The parts that differ between the APIs of providers."""
 
-    path: Callable[[str], str]
-    """The address to post to, from the base URL."""
+    path: Callable[[str, str], str]
+    """The address to post to, from the base URL and the model."""
     headers: Callable[[str | None], dict[str, str]]
     """The headers that carry the key."""
     ways: Callable[[Endpoint], list[OutputMode]]
@@ -43,21 +45,10 @@ class ProviderApi:
     """The completion in an answer to a conversation."""
 
 
-@dataclass(slots=True)
-class Learnt:
-    """The output modes that one model rejects, and whether it accepts a temperature."""
-
-    refused: set[OutputMode] = field(default_factory=set[OutputMode])
-    temperature: bool = True
-
-
 Memory = dict[tuple[str, str | None, str], Learnt]
 LEARNT: Memory = {}
 """The record of this process, by provider, base URL and model."""
 
-_ABOUT_THE_MODE = re.compile(
-    r"response_format|json_schema|structured|schema|tool|function|not support|unsupported", re.IGNORECASE
-)
 _ABOUT_THE_PROMPT = re.compile(
     r"context.{0,10}length|maximum context|too long|too large|max_tokens|max_completion_tokens"
     r"|content.{0,10}(?:policy|filter|management)|moderation",
@@ -87,16 +78,27 @@ class FallbackModel:
         return await self._fall_back(target, prompt, schema)
 
     async def complete(self, conversation: Conversation) -> Completion | Unscored:
-        """Return the model's answer to a conversation, or the reason why there is none. Parameters stay unchanged."""
+        """Return the model's answer to a conversation, or the reason why there is none.
+
+        Parameters stay unchanged, apart from the name of the token limit.
+        """
         target = self._target()
         if isinstance(target, Unscored):
             return target
         url, headers = target
-        request = calls.Request(url, headers, self._api.converse(self._endpoint, conversation))
-        answer = await calls.post(self._line, self._endpoint, request)
-        if isinstance(answer, Unscored):
-            return answer
-        return self._refused(answer) if isinstance(answer, calls.Rejected) else self._api.hear(answer)
+        whole = self._api.converse(self._endpoint, conversation)
+        lacking: set[str] = self._learnt.refused & refused_traits.TOKEN_LIMITS.keys()
+        while True:
+            body = refused_traits.without(whole, lacking)
+            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body))
+            if isinstance(answer, Unscored):
+                return answer
+            if not isinstance(answer, calls.Rejected):
+                return self._api.hear(answer)
+            limit = refused_traits.refused_limit(answer.text, body)
+            if limit is None:
+                return answer.failure or self._refused(answer)
+            lacking |= {limit}
 
     def _refused(self, answer: calls.Rejected) -> Unscored:
         return Unscored("refused", f"{self._endpoint.provider} refused the request: {quote(answer.text)!r}")
@@ -114,49 +116,85 @@ class FallbackModel:
         if not (key.isascii() and key.isprintable()) or " " in key:
             return Unscored("auth", f"The value of {endpoint.key_name} has characters that a key cannot have.")
         headers = {**endpoint.headers, **self._api.headers(key or None), **endpoint.provider_headers}
-        return self._api.path(base.rstrip("/")), headers
+        return self._api.path(base.rstrip("/"), endpoint.model), headers
 
     async def _fall_back(
         self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
     ) -> ModelReply | Unscored:
-        ways = self._ways(schema)
-        refused: set[OutputMode] = set()
-        temperature = self._learnt.temperature
+        question = _Question(self._api, self._endpoint, target, prompt, schema, self._ways(schema))
+        question.dropped |= self._learnt.refused - set(question.ways)
         while True:
-            answer = await self._post(target, prompt, schema, ways[0], temperature=temperature)
+            answer = await calls.post(self._line, self._endpoint, question.request(), question.in_plain_text)
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
-                self._learnt.refused |= refused
-                self._learnt.temperature = self._learnt.temperature and temperature
+                self._learnt.learn(question.traits(), question.lacking, prompt)
                 return self._api.read(answer)
-            if temperature and "temperature" in answer.text.lower():
-                temperature = False
-            elif len(ways) > 1 and not _ABOUT_THE_PROMPT.search(answer.text):
-                if _ABOUT_THE_MODE.search(answer.text):
-                    refused.add(ways[0])
-                ways = ways[1:]
-            else:
-                return self._refused(answer)
+            if not question.gives_way(answer.text):
+                return answer.failure or self._refused(answer)
 
     def _ways(self, schema: Mapping[str, Any] | None) -> list[OutputMode]:
         if schema is None:
             return ["text"]
         return [way for way in self._api.ways(self._endpoint) if way not in self._learnt.refused]
 
-    async def _post(
+
+class _Question:
+    """One prompt on its way down the output modes. `lacking` has the traits that were refused, as `Learnt` reads it."""
+
+    def __init__(
         self,
+        api: ProviderApi,
+        endpoint: Endpoint,
         target: tuple[str, dict[str, str]],
         prompt: str,
         schema: Mapping[str, Any] | None,
-        way: OutputMode,
-        *,
-        temperature: bool,
-    ) -> calls.CallAnswer:
-        url, headers = target
-        asked = f"{prompt}\n\n{replies.request(schema, as_text=way == 'text')}" if schema else prompt
-        body = self._api.body(self._endpoint, asked, schema, way)
-        if not temperature:
-            body.pop("temperature", None)
-        request = calls.Request(url, headers, body)
-        return await calls.post(self._line, self._endpoint, request)
+        ways: list[OutputMode],
+    ) -> None:
+        self._api = api
+        self._endpoint = endpoint
+        self._target = target
+        self._prompt = prompt
+        self._schema = schema
+        self.ways: list[OutputMode] = ways
+        self.dropped: set[str] = set()
+        self.lacking: dict[str, bool] = {}
+
+    def request(self) -> calls.Request:
+        """The request in the present mode."""
+        url, headers = self._target
+        return calls.Request(url, headers, self._body())
+
+    def traits(self) -> set[str]:
+        """The traits of the present request."""
+        return {self.ways[0], *(self._body().keys() & {refused_traits.TEMPERATURE, *refused_traits.TOKEN_LIMITS})}
+
+    def gives_way(self, text: str) -> bool:
+        """Drop the parameter or the mode that a refusal is about. False if there is nothing to drop."""
+        parameter = refused_traits.refused_parameter(text, self._body())
+        if parameter is not None:
+            self._drop(parameter, text)
+            self.dropped.add(parameter)
+            return True
+        if len(self.ways) == 1 or _ABOUT_THE_PROMPT.search(text):
+            return False
+        self._drop(self.ways[0], text)
+        self.ways = self.ways[1:]
+        return True
+
+    def in_plain_text(self) -> calls.Request | None:
+        """The request in plain text, if the present one is another."""
+        if self.ways[0] == "text":
+            return None
+        self.lacking[self.ways[0]] = False
+        self.ways = ["text"]
+        return self.request()
+
+    def _drop(self, trait: str, text: str) -> None:
+        self.lacking[trait] = refused_traits.is_about_the_model(trait, text, self._prompt)
+
+    def _body(self) -> dict[str, Any]:
+        schema = self._schema
+        way: OutputMode = self.ways[0]
+        asked = f"{self._prompt}\n\n{replies.request(schema, as_text=way == 'text')}" if schema else self._prompt
+        return refused_traits.without(self._api.body(self._endpoint, asked, schema, way), self.dropped)

@@ -24,10 +24,14 @@ REPLY_TOKENS = 200
 
 
 class Rate(NamedTuple):
-    """US dollars per token of the prompt, and per token of the reply."""
+    """US dollars per token of the prompt, per token of the reply, and per token of the prompt that was in a cache.
+
+    `cached` None stands for the price of the other tokens of the prompt.
+    """
 
     prompt: float
     completion: float
+    cached: float | None = None
 
 
 class Spent(NamedTuple):
@@ -69,6 +73,7 @@ class OwnPrice(BaseModel):
 
     input: float = Field(ge=0, allow_inf_nan=False)
     output: float = Field(ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 _LIST = TypeAdapter(dict[str, OwnPrice])
@@ -81,7 +86,7 @@ class Prices:
         self.file = home / OWN
 
     def rate(self, provider: str, model: str) -> Rate | None:
-        """Return the price of a model, or None if it is in neither list. Discounts and cached prompts are ignored.
+        """Return the price of a model, or None if it is in neither list. Discounts are ignored.
 
         Only the user's list has models of an unknown provider, whose name is empty.
 
@@ -90,7 +95,8 @@ class Prices:
         """
         own = self.own().get(model)
         if own is not None:
-            return Rate(own.input / MILLION, own.output / MILLION)
+            cached = None if own.cached_input is None else own.cached_input / MILLION
+            return Rate(own.input / MILLION, own.output / MILLION, cached)
         row = PROVIDERS.get(provider)
         return None if row is None or row.listed_as is None else _listed(row.listed_as, model)
 
@@ -125,7 +131,8 @@ def _listed(provider: str, model: str) -> Rate | None:
 
     try:
         # The price of 1,000 tokens, because some models charge more per token for very long prompts.
-        return Rate(dollars(input_tokens=1000) / 1000, dollars(output_tokens=1000) / 1000)
+        cached = dollars(input_tokens=1000, cache_read_tokens=1000)
+        return Rate(dollars(input_tokens=1000) / 1000, dollars(output_tokens=1000) / 1000, cached / 1000)
     except LookupError:
         return None
 
@@ -149,11 +156,18 @@ def estimate(model: str, rate: Rate | None, calls: int, characters: float) -> Es
     return Estimate(model, calls, prompt, completion, cost)
 
 
-def spent(rate: Rate | None, prompt_tokens: int | None, completion_tokens: int | None) -> Spent | None:
-    """The tokens and cost of one call; None if the provider reported no tokens."""
+def spent(
+    rate: Rate | None, prompt_tokens: int | None, completion_tokens: int | None, cached_tokens: int | None = None
+) -> Spent | None:
+    """The tokens and cost of one call; None if the provider reported no tokens.
+
+    `cached_tokens` are those of the prompt's tokens that were in the provider's cache.
+    """
     if prompt_tokens is None and completion_tokens is None:
         return None
     cost = None
     if rate is not None and prompt_tokens is not None and completion_tokens is not None:
+        cached = min(cached_tokens or 0, prompt_tokens)
         cost = prompt_tokens * rate.prompt + completion_tokens * rate.completion
+        cost -= cached * (rate.prompt - (rate.prompt if rate.cached is None else rate.cached))
     return Spent(prompt_tokens, completion_tokens, cost)

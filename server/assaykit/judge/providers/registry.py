@@ -64,7 +64,7 @@ _ROWS = (
         listed_as="openai",
         older_spelling="openAI",
     ),
-    Provider(name="AZURE_OPEN_AI", listed_as="azure", older_spelling="azureOpenAI"),
+    Provider(name="AZURE_OPEN_AI", api="azure", listed_as="azure", older_spelling="azureOpenAI"),
     # Calls of these two are signed with cloud credentials.
     Provider(name="AWS_BEDROCK", api=None, instead=_GATEWAY, listed_as="aws", older_spelling="awsBedrock"),
     Provider(name="VERTEX_AI", api=None, instead=_GATEWAY, listed_as="google", older_spelling="vertexAI"),

@@ -98,7 +98,8 @@ async def configuration_calls(
         return ModelCalls("the agent", "its endpoint", calls)
     texts, written, mapping = _written(config)
     names = dict.fromkeys(name for text in texts for name in placeholders.names(text, written))
-    tried = [try_path(name, mapping.get(name, name), examples[:SAMPLE]) for name in names]
+    takes_null = isinstance(config, TemplateEvaluationConfig)
+    tried = [try_path(name, mapping.get(name, name), examples[:SAMPLE], takes_null=takes_null) for name in names]
     integration = await hosts.integration(config.ai_integration_id)
     usual = next(iter((integration and integration.model_names) or ()), "the integration's first model")
     characters = sum(map(len, texts)) + sum(one.characters for one in tried)
@@ -163,7 +164,8 @@ async def _tried(here: Session, config: RunConfiguration, dataset_id: str) -> Tr
         return Tried(config, [], [_doubt(texts, written)])
     found = await here.api.get(path("v2", "datasets", dataset_id, "examples"), ExamplePage, limit=SAMPLE)
     sample = [example_row(example.id, example.model_extra or {}) for example in found.examples]
-    tried = [try_path(name, mapping.get(name, name), sample) for name in names]
+    takes_null = isinstance(config, TemplateEvaluationConfig)
+    tried = [try_path(name, mapping.get(name, name), sample, takes_null=takes_null) for name in names]
     if sample and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
         there = [column for column in columns(sample) if column != "id" and not column.startswith("dataset.")]
