@@ -40,9 +40,21 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
 class _Call:
     """A call under way. `result` stays None if the call was withheld or cancelled."""
 
+    __slots__ = ("_over", "result")
+
     def __init__(self) -> None:
-        self.over = anyio.Event()
+        self._over: anyio.Event | None = None  # made by the first row that waits, as most questions are asked once
         self.result: Verdict | Unscored | None = None
+
+    async def wait(self) -> None:
+        """Wait until the call is over."""
+        self._over = self._over or anyio.Event()
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Wake the rows that wait for the call."""
+        if self._over is not None:
+            self._over.set()
 
 
 class SharedAnswers:
@@ -60,7 +72,7 @@ class SharedAnswers:
         The rows that waited for a call share its failure. A row that comes later asks again.
         """
         while (call := self._asking.get(key)) is not None:
-            await call.over.wait()
+            await call.wait()
             if call.result is not None:
                 return call.result, True
         if (known := self._answers.get(key)) is not None:
@@ -70,7 +82,7 @@ class SharedAnswers:
             found = call.result = await ask()
         finally:
             del self._asking[key]
-            call.over.set()
+            call.end()
         if isinstance(found, Verdict):
             self._answers[key] = found
             if len(self._answers) > RECENT:

@@ -65,6 +65,7 @@ class Scoring:
         self._anew = anew
         self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
+        self._judges = {scorer.evaluator_id: _asked(scorer) for scorer in selection.scorers}
         self._seen: dict[tuple[str, str], Extent] = {}
         self._refusals = Refusals()
 
@@ -74,14 +75,10 @@ class Scoring:
         workers = RowWorkers(self._questions, self._score, self._record, self._at_once, per_read, self._goes_on)
         await workers.run(self._budget.items(self._selection.items))
         given_up = self._refusals.given_up
-        return {
-            evaluator_id: given_up[asked]
-            for evaluator_id, scorer in self._scorers.items()
-            if (asked := _asked(scorer)) in given_up
-        }
+        return {evaluator_id: given_up[asked] for evaluator_id, asked in self._judges.items() if asked in given_up}
 
     def _goes_on(self, item: Item) -> bool:
-        return not self._budget.is_full and _asked(self._scorers[item.evaluator_id]) not in self._refusals.given_up
+        return not self._budget.is_full and self._judges[item.evaluator_id] not in self._refusals.given_up
 
     async def _questions(self, items: Sequence[Item]) -> dict[str, Row]:
         """The questions about some items, by target and evaluator."""
@@ -147,7 +144,7 @@ class Scoring:
 
     def _heard(self, scored: Scored) -> Scored:
         result = scored.result
-        asked = _asked(self._scorers[scored.item.evaluator_id])
+        asked = self._judges[scored.item.evaluator_id]
         self._refusals.note(asked, result, asked=isinstance(result, Verdict) and result.model is not None)
         return scored
 

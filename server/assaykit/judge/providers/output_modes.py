@@ -10,8 +10,9 @@ has worked, the rejection is remembered per provider, base URL and model, for th
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
 
 from assaykit.errors import quote
 from assaykit.judge import replies
@@ -72,28 +73,38 @@ class FallbackModel:
         self._endpoint = endpoint
         self._line = line
         self._api = api
-        self._memory = memory
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
+        self._target = self._addressed()
 
-    def within(self, may_go: Callable[[], bool]) -> Self:
+    def within(self, may_go: Callable[[], bool]) -> "GuardedModel":
         """The same model, whose calls are made only if `may_go()` is true when they leave the gate."""
-        return type(self)(self._endpoint, replace(self._line, may_go=may_go), self._api, memory=self._memory)
+        return GuardedModel(self, may_go)
 
-    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
-        """Return the reply, or the reason why there is none. Without a schema the prompt asks for plain text."""
-        target = self._target()
-        if isinstance(target, Unscored):
-            return target
-        return await self._fall_back(target, prompt, schema)
+    async def ask(
+        self, prompt: str, schema: Mapping[str, Any] | None, may_go: Callable[[], bool] = calls.always
+    ) -> ModelReply | Unscored:
+        """Return the reply, or the reason why there is none. Without a schema the prompt asks for plain text.
 
-    async def complete(self, conversation: Conversation) -> Completion | Unscored:
-        """Return the model's answer to a conversation, or the reason why there is none. Parameters stay unchanged."""
-        target = self._target()
-        if isinstance(target, Unscored):
-            return target
-        url, headers = target
+        Raises:
+            Withheld: `may_go` denied a call when it left the gate.
+        """
+        if isinstance(self._target, Unscored):
+            return self._target
+        return await self._fall_back(self._target, prompt, schema, may_go)
+
+    async def complete(
+        self, conversation: Conversation, may_go: Callable[[], bool] = calls.always
+    ) -> Completion | Unscored:
+        """Return the model's answer to a conversation, or the reason why there is none. Parameters stay unchanged.
+
+        Raises:
+            Withheld: `may_go` denied a call when it left the gate.
+        """
+        if isinstance(self._target, Unscored):
+            return self._target
+        url, headers = self._target
         request = calls.Request(url, headers, self._api.converse(self._endpoint, conversation))
-        answer = await calls.post(self._line, self._endpoint, request)
+        answer = await calls.post(self._line, self._endpoint, request, may_go)
         if isinstance(answer, Unscored):
             return answer
         return self._refused(answer) if isinstance(answer, calls.Rejected) else self._api.hear(answer)
@@ -101,7 +112,7 @@ class FallbackModel:
     def _refused(self, answer: calls.Rejected) -> Unscored:
         return Unscored("refused", f"{self._endpoint.provider} refused the request: {quote(answer.text)!r}")
 
-    def _target(self) -> tuple[str, dict[str, str]] | Unscored:
+    def _addressed(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or the fault of the endpoint."""
         endpoint = self._endpoint
         provider = PROVIDERS[endpoint.provider]
@@ -117,13 +128,19 @@ class FallbackModel:
         return self._api.path(base.rstrip("/")), headers
 
     async def _fall_back(
-        self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
+        self,
+        target: tuple[str, dict[str, str]],
+        prompt: str,
+        schema: Mapping[str, Any] | None,
+        may_go: Callable[[], bool],
     ) -> ModelReply | Unscored:
+        url, headers = target
         ways = self._ways(schema)
         refused: set[OutputMode] = set()
         temperature = self._learnt.temperature
         while True:
-            answer = await self._post(target, prompt, schema, ways[0], temperature=temperature)
+            body = self._body(prompt, schema, ways[0], temperature=temperature)
+            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body), may_go)
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
@@ -144,19 +161,39 @@ class FallbackModel:
             return ["text"]
         return [way for way in self._api.ways(self._endpoint) if way not in self._learnt.refused]
 
-    async def _post(
-        self,
-        target: tuple[str, dict[str, str]],
-        prompt: str,
-        schema: Mapping[str, Any] | None,
-        way: OutputMode,
-        *,
-        temperature: bool,
-    ) -> calls.CallAnswer:
-        url, headers = target
-        asked = f"{prompt}\n\n{replies.request(schema, as_text=way == 'text')}" if schema else prompt
+    def _body(
+        self, prompt: str, schema: Mapping[str, Any] | None, way: OutputMode, *, temperature: bool
+    ) -> dict[str, Any]:
+        asked = prompt if schema is None else f"{prompt}\n\n{_closing_words(schema, as_text=way == 'text')}"
         body = self._api.body(self._endpoint, asked, schema, way)
         if not temperature:
             body.pop("temperature", None)
-        request = calls.Request(url, headers, body)
-        return await calls.post(self._line, self._endpoint, request)
+        return body
+
+
+class GuardedModel:
+    """A model whose calls are made only if `may_go` allows them when they leave the gate."""
+
+    __slots__ = ("_may_go", "_model")
+
+    def __init__(self, model: FallbackModel, may_go: Callable[[], bool]) -> None:
+        self._model = model
+        self._may_go = may_go
+
+    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
+        """As `FallbackModel.ask`."""
+        return await self._model.ask(prompt, schema, self._may_go)
+
+    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        """As `FallbackModel.complete`."""
+        return await self._model.complete(conversation, self._may_go)
+
+
+def _closing_words(schema: Mapping[str, Any], *, as_text: bool) -> str:
+    asked = schema["properties"]
+    return _closing_of(tuple(asked["label"]["enum"]), "explanation" in asked, as_text)
+
+
+@lru_cache(maxsize=64)  # all rows of a judge have the same choices
+def _closing_of(labels: tuple[str, ...], explain: bool, as_text: bool) -> str:
+    return replies.request(replies.schema(dict.fromkeys(labels, 0.0), explain=explain), as_text=as_text)
