@@ -6,7 +6,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from assaykit.engine.runs.questions import key_of
-from assaykit.engine.runs.selection import Scorer, Selection, items_of, rows, rows_per_read, values
+from assaykit.engine.runs.selection import ABSENT, Scorer, Selection, items_of, rows, rows_per_read, values
 from assaykit.engine.store.queue import answers
 from assaykit.engine.store.queue.runs import Item
 from assaykit.errors import NotFound
@@ -81,7 +81,7 @@ class PlannedQuestions:
         fresh: dict[bytes, tuple[str, int]] = {}
         for item in items:
             scorer = self._scorers[item.evaluator_id]
-            given = values(self._selection, of_targets.get(item.target_id, {}), scorer)
+            given = values(self._selection, of_targets.get(item.target_id, ABSENT).row, scorer)
             if isinstance(scorer.config, TemplateConfig):
                 key = key_of(self._identities[item.evaluator_id], scorer.config, given)
                 if key is not None and key not in asked:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import anyio
@@ -32,9 +33,21 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
     texts = [values.get(name) for name in variables(config)]
     if None in texts:
         return None
-    choices = list((config.classification_choices or {}).items())
-    asked = json.dumps([config.template, choices, config.include_explanations, texts])
+    asked = f"[{_shared(config)}, {json.dumps(texts)}]"
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16, key=identity).digest()
+
+
+def _shared(config: TemplateConfig) -> str:
+    """The part of the key's JSON text that all rows of an evaluator share."""
+    choices = tuple((config.classification_choices or {}).items())
+    # Numbers that are equal may be written differently, as 1 and 1.0.
+    kinds = tuple(type(value) for _, value in choices)
+    return _written(config.template, choices, kinds, config.include_explanations)
+
+
+@lru_cache(maxsize=64)
+def _written(template: str, choices: tuple[tuple[str, float], ...], _: tuple[type, ...], explains: bool) -> str:
+    return f"{json.dumps(template)}, {json.dumps(choices)}, {json.dumps(explains)}"
 
 
 class _Call:

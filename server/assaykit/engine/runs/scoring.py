@@ -11,7 +11,7 @@ from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
-from assaykit.engine.runs.selection import Scorer, Selection, rows, rows_per_read, values
+from assaykit.engine.runs.selection import ABSENT, FoundRow, Scorer, Selection, rows, rows_per_read, values
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
@@ -86,10 +86,10 @@ class Scoring:
 
     def _read(self, connection: sa.Connection, items: Sequence[Item]) -> dict[str, Row]:
         of_targets = rows(connection, self._selection, items)
-        self._seen |= self._extents(connection, items)
+        self._seen |= self._places(connection, items, of_targets)
         found: dict[str, dict[str, Question]] = {}
         for item in items:
-            asked = self._question(of_targets.get(item.target_id, {}), self._scorers[item.evaluator_id])
+            asked = self._question(of_targets.get(item.target_id, ABSENT).row, self._scorers[item.evaluator_id])
             found.setdefault(item.target_id, {})[item.evaluator_id] = asked
         every = [question for questions in found.values() for question in questions.values()]
         keys = {question.key for question in every if question.key is not None}
@@ -168,6 +168,17 @@ class Scoring:
             self._note_growth(connection, rows)
         verdicts.put(connection, rows)
         return True
+
+    def _places(
+        self, connection: sa.Connection, items: Sequence[Item], read: Mapping[str, FoundRow]
+    ) -> dict[tuple[str, str], Extent]:
+        """The places of the targets, looked up where they were not read with the rows."""
+        placed = {
+            _target(item): Extent(place, place)
+            for item in items
+            if (row := read.get(item.target_id)) is not None and (place := row.place) is not None
+        }
+        return placed | self._extents(connection, [item for item in items if _target(item) not in placed])
 
     def _extents(self, connection: sa.Connection, items: Sequence[Item]) -> dict[tuple[str, str], Extent]:
         of_scope: dict[str, set[str]] = {}
