@@ -115,7 +115,7 @@ async def test_the_statements_of_a_run_grow_with_its_batches_and_not_with_its_ro
 
     event.listen(sa.Engine, "before_cursor_execute", count)
     try:
-        run = await door.run(task, **{"data_start_time": ALL["start_time"]})
+        run = await door.run(task, data_start_time=ALL["start_time"])
     finally:
         event.remove(sa.Engine, "before_cursor_execute", count)
     assert run["num_successes"] == 600

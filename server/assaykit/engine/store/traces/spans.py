@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -172,7 +173,7 @@ def matching(
     """
     asked: list[sa.ColumnElement[Any]] = [spans.c.span_id, spans.c.start_ns, spans.c.start_ns]
     for column, filters in evaluators:
-        asked.append(sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters)))
+        asked.append(sa.and_(sa.true(), *(_filtered(text, project_id) for text in filters)))
         asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))
     query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
     query = query.where(_chosen(project_id, window, filter_text))
@@ -295,7 +296,17 @@ def _chosen(
         chosen, by_place = _among(project_id, window), True
     else:
         chosen = of_project(project_id, by_arrival=by_place) & spans.c.start_ns.between(*window)
-    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_place)
+    return chosen if filter_text is None else chosen & _filtered(filter_text, project_id, by_arrival=by_place)
+
+
+@lru_cache(maxsize=256)  # a reader pages, and a task asks again and again
+def _filtered(text: str, project_id: str, *, by_arrival: bool = False) -> sa.ColumnElement[bool]:
+    """The condition that a span matches a filter, which takes longer to build than a search by an index.
+
+    Raises:
+        Invalid: the filter cannot be read.
+    """
+    return where(span_tree(text), project_id, by_arrival=by_arrival)
 
 
 def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
