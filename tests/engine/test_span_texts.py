@@ -9,7 +9,10 @@ from sqlalchemy import event
 from tests.engine.door import DAY, NOW, Body, Door, attribute, span, span_id
 
 from assaykit.engine.store.traces import span_rows, spans
+from assaykit.errors import ContractBroken
 from assaykit.judge.columns import resolve, span_row
+from assaykit.tools.span_files import file_row, row_of_span
+from assaykit.wire.spans import Span
 
 ALL = {"start_time": "2000-01-01T00:00:00Z"}
 NO_COLUMN = ["attributes.that.no.span.has"]
@@ -40,9 +43,10 @@ def odd_spans() -> list[Body]:
 async def project(door: Door) -> str:
     project = await door.send(*odd_spans())
     body = {"space_id": await door.space(), "annotation_config_type": "FREEFORM", "name": "note"}
-    await door.http.post("/v2/annotation-configs", json=body)
+    assert (await door.http.post("/v2/annotation-configs", json=body)).status_code == 201
     said = [{"record_id": span_id(n), "values": [{"name": "note", "text": QUOTED}]} for n in (1, 4)]
-    await door.http.post("/v2/spans/annotate", json={"project_id": project, "annotations": said} | ALL)
+    asked = {"project_id": project, "annotations": said}
+    assert (await door.http.post("/v2/spans/annotate", json=asked)).status_code == 202
     verdicts = [
         {"name": "tone", "span_id": span_id(1), "label": "bad", "score": 0.25, "explanation": QUOTED},
         {"name": "tone", "span_id": span_id(2), "score": 1},
@@ -65,6 +69,18 @@ async def test_a_page_of_whole_spans_is_the_page_of_span_objects(door: Door, pro
     assert [one["name"] for one in whole["evaluations"]] == ["tone", "trace_eval.done", "session_eval.happy"]
     assert (whole["annotations"][0]["text"], len(listed[span_id(4)]["annotations"])) == (QUOTED, 1)
     assert (whole["name"], [one["name"] for one in whole["events"]]) == (QUOTED, ["exception", "later"])
+
+
+async def test_a_row_of_a_file_is_the_row_of_the_span_object(door: Door, project: str) -> None:
+    listed = await door.spans(project, **ALL)
+    for told in listed:
+        assert list(file_row(told).items()) == list(row_of_span(Span.model_validate(told)).items())
+    usual = file_row(listed[0])
+    for change in ({"kind": listed[0]["kind"].lower()}, {"start_time": usual["start_time"].replace("Z", "+00:00")}):
+        assert file_row(listed[0] | change) == usual
+    for broken in ({"context": None}, {"attributes": [1]}, {"name": 7}, {"end_time": ""}, {"evaluations": [{}]}):
+        with pytest.raises(ContractBroken):
+            file_row(listed[0] | broken)
 
 
 async def test_a_run_reads_the_same_values_as_from_span_objects(door: Door, project: str) -> None:
