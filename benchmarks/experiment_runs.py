@@ -9,6 +9,7 @@ package and imports the package, as real tasks do. `--others PYTHON` is an inter
 """
 
 import argparse
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -37,7 +38,6 @@ async def asynchronous(input):
 def same(output, input):
     return output == input
 """
-ROWS_A_CALL = 1000
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -62,10 +62,11 @@ async def main() -> None:
         imports = f"import {given.imports}" if given.imports else ""
         task = TASK.format(seconds=given.latency_ms / 1000, imports=imports)
         (folder / "task.py").write_text(task, encoding="utf-8")
-        rows = [{"input": f"question {number}"} for number in range(given.rows)]
+        with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(f'{{"input": "question {number}"}}\n' for number in range(given.rows))
         settings = Settings(home=folder / "home", folders=(folder,), structured=True)
         async with Client(create_server(settings)) as client:
-            await ask(client, "create_dataset", name="bench", rows=rows[:ROWS_A_CALL])
+            await ask(client, "create_dataset", name="bench", file="rows.jsonl")
             for kind in ("plain", "asynchronous"):
                 began = time.perf_counter()
                 told = await ask(
@@ -73,8 +74,9 @@ async def main() -> None:
                     concurrency=given.concurrency, python=given.python and str(given.python),
                 )  # fmt: skip
                 took = time.perf_counter() - began
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 assert (told["rows"], told["failed"]) == (given.rows, 0)
-                print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told")
+                print(f"{kind:13} {took:.2f} s, {ideal / took:.2f} of ideal, all told; peak memory {peak:.0f} MiB")
     if given.others is not None:
         beside(given, ideal)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from assaykit import redaction
@@ -26,7 +27,7 @@ from assaykit.runner.journal import FOLDER, Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
 from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
-from assaykit.runner.spans import PROTOBUF, otlp
+from assaykit.runner.spans import PROTOBUF, import_protobuf, otlp
 from assaykit.runner.worker_pool import PendingCall, WorkerPool
 from assaykit.settings import Settings
 from assaykit.wire.datasets import DatasetExample
@@ -225,6 +226,7 @@ async def execute(
     if left:
         async with anyio.create_task_group() as group:
             group.start_soon(progress.keep_telling)
+            group.start_soon(anyio.to_thread.run_sync, import_protobuf)
             failed = await _failure(pool, left)
             group.cancel_scope.cancel()
     if failed is not None:

@@ -45,6 +45,9 @@ def columns_of(rows: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(column for row in rows for column in row))
 
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def cell_text(value: Any) -> str:
     """A string unchanged; any other value as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _written(value)

@@ -8,7 +8,7 @@ from typing import Any
 from assaykit.column_paths import ATTRIBUTES, Row, has_path, resolve
 from assaykit.judge import cut_text
 from assaykit.wire.bodies import rfc3339
-from assaykit.wire.spans import Span
+from assaykit.wire.spans import Annotation, Evaluation, Span
 
 NULL = "null"
 """The text of a null."""
@@ -27,11 +27,17 @@ def span_row(span: Span) -> dict[str, Any]:
         "start_time": rfc3339(span.start_time) if span.start_time else None,
     }
     row |= {ATTRIBUTES + key: value for key, value in span.attributes.items()}
-    for verdict in span.evaluations:
+    return row | said_columns(span.evaluations, span.annotations)
+
+
+def said_columns(evaluations: Iterable[Evaluation], annotations: Iterable[Annotation]) -> dict[str, Any]:
+    """The columns of the verdicts and annotations on a span; None where a part has no value."""
+    row: dict[str, Any] = {}
+    for verdict in evaluations:
         row[f"{verdict.column}.label"] = verdict.label
         row[f"{verdict.column}.score"] = verdict.score
         row[f"{verdict.column}.explanation"] = verdict.explanation
-    for annotation in span.annotations:
+    for annotation in annotations:
         row[f"annotation.{annotation.name}.label"] = annotation.label
         row[f"annotation.{annotation.name}.score"] = annotation.score
         row[f"annotation.{annotation.name}.text"] = annotation.text

@@ -60,10 +60,10 @@ async def score(
 
     Faults of a row, a model or a provider are returned as `Unscored`, not raised.
     """
-    present = {name: text for name in variables(config) if (text := values.get(name)) is not None and has(config, text)}
-    missing = [name for name in variables(config) if name not in present]
-    if missing:
-        names = ", ".join(repr(name) for name in missing)
+    wanted = variables(config)
+    present = {name: text for name in wanted if (text := values.get(name)) is not None and has(config, text)}
+    if len(present) < len(set(wanted)):
+        names = ", ".join(repr(name) for name in wanted if name not in present)
         return Unscored("no_input", f"The row has no value for {names}.")
     match config:
         case TemplateConfig():

@@ -11,7 +11,6 @@ from pydantic import Field
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import span_row
 from assaykit.judge.cut_text import sizes_before
 from assaykit.judge.verdicts import Note
 from assaykit.names import PROJECT, Named, holds_experiment_traces
@@ -24,7 +23,7 @@ from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, Proj
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
 from assaykit.tools.runs.why_nothing_scored import NextStep
-from assaykit.wire.bodies import rfc3339
+from assaykit.tools.span_files import SpanObjects, file_row
 from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 VALUE_LIMIT = 400
@@ -121,9 +120,9 @@ async def search_spans(
     start, end = (None, None) if period is None else period
     asked = ListSpansRequest(project_id=target.id, start_time=start, end_time=end, filter=filter)
     if save_to is not None:
-        found = rows(here.api, at, SpanPage, body=asked, limit=ROWS_PER_PAGE)
+        found = rows(here.api, at, SpanObjects, body=asked, limit=ROWS_PER_PAGE)
         facts = {**here.source(within), "project": target.name}
-        return await save(here, save_to, cursor, found, _flat, "spans", facts, overwrite=overwrite)
+        return await save(here, save_to, cursor, found, file_row, "spans", facts, overwrite=overwrite)
     try:
         shown = await page_of(lambda most: here.api.post(at, SpanPage, asked, limit=most, cursor=cursor), limit, _line)
     except Invalid as error:
@@ -288,17 +287,6 @@ def _branch(node: SpanNode) -> Iterator[str]:
 def _short(verdict: dict[str, Any]) -> str:
     said = f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
     return f"{said} (on a shortened value)" if verdict.get("shortened") else said
-
-
-def _flat(span: Span) -> dict[str, Any]:
-    """A span as one row of a file. `log_evaluations` reads the same columns, such as `eval.<name>.label`."""
-    row = {key: value for key, value in span_row(span).items() if value is not None}
-    ids = {key: row.pop(key) for key in ("context.span_id", "context.trace_id")}
-    if span.end_time is not None:
-        ids["end_time"] = rfc3339(span.end_time)
-    if span.status_message:
-        ids["status_message"] = span.status_message
-    return {**ids, **row}
 
 
 def _as_dict(span: Span) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import answer, body, engine, page
-from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
+from assaykit.engine.routes.spans import SPANS_PER_PAGE, page_answer, shape_of
 from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import evaluators, experiments, projects
@@ -40,7 +40,7 @@ from assaykit.wire.local import (
     StoreStatus,
 )
 from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
-from assaykit.wire.spans import ListSpansRequest, SpanPage
+from assaykit.wire.spans import ListSpansRequest
 
 DEADLINE_S = 45
 """Seconds for all rows of `judge_rows`. The client's deadline is longer, so it receives the rows judged in time."""
@@ -112,13 +112,13 @@ async def list_run_spans(request: Request) -> Response:
         earlier(0, _FOREVER) if bounds[0] is None else bounds[0], _FOREVER if bounds[1] is None else bounds[1] + 999
     )
 
-    def read(connection: sa.Connection, run_id: str) -> SpanPage:
+    def read(connection: sa.Connection, run_id: str) -> Response:
         task = runs.task_of(connection, run_id)
         if task.project_id != wanted.project_id:
             raise Invalid(f"The run does not read project {wanted.project_id!r}.", "Send the project of its task.")
-        return spans.page(connection, wanted.project_id, window, wanted.filter, shape_of(wanted), at, run_id)
+        return page_answer(connection, wanted, window, shape_of(wanted), at, run_id)
 
-    return answer(await engine(request).database.read(read, request.path_params["run_id"]))
+    return await engine(request).database.read(read, request.path_params["run_id"])
 
 
 async def show_schedule(request: Request) -> Response:

@@ -2,14 +2,17 @@
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
+from assaykit.engine import sdk_versions
 from assaykit.engine.operations import Operation
 from assaykit.engine.problems import Malformed, listing_undeleted
-from assaykit.engine.requests import answer, body, engine, page
+from assaykit.engine.requests import JSON, answer, body, engine, page
+from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.times import earlier, nanoseconds
-from assaykit.engine.store.traces import spans
+from assaykit.engine.store.traces import span_texts, spans
 from assaykit.errors import Invalid
 from assaykit.wire.spans import DeleteSpansRequest, DeleteSpansResponse, ListSpansRequest, SpanPage
 
@@ -24,16 +27,32 @@ async def list_spans(request: Request) -> Response:
     shape = shape_of(wanted)
     here = engine(request)
     at = page(request, most=SPANS_PER_PAGE)
-    return answer(
-        await here.database.read(
-            spans.page,
-            wanted.project_id,
-            window(wanted.start_time, wanted.end_time, here.clock.now_ns()),
-            wanted.filter,
-            shape,
-            at,
-        )
-    )
+    within = window(wanted.start_time, wanted.end_time, here.clock.now_ns())
+
+    def read(connection: sa.Connection) -> Response:
+        return page_answer(connection, wanted, within, shape, at)
+
+    return await here.database.read(read)
+
+
+def page_answer(
+    connection: sa.Connection,
+    wanted: ListSpansRequest,
+    within: spans.TimeRange,
+    shape: spans.Shape,
+    at: PageRequest,
+    run_id: str | None = None,
+) -> Response:
+    """The answer with one page of spans.
+
+    Raises:
+        NotFound: no such project.
+        Invalid: the filter cannot be read.
+    """
+    asked = wanted.project_id, within, wanted.filter
+    if shape is spans.EVERYTHING and sdk_versions.older() is None:
+        return Response(span_texts.page(connection, *asked, at, run_id), media_type=JSON)
+    return answer(spans.page(connection, *asked, shape, at, run_id))
 
 
 def shape_of(wanted: ListSpansRequest) -> spans.Shape:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from assaykit.column_paths import Row, reader_of
 from assaykit.engine.clock import Clock
-from assaykit.engine.runs.selection import Selection, rows
+from assaykit.engine.runs.selection import Selection, whole_rows
 from assaykit.engine.runs.units import UNITS_PER_READ
 from assaykit.engine.store.definitions import experiments
 from assaykit.engine.store.queue import run_reports, runs
@@ -71,7 +71,7 @@ def unread(connection: sa.Connection, lease: Lease, selection: Selection, reason
         return reason
     # The selection of a resumed run has only the remaining items, so read the first ones from the store.
     some = runs.first_items(connection, lease.run_id, UNITS_PER_READ if selection.level in UNITS else SAMPLE)
-    sample: Sequence[Row] = list(rows(connection, selection, some).values())
+    sample: Sequence[Row] = list(whole_rows(connection, selection, some).values())
     for scorer in selection.scorers:
         if selection.level in UNITS:
             found = unread_units(scorer.readings, [row.get(scorer.evaluator_id, {}) for row in sample])

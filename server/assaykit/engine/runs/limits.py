@@ -1,7 +1,7 @@
 """The budget of a run: the rows that it may process and the money that it may spend."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import anyio
@@ -55,7 +55,7 @@ class Budget:
         self._limits = limits
         self._is_scheduled = is_scheduled
         self._spent = spent
-        self._under_way: list[Reservation] = []
+        self._under_way: dict[Reservation, None] = {}
         self._ratios: dict[str, float] = {}
         self._answers: Counter[str] = Counter()
         self._change: anyio.Event | None = None
@@ -92,7 +92,8 @@ class Budget:
         """Reserve the cost of a question. Waits while questions under way may leave room; None if there is none."""
         while not self.is_full:
             if self._has_room(expected, self._under_way):
-                self._under_way.append(reserved := Reservation(self, expected))
+                reserved = Reservation(self, expected)
+                self._under_way[reserved] = None
                 return reserved
             if not self._under_way:
                 self.is_full = True
@@ -104,12 +105,14 @@ class Budget:
 
     def lets_go(self, asked: Reservation) -> bool:
         """Whether a question with a reservation may go out, by what questions have cost by now."""
+        if self._limits.max_cost is None:
+            return True
         others = [one for one in self._under_way if one.is_out and one is not asked]
         return self._has_room(asked.expected, others)
 
     def settle(self, reserved: Reservation, spent: Spent | None, *, answered: bool) -> None:
         """End a reservation."""
-        self._under_way.remove(reserved)
+        del self._under_way[reserved]
         model, guess, _ = reserved.expected
         if answered:
             known = None if spent is None else spent.cost
@@ -122,7 +125,7 @@ class Budget:
             self._change.set()
             self._change = None
 
-    def _has_room(self, expected: Expectation, others: Sequence[Reservation]) -> bool:
+    def _has_room(self, expected: Expectation, others: Collection[Reservation]) -> bool:
         if self._limits.max_cost is None:
             return True
         model, _, most = expected

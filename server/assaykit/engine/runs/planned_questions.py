@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from assaykit.column_paths import Row
 from assaykit.engine.runs.questions import key_of
 from assaykit.engine.runs.selection import (
+    ABSENT,
     Scorer,
     Selection,
     behind_cut,
@@ -115,7 +116,7 @@ class PlannedQuestions:
         fresh: dict[bytes, tuple[str, int]] = {}
         for item in items:
             scorer = self._scorers[item.evaluator_id]
-            row = of_targets.get(item.target_id, {})
+            row = of_targets.get(item.target_id, ABSENT).row
             given = values(self._selection, row, scorer)
             self._note(row, scorer, given)
             if isinstance(scorer.config, TemplateConfig):

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import anyio
@@ -38,17 +39,41 @@ def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | N
     texts = [values.get(name) for name in variables(config)]
     if not all(has(config, text) for text in texts):
         return None
-    choices = list((config.classification_choices or {}).items())
-    asked = json.dumps([config.template, choices, config.include_explanations, texts])
+    asked = f"[{_shared(config)}, {json.dumps(texts)}]"
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16, key=identity).digest()
+
+
+def _shared(config: TemplateConfig) -> str:
+    """The part of the key's JSON text that all rows of an evaluator share."""
+    choices = tuple((config.classification_choices or {}).items())
+    # Numbers that are equal may be written differently, as 1 and 1.0.
+    kinds = tuple(type(value) for _, value in choices)
+    return _written(config.template, choices, kinds, config.include_explanations)
+
+
+@lru_cache(maxsize=64)
+def _written(template: str, choices: tuple[tuple[str, float], ...], _: tuple[type, ...], explains: bool) -> str:
+    return f"{json.dumps(template)}, {json.dumps(choices)}, {json.dumps(explains)}"
 
 
 class _Call:
     """A call under way. `result` stays None if the call was withheld or cancelled."""
 
+    __slots__ = ("_over", "result")
+
     def __init__(self) -> None:
-        self.over = anyio.Event()
+        self._over: anyio.Event | None = None  # made by the first row that waits, as most questions are asked once
         self.result: Verdict | Unscored | None = None
+
+    async def wait(self) -> None:
+        """Wait until the call is over."""
+        self._over = self._over or anyio.Event()
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Wake the rows that wait for the call."""
+        if self._over is not None:
+            self._over.set()
 
 
 class SharedAnswers:
@@ -66,7 +91,7 @@ class SharedAnswers:
         The rows that waited for a call share its failure. A row that comes later asks again.
         """
         while (call := self._asking.get(key)) is not None:
-            await call.over.wait()
+            await call.wait()
             if call.result is not None:
                 return call.result, True
         if (known := self._answers.get(key)) is not None:
@@ -76,7 +101,7 @@ class SharedAnswers:
             found = call.result = await ask()
         finally:
             del self._asking[key]
-            call.over.set()
+            call.end()
         if isinstance(found, Verdict):
             self._answers[key] = found
             if len(self._answers) > RECENT:

@@ -1,11 +1,10 @@
 """Concurrent work on the items of a run, with results stored in batches."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from assaykit.column_paths import Row
 from assaykit.engine.store.queue.runs import Item
@@ -15,7 +14,8 @@ ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
 GATHER_S = 0.1
 """Seconds that a result may wait for others of its batch. A write per result would cost more than a model call."""
-GATHER_STEP_S = 0.01
+OUTCOMES_AHEAD = 2 * OUTCOMES_PER_WRITE
+"""The most results that wait for the store. A worker with one more waits itself."""
 GIVE_UP_AFTER = 5
 """The number of consecutive refusals of the key or the model after which a judge is given up."""
 
@@ -76,77 +76,95 @@ class RowWorkers(Generic[R]):
         self._read = read
         self._do = work
         self._store = store
-        self._at_once = rows_at_once
         self._per_read = rows_per_read
         self._goes_on = goes_on
+        self._jobs = deque[Job]()
+        self._results = deque[R]()
+        self._working = rows_at_once
+        self._is_fed = False
+        self._jobs_came, self._jobs_went = _Bell(), _Bell()
+        self._results_came, self._results_went = _Bell(), _Bell()
 
     async def run(self, items: Sequence[Item]) -> None:
-        """Work on all items, or until `store` returns False."""
-        give_jobs, take_jobs = anyio.create_memory_object_stream[Job](self._per_read)
-        give_results, take_results = anyio.create_memory_object_stream[R](OUTCOMES_PER_WRITE)
-        # Closed after all workers have ended, so that a worker with a result is cancelled before its stream closes.
-        with take_results:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._feed, items, give_jobs)
-                for _ in range(self._at_once):
-                    group.start_soon(self._work, take_jobs.clone(), give_results.clone())
-                take_jobs.close()
-                give_results.close()
-                await self._record(take_results)
-                # Only a run that was ended elsewhere gets here with work left.
-                group.cancel_scope.cancel()
+        """Work on all items, or until `store` returns False. An instance runs once."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._feed, items)
+            for _ in range(self._working):
+                group.start_soon(self._work)
+            await self._record()
+            # Only a run that was ended elsewhere gets here with work left.
+            group.cancel_scope.cancel()
 
-    async def _feed(self, items: Sequence[Item], jobs: MemoryObjectSendStream[Job]) -> None:
-        async with jobs:
-            for start in range(0, len(items), self._per_read):
-                some = [item for item in items[start : start + self._per_read] if self._goes_on(item)]
-                if not some:
-                    continue
-                found = await self._read(some)
-                for item in some:
-                    try:
-                        await _put(jobs, Job(item, found.get(item.target_id, {})))
-                    except anyio.BrokenResourceError:
-                        return  # no worker is left
+    async def _feed(self, items: Sequence[Item]) -> None:
+        for start in range(0, len(items), self._per_read):
+            some = [item for item in items[start : start + self._per_read] if self._goes_on(item)]
+            if not some:
+                continue
+            found = await self._read(some)
+            self._jobs.extend(Job(item, found.get(item.target_id, {})) for item in some)
+            self._jobs_came.ring()
+            while len(self._jobs) > self._per_read:
+                await self._jobs_went.wait()
+        self._is_fed = True
+        self._jobs_came.ring()
 
-    async def _work(self, jobs: MemoryObjectReceiveStream[Job], results: MemoryObjectSendStream[R]) -> None:
-        async with jobs, results:
-            while (job := await _taken(jobs)) is not None:
-                if self._goes_on(job.item) and (result := await self._do(job)) is not None:
-                    await _put(results, result)
+    async def _work(self) -> None:
+        while (job := await self._taken()) is not None:
+            if self._goes_on(job.item) and (result := await self._do(job)) is not None:
+                self._results.append(result)
+                if len(self._results) == 1 or len(self._results) >= OUTCOMES_PER_WRITE:
+                    self._results_came.ring()
+                while len(self._results) > OUTCOMES_AHEAD:
+                    await self._results_went.wait()
+        self._working -= 1
+        if not self._working:
+            self._results_came.ring()
 
-    async def _record(self, results: MemoryObjectReceiveStream[R]) -> None:
-        async for first in results:
-            await self._gathered(results)
-            batch = [first]
-            while len(batch) < OUTCOMES_PER_WRITE and results.statistics().current_buffer_used:
-                batch.append(results.receive_nowait())
+    async def _taken(self) -> Job | None:
+        """The next job, without a trip through the event loop if there is one; None after the last."""
+        while not self._jobs:
+            if self._is_fed:
+                return None
+            await self._jobs_came.wait()
+        job = self._jobs.popleft()
+        if len(self._jobs) == self._per_read:
+            self._jobs_went.ring()
+        return job
+
+    async def _record(self) -> None:
+        while await self._has_results():
+            await self._gathered()
+            batch = [self._results.popleft() for _ in range(min(len(self._results), OUTCOMES_PER_WRITE))]
+            self._results_went.ring()
             if not await self._store(batch):
                 return
 
-    async def _gathered(self, results: MemoryObjectReceiveStream[R]) -> None:
+    async def _has_results(self) -> bool:
+        """Wait for a result. False after the last."""
+        while not self._results and self._working:
+            await self._results_came.wait()
+        return bool(self._results)
+
+    async def _gathered(self) -> None:
         """Wait until the batch is full, no worker is left, or `GATHER_S` has passed."""
-        for _ in range(round(GATHER_S / GATHER_STEP_S)):
-            state = results.statistics()
-            is_full = state.current_buffer_used >= OUTCOMES_PER_WRITE - 1
-            if is_full or not state.open_send_streams:
-                return
-            await anyio.sleep(GATHER_STEP_S)
+        with anyio.move_on_after(GATHER_S):
+            while len(self._results) < OUTCOMES_PER_WRITE and self._working:
+                await self._results_came.wait()
 
 
-async def _put(stream: MemoryObjectSendStream[R], one: R) -> None:
-    """Send without awaiting if the buffer has room; a trip through the event loop costs more than processing a row."""
-    try:
-        stream.send_nowait(one)
-    except anyio.WouldBlock:
-        await stream.send(one)
+class _Bell:
+    """Wakes all tasks that wait at it. Each of them looks whether its time has come."""
 
+    __slots__ = ("_rung",)
 
-async def _taken(stream: MemoryObjectReceiveStream[R]) -> R | None:
-    """Receive, without awaiting if the buffer has an item; None at the end of the stream."""
-    try:
-        return stream.receive_nowait()
-    except anyio.WouldBlock:
-        return await anext(stream, None)
-    except anyio.EndOfStream:
-        return None
+    def __init__(self) -> None:
+        self._rung: anyio.Event | None = None
+
+    async def wait(self) -> None:
+        self._rung = self._rung or anyio.Event()
+        await self._rung.wait()
+
+    def ring(self) -> None:
+        if self._rung is not None:
+            self._rung.set()
+            self._rung = None

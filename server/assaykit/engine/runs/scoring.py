@@ -12,7 +12,17 @@ from assaykit.engine.models import Priced
 from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
-from assaykit.engine.runs.selection import Scorer, Selection, behind_cut, notes_of, rows, rows_per_read, values
+from assaykit.engine.runs.selection import (
+    ABSENT,
+    FoundRow,
+    Scorer,
+    Selection,
+    behind_cut,
+    notes_of,
+    rows,
+    rows_per_read,
+    values,
+)
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
@@ -75,6 +85,7 @@ class Scoring:
         self._skips_long = skips_long
         self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
+        self._judges = {scorer.evaluator_id: _asked(scorer) for scorer in selection.scorers}
         self._seen: dict[tuple[str, str], Extent] = {}
         self._refusals = Refusals()
 
@@ -84,14 +95,10 @@ class Scoring:
         workers = RowWorkers(self._questions, self._score, self._record, self._at_once, per_read, self._goes_on)
         await workers.run(self._budget.items(self._selection.items))
         given_up = self._refusals.given_up
-        return {
-            evaluator_id: given_up[asked]
-            for evaluator_id, scorer in self._scorers.items()
-            if (asked := _asked(scorer)) in given_up
-        }
+        return {evaluator_id: given_up[asked] for evaluator_id, asked in self._judges.items() if asked in given_up}
 
     def _goes_on(self, item: Item) -> bool:
-        return not self._budget.is_full and _asked(self._scorers[item.evaluator_id]) not in self._refusals.given_up
+        return not self._budget.is_full and self._judges[item.evaluator_id] not in self._refusals.given_up
 
     async def _questions(self, items: Sequence[Item]) -> dict[str, Row]:
         """The questions about some items, by target and evaluator."""
@@ -99,10 +106,10 @@ class Scoring:
 
     def _read(self, connection: sa.Connection, items: Sequence[Item]) -> dict[str, Row]:
         of_targets = rows(connection, self._selection, items)
-        self._seen |= self._extents(connection, items)
+        self._seen |= self._places(connection, items, of_targets)
         found: dict[str, dict[str, Question]] = {}
         for item in items:
-            asked = self._question(of_targets.get(item.target_id, {}), self._scorers[item.evaluator_id])
+            asked = self._question(of_targets.get(item.target_id, ABSENT).row, self._scorers[item.evaluator_id])
             found.setdefault(item.target_id, {})[item.evaluator_id] = asked
         every = [question for questions in found.values() for question in questions.values()]
         keys = {question.key for question in every if question.key is not None}
@@ -176,7 +183,7 @@ class Scoring:
 
     def _heard(self, scored: Scored) -> Scored:
         result = scored.result
-        asked = _asked(self._scorers[scored.item.evaluator_id])
+        asked = self._judges[scored.item.evaluator_id]
         self._refusals.note(asked, result, asked=isinstance(result, Verdict) and result.model is not None)
         return scored
 
@@ -200,6 +207,17 @@ class Scoring:
             self._note_growth(connection, rows)
         verdicts.put(connection, rows)
         return True
+
+    def _places(
+        self, connection: sa.Connection, items: Sequence[Item], read: Mapping[str, FoundRow]
+    ) -> dict[tuple[str, str], Extent]:
+        """The places of the targets, looked up where they were not read with the rows."""
+        placed = {
+            _target(item): Extent(place, place)
+            for item in items
+            if (row := read.get(item.target_id)) is not None and (place := row.place) is not None
+        }
+        return placed | self._extents(connection, [item for item in items if _target(item) not in placed])
 
     def _extents(self, connection: sa.Connection, items: Sequence[Item]) -> dict[tuple[str, str], Extent]:
         of_scope: dict[str, set[str]] = {}

@@ -6,7 +6,7 @@ judge units, a whole trace or session.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from assaykit.engine.sampling import taken
 from assaykit.engine.store.definitions import evaluators, experiments, tasks
 from assaykit.engine.store.queue import left_rows, runs
 from assaykit.engine.store.queue.runs import Item
-from assaykit.engine.store.traces import spans, verdicts
+from assaykit.engine.store.traces import span_rows, spans, verdicts
 from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
@@ -201,22 +201,58 @@ def _arrived(
         yield one._replace(labelled=labelled) if done else one
 
 
-def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item]) -> dict[str, Row]:
-    """The rows of some items, by target id."""
+class FoundRow(NamedTuple):
+    """The row of a target, and the place of the target if it was read with the row."""
+
+    row: Row
+    place: int | None = None
+
+
+ABSENT = FoundRow({})
+"""The row of a target that is gone."""
+
+
+def rows(connection: sa.Connection, selection: Selection, items: Sequence[Item]) -> dict[str, FoundRow]:
+    """The rows of some items by target id, with the columns that the evaluators read."""
+    found: dict[str, FoundRow] = {}
+    for scope, targets in _of_scopes(items).items():
+        if selection.level == "SPAN":
+            read = span_rows.of(connection, scope, targets, _paths(selection.scorers))
+            found |= {target: FoundRow(one.row, one.place) for target, one in read.items()}
+        else:
+            whole = _whole(connection, selection, scope, targets)
+            found |= {target: FoundRow(row) for target, row in whole.items()}
+    return found
+
+
+def whole_rows(connection: sa.Connection, selection: Selection, items: Sequence[Item]) -> dict[str, Row]:
+    """The rows of some items by target id, with all columns."""
+    found: dict[str, Row] = {}
+    for scope, targets in _of_scopes(items).items():
+        found |= _whole(connection, selection, scope, targets)
+    return found
+
+
+def _of_scopes(items: Sequence[Item]) -> Mapping[str, Sequence[str]]:
+    """The targets of some items, each once, by the project or experiment of their verdicts."""
     of_scope: dict[str, list[str]] = {}
     for scope, target in dict.fromkeys((item.scope_id, item.target_id) for item in items):
         of_scope.setdefault(scope, []).append(target)
-    found: dict[str, Row] = {}
-    for scope, targets in of_scope.items():
-        if selection.level in ("TRACE", "SESSION"):
-            wanted = {scorer.evaluator_id: scorer.readings for scorer in selection.scorers}
-            found |= {target: units.texts_of(connection, scope, selection.level, target, wanted) for target in targets}
-        elif selection.level == "SPAN":
-            some = spans.by_ids(connection, scope, targets)
-            found |= {target: span_row(span) for target, span in some.items()}
-        else:
-            found |= {row["id"]: row for row in experiments.rows_of(connection, scope, targets)}
-    return found
+    return of_scope
+
+
+def _whole(connection: sa.Connection, selection: Selection, scope: str, targets: Sequence[str]) -> Mapping[str, Row]:
+    if selection.level in ("TRACE", "SESSION"):
+        wanted = {scorer.evaluator_id: scorer.readings for scorer in selection.scorers}
+        return {target: units.texts_of(connection, scope, selection.level, target, wanted) for target in targets}
+    if selection.level == "SPAN":
+        return {target: span_row(span) for target, span in spans.by_ids(connection, scope, targets).items()}
+    return {row["id"]: row for row in experiments.rows_of(connection, scope, targets)}
+
+
+def _paths(scorers: Sequence[Scorer]) -> Collection[str]:
+    """The paths that the evaluators read of a row."""
+    return {one.column_mappings.get(name, name) for one in scorers for name in variables(one.config)}
 
 
 def values(selection: Selection, row: Row, scorer: Scorer) -> Mapping[str, str | None]:

@@ -59,3 +59,13 @@ def row_of(connection: sa.Connection, table: sa.Table, key: str, noun: str, list
 def _by_id(table: sa.Table) -> sa.Select[Any]:
     """The statement of `row_of`, which takes longer to build than to execute."""
     return sa.select(table).where(table.c.id == sa.bindparam("key"))
+
+
+def listed(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """The condition that an id in `column` is one of the list that the parameter `listed` holds.
+
+    The list is a single parameter, so the same statement serves one row and a thousand. It is for ids that the store or
+    OpenTelemetry made: SQLite cuts JSON text at a NUL, which the id of a session may contain.
+    """
+    values = sa.func.json_each(sa.bindparam("listed", type_=sa.JSON)).table_valued("value")
+    return column.in_(sa.select(values.c.value))

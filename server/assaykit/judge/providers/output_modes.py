@@ -11,8 +11,9 @@ are remembered per provider, base URL and model, for the life of the process.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
 
 from assaykit.errors import quote
 from assaykit.judge import replies
@@ -63,34 +64,43 @@ class FallbackModel:
         self._endpoint = endpoint
         self._line = line
         self._api = api
-        self._memory = memory
         self._learnt = memory.setdefault((endpoint.provider, endpoint.base_url, endpoint.model), Learnt())
+        self._target = self._addressed()
 
-    def within(self, may_go: Callable[[], bool]) -> Self:
+    def within(self, may_go: Callable[[], bool]) -> "GuardedModel":
         """The same model, whose calls are made only if `may_go()` is true when they leave the gate."""
-        return type(self)(self._endpoint, replace(self._line, may_go=may_go), self._api, memory=self._memory)
+        return GuardedModel(self, may_go)
 
-    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
-        """Return the reply, or the reason why there is none. Without a schema the prompt asks for plain text."""
-        target = self._target()
-        if isinstance(target, Unscored):
-            return target
-        return await self._fall_back(target, prompt, schema)
+    async def ask(
+        self, prompt: str, schema: Mapping[str, Any] | None, may_go: Callable[[], bool] = calls.always
+    ) -> ModelReply | Unscored:
+        """Return the reply, or the reason why there is none. Without a schema the prompt asks for plain text.
 
-    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        Raises:
+            Withheld: `may_go` denied a call when it left the gate.
+        """
+        if isinstance(self._target, Unscored):
+            return self._target
+        return await self._fall_back(self._target, prompt, schema, may_go)
+
+    async def complete(
+        self, conversation: Conversation, may_go: Callable[[], bool] = calls.always
+    ) -> Completion | Unscored:
         """Return the model's answer to a conversation, or the reason why there is none.
 
         Parameters stay unchanged, apart from the name of the token limit.
+
+        Raises:
+            Withheld: `may_go` denied a call when it left the gate.
         """
-        target = self._target()
-        if isinstance(target, Unscored):
-            return target
-        url, headers = target
+        if isinstance(self._target, Unscored):
+            return self._target
+        url, headers = self._target
         whole = self._api.converse(self._endpoint, conversation)
         lacking: set[str] = self._learnt.refused & refused_traits.TOKEN_LIMITS.keys()
         while True:
             body = refused_traits.without(whole, lacking)
-            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body))
+            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body), may_go)
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
@@ -103,7 +113,7 @@ class FallbackModel:
     def _refused(self, answer: calls.Rejected) -> Unscored:
         return Unscored("refused", f"{self._endpoint.provider} refused the request: {quote(answer.text)!r}")
 
-    def _target(self) -> tuple[str, dict[str, str]] | Unscored:
+    def _addressed(self) -> tuple[str, dict[str, str]] | Unscored:
         """The address and the headers, or the fault of the endpoint."""
         endpoint = self._endpoint
         provider = PROVIDERS[endpoint.provider]
@@ -119,12 +129,16 @@ class FallbackModel:
         return self._api.path(base.rstrip("/"), endpoint.model), headers
 
     async def _fall_back(
-        self, target: tuple[str, dict[str, str]], prompt: str, schema: Mapping[str, Any] | None
+        self,
+        target: tuple[str, dict[str, str]],
+        prompt: str,
+        schema: Mapping[str, Any] | None,
+        may_go: Callable[[], bool],
     ) -> ModelReply | Unscored:
         question = _Question(self._api, self._endpoint, target, prompt, schema, self._ways(schema))
         question.dropped |= self._learnt.refused - set(question.ways)
         while True:
-            answer = await calls.post(self._line, self._endpoint, question.request(), question.in_plain_text)
+            answer = await calls.post(self._line, self._endpoint, question.request(), may_go, question.in_plain_text)
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
@@ -159,19 +173,21 @@ class _Question:
         self.ways: list[OutputMode] = ways
         self.dropped: set[str] = set()
         self.lacking: dict[str, bool] = {}
+        self._sent: dict[str, Any] = {}
 
     def request(self) -> calls.Request:
         """The request in the present mode."""
         url, headers = self._target
-        return calls.Request(url, headers, self._body())
+        self._sent = self._body()
+        return calls.Request(url, headers, self._sent)
 
     def traits(self) -> set[str]:
-        """The traits of the present request."""
-        return {self.ways[0], *(self._body().keys() & {refused_traits.TEMPERATURE, *refused_traits.TOKEN_LIMITS})}
+        """The traits of the request that was made last."""
+        return {self.ways[0], *(self._sent.keys() & {refused_traits.TEMPERATURE, *refused_traits.TOKEN_LIMITS})}
 
     def gives_way(self, text: str) -> bool:
         """Drop the parameter or the mode that a refusal is about. False if there is nothing to drop."""
-        parameter = refused_traits.refused_parameter(text, self._body())
+        parameter = refused_traits.refused_parameter(text, self._sent)
         if parameter is not None:
             self._drop(parameter, text)
             self.dropped.add(parameter)
@@ -196,5 +212,33 @@ class _Question:
     def _body(self) -> dict[str, Any]:
         schema = self._schema
         way: OutputMode = self.ways[0]
-        asked = f"{self._prompt}\n\n{replies.request(schema, as_text=way == 'text')}" if schema else self._prompt
+        asked = f"{self._prompt}\n\n{_closing_words(schema, as_text=way == 'text')}" if schema else self._prompt
         return refused_traits.without(self._api.body(self._endpoint, asked, schema, way), self.dropped)
+
+
+class GuardedModel:
+    """A model whose calls are made only if `may_go` allows them when they leave the gate."""
+
+    __slots__ = ("_may_go", "_model")
+
+    def __init__(self, model: FallbackModel, may_go: Callable[[], bool]) -> None:
+        self._model = model
+        self._may_go = may_go
+
+    async def ask(self, prompt: str, schema: Mapping[str, Any] | None) -> ModelReply | Unscored:
+        """As `FallbackModel.ask`."""
+        return await self._model.ask(prompt, schema, self._may_go)
+
+    async def complete(self, conversation: Conversation) -> Completion | Unscored:
+        """As `FallbackModel.complete`."""
+        return await self._model.complete(conversation, self._may_go)
+
+
+def _closing_words(schema: Mapping[str, Any], *, as_text: bool) -> str:
+    asked = schema["properties"]
+    return _closing_of(tuple(asked["label"]["enum"]), "explanation" in asked, as_text)
+
+
+@lru_cache(maxsize=64)  # all rows of a judge have the same choices
+def _closing_of(labels: tuple[str, ...], explain: bool, as_text: bool) -> str:
+    return replies.request(replies.schema(dict.fromkeys(labels, 0.0), explain=explain), as_text=as_text)

@@ -33,10 +33,14 @@ _GOES_ON = " The task continues with spans that arrive later. Trigger a run to s
 
 _NOTHING = Spent(None, None, None)
 
-_RECORD = run_items.update().where(
-    run_items.c.run_id == sa.bindparam("of_run"),
-    run_items.c.position == sa.bindparam("at_position"),
-    run_items.c.evaluator_id == sa.bindparam("of_evaluator"),
+# Written out, because binding by position takes half the time of binding by name.
+_ADD = (
+    f"INSERT INTO {run_items.name} (run_id, position, target_id, evaluator_id, scope_id, state) "  # noqa: S608
+    "VALUES (?, ?, ?, ?, ?, 'PENDING')"
+)
+_RECORD = (
+    f"UPDATE {run_items.name} SET state = ?, label = ?, reason = ?, detail = ?, remembered = ?, notes = ?, "  # noqa: S608
+    "prompt_tokens = ?, completion_tokens = ?, cost = ? WHERE run_id = ? AND position = ? AND evaluator_id = ?"
 )
 
 KEPT = "report"
@@ -220,9 +224,9 @@ def start(
     )
     if moved.rowcount == 0:
         return False
-    rows = [{"run_id": lease.run_id, "state": "PENDING", **item._asdict()} for item in items]
+    rows = [(lease.run_id, *item) for item in items]
     if rows:
-        connection.execute(run_items.insert(), rows)
+        connection.exec_driver_sql(_ADD, rows)
     return True
 
 
@@ -306,25 +310,14 @@ def record(connection: sa.Connection, lease: Lease, outcomes: Sequence[ItemOutco
     if alive.rowcount == 0:
         return False
     if outcomes:
-        connection.execute(
-            _RECORD,
-            [
-                {
-                    "of_run": lease.run_id,
-                    "at_position": outcome.item.position,
-                    "of_evaluator": outcome.item.evaluator_id,
-                    "state": outcome.state,
-                    "label": outcome.label,
-                    "reason": outcome.reason,
-                    "detail": outcome.detail,
-                    "remembered": outcome.remembered,
-                    "notes": outcome.notes,
-                    **(outcome.spent or _NOTHING)._asdict(),
-                }
-                for outcome in outcomes
-            ],
-        )
+        connection.exec_driver_sql(_RECORD, [_recorded(lease.run_id, outcome) for outcome in outcomes])
     return True
+
+
+def _recorded(run_id: str, outcome: ItemOutcome) -> tuple[Any, ...]:
+    item, state, label, reason, detail, spent, remembered, notes = outcome
+    cost = spent or _NOTHING
+    return (state, label, reason, detail, remembered, notes, *cost, run_id, item.position, item.evaluator_id)
 
 
 def finish(connection: sa.Connection, lease: Lease, status: RunStatus, reason: str | None, clock: Clock) -> TaskRun:

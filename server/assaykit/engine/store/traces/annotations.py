@@ -20,6 +20,17 @@ PARTS = ("label", "score", "text")
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
+_OF = (
+    sa.select(annotations)
+    .where(
+        annotations.c.scope_id == sa.bindparam("scope"),
+        annotations.c.level == sa.bindparam("of_level"),
+        annotations.c.target_id.in_(sa.bindparam("targets", expanding=True)),
+    )
+    .order_by(annotations.c.target_id, annotations.c.name)
+)
+"""The statement of `of`, which takes longer to build than to execute."""
+
 
 def of(
     connection: sa.Connection, scope_id: str, level: AnnotationLevel, target_ids: Sequence[str]
@@ -27,12 +38,7 @@ def of(
     """The annotations of some targets, by target id; each list is sorted by name."""
     found: dict[str, list[Annotation]] = defaultdict(list)
     for some in _batches(target_ids):
-        query = (
-            sa.select(annotations)
-            .where(_of_targets(scope_id, level, some))
-            .order_by(annotations.c.target_id, annotations.c.name)
-        )
-        for row in connection.execute(query):
+        for row in connection.execute(_OF, {"scope": scope_id, "of_level": level, "targets": some}):
             found[row.target_id].append(_annotation(row))
     return found
 

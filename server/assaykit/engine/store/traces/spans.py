@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +17,7 @@ from assaykit.engine.store.traces import annotations, targets, verdicts
 from assaykit.engine.store.traces.span_filters import of_project, where
 from assaykit.engine.store.traces.verdicts import SharedLevel
 from assaykit.filters.fields import span_tree
+from assaykit.wire.bodies import Pagination
 from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Span, SpanContext, SpanEvent, SpanPage
 
 _ROWS_PER_INSERT = 500
@@ -125,12 +127,28 @@ def page(
         NotFound: no such project.
         Invalid: the filter cannot be read.
     """
+    rows, pagination = page_rows(connection, project_id, window, filter_text, at, run_id, sa.select(spans))
+    return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
+
+
+def page_rows(
+    connection: sa.Connection,
+    project_id: str,
+    window: TimeRange,
+    filter_text: str | None,
+    at: PageRequest,
+    run_id: str | None,
+    columns: sa.Select[Any],
+) -> tuple[Sequence[sa.Row[Any]], Pagination]:
+    """The rows of `page`, with the columns that a SELECT names.
+
+    Raises: as `page`.
+    """
     projects.get(connection, project_id)
-    query = sa.select(spans).where(_chosen(project_id, window, filter_text, by_place=run_id is not None))
+    query = columns.where(_chosen(project_id, window, filter_text, by_place=run_id is not None))
     if run_id is not None:
         query = query.where(spans.c.n.in_(_of_run(project_id, run_id)))
-    rows, pagination = newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)
-    return SpanPage(spans=full(connection, project_id, rows, shape), pagination=pagination)
+    return newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)
 
 
 def _of_run(project_id: str, run_id: str) -> sa.CompoundSelect[Any]:
@@ -155,7 +173,7 @@ def matching(
     """
     asked: list[sa.ColumnElement[Any]] = [spans.c.span_id, spans.c.start_ns, spans.c.start_ns]
     for column, filters in evaluators:
-        asked.append(sa.and_(sa.true(), *(where(span_tree(text), project_id) for text in filters)))
+        asked.append(sa.and_(sa.true(), *(_filtered(text, project_id) for text in filters)))
         asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))
     query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
     query = query.where(_chosen(project_id, window, filter_text))
@@ -278,7 +296,17 @@ def _chosen(
         chosen, by_place = _among(project_id, window), True
     else:
         chosen = of_project(project_id, by_arrival=by_place) & spans.c.start_ns.between(*window)
-    return chosen if filter_text is None else chosen & where(span_tree(filter_text), project_id, by_arrival=by_place)
+    return chosen if filter_text is None else chosen & _filtered(filter_text, project_id, by_arrival=by_place)
+
+
+@lru_cache(maxsize=256)  # a reader pages, and a task asks again and again
+def _filtered(text: str, project_id: str, *, by_arrival: bool = False) -> sa.ColumnElement[bool]:
+    """The condition that a span matches a filter, which takes longer to build than a search by an index.
+
+    Raises:
+        Invalid: the filter cannot be read.
+    """
+    return where(span_tree(text), project_id, by_arrival=by_arrival)
 
 
 def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]], shape: Shape) -> list[Span]:
@@ -343,7 +371,7 @@ def _span(
             for verdict in evaluations
             if any(shape.wants(f"{verdict.column}.{field}") for field in verdicts.VERDICT_FIELDS)
         ],
-        events=[_event(event) for event in row.events] if shape.wants("events") else [],
+        events=[event(one) for one in row.events] if shape.wants("events") else [],
     )
 
 
@@ -351,10 +379,11 @@ def _attributes(row: sa.Row[Any], shape: Shape) -> dict[str, Any]:
     return {key: shape.cut(value) for key, value in row.attributes.items() if shape.wants(f"attributes.{key}")}
 
 
-def _event(event: dict[str, Any]) -> SpanEvent:
-    timestamp = event.get("timestamp")
+def event(stored: dict[str, Any]) -> SpanEvent:
+    """An event as it is stored with its span, as an event of the wire."""
+    timestamp = stored.get("timestamp")
     return SpanEvent(
-        name=event.get("name"),
+        name=stored.get("name"),
         timestamp=datetime.fromisoformat(timestamp) if timestamp else None,
-        attributes=event.get("attributes") or {},
+        attributes=stored.get("attributes") or {},
     )
