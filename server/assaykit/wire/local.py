@@ -308,13 +308,16 @@ class StoreStatus(ReplyBody):
 class StoreCheck(ReplyBody):
     """The soundness of the store.
 
-    `verdicts` counts the verdicts with a checksum. `damaged` counts the faults found in pages of the file and in
-    verdicts, and `examples` describes the first of them.
+    `verdicts` counts the verdicts with a checksum, and `rows` the spans, examples, runs of experiments, versions and
+    annotations with one. `rows_without_checksum` counts those of an older version. `damaged` counts the faults found
+    in the file and in these rows, and `examples` describes the first of them.
 
     On AX: none. Source: `GET /x/check`.
     """
 
     verdicts: int
+    rows: int = 0
+    rows_without_checksum: int = 0
     damaged: int
     examples: list[str] = []
 

@@ -1,0 +1,15 @@
+"""Spans, examples, runs of experiments, versions and annotations carry checksums, as verdicts do."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0019"
+
+_TABLES = ("spans", "examples", "experiment_runs", "evaluator_versions", "prompt_versions", "annotations")
+
+
+def upgrade() -> None:
+    """Add a column to each table. A row of before has no checksum until it is written again."""
+    for table in _TABLES:
+        op.add_column(table, sa.Column("checksum", sa.Integer(), nullable=True))
