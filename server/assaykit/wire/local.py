@@ -308,9 +308,8 @@ class StoreStatus(ReplyBody):
 class StoreCheck(ReplyBody):
     """The soundness of the store.
 
-    `verdicts` counts the verdicts with a checksum, and `rows` the spans, examples, runs of experiments, versions and
-    annotations with one. `rows_without_checksum` counts those of an older version. `damaged` counts the faults found
-    in the file and in these rows, and `examples` describes the first of them.
+    `verdicts` and `rows` count verdicts and other rows with a checksum. `damaged` counts the faults found in the file
+    and in these rows, and `examples` describes the first of them.
 
     On AX: none. Source: `GET /x/check`.
     """

@@ -205,7 +205,7 @@ def _address(url: str) -> str:
 
 def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:
     try:
-        body = json.loads(response.body)
+        body = json.loads(redaction.body_without_known(response.body))
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
