@@ -17,7 +17,9 @@ from assaykit.engine.store.tables import (
     examples,
     experiment_runs,
     prompt_versions,
+    run_items,
     spans,
+    tasks,
 )
 from assaykit.engine.store.traces.span_updates import patch_metadata
 from assaykit.settings import Settings
@@ -32,11 +34,11 @@ async def scored(home: Path) -> None:
             await door.run(task, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
         elsewhere = {"name": "tone", "span_id": f"{2:016x}", "score": 1, "explanation": "\u00e9\ud7ff"}
         await door.post("/x/evaluations", {"project_id": project, "evaluations": [elsewhere]})
-        # Two spans and the version of an evaluator.
+        # Two spans, the version of an evaluator, a task, and four rows of its two runs.
         assert await checked(door) == SOUND
 
 
-SOUND: dict[str, object] = {"verdicts": 3, "rows": 3, "rows_without_checksum": 0, "damaged": 0, "examples": []}
+SOUND: dict[str, object] = {"verdicts": 3, "rows": 8, "rows_without_checksum": 0, "damaged": 0, "examples": []}
 
 
 async def checked(door: Door) -> dict[str, object]:
@@ -81,7 +83,7 @@ def test_the_doctor_says_that_the_store_is_sound_or_what_is_damaged(
     anyio.run(scored, home)
     settings = Settings(home=home, engine_key=KEY)
     assert doctor(settings)
-    assert "3 verdict(s) and 3 other row(s) as they were written" in capsys.readouterr().out
+    assert "3 verdict(s) and 8 other row(s) as they were written" in capsys.readouterr().out
     anyio.run(stores.change, home, sa.update(evals).where(evals.c.name == "tone").values(score=7))
     assert not doctor(settings)
     said = capsys.readouterr().out
@@ -102,7 +104,11 @@ async def furnished(home: Path) -> None:
             answer = await door.http.patch(f"/v2/datasets/{dataset}/examples", json=body)
             assert answer.is_success, answer.text
         await door.experiment(dataset, [{"example_id": first, "output": "x", "eval.tone.score": 1}], "e")
-        await door.evaluator()
+        evaluator = await door.evaluator()
+        task = await door.task(evaluator, project_id=project, query_filter="latency_ms > 0")
+        answer = await door.http.patch(f"/v2/tasks/{task}", json={"query_filter": "latency_ms >= 0"})
+        assert answer.is_success, answer.text
+        await door.run(task, data_start_time="2000-01-01T00:00:00Z")
         space = await door.space()
         message = {"role": "USER", "content": "{q}"}
         version = {"commit_message": "m", "provider": "OPEN_AI", "messages": [message], "model": "m"}
@@ -129,6 +135,9 @@ DAMAGED: list[tuple[sa.Table, dict[str, Any]]] = [
     (prompt_versions, {"config": {}}),
     (prompt_versions, {"commit_message": "n"}),
     (annotations, {"text": "unseen"}),
+    (tasks, {"query_filter": "latency_ms >= 1"}),
+    (tasks, {"experiment_ids": []}),
+    (run_items, {"target_id": "other"}),
 ]
 
 
@@ -136,14 +145,16 @@ async def test_a_row_of_each_kind_that_is_not_as_it_was_written_is_found(tmp_pat
     home = tmp_path / "home"
     await furnished(home)
     async with opened(home) as door:
-        # Two spans, four examples, one run, one version of an evaluator, one of a prompt and one annotation.
-        assert await checked(door) == SOUND | {"verdicts": 0, "rows": 10}
+        # Two spans, four examples, one run, one version of an evaluator, one of a prompt, one annotation,
+        # one task and two rows of its run.
+        assert await checked(door) == SOUND | {"verdicts": 2, "rows": 13}
     for table, damage in DAMAGED:
         copied = tmp_path / f"damaged {table.name} {next(iter(damage))}"
         shutil.copytree(home, copied)
         key = next(iter(table.primary_key))
         one = sa.select(sa.func.max(key)).scalar_subquery()
-        assert await stores.change(copied, sa.update(table).where(key == one).values(damage)) == 1
+        changed = await stores.change(copied, sa.update(table).where(key == one).values(damage))
         async with opened(copied) as door:
             found = await checked(door)
-            assert (found["rows"], found["damaged"]) == (10, 1), (table.name, damage)
+            assert changed
+            assert (found["rows"], found["damaged"]) == (13, changed), (table.name, damage)

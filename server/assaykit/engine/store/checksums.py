@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
 from assaykit.engine import json_text
 
 VERDICT = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
@@ -32,6 +34,21 @@ def of_new(names: Iterable[str]) -> Callable[[Any], int]:
         return of(map(given.get, names))
 
     return computed
+
+
+def stored(table: sa.Table, names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
+    """Columns to select as they are stored: JSON as its text."""
+    columns = (table.c[name] for name in names)
+    return [
+        sa.type_coerce(column, sa.String).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in columns
+    ]
+
+
+def seal(connection: sa.Connection, table: sa.Table, row_id: str, names: Iterable[str]) -> None:
+    """Set the checksum of a row to that of these columns as they are stored now."""
+    row = connection.execute(sa.select(*stored(table, names)).where(table.c.id == row_id)).one()
+    connection.execute(table.update().where(table.c.id == row_id).values(checksum=of(row)))
 
 
 def of_verdict(verdict: Mapping[str, Any]) -> int:

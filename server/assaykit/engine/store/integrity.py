@@ -14,7 +14,9 @@ from assaykit.engine.store.tables import (
     examples,
     experiment_runs,
     prompt_versions,
+    run_items,
     spans,
+    tasks,
 )
 from assaykit.engine.store.traces.spans import SUMMED as OF_A_SPAN
 from assaykit.errors import quote
@@ -29,11 +31,12 @@ _Checksum = Callable[[Mapping[str, Any]], int]
 
 
 class _Kind(NamedTuple):
-    """A table with checksums, the noun of its rows, and the columns of the checksum."""
+    """A table with checksums, the noun of its rows, the columns of the checksum, and the one that names a row."""
 
     table: sa.Table
     noun: str
     summed: tuple[str, ...]
+    named: str = "id"
 
     @property
     def checksum(self) -> _Checksum:
@@ -43,19 +46,21 @@ class _Kind(NamedTuple):
 
     def told(self, row: Mapping[str, Any]) -> str:
         """The row in words."""
-        if "target_id" in row:
+        if "level" in row:
             return f"the {self.noun} {quote(row['name'], 60)!r} on {row['level'].lower()} {quote(row['target_id'], 60)}"
-        return f"the {self.noun} {quote(row['span_id' if self.table is spans else 'id'], 60)}"
+        return f"the {self.noun} {quote(row[self.named], 60)}"
 
 
 _KINDS = (
     _Kind(evals, "verdict", checksums.VERDICT),
-    _Kind(spans, "span", OF_A_SPAN),
+    _Kind(spans, "span", OF_A_SPAN, "span_id"),
     _Kind(examples, "example", SUMMED["examples"]),
     _Kind(experiment_runs, "run of an experiment", SUMMED["experiment_runs"]),
     _Kind(evaluator_versions, "version of a judge", SUMMED["evaluator_versions"]),
     _Kind(prompt_versions, "version of a prompt", SUMMED["prompt_versions"]),
     _Kind(annotations, "annotation", SUMMED["annotations"]),
+    _Kind(tasks, "task", SUMMED["tasks"]),
+    _Kind(run_items, "row of a run", SUMMED["run_items"], "target_id"),
 )
 
 
@@ -86,11 +91,7 @@ def check(connection: sa.Connection) -> StoreCheck:
 
 def _rows(connection: sa.Connection, kind: _Kind) -> Iterator[Mapping[str, Any]]:
     """Every row of the table, with JSON columns as their text."""
-    columns = [kind.table.c[name] for name in (*kind.summed, "checksum")]
-    asked = [
-        sa.type_coerce(column, sa.String).label(column.name) if isinstance(column.type, sa.JSON) else column
-        for column in columns
-    ]
-    with connection.execute(sa.select(*asked)) as rows:
+    asked = sa.select(*checksums.stored(kind.table, (*kind.summed, "checksum")))
+    with connection.execute(asked) as rows:
         for some in rows.mappings().partitions(_ROWS_PER_READ):
             yield from ({**row} for row in some)

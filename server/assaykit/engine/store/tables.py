@@ -33,12 +33,21 @@ SUMMED = {
     "evaluator_versions": ("id", "created_ns", "evaluator_id", "commit_hash", "commit_message", "type", "config"),
     "prompt_versions": ("id", "created_ns", "prompt_id", "commit_hash", "commit_message", "config"),
     "annotations": ("scope_id", "level", "target_id", "name", "label", "score", "text", "annotator", "updated_ns"),
-}
-"""The columns in the checksum of a row. An example's version is left out, because a copy keeps the checksum."""
+    "tasks": (
+        "id", "created_ns", "space_id", "name", "type", "project_id", "dataset_id", "experiment_ids", "sampling_rate",
+        "is_continuous", "query_filter", "query_filters", "evaluators", "run_configuration",
+    ),
+    "run_items": ("run_id", "position", "evaluator_id", "target_id", "scope_id"),
+}  # fmt: skip
+"""The columns in the checksum of a row: those that never change, or whose every change sets the checksum too.
+
+An example's version is left out, because a copy keeps the checksum. So are the outcome of a row of a run and the costs
+of a task, which change often.
+"""
 
 
 def _checksum(table: str) -> Column[object]:
-    """A checksum that an insert computes. An update of one of the columns must set it too."""
+    """A checksum that an insert computes."""
     return Column("checksum", Integer, default=checksums.of_new(SUMMED[table]))
 
 
@@ -291,6 +300,7 @@ tasks = _noun(
     Column("query_filters", JSON),
     Column("max_cost", Float),
     Column("spent", Float, nullable=False, server_default=text("0")),
+    Column("checksum", Integer),
     UniqueConstraint("space_id", "name"),
 )
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
@@ -382,6 +392,7 @@ run_items = Table(
     Column("completion_tokens", Integer),
     Column("cost", Float),
     Column("remembered", Boolean, nullable=False, server_default=text("0")),
+    _checksum("run_items"),
     PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,

@@ -1,4 +1,4 @@
-"""Spans, examples, runs of experiments, versions and annotations carry checksums, as verdicts do."""
+"""Every kind of row that figures rest on carries a checksum, as verdicts do."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,10 @@ from alembic import op
 revision = "0023"
 down_revision = "0019"
 
-_TABLES = ("spans", "examples", "experiment_runs", "evaluator_versions", "prompt_versions", "annotations")
+_TABLES = (
+    "spans", "examples", "experiment_runs", "evaluator_versions", "prompt_versions", "annotations", "tasks",
+    "run_items",
+)  # fmt: skip
 
 
 def upgrade() -> None:
