@@ -108,8 +108,8 @@ ROWS = (
         breach="unchecked-store",
         control="the check of the store finds nothing",
         note=(
-            "Counters, names, outcomes of single rows and states of runs have no checksum; SQLite's check of the indexes "
-            "finds some."
+            "Counters, names, outcomes of single rows and states of runs have no checksum. SQLite finds some in its "
+            "check of the indexes."
         ),
     ),
     Row(
