@@ -40,7 +40,7 @@ class Listed(NamedTuple):
 
 LISTED: Final = (
     Listed(r"^SELECT count\(\*\) AS count_1 FROM (spans|evals|annotations|answers|task_runs)$", "a count of the store"),
-    Listed(r"FROM evals WHERE evals\.checksum IS NOT NULL", "the check of every verdict"),
+    Listed(r"^SELECT .*\.checksum FROM \w+$", "the check of every row"),
     Listed(r"^DELETE FROM (evals|annotations|spans|projects|datasets|experiments|tasks) ", "the deletion of a whole"),
     Listed(r"FROM spans WHERE spans\.project_id = \? AND spans\.start_ns BETWEEN .* GROUP BY", "every row of a window"),
     Listed(r"FROM spans WHERE \(spans\.project_id \|\| \?\) = \? AND spans\.n ", "the arrivals since the last run"),

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from assaykit import redaction
+
 KEY = 'top"secret/välue\\123'
 """Quotes, a slash, a backslash and a letter outside ASCII: JSON, Python and URLs each write it in another way."""
 
@@ -45,6 +47,21 @@ WRITERS = {
             structlog.get_logger().warning(base64.b64encode(text).decode() + base64.urlsafe_b64encode(text).decode())
         """,
     "hex": "structlog.get_logger().warning(KEY.encode().hex() + KEY.encode().hex().upper())",
+    "JSON as other writers escape it": """
+        import json
+        structlog.get_logger().warning(json.dumps(KEY).replace("/", "\\\\/"))
+        structlog.get_logger().warning(json.dumps(json.dumps({"error": KEY})))
+        structlog.get_logger().warning(json.dumps(KEY).replace("/", "\\\\u002F"))
+        """,
+    "HTML": """
+        import html
+        structlog.get_logger().warning(html.escape(KEY) + KEY.replace('"', "&#34;").replace("/", "&#x2F;"))
+        """,
+    "an address that is escaped in part": """
+        from urllib.parse import quote, quote_plus
+        structlog.get_logger().warning(quote(KEY) + " " + quote_plus(KEY))
+        structlog.get_logger().warning(quote(KEY, safe="").replace("%2F", "%2f").replace("%C3", "%c3"))
+        """,
     "an address": """
         from urllib.parse import quote
         structlog.get_logger().warning("GET https://example.com/?key=" + quote(KEY, safe=""))
@@ -100,6 +117,26 @@ def test_the_variables_of_keys_are_known_by_name() -> None:
     }
     lines = "for number in range(5): logging.getLogger('x').warning('header value of %s', number)"
     assert written(lines, environment) == "WARNING x header [secret]\n" * 5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "secret"),
+    [
+        ("HTTPS_PROXY", "http://user:pass%2Fword@proxy.example:8080", "pass/word"),
+        ("DATABASE_URL", "postgres://user:pass%2Fword@db.example/x", "pass%2Fword"),
+        ("UV_INDEX_URL", "https://tokenofmany0123456789@index.example/simple", "tokenofmany0123456789"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-team=blue,authorization=Bearer%20abc%2Bdef", "abc+def"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api_key=abc+def,space_id=1", "abc+def"),
+    ],
+)
+def test_passwords_in_addresses_and_keys_in_headers_are_known(variable: str, value: str, secret: str) -> None:
+    said = written(f"logging.getLogger('x').warning('it is %s at home', {secret!r})", {variable: value})
+    assert said == "WARNING x it is [secret] at home\n"
+
+
+@pytest.mark.parametrize("value", ["https://user@host.example/x", "https://host.example/@user", "a:b@c", "user:word@x"])
+def test_a_name_in_an_address_is_no_secret(value: str) -> None:
+    assert redaction.secrets_in({"HOMEPAGE": value}) == []
 
 
 def test_a_log_without_keys_is_left_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415, SIM115, SLF001  (each breach imports what it breaks, and changes it)
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -303,6 +304,16 @@ def no_cancel() -> None:
     runs.cancel = lambda connection, run_id, _clock: runs.get(connection, run_id)
 
 
+def unstruck() -> None:
+    """Strike no key out of any text."""
+    from assaykit import redaction
+    from assaykit.judge.providers import calls
+
+    redaction.learn = lambda _: None
+    redaction._LOOKS_SECRET = calls._LIKE_A_KEY = re.compile(r"(?!)")
+    calls.scrub = lambda text, _: text
+
+
 def of_the_program() -> None:
     """The program breaks its own copy of the product."""
 
@@ -317,6 +328,7 @@ BREACHES: dict[str, Callable[[], None]] = {
     "open-doors": open_doors,
     "crash": crash,
     "no-cancel": no_cancel,
+    "unstruck": unstruck,
     "larger-budget": larger_budget,
     "raw-page": raw_page,
     "bent-labels": bent_labels,

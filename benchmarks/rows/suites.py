@@ -76,7 +76,7 @@ SUITES = {
         ["tests/files/test_parquet.py", "tests/tools/test_bad_files.py", "tests/api/test_answers.py"],
         ["-k", "unpacks_to_much or unpacks_to_too_much"],
     ),
-    "S23": Suite(["tests/e2e/test_page.py", "tests/analysis/test_page.py"]),
+    "S23": Suite(["tests/e2e/test_page.py", "tests/analysis/test_page.py", "tests/injection/test_outputs.py"]),
     "S24": Suite(["tests/judge/test_replies.py", "tests/judge/test_templates.py"]),
     "S30": Suite(
         [

@@ -5,11 +5,11 @@ integration names. Log lines and errors of providers, backends and the user's co
 shown or kept.
 """
 
-import json
+import html
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from urllib.parse import unquote
 
 MARK = "[secret]"
 
@@ -20,33 +20,80 @@ _LOOKS_SECRET = re.compile(r"\b(?:sk|ak)-[A-Za-z0-9_\-]{8,}|\bBearer\s+[A-Za-z0-
 
 _NAMED_LIKE_A_KEY = re.compile(r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
 
+_NAMED_LIKE_HEADERS = re.compile(r"(?:^|_)HEADERS$", re.IGNORECASE)
+_SECRET_HEADER = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:bearer|basic)\s+", re.IGNORECASE)
+
+_USER_IN_ADDRESS = re.compile(r"://([^/?#\s]+)@")
+_SHORTEST_BARE_USER = 20
+"""A user without a password in an address is a token from this length on; a shorter one is a name."""
+
 _IN_URLS = str.maketrans("+/", "-_")
 """From the digits of base64 to those of its alphabet for URLs."""
 
+_BACKSLASHES = r"\\+"
+_RUN = re.compile(r"[A-Za-z0-9]+")
+_SHORTEST_RUN = 4
+
 _known: set[str] = set()
 _pattern: re.Pattern[str] | None = None
+_needles: tuple[str, ...] = ()
+"""A text that holds a known secret holds one of these; the search for them takes a fraction of the pattern's time."""
+_needles_in_bytes: tuple[bytes, ...] = ()
 
 
 def secrets_in(environment: Mapping[str, str]) -> list[str]:
-    """The values of the variables whose names end like a key's: OPENAI_API_KEY, MY_GATEWAY_KEY, GH_TOKEN.
+    """The secrets in the variables of an environment.
 
-    An integration may name any variable as its key's, so a list of names would not do.
+    They are the values of variables whose names end like a key's (OPENAI_API_KEY, MY_GATEWAY_KEY, GH_TOKEN), the
+    passwords in addresses (HTTPS_PROXY, DATABASE_URL), and the secret ones of the headers in variables such as
+    OTEL_EXPORTER_OTLP_HEADERS. An integration may name any variable as its key's, so a list of names would not do.
     """
-    return [value for name, value in environment.items() if _NAMED_LIKE_A_KEY.search(name)]
+    found: list[str] = []
+    for name, value in environment.items():
+        if _NAMED_LIKE_A_KEY.search(name):
+            found.append(value)
+        elif _NAMED_LIKE_HEADERS.search(name):
+            found += _in_headers(value)
+        else:
+            found += _in_addresses(value)
+    return found
+
+
+def _in_headers(text: str) -> list[str]:
+    """The values of headers named like a secret's, in the form `name=value,name=value`, as sent and unescaped."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    values = [_SCHEME.sub("", unquote(value).strip()) for name, _, value in pairs if _SECRET_HEADER.search(name)]
+    return [one for one in values if one]
+
+
+def _in_addresses(text: str) -> list[str]:
+    """The passwords of users in addresses, and users that are tokens, as written and unescaped."""
+    found: list[str] = []
+    for told in _USER_IN_ADDRESS.findall(text):
+        user, sign, password = told.partition(":")
+        if sign or len(user) >= _SHORTEST_BARE_USER:
+            secret = password if sign else user
+            found += [secret, unquote(secret)]
+    return found
 
 
 def learn(secrets: Iterable[str]) -> None:
-    """Strike these values out of text from now on, in every spelling that a log or an address gives them."""
-    global _pattern  # noqa: PLW0603  (one process, one set of secrets)
+    """Strike these values out of text from now on, in every spelling that a log, a body or an address gives them."""
+    global _pattern, _needles, _needles_in_bytes  # noqa: PLW0603  (one process, one set of secrets)
     # A variable may have blanks around its key, and requests carry the key without them.
     bare = {secret.strip() for secret in secrets}
     new = {secret for secret in bare if len(secret) >= SHORTEST} - _known
     if not new:
         return
     _known.update(new)
-    spelt = {spelling for secret in _known for spelling in _spellings(secret)}
     # The longest first: one key may begin with another.
-    _pattern = re.compile("|".join(re.escape(one) for one in sorted(spelt, key=len, reverse=True)))
+    longest_first = sorted(_known, key=len, reverse=True)
+    spelt = {one: _in_hex(one) | _in_base64(one) for one in longest_first}
+    digits = [re.escape(one) for secret in longest_first for one in sorted(spelt[secret], key=len, reverse=True)]
+    _pattern = re.compile("|".join([*map(_escaped, longest_first), *digits]))
+    _needles = tuple({one for secret in _known for one in (_longest_run(secret), *spelt[secret])})
+    _needles_in_bytes = tuple(one.encode("utf-8", "replace") for one in _needles)
 
 
 def struck(text: str) -> str:
@@ -56,22 +103,61 @@ def struck(text: str) -> str:
 
 def without_known(text: str) -> str:
     """The text with `[secret]` in place of each known secret. Text that only looks like a key may be a user's data."""
-    return text if _pattern is None else _pattern.sub(MARK, text)
+    if _pattern is None or not any(one in text for one in _needles):
+        return text
+    return _pattern.sub(MARK, text)
 
 
-def _spellings(secret: str) -> set[str]:
-    """The secret as it is, in a Python literal and in a URL, each of these in a JSON string; in hex and in base64."""
-    plain = {secret, repr(secret)[1:-1], quote(secret, safe="")}
-    told = {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in plain for ascii_only in (True, False)}
-    raw = secret.encode("utf-8", "replace")
-    return plain | told | {raw.hex(), raw.hex().upper()} | _in_base64(raw)
+def body_without_known(body: bytes) -> bytes:
+    """The body of an answer, in UTF-8, with `[secret]` in place of each known secret."""
+    if not any(one in body for one in _needles_in_bytes):
+        return body
+    return without_known(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-def _in_base64(raw: bytes) -> set[str]:
-    """The digits of base64 that the bytes alone decide, whatever stands around them, in both alphabets.
+def _escaped(secret: str) -> str:
+    """A pattern for the secret in which each mark may be escaped as in a URL, JSON, HTML or a Python literal."""
+    return "".join(one if one.isascii() and one.isalnum() else f"(?:{_spellings(one)})" for one in secret)
+
+
+def _spellings(mark: str) -> str:
+    """A pattern for the ways to write one character. JSON within JSON doubles its backslashes."""
+    if mark == "\\":
+        return r"\\+|%5[Cc]|\\+u005[Cc]"
+    raw = mark.encode("utf-8", "surrogatepass")
+    units = mark.encode("utf-16-be", "surrogatepass")
+    told = [
+        re.escape(mark),
+        _BACKSLASHES + re.escape(mark),
+        re.escape(html.escape(mark)),
+        f"&\\#(?:0*{ord(mark)}|[xX]0*(?i:{ord(mark):x}));",
+        f"(?i:{''.join(f'%{byte:02x}' for byte in raw)})",
+        f"(?i:{''.join(rf'{_BACKSLASHES}u{units[at]:02x}{units[at + 1]:02x}' for at in range(0, len(units), 2))})",
+        f"(?i:{_BACKSLASHES}(?:x|U)0*{ord(mark):02x})",
+        re.escape(repr(mark)[1:-1]),
+    ]
+    if mark == " ":
+        told.append(r"\+")
+    return "|".join(dict.fromkeys(told))
+
+
+def _longest_run(secret: str) -> str:
+    """The longest part of a secret that no escape changes; an empty one is part of every text."""
+    run = max(_RUN.findall(secret), key=len, default="")
+    return run if len(run) >= _SHORTEST_RUN else ""
+
+
+def _in_hex(secret: str) -> set[str]:
+    told = secret.encode("utf-8", "replace").hex()
+    return {told, told.upper()}
+
+
+def _in_base64(secret: str) -> set[str]:
+    """The digits of base64 that the secret alone decides, whatever stands around it, in both alphabets.
 
     The first and the last digit of a text may depend on its neighbours, so a text has three forms.
     """
+    raw = secret.encode("utf-8", "replace")
     found: set[str] = set()
     for before in range(3):
         digits = b64encode(b"\0" * before + raw).decode()

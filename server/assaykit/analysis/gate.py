@@ -28,6 +28,7 @@ from assaykit.analysis.slice_rules import by_value, decide_slices, joined
 from assaykit.analysis.slices import Column
 from assaykit.analysis.thresholds import decide_examples, decide_must_pass, decide_pass_hat_k, decide_share
 from assaykit.errors import Invalid
+from assaykit.foreign import EXACT_LIMIT, clipped
 
 
 class GateEvidence(NamedTuple):
@@ -73,8 +74,9 @@ class Release:
 
     @property
     def title(self) -> str:
-        """The experiments in words."""
-        return self.candidate if self.baseline is None else f"{self.candidate} against {self.baseline}"
+        """The experiments in words, on one line: a name with line breaks must not look like a line of the decision."""
+        candidate = clipped(self.candidate, EXACT_LIMIT)
+        return candidate if self.baseline is None else f"{candidate} against {clipped(self.baseline, EXACT_LIMIT)}"
 
     @property
     def reason(self) -> str:

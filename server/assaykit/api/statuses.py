@@ -69,6 +69,7 @@ def _told(response: httpx.Response) -> tuple[str, str]:
     text = problem.detail or problem.title or f"status {response.status_code}"
     following = problem.next or ""
     text = redaction.struck(text.removesuffix(following).rstrip())
+    following = redaction.struck(following)
     # Quoting makes one space of several, which a name may have.
     is_line = text.isprintable() and len(text) <= DETAIL_LIMIT
     return (text if is_line else quote(text, DETAIL_LIMIT)), quote(following, DETAIL_LIMIT)

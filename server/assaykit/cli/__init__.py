@@ -83,6 +83,8 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
 def main(context: click.Context, **chosen: Any) -> None:
     """Serve the MCP tools over stdio, or run one of the commands below."""
     context.obj = chosen
+    # Every command may print what a backend, a provider or the user's code says.
+    redaction.learn(redaction.secrets_in(os.environ))
     if context.invoked_subcommand == "serve":
         return
     if context.invoked_subcommand is not None:

@@ -128,9 +128,13 @@ def _store(settings: Settings) -> Check:
             "store",
             well=False,
             found=f"{where}: {found.damaged} damaged, as {'; '.join(found.examples)}",
-            remedy="Score those rows again with override_evaluations. If the file itself is damaged, restore a copy.",
+            remedy="Score damaged verdicts again with override_evaluations, and send or upload other rows again. "
+            "If the file itself is damaged, restore a copy.",
         )
-    return Check("store", well=True, found=f"{where}, {found.verdicts} verdict(s) as they were written")
+    told = f"{where}, {found.verdicts} verdict(s) and {found.rows} other row(s) as they were written"
+    if found.rows_without_checksum:
+        told += f"; {found.rows_without_checksum} row(s) of an older version cannot be checked"
+    return Check("store", well=True, found=told)
 
 
 async def _checked(settings: Settings) -> StoreCheck:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 from assaykit.analysis.gate import Release
 from assaykit.analysis.release import ReleaseOutcome
+from assaykit.foreign import visible
 
 _MARKS: dict[ReleaseOutcome, str] = {
     "ship": "✅ ship",
@@ -22,7 +23,7 @@ def gate_lines(release: Release, word: Callable[[ReleaseOutcome], str] = str.upp
     lines = [f"{word(release.outcome)}: {release.title}. {release.reason}"]
     lines += [f"Note: {note}" for note in release.notes]
     for one in release.rules:
-        lines += [f"{word(one.outcome)} {one.rule}", f"  {one.why}"]
+        lines += [f"{word(one.outcome)} {visible(' '.join(one.rule.split()))}", f"  {one.why}"]
     return lines
 
 

@@ -297,13 +297,15 @@ class StoreStatus(ReplyBody):
 class StoreCheck(ReplyBody):
     """The soundness of the store.
 
-    `verdicts` counts the verdicts with a checksum. `damaged` counts the faults found in pages of the file and in
-    verdicts, and `examples` describes the first of them.
+    `verdicts` and `rows` count verdicts and other rows with a checksum. `damaged` counts the faults found in the file
+    and in these rows, and `examples` describes the first of them.
 
     On AX: none. Source: `GET /x/check`.
     """
 
     verdicts: int
+    rows: int = 0
+    rows_without_checksum: int = 0
     damaged: int
     examples: list[str] = []
 

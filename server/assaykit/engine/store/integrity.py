@@ -1,37 +1,97 @@
-"""Integrity of the store: SQLite's own check of the file, and a checksum for each verdict."""
+"""Integrity of the store: SQLite's own check of the file, and the checksum of each row that has one."""
 
-import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from assaykit.engine.store.tables import evals
+from assaykit.engine.store import checksums
+from assaykit.engine.store.tables import (
+    SUMMED,
+    annotations,
+    evals,
+    evaluator_versions,
+    examples,
+    experiment_runs,
+    prompt_versions,
+    run_items,
+    spans,
+    tasks,
+)
+from assaykit.engine.store.traces.spans import SUMMED as OF_A_SPAN
+from assaykit.errors import quote
 from assaykit.wire.local import StoreCheck
 
 SHOWN = 5
 """The most damaged places that a check lists."""
 
-_SUMMED = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
 _ROWS_PER_READ = 5_000
 
+_Checksum = Callable[[Mapping[str, Any]], int]
 
-def checksum(verdict: Mapping[str, Any]) -> int:
-    """Return the CRC-32 of a verdict's target, name, label, score and explanation."""
-    said = [verdict[name] for name in _SUMMED]
-    # SQLite returns 1.0 for a stored score of 1; both must have the same checksum.
-    said = [float(value) if isinstance(value, int) else value for value in said]
-    return zlib.crc32(repr(said).encode("utf-8", "surrogatepass"))
+
+class _Kind(NamedTuple):
+    """A table with checksums, the noun of its rows, the columns of the checksum, and the one that names a row."""
+
+    table: sa.Table
+    noun: str
+    summed: tuple[str, ...]
+    named: str = "id"
+
+    @property
+    def checksum(self) -> _Checksum:
+        if self.table is evals:
+            return checksums.of_verdict
+        return lambda row: checksums.of_columns(row, self.summed)
+
+    def told(self, row: Mapping[str, Any]) -> str:
+        """The row in words."""
+        if "level" in row:
+            return f"the {self.noun} {quote(row['name'], 60)!r} on {row['level'].lower()} {quote(row['target_id'], 60)}"
+        return f"the {self.noun} {quote(row[self.named], 60)}"
+
+
+_KINDS = (
+    _Kind(evals, "verdict", checksums.VERDICT),
+    _Kind(spans, "span", OF_A_SPAN, "span_id"),
+    _Kind(examples, "example", SUMMED["examples"]),
+    _Kind(experiment_runs, "run of an experiment", SUMMED["experiment_runs"]),
+    _Kind(evaluator_versions, "version of a judge", SUMMED["evaluator_versions"]),
+    _Kind(prompt_versions, "version of a prompt", SUMMED["prompt_versions"]),
+    _Kind(annotations, "annotation", SUMMED["annotations"]),
+    _Kind(tasks, "task", SUMMED["tasks"]),
+    _Kind(run_items, "row of a run", SUMMED["run_items"], "target_id"),
+)
 
 
 def check(connection: sa.Connection) -> StoreCheck:
-    """Check every page of the file, and every verdict that has a checksum."""
-    found = [row[0] for row in connection.exec_driver_sql(f"PRAGMA quick_check({SHOWN})") if row[0] != "ok"]
-    verdicts = 0
-    query = sa.select(*(evals.c[name] for name in _SUMMED), evals.c.checksum).where(evals.c.checksum.is_not(None))
-    with connection.execute(query) as rows:
+    """Check every page and index of the file, and every row that has a checksum.
+
+    It reads the whole store, so it takes seconds for each gigabyte.
+    """
+    found = [row[0] for row in connection.exec_driver_sql(f"PRAGMA integrity_check({SHOWN})") if row[0] != "ok"]
+    checked = dict.fromkeys((kind.noun for kind in _KINDS), 0)
+    without = 0
+    for kind in _KINDS:
+        for row in _rows(connection, kind):
+            if row["checksum"] is None:
+                without += 1
+                continue
+            checked[kind.noun] += 1
+            if kind.checksum(row) != row["checksum"]:
+                found.append(kind.told(row))
+    return StoreCheck(
+        verdicts=checked.pop("verdict"),
+        rows=sum(checked.values()),
+        rows_without_checksum=without,
+        damaged=len(found),
+        examples=found[:SHOWN],
+    )
+
+
+def _rows(connection: sa.Connection, kind: _Kind) -> Iterator[Mapping[str, Any]]:
+    """Every row of the table, with JSON columns as their text."""
+    asked = sa.select(*checksums.stored(kind.table, (*kind.summed, "checksum")))
+    with connection.execute(asked) as rows:
         for some in rows.mappings().partitions(_ROWS_PER_READ):
-            verdicts += len(some)
-            wrong = [row for row in some if checksum({**row}) != row["checksum"]]
-            found += [f"the verdict {row['name']!r} on {row['level'].lower()} {row['target_id']}" for row in wrong]
-    return StoreCheck(verdicts=verdicts, damaged=len(found), examples=found[:SHOWN])
+            yield from ({**row} for row in some)

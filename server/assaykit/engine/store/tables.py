@@ -23,7 +23,32 @@ from sqlalchemy import (
 )
 from sqlalchemy.event import listen
 
+from assaykit.engine.store import checksums
+
 metadata = MetaData()
+
+SUMMED = {
+    "examples": ("id", "created_ns", "data", "updated_ns"),
+    "experiment_runs": ("id", "created_ns", "experiment_id", "example_id", "data"),
+    "evaluator_versions": ("id", "created_ns", "evaluator_id", "commit_hash", "commit_message", "type", "config"),
+    "prompt_versions": ("id", "created_ns", "prompt_id", "commit_hash", "commit_message", "config"),
+    "annotations": ("scope_id", "level", "target_id", "name", "label", "score", "text", "annotator", "updated_ns"),
+    "tasks": (
+        "id", "created_ns", "space_id", "name", "type", "project_id", "dataset_id", "experiment_ids", "sampling_rate",
+        "is_continuous", "query_filter", "query_filters", "evaluators", "run_configuration",
+    ),
+    "run_items": ("run_id", "position", "evaluator_id", "target_id", "scope_id"),
+}  # fmt: skip
+"""The columns in the checksum of a row: those that never change, or whose every change sets the checksum too.
+
+An example's version is left out, because a copy keeps the checksum. So are the outcome of a row of a run and the costs
+of a task, which change often.
+"""
+
+
+def _checksum(table: str) -> Column[object]:
+    """A checksum that an insert computes."""
+    return Column("checksum", Integer, default=checksums.of_new(SUMMED[table]))
 
 
 def _noun(name: str, *columns: Column[object] | Index | UniqueConstraint) -> Table:
@@ -72,13 +97,15 @@ spans = Table(
     Column("model_name", String),
     Column("attributes", JSON, nullable=False),
     Column("events", JSON, nullable=False),
+    Column("checksum", Integer),
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
     Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
     Index("spans_by_session", "project_id", "session_id", "start_ns"),
     sqlite_autoincrement=True,
 )
-"""`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values."""
+"""`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values.
+`checksum` is that of `traces.spans.SUMMED`, and null for spans from before schema 0023."""
 
 evals = Table(
     "evals",
@@ -96,7 +123,7 @@ evals = Table(
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
-"""Verdicts. A new verdict replaces the stored one with the same key; `integrity` computes `checksum`. `scope_id` is a
+"""Verdicts. A new verdict replaces the stored one with the same key; `checksums` computes `checksum`. `scope_id` is a
 project (level SPAN, TRACE or SESSION; `target_id` a span, trace or session id) or an experiment (level RUN; `target_id`
 an experiment run id). `metadata` has another name in the file since schema 0011, as versions before it, which do not
 check the schema when they write, must not store verdicts."""
@@ -113,6 +140,7 @@ annotations = Table(
     Column("text", String),
     Column("annotator", String),
     Column("updated_ns", Integer, nullable=False),
+    _checksum("annotations"),
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
@@ -152,6 +180,7 @@ evaluator_versions = _noun(
     Column("commit_message", String, nullable=False),
     Column("type", String, nullable=False),
     Column("config", JSON, nullable=False),
+    _checksum("evaluator_versions"),
     Index("evaluator_versions_of", "evaluator_id", "n"),
 )
 """`config` is the body under `template_config`, `code_config` or `remote_config`, as `type` says."""
@@ -171,6 +200,7 @@ prompt_versions = _noun(
     Column("commit_hash", String, nullable=False),
     Column("commit_message", String, nullable=False),
     Column("config", JSON, nullable=False),
+    _checksum("prompt_versions"),
     Index("prompt_versions_of", "prompt_id", "n"),
 )
 """`config` is the create body without the commit message: messages, variable format, provider, model and parameters."""
@@ -222,6 +252,7 @@ examples = Table(
     Column("version_id", String, ForeignKey("dataset_versions.id", ondelete="CASCADE"), nullable=False),
     Column("data", JSON, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    _checksum("examples"),
     UniqueConstraint("version_id", "id"),
     Index("examples_of", "version_id", "n"),
     Index("examples_by_id", "id"),
@@ -246,6 +277,7 @@ experiment_runs = _noun(
     Column("experiment_id", String, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
     Column("example_id", String),
     Column("data", JSON, nullable=False),
+    _checksum("experiment_runs"),
     Index("experiment_runs_of", "experiment_id", "n"),
 )
 """`data` is the flat row: `output`, uploaded `eval.<name>.<field>` columns and all other columns sent."""
@@ -268,6 +300,7 @@ tasks = _noun(
     Column("query_filters", JSON),
     Column("max_cost", Float),
     Column("spent", Float, nullable=False, server_default=text("0")),
+    Column("checksum", Integer),
     UniqueConstraint("space_id", "name"),
 )
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
@@ -362,6 +395,7 @@ run_items = Table(
     Column("cost", Float),
     Column("remembered", Boolean, nullable=False, server_default=text("0")),
     Column("notes", String),
+    _checksum("run_items"),
     PrimaryKeyConstraint("run_id", "position", "evaluator_id"),
     Index("run_items_by_state", "run_id", "state"),
     sqlite_with_rowid=False,

@@ -267,7 +267,7 @@ def _address(url: str) -> str:
 
 def _object(response: transport.HttpAnswer, endpoint: Endpoint) -> CallAnswer:
     try:
-        body = _parsed(response.body)
+        body = _parsed(redaction.body_without_known(response.body))
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):

@@ -1,16 +1,17 @@
 """Datasets, their versions and examples in the store."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.store import checksums
 from assaykit.engine.store.change_times import touch
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, decode_cursor, named_like
-from assaykit.engine.store.tables import dataset_versions, datasets, evals, examples, experiments
+from assaykit.engine.store.tables import SUMMED, dataset_versions, datasets, evals, examples, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.errors import Conflict, Invalid, NotFound
@@ -110,14 +111,21 @@ def update_examples(
     if wanted.new_version:
         target = copy_version(connection, dataset_id, target, wanted.new_version, clock)
     c = examples.c
-    query = sa.select(c.id, c.data).where(c.version_id == target, c.id.in_(list(changes)))
-    before = {row.id: row.data for row in connection.execute(query)}
-    changed = [{"key": key, "row": before[key] | columns} for key, columns in changes.items() if key in before]
+    query = sa.select(examples).where(c.version_id == target, c.id.in_(list(changes)))
+    before = {row.id: row for row in connection.execute(query)}
+    changed = [_changed(before[key], columns, now) for key, columns in changes.items() if key in before]
     if changed:
         change = examples.update().where(c.version_id == target, c.id == sa.bindparam("key"))
-        connection.execute(change.values(data=sa.bindparam("row"), updated_ns=now), changed)
+        new = change.values(data=sa.bindparam("row"), updated_ns=now, checksum=sa.bindparam("sum"))
+        connection.execute(new, changed)
     dataset = touch_examples(connection, dataset_id, target, now)
     return _written(dataset, target, [change["key"] for change in changed])
+
+
+def _changed(row: sa.Row[Any], columns: Mapping[str, Any], now: int) -> dict[str, Any]:
+    data = row.data | columns
+    stored = {"id": row.id, "created_ns": row.created_ns, "data": data, "updated_ns": now}
+    return {"key": row.id, "row": data, "sum": checksums.of_columns(stored, SUMMED["examples"])}
 
 
 def page(
@@ -289,7 +297,7 @@ def copy_version(connection: sa.Connection, dataset_id: str, version_id: str, na
     if connection.execute(sa.select(c.id).where(c.dataset_id == dataset_id, c.name == name)).first():
         raise Conflict(f"This dataset has a version named {name!r} already.", "Choose another name for the new one.")
     new_id = _insert_version(connection, dataset_id, name, clock)
-    columns = ["id", "created_ns", "version_id", "data", "updated_ns"]
+    columns = ["id", "created_ns", "version_id", "data", "updated_ns", "checksum"]
     taken = [sa.literal(new_id) if column == "version_id" else examples.c[column] for column in columns]
     source = sa.select(*taken).where(examples.c.version_id == version_id).order_by(examples.c.n)
     connection.execute(examples.insert().from_select(columns, source))

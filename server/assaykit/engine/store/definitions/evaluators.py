@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import integrations, spaces
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, by_change, named_like
-from assaykit.engine.store.tables import evaluator_versions, evaluators, tasks
+from assaykit.engine.store.tables import SUMMED, evaluator_versions, evaluators, tasks
 from assaykit.engine.store.times import moment
 from assaykit.errors import Conflict, Invalid, NotFound, Unsupported
 from assaykit.judge.providers import provider_parameters
@@ -215,6 +216,7 @@ def _unpin(connection: sa.Connection, version_ids: Collection[str], clock: Clock
         if pinned:
             change = tasks.update().where(tasks.c.id == task_id)
             connection.execute(change.values(evaluators=entries, updated_ns=clock.now_ns()))
+            checksums.seal(connection, tasks, task_id, SUMMED["tasks"])
 
 
 def _row(connection: sa.Connection, evaluator_id: str) -> sa.Row[Any]:

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
+from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import datasets, evaluators, experiments, projects, spaces
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
+from assaykit.engine.store.tables import SUMMED, schedules, tasks
 from assaykit.engine.store.tables import evaluators as evaluator_table
-from assaykit.engine.store.tables import schedules, tasks
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import spans
 from assaykit.engine.validation import granularity, run_configurations
@@ -66,6 +67,7 @@ def create(connection: sa.Connection, wanted: CreateTaskRequest, clock: Clock) -
         )
         .returning(tasks)
     ).one()
+    checksums.seal(connection, tasks, row.id, SUMMED["tasks"])
     if row.is_continuous:
         _follow(connection, row.id, now)
     return _tasks(connection, [row])[0]
@@ -134,6 +136,7 @@ def update(
         "updated_ns": moment_ns,
     }
     connection.execute(tasks.update().where(tasks.c.id == task_id).values(values))
+    checksums.seal(connection, tasks, task_id, SUMMED["tasks"])
     if not after.is_continuous:
         connection.execute(schedules.delete().where(schedules.c.task_id == task_id))
     elif not now.is_continuous:

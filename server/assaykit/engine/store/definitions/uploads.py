@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 
 from assaykit.engine.clock import Clock
+from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import datasets, experiments
 from assaykit.engine.store.keys import row_ids
 from assaykit.errors import Invalid
@@ -17,8 +18,10 @@ from assaykit.wire.local import Matches, Uploaded, UploadRequest
 _APART_NS = 1000
 """Nanoseconds between the ids of two parts. They make the order of ids as text the order of arrival."""
 
-_RUN = "INSERT INTO experiment_runs (id, created_ns, experiment_id, example_id, data) VALUES (?, ?, ?, ?, ?)"
-_EXAMPLE = "INSERT INTO examples (id, created_ns, version_id, data, updated_ns) VALUES (?, ?, ?, ?, ?)"
+_RUN = (
+    "INSERT INTO experiment_runs (id, created_ns, experiment_id, example_id, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_EXAMPLE = "INSERT INTO examples (id, created_ns, version_id, data, updated_ns, checksum) VALUES (?, ?, ?, ?, ?, ?)"
 """SQL text for the driver: with 100,000 rows, SQLAlchemy's work for a row costs as much as the write."""
 
 
@@ -77,7 +80,10 @@ def write(connection: sa.Connection, wanted: UploadRequest, parts: Iterable[Body
     added = runs = 0
     for number, part in enumerate(parts):
         ids = row_ids(len(part.examples), now + number * _APART_NS)
-        rows = [(key, now, version_id, data, now) for key, data in zip(ids, part.examples, strict=True)]
+        rows = [
+            (key, now, version_id, data, now, checksums.of((key, now, data, now)))
+            for key, data in zip(ids, part.examples, strict=True)
+        ]
         if rows:
             connection.exec_driver_sql(_EXAMPLE, rows)
             _add(matching, zip(ids, part.examples, strict=True))
@@ -142,7 +148,10 @@ def _matched(matching: Matching, part: BodyRows, ids: Sequence[str]) -> list[tup
 
 def _write_runs(connection: sa.Connection, experiment_id: str, runs: Sequence[tuple[str, str]], now: int) -> int:
     ids = row_ids(len(runs), now)
-    rows = [(key, now, experiment_id, example, data) for key, (example, data) in zip(ids, runs, strict=True)]
+    rows = [
+        (*row, checksums.of(row))
+        for row in ((key, now, experiment_id, example, data) for key, (example, data) in zip(ids, runs, strict=True))
+    ]
     if rows:
         connection.exec_driver_sql(_RUN, rows)
     return len(rows)

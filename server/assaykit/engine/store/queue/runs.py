@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.problems import Malformed
+from assaykit.engine.store import checksums
 from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.definitions import experiments, tasks
 from assaykit.engine.store.keys import next_id, row_of
@@ -35,8 +36,8 @@ _NOTHING = Spent(None, None, None)
 
 # Written out, because binding by position takes half the time of binding by name.
 _ADD = (
-    f"INSERT INTO {run_items.name} (run_id, position, target_id, evaluator_id, scope_id, state) "  # noqa: S608
-    "VALUES (?, ?, ?, ?, ?, 'PENDING')"
+    f"INSERT INTO {run_items.name} (run_id, position, target_id, evaluator_id, scope_id, checksum, state) "  # noqa: S608
+    "VALUES (?, ?, ?, ?, ?, ?, 'PENDING')"
 )
 _RECORD = (
     f"UPDATE {run_items.name} SET state = ?, label = ?, reason = ?, detail = ?, remembered = ?, notes = ?, "  # noqa: S608
@@ -224,10 +225,15 @@ def start(
     )
     if moved.rowcount == 0:
         return False
-    rows = [(lease.run_id, *item) for item in items]
+    rows = [(lease.run_id, *item, _checksum(lease.run_id, item)) for item in items]
     if rows:
         connection.exec_driver_sql(_ADD, rows)
     return True
+
+
+def _checksum(run_id: str, item: Item) -> int:
+    """The checksum of the columns that `SUMMED` names."""
+    return checksums.of((run_id, item.position, item.evaluator_id, item.target_id, item.scope_id))
 
 
 def left(connection: sa.Connection, run_id: str) -> tuple[Mapping[str, Any], Sequence[Item]] | None:

@@ -75,7 +75,7 @@ def put(
     ]
     if rows:
         statement = insert(annotations)
-        replaced = {part: statement.excluded[part] for part in (*PARTS, "updated_ns")}
+        replaced = {part: statement.excluded[part] for part in (*PARTS, "updated_ns", "checksum")}
         keys = list(annotations.primary_key)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
         touch_annotated(connection, level, scope_id, now)

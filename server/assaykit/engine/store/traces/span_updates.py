@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from assaykit.engine import openinference
 from assaykit.engine.clock import Clock
+from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import annotation_configs, projects, spaces
 from assaykit.engine.store.tables import spans
 from assaykit.engine.store.traces import annotations, verdicts
+from assaykit.engine.store.traces.spans import SUMMED
 from assaykit.errors import Invalid, NotFound, quote
 from assaykit.wire.annotations import AnnotationInput
 from assaykit.wire.local import EvaluationInput
@@ -148,13 +150,15 @@ def patch_metadata(
     done: set[str] = set()
     ids = list(patches)
     for start in range(0, len(ids), _IDS_PER_QUERY):
-        query = sa.select(spans.c.n, spans.c.span_id, spans.c.attributes).where(
+        query = sa.select(spans).where(
             spans.c.project_id == project_id, spans.c.span_id.in_(ids[start : start + _IDS_PER_QUERY])
         )
-        for row in connection.execute(query).fetchall():
-            merged = reduce(_merged, patches[row.span_id], row.attributes)
-            connection.execute(spans.update().where(spans.c.n == row.n).values(attributes=merged))
-            done.add(row.span_id)
+        for row in connection.execute(query).mappings().fetchall():
+            merged = reduce(_merged, patches[row["span_id"]], row["attributes"])
+            checksum = checksums.of_columns({**row, "attributes": merged}, SUMMED)
+            change = spans.update().where(spans.c.n == row["n"])
+            connection.execute(change.values(attributes=merged, checksum=checksum))
+            done.add(row["span_id"])
     return done
 
 

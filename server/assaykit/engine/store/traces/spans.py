@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import sqlalchemy as sa
 
 from assaykit.engine import json_text
+from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import projects
 from assaykit.engine.store.pages import PageRequest, newest_by
 from assaykit.engine.store.tables import run_items, spans
@@ -23,8 +24,10 @@ from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Spa
 _ROWS_PER_INSERT = 500
 _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
-_GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE})
-_COLUMNS = (*_SET_HERE, *_GIVEN)
+_GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE, "checksum"})
+SUMMED = (*_SET_HERE, *_GIVEN)
+"""The columns in the checksum of a span: all but its place in the ingest sequence."""
+_COLUMNS = (*SUMMED, "checksum")
 _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 # Written out, because binding by position takes half the time of binding by name.
@@ -104,12 +107,13 @@ def _of_other_traces(connection: sa.Connection, project_id: str, rows: Sequence[
 
 def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
     events = row["events"]
-    return (
+    values = (
         project_id,
         json_text.written(row["attributes"]),
         json_text.written(events) if events else "[]",
         *_given(row),
     )
+    return (*values, checksums.of(values))
 
 
 def page(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from assaykit.engine import json_text
 from assaykit.engine.store.change_times import keep_up
-from assaykit.engine.store.integrity import checksum
+from assaykit.engine.store.checksums import of_verdict
 from assaykit.engine.store.tables import evals, spans
 from assaykit.wire.spans import Evaluation
 
@@ -160,7 +160,7 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write verdicts, given as rows of the table. A stored verdict with the same target and name is replaced."""
     if not rows:
         return
-    written = [(*_given(row), json_text.written(row["metadata"]), checksum(row)) for row in rows]
+    written = [(*_given(row), json_text.written(row["metadata"]), of_verdict(row)) for row in rows]
     connection.exec_driver_sql(_PUT, written)
     if experiment_ids := {row["scope_id"] for row in rows if row["level"] == "RUN"}:
         keep_up(connection, experiment_ids, max(row["updated_ns"] for row in rows))

@@ -1,0 +1,70 @@
+"""Checksums of rows. A row whose checksum does not fit was damaged on the disk after it was written.
+
+A checksum is the CRC-32 of the columns as SQLite stores them. CRC-32 finds every flipped bit and every burst of up to
+32 bits. It is no protection against a person who changes the store.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from assaykit.engine import json_text
+
+VERDICT = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
+
+
+def of(values: Iterable[Any]) -> int:
+    """The checksum of stored values: text, numbers and nulls. Other values are taken as their JSON text."""
+    texts = [value if value.__class__ is str else _text(value) for value in values]
+    return zlib.crc32("\0".join(texts).encode("utf-8", "surrogatepass"))
+
+
+def of_columns(row: Mapping[str, Any], names: Iterable[str]) -> int:
+    """The checksum of some columns of a row."""
+    return of(map(row.__getitem__, names))
+
+
+def of_new(names: Iterable[str]) -> Callable[[Any], int]:
+    """The default of a checksum column: that of these columns of the row that is inserted."""
+
+    def computed(context: Any) -> int:
+        given: Mapping[str, Any] = context.get_current_parameters()
+        return of(map(given.get, names))
+
+    return computed
+
+
+def stored(table: sa.Table, names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
+    """Columns to select as they are stored: JSON as its text."""
+    columns = (table.c[name] for name in names)
+    return [
+        sa.type_coerce(column, sa.String).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in columns
+    ]
+
+
+def seal(connection: sa.Connection, table: sa.Table, row_id: str, names: Iterable[str]) -> None:
+    """Set the checksum of a row to that of these columns as they are stored now."""
+    row = connection.execute(sa.select(*stored(table, names)).where(table.c.id == row_id)).one()
+    connection.execute(table.update().where(table.c.id == row_id).values(checksum=of(row)))
+
+
+def of_verdict(verdict: Mapping[str, Any]) -> int:
+    """The checksum of a verdict's target, name, label, score and explanation."""
+    said = [verdict[name] for name in VERDICT]
+    # SQLite returns 1.0 for a stored score of 1; both must have the same checksum.
+    said = [float(value) if isinstance(value, int) else value for value in said]
+    return zlib.crc32(repr(said).encode("utf-8", "surrogatepass"))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "\1"
+    if isinstance(value, float):
+        # SQLite returns 1.0 for a 1 in a column of floating-point numbers; both must have the same checksum.
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(int(value)) if isinstance(value, int) else json_text.written(value)
