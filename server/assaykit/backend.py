@@ -15,7 +15,6 @@ import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.api.connection import connection_to
-from assaykit.errors import Unauthorized
 from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
 
@@ -50,18 +49,9 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
 
 
 def _remote(settings: Settings) -> httpx.AsyncClient:
-    if settings.ax_key is None:
-        raise Unauthorized(
-            "The backend is Arize AX, but there is no key.",
-            "Set ARIZE_API_KEY, or leave ASSAYKIT_BACKEND unset to use the embedded engine.",
-        )
-    if not (settings.ax_key.isascii() and settings.ax_key.isprintable()):
-        raise Unauthorized(
-            "The key in ARIZE_API_KEY has a character that no header can carry.", "Copy the key once more."
-        )
     return httpx.AsyncClient(
         base_url=settings.ax_url,
-        headers={"Authorization": f"Bearer {settings.ax_key}"},
+        headers={"Authorization": f"Bearer {settings.key_of_ax()}"},
         # A redirect could send the key to an address that the user did not choose.
         follow_redirects=False,
         # AX is often behind a company's proxy (HTTPS_PROXY, SSL_CERT_FILE). Loopback never is.

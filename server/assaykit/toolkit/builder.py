@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from assaykit.errors import AssayError, Invalid, NotFound
 from assaykit.session import Session
-from assaykit.toolkit.effects import Effect, hints_of
+from assaykit.toolkit.effects import Effect, hints_of, title_of
 from assaykit.toolkit.hidden import with_hidden
 from assaykit.toolkit.questions import UNANSWERED, QuestionPending
 from assaykit.toolkit.replies import Reply, bounded, clip_message, composed
@@ -78,7 +78,7 @@ def build(definition: Definition) -> Tool:
     made = _Tool.from_function(
         function,
         name=definition.name,
-        title=definition.name.replace("_", " ").capitalize(),
+        title=title_of(definition.name),
         description=definition.description,
         annotations=hints_of(definition.effects),
         structured_output=False,
