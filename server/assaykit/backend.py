@@ -1,27 +1,28 @@
 """The connection of a session to its backend: Arize AX or the embedded engine.
 
-The two differ only in the httpx transport. The first request opens the engine, so a server that only lists its tools
-imports no engine code and creates no files.
+The two differ only in their HTTP client. The first request opens the engine, so a server that has had no call imports
+no engine code and creates no files.
 """
 
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.api.connection import connection_to
+from assaykit.api.in_process import InProcess
+from assaykit.importing import imported
 from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup, TaskStatus
-
-    from assaykit.engine.engine import Engine
+    from anyio.abc import TaskStatus
+    from starlette.applications import Starlette
 
 LOCAL_URL = "http://engine.local"
 CONNECT_S = 10
@@ -39,13 +40,12 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
             connection = connection_to(settings.ax_url)
             yield Api(http, "ax", deadline_s=settings.deadline_s or DEADLINE_S, connection=connection)
         return
-    key = secrets.token_urlsafe()
     async with anyio.create_task_group() as group:
-        transport = _EngineTransport(settings, key, group)
-        async with httpx.AsyncClient(
-            transport=transport, base_url=LOCAL_URL, headers={"Authorization": f"Bearer {key}"}
-        ) as http:
-            yield Api(http, "local")
+        engine = _LateEngine(settings)
+        try:
+            yield Api(InProcess(LOCAL_URL, engine.key, partial(group.start, engine.keep)), "local")
+        finally:
+            engine.close()
 
 
 def _remote(settings: Settings) -> httpx.AsyncClient:
@@ -61,45 +61,34 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-class _EngineTransport(httpx.AsyncBaseTransport):
-    """Passes requests to an engine in this process. The first request opens the engine."""
+class _LateEngine:
+    """The engine of a connection. The first request opens it."""
 
-    def __init__(self, settings: Settings, key: str, group: "TaskGroup") -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.key = secrets.token_urlsafe()
         self._settings = settings
-        self._key = key
-        self._group = group
-        self._opening = anyio.Lock()
         self._closing = anyio.Event()
-        self._app: httpx.ASGITransport | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self._opening:
-            app = self._app or await self._group.start(self._keep)
-            self._app = app
-        return await app.handle_async_request(request)
-
-    async def aclose(self) -> None:
+    def close(self) -> None:
+        """Let the engine close. Its task ends after it."""
         self._closing.set()
 
-    async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
-        # The engine owns a task group. One task must both enter and leave it, so this task keeps the engine open.
-        open_engine = await anyio.to_thread.run_sync(_engine_opener)
+    async def keep(self, *, task_status: "TaskStatus[Starlette]") -> None:
+        """Open the engine, pass its app on, and keep it open.
+
+        It owns a task group, and one task must both enter and leave that. So one task keeps it open.
+        """
+        # The engine imports SQLAlchemy, which takes a good part of a second.
+        engines = await imported("assaykit.engine.engine")
         settings = self._settings
-        async with open_engine(
+        async with engines.Engine.open(
             settings.home,
-            key=self._key,
+            key=self.key,
             environment=settings.environment,
             concurrency=settings.concurrency,
             calls_a_second=settings.calls_a_second,
             period_s=settings.period_s,
             works=not settings.read_only,
         ) as engine:
-            task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
+            task_status.started(engine.app)
             await self._closing.wait()
-
-
-def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
-    # The engine imports SQLAlchemy, which takes a good part of a second. So it is imported on first use, in a thread.
-    from assaykit.engine.engine import Engine  # noqa: PLC0415
-
-    return Engine.open

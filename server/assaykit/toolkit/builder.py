@@ -23,7 +23,7 @@ from assaykit.errors import AssayError, Invalid, NotFound
 from assaykit.session import Session
 from assaykit.toolkit.effects import Effect, hints_of, title_of
 from assaykit.toolkit.hidden import with_hidden
-from assaykit.toolkit.questions import UNANSWERED, QuestionPending
+from assaykit.toolkit.questions import UNANSWERED, QuestionPending, as_of_question
 from assaykit.toolkit.replies import Reply, bounded, clip_message, composed
 from assaykit.wire.validation import describe
 
@@ -84,6 +84,9 @@ def build(definition: Definition) -> Tool:
         structured_output=False,
     )
     built = cast("_Tool", made)
+    built.fn = _with_session(function, tuple(built.resolved_params), built.context_kwarg)
+    # Python calls it with the context, and the SDK's resolvers are not asked: see `_with_session`.
+    built.context_kwarg, built.resolved_params = _CONTEXT, {}
     model = built.fn_metadata.arg_model
     built.fn_metadata = _Arguments(arg_model=model)
     model.model_config["extra"] = "forbid"
@@ -95,6 +98,26 @@ def build(definition: Definition) -> Tool:
     if definition.look is not None:
         built.parameters["properties"] = _brief(built.parameters["properties"], definition.unlisted)
     return built
+
+
+def _with_session(function: ToolFunction, sessions: Sequence[str], context_kwarg: str | None) -> ToolFunction:
+    """The function with the session for its parameters `sessions`, called with the context as `_CONTEXT`.
+
+    The SDK has resolvers for such parameters. One of them costs as much in each call as a read of the store.
+    """
+
+    async def call(**arguments: Any) -> Reply:
+        context = arguments.pop(_CONTEXT)
+        arguments.update(dict.fromkeys(sessions, as_of_question(context)))
+        if context_kwarg is not None:
+            arguments[context_kwarg] = context
+        return await function(**arguments)
+
+    return call
+
+
+_CONTEXT = "_context"
+"""No parameter of a tool begins with an underscore."""
 
 
 def _description(function: ToolFunction) -> str:

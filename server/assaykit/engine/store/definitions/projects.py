@@ -18,6 +18,8 @@ from assaykit.wire.projects import CreateProjectRequest, Project, ProjectPage, P
 _OF_EXPERIMENTS = sa.exists().where(experiments.c.traces_project_id == projects.c.id)
 _KIND = sa.case((_OF_EXPERIMENTS, "EXPERIMENT"), else_="APPLICATION")
 _WITH_KIND = sa.select(projects, _KIND.label("kind"))
+_BY_ID = _WITH_KIND.where(projects.c.id == sa.bindparam("key"))
+"""Built once: that takes longer than to execute it."""
 
 
 def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock) -> Project:
@@ -75,7 +77,7 @@ def get(connection: sa.Connection, project_id: str) -> Project:
     Raises:
         NotFound: there is none with this id.
     """
-    row = connection.execute(_WITH_KIND.where(projects.c.id == project_id)).first()
+    row = connection.execute(_BY_ID, {"key": project_id}).first()
     if row is None:
         raise NotFound(f"There is no project with the id {project_id!r}.", "GET /v2/projects lists them.")
     return _project(row)
