@@ -62,10 +62,10 @@ class NounRouter(Router):
             by_noun.setdefault(_noun(cast("Route", route).path), []).append(route)
         self._routers = {noun: Router(of_noun, **options) for noun, of_noun in by_noun.items()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route of the path and the method. Without one, Starlette's error says what is missing."""
         router = self._routers.get(_noun(scope["path"])) if scope["type"] == "http" else None
-        await (router or super())(scope, receive, send)
+        await (router.app if router else super().app)(scope, receive, send)
 
 
 def _noun(path: str) -> tuple[str, ...]:
