@@ -68,19 +68,29 @@ from mcp import Client
 from assaykit.server import create_server
 from assaykit.settings import Settings
 
+READY = {"assaykit.judge.providers.aiohttp_transport", "genai_prices"}
+
 async def main():
-    async with Client(create_server(Settings(home=Path(sys.argv[1])))) as client:
+    key = {"OPENAI_API_KEY": "sk-test-0123456789"}
+    async with Client(create_server(Settings(home=Path(sys.argv[1]), environment=key))) as client:
         count = len((await client.list_tools()).tools)
         listed = [name for name, module in sys.modules.items() if module]
         assert not Path(sys.argv[1]).exists(), "the store was opened"
         assert not (await client.call_tool("get_status", {})).is_error
-        print(json.dumps({"tools": count, "listed": listed, "called": [*sys.modules]}))
+        called = [*sys.modules]
+        judge = {"name": "tone", "template": "Is this rude? {output}", "choices": {"rude": 0, "polite": 1}}
+        assert not (await client.call_tool("create_judge", judge)).is_error
+        with anyio.fail_after(60):
+            while not READY <= set(sys.modules):
+                await anyio.sleep(0.02)
+        print(json.dumps({"tools": count, "listed": listed, "called": called}))
 
 anyio.run(main)
 """
 
 
-def test_listing_the_tools_in_memory_imports_little_and_a_call_imports_the_rest(tmp_path: Path) -> None:
+def test_each_step_imports_what_the_next_one_needs(tmp_path: Path) -> None:
+    """The list imports little, the first call imports the engine, and a new judge imports the client for its model."""
     told = subprocess.run(
         [sys.executable, "-c", IN_MEMORY, str(tmp_path / "store")],
         env=environment(tmp_path),
@@ -94,6 +104,7 @@ def test_listing_the_tools_in_memory_imports_little_and_a_call_imports_the_rest(
     assert "mcp.server.mcpserver" in found["listed"]
     assert early(found["listed"]) == set()
     assert set(found["called"]) >= CALLED
+    assert {"aiohttp", "genai_prices"} & set(found["called"]) == set()
 
 
 async def test_listing_the_tools_over_stdio_imports_little(tmp_path: Path) -> None:
