@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,7 @@ class Server:
 
 
 @contextmanager
-def server(command: list[str], **variables: str) -> Iterator[Server]:
+def server(command: list[str], **variables: str) -> Generator[Server]:
     """A server process, killed at the end."""
     environment = {**os.environ, **variables}
     with subprocess.Popen(

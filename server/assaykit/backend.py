@@ -16,6 +16,7 @@ import httpx
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.api.connection import connection_to
 from assaykit.api.in_process import InProcess
+from assaykit.errors import Unavailable
 from assaykit.importing import imported
 from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
@@ -49,6 +50,18 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
 
 
 def _remote(settings: Settings) -> httpx.AsyncClient:
+    try:
+        return _client(settings)
+    except OSError as error:
+        # An error of OpenSSL is an OSError too. Its client reads the certificates when it is made.
+        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if settings.environment.get(name)]
+        raise Unavailable(
+            f"The certificates for Arize AX cannot be read: {error.strerror or type(error).__name__}.",
+            f"Correct {' and '.join(named) or 'the certificates of this computer'}, then start the server again.",
+        ) from error
+
+
+def _client(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=settings.ax_url,
         headers={"Authorization": f"Bearer {settings.key_of_ax()}"},

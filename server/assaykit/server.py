@@ -44,6 +44,10 @@ class _Server(MCPServer[Any]):
         if all(name != tool.name for tool in self._shown.tools):
             builder = await imported("assaykit.toolkit.builder")
             raise builder.told(absent(name, self._shown), {})
+        opened = None if context is None else context.request_context.lifespan_context
+        if isinstance(opened, Exception):
+            builder = await imported("assaykit.toolkit.builder")
+            raise builder.failure(opened, self._shown.not_shown) from opened
         return await super().call_tool(name, arguments, context)
 
     async def run_stdio_async(self) -> None:
@@ -64,9 +68,13 @@ _WITHOUT = {"prompts", "resources"}
 
 
 async def _opening_at_calls(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Give the call of a tool its open session. Other requests need none."""
+    """Give the call of a tool its open session, or the error of its opening. Other requests need neither."""
     if ctx.method == "tools/call":
-        ctx = replace(ctx, lifespan_context=await ctx.lifespan_context.session())
+        try:
+            opened = await ctx.lifespan_context.session()
+        except Exception as error:  # noqa: BLE001  (`_Server.call_tool` tells it to the model)
+            opened = error
+        ctx = replace(ctx, lifespan_context=opened)
     return await call_next(ctx)
 
 

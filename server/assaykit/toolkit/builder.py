@@ -268,10 +268,8 @@ class _Tool(Tool):
         if isinstance(cause, NotFound):
             # A cached id may be gone, since other clients work on the same data.
             cast("Session", context.request_context.lifespan_context).names.forget()
-        if isinstance(cause, AssayError):
-            return self._told(cause, context)
-        crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
-        return UnexpectedToolError(str(self._told(crash, context)))
+        here = cast("Session", context.request_context.lifespan_context)
+        return failure(cause, here.not_shown)
 
     def _refusal(self, error: ValidationError) -> Invalid:
         names = list(self.parameters.get("properties", {}))
@@ -280,6 +278,14 @@ class _Tool(Tool):
     def _told(self, error: AssayError, context: Context[Any, Any]) -> ToolError:
         here = cast("Session", context.request_context.lifespan_context)
         return told(error, here.not_shown)
+
+
+def failure(cause: BaseException | None, not_shown: Mapping[str, str]) -> ToolError:
+    """The SDK's error for an exception: with its own words if it is ours, else with a sentence that hides them."""
+    if isinstance(cause, AssayError):
+        return told(cause, not_shown)
+    crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
+    return UnexpectedToolError(str(told(crash, not_shown)))
 
 
 def told(error: AssayError, not_shown: Mapping[str, str]) -> ToolError:
