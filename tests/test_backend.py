@@ -7,11 +7,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+from mcp import Client
 from tests.caller import Caller, serving
 
 from assaykit.backend import connect
 from assaykit.errors import Invalid, Unauthorized
 from assaykit.judge.providers.rate_control import SLOTS
+from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.wire.spaces import SpacePage
 
@@ -217,3 +219,39 @@ def test_nothing_of_the_engine_is_imported_before_the_first_call(tmp_path: Path)
     engine = {"sqlalchemy", "alembic", "assaykit.engine"}
     assert engine & set(before) == set()
     assert engine <= set(after)
+
+
+async def test_certificates_that_cannot_be_read_are_named_with_their_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for wrong in (tmp_path / "absent.pem", empty):
+        monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+        settings = Settings(backend="ax", ax_key="ak-planted-4711", environment={"SSL_CERT_FILE": str(wrong)})
+        async with Client(create_server(settings)) as client:
+            refusal = await Caller(client, settings).refused("get_status")
+        assert refusal["message"].startswith("The certificates for Arize AX cannot be read: ")
+        assert refusal["next"] == "Correct SSL_CERT_FILE, then start the server again."
+
+
+async def test_a_session_that_does_not_open_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def crashes(_settings: Settings) -> None:
+        raise RuntimeError("a secret detail")
+
+    async with Client(create_server(settings)) as client:
+        caller = Caller(client, settings)
+        with monkeypatch.context() as patched:
+            patched.setattr("assaykit.backend.connect", crashes)
+            refusal = await caller.refused("get_status")
+        assert (refusal["code"], refusal["message"]) == ("error", "The tool failed on an internal error.")
+        assert "assaykit" in await caller.told("get_status")
+
+
+async def test_first_calls_at_the_same_time_share_one_session(settings: Settings) -> None:
+    async with Client(create_server(settings)) as client, anyio.create_task_group() as group:
+        caller = Caller(client, settings)
+        for tool in ("get_status", "list_spaces", "list_tasks", "list_judges", "get_status"):
+            group.start_soon(caller.told, tool)

@@ -2,8 +2,8 @@
 
     ASSAYKIT_UPDATE=1 pytest tests/test_snapshots.py
 
-rewrites the files. Read the diff before you commit it. `notStrict` lists the parts of a schema that keep it from the
-strict form of OpenAI's clients.
+rewrites the files, and the list that the package ships for its servers. Read the diff before you commit it. `notStrict`
+lists the parts of a schema that keep it from the strict form of OpenAI's clients.
 """
 
 import json
@@ -18,6 +18,10 @@ from jsonschema import Draft202012Validator
 from tests.caller import Caller
 from tests.environments import TOKENIZER, node_modules_with
 from tests.strict_schemas import obstacles, strict
+
+from assaykit import toolsets
+from assaykit.discovery import built, discover, listing
+from assaykit.toolkit.builder import build
 
 FOLDER = Path(__file__).parent / "snapshots"
 UPDATING = "ASSAYKIT_UPDATE"
@@ -41,6 +45,23 @@ const tools = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const tokens = (part) => encode(JSON.stringify(part)).length;
 console.log(JSON.stringify([tokens(tools), ...tools.map(tokens)]));
 """
+
+
+def test_the_shipped_list_is_what_the_code_defines() -> None:
+    """A server reads the list instead of the code. So this test alone keeps the two equal."""
+    if os.environ.get(UPDATING) == "1":
+        toolsets.LISTING.write_text(listing(), encoding="utf-8")
+        toolsets.listed.cache_clear()
+    assert toolsets.LISTING.read_text(encoding="utf-8") == listing(), f"{UPDATING}=1 pytest {Path(__file__).name}"
+
+
+def test_a_tool_of_the_list_is_the_tool_that_its_definition_makes() -> None:
+    for entry, (toolset, definition) in zip(toolsets.listed(), discover(), strict=True):
+        shown, made = toolsets.late_tool(entry), built(entry.module, entry.name)
+        assert made is build(definition)
+        assert entry.toolset == toolset
+        for field in ("name", "title", "description", "parameters", "annotations", "output_schema", "icons", "meta"):
+            assert getattr(shown, field) == getattr(made, field), (entry.name, field)
 
 
 async def test_every_tool_is_what_its_snapshot_says(ax: Caller) -> None:

@@ -1,28 +1,29 @@
 """The connection of a session to its backend: Arize AX or the embedded engine.
 
-The two differ only in the httpx transport. The first request opens the engine, so a server that only lists its tools
-imports no engine code and creates no files.
+The two differ only in their HTTP client. The first request opens the engine, so a server that has had no call imports
+no engine code and creates no files.
 """
 
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 import httpx
 
 from assaykit.api.client import DEADLINE_S, Api
 from assaykit.api.connection import connection_to
-from assaykit.errors import Unauthorized
+from assaykit.api.in_process import InProcess
+from assaykit.errors import Unavailable
+from assaykit.importing import imported
 from assaykit.loopback import LOCAL_NAMES
 from assaykit.settings import Settings
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup, TaskStatus
-
-    from assaykit.engine.engine import Engine
+    from anyio.abc import TaskStatus
+    from starlette.applications import Starlette
 
 LOCAL_URL = "http://engine.local"
 CONNECT_S = 10
@@ -40,28 +41,30 @@ async def connect(settings: Settings) -> AsyncGenerator[Api]:
             connection = connection_to(settings.ax_url)
             yield Api(http, "ax", deadline_s=settings.deadline_s or DEADLINE_S, connection=connection)
         return
-    key = secrets.token_urlsafe()
     async with anyio.create_task_group() as group:
-        transport = _EngineTransport(settings, key, group)
-        async with httpx.AsyncClient(
-            transport=transport, base_url=LOCAL_URL, headers={"Authorization": f"Bearer {key}"}
-        ) as http:
-            yield Api(http, "local")
+        engine = _LateEngine(settings)
+        try:
+            yield Api(InProcess(LOCAL_URL, engine.key, partial(group.start, engine.keep)), "local")
+        finally:
+            engine.close()
 
 
 def _remote(settings: Settings) -> httpx.AsyncClient:
-    if settings.ax_key is None:
-        raise Unauthorized(
-            "The backend is Arize AX, but there is no key.",
-            "Set ARIZE_API_KEY, or leave ASSAYKIT_BACKEND unset to use the embedded engine.",
-        )
-    if not (settings.ax_key.isascii() and settings.ax_key.isprintable()):
-        raise Unauthorized(
-            "The key in ARIZE_API_KEY has a character that no header can carry.", "Copy the key once more."
-        )
+    try:
+        return _client(settings)
+    except OSError as error:
+        # An error of OpenSSL is an OSError too. Its client reads the certificates when it is made.
+        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if settings.environment.get(name)]
+        raise Unavailable(
+            f"The certificates for Arize AX cannot be read: {error.strerror or type(error).__name__}.",
+            f"Correct {' and '.join(named) or 'the certificates of this computer'}, then start the server again.",
+        ) from error
+
+
+def _client(settings: Settings) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=settings.ax_url,
-        headers={"Authorization": f"Bearer {settings.ax_key}"},
+        headers={"Authorization": f"Bearer {settings.key_of_ax()}"},
         # A redirect could send the key to an address that the user did not choose.
         follow_redirects=False,
         # AX is often behind a company's proxy (HTTPS_PROXY, SSL_CERT_FILE). Loopback never is.
@@ -71,45 +74,34 @@ def _remote(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-class _EngineTransport(httpx.AsyncBaseTransport):
-    """Passes requests to an engine in this process. The first request opens the engine."""
+class _LateEngine:
+    """The engine of a connection. The first request opens it."""
 
-    def __init__(self, settings: Settings, key: str, group: "TaskGroup") -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.key = secrets.token_urlsafe()
         self._settings = settings
-        self._key = key
-        self._group = group
-        self._opening = anyio.Lock()
         self._closing = anyio.Event()
-        self._app: httpx.ASGITransport | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self._opening:
-            app = self._app or await self._group.start(self._keep)
-            self._app = app
-        return await app.handle_async_request(request)
-
-    async def aclose(self) -> None:
+    def close(self) -> None:
+        """Let the engine close. Its task ends after it."""
         self._closing.set()
 
-    async def _keep(self, *, task_status: "TaskStatus[httpx.ASGITransport]") -> None:
-        # The engine owns a task group. One task must both enter and leave it, so this task keeps the engine open.
-        open_engine = await anyio.to_thread.run_sync(_engine_opener)
+    async def keep(self, *, task_status: "TaskStatus[Starlette]") -> None:
+        """Open the engine, pass its app on, and keep it open.
+
+        It owns a task group, and one task must both enter and leave that. So one task keeps it open.
+        """
+        # The engine imports SQLAlchemy, which takes a good part of a second.
+        engines = await imported("assaykit.engine.engine")
         settings = self._settings
-        async with open_engine(
+        async with engines.Engine.open(
             settings.home,
-            key=self._key,
+            key=self.key,
             environment=settings.environment,
             concurrency=settings.concurrency,
             calls_a_second=settings.calls_a_second,
             period_s=settings.period_s,
             works=not settings.read_only,
         ) as engine:
-            task_status.started(httpx.ASGITransport(engine.app, raise_app_exceptions=False))
+            task_status.started(engine.app)
             await self._closing.wait()
-
-
-def _engine_opener() -> "Callable[..., AbstractAsyncContextManager[Engine]]":
-    # The engine imports SQLAlchemy, which takes a good part of a second. So it is imported on first use, in a thread.
-    from assaykit.engine.engine import Engine  # noqa: PLC0415
-
-    return Engine.open

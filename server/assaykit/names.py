@@ -8,7 +8,9 @@ only existing resource is taken.
 import difflib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import PrivateAttr
 
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
@@ -25,7 +27,9 @@ from assaykit.wire.integrations import AiIntegrationPage
 from assaykit.wire.projects import Project, ProjectPage
 from assaykit.wire.prompts import PromptPage
 from assaykit.wire.spaces import SpacePage
-from assaykit.wire.tasks import TaskPage
+from assaykit.wire.tasks import Task, TaskPage
+
+RowT = TypeVar("RowT")
 
 CACHE_S = 60.0
 NEAR_NAMES = 5
@@ -65,6 +69,24 @@ class Named(ReplyBody):
 
     id: str
     name: str
+    _row: object = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, row: Any) -> "Named":
+        """The resource of a list's row, which it keeps."""
+        made = cls(id=row.id, name=row.name)
+        made._row = row
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and (self.id, self.name) == (other.id, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))
+
+    def row(self, kind: type[RowT]) -> RowT | None:
+        """The row of the list that had the resource; None if it was found by its id."""
+        return self._row if isinstance(self._row, kind) else None
 
 
 class Names:
@@ -117,6 +139,11 @@ class Names:
         """A task of the space."""
         return await self._resolve(TASK, wanted, {"space_id": space.id})
 
+    async def whole_task(self, wanted: str | None, space: Named) -> Task:
+        """A task of the space with its fields. A list has them all, so a name takes one request."""
+        named = await self.task(wanted, space)
+        return named.row(Task) or await self._api.get(path("v2", "tasks", named.id), Task)
+
     async def dataset(self, wanted: str | None, space: Named) -> Named:
         """A dataset of the space."""
         return await self._resolve(DATASET, wanted, {"space_id": space.id})
@@ -168,7 +195,8 @@ class Names:
         if known is not None and self._clock() - known[0] < CACHE_S:
             return known[1]
         found = await self._found(kind, wanted, within)
-        self._known[key] = (self._clock(), found)
+        # A name may be remembered for a minute. What else a row says may not.
+        self._known[key] = (self._clock(), Named(id=found.id, name=found.name))
         return found
 
     async def _found(self, kind: ResourceKind, wanted: str | None, within: dict[str, str]) -> Named:
@@ -205,7 +233,7 @@ class Names:
 
     async def _only(self, kind: ResourceKind, within: dict[str, str]) -> Named:
         found = {row.id: row async for row in rows(self._api, kind.at, kind.page, within)}
-        every = [Named(id=row.id, name=row.name) for row in found.values() if not holds_experiment_traces(row)]
+        every = [Named.of(row) for row in found.values() if not holds_experiment_traces(row)]
         if len(every) == 1:
             return every[0]
         if not every:
@@ -217,7 +245,7 @@ class Names:
     async def _all(self, kind: ResourceKind, within: dict[str, str]) -> Sequence[Named]:
         # A row that changes while the list is read may be on two pages.
         found = {row.id: row async for row in rows(self._api, kind.at, kind.page, within)}
-        return [Named(id=row.id, name=row.name) for row in found.values()]
+        return [Named.of(row) for row in found.values()]
 
     async def _instead(self, kind: ResourceKind, every: Sequence[Named], near_to: str | None = None) -> tuple[str, str]:
         """A sentence that lists near or existing names, and the next step."""

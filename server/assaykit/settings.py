@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from assaykit.errors import Invalid, quote
+from assaykit.errors import Invalid, Unauthorized, quote
 
 BackendName = Literal["local", "ax"]
 
@@ -127,6 +127,23 @@ class Settings:
             structured=structured or _switched("ASSAYKIT_STRUCTURED", get("ASSAYKIT_STRUCTURED")),
             environment=dict(environment),
         )
+
+    def key_of_ax(self) -> str:
+        """The key of Arize AX.
+
+        Raises:
+            Unauthorized: there is none, or it has a character that no header can carry.
+        """
+        if self.ax_key is None:
+            raise Unauthorized(
+                "The backend is Arize AX, but there is no key.",
+                "Set ARIZE_API_KEY, or leave ASSAYKIT_BACKEND unset to use the embedded engine.",
+            )
+        if not (self.ax_key.isascii() and self.ax_key.isprintable()):
+            raise Unauthorized(
+                "The key in ARIZE_API_KEY has a character that no header can carry.", "Copy the key once more."
+            )
+        return self.ax_key
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, ...]:

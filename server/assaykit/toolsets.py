@@ -1,20 +1,25 @@
 """The tools that a server shows: all of them, fewer on request or on a read-only server."""
 
 import difflib
-import importlib
-import pkgutil
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mcp.server.mcpserver.tools import Tool
 
 from assaykit import tools
 from assaykit.errors import AssayError, Invalid, Unsupported
+from assaykit.importing import imported
 from assaykit.settings import Settings
-from assaykit.toolkit.builder import Definition
 from assaykit.toolkit.hidden import is_hidden
+from assaykit.toolkit.listed import ListedTool, late
 from assaykit.toolkit.replies import one_line
 
 ALL = "all"
+LISTING = Path(tools.__file__).with_name("listing.json")
+"""The list of all tools that the package ships."""
 
 
 class ShownTools(NamedTuple):
@@ -23,25 +28,27 @@ class ShownTools(NamedTuple):
     `not_shown` has, for each hidden tool, the change of the server's start that shows it.
     """
 
-    definitions: Sequence[Definition]
+    tools: Sequence[ListedTool]
     not_shown: Mapping[str, str]
     remarks: Sequence[str]
 
 
 @cache
-def discover() -> Sequence[tuple[str, Definition]]:
-    """Every tool with the name of its toolset, in order of module and then of definition.
+def listed() -> Sequence[ListedTool]:
+    """Every tool, in order of toolset and then of definition, from the list that `discovery.listing` makes."""
+    every: list[dict[str, Any]] = json.loads(LISTING.read_text(encoding="utf-8"))
+    return tuple(ListedTool(effects=tuple(one.pop("effects")), **one) for one in every)
 
-    A toolset is a module of `assaykit.tools`, or a folder with a module `tools`. Its name is the folder's, unless the
-    module gives another as `TOOLSET`.
-    """
-    every: list[tuple[str, Definition]] = []
-    for found in sorted(pkgutil.iter_modules(tools.__path__), key=lambda module: module.name):
-        inner = f"{found.name}.tools" if found.ispkg else found.name
-        module = importlib.import_module(f"{tools.__name__}.{inner}")
-        toolset = getattr(module, "TOOLSET", found.name)
-        every += [(toolset, value) for value in vars(module).values() if isinstance(value, Definition)]
-    return tuple(every)
+
+def late_tool(tool: ListedTool) -> Tool:
+    """The SDK's tool for an entry of the list. Its module is imported at its first call."""
+
+    async def load() -> Tool:
+        discovery = await imported("assaykit.discovery")
+        await imported(tool.module)
+        return discovery.built(tool.module, tool.name)
+
+    return late(tool, load)
 
 
 def selected(settings: Settings) -> ShownTools:
@@ -50,20 +57,20 @@ def selected(settings: Settings) -> ShownTools:
     Raises:
         Invalid: the settings name an unknown toolset or tool.
     """
-    every = discover()
-    toolsets = list(dict.fromkeys(toolset for toolset, _ in every))
+    every = listed()
+    toolsets = list(dict.fromkeys(tool.toolset for tool in every))
     _refuse_unknown("toolset", settings.toolsets, [*toolsets, ALL])
-    _refuse_unknown("tool", settings.tools, [definition.name for _, definition in every])
-    shown: list[Definition] = []
+    _refuse_unknown("tool", settings.tools, [tool.name for tool in every])
+    shown: list[ListedTool] = []
     not_shown: dict[str, str] = {}
     partly: dict[str, None] = {}
-    for toolset, definition in every:
-        if change := _change(settings, toolset, definition):
-            not_shown[definition.name] = change
-            if not _barred(settings, definition):
-                partly[toolset] = None
+    for tool in every:
+        if change := _change(settings, tool):
+            not_shown[tool.name] = change
+            if not _barred(settings, tool):
+                partly[tool.toolset] = None
         else:
-            shown.append(definition)
+            shown.append(tool)
     remarks: list[str] = []
     if settings.read_only:
         remarks.append("This server is read-only: the tools that write, run code or spend are left out.")
@@ -72,16 +79,16 @@ def selected(settings: Settings) -> ShownTools:
     return ShownTools(shown, not_shown, remarks)
 
 
-def _barred(settings: Settings, definition: Definition) -> bool:
-    return settings.read_only and definition.effects != ("read",)
+def _barred(settings: Settings, tool: ListedTool) -> bool:
+    return settings.read_only and tool.effects != ("read",)
 
 
-def _change(settings: Settings, toolset: str, definition: Definition) -> str | None:
+def _change(settings: Settings, tool: ListedTool) -> str | None:
     """The change of the start that shows a hidden tool; None if the settings show it."""
     narrowed = bool(settings.toolsets or settings.tools)
-    named = definition.name in settings.tools or bool({toolset, ALL} & set(settings.toolsets))
-    added = f"with --toolsets {','.join([*settings.toolsets, toolset])}" if narrowed and not named else None
-    if not _barred(settings, definition):
+    named = tool.name in settings.tools or bool({tool.toolset, ALL} & set(settings.toolsets))
+    added = f"with --toolsets {','.join([*settings.toolsets, tool.toolset])}" if narrowed and not named else None
+    if not _barred(settings, tool):
         return added
     return f"without --read-only and {added}" if added else "without --read-only"
 
@@ -91,7 +98,7 @@ def absent(name: str, shown: ShownTools) -> AssayError:
     if name in shown.not_shown:
         message, _, remedy = is_hidden([name], shown.not_shown[name]).partition(": ")
         return Unsupported(f"{message}.", f"{remedy[0].upper()}{remedy[1:]}")
-    return _unknown("tool", name, [definition.name for definition in shown.definitions])
+    return _unknown("tool", name, [tool.name for tool in shown.tools])
 
 
 def _refuse_unknown(what: str, wanted: Iterable[str], known: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.scene import calls, outcome, scene
 
-from assaykit.toolsets import discover
+from assaykit.discovery import discover
 
 pytestmark = [pytest.mark.slow, pytest.mark.embedded("it starts engines of its own")]
 

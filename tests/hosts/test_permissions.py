@@ -14,8 +14,8 @@ from tests.hosts.stand_ins import Call
 from tests.scripted_model import ScriptedModel
 from tests.traces import PROJECT
 
+from assaykit.discovery import discover
 from assaykit.settings import Settings
-from assaykit.toolsets import discover
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from tests.shape.tree import SERVER, at, called, calls, modules, syntax
 
+from assaykit.discovery import discover
 from assaykit.toolkit.builder import build
-from assaykit.toolsets import discover
 
 TOOLS = {definition.name for _, definition in discover()}
 VERBS = {name.partition("_")[0] for name in TOOLS}

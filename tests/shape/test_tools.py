@@ -14,9 +14,9 @@ from mcp_types import Tool, ToolAnnotations
 from tests.caller import Caller
 from tests.shape.tree import ROOT, SERVER, TESTS, called, calls
 
+from assaykit.discovery import discover
 from assaykit.errors import AssayError
 from assaykit.toolkit.effects import COLUMNS, Effect
-from assaykit.toolsets import discover
 
 NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
 """The verb `annotate` stands alone, because its object differs from call to call."""

@@ -12,8 +12,8 @@ from tests.caller import Caller, serving, text_of
 from tests.conftest import spans_of_bot
 from tests.traces import id_of, send
 
+from assaykit.discovery import discover
 from assaykit.settings import Settings
-from assaykit.toolsets import discover
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ import pytest
 from mcp import Client
 from tests.caller import Caller, serving
 
+from assaykit.discovery import discover
 from assaykit.errors import Invalid
 from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import Reply, composed
-from assaykit.toolsets import discover
 
 EVERY = {definition.name: (toolset, definition) for toolset, definition in discover()}
 READING = {name for name, (_, definition) in EVERY.items() if definition.effects == ("read",)}

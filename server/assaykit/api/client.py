@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from assaykit.api.answers import ACCEPTED, UnreadableAnswer, whole
 from assaykit.api.connection import Connection
+from assaykit.api.in_process import InProcess
 from assaykit.api.lookups import SENDING_SHARE, looked_up
 from assaykit.api.paths import path
 from assaykit.api.recognition import READS, Create, LostCreate, create_at, ids_in, is_repeatable
@@ -48,7 +49,7 @@ class Api:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx.AsyncClient | InProcess,
         backend: str,
         *,
         deadline_s: float = DEADLINE_S,
@@ -100,7 +101,7 @@ class Api:
         Raises:
             AssayError: as `api.statuses` maps the status.
         """
-        found = self._page(self._parsed(await self._send("GET", at, None, query), reply), at, query)
+        found = self._page(self._parsed(await self._send("GET", at, None, query), reply, "GET", at), at, query)
         self.connection.learn(ids_in(found), made=False)
         return found
 
@@ -117,7 +118,7 @@ class Api:
         """
         found = None if self.backend == "local" else create_at(at)
         if found is None:
-            return self._page(self._parsed(await self._send("POST", at, body, query), reply), at, query)
+            return self._page(self._parsed(await self._send("POST", at, body, query), reply, "POST", at), at, query)
         return await self._created(*found, at, body, reply)
 
     async def send(self, at: str, body: BaseModel) -> None:
@@ -142,7 +143,7 @@ class Api:
         Raises:
             AssayError: as `api.statuses` maps the status.
         """
-        return self._parsed(await self._send("PUT", at, body, {}), reply)
+        return self._parsed(await self._send("PUT", at, body, {}), reply, "PUT", at)
 
     async def delete(self, at: str) -> None:
         """DELETE `at`.
@@ -158,7 +159,7 @@ class Api:
         Raises:
             AssayError: as `api.statuses` maps the status.
         """
-        return self._parsed(await self._send("PATCH", at, body, {}), reply)
+        return self._parsed(await self._send("PATCH", at, body, {}), reply, "PATCH", at)
 
     async def _created(self, create: Create, key: str, at: str, body: BaseModel | None, reply: type[ReplyT]) -> ReplyT:
         """The answer of a create, or the thing that it made if the answer was lost."""
@@ -166,7 +167,7 @@ class Api:
         ends = anyio.current_time() + self._deadline_s
         try:
             answer = await self._send("POST", at, body, {}, self._deadline_s * SENDING_SHARE)
-            made = self._parsed(answer, reply)
+            made = self._parsed(answer, reply, "POST", at)
         except AssayError as error:
             if not error.may_have_happened:
                 raise
@@ -247,11 +248,13 @@ class Api:
             UnreadableAnswer: the answer is too large or not in its encoding.
             Unavailable: the breaker is open.
         """
+        if isinstance(self._http, InProcess):
+            return await self._http.answer(method, at, **request)
         if self.backend == "local":
-            return await whole(await self._http.send(self._http.build_request(method, at, **request), stream=True))
+            return await self._sent(self._http, method, at, **request)
         repeatable, attempt, may_be_gone = is_repeatable(method, at), 1, False
         while True:
-            outcome = await self._attempt(method, at, **request)
+            outcome = await self._attempt(self._http, method, at, **request)
             if may_be_gone and isinstance(outcome, httpx.Response) and outcome.status_code == HTTPStatus.NOT_FOUND:
                 # An earlier attempt, whose answer was lost, has deleted it.
                 return httpx.Response(httpx.codes.NO_CONTENT, request=outcome.request)
@@ -266,7 +269,10 @@ class Api:
             await self._sleep(pause_s)
             attempt += 1
 
-    async def _attempt(self, method: str, at: str, **request: Any) -> Outcome:
+    async def _sent(self, http: httpx.AsyncClient, method: str, at: str, **request: Any) -> httpx.Response:
+        return await whole(await http.send(http.build_request(method, at, **request), stream=True))
+
+    async def _attempt(self, http: httpx.AsyncClient, method: str, at: str, **request: Any) -> Outcome:
         """One request and its outcome.
 
         Raises:
@@ -280,8 +286,7 @@ class Api:
                 self._where(),
             )
         try:
-            wanted = self._http.build_request(method, at, **request)
-            outcome = await whole(await self._http.send(wanted, stream=True))
+            outcome = await self._sent(http, method, at, **request)
         except httpx.TransportError as error:
             self._note(type(error).__name__)
             return error
@@ -298,8 +303,7 @@ class Api:
         if self.backend != "local":
             self.connection.failed(cause)
 
-    def _parsed(self, response: httpx.Response, reply: type[ReplyT]) -> ReplyT:
-        at = response.request.url.path
+    def _parsed(self, response: httpx.Response, reply: type[ReplyT], method: str, at: str) -> ReplyT:
         try:
             # AX may repeat a key. The embedded engine answers from the store, and shows what it holds.
             content = response.content if self.backend == "local" else body_without_known(response.content)
@@ -309,7 +313,7 @@ class Api:
                 f"{self._subject} answered {at} with a body that is not a valid {reply.__name__}.",
                 "This is a fault in assaykit or the backend; please report it.",
             )
-            raise _open(broken, response.request.method, at) from error
+            raise _open(broken, method, at) from error
 
     def _page(self, reply: ReplyT, at: str, query: Mapping[str, str | int | None]) -> ReplyT:
         """The reply. A page has to lead on: with a cursor if more rows follow, and to another page than itself.

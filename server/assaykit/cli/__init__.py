@@ -162,7 +162,7 @@ def engine(port: int, flight_port: int | None, otlp_port: int | None, *, env: bo
 @click.option("--home", type=click.Path(file_okay=False), help="Keep the store here instead of a temporary folder.")
 @told
 def demo(home: str | None) -> None:
-    """Do the main job once on a small sample, over a real MCP connection. Needs no account and no key."""
+    """Do the main job once on a small sample, as an MCP client of the server. Needs no account and no key."""
     from assaykit.cli.demo import run
 
     run(home)

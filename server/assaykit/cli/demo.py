@@ -1,17 +1,13 @@
-"""The demo: the main job on the sample, with a real server over stdio and a real MCP client.
+"""The demo: the main job on the sample, by a real MCP client of the real server.
 
-Spans arrive as in real use: over OTLP/HTTP at an `assaykit engine` process on loopback. That process and the server
-share one store, as the servers of two editor windows would.
+Spans arrive as in real use: over OTLP/HTTP, at an engine on loopback. Engine, server and client take turns in one
+process, because each further process would import the SDK once more.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +15,16 @@ import anyio
 import click
 import httpx
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from assaykit import sample
+from assaykit import logs, sample
+from assaykit.cli.engine import taking_spans
 from assaykit.errors import Conflict, Unavailable
+from assaykit.server import create_server
+from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
 
 KEY = "demo"
-START_DEADLINE_S = 30
+DEADLINE_S = 30
 TEXT_LINES = 18
 TEXT_WIDTH = 112
 LINES_OF_ONE = 3
@@ -38,15 +36,14 @@ def run(home: str | None) -> None:
 
     Raises:
         Conflict: the folder has the store of an earlier demo.
-        Unavailable: a process did not start, or a call failed.
+        Unavailable: the store cannot be opened, or a call failed.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="assaykit-demo-") as temporary:
         folder = Path(home) if home else Path(temporary)
-        environment = _environment(folder)
-        with _engine(environment) as address:
-            _send_traces(address)
-            anyio.run(_play, environment)
+        settings = Settings.from_environment(_environment(folder), structured=True)
+        logs.configure(settings.log_level)
+        anyio.run(_play, settings)
     kept = f"The store is in {home}." if home else "The temporary store is gone."
     click.echo(f"\nDone in {time.monotonic() - started:.0f} s, without an account or a key. {kept}")
 
@@ -61,54 +58,31 @@ def _environment(home: Path) -> dict[str, str]:
     return {
         **kept,
         "ASSAYKIT_HOME": str(home),
-        "ASSAYKIT_ENGINE_KEY": KEY,
         "ASSAYKIT_FILES": str(sample.variant_path("a").parent),
     }
 
 
-@contextmanager
-def _engine(environment: Mapping[str, str]) -> Generator[str]:
-    """Run an `assaykit engine` process until the block ends; yields its address."""
-    command = [sys.executable, "-m", "assaykit", "engine", "--port", "0"]
-    with subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603
-        try:
-            # The engine prints its first line once the port is bound. No line means that the process has ended.
-            first = process.stdout.readline() if process.stdout else ""
-            if not first:
-                raise Unavailable("The engine did not start.", "Run `assaykit doctor`.")
-            yield first.split()[-1]
-        finally:
-            process.terminate()
-
-
-def _send_traces(address: str) -> None:
+async def _send_traces(address: str) -> None:
     body = sample.otlp_json(time.time_ns())
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-    with httpx.Client(trust_env=False, timeout=START_DEADLINE_S, headers=headers) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S, headers=headers) as client:
         try:
-            found = client.get(f"{address}/v2/projects", params={"name": sample.PROJECT}).raise_for_status()
-            if found.json()["projects"]:
+            found = await client.get(f"{address}/v2/projects", params={"name": sample.PROJECT})
+            if found.raise_for_status().json()["projects"]:
                 raise Conflict(
                     f"The store has a project {sample.PROJECT!r} already: the demo was played there.",
                     "Give --home a new folder, or leave it out.",
                 )
-            client.post(f"{address}/v1/traces", content=body).raise_for_status()
+            (await client.post(f"{address}/v1/traces", content=body)).raise_for_status()
         except httpx.HTTPError as error:
             raise Unavailable(f"The engine did not take the sample: {error}.", "Run `assaykit doctor`.") from error
     click.echo(f"Sent the sample to {address}/v1/traces: support-bot traces with human labels.")
 
 
-@asynccontextmanager
-async def _client(environment: Mapping[str, str]) -> AsyncGenerator[Client]:
-    server = StdioServerParameters(
-        command=sys.executable, args=["-m", "assaykit", "--structured"], env=dict(environment)
-    )
-    async with Client(stdio_client(server)) as client:
-        yield client
-
-
-async def _play(environment: Mapping[str, str]) -> None:
-    async with _client(environment) as client:
+async def _play(settings: Settings) -> None:
+    async with taking_spans(settings, KEY) as address:
+        await _send_traces(address)
+    async with Client(create_server(settings)) as client:
         show = _Show(client)
         await show.call("get_status")
         await show.call("search_spans", project=sample.PROJECT, filter=ANSWERS, limit=3)

@@ -15,13 +15,15 @@ from assaykit.api.connection import connection_to
 from assaykit.backend import connect
 from assaykit.errors import AssayError, explained
 from assaykit.judge.providers.prices import Prices
-from assaykit.logs import SECRET_VARIABLES
+from assaykit.judge.providers.registry import KEY_VARIABLES
 from assaykit.names import Named
 from assaykit.session import session
 from assaykit.settings import Settings
 from assaykit.toolsets import selected
 from assaykit.wire.local import StoreCheck
 from assaykit.wire.spaces import SpacePage
+
+SECRET_VARIABLES = ("ARIZE_API_KEY", "ASSAYKIT_ENGINE_KEY", *KEY_VARIABLES)
 
 OLDEST_SQLITE = (3, 35, 0)
 """RETURNING and upserts need it."""
@@ -72,7 +74,7 @@ def _tools(settings: Settings) -> Check:
         shown = selected(settings)
     except AssayError as error:
         return Check("tools", well=False, found=error.message, remedy=f"ASSAYKIT_TOOLSETS or _TOOLS: {error.next}")
-    return Check("tools", well=True, found=f"{len(shown.definitions)} shown")
+    return Check("tools", well=True, found=f"{len(shown.tools)} shown")
 
 
 def _log(settings: Settings) -> Check:

@@ -2,7 +2,8 @@
 
 import shlex
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import anyio
 import click
 
 from assaykit import logs, redaction
-from assaykit.cli.listening import HOST, listen
+from assaykit.cli.listening import HOST, listen, served
 from assaykit.cli.listening import serve as serve_app
 from assaykit.cli.tokens import minted
 from assaykit.engine.engine import Engine
@@ -64,6 +65,16 @@ def show_environment(settings: Settings, ports: Ports) -> None:
     click.echo(f"unset {' '.join(_ELSEWHERE)}\nexport ARIZE_API_KEY={key}")
     for line in _variables(ports).values():
         click.echo(f"export {line}")
+
+
+@asynccontextmanager
+async def taking_spans(settings: Settings, key: str) -> AsyncGenerator[str]:
+    """An engine that takes spans on a free port until the block ends, and executes no run; yields its address."""
+    async with (
+        Engine.open(settings.home, key=key, environment={}, works=False) as engine,
+        served(LocalAddresses(engine.app)) as address,
+    ):
+        yield address
 
 
 async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listener: socket.socket) -> None:

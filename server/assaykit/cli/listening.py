@@ -3,8 +3,9 @@
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import anyio
 import uvicorn
@@ -59,6 +60,20 @@ async def serve(app: ASGIApp, listener: socket.socket, tell: Callable[[], None],
         tell()
         await server.serve(sockets=[listener])
         group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncGenerator[str]:
+    """Serve `app` on a free port until the block ends; yields its address."""
+    listener = listen(0)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=GRACE_S)
+    server = _Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(partial(server.serve, sockets=[listener]))
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
 
 
 class _Server(uvicorn.Server):

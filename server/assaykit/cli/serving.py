@@ -48,4 +48,5 @@ def serve_http(settings: Settings, transport: Literal["http", "sse"], port: int)
 
 
 def _configure_logs(settings: Settings, *more: str) -> None:
-    logs.configure(settings.log_level, [*redaction.secrets_in(settings.environment), *more])
+    # The first call of a tool does the rest.
+    logs.configure_standard(settings.log_level, [*redaction.secrets_in(settings.environment), *more])

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from functools import cache
+from typing import Any, cast
 
 import structlog
 from starlette.applications import Starlette
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assaykit.engine import access, routes
@@ -37,7 +38,7 @@ def create_app(key: str) -> Starlette:
         exception_handlers={AssayError: explain, HTTPException: _http_error, 500: _crash},
     )
     # The contract has no redirect from a path with a trailing slash to the path without it.
-    app.router.redirect_slashes = False
+    app.router = NounRouter(routes=app.routes, redirect_slashes=False)
     return app
 
 
@@ -46,6 +47,29 @@ def _discovered() -> Sequence[Route]:
     names = sorted(module.name for module in pkgutil.iter_modules(routes.__path__))
     modules = (importlib.import_module(f"{routes.__name__}.{name}") for name in names)
     return tuple(route for module in modules for route in module.routes)
+
+
+class NounRouter(Router):
+    """Starlette's router, which tries the routes of a path's noun alone: the app has more than a hundred routes.
+
+    The noun is the path's first two parts: `/v2/tasks`. No route has a parameter there.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], **options: Any) -> None:
+        super().__init__(routes, **options)
+        by_noun: dict[tuple[str, ...], list[BaseRoute]] = {}
+        for route in routes:
+            by_noun.setdefault(_noun(cast("Route", route).path), []).append(route)
+        self._routers = {noun: Router(of_noun, **options) for noun, of_noun in by_noun.items()}
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the route of the path and the method. Without one, Starlette's error says what is missing."""
+        router = self._routers.get(_noun(scope["path"])) if scope["type"] == "http" else None
+        await (router.app if router else super().app)(scope, receive, send)
+
+
+def _noun(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/", 3)[1:3])
 
 
 class KeyCheck:

@@ -95,11 +95,16 @@ class Engine:
                 aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
                 Executor.open(home, database, clock, models, silent_s, works=works) as executor,
                 Scheduler.open(home, database, clock, executor, environment, period_s, works=works) as scheduler,
+                anyio.create_task_group() as group,
             ):
+                group.start_soon(models.make_ready)
                 with Uploads(clock) as uploads:
                     engine = cls(home, app, database, clock, environment, models, executor, scheduler, uploads)
                     app.state.engine = engine
-                    yield engine
+                    try:
+                        yield engine
+                    finally:
+                        group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await database.close()

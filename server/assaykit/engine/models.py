@@ -15,12 +15,13 @@ from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
 from assaykit.engine.validation import run_configurations
 from assaykit.errors import Invalid
+from assaykit.importing import imported
 from assaykit.judge.providers import provider_parameters
 from assaykit.judge.providers.calls import Line
 from assaykit.judge.providers.chat import chat_model
 from assaykit.judge.providers.models import ChatModel, Endpoint
 from assaykit.judge.providers.output_modes import FallbackModel
-from assaykit.judge.providers.prices import Prices, Rate, expected, most
+from assaykit.judge.providers.prices import Prices, Rate, expected, load_list, most
 from assaykit.judge.providers.rate_control import Gate
 from assaykit.judge.providers.transport import Transport
 from assaykit.wire.evaluators import InvocationParams, ManagedCodeConfig, TemplateConfig
@@ -68,7 +69,18 @@ class Models:
         self._concurrency = concurrency
         self._calls_a_second = calls_a_second
         self._transport: Transport | None = None
+        self._awaited = anyio.Event()
         self._gates: dict[tuple[str, str | None, str | None], Gate] = {}
+
+    def expect(self) -> None:
+        """A model will be asked soon: a judge or an integration was stored, or a run was planned."""
+        self._awaited.set()
+
+    async def make_ready(self) -> None:
+        """Import what the first question needs, once a question is expected. So the first judged row need not wait."""
+        await self._awaited.wait()
+        await self._ready_transport()
+        await anyio.to_thread.run_sync(load_list)
 
     @property
     def rows_at_once(self) -> int:
@@ -133,7 +145,10 @@ class Models:
             NotFound: an evaluator or integration of the task does not exist any more.
             Invalid: the user's price list cannot be read, or the run configuration is not valid any more.
         """
-        return await self._database.read(self._rates, task)
+        found = await self._database.read(self._rates, task)
+        if found:
+            self.expect()
+        return found
 
     async def refuse_unpriced(self, task: Task | CreateTaskRequest) -> None:
         """Refuse a limit of cost for a task if the price of one of its models is unknown.
@@ -206,14 +221,19 @@ class Models:
         """The model at the endpoint, with its key and its price."""
         key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
         endpoint = replace(endpoint, key=key)
-        if self._transport is None:
-            made = await anyio.to_thread.run_sync(_made_transport)
-            self._transport = self._transport or made
+        transport = self._transport or await self._ready_transport()
         place = (access.provider, endpoint.base_url, access.secret_ref)
         gate = self._gates.setdefault(place, Gate(self._concurrency, self._calls_a_second))
         rate = await anyio.to_thread.run_sync(self.prices.rate, access.provider, endpoint.model)
         max_tokens = endpoint.params.max_tokens or endpoint.params.max_completion_tokens
-        return Priced(chat_model(endpoint, Line(self._transport, gate)), rate, _identity(endpoint), max_tokens)
+        return Priced(chat_model(endpoint, Line(transport, gate)), rate, _identity(endpoint), max_tokens)
+
+    async def _ready_transport(self) -> Transport:
+        # This imports aiohttp, which takes as long as all other imports of the engine together.
+        module = await imported("assaykit.judge.providers.aiohttp_transport")
+        ready = self._transport or module.AiohttpTransport()
+        self._transport = ready
+        return ready
 
 
 def _identity(endpoint: Endpoint) -> bytes:
@@ -222,10 +242,3 @@ def _identity(endpoint: Endpoint) -> bytes:
     headers = sorted({**endpoint.headers, **endpoint.provider_headers}.items())
     text = repr((endpoint.provider, endpoint.base_url, endpoint.model, *asked, headers))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _made_transport() -> Transport:
-    # This imports aiohttp, which takes as long as all other imports of the engine together.
-    from assaykit.judge.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
-
-    return AiohttpTransport()

@@ -21,9 +21,9 @@ from pydantic import ValidationError
 
 from assaykit.errors import AssayError, Invalid, NotFound
 from assaykit.session import Session
-from assaykit.toolkit.effects import Effect, hints_of
+from assaykit.toolkit.effects import Effect, hints_of, title_of
 from assaykit.toolkit.hidden import with_hidden
-from assaykit.toolkit.questions import UNANSWERED, QuestionPending
+from assaykit.toolkit.questions import UNANSWERED, QuestionPending, as_of_question
 from assaykit.toolkit.replies import Reply, bounded, clip_message, composed
 from assaykit.wire.validation import describe
 
@@ -78,12 +78,15 @@ def build(definition: Definition) -> Tool:
     made = _Tool.from_function(
         function,
         name=definition.name,
-        title=definition.name.replace("_", " ").capitalize(),
+        title=title_of(definition.name),
         description=definition.description,
         annotations=hints_of(definition.effects),
         structured_output=False,
     )
     built = cast("_Tool", made)
+    built.fn = _with_session(function, tuple(built.resolved_params), built.context_kwarg)
+    # Python calls it with the context, and the SDK's resolvers are not asked: see `_with_session`.
+    built.context_kwarg, built.resolved_params = _CONTEXT, {}
     model = built.fn_metadata.arg_model
     built.fn_metadata = _Arguments(arg_model=model)
     model.model_config["extra"] = "forbid"
@@ -95,6 +98,26 @@ def build(definition: Definition) -> Tool:
     if definition.look is not None:
         built.parameters["properties"] = _brief(built.parameters["properties"], definition.unlisted)
     return built
+
+
+def _with_session(function: ToolFunction, sessions: Sequence[str], context_kwarg: str | None) -> ToolFunction:
+    """The function with the session for its parameters `sessions`, called with the context as `_CONTEXT`.
+
+    The SDK has resolvers for such parameters. One of them costs as much in each call as a read of the store.
+    """
+
+    async def call(**arguments: Any) -> Reply:
+        context = arguments.pop(_CONTEXT)
+        arguments.update(dict.fromkeys(sessions, as_of_question(context)))
+        if context_kwarg is not None:
+            arguments[context_kwarg] = context
+        return await function(**arguments)
+
+    return call
+
+
+_CONTEXT = "_context"
+"""No parameter of a tool begins with an underscore."""
 
 
 def _description(function: ToolFunction) -> str:
@@ -245,10 +268,8 @@ class _Tool(Tool):
         if isinstance(cause, NotFound):
             # A cached id may be gone, since other clients work on the same data.
             cast("Session", context.request_context.lifespan_context).names.forget()
-        if isinstance(cause, AssayError):
-            return self._told(cause, context)
-        crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
-        return UnexpectedToolError(str(self._told(crash, context)))
+        here = cast("Session", context.request_context.lifespan_context)
+        return failure(cause, here.not_shown)
 
     def _refusal(self, error: ValidationError) -> Invalid:
         names = list(self.parameters.get("properties", {}))
@@ -257,6 +278,14 @@ class _Tool(Tool):
     def _told(self, error: AssayError, context: Context[Any, Any]) -> ToolError:
         here = cast("Session", context.request_context.lifespan_context)
         return told(error, here.not_shown)
+
+
+def failure(cause: BaseException | None, not_shown: Mapping[str, str]) -> ToolError:
+    """The SDK's error for an exception: with its own words if it is ours, else with a sentence that hides them."""
+    if isinstance(cause, AssayError):
+        return told(cause, not_shown)
+    crash = AssayError("The tool failed on an internal error.", "The server's log has the cause; please report it.")
+    return UnexpectedToolError(str(told(crash, not_shown)))
 
 
 def told(error: AssayError, not_shown: Mapping[str, str]) -> ToolError:

@@ -42,3 +42,8 @@ def hints_of(effects: tuple[Effect, ...]) -> ToolAnnotations:
         idempotent_hint=True if not reads and of <= _IDEMPOTENT else None,
         open_world_hint=None if of & _OPEN_WORLD else False,
     )
+
+
+def title_of(name: str) -> str:
+    """The title of a tool for people, from its name."""
+    return name.replace("_", " ").capitalize()

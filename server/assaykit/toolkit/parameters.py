@@ -15,7 +15,7 @@ from assaykit.session import Session
 from assaykit.toolkit.questions import as_of_question
 
 
-def _session(ctx: Context[Session]) -> Session:
+async def _session(ctx: Context[Session]) -> Session:
     return as_of_question(ctx)
 
 

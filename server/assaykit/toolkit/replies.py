@@ -181,7 +181,10 @@ def _size(text: str) -> int:
 
 def _shown(text: str) -> str:
     """The text with its line breaks, without characters that cannot be seen."""
-    return "".join(mark if mark.isprintable() or mark == "\n" else " " for mark in visible(text))
+    seen = visible(text)
+    if seen.replace("\n", "").isprintable():
+        return seen
+    return "".join(mark if mark.isprintable() or mark == "\n" else " " for mark in seen)
 
 
 def _row(row: str) -> str:

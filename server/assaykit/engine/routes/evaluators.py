@@ -50,7 +50,9 @@ async def create_evaluator(request: Request) -> Response:
     wanted = await body(request, CreateEvaluatorRequest)
     _check(wanted.version)
     here = engine(request)
-    return created(await here.database.write(evaluators.create, wanted, here.clock))
+    made = await here.database.write(evaluators.create, wanted, here.clock)
+    _expect(request, wanted.version)
+    return created(made)
 
 
 async def get_evaluator(request: Request) -> Response:
@@ -66,7 +68,9 @@ async def create_version(request: Request) -> Response:
     _check(wanted)
     here = engine(request)
     target = request.path_params["evaluator_id"]
-    return created(await here.database.write(evaluators.add_version, target, wanted, here.clock))
+    made = await here.database.write(evaluators.add_version, target, wanted, here.clock)
+    _expect(request, wanted)
+    return created(made)
 
 
 async def update_evaluator(request: Request) -> Response:
@@ -124,6 +128,11 @@ async def list_templates(_request: Request) -> Response:
             ]
         )
     )
+
+
+def _expect(request: Request, wanted: CreateVersionRequest) -> None:
+    if isinstance(wanted, CreateTemplateVersionRequest):
+        engine(request).models.expect()
 
 
 def _check(wanted: CreateVersionRequest) -> None:

@@ -122,6 +122,11 @@ class Prices:
             ) from error
 
 
+def load_list() -> None:
+    """Import the list of prices, which is large: a twentieth of a second."""
+    import genai_prices  # noqa: F401, PLC0415
+
+
 def _listed(provider: str, model: str) -> Rate | None:
     # The list is large, so it is imported with the first use of a model.
     from genai_prices import Usage, calc_price  # noqa: PLC0415

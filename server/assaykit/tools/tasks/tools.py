@@ -176,9 +176,8 @@ async def get_task(
     Raises: NotFound, Ambiguous.
     """
     within = await here.space(space)
-    named = await here.names.task(task, within)
-    found = await here.api.get(path("v2", "tasks", named.id), Task)
-    runs = await here.api.get(path("v2", "tasks", named.id, "runs"), TaskRunPage, limit=LAST_RUNS)
+    found = await here.names.whole_task(task, within)
+    runs = await here.api.get(path("v2", "tasks", found.id, "runs"), TaskRunPage, limit=LAST_RUNS)
     when, schedule = await schedule_of(here, found)
     lines = [
         f"On {await _target(here, within, found)}",
@@ -285,8 +284,7 @@ async def update_task(
     Raises: Invalid, NotFound, Conflict, Unsupported.
     """
     within = await here.space(space)
-    named = await here.names.task(task, within)
-    found = await here.api.get(path("v2", "tasks", named.id), Task)
+    found = await here.names.whole_task(task, within)
     rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
     of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
     every = {"name": name, **of_project, "max_cost": max_cost, **rows_of, "run_configuration": run_configuration}

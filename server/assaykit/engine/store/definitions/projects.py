@@ -19,6 +19,7 @@ _OF_EXPERIMENTS = sa.exists().where(experiments.c.traces_project_id == projects.
 _KIND = sa.case((_OF_EXPERIMENTS, "EXPERIMENT"), else_="APPLICATION")
 _WITH_KIND = sa.select(projects, _KIND.label("kind"))
 _BY_ID = _WITH_KIND.where(projects.c.id == sa.bindparam("key"))
+"""Built once: that takes longer than to execute it."""
 
 
 def create(connection: sa.Connection, wanted: CreateProjectRequest, clock: Clock) -> Project:

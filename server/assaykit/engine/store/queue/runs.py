@@ -164,7 +164,7 @@ def page(connection: sa.Connection, task_id: str, status: RunStatus | None, at: 
     Raises:
         NotFound: no such task.
     """
-    tasks.get(connection, task_id)
+    row_of(connection, task_table, task_id, "task", "/v2/tasks")
     query = sa.select(task_runs).where(task_runs.c.task_id == task_id)
     if status is not None:
         query = query.where(task_runs.c.status == status)
