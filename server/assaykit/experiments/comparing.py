@@ -173,7 +173,8 @@ async def read_experiments(
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
     notes += tuple(await notes_on_examples(here.api, made))
-    judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
+    seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
+    judges = await known_judges(here, within, seen)
     by_dataset = await _examples(here, datasets, sources, must=must)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
     whole = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
