@@ -57,11 +57,13 @@ def verdict(experiment_id: str, run_id: str) -> Row:
     return {**place, **said, "metadata": {"model": "m"}, "updated_ns": 1}
 
 
+async def none(_: Api) -> bool:
+    """The answer of a backend without engine routes."""
+    return False
+
+
 async def both_ways(ax: Caller, monkeypatch: pytest.MonkeyPatch, tool: str, **asked: Any) -> tuple[Any, Any]:
     """The data and the text of a call by the engine's own routes, and by the contract's alone."""
-
-    async def none(_: Api) -> bool:
-        return False
 
     found: list[Any] = []
     for is_like_ax in (False, True):
@@ -105,6 +107,35 @@ async def test_the_engine_and_the_list_of_runs_give_one_reply(
         for asked in LISTS:
             ours, theirs = await both_ways(ax, monkeypatch, "get_experiment", **asked)
             assert ours == theirs
+
+
+@pytest.mark.parametrize("kind", ["even", "gaps", "tries", "odd"])
+async def test_a_comparison_by_columns_and_one_by_rows_give_one_reply(
+    ax: Caller, files: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(run_columns, "ROWS_PER_PART", 4)
+    keys = [f"q{n}" for n in range(60)]
+    examples = [{"key": key, "question": f"Where is {key}?", "session_id": f"s{n // 3}"} for n, key in enumerate(keys)]
+    await ax.ask("create_dataset", name="questions", rows=examples)
+    for name, seed in (("old", 1), ("new", 2)):
+        rows = drawn(seed, keys, kind)
+        for number, row in enumerate(rows):
+            row.update({"latency": number * 7, "prompt_tokens": number, "completion_tokens": str(seed), "cost": None})
+            row.update({"eval.a.metadata.model": "m1"} if number % 2 else {"latency_ms": 1.5})
+        (files / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        await ax.ask("upload_experiment", file=f"{name}.jsonl", key="key", repetitions=True)
+    asked: dict[str, Any] = {"experiments": ["old", "new"]}
+    for more in ({}, {"positive": {"b": "good"}}, {"detail": "full"}, {"evaluators": ["a"], "failures": "exclude"}):
+        ours, theirs = await both_ways(ax, monkeypatch, "compare_experiments", **asked, **more)
+        assert ours == theirs
+    pages: list[str] = []
+    for number in range(2):
+        with monkeypatch.context() as patched:
+            if number:
+                patched.setattr(Api, "has_engine_routes", none)
+            await ax.ask("compare_experiments", **asked, save_to=f"{number}.html")
+        pages.append((files / f"{number}.html").read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
 
 
 class Costs:

@@ -55,12 +55,14 @@ Failures = Literal["count", "exclude"]
 class Variant(NamedTuple):
     """One experiment and the name that sentences use for it.
 
-    `examples` has the ids of all examples of its dataset, or None if they are not known.
+    `examples` has the ids of all examples of its dataset, or None if they are not known. `outputs` has the outputs of
+    the examples if the outcomes have none. It may be filled after a comparison, before its changes are read.
     """
 
     name: str
     outcomes: Sequence[Outcome]
     examples: frozenset[str] | None = None
+    outputs: Outputs | None = None
 
 
 class VerdictReading(NamedTuple):
@@ -398,6 +400,8 @@ def _changes(
 
 def _outputs(variant: Variant) -> Outputs:
     """The output of the first run of each example; the error if it has none."""
+    if variant.outputs is not None:
+        return variant.outputs
     return {
         outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
         for outcome in reversed(variant.outcomes)

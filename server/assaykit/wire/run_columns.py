@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from assaykit.wire.bodies import Page, ReplyBody, RequestBody
+from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.evaluators import Direction
 
 BARE_LATENCY = "latency"
@@ -130,9 +131,27 @@ class RunOutput(ReplyBody):
 
 
 class RunOutputs(ReplyBody):
-    """The outputs in order of arrival. Numbers without a run are left out."""
+    """The outputs, in no order. Numbers without a run are left out."""
 
     runs: list[RunOutput] = []
+
+
+class ExamplesRequest(RequestBody):
+    """Read some examples of a dataset's last version by their ids.
+
+    On AX: the list of examples. Source: `POST /x/some-examples`.
+    """
+
+    dataset_id: str
+    ids: list[str] = Field(max_length=500)
+
+
+class SomeExamples(ReplyBody):
+    """The examples, in no order. Ids without an example are left out."""
+
+    keeps_columns = True
+
+    examples: list[DatasetExample] = []
 
 
 class ExperimentEvaluators(ReplyBody):

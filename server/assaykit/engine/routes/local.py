@@ -16,6 +16,7 @@ from assaykit.engine.routes.spans import SPANS_PER_PAGE, shape_of
 from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import (
+    datasets,
     evaluators,
     example_columns,
     experiments,
@@ -49,7 +50,14 @@ from assaykit.wire.local import (
     RowState,
     StoreStatus,
 )
-from assaykit.wire.run_columns import ExperimentEvaluators, OutputsRequest, RankedRowsRequest, RunOutputs
+from assaykit.wire.run_columns import (
+    ExamplesRequest,
+    ExperimentEvaluators,
+    OutputsRequest,
+    RankedRowsRequest,
+    RunOutputs,
+    SomeExamples,
+)
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 
 DEADLINE_S = 45
@@ -252,6 +260,13 @@ async def read_outputs(request: Request) -> Response:
     return answer(RunOutputs(runs=found))
 
 
+async def read_examples(request: Request) -> Response:
+    """`POST /x/some-examples`: examples of a dataset by their ids. On AX: the list of examples."""
+    wanted = await body(request, ExamplesRequest)
+    found = await engine(request).database.read(datasets.some_examples, wanted.dataset_id, wanted.ids)
+    return answer(SomeExamples(examples=found))
+
+
 async def rank_rows(request: Request) -> Response:
     """`POST /x/ranked-rows`: a page, the worst first, and all counts. On AX: the list of runs."""
     wanted = await body(request, RankedRowsRequest)
@@ -266,6 +281,7 @@ routes = [
     Route("/x/experiments/{experiment_id}/columns", list_columns),
     Route("/x/experiments/{experiment_id}/evaluators", list_experiment_evaluators),
     Route("/x/run-outputs", read_outputs, methods=["POST"]),
+    Route("/x/some-examples", read_examples, methods=["POST"]),
     Route("/x/ranked-rows", rank_rows, methods=["POST"]),
     Route("/x/datasets/{dataset_id}/columns", list_example_columns),
     Route("/x/task-runs/{run_id}/report", report_run),

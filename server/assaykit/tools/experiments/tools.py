@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
+from assaykit.analysis.findings import SHOWN
 from assaykit.analysis.reading import evaluators_of, outcome
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
@@ -22,7 +23,7 @@ from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
-from assaykit.report.html import comparison_html
+from assaykit.report.html import EXAMPLES_SHOWN, comparison_html
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -144,8 +145,9 @@ async def compare_experiments(
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
-    found = await compared(here, within, asked)
     is_full = detail == "full"
+    shown = SHOWN if place is None else EXAMPLES_SHOWN
+    found = await compared(here, within, asked, shown=None if is_full else shown)
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
     text = comparison_text(
         found.comparison, examples=found.questions, keys=found.keys, details=found.details, is_full=is_full
