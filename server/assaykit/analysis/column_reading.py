@@ -29,13 +29,15 @@ _TEXTS = frozenset({str, type(None)})
 class ColumnReader:
     """Reads parts one by one, with the plans and the judgements of earlier parts.
 
-    The outcomes have no output, and "failed" stands for each error.
+    The outcomes have no output, and "failed" stands for each error. Readers that share `ids` keep one text for equal
+    example ids.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ids: dict[str, str] | None = None) -> None:
         self._rows = RowReader(explained=False)
         self._plans: dict[tuple[str, ...], ColumnPlan] = {}
         self._known: dict[JudgedColumns, dict[Any, Judgement]] = {}
+        self._ids = {} if ids is None else ids
 
     def outcomes(self, part: ColumnPart) -> list[Outcome]:
         """The outcomes of a part, in order. A run without an example id has an empty one.
@@ -43,7 +45,7 @@ class ColumnReader:
         Raises:
             Invalid: a score is not a number.
         """
-        ids = [one or "" for one in part.example_ids]
+        ids = [self._ids.setdefault(one, one) if one else "" for one in part.example_ids]
         if len(part.groups) == 1 and part.groups[0].places is None:
             return self._group(part.groups[0], ids)
         found: dict[int, Outcome] = {}
@@ -94,7 +96,17 @@ class ColumnReader:
             set(map(type, one)) <= _TEXTS for one in texts.values()
         ):
             return [judgement(place) for place in range(len(ids))]
-        return _made(self._known.setdefault(of, {}), keys, judgement)
+        known = self._known.setdefault(of, {})
+        if not of.made_by and scores is not None and not texts and _are_plain(scores):
+            return _made(known, keys, lambda place: Judgement(of.name, scores[place]))
+        return _made(known, keys, judgement)
+
+
+def _are_plain(scores: Sequence[Any]) -> bool:
+    """Whether all scores are floats in range, which need no care."""
+    if set(map(type, scores)) != {float} or not math.isfinite(sum(scores)):
+        return False
+    return min(scores) >= -LARGEST_SCORE and max(scores) <= LARGEST_SCORE
 
 
 def _made(known: dict[Any, Judgement], keys: Iterable[Any], make: Callable[[int], Judgement]) -> list[Judgement]:

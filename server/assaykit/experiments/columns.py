@@ -1,5 +1,6 @@
 """Experiments and examples read as columns from an engine; outputs and questions of the examples shown come later."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,31 +26,33 @@ class RunsRead(NamedTuple):
     ns: Sequence[int] | None = None
 
 
-async def runs_read(api: Api, experiment_id: str, *, as_columns: bool) -> RunsRead:
-    """The runs of an experiment. Only an engine has them as columns.
+async def runs_read(api: Api, experiment_id: str, ids: dict[str, str] | None) -> RunsRead:
+    """The runs of an experiment, as columns if there is a place for example `ids`. Only an engine has columns.
+
+    `ids` keeps each example id once for all experiments.
 
     Raises:
         Invalid: a run has no example id, or a score is not a number.
     """
-    if not as_columns:
+    if ids is None:
         return RunsRead(counting(await outcomes_in(each_columns(api, experiment_id))))
-    reader, ns = ColumnReader(), list[int]()
+    reader, ns = ColumnReader(ids), array("q")
     outcomes: list[Outcome] = []
     async for part in column_parts(api, experiment_id):
         outcomes += reader.outcomes(part)
-        ns += part.ns
+        ns.extend(part.ns)
     past = tried_again(paired(outcomes))
     if past:
-        ns = [n for place, n in enumerate(ns) if place not in past]
+        ns = array("q", [n for place, n in enumerate(ns) if place not in past])
         outcomes = [row for place, row in enumerate(outcomes) if place not in past]
     return RunsRead(outcomes, ns)
 
 
-async def key_columns(api: Api, dataset_id: str) -> dict[str, Mapping[str, Any]]:
-    """The keys and ids among the columns of every example of a dataset, by the example's id."""
+async def key_columns(api: Api, dataset_id: str, known: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+    """The keys and ids among the columns of every example of a dataset, by the example's id, as `known` if it is."""
     found: dict[str, Mapping[str, Any]] = {}
     async for part in example_parts(api, dataset_id):
-        ids = [one or "" for one in part.example_ids]
+        ids = [known.get(one, one) for one in part.example_ids if one is not None]
         for group in part.groups:
             named = range(len(ids)) if group.places is None else group.places
             columns = [column for column in group.columns if column is not None]

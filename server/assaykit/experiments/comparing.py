@@ -186,8 +186,9 @@ async def read_experiments(
     sources = await source_ids(here.api, datasets)
     variants: list[Variant] = []
     shown: list[ShownRuns] = []
+    known: dict[str, str] = {}
     for name, one, ids in zip(await told_apart(here, within, named, made), named, sources, strict=True):
-        runs = await runs_read(here.api, one.id, as_columns=as_columns)
+        runs = await runs_read(here.api, one.id, known if as_columns else None)
         outputs: dict[str, str | None] = {}
         variants.append(Variant(name, by_source(runs.outcomes, ids), outputs=None if runs.ns is None else outputs))
         if runs.ns is not None:
@@ -198,7 +199,7 @@ async def read_experiments(
     seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
     judges = await known_judges(here, within, seen)
     keys_of = datasets[0] if as_columns and len(set(datasets)) == 1 else None
-    by_dataset = await _examples(here, datasets, sources, must=must, only_keys=keys_of is not None)
+    by_dataset = await _examples(here, datasets, sources, must=must, known=None if keys_of is None else known)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
     whole = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
     examples: dict[str, Mapping[str, Any]] = {}
@@ -232,11 +233,16 @@ def needs_examples(asked: ComparisonRequest) -> bool:
 
 
 async def _examples(
-    here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool, only_keys: bool
+    here: Session,
+    datasets: Sequence[str | None],
+    sources: Sequence[SourceIds],
+    *,
+    must: bool,
+    known: Mapping[str, str] | None,
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
     """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
 
-    With `only_keys` there are the columns with keys and ids alone.
+    With ids that are `known`, there are the columns with keys and ids alone.
 
     Raises:
         NotFound: a dataset was deleted, and its examples are needed (`must`).
@@ -246,7 +252,10 @@ async def _examples(
         if dataset is None:
             continue
         try:
-            found = await (key_columns if only_keys else example_columns)(here.api, dataset)
+            if known is None:
+                found = await example_columns(here.api, dataset)
+            else:
+                found = await key_columns(here.api, dataset, known)
         except NotFound:
             if must:
                 raise
@@ -323,4 +332,5 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
         usage_counts=asked.usage_counts,
     )
     comparison = replace(found, notes=read.origins.notes, origins=read.origins.lines)
-    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))
+    asked_of = questions(examples) if read.dataset_id is None else {}
+    return Compared(comparison, details(variants, comparison, columns, truth), asked_of, keys(examples))
