@@ -55,7 +55,8 @@ LISTED: Final = (
     Listed(r"FROM examples WHERE examples\.id IN \(.*ORDER BY examples\.version_id", "examples of one page, in order"),
     Listed(r"FROM task_runs WHERE task_runs\.status IN \(\?.*ORDER BY task_runs\.n", "runs at work"),
     Listed(r"FROM schedules LEFT OUTER JOIN task_runs", "schedules, which are few"),
-    Listed(r"^SELECT DISTINCT evals\.name, .*evals\.level = \?", "the judges of one experiment"),
+    Listed(r"^SELECT DISTINCT evals\.name.*evals\.level = \?", "the judges of one experiment"),
+    Listed(r"^SELECT evals\.name FROM evals WHERE evals\.scope_id = \? AND evals\.level = \? LIMIT", "one verdict"),
     Listed(r"^UPDATE experiments SET updated_ns=.*UNION SELECT task_runs\.experiment_id", "the experiments of one run"),
     Listed(r"^SELECT min\(spans\.start_ns\) .*max\(spans\.start_ns\)", "both ends of an index"),
 )

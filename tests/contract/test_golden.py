@@ -66,6 +66,18 @@ WITHOUT_GOLDEN = {
     "local.UploadRequest": ENGINE_ONLY,
     "local.Matches": ENGINE_ONLY,
     "local.Uploaded": ENGINE_ONLY,
+    "run_columns.RowGroup": ENGINE_ONLY,
+    "run_columns.ColumnPart": ENGINE_ONLY,
+    "run_columns.ColumnPage": ENGINE_ONLY,
+    "run_columns.OutputsRequest": ENGINE_ONLY,
+    "run_columns.RunOutput": ENGINE_ONLY,
+    "run_columns.RunOutputs": ENGINE_ONLY,
+    "run_columns.ExperimentEvaluators": ENGINE_ONLY,
+    "run_columns.RankedRowsRequest": ENGINE_ONLY,
+    "run_columns.EvaluatorCounts": ENGINE_ONLY,
+    "run_columns.RankedRows": ENGINE_ONLY,
+    "run_columns.ExamplesRequest": ENGINE_ONLY,
+    "run_columns.SomeExamples": ENGINE_ONLY,
 }
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -18,6 +18,7 @@ from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
 from assaykit.engine.store import migrations
+from assaykit.engine.store.definitions import run_columns
 from assaykit.engine.store.tables import ROW_STATES, SUMMED, evals, examples
 from assaykit.errors import Unavailable
 from assaykit.filelock import FileLock
@@ -262,6 +263,7 @@ async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_i
         task = await rest.door.task(await rest.door.evaluator(), project_id=project, is_continuous=True)
         before = await rest.get(f"/x/tasks/{task}/schedule")
     with connected(tmp_path / STORE) as connection:
+        connection.execute(sa.text("DROP TABLE run_columns"))
         for event in ("insert", "update", "delete"):
             connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
         counts = [f"task_runs.{state.lower()}_rows" for state in ROW_STATES]
@@ -295,3 +297,25 @@ async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path:
         assert counts(run) == (1, 1, 0)
         (error,) = (await rest.get(f"/x/task-runs/{run['id']}/report"))["errors"]
         assert (error["code"], "it had 70,033 bytes" in error["reason"]) == ("too_long", True)
+
+
+async def test_a_store_of_schema_0023_gets_the_columns_of_its_experiments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_columns, "ROWS_PER_PART", 3)
+    async with opened(tmp_path) as rest:
+        space = (await rest.get("/v2/spaces"))["spaces"][0]["id"]
+        runs = [{"example_id": f"e{n}", "output": "o", "eval.a.score": n} for n in range(8)]
+        made = await rest.create("/v2/experiments", {"name": "v", "space_id": space, "experiment_runs": runs})
+        before = await rest.get(f"/x/experiments/{made['id']}/columns")
+    assert [one["ns"] for one in before["parts"]] == [[1, 2, 3], [4, 5, 6], [7, 8]]
+    kept = "SELECT last_n, summary, ns, example_ids, row_groups FROM run_columns ORDER BY last_n"
+    with connected(tmp_path / STORE) as connection:
+        rows = connection.execute(sa.text(kept)).fetchall()
+        connection.execute(sa.text("DROP TABLE run_columns"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0023'"))
+    async with opened(tmp_path) as rest:
+        assert await rest.get(f"/x/experiments/{made['id']}/columns") == before
+    with connected(tmp_path / STORE) as connection:
+        assert connection.execute(sa.text(kept)).fetchall() == rows
+    assert [row.last_n for row in rows] == [3, 6]

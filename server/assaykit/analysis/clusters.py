@@ -59,7 +59,12 @@ def known_clusters(examples: Mapping[str, Mapping[str, Any]]) -> Clusters | None
 
     Of several such columns, the one with the fewest clusters counts. None if no two examples share a value.
     """
-    found = [Clusters(name, _of(name, examples), noun, is_named=False) for name, noun in _KNOWN.items()]
+    there = set[str]().union(*examples.values())
+    found = [
+        Clusters(name, _of(name, examples), noun, is_named=False) for name, noun in _KNOWN.items() if name in there
+    ]
+    if not found:
+        return None
     # Examples without a value are clusters of their own.
     counts = [(len(examples) - len(one.of) + len(set(one.of.values())), one) for one in found]
     fewest, best = min(counts, key=lambda each: each[0])

@@ -20,6 +20,7 @@ from assaykit.analysis.pairing import (
     Incomparable,
     Rows,
     Sheet,
+    Singles,
     figures,
     fitting,
     follows,
@@ -33,6 +34,7 @@ from assaykit.analysis.pairing import (
     slope,
     spellings,
 )
+from assaykit.analysis.pairs import PairColumns, columns_of
 from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale
@@ -56,12 +58,14 @@ Failures = Literal["count", "exclude"]
 class Variant(NamedTuple):
     """One experiment and the name that sentences use for it.
 
-    `examples` has the ids of all examples of its dataset, or None if they are not known.
+    `examples` has the ids of all examples of its dataset, or None if they are not known. `outputs` has the outputs of
+    the examples if the outcomes have none. It may be filled after a comparison, before its changes are read.
     """
 
     name: str
     outcomes: Sequence[Outcome]
     examples: frozenset[str] | None = None
+    outputs: Outputs | None = None
 
 
 class VerdictReading(NamedTuple):
@@ -153,7 +157,8 @@ def compare(
     variants = tuple(one._replace(outcomes=sorted(one.outcomes, key=_example_id)) for one in variants)
     names = _evaluators(seen, evaluators, reading)
     rows = {one.name: rows_of(one.outcomes) for one in variants}
-    asked = [_asked(name, rows, reading, clusters) for name in names]
+    # One evaluator after the other, because the sheets of all would be most of the memory.
+    asked = (_asked(name, rows, reading, clusters) for name in names)
     pairs = list(itertools.combinations(variants, 2) if all_pairs else ((variants[0], one) for one in variants[1:]))
     outputs = {one.name: _outputs(one) for one in variants}
     results = [_measure(one, *pair, outputs) for one in asked for pair in pairs]
@@ -258,7 +263,8 @@ def _measure(
     direction, is_assumed = _direction(asked, by)
     by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
-    paired, befores, afters = _paired(before.values, after.values)
+    index, befores, afters = _paired(before.values, after.values, first)
+    paired = list(index)
     if not paired:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, baseline.name, challenger.name, reason)
@@ -288,7 +294,7 @@ def _measure(
         finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
         return replace(finding, shares=_shares(paired, by, first, second))
-    pairs = dict(zip(paired, zip(befores, afters, strict=True), strict=True))
+    pairs = PairColumns(index, befores, afters)
     rose, fell, same = _changes(
         pairs, differences(befores, afters), (outputs[baseline.name], outputs[challenger.name]), finding.direction
     )
@@ -297,15 +303,25 @@ def _measure(
 
 
 def _paired(
-    before: Mapping[str, float], after: Mapping[str, float]
-) -> tuple[list[str], Sequence[float], Sequence[float]]:
-    """The examples with a figure on both sides, by id, so that the order of rows changes nothing; and their figures."""
+    before: Mapping[str, float], after: Mapping[str, float], first: Sheet
+) -> tuple[Mapping[str, int], Sequence[float], Sequence[float]]:
+    """The examples with a figure on both sides, by id, so that the order of rows changes nothing; and their figures.
+
+    The examples are a mapping of each id to its position.
+    """
     ids = list(before)
     # The rows are in the order of their ids, so that two whole columns are paired as they are.
     if ids == list(after) and all(map(le, ids, itertools.islice(ids, 1, None))):
-        return ids, list(before.values()), list(after.values())
+        whole = (
+            first.verdicts.places if isinstance(first.verdicts, Singles) and len(ids) == len(first.verdicts) else None
+        )
+        return whole or _places(ids), list(before.values()), list(after.values())
     ids = sorted(one for one in ids if one in after)
-    return ids, [before[one] for one in ids], [after[one] for one in ids]
+    return _places(ids), [before[one] for one in ids], [after[one] for one in ids]
+
+
+def _places(ids: Sequence[str]) -> dict[str, int]:
+    return {one: place for place, one in enumerate(ids)}
 
 
 def _with_failure(by: Scale, direction: Direction) -> Scale:
@@ -383,8 +399,9 @@ def _changes(
     direction: Direction,
 ) -> tuple[Changes, Changes, Changes]:
     """Return the examples that rose, those that fell, and the worst unchanged ones; the largest change comes first."""
-    ids, afters = list(pairs), [after for _, after in pairs.values()]
-    up, down = ([place for place, one in enumerate(moves) if sign * one > 0] for sign in (1, -1))
+    ids, (_, afters) = list(pairs), columns_of(pairs)
+    up = [place for place, one in enumerate(moves) if one > 0]
+    down = [place for place, one in enumerate(moves) if one < 0]
     up.sort(key=moves.__getitem__, reverse=True)
     down.sort(key=moves.__getitem__)
     equal = [place for place, one in enumerate(moves) if not one]
@@ -399,6 +416,8 @@ def _changes(
 
 def _outputs(variant: Variant) -> Outputs:
     """The output of the first run of each example; the error if it has none."""
+    if variant.outputs is not None:
+        return variant.outputs
     return {
         outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
         for outcome in reversed(variant.outcomes)

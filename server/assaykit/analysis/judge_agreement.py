@@ -13,9 +13,9 @@ from assaykit.analysis.corrected_rates import CorrectedRate, JudgeAccuracy, corr
 from assaykit.analysis.prediction_powered import PoweredMean, powered_mean
 from assaykit.analysis.reliability import krippendorffs_alpha
 from assaykit.analysis.rows import listed, short
-from assaykit.analysis.scales import folded
 from assaykit.analysis.statistics import Interval
 from assaykit.errors import Invalid
+from assaykit.spelling import folded
 
 Part = Literal["develop", "held out"]
 """The part of the labels that a judge is written on, and the part that it is tested on once."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from assaykit.analysis.rows import MODEL_KEYS, VERSION_KEYS, Judgement, Outcome, short
+from assaykit.analysis.rows import Judgement, Outcome, short
+from assaykit.wire.run_columns import MODEL_KEYS, VERSION_KEYS
 
 _TOLD = 3
 

@@ -30,8 +30,10 @@ def gaps(sheets: tuple[Sheet, Sheet], read: tuple[Figured, Figured], by: Scale, 
     ours, theirs = datasets
     counts = [(len(one.values), len(each.verdicts)) for one, each in zip(read, sheets, strict=True)]
     is_whole = not any(one.incomplete for one in read) and all(scored == ran for scored, ran in counts)
-    if is_whole and first == second and (ours is None or theirs is None or ours & theirs <= first):
-        return {}
+    if is_whole and first == second:
+        both = None if ours is None or theirs is None else ours if ours is theirs else ours & theirs
+        if both is None or both <= first:
+            return {}
     expected = first | second if ours is None or theirs is None else (first & second) | (ours & theirs)
     whole = [one.values.keys() - one.incomplete for one in read]
     found: dict[str, Gap] = {}

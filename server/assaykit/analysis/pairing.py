@@ -36,35 +36,44 @@ class Sheet(NamedTuple):
     def every(self) -> Iterable[Judgement | None]:
         """The verdicts of all rows."""
         one_each = self.verdicts
-        return one_each.of.values() if isinstance(one_each, Singles) else chain.from_iterable(one_each.values())
+        return one_each.verdicts if isinstance(one_each, Singles) else chain.from_iterable(one_each.values())
 
 
 class Singles(Mapping[str, Sequence[Judgement | None]]):
-    """The verdicts of examples that have one row each, and their scores. Lists of one would be most of the memory."""
+    """The verdicts of examples that have one row each, and their scores. Lists of one would be most of the memory.
 
-    __slots__ = ("of", "scores")
+    `places` has the position of each example. The sheets of all evaluators share it.
+    """
+
+    __slots__ = ("places", "scores", "verdicts")
 
     def __init__(
-        self, ids: Sequence[str], verdicts: Sequence[Judgement | None], scores: Sequence[float | None]
+        self, places: Mapping[str, int], verdicts: Sequence[Judgement | None], scores: Sequence[float | None]
     ) -> None:
-        self.of = dict(zip(ids, verdicts, strict=True))
+        self.places = places
+        self.verdicts = verdicts
         self.scores = scores
 
+    @property
+    def of(self) -> dict[str, Judgement | None]:
+        """The verdict of each example."""
+        return dict(zip(self.places, self.verdicts, strict=True))
+
     def __getitem__(self, example_id: str) -> Sequence[Judgement | None]:
-        return (self.of[example_id],)
+        return (self.verdicts[self.places[example_id]],)
 
     def __contains__(self, example_id: object) -> bool:
-        return example_id in self.of
+        return example_id in self.places
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.of)
+        return iter(self.places)
 
     def __len__(self) -> int:
-        return len(self.of)
+        return len(self.places)
 
     def keys(self) -> KeysView[str]:
         """The example ids."""
-        return self.of.keys()
+        return self.places.keys()
 
 
 class Incomparable(NamedTuple):
@@ -88,12 +97,17 @@ def fitting(verdicts: Sequence[Judgement], choices: Mapping[str, float]) -> dict
 
 
 class Rows(NamedTuple):
-    """The rows of a variant: their example ids, the ids of those that failed, and whether each example has one row."""
+    """The rows of a variant: their example ids, those that failed, and the position of each example's last row."""
 
     outcomes: Sequence[Outcome]
     ids: Sequence[str]
     errored: Sequence[str]
-    is_single: bool
+    places: Mapping[str, int]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each example has one row."""
+        return len(self.places) == len(self.ids)
 
     def verdicts(self, evaluator: str) -> list[Judgement | None]:
         """One evaluator's verdict on each row; `FAILED` for a failed run."""
@@ -105,7 +119,8 @@ class Rows(NamedTuple):
 def rows_of(outcomes: Sequence[Outcome]) -> Rows:
     """The rows, for the sheets of all evaluators."""
     ids = [row.example_id for row in outcomes]
-    return Rows(outcomes, ids, [row.example_id for row in outcomes if row.error], len(set(ids)) == len(ids))
+    places = {one: place for place, one in enumerate(ids)}
+    return Rows(outcomes, ids, [row.example_id for row in outcomes if row.error], places)
 
 
 def sheet(
@@ -139,7 +154,7 @@ def sheet(
         seen = set(scores)
     labels = {verdict.label for verdict in every if verdict is not None}
     return Sheet(
-        verdicts=Singles(rows.ids, every, scores) if rows.is_single else _gathered(rows.ids, every),
+        verdicts=Singles(rows.places, every, scores) if rows.is_single else _gathered(rows.ids, every),
         errored=frozenset(rows.errored),
         rows=len(every),
         failed=len(rows.errored),
@@ -305,7 +320,7 @@ def figures(one: Sheet, by: Scale) -> Figured:
     if by.has_scores and not by.positives and isinstance(one.verdicts, Singles):
         scores = one.verdicts.scores
         if one.failed and by.failure is not None:
-            every = zip(one.verdicts.of.values(), scores, strict=True)
+            every = zip(one.verdicts.verdicts, scores, strict=True)
             scores = [by.failure if verdict is FAILED else score for verdict, score in every]
         whole = [score for score in scores if score is not None]
         if len(whole) == len(scores):

@@ -8,28 +8,29 @@ import math
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from assaykit.analysis.rows import LARGEST_SCORE, MAKER_KEYS, Judgement, Outcome, finite, short
+from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, short
 from assaykit.errors import Invalid
 from assaykit.wire.experiments import ExperimentRun, RunColumns
-
-_BARE_LATENCY = "latency"
-_LATENCIES = ("latency_ms", _BARE_LATENCY, "duration_ms")
-_LATENCIES_S = ("latency_s", "duration_s", "seconds")
-_TOKENS = ("token_count", "total_tokens", "tokens", "llm.token_count.total")
-_TOKENS_IN = ("prompt_tokens", "input_tokens", "llm.token_count.prompt")
-_TOKENS_OUT = ("completion_tokens", "output_tokens", "llm.token_count.completion")
-_COSTS = ("total_cost", "cost", "cost_usd", "llm.cost.total")
-"""Column names for latency, tokens and cost in Arize AX, in OpenInference and in user files; the first match counts."""
-
-_PREFIX = "eval."
-_METADATA = ".metadata."
-_FIELDS = frozenset({"label", "score", "explanation"})
+from assaykit.wire.run_columns import (
+    BARE_LATENCY,
+    COSTS,
+    ERROR,
+    LATENCIES,
+    LATENCIES_S,
+    REPETITION,
+    STATUS,
+    TOKENS,
+    TOKENS_IN,
+    TOKENS_OUT,
+    maker_of,
+    place_of,
+)
 
 _MOST_SHARED = 10_000
 """Limit on the judgements that are kept to be used again."""
 
 
-class _Columns(NamedTuple):
+class JudgedColumns(NamedTuple):
     """The columns of one evaluator, None if there is no such one; `made_by` has those of its metadata by key."""
 
     name: str
@@ -39,10 +40,10 @@ class _Columns(NamedTuple):
     made_by: Sequence[tuple[str, str]]
 
 
-class _Plan(NamedTuple):
+class ColumnPlan(NamedTuple):
     """The columns of rows that have the same names, by meaning. Of several for one amount the first counts."""
 
-    evaluators: Sequence[_Columns]
+    evaluators: Sequence[JudgedColumns]
     milliseconds: Sequence[str]
     seconds: Sequence[str]
     tokens: Sequence[str]
@@ -61,7 +62,7 @@ def outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
     Raises:
         Invalid: a run has no example id, or a score is not a number.
     """
-    return _paired(unpaired_outcomes(runs))
+    return paired(unpaired_outcomes(runs))
 
 
 async def outcomes_in(runs: AsyncIterable[RunColumns]) -> list[Outcome]:
@@ -70,11 +71,16 @@ async def outcomes_in(runs: AsyncIterable[RunColumns]) -> list[Outcome]:
     Raises:
         Invalid: a run has no example id, or a score is not a number.
     """
-    reader = _Reader(explained=False)
-    return _paired([reader.outcome(run) async for run in runs])
+    reader = RowReader(explained=False)
+    return paired([reader.outcome(run) async for run in runs])
 
 
-def _paired(rows: list[Outcome]) -> list[Outcome]:
+def paired(rows: list[Outcome]) -> list[Outcome]:
+    """The rows, each of which names its example.
+
+    Raises:
+        Invalid: a run has no example id.
+    """
     lost = sum(not row.example_id for row in rows)
     if lost:
         raise Invalid(
@@ -90,7 +96,7 @@ def unpaired_outcomes(runs: Iterable[RunColumns]) -> list[Outcome]:
     Raises:
         Invalid: a score is not a number.
     """
-    reader = _Reader(explained=False)
+    reader = RowReader(explained=False)
     return [reader.outcome(run) for run in runs]
 
 
@@ -100,36 +106,46 @@ def outcome(run: RunColumns) -> Outcome:
     Raises:
         Invalid: a score is not a number.
     """
-    return _Reader(explained=True).outcome(run)
+    return RowReader(explained=True).outcome(run)
 
 
-class _Reader:
+class RowReader:
     """Reads rows one by one, with the plans and the judgements of earlier rows."""
 
     def __init__(self, *, explained: bool) -> None:
         self._explained = explained
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, ...], ColumnPlan] = {}
         self._shared: dict[tuple[str, float | None, str | None, str], Judgement] = {}
 
     def outcome(self, row: RunColumns) -> Outcome:
+        """The outcome of a row; it may have no example id.
+
+        Raises:
+            Invalid: a score is not a number.
+        """
         names = tuple(row)
         plan = self._plans.get(names)
         if plan is None:
-            plan = self._plans[names] = _plan(names)
+            plan = self._plans[names] = plan_of(names)
         example_id = row.get("example_id") or ""
         return Outcome(
             example_id=example_id,
             output=row.get("output"),
-            error=row.get("error") or None,
-            evaluations={one[0]: self._judgement(one, row, example_id) for one in plan.evaluators},
-            repetition=str(row.get("repetition", "")),
+            error=row.get(ERROR) or None,
+            evaluations={one[0]: self.judgement(one, row, example_id) for one in plan.evaluators},
+            repetition=str(row.get(REPETITION, "")),
             latency_ms=_latency(row, plan),
             tokens=_tokens(row, plan),
             cost=_amount(row, plan.costs),
-            unit_assumed=plan.has_bare_latency and _has_no_unit(row),
+            unit_assumed=plan.has_bare_latency and has_no_unit(row),
         )
 
-    def _judgement(self, of: _Columns, row: Mapping[str, Any], example_id: str) -> Judgement:
+    def judgement(self, of: JudgedColumns, row: Mapping[str, Any], example_id: str) -> Judgement:
+        """One evaluator's judgement of a row.
+
+        Raises:
+            Invalid: the score is not a number.
+        """
         name, score_column, label_column, explanation_column, made_by_columns = of
         score = row[score_column] if score_column is not None else None
         # Most scores are plain numbers in range; the others are read with care.
@@ -150,34 +166,32 @@ class _Reader:
         return known
 
 
-def _plan(names: Sequence[str]) -> _Plan:
+def plan_of(names: Sequence[str]) -> ColumnPlan:
+    """The plan of rows with columns of these names."""
     found: dict[str, dict[str, str]] = {}
     made_by: dict[str, list[tuple[str, str]]] = {}
     for column in names:
-        place = _place(column)
-        if place:
+        if place := place_of(column):
             found.setdefault(place[0], {})[place[1]] = column
-        elif column.startswith(_PREFIX) and _METADATA in column:
-            name, _, key = column.removeprefix(_PREFIX).partition(_METADATA)
-            if key in MAKER_KEYS:
-                made_by.setdefault(name, []).append((key, column))
+        elif maker := maker_of(column):
+            made_by.setdefault(maker[0], []).append((maker[1], column))
     evaluators = [
-        _Columns(name, of.get("score"), of.get("label"), of.get("explanation"), made_by.get(name, ()))
+        JudgedColumns(name, of.get("score"), of.get("label"), of.get("explanation"), tuple(made_by.get(name, ())))
         for name, of in found.items()
     ]
     there = frozenset(names)
-    amounts = (_LATENCIES, _LATENCIES_S, _TOKENS, _TOKENS_IN, _TOKENS_OUT, _COSTS)
+    amounts = (LATENCIES, LATENCIES_S, TOKENS, TOKENS_IN, TOKENS_OUT, COSTS)
     present = ([one for one in every if one in there] for every in amounts)
-    return _Plan(evaluators, *present, has_bare_latency=_BARE_LATENCY in there)
+    return ColumnPlan(evaluators, *present, has_bare_latency=BARE_LATENCY in there)
 
 
 def evaluators_of(run: ExperimentRun) -> list[str]:
     """The names of the evaluators that have a value in this run, in the order of its columns."""
-    places = ((_place(column), value) for column, value in (run.model_extra or {}).items())
+    places = ((place_of(column), value) for column, value in (run.model_extra or {}).items())
     return list(dict.fromkeys(place[0] for place, value in places if place and value not in (None, "")))
 
 
-def _latency(row: Mapping[str, Any], plan: _Plan) -> float | None:
+def _latency(row: Mapping[str, Any], plan: ColumnPlan) -> float | None:
     milliseconds = _amount(row, plan.milliseconds)
     if milliseconds is not None:
         return milliseconds
@@ -185,13 +199,13 @@ def _latency(row: Mapping[str, Any], plan: _Plan) -> float | None:
     return None if seconds is None else 1000 * seconds
 
 
-def _has_no_unit(row: Mapping[str, Any]) -> bool:
+def has_no_unit(row: Mapping[str, Any]) -> bool:
     """Whether the latency is that of a column `latency` in a file: a run of a task has a status beside it."""
-    is_bare = _number(row.get(_LATENCIES[0])) is None and _number(row.get(_BARE_LATENCY)) is not None
-    return is_bare and row.get("execution_status") != "COMPLETED"
+    is_bare = number_in(row.get(LATENCIES[0])) is None and number_in(row.get(BARE_LATENCY)) is not None
+    return is_bare and row.get(STATUS) != "COMPLETED"
 
 
-def _tokens(row: Mapping[str, Any], plan: _Plan) -> float | None:
+def _tokens(row: Mapping[str, Any], plan: ColumnPlan) -> float | None:
     total = _amount(row, plan.tokens)
     if total is not None:
         return total
@@ -202,13 +216,14 @@ def _tokens(row: Mapping[str, Any], plan: _Plan) -> float | None:
 def _amount(row: Mapping[str, Any], names: Sequence[str]) -> float | None:
     """The first of the columns with a number of at least zero. Numbers from a CSV file arrive as text."""
     for name in names:
-        number = _number(row[name])
+        number = number_in(row[name])
         if number is not None:
             return number
     return None
 
 
-def _number(value: Any) -> float | None:
+def number_in(value: Any) -> float | None:
+    """A number of at least zero, also from text; None for anything else."""
     if value is None or isinstance(value, bool):
         return None
     try:
@@ -216,15 +231,6 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if 0 <= number <= LARGEST_SCORE else None
-
-
-def _place(column: str) -> tuple[str, str] | None:
-    """Split a column name into evaluator name and field; None if it is not an evaluator column."""
-    if not column.startswith(_PREFIX):
-        return None
-    name, _, field = column.removeprefix(_PREFIX).rpartition(".")
-    # A metadata key may be called "score" too, but no column below `metadata` is a field.
-    return (name, field) if name and field in _FIELDS and ".metadata." not in column else None
 
 
 def _score(value: Any, name: str, example_id: str) -> float | None:

@@ -10,12 +10,6 @@ from assaykit.errors import Invalid, quote
 LARGEST_SCORE = 1e100
 """Scores of a larger magnitude are refused, because their squares could exceed the range of a float."""
 
-VERSION_KEYS = ("evaluator_version_id", "evaluator_version", "version", "code", "commit")
-MODEL_KEYS = ("model", "model_name")
-"""Keys of a verdict's metadata with the version and the model of its evaluator; the first that is there counts."""
-
-MAKER_KEYS = frozenset({*VERSION_KEYS, *MODEL_KEYS})
-
 _NAME_LIMIT = 60
 _NAMES_TOLD = 12
 
@@ -42,7 +36,10 @@ def cell(value: Any) -> str | None:
 
 
 class Judgement(NamedTuple):
-    """One evaluator's verdict on a run. `metadata` has those of `MAKER_KEYS` that the run tells, None without any."""
+    """One evaluator's verdict on a run.
+
+    `metadata` has those of `wire.run_columns.MAKER_KEYS` that the run tells, None without any.
+    """
 
     name: str
     score: float | None = None

@@ -20,6 +20,7 @@ from assaykit.analysis.means import (
     widened,
 )
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
+from assaykit.analysis.pairs import columns_of
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
     ALPHA,
@@ -35,7 +36,7 @@ _ZERO_AND_ONE = frozenset({0.0, 1.0})
 
 def tested(finding: Finding) -> Finding:
     """The finding with its values, interval and test. `pairs`, `reach`, `kind` and `clusters` must be set."""
-    befores, afters = ([pair[side] for pair in finding.pairs.values()] for side in (0, 1))
+    befores, afters = columns_of(finding.pairs)
     n, moves = len(befores), differences(befores, afters)
     mean = math.fsum(moves) / n
     finding = replace(

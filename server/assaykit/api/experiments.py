@@ -1,6 +1,7 @@
 """Reads of experiments, with all their runs and all examples of their datasets."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
 
 from assaykit.api.client import Api, path
 from assaykit.api.pages import rows
@@ -14,8 +15,17 @@ from assaykit.wire.experiments import (
     RunColumns,
     RunColumnsPage,
 )
+from assaykit.wire.run_columns import (
+    ColumnPage,
+    ColumnPart,
+    ExamplesRequest,
+    OutputsRequest,
+    RunOutputs,
+    SomeExamples,
+)
 
 ROWS_PER_PAGE = 500
+COLUMN_ROWS_PER_PAGE = 10_000
 
 
 async def experiment_of(api: Api, experiment_id: str) -> Experiment:
@@ -62,3 +72,33 @@ def examples_of(api: Api, dataset_id: str, version: str | None = None) -> AsyncG
     at = path("v2", "datasets", dataset_id, "examples")
     asked = {} if version is None else {"dataset_version_id": version}
     return rows(api, at, ExamplePage, asked, limit=ROWS_PER_PAGE)
+
+
+def column_parts(api: Api, experiment_id: str) -> AsyncGenerator[ColumnPart]:
+    """The runs of an experiment as columns, in order. Only an engine has this route."""
+    return rows(api, path("x", "experiments", experiment_id, "columns"), ColumnPage, limit=COLUMN_ROWS_PER_PAGE)
+
+
+def example_parts(api: Api, dataset_id: str) -> AsyncGenerator[ColumnPart]:
+    """The keys of the examples of a dataset's last version as columns, in order. Only an engine has this route."""
+    return rows(api, path("x", "datasets", dataset_id, "columns"), ColumnPage, limit=COLUMN_ROWS_PER_PAGE)
+
+
+async def outputs_of(api: Api, experiment_id: str, ns: Sequence[int]) -> dict[int, str | None]:
+    """The outputs of runs by their numbers; the error of a run without an output. Only an engine has this route."""
+    found: dict[int, str | None] = {}
+    for start in range(0, len(ns), ROWS_PER_PAGE):
+        asked = OutputsRequest(experiment_id=experiment_id, ns=list(ns[start : start + ROWS_PER_PAGE]))
+        for one in (await api.post("/x/run-outputs", RunOutputs, asked)).runs:
+            found[one.n] = f"error: {one.error}" if one.error and not one.output else one.output
+    return found
+
+
+async def some_examples(api: Api, dataset_id: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The columns of some examples of a dataset's last version, by id. Only an engine has this route."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(ids), ROWS_PER_PAGE):
+        asked = ExamplesRequest(dataset_id=dataset_id, ids=list(ids[start : start + ROWS_PER_PAGE]))
+        page = await api.post("/x/some-examples", SomeExamples, asked)
+        found |= {one.id: one.model_extra or {} for one in page.examples}
+    return found

@@ -23,7 +23,7 @@ from assaykit.analysis.makers import Maker, maker, united
 from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
-from assaykit.analysis.scales import GOOD, folded
+from assaykit.analysis.scales import GOOD
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
@@ -32,6 +32,7 @@ from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.names import Named
 from assaykit.session import Session
+from assaykit.spelling import folded
 from assaykit.wire.spans import Annotation, Evaluation, ListSpansRequest, Span, SpanPage
 
 ROWS_PER_PAGE = 500
@@ -158,7 +159,7 @@ async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) ->
     if not verdicts:
         return KnownJudge()
     (name,) = {one.name for one in verdicts}
-    found = (await known_judges(here, within, [Outcome("", None, None, {name: verdicts[0]})])).get(name)
+    found = (await known_judges(here, within, {name})).get(name)
     if found is None:
         return KnownJudge()
     choices = {folded(label) for label in found.choices}

@@ -12,12 +12,12 @@ from assaykit.analysis.compare import Failures, Variant, VerdictReading, compare
 from assaykit.analysis.details import Details, details
 from assaykit.analysis.findings import Comparison
 from assaykit.analysis.questions import keys, questions
-from assaykit.analysis.reading import outcomes_in
-from assaykit.analysis.rows import counting, short
+from assaykit.analysis.rows import short
 from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
-from assaykit.api.experiments import each_columns, experiment_of
+from assaykit.api.experiments import experiment_of
 from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.columns import ShownRuns, fill_outputs, key_columns, questions_of, runs_read
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
@@ -108,6 +108,11 @@ class ReadExperiments(NamedTuple):
     judges: Mapping[str, KnownJudge]
     examples: Mapping[str, Mapping[str, Any]]
     origins: Origins
+    shown: Sequence[ShownRuns] = ()
+    """The variants whose outcomes have no outputs yet."""
+
+    dataset_id: str | None = None
+    """The dataset of all experiments if its examples have nothing but their keys."""
 
 
 def _brief(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,17 +140,27 @@ def ranges_of(given: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, fl
     return found
 
 
-async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is_look: bool = True) -> Compared:
+async def compared(
+    here: Session, within: Named, asked: ComparisonRequest, *, is_look: bool = True, shown: int | None = None
+) -> Compared:
     """Compare every experiment with the baseline, which is the first experiment unless one is named.
 
-    A look is recorded, and the repeated ones are told, unless the caller shows no verdict (`is_look`).
+    A look is recorded, and the repeated ones are told, unless the caller shows no verdict (`is_look`). A caller that
+    shows the first few examples of each kind of change alone gives their number (`shown`): others then have no outputs.
 
     Raises:
         Invalid: there are fewer than two experiments, their datasets share no example, or they have nothing to compare.
         NotFound, Ambiguous: a name does not resolve to one experiment.
     """
-    read = await read_experiments(here, within, asked, must=needs_examples(asked))
+    needed = needs_examples(asked)
+    as_columns = shown is not None and not needed and await here.api.has_engine_routes()
+    read = await read_experiments(here, within, asked, must=needed, as_columns=as_columns)
     found = await anyio.to_thread.run_sync(lambda: _weighed(asked, read), abandon_on_cancel=True)
+    if shown is not None and as_columns:
+        await fill_outputs(here.api, found.comparison.findings, read.shown, shown)
+        if read.dataset_id is not None:
+            asked_of = await questions_of(here.api, found.comparison.findings, read.dataset_id, shown)
+            found = found._replace(questions=asked_of)
     if not is_look:
         return found
     lineages = {variant.name: one.id for variant, one in zip(read.variants, read.experiments, strict=True)}
@@ -154,9 +169,12 @@ async def compared(here: Session, within: Named, asked: ComparisonRequest, *, is
 
 
 async def read_experiments(
-    here: Session, within: Named, asked: ComparisonRequest, *, must: bool, fewest: int = 2
+    here: Session, within: Named, asked: ComparisonRequest, *, must: bool, fewest: int = 2, as_columns: bool = False
 ) -> ReadExperiments:
     """Read the experiments that are compared, the baseline first. The examples of their datasets `must` exist or not.
+
+    Read `as_columns`, which only an engine offers, the outcomes have no outputs, and examples of one dataset nothing
+    but their keys.
 
     Raises:
         Invalid: there are fewer than `fewest` experiments, or their datasets share no example.
@@ -166,15 +184,22 @@ async def read_experiments(
     made = [await experiment_of(here.api, one.id) for one in named]
     datasets = [one.dataset_id for one in made]
     sources = await source_ids(here.api, datasets)
-    variants = [
-        Variant(name, by_source(counting(await outcomes_in(each_columns(here.api, one.id))), ids))
-        for name, one, ids in zip(await told_apart(here, within, named, made), named, sources, strict=True)
-    ]
+    variants: list[Variant] = []
+    shown: list[ShownRuns] = []
+    known: dict[str, str] = {}
+    for name, one, ids in zip(await told_apart(here, within, named, made), named, sources, strict=True):
+        runs = await runs_read(here.api, one.id, known if as_columns else None)
+        outputs: dict[str, str | None] = {}
+        variants.append(Variant(name, by_source(runs.outcomes, ids), outputs=None if runs.ns is None else outputs))
+        if runs.ns is not None:
+            shown.append(ShownRuns(one.id, variants[-1], runs.ns, outputs))
     changed = await changed_examples(here.api, made, sources)
     notes = told_of(changed, variants)
     notes += tuple(await notes_on_examples(here.api, made))
-    judges = await known_judges(here, within, [row for variant in variants for row in variant.outcomes])
-    by_dataset = await _examples(here, datasets, sources, must=must)
+    seen = {name for variant in variants for row in variant.outcomes for name in row.evaluations}
+    judges = await known_judges(here, within, seen)
+    keys_of = datasets[0] if as_columns and len(set(datasets)) == 1 else None
+    by_dataset = await _examples(here, datasets, sources, must=must, known=None if keys_of is None else known)
     ids_of = {dataset: frozenset(examples) for dataset, examples in by_dataset.items()}
     whole = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
     examples: dict[str, Mapping[str, Any]] = {}
@@ -183,7 +208,9 @@ async def read_experiments(
     same = await judges_of_one_content(here.api, made)
     of = await origins(here, [without(one, changed) for one in whole], made, judges, same)
     of = of._replace(notes=(*notes, *of.notes))
-    return ReadExperiments([without(one, changed) for one in whole], whole, made, sources, judges, examples, of)
+    variants = [without(one, changed) for one in whole]
+    found = ReadExperiments(variants, whole, made, sources, judges, examples, of, shown)
+    return found if keys_of not in by_dataset else found._replace(dataset_id=keys_of)
 
 
 async def _named(here: Session, within: Named, asked: ComparisonRequest, fewest: int) -> list[Named]:
@@ -206,9 +233,16 @@ def needs_examples(asked: ComparisonRequest) -> bool:
 
 
 async def _examples(
-    here: Session, datasets: Sequence[str | None], sources: Sequence[SourceIds], *, must: bool
+    here: Session,
+    datasets: Sequence[str | None],
+    sources: Sequence[SourceIds],
+    *,
+    must: bool,
+    known: Mapping[str, str] | None,
 ) -> dict[str | None, dict[str, Mapping[str, Any]]]:
-    """All columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
+    """The columns of the examples, by dataset and by the id that pairs them. A deleted dataset is left out.
+
+    With ids that are `known`, there are the columns with keys and ids alone.
 
     Raises:
         NotFound: a dataset was deleted, and its examples are needed (`must`).
@@ -218,7 +252,10 @@ async def _examples(
         if dataset is None:
             continue
         try:
-            found = await example_columns(here.api, dataset)
+            if known is None:
+                found = await example_columns(here.api, dataset)
+            else:
+                found = await key_columns(here.api, dataset, known)
         except NotFound:
             if must:
                 raise
@@ -295,4 +332,5 @@ def _weighed(asked: ComparisonRequest, read: ReadExperiments) -> Compared:
         usage_counts=asked.usage_counts,
     )
     comparison = replace(found, notes=read.origins.notes, origins=read.origins.lines)
-    return Compared(comparison, details(variants, comparison, columns, truth), questions(examples), keys(examples))
+    asked_of = questions(examples) if read.dataset_id is None else {}
+    return Compared(comparison, details(variants, comparison, columns, truth), asked_of, keys(examples))

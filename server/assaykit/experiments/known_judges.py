@@ -1,10 +1,10 @@
 """The evaluators of experiments as a space, or else the catalogue, defines them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from assaykit.analysis.rows import Outcome
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.judge import catalogue
@@ -60,9 +60,8 @@ def kept_direction(version: EvaluatorVersion) -> Direction | None:
     return None if told is None else _DIRECTIONS[told[1]]
 
 
-async def known_judges(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, KnownJudge]:
-    """The evaluators of the rows that the space, its annotation configs or the catalogue define, by name."""
-    seen = {name for row in read for name in row.evaluations}
+async def known_judges(here: Session, within: Named, seen: AbstractSet[str]) -> dict[str, KnownJudge]:
+    """Of the evaluators with these names those that the space, its annotation configs or the catalogue define."""
     found: dict[str, KnownJudge] = {}
     if not seen:
         return found
@@ -109,7 +108,7 @@ def of_catalogue(name: str) -> KnownJudge | None:
     return KnownJudge(ready.direction, {**ready.choices, **plain}, of_catalogue=True)
 
 
-async def directions_of(here: Session, within: Named, read: Sequence[Outcome]) -> dict[str, Direction]:
-    """The directions of those evaluators that the space defines."""
-    found = await known_judges(here, within, read)
+async def directions_of(here: Session, within: Named, seen: AbstractSet[str]) -> dict[str, Direction]:
+    """The directions of those of the evaluators that the space defines."""
+    found = await known_judges(here, within, seen)
     return {name: one.direction for name, one in found.items() if one.direction is not None and not one.of_catalogue}

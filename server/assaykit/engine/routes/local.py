@@ -11,11 +11,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
-from assaykit.engine.requests import answer, body, engine, page
+from assaykit.engine.requests import JSON, answer, body, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, page_answer, shape_of
 from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
-from assaykit.engine.store.definitions import evaluators, experiments, projects
+from assaykit.engine.store.definitions import (
+    datasets,
+    evaluators,
+    example_columns,
+    experiments,
+    projects,
+    ranked_rows,
+    run_columns,
+)
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
@@ -40,12 +48,21 @@ from assaykit.wire.local import (
     StoreStatus,
 )
 from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
+from assaykit.wire.run_columns import (
+    ExamplesRequest,
+    ExperimentEvaluators,
+    OutputsRequest,
+    RankedRowsRequest,
+    RunOutputs,
+    SomeExamples,
+)
 from assaykit.wire.spans import ListSpansRequest
 
 DEADLINE_S = 45
 """Seconds for all rows of `judge_rows`. The client's deadline is longer, so it receives the rows judged in time."""
 
 ROWS_PER_PAGE = 500
+MOST_COLUMN_ROWS = 10_000
 _FOREVER = 2**63 - 1
 
 
@@ -214,11 +231,58 @@ async def show_judges(request: Request) -> Response:
     return answer(ExperimentJudges(judges=found))
 
 
+async def list_columns(request: Request) -> Response:
+    """`GET /x/experiments/{experiment_id}/columns`: the verdicts and amounts of all runs. On AX: the list of runs."""
+    at = page(request, default=MOST_COLUMN_ROWS, most=MOST_COLUMN_ROWS)
+    read = engine(request).database.read
+    return Response(await read(run_columns.page, request.path_params["experiment_id"], at), media_type=JSON)
+
+
+async def list_example_columns(request: Request) -> Response:
+    """`GET /x/datasets/{dataset_id}/columns`: the keys of all examples. On AX: the list of examples."""
+    at = page(request, default=MOST_COLUMN_ROWS, most=MOST_COLUMN_ROWS)
+    version = request.query_params.get("dataset_version_id")
+    read = engine(request).database.read
+    return Response(await read(example_columns.page, request.path_params["dataset_id"], version, at), media_type=JSON)
+
+
+async def list_experiment_evaluators(request: Request) -> Response:
+    """`GET /x/experiments/{experiment_id}/evaluators`: their names. On AX: the list of runs."""
+    found = await engine(request).database.read(run_columns.evaluators, request.path_params["experiment_id"])
+    return answer(ExperimentEvaluators(evaluators=found))
+
+
+async def read_outputs(request: Request) -> Response:
+    """`POST /x/run-outputs`: the outputs of some runs. On AX: the list of runs."""
+    wanted = await body(request, OutputsRequest)
+    found = await engine(request).database.read(experiments.outputs, wanted.experiment_id, wanted.ns)
+    return answer(RunOutputs(runs=found))
+
+
+async def read_examples(request: Request) -> Response:
+    """`POST /x/some-examples`: examples of a dataset by their ids. On AX: the list of examples."""
+    wanted = await body(request, ExamplesRequest)
+    found = await engine(request).database.read(datasets.some_examples, wanted.dataset_id, wanted.ids)
+    return answer(SomeExamples(examples=found))
+
+
+async def rank_rows(request: Request) -> Response:
+    """`POST /x/ranked-rows`: a page, the worst first, and all counts. On AX: the list of runs."""
+    wanted = await body(request, RankedRowsRequest)
+    return answer(await engine(request).database.read(ranked_rows.ranked, wanted))
+
+
 routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/judges", show_judges),
+    Route("/x/experiments/{experiment_id}/columns", list_columns),
+    Route("/x/experiments/{experiment_id}/evaluators", list_experiment_evaluators),
+    Route("/x/run-outputs", read_outputs, methods=["POST"]),
+    Route("/x/some-examples", read_examples, methods=["POST"]),
+    Route("/x/ranked-rows", rank_rows, methods=["POST"]),
+    Route("/x/datasets/{dataset_id}/columns", list_example_columns),
     Route("/x/task-runs/{run_id}/report", report_run),
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),

@@ -282,6 +282,20 @@ experiment_runs = _noun(
 )
 """`data` is the flat row: `output`, uploaded `eval.<name>.<field>` columns and all other columns sent."""
 
+run_columns = Table(
+    "run_columns",
+    metadata,
+    Column("experiment_id", String, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
+    Column("last_n", Integer, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("ns", String, nullable=False),
+    Column("example_ids", String, nullable=False),
+    Column("row_groups", String, nullable=False),
+    Index("run_columns_of", "experiment_id", "last_n", unique=True),
+)
+"""The columns that comparisons read, in parts of about 1,000 runs up to the run `last_n`, as JSON texts of
+`wire.run_columns.ColumnPart`. They repeat `experiment_runs`. The newest runs may have no part yet."""
+
 tasks = _noun(
     "tasks",
     Column("space_id", String, ForeignKey("spaces.id"), nullable=False),

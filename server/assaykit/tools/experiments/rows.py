@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
@@ -65,50 +65,68 @@ def told(run: RunColumns, read: Outcome, *, is_past: bool) -> dict[str, Any]:
     }
 
 
-def counts_of(read: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """For each evaluator: the count of each label, and the numbers of rows with a label and with a score."""
-    found: dict[str, dict[str, Any]] = {}
+class RowCounts(NamedTuple):
+    """The counts of an experiment: the rows that `counted`, of which some `failed`, and each evaluator's counts.
+
+    A further `tried_again` rows failed and have a later run. `evaluators` has the count of each label, and the numbers
+    of rows with a label and with a score. `rates` has for evaluators whose scores are all 0 or 1 the scores of 1 and
+    all scores, of the rows that did not fail.
+    """
+
+    counted: int
+    failed: int
+    tried_again: int
+    evaluators: Mapping[str, Mapping[str, Any]]
+    rates: Mapping[str, tuple[int, int]]
+
+
+def counted_alike(labels: Mapping[str, int]) -> dict[str, int]:
+    """Counts by label, the most frequent first, with those of one label in several spellings added up."""
+    spelled = common_spellings(Counter(labels).elements(), fold=True)
+    found: Counter[str] = Counter()
+    for label, number in labels.items():
+        found[spelled.get(label, label)] += number
+    return dict(found.most_common())
+
+
+def tally(read: Sequence[Outcome], past_tries: int) -> RowCounts:
+    """Count the rows that count; a further `past_tries` rows failed and were tried again."""
+    evaluators: dict[str, dict[str, Any]] = {}
+    rates: dict[str, tuple[int, int]] = {}
     for name in dict.fromkeys(name for one in read for name in one.evaluations):
         verdicts = [one.evaluations[name] for one in read if name in one.evaluations]
-        given = [verdict.label for verdict in verdicts if verdict.label is not None]
-        spelled = common_spellings(given, fold=True)
-        labels = Counter(spelled.get(label, label) for label in given)
+        labels = Counter(verdict.label for verdict in verdicts if verdict.label is not None)
         scored = sum(verdict.score is not None for verdict in verdicts)
-        found[name] = {"labels": dict(labels.most_common()), "labelled": labels.total(), "scored": scored}
-    return found
+        evaluators[name] = {"labels": counted_alike(labels), "labelled": labels.total(), "scored": scored}
+        of_runs = [one.evaluations[name].score for one in read if one.error is None and name in one.evaluations]
+        scores = [score for score in of_runs if score is not None]
+        if set(scores) <= {0, 1}:
+            rates[name] = (scores.count(1), len(scores))
+    return RowCounts(len(read), sum(one.error is not None for one in read), past_tries, evaluators, rates)
 
 
-def _rate(read: Sequence[Outcome], name: str) -> str:
+def _rate(counts: RowCounts, name: str) -> str:
     """The share of scores of 1, with the failed rows as failures; empty if no row failed or the scores are no rates."""
-    failed = sum(one.error is not None for one in read)
-    verdicts = [one.evaluations[name].score for one in read if one.error is None and name in one.evaluations]
-    scores = [score for score in verdicts if score is not None]
-    if not failed or not scores or not set(scores) <= {0, 1}:
+    passed, tried = counts.rates.get(name, (0, 0))
+    if not counts.failed or not tried:
         return ""
-    return f"; {passed_of(scores.count(1), len(scores) + failed, failed)}"
+    return f"; {passed_of(passed, tried + counts.failed, counts.failed)}"
 
 
-def summary(
-    read: Sequence[Outcome],
-    past_tries: int,
-    counted: Mapping[str, Mapping[str, Any]],
-    directions: Mapping[str, Direction],
-) -> list[str]:
-    """One line for the errors and one for each evaluator's counts. A line says so if no direction is known.
-
-    `read` are the rows that count. A further `past_tries` rows failed and were tried again.
-    """
-    again = f"; {past_tries} earlier {'try' if past_tries == 1 else 'tries'} failed as well" if past_tries else ""
-    lines = [f"Errors: {sum(one.error is not None for one in read)}{again}"]
-    for name, counts in counted.items():
-        labels = "".join(f", {quoted(label, 60)} {number}" for label, number in counts["labels"].items())
+def summary(counts: RowCounts, directions: Mapping[str, Direction]) -> list[str]:
+    """One line for the errors and one for each evaluator's counts. A line says so if no direction is known."""
+    tries = counts.tried_again
+    again = f"; {tries} earlier {'try' if tries == 1 else 'tries'} failed as well" if tries else ""
+    lines = [f"Errors: {counts.failed}{again}"]
+    for name, one in counts.evaluators.items():
+        labels = "".join(f", {quoted(label, 60)} {number}" for label, number in one["labels"].items())
         direction = f"; {directions.get(name, 'its direction is not known, so low scores come first')}"
-        if counts["labelled"] and not counts["scored"]:
+        if one["labelled"] and not one["scored"]:
             # Labels without scores have no direction: no label is known to be better.
-            lines.append(f"{quoted(name, 60)}: {counts['labelled']} of {len(read)} labelled{labels}")
+            lines.append(f"{quoted(name, 60)}: {one['labelled']} of {counts.counted} labelled{labels}")
         else:
-            rate = _rate(read, name) if directions.get(name, "MAXIMIZE") == "MAXIMIZE" else ""
-            lines.append(f"{quoted(name, 60)}: {counts['scored']} of {len(read)} scored{rate}{labels}{direction}")
+            rate = _rate(counts, name) if directions.get(name, "MAXIMIZE") == "MAXIMIZE" else ""
+            lines.append(f"{quoted(name, 60)}: {one['scored']} of {counts.counted} scored{rate}{labels}{direction}")
     return lines
 
 

@@ -1,6 +1,6 @@
 """Toolset experiments: upload and comparison of the results of variants."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -8,17 +8,13 @@ from typing import Annotated, Any, Literal
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
-from assaykit.analysis.ordering import worst_first
-from assaykit.analysis.reading import evaluators_of, outcome, unpaired_outcomes
-from assaykit.analysis.rows import tried_again
+from assaykit.analysis.findings import SHOWN
+from assaykit.analysis.reading import evaluators_of, outcome
 from assaykit.api import experiments as stored
 from assaykit.api.client import path
-from assaykit.api.experiments import columns_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
-from assaykit.experiments.examples import example_columns
-from assaykit.experiments.known_judges import directions_of
 from assaykit.experiments.releases import decide_release, policy_in
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
@@ -27,7 +23,7 @@ from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
-from assaykit.report.html import comparison_html
+from assaykit.report.html import EXAMPLES_SHOWN, comparison_html
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -35,7 +31,8 @@ from assaykit.toolkit.listing import more, page_of, page_place, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, kept_key, output_column, sides
-from assaykit.tools.experiments.rows import counts_of, flat, line, summary, taken, told
+from assaykit.tools.experiments.ranking import RankedPage, ranked_page, ranked_runs
+from assaykit.tools.experiments.rows import flat, line, summary, told
 from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import Direction
@@ -43,7 +40,6 @@ from assaykit.wire.experiments import (
     Experiment,
     ExperimentPage,
     ExperimentRunPage,
-    RunColumns,
 )
 
 ROWS_PER_PAGE = 500
@@ -158,8 +154,9 @@ async def compare_experiments(
     )  # fmt: skip
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
-    found = await compared(here, within, asked)
     is_full = detail == "full"
+    shown = SHOWN if place is None else EXAMPLES_SHOWN
+    found = await compared(here, within, asked, shown=None if is_full else shown)
     data = {**here.source(within), "comparison": found.as_dict(is_full=is_full)}
     text = comparison_text(
         found.comparison, examples=found.questions, keys=found.keys, details=found.details, is_full=is_full
@@ -299,36 +296,27 @@ async def get_experiment(
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     named = await here.names.experiment(experiment, within, dataset_id)
     start = _offset(cursor)
-    runs = await columns_of(here.api, named.id)
-    outcomes = unpaired_outcomes(runs)
-    past = tried_again(outcomes)
-    kept = range(len(runs)) if filter is None else taken(runs, await _example_columns(here, named), filter)
-    if failures_first:
-        # A failed run that was tried again goes to the end: only the later run counts.
-        kept = sorted(kept, key=past.__contains__)
-    read = [outcomes[place] for place in kept]
-    count = [outcomes[place] for place in kept if place not in past]
-    directions = await directions_of(here, within, read) if failures_first else {}
-    order = [*worst_first(count, directions), *range(len(count), len(read))] if failures_first else range(len(read))
-    facts = {**here.source(within), "experiment": {"id": named.id, "name": named.name}, "rows": len(kept)}
-    if save_to is not None:
-        # A try stands before the row that replaced it, so that a reader of the file counts the later one too.
-        past_first = [*order[len(count) :], *order[: len(count)]] if failures_first else order
-        found = _each([runs[kept[position]] for position in past_first])
-        return await save(here, save_to, cursor, found, flat, "rows", facts, overwrite=overwrite)
-    places = [kept[position] for position in order[start : start + limit]]
-    shown = [told(runs[place], outcome(runs[place]), is_past=place in past) for place in places]
+    facts: dict[str, Any] = {**here.source(within), "experiment": {"id": named.id, "name": named.name}}
+    ranked: RankedPage | None = None
+    if filter is None and save_to is None:
+        ranked = await ranked_page(here, within, named, failures_first=failures_first, start=start, limit=limit)
+    if ranked is None:
+        found = await ranked_runs(here, within, named, filter, failures_first=failures_first)
+        if save_to is not None:
+            facts["rows"] = len(found.order)
+            return await save(here, save_to, cursor, found.each(), flat, "rows", facts, overwrite=overwrite)
+        ranked = found.page(start, limit)
+    shown = [told(run, outcome(run), is_past=is_past) for run, is_past in ranked.rows]
     lines = [line(row) for row in shown]
     shown = shown[: fitting(lines)]
-    end = start + len(shown)
-    following = str(end) if end < len(kept) else None
-    of_all = f" that fit, of {len(runs)}" if filter is not None else ""
-    head = f"Experiment {quoted(named.name)}: {len(shown)} of {len(kept)} rows{of_all}{more(following)}"
-    counts, past_tries = counts_of(count), len(read) - len(count)
-    text = f"{head}\n{bullets(summary(count, past_tries, counts, directions))}"
-    errors = {"failed": sum(one.error is not None for one in count), "tried_again": past_tries}
-    data = {**facts, "errors": errors, "evaluators": counts, "runs": shown, "next_cursor": following}
-    return Reply(text, data, lines[: len(shown)])
+    end, counts = start + len(shown), ranked.tally
+    following = str(end) if end < ranked.kept else None
+    of_all = f" that fit, of {ranked.every}" if filter is not None else ""
+    head = f"Experiment {quoted(named.name)}: {len(shown)} of {ranked.kept} rows{of_all}{more(following)}"
+    text = f"{head}\n{bullets(summary(counts, ranked.directions))}"
+    errors = {"failed": counts.failed, "tried_again": counts.tried_again}
+    data = {**facts, "rows": ranked.kept, "errors": errors, "evaluators": counts.evaluators, "runs": shown}
+    return Reply(text, {**data, "next_cursor": following}, lines[: len(shown)])
 
 
 def _offset(cursor: str | None) -> int:
@@ -338,16 +326,6 @@ def _offset(cursor: str | None) -> int:
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):  # noqa: PLR2004  (no list is longer)
         raise Invalid(f"{quoted(cursor, 60)} is not a cursor that this list gave.", "Leave it out to begin anew.")
     return int(cursor)
-
-
-async def _each(runs: Sequence[RunColumns]) -> AsyncGenerator[RunColumns]:
-    for run in runs:
-        yield run
-
-
-async def _example_columns(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:
-    found = await here.api.get(path("v2", "experiments", experiment.id), Experiment)
-    return {} if found.dataset_id is None else await example_columns(here.api, found.dataset_id)
 
 
 async def _content(here: Session, experiment: Experiment) -> dict[str, Any]:

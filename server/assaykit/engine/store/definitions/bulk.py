@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import touch
-from assaykit.engine.store.definitions import datasets, experiments
+from assaykit.engine.store.definitions import datasets, experiments, run_columns
 from assaykit.engine.store.keys import row_ids
 from assaykit.engine.store.pages import PageRequest
 from assaykit.engine.store.tables import examples, experiment_runs
@@ -91,6 +91,7 @@ def fill_experiment(
         rows = [_run(experiment.id, key, row, position, now) for key, row, position in made]
         if rows:
             connection.execute(experiment_runs.insert(), rows)
+            run_columns.keep(connection, experiment.id)
             there += len(rows)
     if not there:
         raise Invalid("The experiment would have no runs.", "Send at least one row.")

@@ -280,6 +280,17 @@ def example_columns(
     return {row.id: row.data for row in connection.execute(query)}
 
 
+def some_examples(connection: sa.Connection, dataset_id: str, example_ids: Sequence[str]) -> list[DatasetExample]:
+    """Some examples of the newest version of a dataset, without annotations.
+
+    Raises:
+        NotFound: there is no such dataset.
+    """
+    version_id = newest_version(connection, dataset_id)
+    query = sa.select(examples).where(examples.c.version_id == version_id, examples.c.id.in_(example_ids))
+    return [_example(row, []) for row in connection.execute(query)]
+
+
 def _insert_version(connection: sa.Connection, dataset_id: str, name: str, clock: Clock) -> str:
     version_id, now = next_id(connection, "DatasetVersion", clock), clock.now_ns()
     row = {"id": version_id, "dataset_id": dataset_id, "name": name, "created_ns": now, "updated_ns": now}

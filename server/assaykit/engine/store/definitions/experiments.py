@@ -7,24 +7,26 @@ import sqlalchemy as sa
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.change_times import keep_up, touch
-from assaykit.engine.store.definitions import datasets, projects, spaces
+from assaykit.engine.store.definitions import datasets, projects, run_columns, spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
 from assaykit.engine.store.tables import evals, evaluator_versions, experiment_runs, experiments
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
-from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS, flat_columns
+from assaykit.engine.store.traces.verdicts import flat_columns
 from assaykit.errors import Conflict, Invalid, quote
 from assaykit.judge.columns import seen_by_runs
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
     Experiment,
     ExperimentPage,
+    ExperimentRun,
     ExperimentRunInput,
     ExperimentRunPage,
     ExperimentWithRunIds,
 )
 from assaykit.wire.projects import Project
+from assaykit.wire.run_columns import RunOutput
 
 _ROWS_AT_A_TIME = 500
 _TRACES_OF = "experiment_traces_for_dataset_"
@@ -96,6 +98,7 @@ def add_rows(connection: sa.Connection, experiment_id: str, rows: Mapping[str, d
     ]
     if made:
         connection.execute(experiment_runs.insert(), made)
+        run_columns.keep(connection, experiment_id)
         keep_up(connection, [experiment_id], now)
 
 
@@ -200,10 +203,34 @@ def run_page(connection: sa.Connection, experiment_id: str, at: PageRequest) -> 
     _row(connection, experiment_id)
     query = sa.select(experiment_runs).where(experiment_runs.c.experiment_id == experiment_id)
     rows, pagination = by_arrival(connection, query, experiment_runs.c.n, at, newest_first=False)
+    return ExperimentRunPage.model_validate(
+        {"experiment_runs": _whole(connection, experiment_id, rows), "pagination": pagination}
+    )
+
+
+def runs_at(connection: sa.Connection, experiment_id: str, ns: Sequence[int]) -> list[dict[str, Any]]:
+    """The runs with these numbers, in the order given, as `run_page` has them."""
+    rows = {row.n: row for row in connection.execute(sa.select(experiment_runs).where(experiment_runs.c.n.in_(ns)))}
+    found = _whole(connection, experiment_id, [rows[n] for n in ns])
+    return [ExperimentRun.model_validate(one).model_dump(mode="json") for one in found]
+
+
+def outputs(connection: sa.Connection, experiment_id: str, ns: Sequence[int]) -> list[RunOutput]:
+    """The outputs of the experiment's runs with these numbers, in no order."""
+    found: list[RunOutput] = []
+    c = experiment_runs.c
+    for start in range(0, len(ns), _ROWS_AT_A_TIME):
+        some = c.n.in_(ns[start : start + _ROWS_AT_A_TIME])
+        query = sa.select(c.n, c.data).where(c.experiment_id == experiment_id, some)
+        rows = connection.execute(query)
+        found += [RunOutput(n=row.n, output=row.data.get("output"), error=row.data.get("error")) for row in rows]
+    return found
+
+
+def _whole(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
     verdicts = flat_columns(connection, experiment_id, "RUN", [row.id for row in rows])
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
-    found = [{**_columns(row, verdicts.get(row.id, {})), "annotations": said.get(row.id, [])} for row in rows]
-    return ExperimentRunPage.model_validate({"experiment_runs": found, "pagination": pagination})
+    return [{**_columns(row, verdicts.get(row.id, {})), "annotations": said.get(row.id, [])} for row in rows]
 
 
 def full_rows(connection: sa.Connection, experiment_id: str) -> Iterator[dict[str, Any]]:
@@ -279,6 +306,7 @@ def _insert_runs(
             for key, run in zip(run_ids, runs, strict=True)
         ],
     )
+    run_columns.keep(connection, experiment.id)
     return run_ids
 
 
@@ -300,13 +328,5 @@ def _experiment(row: sa.Row[Any]) -> Experiment:
 
 
 def _columns(row: sa.Row[Any], verdicts: dict[str, Any]) -> dict[str, Any]:
-    """A run's columns. A computed verdict replaces all columns of an uploaded verdict of the same name."""
-    if not verdicts:
-        return {**row.data, "id": row.id, "example_id": row.example_id}
-    names = {column.rpartition(".")[0] for column in verdicts}
-    uploaded = {
-        column: value
-        for column, value in row.data.items()
-        if column.rpartition(".")[0] not in names or column.rpartition(".")[2] not in VERDICT_FIELDS
-    }
-    return {**uploaded, **verdicts, "id": row.id, "example_id": row.example_id}
+    """A run's columns, with its computed verdicts."""
+    return {**run_columns.replaced(row.data, verdicts), "id": row.id, "example_id": row.example_id}

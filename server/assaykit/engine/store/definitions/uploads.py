@@ -8,8 +8,9 @@ from pydantic_core import from_json, to_json
 
 from assaykit.engine.clock import Clock
 from assaykit.engine.store import checksums
-from assaykit.engine.store.definitions import datasets, experiments
+from assaykit.engine.store.definitions import datasets, experiments, run_columns
 from assaykit.engine.store.keys import row_ids
+from assaykit.engine.store.tables import experiment_runs
 from assaykit.errors import Invalid
 from assaykit.matching import Matching, is_refused
 from assaykit.wire.experiments import ExperimentRunInput
@@ -154,4 +155,8 @@ def _write_runs(connection: sa.Connection, experiment_id: str, runs: Sequence[tu
     ]
     if rows:
         connection.exec_driver_sql(_RUN, rows)
+        # A transaction writes alone, so its rows have consecutive numbers.
+        last = connection.execute(sa.select(sa.func.max(experiment_runs.c.n))).scalar_one()
+        numbered = zip(range(last - len(rows) + 1, last + 1), runs, strict=True)
+        run_columns.keep_part(connection, experiment_id, [(n, *run) for n, run in numbered])
     return len(rows)

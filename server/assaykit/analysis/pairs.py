@@ -1,0 +1,67 @@
+"""The figures of paired examples as columns: a mapping of tuples would be most of a comparison's memory."""
+
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+
+Figures = tuple[float, float]
+"""The figures of one example: (baseline, challenger)."""
+
+
+class PairColumns(Mapping[str, Figures]):
+    """The figures of both sides by example id. `places` has the position of each example in the columns."""
+
+    __slots__ = ("afters", "befores", "places")
+
+    def __init__(self, places: Mapping[str, int], befores: Sequence[float], afters: Sequence[float]) -> None:
+        self.places = places
+        self.befores = befores
+        self.afters = afters
+
+    def __getitem__(self, example_id: str) -> Figures:
+        place = self.places[example_id]
+        return self.befores[place], self.afters[place]
+
+    def __contains__(self, example_id: object) -> bool:
+        return example_id in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def keys(self) -> KeysView[str]:
+        """The example ids."""
+        return self.places.keys()
+
+    def values(self) -> ValuesView[Figures]:
+        """The figures, in the order of the ids."""
+        return _Values(self)
+
+    def items(self) -> ItemsView[str, Figures]:
+        """The ids with their figures."""
+        return _Items(self)
+
+
+class _Values(ValuesView[Figures]):
+    def __init__(self, of: PairColumns) -> None:
+        super().__init__(of)
+        self._of = of
+
+    def __iter__(self) -> Iterator[Figures]:
+        return zip(self._of.befores, self._of.afters, strict=True)
+
+
+class _Items(ItemsView[str, Figures]):
+    def __init__(self, of: PairColumns) -> None:
+        super().__init__(of)
+        self._of = of
+
+    def __iter__(self) -> Iterator[tuple[str, Figures]]:
+        return zip(self._of.places, zip(self._of.befores, self._of.afters, strict=True), strict=True)
+
+
+def columns_of(pairs: Mapping[str, Figures]) -> tuple[Sequence[float], Sequence[float]]:
+    """The figures of the baseline and those of the challenger, in the order of the ids."""
+    if isinstance(pairs, PairColumns):
+        return pairs.befores, pairs.afters
+    return [before for before, _ in pairs.values()], [after for _, after in pairs.values()]
