@@ -17,7 +17,7 @@ from assaykit.toolkit.listing import name_or_id
 from assaykit.toolkit.questions import Answer, asked, can_ask
 
 ExactName = Annotated[str, Field(description="Exact name or id")]
-Confirm = Annotated[str | None, Field(description="The name again, where no person can be asked")]
+Confirm = Annotated[str | None, Field(description="The name again, if nobody can be asked")]
 
 
 async def before_deleting(ctx: Context[Session], noun: str, named: Named, goes_too: str, confirm: str | None) -> Answer:

@@ -99,7 +99,7 @@ async def list_spaces(
     save_to: SaveTo = None,
     overwrite: bool = False,
 ) -> Reply:
-    """List the spaces: each holds projects, judges, tasks and datasets of its own.
+    """List the spaces.
 
     Source: REST v2 `GET /v2/spaces`.
     Raises: Invalid.

@@ -187,7 +187,7 @@ async def preview_judge(
 ) -> Reply:
     """Try a judge on real rows; nothing is stored. Shows mapping, verdicts, values and one rendered prompt.
 
-    Rows are a project's spans, a dataset's examples, or experiments.
+    Rows are spans, a dataset's examples, or experiments.
 
     Source: REST v2 `POST /v2/spans`, `GET /v2/datasets/{id}/examples`; on the engine `POST /x/judge`.
     Raises: NotFound, Invalid, Ambiguous.
@@ -226,7 +226,7 @@ async def preview_judge(
 
 render_judge = preview_judge.free_look(
     "render_judge",
-    "Show a judge's mapping, values and first prompt as preview_judge does; no model is called. Free.",
+    "Show a judge's mapping, values and first prompt as preview_judge does; no model is called.",
     unlisted=("confirm_cost",),
     call_model=False,
 )

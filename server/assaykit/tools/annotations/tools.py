@@ -130,10 +130,10 @@ async def log_evaluations(
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Write labels, scores and explanations computed elsewhere to spans, traces or sessions: all or nothing.
+    """Write verdicts computed elsewhere to spans, traces or sessions: all or nothing.
 
     Columns: context.span_id, context.trace_id or attributes.session.id, and eval.<name>.label, .score, .explanation;
-    trace_eval., session_eval. alike. search_spans(save_to=) writes files to add such columns to.
+    trace_eval., session_eval. alike. search_spans(save_to=) writes files to add them to.
 
     Source: on the engine `POST /x/evaluations`; AX has Flight for it.
     Raises: Invalid, NotFound, Unsupported.

@@ -41,7 +41,7 @@ CELL_LIMIT = 400
 
 VERSIONS_SHOWN = 10
 
-Renamed = Annotated[dict[str, str] | None, Field(description="{'question': 'input'}: new names")]
+Renamed = Annotated[dict[str, str] | None, Field(description="{old: new name}")]
 Unique = Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")]
 
 
@@ -63,7 +63,7 @@ async def create_dataset(
     seed: int = 0,
     space: SpaceName = None,
 ) -> Reply:
-    """Create a dataset from a file, rows, or by filter: spans (last 7 days), a dataset; of all or a sample. Atomic.
+    """Create a dataset from a file, rows, or by filter: spans (last 7 days), a dataset; of all or a sample.
 
     Source: REST v2 `POST /v2/datasets`, `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, Conflict, NotFound, Ambiguous.
@@ -169,7 +169,7 @@ async def append_examples(
     unique: Unique = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Append rows to a dataset's newest version. With unique, rows that repeat an example or a row are dropped.
+    """Append rows to a dataset's newest version.
 
     Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Ambiguous.

@@ -74,7 +74,7 @@ async def upload_experiment(
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Upload a variant's results as an experiment on a dataset, with the scores you have.
+    """Upload a variant's results and scores as an experiment on a dataset.
 
     Columns eval.<name>.label or .score are taken as they are. All or nothing.
 

@@ -177,7 +177,7 @@ async def label_prompt(
     experiment: Annotated[str | None, Field(description="That decided it; kept with the version")] = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Add labels to a version, from where they were, and remove others from it. Labels not named stay.
+    """Move labels to a version, and remove others from it.
 
     Source: REST v2 `PUT /v2/prompt-versions/{id}/labels`.
     Raises: NotFound, Invalid, Ambiguous.

@@ -120,7 +120,7 @@ async def trigger_backfill(
 
 preview_backfill = trigger_backfill.free_look(
     "preview_backfill",
-    "Show what trigger_backfill would score and cost, on real rows; nothing is started. Free.",
+    "Show what trigger_backfill would score and cost, on real rows; nothing is started.",
     unlisted=("wait", "max_rows", "allow_empty", "confirm_cost", "on_too_long"),
     preview=True,
 )

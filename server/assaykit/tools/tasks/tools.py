@@ -218,7 +218,7 @@ async def list_tasks(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List tasks: target, evaluators, when they run, last three runs of each.
+    """List tasks with their last runs.
 
     Source: REST v2 `GET /v2/tasks`, `GET /v2/tasks/{id}/runs` for each.
     Raises: NotFound, Invalid.
