@@ -19,7 +19,7 @@ from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
-from assaykit.runner.assaykit_worker.examples import Shape, shape_of
+from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
@@ -80,7 +80,7 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
-    def request(self, taken: Sequence[str], shape: Shape) -> dict[str, Any]:
+    def request(self, taken: Sequence[str], shape: DatasetShape) -> dict[str, Any]:
         """The request for a worker. No evaluator may have a name in `taken`. `shape` is that of the whole dataset."""
         return {
             "shape": [sorted(shape.columns), shape.nested, shape.answers],
@@ -131,7 +131,7 @@ class Ran(NamedTuple):
     changes: Sequence[str] = ()
     """Sentences about content that has changed since earlier rows were made."""
 
-    shape: Shape = Shape()
+    shape: DatasetShape = DatasetShape()
     """The columns of the dataset, by which parameters were bound."""
 
 
@@ -184,7 +184,7 @@ async def execute(
     settings: Settings,
     report: Report,
     taken: Sequence[str] = (),
-    shape: Shape | None = None,
+    shape: DatasetShape | None = None,
 ) -> Ran:
     """Make the calls that have no result in the journal. No evaluator may have a name in `taken`.
 
