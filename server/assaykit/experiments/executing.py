@@ -48,6 +48,8 @@ MOST_PLANS = 1_000
 Binding = Literal["auto", "ax", "phoenix"]
 
 _DIGITS = 10
+_UNFIT = "which JSON cannot hold"
+"""Part of the error of an output that cannot be recorded. If the first rows have it, the others are not paid for."""
 
 log = structlog.get_logger()
 
@@ -190,6 +192,8 @@ async def execute(
 
     `shape` is that of the whole dataset, if the calls are for a part of it.
 
+    It ends early at a failed row with `exit_on_error`, and where the first outputs cannot be recorded.
+
     Raises:
         Invalid: the user's file cannot be used; the message gives the reason.
     """
@@ -211,7 +215,8 @@ async def execute(
             journal.use(pool.files)
             journal.use_packages(pool.ready["packages"])
             journal.keep(result)
-        if plan.exit_on_error and result.error is not None:
+        is_unfit = journal is not None and _UNFIT in (result.error or "") and all(one.error for one in done.values())
+        if result.error is not None and (plan.exit_on_error or is_unfit):
             stopped_by.append(result)
             pool.stop()
 
