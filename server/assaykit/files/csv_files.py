@@ -19,7 +19,9 @@ from assaykit.files.rows import MAX_CELL, FileRow, Record, cell_text, columns_of
 from assaykit.files.strict_json import JsonError, parse
 from assaykit.files.utf8 import lines
 
-_OTHER_MARKS = (";", "\t", "|")
+_MARKS = (",", ";", "\t", "|")
+"""The marks that may separate cells; the most frequent one in the header does, a comma if there is none."""
+
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The first characters of a formula, with their full-width forms."""
 _UNSEEN = re.compile(
@@ -52,7 +54,7 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
     text = lines(file, path)
     begin = _first_record(text)
     has_types = _QUOTED_HEADER.fullmatch("".join(begin).rstrip("\r\n")) is not None
-    records = _csv_records(chain(begin, text), path)
+    records = _csv_records(chain(begin, text), path, _mark("".join(begin)))
     line, header, _ = next(records, (1, list[str](), ""))
     names = _csv_names(header if has_types else [name.strip() for name in header], path, line)
     for line, cells, raw in records:
@@ -102,7 +104,13 @@ def _bare_value(cell: str) -> Any:
     return number if math.isfinite(number) else cell
 
 
-def _csv_records(text: Iterable[str], path: str) -> Iterator[tuple[int, list[str], str]]:
+def _mark(header: str) -> str:
+    """The mark that separates the cells of a header."""
+    outside = re.sub(r'"[^"]*"', "", header)
+    return max(_MARKS, key=outside.count)
+
+
+def _csv_records(text: Iterable[str], path: str, mark: str) -> Iterator[tuple[int, list[str], str]]:
     """Yield the cells of each record, with the number of its first line and its text, without blank lines."""
     taken: list[str] = []
 
@@ -111,7 +119,7 @@ def _csv_records(text: Iterable[str], path: str) -> Iterator[tuple[int, list[str
             taken.append(one)
             yield one
 
-    reader = csv.reader(seen(), strict=True)
+    reader = csv.reader(seen(), delimiter=mark, strict=True)
     while True:
         line = reader.line_num + 1
         taken.clear()
@@ -141,11 +149,6 @@ def _csv_names(header: Sequence[str], path: str, line: int) -> list[str]:
     names = [unguarded(name) for name in header]
     if not names:
         raise Invalid(f"{quote(path)!r} is empty.", "The first line of a CSV file names the columns.")
-    if len(names) == 1 and (mark := next((mark for mark in _OTHER_MARKS if mark in names[0]), None)):
-        raise Invalid(
-            f"{quote(path)!r} has one column, {quote(names[0], 60)!r}: its cells seem to be separated by {mark!r}.",
-            "Separate them by commas, and put cells that hold one in double quotes.",
-        )
     require_width(len(names), path, line)
     if "" in names:
         raise Invalid(
