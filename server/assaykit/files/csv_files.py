@@ -19,8 +19,8 @@ from assaykit.files.rows import MAX_CELL, FileRow, Record, cell_text, columns_of
 from assaykit.files.strict_json import JsonError, parse
 from assaykit.files.utf8 import lines
 
-_MARKS = (",", ";", "\t", "|")
-"""The marks that may separate cells; the most frequent one in the header does, a comma if there is none."""
+_OTHER_MARKS = (";", "\t", "|")
+"""The marks that may separate cells in place of commas; the most frequent one in a header without a comma does."""
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The first characters of a formula, with their full-width forms."""
@@ -53,9 +53,9 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
     csv.field_size_limit(MAX_CELL)
     text = lines(file, path)
     begin = _first_record(text)
-    has_types = _QUOTED_HEADER.fullmatch("".join(begin).rstrip("\r\n")) is not None
     records = _csv_records(chain(begin, text), path, _mark("".join(begin)))
-    line, header, _ = next(records, (1, list[str](), ""))
+    line, header, told = next(records, (1, list[str](), ""))
+    has_types = _has_types(told, header)
     names = _csv_names(header if has_types else [name.strip() for name in header], path, line)
     for line, cells, raw in records:
         if len(cells) != len(names):
@@ -65,6 +65,12 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
             )
         values = _typed(cells, raw) if has_types else (unguarded(cell) if cell else None for cell in cells)
         yield FileRow(line, dict(zip(names, values, strict=True)))
+
+
+def _has_types(told: str, header: Sequence[str]) -> bool:
+    """Whether every name of a header is in quotes, also one that could do without."""
+    is_quoted = _QUOTED_HEADER.fullmatch(told.rstrip("\r\n")) is not None
+    return is_quoted and any(not set(name) & set(',"\r\n') for name in header)
 
 
 def _first_record(text: Iterator[str]) -> list[str]:
@@ -107,7 +113,7 @@ def _bare_value(cell: str) -> Any:
 def _mark(header: str) -> str:
     """The mark that separates the cells of a header."""
     outside = re.sub(r'"[^"]*"', "", header)
-    return max(_MARKS, key=outside.count)
+    return "," if "," in outside else max((",", *_OTHER_MARKS), key=outside.count)
 
 
 def _csv_records(text: Iterable[str], path: str, mark: str) -> Iterator[tuple[int, list[str], str]]:
