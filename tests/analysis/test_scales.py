@@ -22,7 +22,7 @@ def test_labels_that_differ_in_case_or_outer_spaces_are_one_class_and_it_says_so
         "binary", ("pass",), 1, "no difference shown",
     )  # fmt: skip
     assert [one for one in finding.cautions if "one class" in one] == [
-        "Labels that differ only in case or outer spaces are one class: 'Pass', 'pass␣' count as 'pass'."
+        "Labels that are spellings of one value are one class: 'Pass', 'pass␣' count as 'pass'."
     ]
 
 

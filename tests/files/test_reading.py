@@ -133,7 +133,7 @@ def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None
         ("", "expected an array of objects"),
         ("7", "expected an array of objects"),
         ("{}", "no array under any of rows, data, examples, runs"),
-        ('{"results": [{"a": 1}]}', "no array under any of rows"),
+        ('{"outcome": [{"a": 1}]}', "no array under any of rows"),
         ('{"rows": [{}], "data": [{}]}', "rows under 'rows' and under 'data'"),
         ('[{"a": 1},\n]', "Line 2"),
         ('[{"a": 1}\n {"a": 2}]', "Line 2 of 'a.json' is not JSON: expected ','"),

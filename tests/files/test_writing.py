@@ -147,6 +147,24 @@ def test_a_file_of_another_program_is_text_without_the_guard(tmp_path: Path, cel
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "key;output\nq1;x, y\n"),
+        ("a.csv", '"key";"output"\nq1;"x, y"\n'),
+        ("a.tsv", "key\toutput\nq1\tx, y\n"),
+        ("a.csv", "key|output\nq1|x, y\n"),
+        ("a.csv", 'key,output\nq1,"x, y"\n'),
+        ("a.json", '{"version": 3, "results": [{"key": "q1", "output": "x, y"}]}'),
+        ("a.json", '{"testCases": [{"key": "q1", "output": "x, y"}]}'),
+        ("a.json", '{"samples": [{"key": "q1", "output": "x, y"}]}'),
+    ],
+)
+def test_cells_and_rows_are_found_behind_every_usual_mark(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert read(tmp_path, name) == [{"key": "q1", "output": "x, y"}]
+
+
+@pytest.mark.parametrize(
     ("cell", "value"),
     [
         ("3", 3),

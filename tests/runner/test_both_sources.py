@@ -30,6 +30,10 @@ OTHERWISE = {
     "ax verdict {'score': 1, 'label': 'x', 'explanation': 'y'}": {"score": 1.0, "label": "x", "explanation": "y"},
     "phoenix verdict [1, 'why']": {"score": 1.0, "label": "why"},
     "phoenix verdict (1, 2, 3, 4)": "refused",
+    **{
+        f"{style} verdict None": {"label": "abstained", "explanation": "the evaluator returned None"}
+        for style in ("ax", "phoenix")
+    },
 }
 """Where we do otherwise on purpose, and what."""
 

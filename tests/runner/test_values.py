@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from assaykit.runner.assaykit_worker.binding import Arguments, Unbindable, bound
-from assaykit.runner.assaykit_worker.examples import Example, Shape, shape_of
+from assaykit.runner.assaykit_worker.examples import DatasetShape, Example, shape_of
 from assaykit.runner.assaykit_worker.plain import NotJson, plain
 from assaykit.runner.assaykit_worker.verdicts import Unreadable, asserts, verdicts
 
@@ -314,4 +314,4 @@ def test_a_strange_parameter_is_refused_with_the_columns() -> None:
 
 def test_without_the_shape_of_a_dataset_the_row_tells_its_own_columns() -> None:
     assert Example({"id": "1", "input": None}).input is None
-    assert shape_of([]) == Shape()
+    assert shape_of([]) == DatasetShape()

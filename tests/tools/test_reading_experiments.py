@@ -49,7 +49,7 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     assert helped == "- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; its direction is not known, so low scores come first"
     assert words == "- 'words': 3 of 5 scored; its direction is not known, so low scores come first"
     assert fence.startswith("--- untrusted data ")
-    assert second == f"{poor['example_id']} (run {poor['id']}) | out: poor | [help=bad (0)] why: Rude."
+    assert second == f"q3: {poor['example_id']} (run {poor['id']}) | out: poor | [help=bad (0)] why: Rude."
 
 
 async def test_the_direction_of_a_judge_of_the_space_counts(rated: Caller) -> None:

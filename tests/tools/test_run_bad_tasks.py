@@ -50,9 +50,9 @@ async def test_a_file_that_cannot_be_used_says_why_in_its_own_words(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("return {'a': [1, {2, 3}]}", "output['a'][1] is a set, which JSON cannot hold"),
+        ("return {'a': [1, lambda: 2]}", "output['a'][1] is a function, which JSON cannot hold"),
         ("return float('nan')", "output is nan, which JSON cannot hold"),
-        ("return {1: 2}", "output has the key 1, which is not a string"),
+        ("return {1: 2, '1': 3}", "output has two keys that are '1' as text"),
         ("x = []; x.append(x); return x", "is nested deeper than 100 levels"),
         ("return 'x' * 1_000_001", "output has more than 1000000 characters"),
         ("return (x for x in 'abc')", "output is a generator"),
@@ -74,6 +74,31 @@ async def test_one_bad_row_costs_that_row(
     outputs = {one["output"] for one in data["outputs"] if one["error"] is None}
     assert (data["failed"], outputs) == (1, {"Where?", "Why?"})
     assert said in data["errors"][0]["error"]
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_outputs_that_cannot_be_recorded_stop_the_run_before_it_is_paid_for(
+    ax: Caller, write: Write, bare_python: Path, files: Path, kind: str
+) -> None:
+    await ax.ask("create_dataset", name="many", rows=[{"input": n} for n in range(40)])
+    write(
+        "task.py",
+        f"""
+        {kind} answer(input):
+            with open("calls.txt", "a") as file:
+                file.write("x")
+            return object()
+        """,
+    )
+    arguments = {"task": "task.py:answer", "dataset": "many", "python": str(bare_python), "concurrency": 2}
+    refusal = await ax.refused("run_experiment", **arguments)
+    assert "output is a object, which JSON cannot hold" in refusal["message"]
+    assert "(it was <object object at" in refusal["message"]
+    assert refusal["next"] == "Nothing was recorded. Correct the function."
+    assert len((files / "calls.txt").read_text(encoding="utf-8")) < 40
+    assert (await ax.ask("list_experiments"))["experiments"] == []
+    write("task.py", f"{kind} answer(input):\n    return {{input}}\n")
+    assert (await ax.ask("run_experiment", **arguments))["failed"] == 0
 
 
 async def test_fifty_megabytes_that_are_printed_do_no_harm(ax: Caller, write: Write, bare_python: Path) -> None:

@@ -235,7 +235,7 @@ def _about_meaning(finding: Finding) -> list[str]:
     if finding.spellings:
         kinds = sorted({*finding.spellings.values()})
         told.append(
-            f"Labels that differ only in case or outer spaces are one class: {_spelled(finding.spellings)} count "
+            f"Labels that are spellings of one value are one class: {_spelled(finding.spellings)} count "
             f"as {_spelled(kinds)}."
         )
     if finding.positives and finding.scale.positive_assumed:

@@ -20,7 +20,7 @@ from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
-from assaykit.runner.assaykit_worker.examples import Shape, shape_of
+from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
 from assaykit.runner.code import code_of
 from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
@@ -49,6 +49,8 @@ MOST_PLANS = 1_000
 Binding = Literal["auto", "ax", "phoenix"]
 
 _DIGITS = 10
+_UNFIT = "which JSON cannot hold"
+"""Part of the error of an output that cannot be recorded. If the first rows have it, the others are not paid for."""
 
 log = structlog.get_logger()
 
@@ -81,7 +83,7 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
-    def request(self, taken: Sequence[str], shape: Shape) -> dict[str, Any]:
+    def request(self, taken: Sequence[str], shape: DatasetShape) -> dict[str, Any]:
         """The request for a worker. No evaluator may have a name in `taken`. `shape` is that of the whole dataset."""
         return {
             "shape": [sorted(shape.columns), shape.nested, shape.answers],
@@ -132,7 +134,7 @@ class Ran(NamedTuple):
     changes: Sequence[str] = ()
     """Sentences about content that has changed since earlier rows were made."""
 
-    shape: Shape = Shape()
+    shape: DatasetShape = DatasetShape()
     """The columns of the dataset, by which parameters were bound."""
 
 
@@ -185,11 +187,13 @@ async def execute(
     settings: Settings,
     report: Report,
     taken: Sequence[str] = (),
-    shape: Shape | None = None,
+    shape: DatasetShape | None = None,
 ) -> Ran:
     """Make the calls that have no result in the journal. No evaluator may have a name in `taken`.
 
     `shape` is that of the whole dataset, if the calls are for a part of it.
+
+    It ends early at a failed row with `exit_on_error`, and where the first outputs cannot be recorded.
 
     Raises:
         Invalid: the user's file cannot be used; the message gives the reason.
@@ -212,7 +216,8 @@ async def execute(
             journal.use(pool.files)
             journal.use_packages(pool.ready["packages"])
             journal.keep(result)
-        if plan.exit_on_error and result.error is not None:
+        is_unfit = journal is not None and _UNFIT in (result.error or "") and all(one.error for one in done.values())
+        if result.error is not None and (plan.exit_on_error or is_unfit):
             stopped_by.append(result)
             pool.stop()
 

@@ -90,7 +90,7 @@ class ExperimentRows:
                 mapped column is missing, rows lack their example id or their output, a mapped evaluator has no
                 result, or there are no rows.
         """
-        is_table = self._path.lower().endswith((".csv", ".parquet"))
+        is_table = self._path.lower().endswith((".csv", ".tsv", ".parquet"))
         needed, empty = set(self._needed), self._empty
         for row in self._rows:
             self.count += 1

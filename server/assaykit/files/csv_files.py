@@ -20,6 +20,8 @@ from assaykit.files.strict_json import JsonError, parse
 from assaykit.files.utf8 import lines
 
 _OTHER_MARKS = (";", "\t", "|")
+"""The marks that may separate cells in place of commas; the most frequent one in a header without a comma does."""
+
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The first characters of a formula, with their full-width forms."""
 _UNSEEN = re.compile(
@@ -51,9 +53,9 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
     csv.field_size_limit(MAX_CELL)
     text = lines(file, path)
     begin = _first_record(text)
-    has_types = _QUOTED_HEADER.fullmatch("".join(begin).rstrip("\r\n")) is not None
-    records = _csv_records(chain(begin, text), path)
-    line, header, _ = next(records, (1, list[str](), ""))
+    records = _csv_records(chain(begin, text), path, _mark("".join(begin)))
+    line, header, told = next(records, (1, list[str](), ""))
+    has_types = _has_types(told, header)
     names = _csv_names(header if has_types else [name.strip() for name in header], path, line)
     for line, cells, raw in records:
         if len(cells) != len(names):
@@ -63,6 +65,12 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
             )
         values = _typed(cells, raw) if has_types else (unguarded(cell) if cell else None for cell in cells)
         yield FileRow(line, dict(zip(names, values, strict=True)))
+
+
+def _has_types(told: str, header: Sequence[str]) -> bool:
+    """Whether every name of a header is in quotes, also one that could do without."""
+    is_quoted = _QUOTED_HEADER.fullmatch(told.rstrip("\r\n")) is not None
+    return is_quoted and any(not set(name) & set(',"\r\n') for name in header)
 
 
 def _first_record(text: Iterator[str]) -> list[str]:
@@ -102,7 +110,13 @@ def _bare_value(cell: str) -> Any:
     return number if math.isfinite(number) else cell
 
 
-def _csv_records(text: Iterable[str], path: str) -> Iterator[tuple[int, list[str], str]]:
+def _mark(header: str) -> str:
+    """The mark that separates the cells of a header."""
+    outside = re.sub(r'"[^"]*"', "", header)
+    return "," if "," in outside else max((",", *_OTHER_MARKS), key=outside.count)
+
+
+def _csv_records(text: Iterable[str], path: str, mark: str) -> Iterator[tuple[int, list[str], str]]:
     """Yield the cells of each record, with the number of its first line and its text, without blank lines."""
     taken: list[str] = []
 
@@ -111,7 +125,7 @@ def _csv_records(text: Iterable[str], path: str) -> Iterator[tuple[int, list[str
             taken.append(one)
             yield one
 
-    reader = csv.reader(seen(), strict=True)
+    reader = csv.reader(seen(), delimiter=mark, strict=True)
     while True:
         line = reader.line_num + 1
         taken.clear()
@@ -141,11 +155,6 @@ def _csv_names(header: Sequence[str], path: str, line: int) -> list[str]:
     names = [unguarded(name) for name in header]
     if not names:
         raise Invalid(f"{quote(path)!r} is empty.", "The first line of a CSV file names the columns.")
-    if len(names) == 1 and (mark := next((mark for mark in _OTHER_MARKS if mark in names[0]), None)):
-        raise Invalid(
-            f"{quote(path)!r} has one column, {quote(names[0], 60)!r}: its cells seem to be separated by {mark!r}.",
-            "Separate them by commas, and put cells that hold one in double quotes.",
-        )
     require_width(len(names), path, line)
     if "" in names:
         raise Invalid(

@@ -35,7 +35,7 @@ class FileFormat:
 FORMATS = (
     FileFormat(
         name="CSV",
-        suffixes=(".csv",),
+        suffixes=(".csv", ".tsv"),
         read=csv_rows,
         write=write_csv,
         same_columns=True,

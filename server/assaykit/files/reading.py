@@ -20,7 +20,7 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
     With `nan_is_null`, NaN in JSON and Parquet is a missing value, as in data frames; otherwise it is refused.
 
     The limits are 100 MiB and 512 columns, and 1 MiB for a CSV cell. `.json` holds an array of objects,
-    or an object with such an array under `rows`, `data`, `examples` or `runs`.
+    or an object with such an array under one of `strict_json.ROW_KEYS`.
 
     Raises:
         NotFound, Invalid: as `open_inside`.

@@ -16,7 +16,7 @@ MAX_DEPTH = 64
 MAX_VALUE = 16 * 1024 * 1024
 """Limit on the characters of one row, or of another value beside the rows. No backend accepts more."""
 
-ROW_KEYS = ("rows", "data", "examples", "runs")
+ROW_KEYS = ("rows", "data", "examples", "runs", "results", "testCases", "samples")
 
 _WHITE = " \t\r\n"
 _SPACE = re.compile(f"[{_WHITE}]*")

@@ -21,7 +21,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .examples import Example, Shape, as_mapping, at_path, fresh, is_answer
+from .examples import DatasetShape, Example, as_mapping, at_path, fresh, is_answer
 
 Bound = dict[str, str]
 """The name of the value that each parameter gets, or the path of a value in the row."""
@@ -51,7 +51,12 @@ class Unbindable(Exception):
 
 
 def bound(
-    function: Callable[..., Any], style: str, *, judges: bool, takes_all: bool = False, shape: Shape | None = None
+    function: Callable[..., Any],
+    style: str,
+    *,
+    judges: bool,
+    takes_all: bool = False,
+    shape: DatasetShape | None = None,
 ) -> Bound:
     """The bindings of a function. `judges` is set for an evaluator, `takes_all` for an evaluator object.
 
@@ -59,7 +64,7 @@ def bound(
         Unbindable: there is no parameter, or a required one has an unknown name.
     """
     known = [*dict.fromkeys([*_NAMES[style], *(_OF_EVALUATORS if judges else ())])]
-    meanings = _Meanings(known, shape or Shape(), judges=judges) if style == "auto" else None
+    meanings = _Meanings(known, shape or DatasetShape(), judges=judges) if style == "auto" else None
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters:
         raise Unbindable(f"it takes no parameter; give it one, such as {known[0]}")
@@ -85,7 +90,7 @@ def bound(
 class _Meanings:
     """The meanings of parameter names for a dataset of this shape."""
 
-    def __init__(self, known: list[str], shape: Shape, *, judges: bool) -> None:
+    def __init__(self, known: list[str], shape: DatasetShape, *, judges: bool) -> None:
         self._known = known
         self._shape = shape
         self._judges = judges

@@ -23,7 +23,7 @@ _BEGINNINGS = ("expected", "reference", "groundtruth", "gold", "correct", "annot
 _PARENTS = ("input", "inputs", "attributes.input.value", *METADATA)
 
 
-class Shape(NamedTuple):
+class DatasetShape(NamedTuple):
     """The columns of a dataset: those that any example has, and the paths of values inside objects by their last name.
 
     `answers` are the paths of values inside objects that hold the right answer.
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
     answers: Mapping[str, str] = {}
 
 
-def shape_of(rows: Iterable[Mapping[str, Any]]) -> Shape:
+def shape_of(rows: Iterable[Mapping[str, Any]]) -> DatasetShape:
     """The shape of a dataset with these examples."""
     columns: dict[str, None] = {}
     nested: dict[str, str] = {}
@@ -47,7 +47,7 @@ def shape_of(rows: Iterable[Mapping[str, Any]]) -> Shape:
                 if isinstance(value, dict):
                     for key in value:
                         found.setdefault(key, f"{parent}.{key}")
-    return Shape(frozenset(columns), nested, answers)
+    return DatasetShape(frozenset(columns), nested, answers)
 
 
 class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by attribute
@@ -58,7 +58,7 @@ class Example(dict):  # type: ignore[type-arg]  # a row is read by key and by at
     "input". A part whose column has no value in this row is None.
     """
 
-    def __init__(self, columns: dict[str, Any], shape: Shape | None = None) -> None:
+    def __init__(self, columns: dict[str, Any], shape: DatasetShape | None = None) -> None:
         super().__init__(columns)
         known = frozenset(columns) if shape is None else shape.columns
         rest = {key: value for key, value in columns.items() if key not in _SYSTEM}
@@ -103,7 +103,7 @@ def part(columns: dict[str, Any], names: tuple[str, ...], known: frozenset[str],
 
 
 def at_path(columns: Mapping[str, Any], path: str) -> Any:
-    """The value at a path of `Shape`: a column, or a key inside the object of a column. None if there is none."""
+    """The value at a path of `DatasetShape`: a column, or a key of its object. None if there is none."""
     if path in columns:
         return columns[path]
     parent, _, key = path.rpartition(".")

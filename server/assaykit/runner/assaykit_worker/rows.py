@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from . import binding, loading, verdicts
-from .examples import Example, Shape
+from .examples import DatasetShape, Example
 from .plain import NotJson, plain, readable
 from .tracing import Joined, Open, Plain
 
@@ -55,7 +55,7 @@ class RowRunner:
         """
         self._style = asked["binding"]
         shape = asked.get("shape")
-        self._shape = None if shape is None else Shape(frozenset(shape[0]), *shape[1:])
+        self._shape = None if shape is None else DatasetShape(frozenset(shape[0]), *shape[1:])
         self._loop: Any = None
         self.files = loading.OwnFiles()
         self._metadata = asked["metadata"]

@@ -41,8 +41,8 @@ CELL_LIMIT = 400
 
 VERSIONS_SHOWN = 10
 
-Renamed = Annotated[dict[str, str] | None, Field(description="{old: new name}")]
-Unique = Annotated[list[str] | None, Field(description="Drop repeats by these, ['*']: all")]
+Renamed = Annotated[dict[str, str] | None, Field(description="{old: new}")]
+Unique = Annotated[list[str] | None, Field(description="Drop repeats by; ['*']: all")]
 
 
 @tool("add")
@@ -125,7 +125,7 @@ async def get_dataset(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a dataset: versions, columns, and examples with ids; of the newest version unless one is named.
+    """Show a dataset: versions, columns, and examples with ids; of the newest version unless named.
 
     Source: REST v2 `GET /v2/datasets/{id}`, `GET /v2/datasets/{id}/examples`.
     Raises: NotFound, Ambiguous, Invalid.
@@ -169,7 +169,7 @@ async def append_examples(
     unique: Unique = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Append rows to a dataset's newest version.
+    """Append rows to a dataset's newest version. unique drops repeats of examples and rows.
 
     Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Ambiguous.

@@ -143,7 +143,7 @@ async def _recorded(
         runs.resume(journal, plan, target, title, calls, restart=restart)
         ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
-            raise _stopped(journal, ran, ran.stopped_by)
+            raise _stopped(journal, plan, ran, ran.stopped_by)
         made = await runs.write(here.api, target, title, ran.results, plan)
         origin = Content({**journal.files}, {**journal.packages}, examples_of_calls(calls))
         runs.remember(here.settings.home, made.id, plan, origin)
@@ -167,7 +167,7 @@ def _declined(here: Session, within: Named, agreed: Consent, spending: Disclosur
     return Reply(f"Nothing was started: {agreed.said}", data)
 
 
-def _stopped(journal: Journal, ran: Ran, row: RowResult) -> Invalid:
+def _stopped(journal: Journal, plan: ExperimentPlan, ran: Ran, row: RowResult) -> Invalid:
     """The error for a run that ended at its first failed row. Results of an earlier call are kept."""
     kept = ""
     if ran.resumed:
@@ -177,7 +177,7 @@ def _stopped(journal: Journal, ran: Ran, row: RowResult) -> Invalid:
         journal.forget()
     return Invalid(
         f"Stopped at the first error, on example {row.call.example_id}: {row.error}",
-        f"Nothing was recorded.{kept} Correct the function, or leave out exit_on_error.",
+        f"Nothing was recorded.{kept} Correct the function{', or leave out exit_on_error' * plan.exit_on_error}.",
     )
 
 

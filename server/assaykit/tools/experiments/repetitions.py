@@ -57,7 +57,7 @@ class Repetitions:
         return said
 
 
-class Tries:
+class RetriedRows:
     """Counts the failed rows of each example that a later row replaces, for a file without numbered repetitions."""
 
     def __init__(self) -> None:

@@ -64,19 +64,19 @@ async def upload_experiment(
     here: Here,
     file: File,
     dataset: str | None = None,
-    name: Annotated[str | None, Field(description="Else the file's stem")] = None,
+    name: Annotated[str | None, Field(description="Else of file")] = None,
     output: str = "output",
     example_id: str = EXAMPLE_ID,
-    key: Annotated[str | None, Field(description="Column to match by, not ids; or 'file=dataset'")] = None,
-    evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{evaluator: its columns}")] = None,
-    new_dataset: Annotated[list[str] | None, Field(description="Make the dataset too, of these columns")] = None,
-    repetitions: Annotated[bool, Field(description="Examples may have several rows")] = False,
+    key: Annotated[str | None, Field(description="Column to match by; 'file=dataset'")] = None,
+    evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{name: columns}")] = None,
+    new_dataset: Annotated[list[str] | None, Field(description="Make it too, of these columns")] = None,
+    repetitions: Annotated[bool, Field(description="Several rows per example")] = False,
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Upload a variant's results and scores as an experiment on a dataset.
+    """Upload results as an experiment on a dataset, with your scores.
 
-    Columns eval.<name>.label or .score are taken as they are. All or nothing.
+    Columns eval.<name>.label and .score count as they are. All or nothing.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
@@ -287,7 +287,7 @@ async def get_experiment(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show an experiment's rows: output, error, verdicts. Errors first, then the worst scores.
+    """Show an experiment's rows: output, error, verdicts. Errors first, then worst scores.
 
     Source: REST v2 `GET /v2/experiments/{id}/runs`.
     Raises: NotFound, Ambiguous, Invalid.

@@ -30,7 +30,7 @@ from assaykit.session import Session
 from assaykit.toolkit.replies import one_line, quoted
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, under_own_names, usual_columns
-from assaykit.tools.experiments.repetitions import Repetitions, Tries
+from assaykit.tools.experiments.repetitions import Repetitions, RetriedRows
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
     Dataset,
@@ -98,7 +98,7 @@ class Results:
         self.file = file
         self.key = key
         self.repetitions = Repetitions(file) if repetitions else None
-        self.tries = Tries()
+        self.tries = RetriedRows()
         self.guessed: MatchingColumns | None = None
         self._folders = folders
         self._columns = columns
@@ -132,7 +132,7 @@ class Results:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
             self.repetitions = None if self.repetitions is None else Repetitions(self.file)
-            self.tries = Tries()
+            self.tries = RetriedRows()
             pairs = self._pairs() if self._of_dataset is not None else self._runs()
             yield from batches(pairs, _characters)
 
