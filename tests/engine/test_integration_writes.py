@@ -196,7 +196,6 @@ async def test_http_is_taken_on_loopback(rest: Rest, base_url: str) -> None:
 
 
 async def test_what_the_engine_cannot_do_is_said_at_once(rest: Rest) -> None:
-    assert "AWS_BEDROCK" in await rest.refused(501, "POST", PATH, gateway(provider="AWS_BEDROCK"))
     assert "auth_type" in await rest.refused(501, "POST", PATH, gateway(auth_type="BEARER_TOKEN"))
     metadata = {"kind": "AWS", "role_arn": "x"}
     assert "provider_metadata" in await rest.refused(501, "POST", PATH, gateway(provider_metadata=metadata))

@@ -43,6 +43,8 @@ class ProviderApi:
     """The request for a conversation."""
     hear: Callable[[dict[str, Any]], Completion | Unscored]
     """The completion in an answer to a conversation."""
+    sign: calls.Signer | None = None
+    """The headers that sign one call; None for an API whose key is in a header."""
 
 
 Memory = dict[tuple[str, str | None, str], Learnt]
@@ -90,7 +92,7 @@ class FallbackModel:
         lacking: set[str] = self._learnt.refused & refused_traits.TOKEN_LIMITS.keys()
         while True:
             body = refused_traits.without(whole, lacking)
-            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body))
+            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body, self._api.sign))
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
@@ -159,19 +161,21 @@ class _Question:
         self.ways: list[OutputMode] = ways
         self.dropped: set[str] = set()
         self.lacking: dict[str, bool] = {}
+        self._sent: dict[str, Any] = {}
 
     def request(self) -> calls.Request:
         """The request in the present mode."""
         url, headers = self._target
-        return calls.Request(url, headers, self._body())
+        self._sent = self._body()
+        return calls.Request(url, headers, self._sent, self._api.sign)
 
     def traits(self) -> set[str]:
-        """The traits of the present request."""
-        return {self.ways[0], *(self._body().keys() & {refused_traits.TEMPERATURE, *refused_traits.TOKEN_LIMITS})}
+        """The traits of the request that was sent last."""
+        return {self.ways[0], *(self._sent.keys() & {refused_traits.TEMPERATURE, *refused_traits.TOKEN_LIMITS})}
 
     def gives_way(self, text: str) -> bool:
         """Drop the parameter or the mode that a refusal is about. False if there is nothing to drop."""
-        parameter = refused_traits.refused_parameter(text, self._body())
+        parameter = refused_traits.refused_parameter(text, self._sent)
         if parameter is not None:
             self._drop(parameter, text)
             self.dropped.add(parameter)
