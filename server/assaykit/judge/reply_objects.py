@@ -15,7 +15,7 @@ LONGEST_LITERAL = 20_000
 _START = re.compile(r"\{(?=\s*[\"'}])")
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _ODD_ESCAPE = re.compile(r"\\[^\\'\"nrt]")
-_FENCE = re.compile(r"\A\s*```[\w-]*[ \t]*\n|\n?[ \t]*```\s*\Z")
+_FENCE = re.compile(r"```[\w-]{0,20}[ \t]*\n")
 
 
 class FoundObjects(NamedTuple):
@@ -37,7 +37,10 @@ class Twofold(ValueError):
 
 def find(text: str) -> FoundObjects:
     """Return the objects of the text, in order."""
-    bare = _FENCE.sub("", text).strip()
+    bare = text.strip()
+    if (opened := _FENCE.match(bare)) is not None:
+        bare = bare[opened.end() :]
+    bare = bare.removesuffix("```").strip()
     objects: list[Mapping[str, Any]] = []
     position, first, broken = 0, len(bare), False
     while start := _START.search(bare, position):
