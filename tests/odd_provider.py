@@ -29,6 +29,7 @@ class Asked:
     target: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    content: bytes = b""
 
 
 Script = Reply | Callable[[Mapping[str, Any]], Reply]
@@ -61,9 +62,9 @@ class OddProvider:
         self._served.__exit__(kind, error, trace)
 
     async def _answer(self, request: Request) -> Response:
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        target = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
         body = await request.json()
-        self.asked.append(Asked(target, dict(request.headers), body))
+        self.asked.append(Asked(target, dict(request.headers), body, await request.body()))
         step = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         reply = step if isinstance(step, Reply) else step(body)
         content = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)

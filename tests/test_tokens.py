@@ -189,8 +189,8 @@ def test_a_blank_variable_of_a_key_is_unset(blank: str) -> None:
 
 
 @pytest.mark.parametrize(("held", "key"), [(" ", None), ("\n", None), (" mk-4711\n", "mk-4711")])
-def test_a_models_key_is_its_variable_without_blanks_around(held: str, key: str | None) -> None:
-    assert credentials.read("env:MODEL_KEY", {"MODEL_KEY": held}) == key
+async def test_a_models_key_is_its_variable_without_blanks_around(held: str, key: str | None) -> None:
+    assert await credentials.read("env:MODEL_KEY", {"MODEL_KEY": held}) == key
     assert credentials.has_key("env:MODEL_KEY", {"MODEL_KEY": held}) is (key is not None)
 
 

@@ -52,7 +52,7 @@ def test_a_cached_token_costs_its_own_price(rate: Rate, cached: int | None, cost
 
 
 def test_the_prices_of_cached_tokens_come_from_both_lists(tmp_path: Path) -> None:
-    (tmp_path / "prices.json").write_text('{"mine": {"input": 2, "output": 10, "cached_input": 0.5}}')
+    (tmp_path / "prices.json").write_text('{"mine": {"input": 2, "output": 10, "cached_input": 0.5}}', encoding="utf-8")
     own = Prices(tmp_path).rate("", "mine")
     assert own is not None
     assert own.cached == pytest.approx(0.5e-6)

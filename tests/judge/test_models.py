@@ -7,7 +7,6 @@ import anyio
 import pytest
 from tests.scripted_model import ScriptedModel
 
-from assaykit.errors import Unsupported
 from assaykit.judge import replies
 from assaykit.judge.providers import calls
 from assaykit.judge.providers.calls import Line
@@ -328,9 +327,3 @@ async def test_a_reply_that_did_not_end_by_itself_is_not_trusted(line: Line, pro
         result = unscored(await ask(chat_model(endpoint(server.url, provider), line)))
     assert result.reason == "bad_reply"
     assert result.completion_tokens == 7
-
-
-@pytest.mark.parametrize("provider", ["AWS_BEDROCK", "VERTEX_AI"])
-async def test_a_provider_with_cloud_credentials_is_refused(line: Line, provider: str) -> None:
-    with pytest.raises(Unsupported, match=provider):
-        chat_model(endpoint(None, provider), line)

@@ -61,6 +61,11 @@ def test_a_reply_that_names_one_choice_is_a_verdict(text: str) -> None:
         "Label: not correct",
         "The answer isn't correct",
         "It is not the final answer: correct",
+        "I would not say it is correct",
+        "I rate the answer not correct",
+        "I would say that the user is correct",
+        "He said: I choose correct",
+        "I judge the incorrect answer as correct",
         "Correct answer: incorrect",
         "The user claims that the answer is correct",
         "Final answer: correct (not incorrect)",
@@ -86,6 +91,9 @@ def test_a_reply_that_is_no_choice_is_never_bent_into_one(text: str) -> None:
         "So.\nThus, the final verdict should be: *Correct*",
         "So. Final answer - correct!",
         "So.\n### Verdict: `correct`",
+        "So.\nTherefore, I would rate this answer as **correct**.",
+        "So. I choose: correct",
+        "So.\n(correct)",
         "So.\n- **Label**: correct",
         "So.\n$\\boxed{\\text{correct}}$",
         "So.\n<answer>\ncorrect\n</answer>",
@@ -183,6 +191,16 @@ def test_an_unfinished_thought_is_never_a_verdict(text: str, choices: dict[str, 
 def test_a_number_is_the_choice_of_the_same_value(text: str, label: str | None) -> None:
     result = parse(ModelReply(text), {"5": 1.0, "-1": 0.0, "4": 0.5}, explain=False)
     assert (result.label if isinstance(result, Verdict) else None) == label
+
+
+@pytest.mark.parametrize(
+    "filler", [" ", "\n", "\t \n", "<answer>", "{ ", "<think", "```", "\\boxed{", ". I ", ", ", "answer: "]
+)
+def test_a_long_reply_is_read_in_one_pass(filler: str) -> None:
+    text = filler * 20_000
+    for reply in (text, text + "\n\ncorrect", "So." + text + "answer", f'{{"explanation": "{text}"'):
+        parse(ModelReply(reply), CHOICES, explain=True)
+    assert isinstance(parse(ModelReply(f"So.{text}\n\ncorrect"), CHOICES, explain=True), Verdict)
 
 
 @pytest.mark.parametrize(

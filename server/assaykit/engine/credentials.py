@@ -1,12 +1,12 @@
 """Checks of an integration's key reference, headers and base URL, and the reading of its key for a model call.
 
 The store holds a reference to a key and never the key: `env:NAME` is a variable of the engine's environment,
-`keyring:NAME` an entry of the operating system's keyring under the service `assaykit`. The base URL of an integration
+`keyring:NAME` an entry of the operating system's keyring under the service `assaykit`, and `kept:...` a key that was
+sent over REST (`raw_keys`). The base URL of an integration
 from the environment is a reference too. Several processes share the store, and each resolves references by its own
 environment.
 """
 
-import importlib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -14,16 +14,18 @@ from collections.abc import Mapping
 import httpx
 
 from assaykit import redaction
+from assaykit.engine import os_keyring, raw_keys
 from assaykit.errors import Invalid, Unsupported
-
-SERVICE = "assaykit"
-"""The keyring service of all entries."""
 
 HEADER_BYTES = 8175
 """Most bytes of all headers together. Source: AX."""
 
+LONGEST_KEY = 8000
+"""Most characters of a key: with its header it stays below the usual limit of servers."""
+
 _VARIABLE = "env:"
 _REFERENCE = re.compile(r"(env|keyring):([A-Za-z0-9_.-]{1,128})")
+_LIKE_A_REFERENCE = re.compile(r"\s*(?:env|keyring|kept):", re.IGNORECASE)
 _LIKE_A_KEY = re.compile(r"(?:sk|pk|ak|xai|nvapi)-[\w.-]{16,}|gsk_\w{16,}|AIza[\w-]{20,}")
 _SERVER_PREFIXES = ("ASSAYKIT_", "ARIZE_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -33,9 +35,14 @@ _QUERY = re.compile(r"(?:api-version=[\w.-]{1,40})?")
 _TRANSPORT_HEADERS = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
 
 _HOW = (
-    "The embedded engine stores no keys: put the key into a variable of the server's environment and send "
-    "'env:NAME', or into the keyring (service 'assaykit') and send 'keyring:NAME'."
+    "Send the key itself, or put it into a variable of the server's environment and send 'env:NAME', or into the "
+    "keyring (service 'assaykit') and send 'keyring:NAME'."
 )
+
+
+def is_reference(api_key: str) -> bool:
+    """Whether `api_key` names the place of a key, rightly or wrongly spelt. Anything else is a key itself."""
+    return _LIKE_A_REFERENCE.match(api_key) is not None
 
 
 def check_reference(api_key: str) -> str:
@@ -46,13 +53,28 @@ def check_reference(api_key: str) -> str:
     """
     found = _REFERENCE.fullmatch(api_key)
     if found is None or _LIKE_A_KEY.fullmatch(found[2]):
-        raise Invalid("api_key must be a reference to a key; the engine does not accept the key itself.", _HOW)
+        raise Invalid("api_key is a reference of the wrong form, or holds a key.", _HOW)
     if found[2].upper().startswith(_SERVER_PREFIXES):
         raise Invalid(
             "api_key names a key of this server, which must not go to a model provider.",
             "Name the model provider's own key.",
         )
     return api_key
+
+
+def check_key(api_key: str, environment: Mapping[str, str]) -> str:
+    """The key itself without surrounding white space. No error repeats it.
+
+    Raises:
+        Invalid: it is blank, no header can carry it, or it is a key of this server.
+    """
+    key = api_key.strip()
+    if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()) or " " in key:
+        raise Invalid(f"api_key must have 1 to {LONGEST_KEY} printable ASCII characters without blanks.", _HOW)
+    own = (value.strip() for name, value in environment.items() if name.upper().startswith(_SERVER_PREFIXES))
+    if key in own:
+        raise Invalid("api_key is a key of this server, which must not go to a model provider.", _HOW)
+    return key
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -103,23 +125,21 @@ def has_key(reference: str | None, environment: Mapping[str, str]) -> bool:
 
     A keyring entry is assumed to exist, because listing integrations must not unlock the keyring.
     """
-    if reference is None or reference.startswith("keyring:"):
+    if reference is None or reference.startswith("keyring:") or raw_keys.is_kept(reference):
         return reference is not None
     return bool(environment.get(reference.removeprefix(_VARIABLE), "").strip())
 
 
-def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
+async def read(reference: str | None, environment: Mapping[str, str]) -> str | None:
     """The key without surrounding white space, or None if there is no key. Logs strike it out from then on.
 
-    The call may block while a keyring is unlocked: make it in a thread.
-
     Raises:
-        Unsupported: the key is in a keyring that cannot be read.
+        Unsupported: the key is in a keyring that cannot be read, or that does not answer within 2 s.
     """
     if reference is None:
         return None
     if reference.startswith("keyring:"):
-        key = _from_keyring(reference.removeprefix("keyring:"))
+        key = await _from_keyring(reference.removeprefix("keyring:"))
     else:
         key = environment.get(reference.removeprefix(_VARIABLE))
     key = (key or "").strip()
@@ -138,25 +158,20 @@ def described(reference: str | None) -> str:
     """The place of the key, for an error sentence: a variable, a keyring entry, or the integration's api_key."""
     if reference is None:
         return "the integration's api_key"
+    if raw_keys.is_kept(reference):
+        return "the key that was sent for the integration"
     kind, _, name = reference.partition(":")
-    return name if kind == "env" else f"the keyring entry {name!r} of the service {SERVICE!r}"
+    return name if kind == "env" else f"the keyring entry {name!r} of the service {os_keyring.SERVICE!r}"
 
 
-def _from_keyring(name: str) -> str | None:
+async def _from_keyring(name: str) -> str | None:
     try:
-        # The import takes a second and the package is optional, so only a keyring reference imports it.
-        keyring = importlib.import_module("keyring")
-        errors = importlib.import_module("keyring.errors")
-    except ImportError:
+        return await os_keyring.get(name)
+    except Unsupported as error:
+        raise Unsupported(f"The key is in the keyring entry {name!r}. {error.message}", error.next) from None
+    except os_keyring.KeyringFailure as error:
         raise Unsupported(
-            f"The key is in the keyring entry {name!r}, and the package 'keyring' is not installed.",
-            "Install it (pip install keyring), or change the integration's api_key to 'env:NAME'.",
-        ) from None
-    try:
-        return keyring.get_password(SERVICE, name)
-    except errors.KeyringError as error:
-        raise Unsupported(
-            f"The keyring entry {name!r} could not be read: {type(error).__name__}.",
+            f"The keyring entry {name!r} could not be read: {error}.",
             "Unlock the keyring, or change the integration's api_key to 'env:NAME'.",
         ) from None
 

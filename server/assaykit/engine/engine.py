@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Models
+from assaykit.engine.raw_keys import RawKeys
 from assaykit.engine.runs.executor import Executor
 from assaykit.engine.runs.schedule import Scheduler
 from assaykit.engine.store.database import Database
@@ -91,8 +92,9 @@ class Engine:
                 await database.settle(spaces.ensure_default, clock)
             if await database.read(integrations.unadopted, environment):
                 await database.settle(integrations.adopt_environment, environment, clock)
+            prices, keys = Prices(home), RawKeys(home)
             async with (
-                aclosing(Models(database, environment, concurrency, calls_a_second, Prices(home))) as models,
+                aclosing(Models(database, environment, concurrency, calls_a_second, prices, keys)) as models,
                 Executor.open(home, database, clock, models, silent_s, works=works) as executor,
                 Scheduler.open(home, database, clock, executor, environment, period_s, works=works) as scheduler,
                 anyio.create_task_group() as group,

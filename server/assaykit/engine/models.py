@@ -9,7 +9,7 @@ from typing import NamedTuple
 import anyio.to_thread
 import sqlalchemy as sa
 
-from assaykit.engine import credentials
+from assaykit.engine import credentials, raw_keys
 from assaykit.engine.runs.limits import Expectation
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators, integrations
@@ -62,8 +62,10 @@ class Models:
         concurrency: int,
         calls_a_second: float | None,
         prices: Prices,
+        keys: raw_keys.RawKeys,
     ) -> None:
         self.prices = prices
+        self.raw_keys = keys
         self._database = database
         self.environment = environment
         self._concurrency = concurrency
@@ -217,9 +219,17 @@ class Models:
             structured_output=config.use_structured_output is not False,
         )
 
+    async def _key(self, access: integrations.Access) -> str | None:
+        """The key of an integration; None if there is none."""
+        if access.secret_ref is None or not raw_keys.is_kept(access.secret_ref):
+            return await credentials.read(access.secret_ref, self.environment)
+        base_url = credentials.address(access.base_url, self.environment)
+        bound_to = raw_keys.binding(access.id, access.provider, base_url, access.headers)
+        return await self.raw_keys.read(access.secret_ref, bound_to)
+
     async def _priced(self, access: integrations.Access, endpoint: Endpoint) -> Priced:
         """The model at the endpoint, with its key and its price."""
-        key = await anyio.to_thread.run_sync(credentials.read, access.secret_ref, self.environment)
+        key = await self._key(access)
         endpoint = replace(endpoint, key=key)
         transport = self._transport or await self._ready_transport()
         place = (access.provider, endpoint.base_url, access.secret_ref)

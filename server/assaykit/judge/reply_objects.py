@@ -15,10 +15,10 @@ LONGEST_LITERAL = 20_000
 _START = re.compile(r"\{(?=\s*[\"'}])")
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _ODD_ESCAPE = re.compile(r"\\[^\\'\"nrt]")
-_FENCE = re.compile(r"\A\s*```[\w-]*[ \t]*\n|\n?[ \t]*```\s*\Z")
+_FENCE = re.compile(r"```[\w-]{0,20}[ \t]*\n")
 
 
-class Found(NamedTuple):
+class FoundObjects(NamedTuple):
     """The outermost objects of a text, the text around them, and whether one of them could not be read.
 
     `apart` tells whether the objects are no part of a sentence: they begin or end the text, a line or a sentence.
@@ -35,9 +35,12 @@ class Twofold(ValueError):
     """An object has one key twice, with different values."""
 
 
-def find(text: str) -> Found:
+def find(text: str) -> FoundObjects:
     """Return the objects of the text, in order."""
-    bare = _FENCE.sub("", text).strip()
+    bare = text.strip()
+    if (opened := _FENCE.match(bare)) is not None:
+        bare = bare[opened.end() :]
+    bare = bare.removesuffix("```").strip()
     objects: list[Mapping[str, Any]] = []
     position, first, broken = 0, len(bare), False
     while start := _START.search(bare, position):
@@ -50,7 +53,7 @@ def find(text: str) -> Found:
         objects.append(value)
     before, after = bare[:first], bare[position:] if objects else ""
     apart = not before.rstrip(" \t") or before.rstrip(" \t")[-1] == "\n" if broken else _is_apart(before, after)
-    return Found(objects, before.strip(), after.strip(), apart, broken)
+    return FoundObjects(objects, before.strip(), after.strip(), apart, broken)
 
 
 def _is_apart(before: str, after: str) -> bool:

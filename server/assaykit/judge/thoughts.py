@@ -24,16 +24,16 @@ _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")
 _BARE_FINAL = re.compile(r"assistantfinal(?:json)?\s*")
 
 _WRAPPING = re.compile(r"<\|(?:begin_of_solution|end_of_solution|START_RESPONSE|END_RESPONSE|return)\|>", re.IGNORECASE)
-_END = re.compile(
-    r"(?:\s*(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|return|eom_id)\|>|</s>|<end_of_turn>|<eos>"
-    r"|<\uff5cend▁of▁sentence\uff5c>))+\s*\Z"
+_ENDS = (
+    *(f"<|{name}|>" for name in ("im_end", "eot_id", "end", "endoftext", "end_of_text", "return", "eom_id")),
+    *("</s>", "<end_of_turn>", "<eos>", "<\uff5cend▁of▁sentence\uff5c>"),
 )
 """Tokens of a chat format that a server left at the end of a reply."""
 
 
 def answer(text: str) -> str | None:
     """Return the reply without its thoughts; None if it ends inside a thought."""
-    text = _END.sub("", text)
+    text = _without_ends(text)
     if _BARE_CHANNEL.match(text):
         finals = list(_BARE_FINAL.finditer(text))
         return text[finals[-1].end() :].strip() if finals else None
@@ -59,3 +59,10 @@ def answer(text: str) -> str | None:
     if inside:
         return None
     return _WRAPPING.sub("", "".join([*kept, text[position:]])).strip()
+
+
+def _without_ends(text: str) -> str:
+    text = text.rstrip()
+    while text.endswith(_ENDS):
+        text = next(text.removesuffix(end) for end in _ENDS if text.endswith(end)).rstrip()
+    return text

@@ -37,8 +37,7 @@ class Scoping(RequestBody):
 class CreateAiIntegrationRequest(RequestBody):
     """A new integration. Source: `POST /v2/ai-integrations`.
 
-    AX accepts the key itself as `api_key`. The embedded engine stores no keys and accepts only a reference, `env:NAME`
-    or `keyring:NAME`.
+    `api_key` is the key itself. The embedded engine also accepts a reference, `env:NAME` or `keyring:NAME`.
     """
 
     name: Name

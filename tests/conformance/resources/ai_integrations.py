@@ -9,7 +9,7 @@ from ledger import Given, Ledger, play
 SPACE = "default"
 RAW = "sk-conformance-0123456789"
 KEY = "env:MODEL_KEY"
-"""The engine stores no key, only where it is."""
+"""The place of a key, in words of the engine."""
 
 
 def life(calls: Ledger, given: Given) -> None:
@@ -29,7 +29,12 @@ def life(calls: Ledger, given: Given) -> None:
     calls.check("it does not say which", "MODEL_KEY" not in made.model_dump_json())
     calls.check("it keeps the model's name", made.model_names == ["m-1"])
     raw = {"provider": AiIntegrationProvider.OPEN_AI, "api_key": RAW}
-    calls.refused(ApiException, "env:NAME", integrations.create, name="with a key", **raw)
+    keyed = calls.call(integrations.create, name="with a key", **raw)
+    calls.check("a raw key is kept and not shown", keyed.has_api_key is True and RAW not in keyed.model_dump_json())
+    moved = calls.call(integrations.update, integration=keyed.id, base_url=given["model"])
+    calls.check("it does not move to another address", moved.has_api_key is False)
+    calls.call(integrations.update, integration=keyed.id, api_key=RAW)
+    calls.call(integrations.delete, integration=keyed.id)
     calls.check("id leads to it", calls.call(integrations.get, integration=made.id).name == "life")
     calls.check("name leads to it", calls.call(integrations.get, integration="life", space=SPACE).id == made.id)
     calls.refused(

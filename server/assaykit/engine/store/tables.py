@@ -159,7 +159,8 @@ integrations = _noun(
     Column("function_calling", Boolean, nullable=False, server_default=text("1")),
     Column("default_models", Boolean, nullable=False, server_default=text("1")),
 )
-"""`secret_ref` names the place of the key (`env:OPENAI_API_KEY`). Keys are never stored, nor are headers that hold one.
+"""`secret_ref` names the place of the key (`env:OPENAI_API_KEY`, `kept:file:ID`). Keys are never stored, nor are
+headers that hold one.
 `base_url` is an address, or for an integration from the environment the name of a variable (`env:OPENAI_BASE_URL`)
 that each process resolves by its own environment."""
 

@@ -18,10 +18,11 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from assaykit import redaction
-from assaykit.errors import quote
+from assaykit.errors import AssayError, quote
 from assaykit.foreign import exactly
 from assaykit.judge.providers import envelopes, transport
 from assaykit.judge.providers.models import Endpoint
@@ -66,13 +67,18 @@ _NO_FEATURE = re.compile(
 _LIKE_A_KEY = re.compile(r"\b(?:sk|pk|key|gsk|xai|nvapi|tgp|fw)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}")
 
 
+Signer = Callable[[str, bytes], Mapping[str, str]]
+"""From an address and a body to the headers that sign the call. It blocks; bad credentials raise an AssayError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call: the address, its headers and its JSON body."""
+    """One call: the address, its headers, its JSON body, and the signer of calls that need a signature."""
 
     url: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    sign: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,12 @@ async def _once(line: Line, endpoint: Endpoint, request: Request) -> tuple[CallA
     """Make one attempt. Return its outcome, and the headers that set the wait if a retry makes sense."""
     body = _written(request.body)
     try:
-        response = await line.transport.post(request.url, request.headers, body)
+        headers = request.headers
+        if request.sign is not None:
+            headers = {**headers, **await anyio.to_thread.run_sync(request.sign, request.url, body)}
+        response = await line.transport.post(request.url, headers, body)
+    except AssayError as error:
+        return _failed("auth", endpoint, "is not called", f"{error.message} {error.next}"), None
     except BadAddress as error:
         return _failed("bad_model", endpoint, "has no usable address", str(error)), None
     except NotReached as error:

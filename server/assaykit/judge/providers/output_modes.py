@@ -44,6 +44,8 @@ class ProviderApi:
     """The request for a conversation."""
     hear: Callable[[dict[str, Any]], Completion | Unscored]
     """The completion in an answer to a conversation."""
+    sign: calls.Signer | None = None
+    """The headers that sign one call; None for an API whose key is in a header."""
 
 
 Memory = dict[tuple[str, str | None, str], Learnt]
@@ -100,7 +102,8 @@ class FallbackModel:
         lacking: set[str] = self._learnt.refused & refused_traits.TOKEN_LIMITS.keys()
         while True:
             body = refused_traits.without(whole, lacking)
-            answer = await calls.post(self._line, self._endpoint, calls.Request(url, headers, body), may_go)
+            request = calls.Request(url, headers, body, self._api.sign)
+            answer = await calls.post(self._line, self._endpoint, request, may_go)
             if isinstance(answer, Unscored):
                 return answer
             if not isinstance(answer, calls.Rejected):
@@ -179,7 +182,7 @@ class _Question:
         """The request in the present mode."""
         url, headers = self._target
         self._sent = self._body()
-        return calls.Request(url, headers, self._sent)
+        return calls.Request(url, headers, self._sent, self._api.sign)
 
     def traits(self) -> set[str]:
         """The traits of the request that was made last."""

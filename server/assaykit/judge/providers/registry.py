@@ -42,6 +42,8 @@ class Provider:
     """The base URL of an integration that names none; None where every integration has to name one."""
     wants_key: bool = True
     """False where a model may be called without a key."""
+    is_signed: bool = False
+    """True where calls are signed with a cloud's credentials, which the extra `providers` finds."""
     takes_response_format: bool = True
     """False where a conversation cannot ask for a `response_format`."""
     environment: FromEnvironment | None = None
@@ -65,9 +67,23 @@ _ROWS = (
         older_spelling="openAI",
     ),
     Provider(name="AZURE_OPEN_AI", api="azure", listed_as="azure", older_spelling="azureOpenAI"),
-    # Calls of these two are signed with cloud credentials.
-    Provider(name="AWS_BEDROCK", api=None, instead=_GATEWAY, listed_as="aws", older_spelling="awsBedrock"),
-    Provider(name="VERTEX_AI", api=None, instead=_GATEWAY, listed_as="google", older_spelling="vertexAI"),
+    Provider(
+        name="AWS_BEDROCK",
+        api="bedrock",
+        is_signed=True,
+        wants_key=False,
+        takes_response_format=False,
+        listed_as="aws",
+        older_spelling="awsBedrock",
+    ),
+    Provider(
+        name="VERTEX_AI",
+        api="vertex",
+        is_signed=True,
+        wants_key=False,
+        listed_as="google",
+        older_spelling="vertexAI",
+    ),
     Provider(
         name="ANTHROPIC",
         api="anthropic",

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from assaykit.engine import credentials
+from assaykit.engine import credentials, raw_keys
 from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id, row_of
@@ -44,6 +44,7 @@ class Access(NamedTuple):
     `env:OPENAI_BASE_URL`; `credentials.address` resolves it.
     """
 
+    id: str
     name: str
     provider: ProviderName
     base_url: str | None
@@ -115,6 +116,7 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
     """
     row = _row(connection, integration_id)
     return Access(
+        row.id,
         row.name,
         cast("ProviderName", row.provider),
         row.base_url,
@@ -128,11 +130,11 @@ def access(connection: sa.Connection, integration_id: str) -> Access:
 def create(
     connection: sa.Connection, wanted: CreateAiIntegrationRequest, environment: Mapping[str, str], clock: Clock
 ) -> AiIntegration:
-    """A new integration. The store keeps the name of its key, never the key.
+    """A new integration. The store keeps the name of its key, never the key. One that is sent itself is kept later.
 
     Raises:
         Conflict: there is an integration of this name.
-        Invalid: `api_key` is a key instead of a name, a header holds a key, or the address is unsafe.
+        Invalid: `api_key` cannot be a key or a reference, a header holds a key, or the address is unsafe.
         Unsupported: a field or a provider that the engine does not support.
     """
     _refuse_unsupported(wanted)
@@ -146,7 +148,7 @@ def create(
             name=wanted.name,
             provider=wanted.provider,
             base_url=None if wanted.base_url is None else credentials.check_address(wanted.base_url),
-            secret_ref=None if wanted.api_key is None else credentials.check_reference(wanted.api_key),
+            secret_ref=_reference(wanted.api_key, environment),
             model_names=wanted.model_names or [],
             headers=credentials.check_headers(wanted.headers) if wanted.headers else sa.null(),
             function_calling=wanted.function_calling_enabled is not False,
@@ -168,6 +170,8 @@ def update(
 ) -> AiIntegration:
     """Change the given fields; null removes the key, the base URL or the headers.
 
+    A kept key is bound to its address and headers, so a change of them without `api_key` drops it.
+
     Raises:
         NotFound: there is none with this id.
         Conflict: there is an integration of this name.
@@ -176,7 +180,7 @@ def update(
     """
     row = _row(connection, integration_id)
     _refuse_unsupported(wanted)
-    values = _changes(wanted)
+    values = _changes(wanted, environment)
     if values.get("base_url", row.base_url) == credentials.address(row.base_url, environment):
         values.pop("base_url", None)  # the address as it was shown, which may come from a variable
     if wanted.name is not None and wanted.name != row.name:
@@ -184,6 +188,9 @@ def update(
     provider, base_url = values.get("provider", row.provider), values.get("base_url", row.base_url)
     _check_provider(provider, base_url)
     moves = (provider, base_url) != (row.provider, row.base_url)
+    headers = wanted.headers if "headers" in values else row.headers
+    if raw_keys.is_kept(row.secret_ref) and (moves or (headers or {}) != (row.headers or {})):
+        values.setdefault("secret_ref", None)
     if moves and row.secret_ref is not None and "secret_ref" not in values:
         raise Invalid(
             "The change of provider or base_url would send the stored key to a new address.",
@@ -192,6 +199,19 @@ def update(
     change = integrations.update().where(integrations.c.id == integration_id)
     values["updated_ns"] = clock.now_ns()
     return _integration(connection.execute(change.values(values).returning(integrations)).one(), environment)
+
+
+def attach(
+    connection: sa.Connection, integration_id: str, reference: str, environment: Mapping[str, str]
+) -> AiIntegration:
+    """Note the place of a key that was sent itself.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    _row(connection, integration_id)
+    change = integrations.update().where(integrations.c.id == integration_id).values(secret_ref=reference)
+    return _integration(connection.execute(change.returning(integrations)).one(), environment)
 
 
 def delete(connection: sa.Connection, integration_id: str) -> None:
@@ -222,18 +242,26 @@ def delete(connection: sa.Connection, integration_id: str) -> None:
     connection.execute(integrations.delete().where(integrations.c.id == integration_id))
 
 
-def _changes(wanted: UpdateAiIntegrationRequest) -> dict[str, Any]:
+def _changes(wanted: UpdateAiIntegrationRequest, environment: Mapping[str, str]) -> dict[str, Any]:
     """The columns to change, with checked values."""
     values: dict[str, Any] = {
         column: getattr(wanted, name) for name, column in _COLUMNS.items() if name in wanted.model_fields_set
     }
     if wanted.api_key is not None:
-        values["secret_ref"] = credentials.check_reference(wanted.api_key)
+        values["secret_ref"] = _reference(wanted.api_key, environment)
     if wanted.base_url is not None:
         values["base_url"] = credentials.check_address(wanted.base_url)
     if "headers" in values:
         values["headers"] = credentials.check_headers(wanted.headers) if wanted.headers else sa.null()
     return values
+
+
+def _reference(api_key: str | None, environment: Mapping[str, str]) -> str | None:
+    """The reference for the store; None for a key itself, whose place is known later."""
+    if api_key is None or credentials.is_reference(api_key):
+        return None if api_key is None else credentials.check_reference(api_key)
+    credentials.check_key(api_key, environment)
+    return None
 
 
 def _check_provider(provider: ProviderName, base_url: str | None) -> None:
