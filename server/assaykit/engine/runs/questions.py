@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import anyio
 
+from assaykit.engine.store.traces.targets import Extent
 from assaykit.judge.score import variables
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
@@ -18,11 +19,15 @@ RECENT = 10_000
 
 
 class Question(NamedTuple):
-    """The values that an evaluator reads of a row. `key` is None if no model is asked; `known` is a stored answer."""
+    """The values that an evaluator reads of a row. `key` is None if no model is asked; `known` is a stored answer.
+
+    `seen` is the extent of the target when it was read; None if it was gone.
+    """
 
     values: Mapping[str, str | None]
     key: bytes | None = None
     known: Verdict | None = None
+    seen: Extent | None = None
 
 
 def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | None]) -> bytes | None:
