@@ -3,9 +3,10 @@
     python benchmarks/judged_rows.py --rows 1000 --latency-ms 50 --concurrency 50
 
 The model is a separate process. Everything else is real: the store, the run, the judge, the transport. `ideal` is
-rows x latency / concurrency, or the least time under `--ceiling` if that is longer; `floor` is the time of the same
-calls with aiohttp alone. `--others PYTHON` is an interpreter with `arize-phoenix-evals` and `openai`, in which Phoenix
-judges the same number of rows.
+rows x latency / concurrency, or the least time under `--ceiling` if that is longer. `floor` is the time of the same
+calls with aiohttp alone, the mean of a loop before the run and one after it. With `--latency-ms 0` there is no ideal.
+`--others PYTHON` is an interpreter with `arize-phoenix-evals` and `openai`, in which Phoenix judges the same number of
+rows.
 """
 
 import argparse
@@ -151,7 +152,8 @@ def beside(url: str, given: argparse.Namespace, ideal: float) -> None:
     """Judge the same number of rows with Phoenix evals and the same model."""
     wall, cpu, labelled = script(given.others, "phoenix_evals.py", url, given.rows, given.concurrency)
     each = 1000 * cpu / given.rows
-    print(f"Phoenix evals {wall:.2f} s, {ideal / wall:.2f} of ideal; CPU a row {each:.2f} ms; {labelled:.0f} labelled")
+    speed = f"{given.rows / wall:.0f} rows/s, {ideal / wall:.2f} of ideal"
+    print(f"Phoenix evals {wall:.2f} s, {speed}; CPU a row {each:.2f} ms; {labelled:.0f} labelled")
 
 
 async def main() -> None:
@@ -168,17 +170,23 @@ async def main() -> None:
         ideal = max(ideal, (given.rows - given.ceiling / 2) / given.ceiling)
     plain = not (given.refuse or given.ceiling)
     with provider(given) as url, tempfile.TemporaryDirectory() as home:
-        floor_wall, floor_cpu = await floor(url, given.rows, given.concurrency) if plain else (0.0, 0.0)
+        before = await floor(url, given.rows, given.concurrency) if plain else (0.0, 0.0)
         wall, cpu, run = await ours(url, given, Path(home) / "home")
+        after = await floor(url, given.rows, given.concurrency) if plain else (0.0, 0.0)
+        floor_wall, floor_cpu = ((one + other) / 2 for one, other in zip(before, after, strict=True))
         calls = httpx.get(url.removesuffix("/v1")).json()
         if given.others is not None:
             beside(url, given, ideal)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{given.rows} rows, {given.latency_ms:g} ms, {given.concurrency} at once")
     print(f"run {run['status']}: {run['num_successes']} scored, {run['num_errors']} errors")
-    print(f"ideal {ideal:.2f} s; ours {wall:.2f} s, {ideal / wall:.2f} of ideal; peak memory {peak:.0f} MiB")
+    of_ideal = f"{ideal / wall:.2f} of ideal; " if ideal else ""
+    print(
+        f"ideal {ideal:.2f} s; ours {wall:.2f} s, {of_ideal}{given.rows / wall:.0f} rows/s; peak memory {peak:.0f} MiB"
+    )
     if plain:
-        print(f"floor {floor_wall:.2f} s; CPU a row: floor {1000 * floor_cpu / given.rows:.2f} ms, "
+        print(f"floor {floor_wall:.2f} s, ours {floor_wall / wall:.2f} of it; "
+              f"CPU a row: floor {1000 * floor_cpu / given.rows:.2f} ms, "
               f"ours {1000 * cpu / given.rows:.2f} ms, {cpu / floor_cpu:.2f} x")  # fmt: skip
     else:
         total = calls["taken"] + calls["refused"]

@@ -78,7 +78,8 @@ async def test_a_row_of_a_file_is_the_row_of_the_span_object(door: Door, project
     usual = file_row(listed[0])
     for change in ({"kind": listed[0]["kind"].lower()}, {"start_time": usual["start_time"].replace("Z", "+00:00")}):
         assert file_row(listed[0] | change) == usual
-    for broken in ({"context": None}, {"attributes": [1]}, {"name": 7}, {"end_time": ""}, {"evaluations": [{}]}):
+    others: list[Body] = [{"context": None}, {"attributes": [1]}, {"name": 7}, {"end_time": ""}, {"evaluations": [{}]}]
+    for broken in others:
         with pytest.raises(ContractBroken):
             file_row(listed[0] | broken)
 

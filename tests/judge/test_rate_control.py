@@ -142,6 +142,32 @@ async def test_a_gate_lets_only_so_many_in_at_once() -> None:
     assert (inside, most) == (0, 3)
 
 
+async def test_a_call_that_nothing_holds_back_makes_no_trip_through_the_event_loop() -> None:
+    gate = Gate(1)
+    with pytest.raises(StopIteration) as entered:
+        gate.entered().send(None)
+    gate.leave(entered.value.value)
+    async with gate.slot():
+        with anyio.move_on_after(0.01) as scope:
+            await gate.entered()
+    assert scope.cancelled_caught
+
+
+async def test_callers_that_wait_come_in_their_order_and_each_slot_is_used_again() -> None:
+    gate, came = Gate(2), list[int]()
+
+    async def call(number: int) -> None:
+        async with gate.slot():
+            came.append(number)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        for number in range(30):
+            group.start_soon(call, number)
+            await anyio.lowlevel.checkpoint()
+    assert came == list(range(30))
+
+
 async def test_a_pause_holds_back_who_was_waiting_for_a_slot_and_gives_the_slot_back() -> None:
     gate = Gate(1)
     came_after: list[float] = []

@@ -42,10 +42,20 @@ def _names(text: str, written: InputVariableFormat) -> tuple[str, ...]:
 
 def filled(text: str, written: InputVariableFormat, value: Callable[[str], str]) -> str:
     """Return the text with each placeholder replaced by `value(name)`. Placeholders in values are not replaced."""
+    return "".join([value(part) if is_name else part for part, is_name in _parts(text, written)])
+
+
+@lru_cache(maxsize=64)  # as above
+def _parts(text: str, written: InputVariableFormat) -> tuple[tuple[str, bool], ...]:
+    """The text in parts. A part is the name of a placeholder, or text that stays as it is."""
     pattern = _WRITINGS.get(written)
-    if pattern is None:
-        return text
-    return pattern.sub(lambda hit: value(hit["name"]) if hit["name"] else hit.group(), text)
+    found: list[tuple[str, bool]] = []
+    end = 0
+    for hit in () if pattern is None else pattern.finditer(text):
+        if hit["name"]:
+            found += [(text[end : hit.start()], False), (hit["name"], True)]
+            end = hit.end()
+    return (*found, (text[end:], False))
 
 
 def spelt(name: str, written: Writing) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import anyio
 
+from assaykit.engine.store.traces.targets import Extent
 from assaykit.judge.score import has, variables
 from assaykit.judge.verdicts import Note, Unscored, Verdict
 from assaykit.wire.evaluators import TemplateConfig
@@ -22,6 +23,7 @@ class Question(NamedTuple):
 
     `key` is None if no model is asked; `known` is a stored answer. `fault` is the reason why the row is not judged.
     `notes` are facts to keep with the outcome.
+    `seen` is the extent of the target when it was read; None if it was gone.
     """
 
     values: Mapping[str, str | None]
@@ -29,6 +31,7 @@ class Question(NamedTuple):
     known: Verdict | None = None
     fault: Unscored | None = None
     notes: tuple[Note, ...] = ()
+    seen: Extent | None = None
 
 
 def key_of(identity: bytes, config: TemplateConfig, values: Mapping[str, str | None]) -> bytes | None:

@@ -45,10 +45,12 @@ class Scored(NamedTuple):
     """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused.
 
     `notes` are those of the question.
+    `seen` is the extent of the target when it was read; None if it was gone.
     """
 
     item: Item
     result: Verdict | Unscored
+    seen: Extent | None
     key: bytes | None = None
     spent: Spent | None = None
     remembered: bool = False
@@ -86,7 +88,6 @@ class Scoring:
         self._shared = SharedAnswers()
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._judges = {scorer.evaluator_id: _asked(scorer) for scorer in selection.scorers}
-        self._seen: dict[tuple[str, str], Extent] = {}
         self._refusals = Refusals()
 
     async def run(self) -> Mapping[str, str]:
@@ -106,10 +107,11 @@ class Scoring:
 
     def _read(self, connection: sa.Connection, items: Sequence[Item]) -> dict[str, Row]:
         of_targets = rows(connection, self._selection, items)
-        self._seen |= self._places(connection, items, of_targets)
+        seen = self._places(connection, items, of_targets)
         found: dict[str, dict[str, Question]] = {}
         for item in items:
-            asked = self._question(of_targets.get(item.target_id, ABSENT).row, self._scorers[item.evaluator_id])
+            row = of_targets.get(item.target_id, ABSENT).row
+            asked = self._question(row, self._scorers[item.evaluator_id], seen.get(_target(item)))
             found.setdefault(item.target_id, {})[item.evaluator_id] = asked
         every = [question for questions in found.values() for question in questions.values()]
         keys = {question.key for question in every if question.key is not None}
@@ -120,14 +122,14 @@ class Scoring:
                         questions[evaluator_id] = question._replace(known=known.get(question.key))
         return dict(found)
 
-    def _question(self, row: Row, scorer: Scorer) -> Question:
+    def _question(self, row: Row, scorer: Scorer, seen: Extent | None) -> Question:
         given = values(self._selection, row, scorer)
         notes = notes_of(self._selection, scorer, given)
         fault = self._fault(row, scorer, given, notes)
         priced = self._models[scorer.evaluator_id]
         if fault is not None or priced is None or not isinstance(scorer.config, TemplateConfig):
-            return Question(given, fault=fault, notes=notes)
-        return Question(given, key_of(priced.identity, scorer.config, given), notes=notes)
+            return Question(given, fault=fault, notes=notes, seen=seen)
+        return Question(given, key_of(priced.identity, scorer.config, given), notes=notes, seen=seen)
 
     def _fault(
         self, row: Row, scorer: Scorer, given: Mapping[str, str | None], notes: tuple[Note, ...]
@@ -148,30 +150,30 @@ class Scoring:
 
     async def _scored(self, job: Job, scorer: Scorer, question: Question) -> Scored | None:
         if question.fault is not None:
-            return Scored(job.item, question.fault)
+            return Scored(job.item, question.fault, question.seen)
         if question.known is not None:
-            return Scored(job.item, question.known, remembered=True)
+            return Scored(job.item, question.known, question.seen, remembered=True)
         priced = self._models[scorer.evaluator_id]
         if question.key is None or priced is None:
             model = None if priced is None else priced.model
-            return self._heard(Scored(job.item, await score(scorer.config, question.values, model)))
-        return await self._answered(job.item, scorer, priced, question.values, question.key)
+            return self._heard(Scored(job.item, await score(scorer.config, question.values, model), question.seen))
+        return await self._answered(job.item, scorer, priced, question, question.key)
 
     async def _answered(
-        self, item: Item, scorer: Scorer, priced: Priced, values: Mapping[str, str | None], key: bytes
+        self, item: Item, scorer: Scorer, priced: Priced, question: Question, key: bytes
     ) -> Scored | None:
         """Ask a question within the budget; None if there is no room for it or its judge is given up."""
-        costs = priced.expectation(sum(len(text or "") for text in values.values()) + PROMPT_CHARACTERS)
+        costs = priced.expectation(sum(len(text or "") for text in question.values.values()) + PROMPT_CHARACTERS)
         while self._goes_on(item) and (reserved := await self._budget.admit(costs)) is not None:
             model = priced.model.within(partial(self._may_go, item, reserved))
             paid, is_paid = None, False
             try:
-                result, is_old = await self._shared.once(key, partial(score, scorer.config, values, model))
+                result, is_old = await self._shared.once(key, partial(score, scorer.config, question.values, model))
                 if is_old:
-                    return Scored(item, result, remembered=True)
+                    return Scored(item, result, question.seen, remembered=True)
                 paid = spent(priced.rate, result.prompt_tokens, result.completion_tokens, result.cached_tokens)
                 is_paid = paid is not None or isinstance(result, Verdict)
-                return self._heard(Scored(item, result, key, paid))
+                return self._heard(Scored(item, result, question.seen, key, paid))
             except Withheld:
                 continue  # with what was learnt meanwhile
             finally:
@@ -192,7 +194,7 @@ class Scoring:
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
         now = self._clock.now_ns()
-        there = self._still_there(connection, [scored.item for scored in batch])
+        there = self._still_there(connection, batch)
         # An answer was paid for, whoever has the run by now.
         fresh = {one.key: one.result for one in batch if one.key is not None and isinstance(one.result, Verdict)}
         answers.keep(connection, fresh)
@@ -229,10 +231,16 @@ class Scoring:
             for target, extent in extents(connection, self._selection.level, scope, targets).items()
         }
 
-    def _still_there(self, connection: sa.Connection, items: Sequence[Item]) -> set[tuple[str, str]]:
+    def _still_there(self, connection: sa.Connection, batch: Sequence[Scored]) -> set[tuple[str, str]]:
         """The targets that were not deleted since they were read. A new target may have the id of a deleted one."""
-        now = self._extents(connection, items)
-        return {at for at, extent in now.items() if at in self._seen and extent.first <= self._seen[at].last}
+        now = self._extents(connection, [scored.item for scored in batch])
+        return {
+            at
+            for scored in batch
+            if (seen := scored.seen) is not None
+            and (found := now.get(at := _target(scored.item))) is not None
+            and found.first <= seen.last
+        }
 
     def _lost(self, scored: Scored) -> ItemOutcome:
         """The outcome of an item whose target was deleted before its verdict was stored."""

@@ -124,7 +124,7 @@ class Prices:
 
 def load_list() -> None:
     """Import the list of prices, which is large: a twentieth of a second."""
-    import genai_prices  # noqa: F401, PLC0415
+    importlib.import_module("genai_prices")
 
 
 def _listed(provider: str, model: str) -> Rate | None:

@@ -24,6 +24,8 @@ _TRIM = answers.delete().where(answers.c.n <= sa.select(sa.func.max(answers.c.n)
 def known(connection: sa.Connection, keys: Iterable[bytes]) -> Mapping[bytes, Verdict]:
     """The stored answers to these questions, by key. They have no token counts, since nothing is paid again."""
     asked = tuple(keys)
+    if not asked:
+        return {}
     rows = connection.exec_driver_sql(f"{_KNOWN}({', '.join('?' * len(asked))})", asked)
     return {key: Verdict(label, score, why, model=model) for key, label, score, why, model in rows}
 
