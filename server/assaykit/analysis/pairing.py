@@ -135,7 +135,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(outcomes: Sequence[Outcome], like: Rows | None = None) -> Rows:
-    """The rows, for the sheets of all evaluators. They share the positions of rows `like` these if all ids are equal."""
+    """The rows, for the sheets of all evaluators. Rows `like` these with equal ids share their positions."""
     ids = [row.example_id for row in outcomes]
     places = like.places if like is not None and like.ids == ids else {one: place for place, one in enumerate(ids)}
     return Rows(outcomes, ids, [row.example_id for row in outcomes if row.error], places)
