@@ -265,8 +265,7 @@ def _measure(
     by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
     pairs = _paired((before, after), (first, second))
-    paired = list(pairs)
-    if not paired:
+    if not pairs:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, baseline.name, challenger.name, reason)
     common = shared(first, second)
@@ -279,22 +278,22 @@ def _measure(
         scale=by,
         direction=direction,
         direction_assumed=is_assumed,
-        n=len(paired),
-        dropped=common - len(paired),
+        n=len(pairs),
+        dropped=common - len(pairs),
         baseline_side=side(first, by, before, common),
         challenger_side=side(second, by, after, common),
         gaps=missing,
         missing_p=missing_more_often(missing),
         reach=reach(first, second, by, given),
         reach_given=given is not None,
-        parts=len(paired) * tries,
+        parts=len(pairs) * tries,
         spellings=asked.spelled,
         clusters=asked.clusters,
     )
     if by.kind == "binary" and asked.by_choice and not by.positives:
         finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
-        return replace(finding, shares=_shares(paired, by, first, second))
+        return replace(finding, shares=_shares(list(pairs), by, first, second))
     rose, fell, same = _changes(
         pairs, pairs.moves, (outputs[baseline.name], outputs[challenger.name]), finding.direction
     )
