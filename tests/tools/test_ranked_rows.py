@@ -182,3 +182,27 @@ async def test_a_page_costs_the_same_requests_and_statements_at_any_number_of_ro
     assert costs[900].statements == costs[60].statements
     assert len(costs[900].sizes) == len(costs[60].sizes)
     assert sum(costs[900].sizes) < sum(costs[60].sizes) * 1.1
+
+
+async def test_the_data_of_a_comparison_are_a_page_at_any_number_of_rows(ax: Caller) -> None:
+    sizes: list[int] = []
+    async with rest(ax.settings.home) as client:
+        space = (await client.get("/v2/spaces")).json()["spaces"][0]["id"]
+        for count in (100, 2000):
+            for name in ("old", "new"):
+                runs = [
+                    {"example_id": f"q{n:04}", "output": "o", "eval.a.score": (n * len(name) + (name == "new")) % 2}
+                    for n in range(count)
+                ]
+                body = {"name": f"{name}{count}", "space_id": space, "experiment_runs": runs[:1000]}
+                made = (await client.post("/v2/experiments", json=body)).json()["id"]
+                if more := runs[1000:]:
+                    added = await client.post(f"/v2/experiments/{made}/runs", json={"experiment_runs": more})
+                    assert added.status_code == 201
+            data = await ax.ask("compare_experiments", experiments=[f"old{count}", f"new{count}"])
+            (finding,) = data["comparison"]["findings"]
+            assert finding["n"] == count
+            assert len(finding["rose"]) == len(finding["fell"]) == 10
+            assert finding["ids_left_out"]["rose"] == count // 2 - 10
+            sizes.append(len(json.dumps(data)))
+    assert sizes[1] < sizes[0] + 1500

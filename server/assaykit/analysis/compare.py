@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import le
 from types import MappingProxyType
@@ -11,16 +11,16 @@ from typing import Any, Literal, NamedTuple
 from assaykit.analysis.changes import Changes, Outputs
 from assaykit.analysis.cluster_words import one_cluster
 from assaykit.analysis.clusters import Clusters
-from assaykit.analysis.differences import differences
 from assaykit.analysis.findings import Comparison, Finding, LabelShare, Skipped
 from assaykit.analysis.judging import judged, judged_usage
 from assaykit.analysis.missing import gaps, missing_more_often, reach
 from assaykit.analysis.pairing import (
     FAILED,
+    Figured,
     Incomparable,
     Rows,
     Sheet,
-    Singles,
+    are_of_one,
     figures,
     fitting,
     follows,
@@ -34,7 +34,7 @@ from assaykit.analysis.pairing import (
     slope,
     spellings,
 )
-from assaykit.analysis.pairs import PairColumns, columns_of
+from assaykit.analysis.pairs import NumberColumn, PairColumns, columns_of
 from assaykit.analysis.ranking import ranking
 from assaykit.analysis.rows import Outcome, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, PLAIN_SCORES, Scale
@@ -156,11 +156,13 @@ def compare(
     # In one order, so that pairs are found without a search.
     variants = tuple(one._replace(outcomes=sorted(one.outcomes, key=_example_id)) for one in variants)
     names = _evaluators(seen, evaluators, reading)
-    rows = {one.name: rows_of(one.outcomes) for one in variants}
+    rows: dict[str, Rows] = {}
+    for one in variants:
+        rows[one.name] = rows_of(one.outcomes, rows.get(variants[0].name))
     # One evaluator after the other, because the sheets of all would be most of the memory.
     asked = (_asked(name, rows, reading, clusters) for name in names)
     pairs = list(itertools.combinations(variants, 2) if all_pairs else ((variants[0], one) for one in variants[1:]))
-    outputs = {one.name: _outputs(one) for one in variants}
+    outputs = {one.name: _FirstOutputs(rows[one.name]) if one.outputs is None else one.outputs for one in variants}
     results = [_measure(one, *pair, outputs) for one in asked for pair in pairs]
     skipped = tuple(result for result in results if isinstance(result, Skipped))
     measured = [result for result in results if isinstance(result, Finding)]
@@ -263,9 +265,8 @@ def _measure(
     direction, is_assumed = _direction(asked, by)
     by = _with_failure(by, direction) if reading.failures == "count" else by
     before, after = figures(first, by), figures(second, by)
-    index, befores, afters = _paired(before.values, after.values, first)
-    paired = list(index)
-    if not paired:
+    pairs = _paired((before, after), (first, second))
+    if not pairs:
         reason = f"{short(evaluator)!r} has no example with a verdict on both sides"
         return Skipped(evaluator, baseline.name, challenger.name, reason)
     common = shared(first, second)
@@ -278,46 +279,41 @@ def _measure(
         scale=by,
         direction=direction,
         direction_assumed=is_assumed,
-        n=len(paired),
-        dropped=common - len(paired),
+        n=len(pairs),
+        dropped=common - len(pairs),
         baseline_side=side(first, by, before, common),
         challenger_side=side(second, by, after, common),
         gaps=missing,
         missing_p=missing_more_often(missing),
         reach=reach(first, second, by, given),
         reach_given=given is not None,
-        parts=len(paired) * tries,
+        parts=len(pairs) * tries,
         spellings=asked.spelled,
         clusters=asked.clusters,
     )
     if by.kind == "binary" and asked.by_choice and not by.positives:
         finding = replace(finding, good_labels=asked.labels_of_one)
     if by.kind == "categorical":
-        return replace(finding, shares=_shares(paired, by, first, second))
-    pairs = PairColumns(index, befores, afters)
+        return replace(finding, shares=_shares(list(pairs), by, first, second))
     rose, fell, same = _changes(
-        pairs, differences(befores, afters), (outputs[baseline.name], outputs[challenger.name]), finding.direction
+        pairs, pairs.moves, (outputs[baseline.name], outputs[challenger.name]), finding.direction
     )
     finding = tested(replace(finding, pairs=pairs, rose=rose, fell=fell, same=same))
+    pairs.forget()
     return _questioned(finding, other_scales(first, second, given) if by.kind == "numeric" else None)
 
 
-def _paired(
-    before: Mapping[str, float], after: Mapping[str, float], first: Sheet
-) -> tuple[Mapping[str, int], Sequence[float], Sequence[float]]:
-    """The examples with a figure on both sides, by id, so that the order of rows changes nothing; and their figures.
-
-    The examples are a mapping of each id to its position.
-    """
-    ids = list(before)
+def _paired(read: tuple[Figured, Figured], sheets: tuple[Sheet, Sheet]) -> PairColumns:
+    """The examples with a figure on both sides, by id, so that the order of rows changes nothing; and their figures."""
+    before, after = (one.values for one in read)
     # The rows are in the order of their ids, so that two whole columns are paired as they are.
+    if isinstance(before, NumberColumn) and isinstance(after, NumberColumn) and are_of_one(*sheets):
+        return PairColumns(before.places, before.column, after.column)
+    ids = list(before)
     if ids == list(after) and all(map(le, ids, itertools.islice(ids, 1, None))):
-        whole = (
-            first.verdicts.places if isinstance(first.verdicts, Singles) and len(ids) == len(first.verdicts) else None
-        )
-        return whole or _places(ids), list(before.values()), list(after.values())
+        return PairColumns(_places(ids), list(before.values()), list(after.values()))
     ids = sorted(one for one in ids if one in after)
-    return _places(ids), [before[one] for one in ids], [after[one] for one in ids]
+    return PairColumns(_places(ids), [before[one] for one in ids], [after[one] for one in ids])
 
 
 def _places(ids: Sequence[str]) -> dict[str, int]:
@@ -414,14 +410,25 @@ def _changes(
     return rose, fell, same
 
 
-def _outputs(variant: Variant) -> Outputs:
-    """The output of the first run of each example; the error if it has none."""
-    if variant.outputs is not None:
-        return variant.outputs
-    return {
-        outcome.example_id: f"error: {outcome.error}" if outcome.error and not outcome.output else outcome.output
-        for outcome in reversed(variant.outcomes)
-    }
+class _FirstOutputs(Mapping[str, str | None]):
+    """The output of the first run of each example; the error if it has none. Each is found when it is shown."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._firsts: Mapping[str, int] | None = rows.places if rows.is_single else None
+
+    def __getitem__(self, example_id: str) -> str | None:
+        if self._firsts is None:
+            places = range(len(self._rows.ids) - 1, -1, -1)
+            self._firsts = {self._rows.ids[place]: place for place in places}
+        row = self._rows.outcomes[self._firsts[example_id]]
+        return f"error: {row.error}" if row.error and not row.output else row.output
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows.places)
+
+    def __len__(self) -> int:
+        return len(self._rows.places)
 
 
 def _shares(paired: Sequence[str], by: Scale, first: Sheet, second: Sheet) -> tuple[LabelShare, ...]:

@@ -17,7 +17,7 @@ def difference(before: float, after: float) -> float:
 def differences(befores: Sequence[float], afters: Sequence[float]) -> list[float]:
     """The `difference` of each pair."""
     found = list(map(sub, afters, befores))
-    smallest = min([abs(one) for one in found if one], default=math.inf)
+    smallest = min(map(abs, filter(None, found)), default=math.inf)
     # If even the smallest one is no rounding of the largest value, none is a rounding.
     largest = max(max(map(abs, side), default=0.0) for side in (befores, afters))
     if smallest > max(_RELATIVE * largest, _ABSOLUTE):

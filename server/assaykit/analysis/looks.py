@@ -8,6 +8,7 @@ e-processes of a symmetric null.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from assaykit.analysis.cluster_means import cluster_mean
@@ -23,6 +24,7 @@ COIN = 10.0
 BETS = (0.1, 0.2, 0.4, 0.8)
 """Stakes of the mixture for scores, in units of 1 / scale."""
 
+_ROWS_AT_A_TIME = 1000
 _DIGEST_BYTES = 16
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
@@ -83,9 +85,10 @@ def scale_of(differences: Sequence[float]) -> float:
 def digest(pairs: Mapping[str, tuple[float, float]], *, turned: bool = False) -> str:
     """The digest of paired values, whatever their order. `turned` swaps the sides: either can be the baseline."""
     told = hashlib.sha256()
-    for example_id, (before, after) in sorted(pairs.items()):
-        sides = (after, before) if turned else (before, after)
-        told.update(repr((example_id, *map(float, sides))).encode())
+    rows = ((key, float(before), float(after)) for key, (before, after) in sorted(pairs.items()))
+    texts = ((key, after, before) for key, before, after in rows) if turned else rows
+    while some := "".join(map(repr, islice(texts, _ROWS_AT_A_TIME))):
+        told.update(some.encode())
     return told.hexdigest()[: 2 * _DIGEST_BYTES]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from assaykit.analysis.changes import NO_CHANGES
 from assaykit.analysis.findings import Finding, Gap
 from assaykit.analysis.paired_rates import mcnemar_mid_p
-from assaykit.analysis.pairing import Figured, Sheet, figure, has_abstained
+from assaykit.analysis.pairing import Figured, Sheet, are_of_one, figure, has_abstained
 from assaykit.analysis.rows import short
 from assaykit.analysis.scales import Scale
 from assaykit.analysis.statistics import ALPHA
@@ -30,7 +30,7 @@ def gaps(sheets: tuple[Sheet, Sheet], read: tuple[Figured, Figured], by: Scale, 
     ours, theirs = datasets
     counts = [(len(one.values), len(each.verdicts)) for one, each in zip(read, sheets, strict=True)]
     is_whole = not any(one.incomplete for one in read) and all(scored == ran for scored, ran in counts)
-    if is_whole and first == second:
+    if is_whole and (are_of_one(*sheets) or first == second):
         both = None if ours is None or theirs is None else ours if ours is theirs else ours & theirs
         if both is None or both <= first:
             return {}

@@ -1,11 +1,15 @@
 """From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
+import math
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from assaykit.analysis.findings import Side
+from assaykit.analysis.pairs import NumberColumn
 from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale
 from assaykit.errors import Invalid
@@ -20,6 +24,8 @@ FAILED: Final = Judgement(name="failed run")
 """Stands for the verdict on a run that failed, whatever an evaluator said of it."""
 
 _NO_CHOICES: Mapping[str, float] = MappingProxyType({})
+
+_EVALUATIONS, _SCORE, _LABEL = attrgetter("evaluations"), attrgetter("score"), attrgetter("label")
 
 
 class Sheet(NamedTuple):
@@ -111,15 +117,20 @@ class Rows(NamedTuple):
 
     def verdicts(self, evaluator: str) -> list[Judgement | None]:
         """One evaluator's verdict on each row; `FAILED` for a failed run."""
+        try:
+            # Mostly every row has the evaluator, and a look-up of an item is faster than a call.
+            found: list[Judgement | None] = list(map(itemgetter(evaluator), map(_EVALUATIONS, self.outcomes)))
+        except KeyError:
+            found = [row.evaluations.get(evaluator) for row in self.outcomes]
         if not self.errored:
-            return [row.evaluations.get(evaluator) for row in self.outcomes]
-        return [FAILED if row.error else row.evaluations.get(evaluator) for row in self.outcomes]
+            return found
+        return [FAILED if row.error else one for row, one in zip(self.outcomes, found, strict=True)]
 
 
-def rows_of(outcomes: Sequence[Outcome]) -> Rows:
-    """The rows, for the sheets of all evaluators."""
+def rows_of(outcomes: Sequence[Outcome], like: Rows | None = None) -> Rows:
+    """The rows, for the sheets of all evaluators. Rows `like` these with equal ids share their positions."""
     ids = [row.example_id for row in outcomes]
-    places = {one: place for place, one in enumerate(ids)}
+    places = like.places if like is not None and like.ids == ids else {one: place for place, one in enumerate(ids)}
     return Rows(outcomes, ids, [row.example_id for row in outcomes if row.error], places)
 
 
@@ -139,10 +150,10 @@ def sheet(
         Invalid: a score is infinite or too large.
     """
     every = rows.verdicts(evaluator) if column is None else column
-    scores = [None if verdict is None else verdict.score for verdict in every]
+    scores = _scores(every)
     seen = set(scores)
     # A score that is no number is in no range. One that is too large is refused by the name of its example.
-    if not all(-LARGEST_SCORE <= score <= LARGEST_SCORE for score in seen if score is not None):
+    if not _are_in_range(seen):
         every = [one and _checked(one, key, {}, {}) for one, key in zip(every, rows.ids, strict=True)]
     if spelled or choices:
         # Judgements that are alike are mostly one object, which is read once.
@@ -150,17 +161,33 @@ def sheet(
         read = {key: _checked(verdict, "", spelled, choices) for key, verdict in distinct.items()}
         every = [verdict and read.get(id(verdict), verdict) for verdict in every]
     if every is not column:
-        scores = [None if verdict is None else verdict.score for verdict in every]
+        scores = _scores(every)
         seen = set(scores)
-    labels = {verdict.label for verdict in every if verdict is not None}
+    labels: set[str | None] = set(map(_LABEL, filter(None, every)))
     return Sheet(
         verdicts=Singles(rows.places, every, scores) if rows.is_single else _gathered(rows.ids, every),
         errored=frozenset(rows.errored),
         rows=len(every),
         failed=len(rows.errored),
-        scores=frozenset(score for score in seen if score is not None),
-        labels=frozenset(label for label in labels if label is not None),
+        scores=cast("frozenset[float]", frozenset(seen) - {None}),
+        labels=cast("frozenset[str]", frozenset(labels) - {None}),
     )
+
+
+def _scores(every: Sequence[Judgement | None]) -> list[float | None]:
+    try:
+        return list(map(_SCORE, cast("Sequence[Judgement]", every)))
+    except AttributeError:  # a row without a verdict
+        return [None if verdict is None else verdict.score for verdict in every]
+
+
+def _are_in_range(scores: AbstractSet[float | None]) -> bool:
+    numbers = [score for score in scores if score is not None]
+    if not numbers:
+        return True
+    # The sum of numbers of which one is none is none, whatever their smallest and largest seem to be.
+    is_finite = math.isfinite(sum(numbers))
+    return is_finite and min(numbers) >= -LARGEST_SCORE and max(numbers) <= LARGEST_SCORE
 
 
 def _gathered(ids: Sequence[str], every: Sequence[Judgement | None]) -> dict[str, list[Judgement | None]]:
@@ -324,7 +351,7 @@ def figures(one: Sheet, by: Scale) -> Figured:
             scores = [by.failure if verdict is FAILED else score for verdict, score in every]
         whole = [score for score in scores if score is not None]
         if len(whole) == len(scores):
-            return Figured(dict(zip(one.verdicts, whole, strict=True)), frozenset())
+            return Figured(NumberColumn(one.verdicts.places, whole), frozenset())
         found = {key: score for key, score in zip(one.verdicts, scores, strict=True) if score is not None}
         return Figured(found, frozenset(one.verdicts.keys() - found.keys()))
     found: dict[str, float] = {}
@@ -368,8 +395,16 @@ def has_abstained(verdict: Judgement | None, by: Scale) -> bool:
     return verdict.label not in by.positives and folded(verdict.label) in ABSTENTIONS
 
 
+def are_of_one(one: Sheet, other: Sheet) -> bool:
+    """Whether both sheets are known to have the same examples in the same order, one row each."""
+    both = one.verdicts, other.verdicts
+    return isinstance(both[0], Singles) and isinstance(both[1], Singles) and both[0].places is both[1].places
+
+
 def shared(one: Sheet, other: Sheet) -> int:
     """The number of examples that both sheets have."""
+    if are_of_one(one, other):
+        return len(one.verdicts)
     ids, others = one.verdicts.keys(), other.verdicts.keys()
     return len(ids) if ids == others else sum(map(others.__contains__, ids))
 

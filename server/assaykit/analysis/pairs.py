@@ -2,19 +2,59 @@
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 
+from assaykit.analysis.differences import differences
+
 Figures = tuple[float, float]
 """The figures of one example: (baseline, challenger)."""
+
+
+class NumberColumn(Mapping[str, float]):
+    """A figure of each example. `places` has the position of each example in the column."""
+
+    __slots__ = ("column", "places")
+
+    def __init__(self, places: Mapping[str, int], column: Sequence[float]) -> None:
+        self.places = places
+        self.column = column
+
+    def __getitem__(self, example_id: str) -> float:
+        return self.column[self.places[example_id]]
+
+    def __contains__(self, example_id: object) -> bool:
+        return example_id in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def keys(self) -> KeysView[str]:
+        """The example ids."""
+        return self.places.keys()
 
 
 class PairColumns(Mapping[str, Figures]):
     """The figures of both sides by example id. `places` has the position of each example in the columns."""
 
-    __slots__ = ("afters", "befores", "places")
+    __slots__ = ("_moves", "afters", "befores", "places")
 
     def __init__(self, places: Mapping[str, int], befores: Sequence[float], afters: Sequence[float]) -> None:
         self.places = places
         self.befores = befores
         self.afters = afters
+        self._moves: Sequence[float] | None = None
+
+    def forget(self) -> None:
+        """Keep the differences no longer. They are computed again when they are asked for."""
+        self._moves = None
+
+    @property
+    def moves(self) -> Sequence[float]:
+        """The difference of each pair."""
+        if self._moves is None:
+            self._moves = differences(self.befores, self.afters)
+        return self._moves
 
     def __getitem__(self, example_id: str) -> Figures:
         place = self.places[example_id]
@@ -58,6 +98,11 @@ class _Items(ItemsView[str, Figures]):
 
     def __iter__(self) -> Iterator[tuple[str, Figures]]:
         return zip(self._of.places, zip(self._of.befores, self._of.afters, strict=True), strict=True)
+
+
+def moves_of(pairs: Mapping[str, Figures]) -> Sequence[float]:
+    """The difference of each pair, in the order of the ids."""
+    return pairs.moves if isinstance(pairs, PairColumns) else differences(*columns_of(pairs))
 
 
 def columns_of(pairs: Mapping[str, Figures]) -> tuple[Sequence[float], Sequence[float]]:

@@ -8,7 +8,7 @@ the logarithms; the logarithm of an average would be larger on the side with mor
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Clusters, Groups, grouped
@@ -185,7 +185,12 @@ def _unit_question(ratio: float, rows: Sequence[Outcome], others: Sequence[Outco
 
 
 def _by_example(rows: Sequence[Outcome], values: Sequence[float | None]) -> _Values:
-    known = [(row.example_id, value) for row, value in zip(rows, values, strict=True) if value is not None]
+    ids = [row.example_id for row in rows]
+    if None not in values:
+        found = dict(zip(reversed(ids), reversed(values), strict=True))
+        if len(found) == len(ids):
+            return _Values(cast("dict[str, float]", found), {})
+    known = [(one, value) for one, value in zip(ids, values, strict=True) if value is not None]
     first = dict(reversed(known))
     more: dict[str, list[float]] = {}
     if len(first) < len(known):

@@ -7,7 +7,6 @@ from operator import mul
 
 from assaykit.analysis.cluster_means import cluster_mean
 from assaykit.analysis.clusters import Groups, grouped
-from assaykit.analysis.differences import differences
 from assaykit.analysis.findings import ComparisonVerdict, Finding, Table
 from assaykit.analysis.means import (
     SKEWED,
@@ -20,7 +19,7 @@ from assaykit.analysis.means import (
     widened,
 )
 from assaykit.analysis.paired_rates import mcnemar_mid_p, tango_interval
-from assaykit.analysis.pairs import columns_of
+from assaykit.analysis.pairs import columns_of, moves_of
 from assaykit.analysis.permutation import sign_flip
 from assaykit.analysis.statistics import (
     ALPHA,
@@ -37,7 +36,7 @@ _ZERO_AND_ONE = frozenset({0.0, 1.0})
 def tested(finding: Finding) -> Finding:
     """The finding with its values, interval and test. `pairs`, `reach`, `kind` and `clusters` must be set."""
     befores, afters = columns_of(finding.pairs)
-    n, moves = len(befores), differences(befores, afters)
+    n, moves = len(befores), moves_of(finding.pairs)
     mean = math.fsum(moves) / n
     finding = replace(
         finding,

@@ -204,7 +204,7 @@ async def read_experiments(
     whole = [one._replace(examples=ids_of.get(of)) for one, of in zip(variants, datasets, strict=True)]
     examples: dict[str, Mapping[str, Any]] = {}
     for some in by_dataset.values():
-        examples = {**examples, **some, **examples}
+        examples = {**examples, **some, **examples} if examples else some
     same = await judges_of_one_content(here.api, made)
     of = await origins(here, [without(one, changed) for one in whole], made, judges, same)
     of = of._replace(notes=(*notes, *of.notes))
@@ -289,8 +289,13 @@ def clusters_in(asked: ComparisonRequest, read: ReadExperiments) -> Clusters | N
     return known_clusters(read.examples) if asked.cluster_by is None else clusters_of(asked.cluster_by, read.examples)
 
 
-def own_columns(read: ReadExperiments) -> dict[str, Mapping[str, Any]]:
-    """The columns of each example without those that record its provenance."""
+def own_columns(read: ReadExperiments) -> Mapping[str, Mapping[str, Any]]:
+    """The columns of each example without those that record its provenance.
+
+    Nothing is left out where only keys were read: no column of ours passes for one.
+    """
+    if read.dataset_id is not None:
+        return read.examples
     return {
         key: row if OURS.isdisjoint(row) else {name: row[name] for name in row if name not in OURS}
         for key, row in read.examples.items()

@@ -1,5 +1,6 @@
 """Prices of a model's tokens in US dollars: from the user's own list, else from the list of `genai-prices`."""
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple

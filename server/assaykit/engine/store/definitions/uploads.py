@@ -157,6 +157,7 @@ def _write_runs(connection: sa.Connection, experiment_id: str, runs: Sequence[tu
         connection.exec_driver_sql(_RUN, rows)
         # A transaction writes alone, so its rows have consecutive numbers.
         last = connection.execute(sa.select(sa.func.max(experiment_runs.c.n))).scalar_one()
-        numbered = zip(range(last - len(rows) + 1, last + 1), runs, strict=True)
-        run_columns.keep_part(connection, experiment_id, [(n, *run) for n, run in numbered])
+        numbered = [(n, *run) for n, run in zip(range(last - len(rows) + 1, last + 1), runs, strict=True)]
+        for start in range(0, len(numbered), run_columns.ROWS_PER_PART):
+            run_columns.keep_part(connection, experiment_id, numbered[start : start + run_columns.ROWS_PER_PART])
     return len(rows)
