@@ -290,3 +290,40 @@ async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path:
         assert counts(run) == (1, 1, 0)
         (error,) = (await rest.get(f"/x/task-runs/{run['id']}/report"))["errors"]
         assert (error["code"], "it had 70,033 bytes" in error["reason"]) == ("too_long", True)
+
+
+async def test_a_task_of_schema_0020_reads_what_it_read(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rest:
+        door = rest.door
+        root = said(1, "a refund") | {"traceId": f"{9:032x}"}
+        child = said(2, "nothing") | {"traceId": f"{9:032x}", "parentSpanId": root["spanId"]}
+        project = await door.send(root, child)
+        pattern = {"name": "pattern", "type": "REGEX", "default_value": "^nothing,a refund$"}
+        how = {"managed_evaluator": "MATCHES_REGEX", "static_params": [pattern], "data_granularity": "TRACE"}
+        joins = await door.evaluator("joins", **how)
+        mine = {"evaluator_id": joins, "column_mappings": {"output": "name"}}
+        tasks = {
+            "plain": await door.task(joins, "plain", project_id=project),
+            "short": await door.task(
+                joins, "short", project_id=project, evaluators=[mine | {"column_mappings": {"output": "output"}}]
+            ),
+            "mine": await door.task(joins, "mine", project_id=project, evaluators=[mine]),
+        }
+    with connected(tmp_path / STORE) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0020'"))
+    async with opened(tmp_path) as rest:
+        found = {name: (await rest.get(f"/v2/tasks/{task}"))["evaluators"][0] for name, task in tasks.items()}
+        explicit = {"output": "attributes.output.value"}
+        assert {name: one["column_mappings"] for name, one in found.items()} == {
+            "plain": explicit,
+            "short": explicit,
+            "mine": {"output": "name"},
+        }
+        run = await rest.door.run(tasks["plain"], data_start_time="2000-01-01T00:00:00Z")
+        report = await rest.get(f"/x/task-runs/{run['id']}/report")
+        assert [*report["labels"].values()] == [{"matches": 1}]
+        # A task of today reads the root.
+        new = await rest.door.task(joins, "new", project_id=project)
+        again = await rest.door.run(new, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
+        report = await rest.get(f"/x/task-runs/{again['id']}/report")
+        assert [*report["labels"].values()] == [{"no match": 1}]
