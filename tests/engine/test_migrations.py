@@ -263,7 +263,7 @@ async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_i
         for event in ("insert", "update", "delete"):
             connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
         counts = [f"task_runs.{state.lower()}_rows" for state in ROW_STATES]
-        later = ("task_runs.on_too_long", "run_items.notes")
+        later = ("task_runs.on_too_long", "run_items.notes", "spans.changed_ns")
         for column in ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit", *counts, *later):
             connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
@@ -282,7 +282,7 @@ async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path:
         project = await rest.door.send(said(1, cut), said(2))
         task = await rest.door.task(await rest.door.evaluator(), project_id=project)
     with connected(tmp_path / STORE) as connection:
-        for column in ("task_runs.on_too_long", "run_items.notes"):
+        for column in ("task_runs.on_too_long", "run_items.notes", "spans.changed_ns"):
             connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0019'"))
     async with opened(tmp_path) as rest:
@@ -310,6 +310,7 @@ async def test_a_task_of_schema_0020_reads_what_it_read(tmp_path: Path) -> None:
             "mine": await door.task(joins, "mine", project_id=project, evaluators=[mine]),
         }
     with connected(tmp_path / STORE) as connection:
+        connection.execute(sa.text("ALTER TABLE spans DROP COLUMN changed_ns"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0020'"))
     async with opened(tmp_path) as rest:
         found = {name: (await rest.get(f"/v2/tasks/{task}"))["evaluators"][0] for name, task in tasks.items()}

@@ -258,12 +258,14 @@ async def test_columns_have_names_and_are_a_thousand_at_most(door: Door, which: 
         {"attributes": [{"key": "n", "value": {"intValue": "many"}}]},
         {"attributes": [{"key": "n", "value": {"intValue": 2**64}}]},
         {"events": [{"timeUnixNano": -1}]},
+        {"name": "\ud800"},
     ],
 )
 async def test_one_bad_number_does_not_refuse_a_batch(door: Door, odd: dict[str, Any]) -> None:
     spans = [span(1), span(2) | odd, span(3)]
     body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
-    told = (await door.http.post("/v1/traces", json=body)).raise_for_status().json()
+    headers = {"content-type": "application/json"}
+    told = (await door.http.post("/v1/traces", content=json.dumps(body), headers=headers)).raise_for_status().json()
     assert told["partialSuccess"]["rejectedSpans"] == "1"
     assert "such as text for a number" in told["partialSuccess"]["errorMessage"]
     assert (await door.get("/x/status"))["spans"] == 2
@@ -282,3 +284,20 @@ async def test_a_slash_and_the_api_key_header_are_accepted(door: Door) -> None:
     for header, status in (({"api_key": KEY}, 200), ({"api_key": "wrong"}, 401), ({}, 401)):
         door.http.headers.pop("authorization", None)
         assert (await door.http.post("/v1/traces/", json=body, headers=header)).status_code == status
+
+
+async def test_a_verdict_on_a_span_that_changed_since_is_marked(door: Door, clock: HandClock) -> None:
+    project = await door.send(span(1), span(2))
+    task = await door.task(await door.evaluator(), project_id=project)
+    await door.run(task, data_start_time="2000-01-01T00:00:00Z")
+    clock.now += SECOND
+    await door.send(span(1, "another refund"), span(2))
+
+    async def marks() -> dict[str, bool]:
+        rows = await door.spans(project)
+        return {row["name"]: row["evaluations"][0]["metadata"].get("stale", False) for row in rows}
+
+    assert await marks() == {"call 1": True, "call 2": False}
+    clock.now += SECOND
+    await door.run(task, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
+    assert await marks() == {"call 1": False, "call 2": False}

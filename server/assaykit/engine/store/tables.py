@@ -72,13 +72,15 @@ spans = Table(
     Column("model_name", String),
     Column("attributes", JSON, nullable=False),
     Column("events", JSON, nullable=False),
+    Column("changed_ns", Integer),
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
     Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
     Index("spans_by_session", "project_id", "session_id", "start_ns"),
     sqlite_autoincrement=True,
 )
-"""`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values."""
+"""`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values.
+`changed_ns` is the time at which the span was last sent again with other attributes, null if it never was."""
 
 evals = Table(
     "evals",

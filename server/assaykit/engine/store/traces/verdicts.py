@@ -39,9 +39,18 @@ _PUT = _INSERT.on_conflict_do_update(
 
 
 def of(
-    connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
+    connection: sa.Connection,
+    scope_id: str,
+    level: VerdictLevel,
+    target_ids: Sequence[str],
+    changed: Mapping[str, int] | None = None,
 ) -> dict[str, list[Evaluation]]:
-    """The verdicts on some targets, by target id; each list is sorted by name."""
+    """The verdicts on some targets, by target id; each list is sorted by name.
+
+    `changed` has the times, in nanoseconds, at which targets were sent again with other attributes. The metadata of an
+    older verdict has `stale`.
+    """
+    changed = changed or {}
     found: dict[str, list[Evaluation]] = defaultdict(list)
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
         some = target_ids[start : start + _ROWS_PER_QUERY]
@@ -57,10 +66,15 @@ def of(
                     label=row.label,
                     score=row.score,
                     explanation=row.explanation,
-                    metadata=row.metadata or None,
+                    metadata=_with_age(row, changed) or None,
                 )
             )
     return found
+
+
+def _with_age(row: sa.Row[Any], changed: Mapping[str, int]) -> dict[str, Any]:
+    is_older = row.updated_ns < changed.get(row.target_id, 0)
+    return {**row.metadata, "stale": True} if is_older else row.metadata
 
 
 def shared(

@@ -15,8 +15,10 @@ _BEFORE = {"input": "attributes.input.value", "output": "attributes.output.value
 def upgrade() -> None:
     """Write the paths that `input` and `output` stood for into the tasks that name no path. So they read the same.
 
-    Runs that have begun keep a copy of their task and read by it, so those copies get the paths too.
+    Runs that have begun keep a copy of their task and read by it, so those copies get the paths too. A span gets a time
+    of change, which is null for the spans that are there.
     """
+    op.add_column("spans", sa.Column("changed_ns", sa.Integer(), nullable=True))
     connection = op.get_bind()
     configs: dict[str, str] = {}
     versions = sa.text("SELECT evaluator_id, config FROM evaluator_versions")
