@@ -15,7 +15,7 @@ def failed() -> dict[str, Any]:
         "timeUnixNano": "1",
         "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in told.items()],
     }
-    facts = {"llm.model_name": "m-1", "user.id": "u1", "metadata.tier": "pro"}
+    facts: dict[str, Any] = {"llm.model_name": "m-1", "user.id": "u1", "metadata.tier": "pro"}
     return dict(span("broken", None, status="ERROR", **facts)) | {"events": [event]}
 
 

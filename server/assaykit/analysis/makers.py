@@ -1,18 +1,23 @@
 """The makers of verdicts: the version, the code and the model of each evaluator, as the rows tell them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from assaykit.analysis.rows import MODEL_KEYS, VERSION_KEYS, Outcome, short
+from assaykit.analysis.rows import MODEL_KEYS, SHORTENED_KEY, VERSION_KEYS, Outcome, short
 
 _TOLD = 3
 
 
 class Maker(NamedTuple):
-    """The versions and models of one evaluator on one experiment, each once; empty if the rows tell none."""
+    """The versions and models of one evaluator on one experiment, each once; empty if the rows tell none.
+
+    `shortened` counts its verdicts on a value that the judge saw shortened.
+    """
 
     versions: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    shortened: int = 0
 
 
 Makers = Mapping[str, Mapping[str, Maker]]
@@ -24,17 +29,19 @@ def makers(experiments: Mapping[str, Sequence[Outcome]]) -> Makers:
     found: dict[str, dict[str, Maker]] = {}
     for name, rows in experiments.items():
         seen: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+        long = Counter[str]()
         for row in rows:
             for evaluator, verdict in row.evaluations.items():
                 if not verdict.metadata:
                     continue
                 versions, models = seen.setdefault(evaluator, ({}, {}))
+                long[evaluator] += bool(verdict.metadata.get(SHORTENED_KEY))
                 for keys, every in ((VERSION_KEYS, versions), (MODEL_KEYS, models)):
                     told = next((str(verdict.metadata[key]) for key in keys if verdict.metadata.get(key)), None)
                     if told is not None:
                         every[told] = None
         for evaluator, (versions, models) in seen.items():
-            found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models))
+            found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models), long[evaluator])
     return found
 
 
@@ -50,6 +57,16 @@ def differing(found: Makers) -> list[str]:
                     f"Not the same evaluator: {short(evaluator)} has the {what} {sides}. A difference can come from "
                     "the evaluator; score both experiments by one."
                 )
+    return notes
+
+
+def shortened(found: Makers) -> list[str]:
+    """A note for each evaluator that judged values of which it saw only the beginning and the end."""
+    notes: list[str] = []
+    for evaluator, by_experiment in found.items():
+        told = [f"{one.shortened} on {short(name)}" for name, one in by_experiment.items() if one.shortened]
+        if told:
+            notes.append(f"{short(evaluator)} judged shortened values: {', '.join(told)}.")
     return notes
 
 

@@ -19,7 +19,7 @@ SharedLevel = Literal["TRACE", "SESSION"]
 
 VERDICT_FIELDS = ("label", "score", "explanation")
 
-MAKER_FIELDS = ("evaluator_version_id", "model")
+MAKER_FIELDS = ("evaluator_version_id", "model", "shortened")
 """The fields of a verdict; each is the last part of a column's name."""
 
 UP_TO = "spans_up_to"
@@ -121,7 +121,8 @@ def flat_columns(
 ) -> dict[str, dict[str, Any]]:
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
-    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them.
+    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them, and `.shortened` that the judge
+    saw only a part of a value.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
