@@ -49,8 +49,9 @@ def differing(found: Makers) -> list[str]:
     """A note for each evaluator whose version or model is not the same on all experiments that tell it."""
     notes: list[str] = []
     for evaluator, by_experiment in found.items():
-        for what, place in (("version", 0), ("model", 1)):
-            told = {name: one[place] for name, one in by_experiment.items() if one[place]}
+        versions = {name: one.versions for name, one in by_experiment.items() if one.versions}
+        models = {name: one.models for name, one in by_experiment.items() if one.models}
+        for what, told in (("version", versions), ("model", models)):
             if len(told) > 1 and len({frozenset(one) for one in told.values()}) > 1:
                 sides = ", ".join(f"{_listed(one)} on {short(name)}" for name, one in told.items())
                 notes.append(
