@@ -99,6 +99,7 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
     added = {"headers": None, "function_calling": 1, "default_models": 1, "base_url": "env:OPENAI_BASE_URL"}
     verdict = {"made_by" if name == "metadata" else name: value for name, value in ROWS["evals"].items()}
     changed = {"integrations": ROWS["integrations"] | added, "evals": verdict}
+    changed["spans"] = ROWS["spans"] | {"changed_ns": None}
     expected = ROWS | changed
     for table in ("evals", "spans", "examples"):
         expected[table] = {**expected[table], "checksum": None}
@@ -257,23 +258,33 @@ async def test_a_store_migrates_on_a_file_system_without_locks(tmp_path: Path, m
     assert schema_of(copy) == "0001"
 
 
+def undo_after(revision: str, connection: sa.Connection) -> None:
+    """Make a new store one of an older schema, from 0016 on: drop what the later migrations add."""
+    dropped = {
+        "0017": ("tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit"),
+        "0019": tuple(f"task_runs.{state.lower()}_rows" for state in ROW_STATES),
+        "0020": ("task_runs.on_too_long", "run_items.notes"),
+        "0021": ("spans.changed_ns",),
+        "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
+    }
+    if revision < "0023":
+        connection.execute(sa.text("DROP TABLE run_columns"))
+    if revision < "0019":
+        for event in ("insert", "update", "delete"):
+            connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
+    for later in sorted(dropped, reverse=True):
+        for column in dropped[later] if later > revision else ():
+            connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
+    connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
 async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_its_place(tmp_path: Path) -> None:
     async with opened(tmp_path) as rest:
         project = await rest.door.send(span(1))
         task = await rest.door.task(await rest.door.evaluator(), project_id=project, is_continuous=True)
         before = await rest.get(f"/x/tasks/{task}/schedule")
     with connected(tmp_path / STORE) as connection:
-        connection.execute(sa.text("DROP TABLE run_columns"))
-        for event in ("insert", "update", "delete"):
-            connection.execute(sa.text(f"DROP TRIGGER run_items_{event}"))
-        counts = [f"task_runs.{state.lower()}_rows" for state in ROW_STATES]
-        later = ("task_runs.on_too_long", "run_items.notes")
-        sums = [f"{table}.checksum" for table in ("spans", *SUMMED)]
-        for column in (
-            "tasks.max_cost", "tasks.spent", "task_runs.at_limit", "schedules.at_limit", *counts, *later, *sums
-        ):  # fmt: skip
-            connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
+        undo_after("0016", connection)
     async with opened(tmp_path) as rest:
         after = await rest.get(f"/x/tasks/{task}/schedule")
         assert {name: after[name] for name in before} == before
@@ -289,9 +300,7 @@ async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path:
         project = await rest.door.send(said(1, cut), said(2))
         task = await rest.door.task(await rest.door.evaluator(), project_id=project)
     with connected(tmp_path / STORE) as connection:
-        for column in ("task_runs.on_too_long", "run_items.notes"):
-            connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0019'"))
+        undo_after("0019", connection)
     async with opened(tmp_path) as rest:
         run = await rest.door.run(task, data_start_time="2000-01-01T00:00:00Z")
         assert counts(run) == (1, 1, 0)
@@ -299,7 +308,7 @@ async def test_a_value_that_schema_0019_cut_counts_as_cut_where_it_was(tmp_path:
         assert (error["code"], "it had 70,033 bytes" in error["reason"]) == ("too_long", True)
 
 
-async def test_a_store_of_schema_0023_gets_the_columns_of_its_experiments(
+async def test_a_store_of_schema_0022_gets_the_columns_of_its_experiments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_columns, "ROWS_PER_PART", 3)
@@ -312,10 +321,46 @@ async def test_a_store_of_schema_0023_gets_the_columns_of_its_experiments(
     kept = "SELECT last_n, summary, ns, example_ids, row_groups FROM run_columns ORDER BY last_n"
     with connected(tmp_path / STORE) as connection:
         rows = connection.execute(sa.text(kept)).fetchall()
-        connection.execute(sa.text("DROP TABLE run_columns"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0023'"))
+        undo_after("0022", connection)
     async with opened(tmp_path) as rest:
         assert await rest.get(f"/x/experiments/{made['id']}/columns") == before
     with connected(tmp_path / STORE) as connection:
         assert connection.execute(sa.text(kept)).fetchall() == rows
     assert [row.last_n for row in rows] == [3, 6]
+
+
+async def test_a_task_of_schema_0020_reads_what_it_read(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rest:
+        door = rest.door
+        root = said(1, "a refund") | {"traceId": f"{9:032x}"}
+        child = said(2, "nothing") | {"traceId": f"{9:032x}", "parentSpanId": root["spanId"]}
+        project = await door.send(root, child)
+        pattern = {"name": "pattern", "type": "REGEX", "default_value": "^nothing,a refund$"}
+        how = {"managed_evaluator": "MATCHES_REGEX", "static_params": [pattern], "data_granularity": "TRACE"}
+        joins = await door.evaluator("joins", **how)
+        mine = {"evaluator_id": joins, "column_mappings": {"output": "name"}}
+        tasks = {
+            "plain": await door.task(joins, "plain", project_id=project),
+            "short": await door.task(
+                joins, "short", project_id=project, evaluators=[mine | {"column_mappings": {"output": "output"}}]
+            ),
+            "mine": await door.task(joins, "mine", project_id=project, evaluators=[mine]),
+        }
+    with connected(tmp_path / STORE) as connection:
+        undo_after("0020", connection)
+    async with opened(tmp_path) as rest:
+        found = {name: (await rest.get(f"/v2/tasks/{task}"))["evaluators"][0] for name, task in tasks.items()}
+        explicit = {"output": "attributes.output.value"}
+        assert {name: one["column_mappings"] for name, one in found.items()} == {
+            "plain": explicit,
+            "short": explicit,
+            "mine": {"output": "name"},
+        }
+        run = await rest.door.run(tasks["plain"], data_start_time="2000-01-01T00:00:00Z")
+        report = await rest.get(f"/x/task-runs/{run['id']}/report")
+        assert [*report["labels"].values()] == [{"matches": 1}]
+        # A task of today reads the root.
+        new = await rest.door.task(joins, "new", project_id=project)
+        again = await rest.door.run(new, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
+        report = await rest.get(f"/x/task-runs/{again['id']}/report")
+        assert [*report["labels"].values()] == [{"no match": 1}]

@@ -1,9 +1,12 @@
 """Spans: from OTLP in to `POST /v2/spans` out."""
 
 import gzip
+import json
+import math
+from typing import Any
 
 import pytest
-from tests.engine.door import DAY, NOW, SECOND, Body, Door, HandClock, all_pages, attribute, span, span_id
+from tests.engine.door import DAY, KEY, NOW, SECOND, Body, Door, HandClock, all_pages, attribute, span, span_id
 
 
 async def test_a_span_sent_over_otlp_is_listed_with_its_attributes_flat(door: Door) -> None:
@@ -214,6 +217,9 @@ async def test_spans_of_an_unknown_project_are_a_404(door: Door) -> None:
         (415, {"content-type": "text/plain"}, b"{}"),
         (415, {"content-type": "application/json", "content-encoding": "br"}, b"{}"),
         (422, {"content-type": "application/json"}, b"{"),
+        (400, {"content-type": "application/json"}, b"{}"),
+        (400, {"content-type": "application/json"}, b'{"spans": []}'),
+        (400, {"content-type": "application/json"}, b'{"instrumentationLibrarySpans": []}'),
         (422, {"content-type": "application/x-protobuf"}, b"\xff\xff"),
         (
             413,
@@ -231,7 +237,7 @@ async def test_an_export_that_cannot_be_read_is_refused_whole(
 
 async def test_an_export_may_be_compressed_and_is_answered_in_its_own_format(door: Door) -> None:
     headers = {"content-type": "application/json; charset=utf-8", "content-encoding": "gzip"}
-    response = await door.http.post("/v1/traces", content=gzip.compress(b"{}"), headers=headers)
+    response = await door.http.post("/v1/traces", content=gzip.compress(b'{"resourceSpans": []}'), headers=headers)
     assert (response.status_code, response.json()) == (200, {})
     response = await door.http.post("/v1/traces", content=b"", headers={"content-type": "application/x-protobuf"})
     assert (response.status_code, response.content) == (200, b"")
@@ -243,3 +249,55 @@ async def test_an_export_may_be_compressed_and_is_answered_in_its_own_format(doo
 async def test_columns_have_names_and_are_a_thousand_at_most(door: Door, which: str, columns: list[str]) -> None:
     body = {"project_id": await door.send(span(0)), which: columns}
     assert which in await door.refused(400, "POST", "/v2/spans", json=body)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"startTimeUnixNano": "soon"},
+        {"attributes": [{"key": "n", "value": {"intValue": "many"}}]},
+        {"attributes": [{"key": "n", "value": {"intValue": 2**64}}]},
+        {"events": [{"timeUnixNano": -1}]},
+        {"name": "\ud800"},
+    ],
+)
+async def test_one_bad_number_does_not_refuse_a_batch(door: Door, odd: dict[str, Any]) -> None:
+    spans = [span(1), span(2) | odd, span(3)]
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+    headers = {"content-type": "application/json"}
+    told = (await door.http.post("/v1/traces", content=json.dumps(body), headers=headers)).raise_for_status().json()
+    assert told["partialSuccess"]["rejectedSpans"] == "1"
+    assert "such as text for a number" in told["partialSuccess"]["errorMessage"]
+    assert (await door.get("/x/status"))["spans"] == 2
+
+
+async def test_a_bare_nan_is_no_number_and_refuses_nothing(door: Door) -> None:
+    number = {"key": "n", "value": {"doubleValue": math.nan}}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span(1) | {"attributes": [number]}]}]}]})
+    headers = {"content-type": "application/json"}
+    assert (await door.http.post("/v1/traces", content=body, headers=headers)).json() == {}
+    assert (await door.get("/x/status"))["spans"] == 1
+
+
+async def test_a_slash_and_the_api_key_header_are_accepted(door: Door) -> None:
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span(1)]}]}]}
+    for header, status in (({"api_key": KEY}, 200), ({"api_key": "wrong"}, 401), ({}, 401)):
+        door.http.headers.pop("authorization", None)
+        assert (await door.http.post("/v1/traces/", json=body, headers=header)).status_code == status
+
+
+async def test_a_verdict_on_a_span_that_changed_since_is_marked(door: Door, clock: HandClock) -> None:
+    project = await door.send(span(1), span(2))
+    task = await door.task(await door.evaluator(), project_id=project)
+    await door.run(task, data_start_time="2000-01-01T00:00:00Z")
+    clock.now += SECOND
+    await door.send(span(1, "another refund"), span(2))
+
+    async def marks() -> dict[str, bool]:
+        rows = await door.spans(project)
+        return {row["name"]: row["evaluations"][0]["metadata"].get("stale", False) for row in rows}
+
+    assert await marks() == {"call 1": True, "call 2": False}
+    clock.now += SECOND
+    await door.run(task, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
+    assert await marks() == {"call 1": False, "call 2": False}

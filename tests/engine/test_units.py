@@ -165,7 +165,7 @@ async def test_a_variable_of_a_trace_is_the_values_of_the_matching_spans_in_time
     every = await reads(door, "every", "TRACE", "one,two,three")
     tools = await reads(door, "tools", "TRACE", "two,three")
     entries: list[Body] = [
-        {"evaluator_id": every},
+        {"evaluator_id": every, "column_mappings": {"output": "output.value"}},
         {"evaluator_id": tools, "query_filter": "attributes.kind = 'tool'"},
     ]
     task = await door.task(every, project_id=project, evaluators=entries)
@@ -205,7 +205,8 @@ async def test_a_variable_takes_whole_texts_and_code_is_not_run_on_a_part_of_the
     project = await door.send(*(part(n, 2, output__value="x" * 3_000_000) for n in range(3, 5)))
     keywords = {"name": "keywords", "type": "STRING_ARRAY", "default_value": ["x" * 60_000 + ",x"]}
     whole = await door.evaluator("whole", data_granularity="TRACE", static_params=[keywords])
-    run = await door.run(await door.task(whole, project_id=project), **ALWAYS)
+    entry: Body = {"evaluator_id": whole, "column_mappings": {"output": "output.value"}}
+    run = await door.run(await door.task(whole, project_id=project, evaluators=[entry]), **ALWAYS)
     assert counts(run) == (1, 1, 0)
     assert await labels(door, project, "trace_eval.whole", trace_of) == {1: "contains"}
     (error,) = (await door.get(f"/x/task-runs/{run['id']}/report"))["errors"]

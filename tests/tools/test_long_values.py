@@ -121,6 +121,22 @@ async def test_a_judge_sees_a_long_value_shortened_and_its_verdict_says_so(setti
             assert again[0]["evaluations"][0]["shortened"] is True
 
 
+async def test_a_comparison_counts_the_verdicts_on_shortened_values(settings: Settings) -> None:
+    with ScriptedModel(fixed("good", [])) as model:
+        async with serving(settings, model.url) as ax:
+            await ax.ask("create_dataset", name="cases", rows=[{"input": f"q{n}"} for n in range(4)])
+            for name, size in (("short", 10), ("long", 40_000)):
+                lines = (json.dumps({"input": f"q{n}", "output": "x" * size}) for n in range(4))
+                (settings.home.parent / "files" / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+                await ax.ask("upload_experiment", file=f"{name}.jsonl", dataset="cases", key="input")
+            await ax.ask("create_judge", name="tone", template="Good? {output}", choices={"good": 1, "bad": 0})
+            await ax.ask("create_task", name="t", evaluators=["tone"], experiments=["short", "long"])
+            found = await ax.ask("trigger_backfill", task="t", wait=30)
+            assert found["shortened"] == 4
+            told = await ax.read("compare_experiments", experiments=["short", "long"], dataset="cases")
+            assert "judged shortened values: 4 on" in told
+
+
 async def test_long_rows_are_left_out_on_request(settings: Settings) -> None:
     prompts: list[str] = []
     with ScriptedModel(fixed("good", prompts)) as model:

@@ -48,7 +48,7 @@ async def test_a_task_on_traces_labels_whole_traces(ax: Caller, talks: None) -> 
     share = made["plan"]["evaluators"][0]
     assert (share["evaluator"], share["rows_matched"], share["rows_to_score"]) == ("refunds (trace)", 3, 3)
     task = (await ax.ask("get_task"))["task"]
-    mapping: dict[str, Any] = {"variable_name": "output", "query_ids": [], "attribute_path": "attributes.output.value"}
+    mapping: dict[str, Any] = {"variable_name": "output", "query_ids": [], "attribute_path": "output"}
     assert task["evaluators"][0]["query_mappings"] == [mapping]
     run = (await ax.ask("trigger_backfill", task="whole", wait=20))["run"]
     assert (run["status"], run["num_successes"]) == ("COMPLETED", 3)

@@ -1,19 +1,24 @@
 """The makers of verdicts: the version, the code and the model of each evaluator, as the rows tell them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from assaykit.analysis.rows import Judgement, Outcome, short
-from assaykit.wire.run_columns import MODEL_KEYS, VERSION_KEYS
+from assaykit.wire.run_columns import MODEL_KEYS, SHORTENED_KEY, VERSION_KEYS
 
 _TOLD = 3
 
 
 class Maker(NamedTuple):
-    """The versions and models of one evaluator on one experiment, each once; empty if the rows tell none."""
+    """The versions and models of one evaluator on one experiment, each once; empty if the rows tell none.
+
+    `shortened` counts its verdicts on a value that the judge saw shortened.
+    """
 
     versions: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    shortened: int = 0
 
 
 Makers = Mapping[str, Mapping[str, Maker]]
@@ -34,16 +39,18 @@ def makers(experiments: Mapping[str, Sequence[Outcome]]) -> Makers:
     found: dict[str, dict[str, Maker]] = {}
     for name, rows in experiments.items():
         seen: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+        long = Counter[str]()
         for row in rows:
             for evaluator, verdict in row.evaluations.items():
                 if not verdict.metadata:
                     continue
                 versions, models = seen.setdefault(evaluator, ({}, {}))
+                long[evaluator] += bool(verdict.metadata.get(SHORTENED_KEY))
                 told = maker(verdict)
                 versions.update(dict.fromkeys(told.versions))
                 models.update(dict.fromkeys(told.models))
         for evaluator, (versions, models) in seen.items():
-            found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models))
+            found.setdefault(evaluator, {})[name] = Maker(tuple(versions), tuple(models), long[evaluator])
     return found
 
 
@@ -53,6 +60,7 @@ def united(every: Iterable[Maker]) -> Maker:
     return Maker(
         tuple(dict.fromkeys(version for one in listed for version in one.versions)),
         tuple(dict.fromkeys(model for one in listed for model in one.models)),
+        sum(one.shortened for one in listed),
     )
 
 
@@ -60,8 +68,9 @@ def differing(found: Makers) -> list[str]:
     """A note for each evaluator whose version or model is not the same on all experiments that tell it."""
     notes: list[str] = []
     for evaluator, by_experiment in found.items():
-        for what, place in (("version", 0), ("model", 1)):
-            told = {name: one[place] for name, one in by_experiment.items() if one[place]}
+        versions = {name: one.versions for name, one in by_experiment.items() if one.versions}
+        models = {name: one.models for name, one in by_experiment.items() if one.models}
+        for what, told in (("version", versions), ("model", models)):
             if len(told) > 1 and len({frozenset(one) for one in told.values()}) > 1:
                 sides = ", ".join(f"{_listed(one)} on {short(name)}" for name, one in told.items())
                 notes.append(
@@ -71,11 +80,21 @@ def differing(found: Makers) -> list[str]:
     return notes
 
 
+def shortened(found: Makers) -> list[str]:
+    """A note for each evaluator that judged values of which it saw only the beginning and the end."""
+    notes: list[str] = []
+    for evaluator, by_experiment in found.items():
+        told = [f"{one.shortened} on {short(name)}" for name, one in by_experiment.items() if one.shortened]
+        if told:
+            notes.append(f"{short(evaluator)} judged shortened values: {', '.join(told)}.")
+    return notes
+
+
 def described(found: Makers) -> list[str]:
     """A line for each evaluator with its versions and models."""
     lines: list[str] = []
     for evaluator, by_experiment in found.items():
-        versions, models = united(by_experiment.values())
+        versions, models, _ = united(by_experiment.values())
         parts = [f"version {_listed(versions)}"] if versions else []
         parts += [f"model {_listed(models)}"] if models else []
         if parts:

@@ -5,7 +5,7 @@ import hmac
 from assaykit.errors import Unauthorized
 
 _BEARER = b"bearer "
-_HEADER = "`assaykit engine` prints where its key is; send it as 'Authorization: Bearer <key>'."
+_HEADER = "`assaykit engine` prints where its key is; send it as 'Authorization: Bearer <key>' or 'api_key: <key>'."
 
 
 def encoded(key: str) -> bytes:

@@ -82,7 +82,8 @@ class KeyCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, or pass the request on."""
         if scope["type"] == "http":
-            sent = dict(scope["headers"]).get(b"authorization", b"")
+            headers = dict(scope["headers"])
+            sent = headers.get(b"authorization") or headers.get(b"api_key", b"")
             try:
                 access.require(sent, self._key)
             except Unauthorized as error:

@@ -24,7 +24,7 @@ async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
         space = spaces.page(connection, None, PageRequest(1)).spaces[0]
         for batch in arrived.batches:
             project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
-            refused += spans.add(connection, project.id, batch.rows)
+            refused += spans.add(connection, project.id, batch.rows, engine.clock.now_ns())
         return refused
 
     refused = await engine.database.write(store)

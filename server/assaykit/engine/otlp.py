@@ -25,7 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from assaykit.engine import openinference
-from assaykit.engine.problems import TooLarge
+from assaykit.engine.problems import Malformed, TooLarge
 from assaykit.errors import Invalid
 from assaykit.judge.cut_text import cut
 from assaykit.wire.bodies import rfc3339
@@ -42,6 +42,8 @@ TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
 SAME_CALL = "assaykit.same_call_as"
 """The attribute of a client's own span that names the span of the instrumentation around the same call."""
+
+_ENCODING = "See the OTLP JSON encoding: hex ids, camelCase names."
 
 _LAST_NS = 2**63 - 1  # the store's integers are signed, 64 bits
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
@@ -83,6 +85,7 @@ def decode(body: bytes, *, content_type: str, content_encoding: str | None) -> E
     Raises:
         TooLarge: the body has more than `BODY_LIMIT` bytes, as sent or inflated.
         UnsupportedMedia: the body is neither protobuf nor JSON, or its encoding is not gzip.
+        Malformed: the JSON has no `resourceSpans`.
         Invalid: the body does not match its content type or encoding.
     """
     media = content_type.partition(";")[0].strip().lower()
@@ -178,16 +181,26 @@ def _from_protobuf(body: bytes) -> ExportTraceServiceRequest:
 def _from_json(body: bytes) -> ExportTraceServiceRequest:
     fault = "The body is not an OTLP trace export in JSON."
     try:
-        told = json.loads(body)
-        if not isinstance(told, dict):
-            raise Invalid(fault, "Send an object with `resourceSpans`.")
-        for span in _json_spans(cast("dict[str, Any]", told)):
+        # JSON has no NaN, but some senders write it. Protobuf's JSON has it as text.
+        told = json.loads(body, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(fault, _ENCODING) from error
+    if not isinstance(told, dict):
+        raise Invalid(fault, "Send an object with `resourceSpans`.")
+    found = cast("dict[str, Any]", told)
+    if not {"resourceSpans", "resource_spans"} & found.keys():
+        raise Malformed("The body has no `resourceSpans`.", "Send an OTLP trace export: {'resourceSpans': [...]}.")
+    try:
+        for span in _json_spans(found):
             _ids_to_base64(span)
-        return json_format.ParseDict(
-            cast("dict[str, Any]", told), ExportTraceServiceRequest(), ignore_unknown_fields=True
-        )
+        try:
+            return json_format.ParseDict(found, ExportTraceServiceRequest(), ignore_unknown_fields=True)
+        except json_format.ParseError:
+            for span in _json_spans(found):
+                _empty_if_unreadable(span)
+            return json_format.ParseDict(found, ExportTraceServiceRequest(), ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, RecursionError) as error:
-        raise Invalid(fault, "See the OTLP JSON encoding: hex ids, camelCase names.") from error
+        raise Invalid(fault, _ENCODING) from error
 
 
 def _json_spans(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -206,6 +219,14 @@ def _objects(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
                     yield cast("dict[str, Any]", item)
 
 
+def _empty_if_unreadable(span: dict[str, Any]) -> None:
+    """Empty a span that is not OTLP, so that it is refused alone."""
+    try:
+        json_format.ParseDict(span, Span(), ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, RecursionError):
+        span.clear()
+
+
 def _ids_to_base64(span: dict[str, Any]) -> None:
     """Convert the ids in place from hex to base64. Text that is not hex becomes one byte, which `_faults` refuses."""
     for holder in (span, *_objects(span, "links")):
@@ -222,6 +243,8 @@ def _ids_to_base64(span: dict[str, Any]) -> None:
 def _faults(span: Span) -> Iterator[str]:
     """The reasons against storing the span, each as one sentence."""
     start, end, parent = span.start_time_unix_nano, span.end_time_unix_nano, span.parent_span_id
+    if not span.ByteSize():
+        yield "A span is empty, or holds a value that OTLP does not allow, such as text for a number."
     if len(span.trace_id) != TRACE_ID_BYTES or not any(span.trace_id):
         yield f"The trace id {span.trace_id[:32].hex()!r} is not 16 bytes long, or is all zeros."
     if len(span.span_id) != SPAN_ID_BYTES or not any(span.span_id):

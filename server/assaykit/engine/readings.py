@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from assaykit.engine import messages
+from assaykit import messages
 from assaykit.engine.conventions import CONVENTIONS, ENCODED, Convention, FactSource
-from assaykit.engine.messages import Utterance
+from assaykit.messages import Utterance
 
 KIND = "openinference.span.kind"
 SESSION = "session.id"

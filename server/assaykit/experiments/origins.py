@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from assaykit.analysis.compare import Variant
-from assaykit.analysis.makers import Maker, Makers, described, differing, makers
+from assaykit.analysis.makers import Maker, Makers, described, differing, makers, shortened
 from assaykit.analysis.rows import short
 from assaykit.api.client import path
 from assaykit.api.pages import rows
@@ -41,7 +41,7 @@ async def origins(
     found = await _with_numbers(here, makers({one.name: one.outcomes for one in variants}), judges)
     lines = await _of_datasets(here, variants, made)
     notes = differing({name: of for name, of in found.items() if name not in same})
-    return Origins((*lines, *described(found)[:_MOST_TOLD]), tuple(notes))
+    return Origins((*lines, *described(found)[:_MOST_TOLD]), (*notes, *shortened(found)))
 
 
 async def _of_datasets(here: Session, variants: Sequence[Variant], made: Sequence[Experiment]) -> list[str]:

@@ -15,7 +15,10 @@ NULL = "null"
 
 
 def span_row(span: Span) -> dict[str, Any]:
-    """One span as a row. `latency_ms` is None while the span has no end; times are RFC 3339 text."""
+    """One span as a row. `latency_ms` is None while the span has no end; times are RFC 3339 text.
+
+    `exception.type`, `.message` and `.stacktrace` are those of the last exception event.
+    """
     row: dict[str, Any] = {
         "name": span.name,
         "span_kind": span.kind,
@@ -26,6 +29,11 @@ def span_row(span: Span) -> dict[str, Any]:
         "parent_id": span.parent_id,
         "start_time": rfc3339(span.start_time) if span.start_time else None,
     }
+    if span.status_message:
+        row["status_message"] = span.status_message
+    for event in span.events:
+        if event.name == "exception":
+            row |= {key: value for key, value in event.attributes.items() if key.startswith("exception.")}
     row |= {ATTRIBUTES + key: value for key, value in span.attributes.items()}
     return row | said_columns(span.evaluations, span.annotations)
 

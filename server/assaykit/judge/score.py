@@ -9,6 +9,7 @@ from assaykit.judge.cut_text import size_before
 from assaykit.judge.fences import is_long
 from assaykit.judge.placeholders import Writing
 from assaykit.judge.providers.models import ChatModel
+from assaykit.judge.steps import SHORTENED
 from assaykit.judge.verdicts import Unscored, Verdict
 from assaykit.wire.evaluators import CustomCodeConfig, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.spans import LABEL_LIMIT
@@ -80,6 +81,8 @@ async def score(
 def cut_off(values: Mapping[str, str]) -> Unscored | None:
     """The reason against running code on some values: one of them was cut. None if all are whole."""
     for name, text in values.items():
+        if text.endswith(SHORTENED):
+            return Unscored("too_long", f"{name!r} is longer than a tree that is kept whole. Code needs all of it.")
         if (size := size_before(text)) is not None:
             return Unscored(
                 "too_long", f"Only a part of {name!r} was kept: it had {size:,} bytes. Code needs all of it."
@@ -89,7 +92,9 @@ def cut_off(values: Mapping[str, str]) -> Unscored | None:
 
 def is_shortened(config: EvaluatorConfig, values: Mapping[str, str | None]) -> bool:
     """Whether a judge sees only the beginning and the end of a value."""
-    return isinstance(config, TemplateConfig) and any(text is not None and is_long(text) for text in values.values())
+    if not isinstance(config, TemplateConfig):
+        return False
+    return any(text is not None and (is_long(text) or text.endswith(SHORTENED)) for text in values.values())
 
 
 async def judged(

@@ -1,6 +1,10 @@
 """Whole traces and sessions as rows: each variable of an evaluator gathers its text from the spans of the unit.
 
-A variable's text joins the values at its path with commas, in time order, up to 4 MiB. For a session, the path
+The paths `input` and `output` of a trace are those of its root, unless a filter chooses the spans that are read. The
+path `steps` is the whole tree (`judge/steps.py`), and `last_output` of a session the output of its last turn; these
+two ignore filters.
+
+Any other variable's text joins the values at its path with commas, in time order, up to 4 MiB. For a session, the path
 `conversation` gives a JSON array with the `{input, output}` of the first root span of each trace; it ignores filters.
 A span whose parent is not in the session counts as a root: a distributed trace may come without its first span.
 """
@@ -14,6 +18,7 @@ from assaykit.column_paths import Row, resolve
 from assaykit.errors import Invalid
 from assaykit.judge.columns import NULL, as_text, text_at
 from assaykit.judge.cut_text import WHOLE_LIMIT, noted, size_before
+from assaykit.judge.steps import Steps
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.tasks import TaskQueryFilters, TaskQueryMapping
 
@@ -26,6 +31,10 @@ TEXT_LIMIT = WHOLE_LIMIT
 _LEFT_OUT = "[... parts are left out here ...]"
 
 CONVERSATION: Final = "conversation"
+LAST_OUTPUT: Final = "last_output"
+STEPS: Final = "steps"
+OF_ROOT: Final = frozenset({"input", "output"})
+"""Paths that read the root of a trace alone, without a filter."""
 NOUNS: Final = {"SPAN": "span", "TRACE": "trace", "SESSION": "session", "RUN": "experiment run"}
 LETTERS: Final = ("A", "B", "C", "D", "E")
 """The names for the filters of a task on traces or sessions."""
@@ -141,14 +150,49 @@ class _Talk:
             self._turn = None
 
 
+class _Root:
+    """A value of a trace's root, or of the first span on top that has one. Of a session, the last output."""
+
+    def __init__(self, path: str, *, is_last: bool = False) -> None:
+        self._path = path
+        self._is_last = is_last
+        self._found: str | None = None
+        self._is_root = False
+
+    def add(self, row: Row) -> None:
+        is_root = row.get("parent_id") is None
+        if not self._is_last and self._found is not None and (self._is_root or not is_root):
+            return
+        value = as_text(resolve(row, self._path))
+        if value is not None:
+            self._found, self._is_root = value, is_root
+
+    def joined(self) -> str | None:
+        return self._found
+
+
+def _top_reader(unit: Unit, read: Reading) -> _Talk | _Root | None:
+    """The reader of a variable that spans on top alone decide; None for any other variable."""
+    if is_conversation(unit, read):
+        return _Talk()
+    if unit == "TRACE" and read.path in OF_ROOT and not read.among:
+        return _Root(read.path)
+    if unit == "SESSION" and read.path == LAST_OUTPUT:
+        return _Root("output", is_last=True)
+    return None
+
+
 class Gathering:
     """The texts of the variables of one unit. The caller adds the spans trace by trace, each oldest first."""
 
     def __init__(self, unit: Unit, readings: Mapping[str, Reading]) -> None:
-        self._readings = {name: of for name, of in readings.items() if not is_conversation(unit, of)}
-        self._texts = {name: _Text() for name in self._readings}
+        tops = {name: _top_reader(unit, of) for name, of in readings.items()}
+        self._tops = {name: reader for name, reader in tops.items() if reader is not None}
+        self._steps = {name: Steps() for name, of in readings.items() if of.path == STEPS}
+        others = [name for name in readings if name not in self._tops and name not in self._steps]
+        self._readings = {name: readings[name] for name in others}
+        self._texts = {name: _Text() for name in others}
         self._empty: dict[str, str] = {}
-        self._talks = {name: _Talk() for name in readings if name not in self._readings}
 
     def add(self, row: Row, takes: Callable[[Choice], bool], *, is_top: bool) -> None:
         """Add a span's row. `takes` says whether the span matches a choice.
@@ -164,13 +208,21 @@ class Gathering:
             elif value is not None:
                 self._texts[name].add(value)
         if is_top:
-            for talk in self._talks.values():
-                talk.add(row)
+            for reader in self._tops.values():
+                reader.add(row)
+        for steps in self._steps.values():
+            steps.add(row)
 
     def values(self) -> dict[str, str | None]:
         """Each variable's text; None if no span has a value. A null or a blank counts if no span has another value."""
-        found = {name: of.joined() for name, of in [*self._texts.items(), *self._talks.items()]}
+        every = [*self._texts.items(), *self._tops.items(), *self._steps.items()]
+        found = {name: of.joined() for name, of in every}
         return {name: self._empty.get(name) if text is None else text for name, text in found.items()}
+
+
+def is_of_whole(unit: Unit, path: str) -> bool:
+    """Whether a path reads the unit itself, so that no filter chooses its spans."""
+    return path == STEPS or (unit == "SESSION" and path in {CONVERSATION, LAST_OUTPUT})
 
 
 def is_conversation(unit: Granularity, read: Reading) -> bool:

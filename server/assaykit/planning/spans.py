@@ -228,8 +228,10 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
     """
     texts = [both(query.query_filter, one.query_filter, own_filter(one)) for one in wanted]
     samples = [[span_row(span) for span in await _sample(api, query, text)] for text in texts]
+    is_engine = await api.has_engine_routes()
     tried = [
-        try_mappings(one, sample, refuse=not query.only_counts) for one, sample in zip(wanted, samples, strict=True)
+        try_mappings(one, replace(_of_rows(sample), has_short_forms=is_engine), refuse=not query.only_counts)
+        for one, sample in zip(wanted, samples, strict=True)
     ]
     counted, partly = await _counted(api, query, wanted, tried)
     shares: list[EvaluatorShare] = []
@@ -401,6 +403,8 @@ class Sample:
     rows: Sequence[Row]
     things: str
     ids: Sequence[str] = ()
+    has_short_forms: bool = True
+    """Whether the backend reads `input` as the text of messages, and of a trace as that of its root."""
 
 
 def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, refuse: bool = True) -> list[Variable]:
@@ -448,7 +452,9 @@ def _usual_path(name: str, sample: Sample) -> str:
 
     usual = USUAL_PATHS.get(name)
     if usual is not None and is_there(usual):
-        return usual
+        places = range(sample.size) if sample.has_short_forms else ()
+        is_same = all(sample.read(place, name, name) == sample.read(place, name, usual) for place in places)
+        return usual if is_same else name
     return name if is_there(name) else (usual or name)
 
 

@@ -18,7 +18,7 @@ from assaykit.filters.parse import MAX_CHARACTERS
 from assaykit.filters.tree import And, Compare, Node
 from assaykit.judge.columns import span_row
 from assaykit.judge.selection import Candidate
-from assaykit.judge.units import CONVERSATION, NOUNS, Gathering, Reading, Unit, one_granularity
+from assaykit.judge.units import NOUNS, Gathering, Reading, Unit, is_of_whole, one_granularity
 from assaykit.planning.counts import Listed, counted_by_engine, counted_from_lists, microseconds, request_for_spans
 from assaykit.planning.listed_rows import MOST_SPANS, ROWS_PER_PAGE
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
@@ -225,13 +225,13 @@ async def _sample(
         name: both(" OR ".join(f"({chosen.filters[letter]})" for letter in letters) or None, own)
         for name, letters in ids.items()
     }
-    # A conversation is read from all spans of its session.
-    wanted = {*texts.values(), *([None] if level == "SESSION" else [])}
+    # Some paths are read from all spans of their unit.
+    wanted = {*texts.values(), None}
     fetched = {text: await _spans(api, query, level, text, units) for text in wanted}
 
     def read(place: int, name: str, at: str) -> str | None:
-        gathering = Gathering(level, {name: Reading(at)})
-        text = None if level == "SESSION" and at == CONVERSATION else texts.get(name, texts[""])
+        text = None if is_of_whole(level, at) else texts.get(name, texts[""])
+        gathering = Gathering(level, {name: Reading(at, () if text is None else ((text,),))})
         found = fetched[text].get(units[place], ())
         ids = {row["context.span_id"] for row in found}
         for row in found:
@@ -239,7 +239,7 @@ async def _sample(
         return gathering.values()[name]
 
     every = [row for of in fetched.values() for some in of.values() for row in some]
-    return Sample(len(units), read, every, f"{NOUNS[level]}s", units)
+    return Sample(len(units), read, every, f"{NOUNS[level]}s", units, await api.has_engine_routes())
 
 
 async def _spans(

@@ -11,11 +11,13 @@ from pydantic import Field
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.foreign import as_word, exactly
+from assaykit.judge.columns import span_row
 from assaykit.judge.cut_text import sizes_before
 from assaykit.judge.verdicts import Note
 from assaykit.names import PROJECT, Named, holds_experiment_traces
 from assaykit.planning.near_judges import near_judges
 from assaykit.planning.periods import Period, parse
+from assaykit.planning.spans import SAMPLE, absent
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import id_and_name, list_named, name_of, page_of, save
@@ -24,7 +26,7 @@ from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
 from assaykit.tools.runs.why_nothing_scored import NextStep
 from assaykit.tools.span_files import SpanObjects, file_row
-from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
+from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanEvent, SpanPage
 
 VALUE_LIMIT = 400
 """Characters of an input or output that a list of spans shows."""
@@ -39,6 +41,13 @@ MOST_OF_TRACE = 1000
 SPAN_ID_DIGITS = 16
 DEEPEST_INDENT = 20
 SpanFilter = Annotated[str | None, Field(description="eval.tone.label = 'rude'")]
+_FACTS = {
+    "model": "llm.model_name",
+    "tokens": "llm.token_count.total",
+    "cost": "llm.cost.total",
+    "user": "user.id",
+    "session": "session.id",
+}
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -134,10 +143,19 @@ async def search_spans(
         of_run = "" if run is None else f" that run {run} selected"
         when = "" if period is None else f" {period.told}"
         near = await near_judges(here, within.id, filter) if filter else ""
-        advice = near or "Widen the window, or loosen the filter."
+        missing = await _missing(here, asked) if filter and not near else ""
+        advice = near or missing or "Widen the window, or loosen the filter."
         return Reply(f"No span of {quoted(target.name)}{of_run}{when} matches. {advice}", data)
     head = f"{shown.number} span(s) of {quoted(target.name)}, newest first{shown.more}"
     return Reply(head, data, shown.lines, "Next: get_trace(trace=id) shows one with its tree.")
+
+
+async def _missing(here: Session, asked: ListSpansRequest) -> str:
+    """Sentences about the attributes that a filter names and no span among the newest has."""
+    anything = asked.model_copy(update={"filter": None})
+    found = await here.api.post("/v2/spans", SpanPage, anything, limit=SAMPLE)
+    told = absent(asked.filter or "", [span_row(span) for span in found.spans]) if found.spans else []
+    return f"Of the newest {len(found.spans)} spans: {' '.join(told)}" if told else ""
 
 
 async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
@@ -258,8 +276,22 @@ def _in_full(node: SpanNode) -> dict[str, Any]:
         **told,
         "evaluations": [_verdict(one) for one in span.evaluations if node.depth == 0 or not one.is_shared],
         "status_message": _clipped(span.status_message),
+        **_facts(span),
         "annotations": [one.model_dump(mode="json", exclude_none=True) for one in said],
     }
+
+
+def _facts(span: Span) -> dict[str, Any]:
+    """The model, tokens, cost and user of a span, its metadata and its exceptions, as far as it has them."""
+    told = {name: span.attributes.get(key) for name, key in _FACTS.items()}
+    metadata = {key: value for key, value in span.attributes.items() if key.startswith("metadata.")}
+    failed = [{key: _clipped(value) for key, value in event.attributes.items()} for event in _exceptions(span)]
+    told |= {"metadata": {key: _clipped(value) for key, value in metadata.items()}, "exceptions": failed}
+    return {name: value for name, value in told.items() if value not in (None, {}, [])}
+
+
+def _exceptions(span: Span) -> list[SpanEvent]:
+    return [event for event in span.events if event.name == "exception"]
 
 
 def _branch(node: SpanNode) -> Iterator[str]:
@@ -275,6 +307,12 @@ def _branch(node: SpanNode) -> Iterator[str]:
     for word, key in (("in", "input"), ("out", "output"), ("error", "status_message")):
         if told[key]:
             yield f"{indent}  {word}: {one_line(told[key])}"
+    if facts := [f"{name} {one_line(told[name], 60)}" for name in _FACTS if name in told]:
+        yield f"{indent}  {', '.join(facts)}"
+    for failed in told.get("exceptions", ()):
+        yield f"{indent}  exception: {one_line(failed.get('exception.type') or '-', 60)}: " + one_line(
+            failed.get("exception.message") or "-", VALUE_LIMIT
+        )
     for attribute, size in told.get("cut", {}).items():
         yield f"{indent}  only a part of {as_word(attribute)} was kept: it had {size:,} bytes"
     for verdict in told["evaluations"]:
@@ -286,7 +324,8 @@ def _branch(node: SpanNode) -> Iterator[str]:
 
 def _short(verdict: dict[str, Any]) -> str:
     said = f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
-    return f"{said} (on a shortened value)" if verdict.get("shortened") else said
+    said += " (on a shortened value)" if verdict.get("shortened") else ""
+    return f"{said} (older than the text)" if verdict.get("stale") else said
 
 
 def _as_dict(span: Span) -> dict[str, Any]:
@@ -313,7 +352,7 @@ def cuts_of(span: Span) -> dict[str, int]:
 
 def _verdict(verdict: Evaluation) -> dict[str, Any]:
     whole = verdict.model_dump(exclude={"metadata"}, exclude_none=True)
-    whole |= {note: True for note in get_args(Note) if (verdict.metadata or {}).get(note)}
+    whole |= {note: True for note in (*get_args(Note), "stale") if (verdict.metadata or {}).get(note)}
     return {key: _clipped(value) if key == "explanation" else value for key, value in whole.items()}
 
 

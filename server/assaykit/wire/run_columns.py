@@ -27,7 +27,10 @@ VERSION_KEYS = ("evaluator_version_id", "evaluator_version", "version", "code", 
 MODEL_KEYS = ("model", "model_name")
 """Keys of a verdict's metadata with the version and the model of its evaluator; the first that is there counts."""
 
-MAKER_KEYS = frozenset({*VERSION_KEYS, *MODEL_KEYS})
+SHORTENED_KEY = "shortened"
+"""The key of a verdict whose judge saw only the beginning and the end of a value."""
+
+MAKER_KEYS = frozenset({*VERSION_KEYS, *MODEL_KEYS, SHORTENED_KEY})
 
 PREFIX, METADATA = "eval.", ".metadata."
 EXPLANATION = "explanation"

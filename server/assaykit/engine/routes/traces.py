@@ -46,6 +46,7 @@ async def list_traces(request: Request) -> Response:
 
 routes = [
     Route("/v1/traces", export, methods=["POST"]),
+    Route("/v1/traces/", export, methods=["POST"]),
     Operation(
         "/v2/traces", list_traces, "POST", takes=ListTracesRequest, gives=TracePage, status=200, most=TRACES_PER_PAGE
     ),

@@ -98,6 +98,7 @@ spans = Table(
     Column("attributes", JSON, nullable=False),
     Column("events", JSON, nullable=False),
     Column("checksum", Integer),
+    Column("changed_ns", Integer),
     UniqueConstraint("project_id", "span_id"),
     Index("spans_by_time", "project_id", "start_ns", "n"),
     Index("spans_by_trace", "project_id", "trace_id", "start_ns", "n"),
@@ -105,7 +106,8 @@ spans = Table(
     sqlite_autoincrement=True,
 )
 """`n` is the ingest sequence. `attributes` is one flat object of full OpenInference names and JSON values.
-`checksum` is that of `traces.spans.SUMMED`, and null for spans from before schema 0023."""
+`checksum` is that of `traces.spans.SUMMED`, and null for spans from before schema 0022. `changed_ns` is the time at
+which the span was last sent again with other attributes, null if it never was."""
 
 evals = Table(
     "evals",

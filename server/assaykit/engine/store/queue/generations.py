@@ -190,7 +190,8 @@ def record(
     columns = {one.outcome.item.target_id: one.columns for one in made if one.columns is not None}
     project_id = experiments.get(connection, experiment.id).experiment_traces_project_id
     if project_id is not None:
-        spans.add(connection, project_id, [one.span for one in made if one.span is not None])
+        sent = [one.span for one in made if one.span is not None]
+        spans.add(connection, project_id, sent, clock.now_ns())
     else:
         columns = {key: _untraced(row) for key, row in columns.items()}
     experiments.add_rows(connection, experiment.id, columns, clock)

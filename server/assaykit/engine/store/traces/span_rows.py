@@ -16,8 +16,8 @@ from assaykit.engine.store.traces.spans import by_ids
 from assaykit.judge.columns import ATTRIBUTES, Row, span_row
 from assaykit.wire.bodies import rfc3339
 
-_MADE_LATER = ("eval.", "trace_eval.", "session_eval.", "annotation.")
-"""The beginnings of the columns of verdicts and annotations."""
+_ELSEWHERE = ("eval.", "trace_eval.", "session_eval.", "annotation.", "exception.", "status_message")
+"""The beginnings of the columns of verdicts and annotations, of events and of the status, which few evaluators read."""
 
 _OWN = sa.select(
     spans.c.span_id,
@@ -45,7 +45,7 @@ def of(
 ) -> dict[str, PlacedRow]:
     """The rows of some spans by id, each with all columns that a path in `paths` can lead to."""
     found = connection.execute(_OWN, {"project_id": project_id, "listed": list(span_ids)}).fetchall()
-    if any(path.startswith(_MADE_LATER) for path in paths):
+    if any(path.startswith(_ELSEWHERE) for path in paths):
         whole = by_ids(connection, project_id, span_ids)
         return {row.span_id: PlacedRow(row.n, span_row(whole[row.span_id])) for row in found}
     is_timed = not {"start_time", "latency_ms"}.isdisjoint(paths)

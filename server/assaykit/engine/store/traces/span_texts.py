@@ -60,10 +60,11 @@ def page(
 
 
 def _said(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]]) -> _Said:
+    changed = {row.span_id: row.changed_ns for row in rows if row.changed_ns is not None}
     span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
     session_ids = list({row.session_id for row in rows if row.session_id})
     return _Said(
-        _items(verdicts.of(connection, project_id, "SPAN", span_ids)),
+        _items(verdicts.of(connection, project_id, "SPAN", span_ids, changed)),
         _items(verdicts.shared(connection, project_id, "TRACE", trace_ids)),
         _items(verdicts.shared(connection, project_id, "SESSION", session_ids)),
         _items(annotations.of(connection, project_id, "SPAN", span_ids)),

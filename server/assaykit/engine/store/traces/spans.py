@@ -24,16 +24,20 @@ from assaykit.wire.spans import Annotation, DeleteSpansResponse, Evaluation, Spa
 _ROWS_PER_INSERT = 500
 _KEY = ("project_id", "span_id")
 _SET_HERE = ("project_id", "attributes", "events")
-_GIVEN = tuple(column.name for column in spans.columns if column.name not in {"n", *_SET_HERE, "checksum"})
+_GIVEN = tuple(
+    column.name for column in spans.columns if column.name not in {"n", *_SET_HERE, "changed_ns", "checksum"}
+)
 SUMMED = (*_SET_HERE, *_GIVEN)
-"""The columns in the checksum of a span: all but its place in the ingest sequence."""
+"""The columns in the checksum of a span: all but its place in the ingest sequence and its time of change."""
 _COLUMNS = (*SUMMED, "checksum")
 _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = cast("Any", itemgetter)(*_GIVEN)
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
 # Written out, because binding by position takes half the time of binding by name.
 _ADD = (
     f"INSERT INTO {spans.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
-    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED} WHERE {spans.name}.trace_id = excluded.trace_id"
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {_REPLACED}, changed_ns = "
+    f"CASE WHEN {spans.name}.attributes = excluded.attributes THEN {spans.name}.changed_ns ELSE ? END "
+    f"WHERE {spans.name}.trace_id = excluded.trace_id"
 )
 _IDS_PER_DELETE = 500
 _NO_END = 2**63 - 1
@@ -81,8 +85,8 @@ class Shape(NamedTuple):
 EVERYTHING = Shape()
 
 
-def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Store spans. A span with a known id replaces the stored one and keeps its place in the ingest sequence.
+def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any]], now_ns: int) -> list[str]:
+    """Store spans at the time `now_ns`. A span with a known id replaces the stored one and keeps its place.
 
     Returns the ids of the spans that are not stored because another trace of the project has a span of that id. The
     contract addresses a span by its id alone, so the second one could not be told from the first.
@@ -90,7 +94,7 @@ def add(connection: sa.Connection, project_id: str, rows: Sequence[dict[str, Any
     refused: list[str] = []
     for start in range(0, len(rows), _ROWS_PER_INSERT):
         some = rows[start : start + _ROWS_PER_INSERT]
-        result = connection.exec_driver_sql(_ADD, [_written(project_id, row) for row in some])
+        result = connection.exec_driver_sql(_ADD, [_written(project_id, row, now_ns) for row in some])
         if result.rowcount != len(some):
             refused += _of_other_traces(connection, project_id, some)
     return refused
@@ -105,7 +109,7 @@ def _of_other_traces(connection: sa.Connection, project_id: str, rows: Sequence[
     return [row["span_id"] for row in rows if stored.get(row["span_id"]) != row["trace_id"]]
 
 
-def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
+def _written(project_id: str, row: dict[str, Any], now_ns: int) -> tuple[Any, ...]:
     events = row["events"]
     values = (
         project_id,
@@ -113,7 +117,7 @@ def _written(project_id: str, row: dict[str, Any]) -> tuple[Any, ...]:
         json_text.written(events) if events else "[]",
         *_given(row),
     )
-    return (*values, checksums.of(values))
+    return (*values, checksums.of(values), now_ns)
 
 
 def page(
@@ -317,7 +321,8 @@ def full(connection: sa.Connection, project_id: str, rows: Sequence[sa.Row[Any]]
     """Rows of the table as spans, with verdicts on span, trace and session, and annotations on span and trace."""
     span_ids, trace_ids = [row.span_id for row in rows], list({row.trace_id for row in rows})
     session_ids = list({row.session_id for row in rows if row.session_id})
-    found = verdicts.of(connection, project_id, "SPAN", span_ids)
+    changed = {row.span_id: row.changed_ns for row in rows if row.changed_ns is not None}
+    found = verdicts.of(connection, project_id, "SPAN", span_ids, changed)
     of_traces = verdicts.shared(connection, project_id, "TRACE", trace_ids)
     of_sessions = verdicts.shared(connection, project_id, "SESSION", session_ids)
     own = annotations.of(connection, project_id, "SPAN", span_ids)

@@ -20,7 +20,7 @@ SharedLevel = Literal["TRACE", "SESSION"]
 
 VERDICT_FIELDS = ("label", "score", "explanation")
 
-MAKER_FIELDS = ("evaluator_version_id", "model")
+MAKER_FIELDS = ("evaluator_version_id", "model", "shortened")
 """The fields of a verdict; each is the last part of a column's name."""
 
 UP_TO = "spans_up_to"
@@ -56,9 +56,18 @@ _given: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*_GIVEN)
 
 
 def of(
-    connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]
+    connection: sa.Connection,
+    scope_id: str,
+    level: VerdictLevel,
+    target_ids: Sequence[str],
+    changed: Mapping[str, int] | None = None,
 ) -> dict[str, list[Evaluation]]:
-    """The verdicts on some targets, by target id; each list is sorted by name."""
+    """The verdicts on some targets, by target id; each list is sorted by name.
+
+    `changed` has the times, in nanoseconds, at which targets were sent again with other attributes. The metadata of an
+    older verdict has `stale`.
+    """
+    changed = changed or {}
     found: dict[str, list[Evaluation]] = defaultdict(list)
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
         some = target_ids[start : start + _ROWS_PER_QUERY]
@@ -69,10 +78,15 @@ def of(
                     label=row.label,
                     score=row.score,
                     explanation=row.explanation,
-                    metadata=row.metadata or None,
+                    metadata=_with_age(row, changed) or None,
                 )
             )
     return found
+
+
+def _with_age(row: sa.Row[Any], changed: Mapping[str, int]) -> dict[str, Any]:
+    is_older = row.updated_ns < changed.get(row.target_id, 0)
+    return {**row.metadata, "stale": True} if is_older else row.metadata
 
 
 def shared(
@@ -119,7 +133,8 @@ def flat_columns(
 ) -> dict[str, dict[str, Any]]:
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
-    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them.
+    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them, and `.shortened` that the judge
+    saw only a part of a value.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 _TABLES = (
     "spans", "examples", "experiment_runs", "evaluator_versions", "prompt_versions", "annotations", "tasks",

@@ -5,8 +5,8 @@ from alembic import op
 
 from assaykit.engine.store.definitions.run_columns import keep
 
-revision = "0024"
-down_revision = "0023"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:

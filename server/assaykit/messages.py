@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from assaykit.engine import json_text
-
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,([A-Za-z0-9+/=_-]{40,})")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]{100,}")
 _THOUGHTS = frozenset({"reasoning", "thinking", "redacted_thinking", "thought"})
@@ -60,7 +58,7 @@ def opened(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        return json_text.read(value)
+        return json.loads(value)
     except (ValueError, RecursionError):
         return value
 
