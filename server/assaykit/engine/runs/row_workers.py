@@ -125,12 +125,18 @@ class RowWorkers(Generic[R]):
                 return
 
     async def _gathered(self, results: MemoryObjectReceiveStream[R]) -> None:
-        """Wait until the batch is full, no worker is left, or `GATHER_S` has passed."""
+        """Wait until the batch is full, no worker is left, none of them had a result in a step, or `GATHER_S` passed.
+
+        Slow calls are dear, so their results wait for no others: a result that is not stored is paid again after a
+        crash.
+        """
+        before = -1
         for _ in range(round(GATHER_S / GATHER_STEP_S)):
             state = results.statistics()
             is_full = state.current_buffer_used >= OUTCOMES_PER_WRITE - 1
-            if is_full or not state.open_send_streams:
+            if is_full or not state.open_send_streams or state.current_buffer_used == before:
                 return
+            before = state.current_buffer_used
             await anyio.sleep(GATHER_STEP_S)
 
 
