@@ -304,6 +304,15 @@ def no_cancel() -> None:
     runs.cancel = lambda connection, run_id, _clock: runs.get(connection, run_id)
 
 
+def wall_clocks() -> None:
+    """Measure the silence of other processes by the wall clock."""
+    from assaykit.engine.runs import watch
+
+    silent = watch.Watch.silent
+    watch.Watch._has_slept = lambda *_: False
+    watch.Watch.silent = lambda self, marks, wall_s, _monotonic_s: silent(self, marks, wall_s, wall_s)
+
+
 def unstruck() -> None:
     """Strike no key out of any text."""
     from assaykit import redaction
@@ -329,6 +338,7 @@ BREACHES: dict[str, Callable[[], None]] = {
     "crash": crash,
     "no-cancel": no_cancel,
     "unstruck": unstruck,
+    "wall-clocks": wall_clocks,
     "larger-budget": larger_budget,
     "raw-page": raw_page,
     "bent-labels": bent_labels,

@@ -62,6 +62,8 @@ def _count(word: str, said: str) -> re.Match[str] | None:
     return re.search(rf"(\d+) {word}", last)
 
 
+_WAITING, _UNITS = "tests/engine/test_waiting_runs.py", "tests/engine/test_continuous_units.py"
+
 SUITES = {
     "S5": Suite(["tests/engine/test_state_machine.py"], ["-k", "0"], long=True),
     "S7": Suite(
@@ -69,6 +71,13 @@ SUITES = {
         ["--deselect", "tests/engine/test_windows.py"],
         long=True,
         figures={"histories": r"(\d+) histories", "runs taken over": r"histories, (\d+) runs"},
+    ),
+    "S7b": Suite(
+        [
+            f"{_WAITING}::test_nothing_is_taken_from_a_window_that_lives_when_the_wall_clock_jumps",
+            f"{_WAITING}::test_a_watch_knows_silence_from_sleep",
+            f"{_UNITS}::test_a_filter_takes_traces_by_any_of_their_spans_and_a_clock_put_back_loses_none",
+        ]
     ),
     "S10": Suite(["tests/engine/test_migrations.py"], ["-k", "copy"]),
     "S14": Suite(["tests/contract/test_schemathesis.py"], ["-k", "breaks"], long=True),

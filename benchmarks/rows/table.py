@@ -93,6 +93,14 @@ ROWS = (
         note="No control has turned this row red yet.",
     ),
     Row(
+        "S7b",
+        "Clocks that jump",
+        "an hour forward or back: no run is taken from an engine that lives, and no span is lost",
+        program="suites:S7b",
+        breach="wall-clocks",
+        control="silence is measured by the wall clock",
+    ),
+    Row(
         "S8",
         "Full disk",
         "40 moments: 0 acknowledged rows lost, and work goes on when there is room",

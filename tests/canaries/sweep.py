@@ -1,13 +1,15 @@
 """The search for planted secrets: in files of every kind, in replies, and in what others received."""
 
+import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from pyarrow import parquet
 from tests.canaries.planted import ENCODINGS, Canary
 from tests.store_files import connected
+
+parquet: Any = importlib.import_module("pyarrow.parquet")
 
 
 class Leak(NamedTuple):
@@ -46,8 +48,7 @@ def swept(folder: Path, said: Iterable[tuple[str, str]], canaries: Mapping[str, 
 
 def _rows_of(path: Path) -> bytes:
     if path.suffix == ".parquet":
-        table: Any = parquet.read_table(path)  # pyright: ignore[reportUnknownMemberType]
-        return str(table.to_pylist()).encode()
+        return str(parquet.read_table(path).to_pylist()).encode()
     if path.suffix != ".db":
         return b""
     with connected(path) as connection:

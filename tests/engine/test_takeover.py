@@ -308,3 +308,19 @@ async def test_the_report_tells_whether_anybody_executes_the_run(home: Path) -> 
         assert (await half.door.get(at))["is_executed"] is False
         await half.get_on()
         assert (await half.door.get(at))["is_executed"] is False
+
+
+def test_the_lock_of_an_engine_that_died_is_seen_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    own, other = LifeLock(tmp_path, "own"), LifeLock(tmp_path, "other")
+    for lock in (own, other):
+        lock.take()
+    assert not own.sees_dead()
+    # The other process is gone: the system frees its lock, and its file stays.
+    lock_file = other.path.read_bytes()
+    other.release()
+    other.path.write_bytes(lock_file)
+    assert own.sees_dead()
+    with own.dead([]) as dead:
+        assert dead == {"other"}
+    assert not own.sees_dead()
+    own.release()

@@ -40,6 +40,9 @@ SILENT_S = 30
 BEATS = 10
 """Heartbeats in `SILENT_S`, and looks for runs to take over."""
 
+LOOKS = 3
+"""Looks for dead engines between two heartbeats. A look costs a lock for each other engine, and no query."""
+
 LONGEST_TURN_S = 30
 """Seconds after which the next run has its trial, though the one on trial has not got on yet."""
 
@@ -157,7 +160,14 @@ class Executor:
                 self._stop(list(self._scopes))
             except AssayError as error:
                 log.warning("heartbeat_missed", error=str(error))
-            await anyio.sleep(self._silent_s / BEATS)
+            await self._pause(takes_over)
+
+    async def _pause(self, takes_over: bool) -> None:
+        """Wait for the next heartbeat, or until another engine is dead."""
+        for _ in range(LOOKS):
+            await anyio.sleep(self._silent_s / BEATS / LOOKS)
+            if takes_over and self._life.sees_dead():
+                return
 
     async def _take_over(self) -> None:
         """Take the runs that nobody executes and that this process can do."""

@@ -29,6 +29,24 @@ class LifeLock:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
+    def sees_dead(self) -> bool:
+        """Whether another engine has left its lock behind."""
+        for path in self._of_others():
+            lock = FileLock(path)
+            try:
+                if lock.try_take():
+                    return True
+            except OSError:
+                continue
+            finally:
+                lock.release()
+        return False
+
+    def _of_others(self) -> list[Path]:
+        with contextlib.suppress(OSError):
+            return [path for path in self.path.parent.glob(f"{PREFIX}*{SUFFIX}") if path != self.path]
+        return []
+
     @contextlib.contextmanager
     def dead(self, owners: Iterable[str]) -> Generator[frozenset[str]]:
         """Those of the owners whose process has ended. Locks that nobody holds are removed when the block ends well.
@@ -38,9 +56,9 @@ class LifeLock:
         locks: dict[Path, FileLock] = {}
         missing = {one for one in owners if self._works and not self.path.with_name(f"{PREFIX}{one}{SUFFIX}").exists()}
         with contextlib.suppress(OSError):
-            for path in self.path.parent.glob(f"{PREFIX}*{SUFFIX}"):
+            for path in self._of_others():
                 lock = FileLock(path)
-                if path != self.path and lock.try_take():
+                if lock.try_take():
                     locks[path] = lock
         try:
             yield frozenset(path.name.removeprefix(PREFIX).removesuffix(SUFFIX) for path in locks) | missing

@@ -12,7 +12,7 @@ from assaykit.judge.verdicts import Unscored
 
 ROWS_PER_READ = 200
 OUTCOMES_PER_WRITE = 200
-GATHER_S = 0.1
+GATHER_S, GATHER_STEP_S = 0.1, 0.01
 """Seconds that a result may wait for others of its batch. A write per result would cost more than a model call."""
 OUTCOMES_AHEAD = 2 * OUTCOMES_PER_WRITE
 """The most results that wait for the store. A worker with one more waits itself."""
@@ -146,10 +146,18 @@ class RowWorkers(Generic[R]):
         return bool(self._results)
 
     async def _gathered(self) -> None:
-        """Wait until the batch is full, no worker is left, or `GATHER_S` has passed."""
-        with anyio.move_on_after(GATHER_S):
-            while len(self._results) < OUTCOMES_PER_WRITE and self._working:
-                await self._results_came.wait()
+        """Wait until the batch is full, no worker is left, none of them had a result in a step, or `GATHER_S` passed.
+
+        Slow calls are dear, so their results wait for no others: a result that is not stored is paid again after a
+        crash.
+        """
+        before = -1
+        for _ in range(round(GATHER_S / GATHER_STEP_S)):
+            there = len(self._results)
+            if there >= OUTCOMES_PER_WRITE or not self._working or there == before:
+                return
+            before = there
+            await anyio.sleep(GATHER_STEP_S)
 
 
 class _Bell:
