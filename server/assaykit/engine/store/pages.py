@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -59,7 +59,8 @@ def newest_by(
         last = sa.tuple_(*(sa.literal(part) for part in decode_cursor(page.cursor, len(key))))
         query = query.where(sa.tuple_(*key) < last)
     query = query.order_by(*(column.desc() for column in key)).limit(page.limit + 1)
-    rows, is_whole = _within_budget(connection.execute(query), page.limit)
+    with connection.execute(query) as result:
+        rows, is_whole = _within_budget(result, page.limit)
     if is_whole:
         return rows, Pagination()
     last_key = [getattr(rows[-1], str(column.key)) for column in key]
@@ -73,12 +74,18 @@ def _within_budget(result: sa.CursorResult[Any], most: int) -> tuple[list[sa.Row
     left = PAGE_BUDGET
     for row in result:
         if len(rows) == most or left <= 0:
-            result.close()
             return rows, False
         rows.append(row)
         if has_attributes:
-            left -= sum(len(value) for value in row.attributes.values() if type(value) is str)
+            left -= _length(row.attributes)
     return rows, True
+
+
+def _length(attributes: Mapping[str, Any] | str) -> int:
+    """The characters of attributes: of their JSON text, or of the strings among their values."""
+    if isinstance(attributes, str):
+        return len(attributes)
+    return sum(len(value) for value in attributes.values() if type(value) is str)
 
 
 def by_change(
