@@ -203,7 +203,7 @@ COUNTED: list[tuple[Definition, dict[str, Any], list[int]]] = [
     (append_examples, {"dataset": "questions", "rows": ROWS}, [4, 2]),
     (list_experiments, {"dataset": "questions"}, [4, 2]),
     (list_experiments, {}, [4, 2]),
-    (get_experiment, {"experiment": "v", "dataset": "questions"}, [4, 1]),
+    (get_experiment, {"experiment": "v", "dataset": "questions"}, [5, 2]),
     (list_projects, {}, [2, 1]),
     (list_spaces, {}, [1, 1]),
 ]

@@ -36,6 +36,7 @@ OURS = {
     "assaykit.foreign",
     "assaykit.importing",
     "assaykit.judge",
+    "assaykit.judge.cut_text",
     "assaykit.judge.fences",
     "assaykit.logs",
     "assaykit.opening",

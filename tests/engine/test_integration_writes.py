@@ -40,8 +40,10 @@ async def rest(home: Path) -> AsyncGenerator[Rest]:
 
 
 @pytest.fixture
-def keyring(tmp_path: Path) -> Generator[None]:
-    """The package `keyring`, installed."""
+def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """A package `keyring` in place of the installed one."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "keyring"]:
+        monkeypatch.delitem(sys.modules, name)
     package = tmp_path / "site" / "keyring"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(KEYRING, encoding="utf-8")
@@ -312,7 +314,9 @@ async def test_a_judge_of_an_integration_without_function_calling_asks_without_t
         made = await make(rest, base_url=model.url, function_calling_enabled=False)
         judge = await rest.judge(made["id"])
         body = {"evaluator_id": judge, "rows": [{"output": "thanks"}]}
-        assert (await rest.ask("POST", "/x/judge", body))["results"] == [{"label": "good", "score": 1.0}]
+        assert (await rest.ask("POST", "/x/judge", body))["results"] == [
+            {"label": "good", "score": 1.0, "shortened": False}
+        ]
         assert [request.way for request in model.requests] == ["schema", "text"]
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from sqlalchemy import event
 from tests.caller import Caller
 from tests.traces import rest
 
-from assaykit.api.answers import whole
 from assaykit.api.client import Api
+from assaykit.api.in_process import InProcess
 from assaykit.engine.engine import Engine
 from assaykit.engine.store.definitions import run_columns
 from assaykit.engine.store.traces.verdicts import put
@@ -144,16 +145,19 @@ class Costs:
     def __init__(self, patched: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
         self.statements: list[str] = []
-        patched.setattr("assaykit.api.client.whole", self._noted)
+        patched.setattr(InProcess, "answer", self._noted(InProcess.answer))
         event.listen(sa.Engine, "before_cursor_execute", self._note)
 
     def end(self) -> None:
         event.remove(sa.Engine, "before_cursor_execute", self._note)
 
-    async def _noted(self, response: httpx.Response) -> httpx.Response:
-        answer = await whole(response)
-        self.sizes.append(len(answer.content))
-        return answer
+    def _noted(self, ask: Callable[..., Awaitable[httpx.Response]]) -> Callable[..., Awaitable[httpx.Response]]:
+        async def noted(client: InProcess, *given: Any, **asked: Any) -> httpx.Response:
+            answer = await ask(client, *given, **asked)
+            self.sizes.append(len(answer.content))
+            return answer
+
+        return noted
 
     def _note(self, _: object, __: object, statement: str, *___: object) -> None:
         self.statements.append(statement)

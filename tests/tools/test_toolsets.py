@@ -102,7 +102,7 @@ async def test_the_instructions_say_what_is_not_shown(plain: Settings) -> None:
 
     assert "not shown" not in await instructions(plain)
     narrowed = await instructions(replace(plain, toolsets=("prompts",), tools=("get_run",)))
-    assert "Tools of admin, annotations, datasets, running, experiments, " in narrowed
+    assert "Tools of admin, annotations, judges, datasets, running, experiments, " in narrowed
     assert "prompts, " not in narrowed
     assert "read-only" not in narrowed
     reading = await instructions(replace(plain, read_only=True))

@@ -45,7 +45,8 @@ def file_row(told: dict[str, Any]) -> dict[str, Any]:
 def _usual(told: dict[str, Any]) -> dict[str, Any]:
     """The row of a span in the usual form. Any other error than none means that the span has another form."""
     context, kind, status = told["context"], told.get("kind"), told.get("status_code")
-    if kind not in _KINDS or status not in _STATUSES:
+    has_exception = any(event.get("name") == "exception" for event in told.get("events", ()))
+    if kind not in _KINDS or status not in _STATUSES or has_exception:
         raise ValueError
     start, end = _moment(told.get("start_time")), _moment(told.get("end_time"))
     row = {
