@@ -140,11 +140,18 @@ async def test_the_gate_cites_the_record_and_tells_a_stale_one(ax: Caller, files
     asked = {"policy": "gate.toml", "rules": ["tone: at least 50 %"], "positive": {"tone": "good"}}
     before = await ax.ask("check_release", candidate="new", **asked)
     assert before["decision"] == "needs review"
+    told = await ax.read("compare_experiments", experiments=["old", "new"], positive={"tone": "good"})
+    assert "tone: The judge is not calibrated." in told
     await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["old"]})
     told = await ax.ask("check_release", candidate="new", **asked)
     assert told["decision"] == "ship"
     assert "Judge calibrated: kappa 0.5" in told["rules"][0]["why"]
     assert ", n = 60, version v1, 20" in told["rules"][0]["why"]
+    compared = {"experiments": ["old", "new"], "positive": {"tone": "good"}}
+    assert "tone: Judge calibrated: kappa 0.5" in await ax.read("compare_experiments", **compared)
+    compared["experiments"] = ["old", "other"]
+    text = await ax.read("compare_experiments", **compared)
+    assert "tone: The judge's calibration is stale: its model was m-1" in text
     stale = await ax.ask("check_release", candidate="other", **asked)
     assert stale["decision"] == "needs review"
     assert "stale: its model was m-1, and that of these verdicts is m-2." in stale["rules"][0]["why"]

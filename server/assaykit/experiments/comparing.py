@@ -17,8 +17,10 @@ from assaykit.analysis.slices import column
 from assaykit.analysis.truth import OUTPUT, judged, repeats, truth_of
 from assaykit.api.experiments import experiment_of
 from assaykit.errors import Invalid, NotFound
+from assaykit.experiments.calibration_records import known_calibrations
 from assaykit.experiments.columns import ShownRuns, fill_outputs, key_columns, questions_of, runs_read
 from assaykit.experiments.examples import example_columns
+from assaykit.experiments.judge_standings import standing_lines
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.experiments.looks import look_notes
 from assaykit.experiments.origins import Origins, origins
@@ -161,6 +163,11 @@ async def compared(
         if read.dataset_id is not None:
             asked_of = await questions_of(here.api, found.comparison.findings, read.dataset_id, shown)
             found = found._replace(questions=asked_of)
+    records = await anyio.to_thread.run_sync(known_calibrations, here.settings, within.id)
+    tested = [one.evaluator for one in found.comparison.findings]
+    lines = standing_lines(read.whole, read.judges, records, tested)
+    comparison = replace(found.comparison, origins=(*found.comparison.origins, *lines))
+    found = found._replace(comparison=comparison)
     if not is_look:
         return found
     lineages = {variant.name: one.id for variant, one in zip(read.variants, read.experiments, strict=True)}

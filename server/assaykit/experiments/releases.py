@@ -7,13 +7,12 @@ from typing import Any
 
 import anyio.to_thread
 
-from assaykit.analysis.calibration import CalibrationRecord, Standing, standing
+from assaykit.analysis.calibration import CalibrationRecord
 from assaykit.analysis.candidates import OwnScale, own_scale
 from assaykit.analysis.clusters import Clusters
 from assaykit.analysis.compare import Variant, VerdictReading, compare
 from assaykit.analysis.findings import Comparison, Finding
 from assaykit.analysis.gate import GateEvidence, Release, released
-from assaykit.analysis.makers import makers, united
 from assaykit.analysis.margins import DIFFERENCES
 from assaykit.analysis.policy import (
     MOST_BYTES,
@@ -42,12 +41,11 @@ from assaykit.experiments.comparing import (
     read_experiments,
     reading_of,
 )
-from assaykit.experiments.known_judges import KnownJudge
+from assaykit.experiments.judge_standings import judging_models, standings
 from assaykit.experiments.looks import look_notes
 from assaykit.files.folders import Folders, open_inside
 from assaykit.names import Named
 from assaykit.session import Session
-from assaykit.spelling import folded
 
 _PAIRED = DIFFERENCES | {"usage change"}
 _OWN = frozenset({"share", "pass^k", "must pass"})
@@ -159,8 +157,8 @@ def decided_on(
     )
     baseline = read.variants[0] if len(read.variants) > 1 else None
     evidence = GateEvidence(
-        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns, _models(read), clusters,
-        _standings(read, records),
+        candidate, baseline, read.variants[-1], reading, findings, own, matches, columns,
+        judging_models(read.whole, read.judges), clusters, standings(read.whole, records),
     )  # fmt: skip
     return released(named, evidence, read.origins.notes), comparison
 
@@ -225,35 +223,3 @@ def _repetitions(candidate: Variant) -> int:
     for row in candidate.outcomes:
         counts[row.example_id] = counts.get(row.example_id, 0) + 1
     return max(counts.values(), default=0)
-
-
-def _standings(read: ReadExperiments, records: Mapping[str, CalibrationRecord]) -> dict[str, Standing]:
-    """The standing of each judge that has a record, for the verdicts on all experiments."""
-    told = makers({one.name: one.outcomes for one in read.whole})
-    return {name: standing(name, records, united(told.get(name, {}).values())) for name in records}
-
-
-def _models(read: ReadExperiments) -> frozenset[str]:
-    """The evaluators that are LLM judges.
-
-    They are those of the space, ready-made ones whose labels the verdicts have, and those whose verdicts name a model.
-    A verdict that names the code of a function is none.
-    """
-    told = makers({one.name: one.outcomes for one in read.whole})
-    by_model = frozenset(name for name, sides in told.items() if any(one.models for one in sides.values()))
-    labels: dict[str, set[str]] = {}
-    functions: set[str] = set()
-    for variant in read.whole:
-        for row in variant.outcomes:
-            for name, verdict in row.evaluations.items():
-                if verdict.label is not None:
-                    labels.setdefault(name, set()).add(folded(verdict.label))
-                if (verdict.metadata or {}).get("code"):
-                    functions.add(name)
-    judges = {name for name, one in read.judges.items() if _is_model(one, labels.get(name, set()))}
-    return by_model | (judges - functions)
-
-
-def _is_model(judge: KnownJudge, labels: set[str]) -> bool:
-    choices = {folded(label) for label in judge.choices}
-    return judge.is_model or (judge.of_catalogue and bool(labels) and labels <= choices)
