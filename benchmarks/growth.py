@@ -30,7 +30,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spans import A_REQUEST, span, text
 
 from assaykit.engine.engine import STORE, Engine
-from assaykit.engine.store.integrity import checksum
+from assaykit.engine.store.checksums import of_verdict
 from assaykit.logs import configure
 from assaykit.toolkit.replies import text_of
 
@@ -158,7 +158,7 @@ def label_everything(file: Path) -> None:
         rows: Iterator[dict[str, Any]] = ({**known, "target_id": one[0]} for one in targets)
         store.executemany(
             f"INSERT OR REPLACE INTO evals ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
-            ([{**row, "checksum": checksum(row)}[column] for column in columns] for row in rows),
+            ([{**row, "checksum": of_verdict(row)}[column] for column in columns] for row in rows),
         )
         store.commit()
 

@@ -39,7 +39,8 @@ class Listed(NamedTuple):
 
 
 LISTED: Final = (
-    Listed(r"^SELECT count\(\*\) AS count_1 FROM (spans|evals|annotations|answers|task_runs)$", "a count of the store"),
+    Listed(r"^SELECT count\(\*\) AS count_1 FROM (evals|annotations|answers|task_runs)$", "a count of the store"),
+    Listed(r"^SELECT count\(\*\) AS count_1 FROM \(SELECT spans\.n AS n FROM spans LIMIT", "a count up to a bound"),
     Listed(r"^SELECT .*\.checksum FROM \w+$", "the check of every row"),
     Listed(r"^DELETE FROM (evals|annotations|spans|projects|datasets|experiments|tasks) ", "the deletion of a whole"),
     Listed(r"FROM spans WHERE spans\.project_id = \? AND spans\.start_ns BETWEEN .* GROUP BY", "every row of a window"),

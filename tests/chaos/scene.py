@@ -64,7 +64,10 @@ async def _furnish(there: Scene, ax: Caller) -> str:
     await ax.ask("create_dataset", name="qa", rows=ROWS)
     examples = (await ax.ask("get_dataset", dataset="qa"))["examples"]
     for name in ("old", "new"):
-        rows = [{"example_id": one["id"], "output": name, "eval.right.score": 1} for one in examples]
+        rows = [
+            {"example_id": one["id"], "output": name, "eval.right.score": 1, "eval.person.score": int(place > 0)}
+            for place, one in enumerate(examples)
+        ]
         there.write(f"{name}.json", rows)
         await ax.ask("upload_experiment", file=f"{name}.json", dataset="qa")
     there.settings.folders[0].joinpath("app.py").write_text(CODE, encoding="utf-8")
@@ -98,6 +101,7 @@ def calls(there: Scene, number: int) -> Mapping[str, dict[str, Any]]:
         "get_experiment": {"experiment": "old"},
         "compare_experiments": {"experiments": ["old", "new"]},
         "plan_experiment": {"goal": "better by 5 points", "pilot": ["old", "new"]},
+        "calibrate_judge": {"judge": "right", "truth": "person", "experiments": ["new"]},
         "check_release": {"candidate": "new", "baseline": "old", "rules": ["right: not worse by more than 50 points"]},
         "list_tasks": {},
         "get_task": {"task": "watch"},

@@ -171,13 +171,19 @@ def test_the_lines_need_ports_that_are_known(tmp_path: Path) -> None:
 
 def test_an_engine_that_is_asked_for_no_door_imports_neither_pyarrow_nor_grpc(tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "assaykit", "engine", "--port", "0"]
-    with subprocess.Popen(
-        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # A pipe would be full before the engine listens.
+    log = tmp_path / "imports.txt"
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(
+            command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
         assert process.stdout.readline().startswith("assaykit engine on")
         process.terminate()
-        _, errors = process.communicate(timeout=STOP_S)
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in errors.splitlines()}
+        process.wait(timeout=STOP_S)
+    lines = log.read_text(encoding="utf-8").splitlines()
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
     assert "sqlalchemy" in imported
     assert not imported & {"pyarrow", "grpc"}

@@ -52,7 +52,9 @@ def of_tools(there: Prepared) -> list[Question]:
             Call("trigger_backfill", {"evaluators": ["links"], "column_mappings": MAPPING, **week}),
             ("of the new task", "28 to score", "Next: wait_for_run(run='"),
         ),
-        Question(Call("wait_for_run", {"run": there.cites}), ("27 scored", "Next: search_spans"), is_fenced=True),
+        Question(
+            Call("wait_for_run", {"run": there.cites}), ("26 scored, 1 failed", "Next: search_spans"), is_fenced=True
+        ),
         Question(
             Call("create_dataset", {"name": "taken", "project": PROJECT}),
             ("Created dataset 'taken'", "Next: run_experiment("),

@@ -35,7 +35,7 @@ def _known(value: Any, ids: Mapping[str, str]) -> Any:
 
 def reads(world: World) -> list[Call]:
     """The calls of tools that only read, and plans."""
-    return [*_lists(world), *_traces(world), *_plans(world), *_comparisons(world)]
+    return [*_lists(world), *_traces(world), *_plans(world), *_calibrations(world), *_comparisons(world)]
 
 
 def _lists(world: World) -> list[Call]:
@@ -197,6 +197,20 @@ def _plans(world: World) -> list[Call]:
             {"goal": at("judge of a file")[0] + ": better by 5 points", "pilot": [ids["experiment 0"]]},
         ),
         Call("plan_experiment", "refused", {"goal": at("filter")[0]}),
+    ]
+
+
+def _calibrations(world: World) -> list[Call]:
+    column, judge = at("column")[0], at("judge of a file")[0]
+    experiments = [world.ids["experiment 0"], world.ids["experiment 2"]]
+    labelled = {"judge": "tone", "truth": "expected", "experiments": experiments}
+    return [
+        Call("calibrate_judge", "success", labelled),
+        Call("calibrate_judge", "success", {**labelled, "truth": judge, "slice_by": [column], "people": [judge]}),
+        Call("calibrate_judge", "success", {**labelled, "labels": {at("label", LABEL_ROOM)[0]: "yes"}}),
+        Call("calibrate_judge", "near", {**labelled, "truth": "nowhere"}),
+        Call("calibrate_judge", "near", {**labelled, "judge": "nowhere"}),
+        Call("calibrate_judge", "near", {**labelled, "failures": ["nowhere"]}),
     ]
 
 

@@ -124,6 +124,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "preview_backfill": {"evaluators": ["cites"]},
     "upload_experiment": {"file": "v.csv", "dataset": "questions", "key": "key"},
     "compare_experiments": {"experiments": ["v", "w"]},
+    "calibrate_judge": {"judge": "e", "truth": "h", "experiments": ["w"]},
     "check_release": {"candidate": "w", "rules": ["failed rows: at most 50 %"]},
     "plan_experiment": {"goal": "better by 5 points", "guesses": {"discordant": 0.2}},
     "trigger_backfill": {"evaluators": ["cites"], "preview": True},
@@ -156,9 +157,10 @@ GOOD: dict[str, dict[str, Any]] = {
 async def test_null_for_every_optional_argument_means_not_given(ax: Caller, settings: Settings) -> None:
     await send(settings.home, spans_of_bot())
     await ax.ask("create_judge", name="cites", code="MATCHES_REGEX", pattern="x")
-    await ax.ask("create_dataset", name="questions", rows=[{"key": "q1"}])
+    await ax.ask("create_dataset", name="questions", rows=[{"key": "q1"}, {"key": "q3"}])
     for name in ("v", "w"):
-        (settings.folders[0] / f"{name}.csv").write_text("key,output,eval.e.score\nq1,x,1\n", encoding="utf-8")
+        rows = "key,output,eval.e.score,eval.h.score\nq1,x,1,1\nq3,y,0,0\n"
+        (settings.folders[0] / f"{name}.csv").write_text(rows, encoding="utf-8")
     (settings.folders[0] / "task.py").write_text("def answer(input): return 'x'\n", encoding="utf-8")
     await ax.ask("upload_experiment", file="w.csv", dataset="questions", key="key")
     task = await ax.ask("create_task", name="first", evaluators=["cites"])

@@ -156,7 +156,7 @@ async def test_a_span_with_ten_thousand_attributes_and_one_of_five_megabytes_are
         ("name = 'a1' name = 'a2'", "At column 13 of the filter, expected AND, OR or the end"),
         ("name = 'a1' name = 'a2'", "name = 'a1' ^name = 'a2'"),
         ("status_cod = 'OK'", "status_code"),
-        ("attributes.output.valu CONTAINS 'x'", "has attributes.output.valu; near it: attributes.output.value"),
+        ("attributes.output.valu CONTAINS 'x'", "has 'attributes.output.valu'; near it: attributes.output.value"),
     ],
 )
 async def test_a_filter_that_cannot_be_read_or_that_no_span_can_meet_is_told_before_it_runs(

@@ -215,7 +215,7 @@ DEFAULTING: dict[str, dict[str, Any]] = {
 }
 """A call of each tool that takes the only project if none is named."""
 
-NAMING = {"list_tasks", "create_dataset"}
+NAMING = {"list_tasks", "create_dataset", "calibrate_judge"}
 """The tools whose `project` has no default: without it they read other things."""
 
 

@@ -44,7 +44,7 @@ async def test_a_filter_that_names_what_no_span_has_says_so(ax: Caller, settings
     await send(settings.home, [span("one", "x", llm__model_name="m")])
     for field in ("attributes.llm.model_nam", "metadata.tier", "llm.modelname"):
         text = await ax.read("search_spans", project="bot", filter=f"{field} = 'm'")
-        assert "No span there has attributes." in text, text
+        assert "No span there has 'attributes." in text, text
     assert "near it: attributes.llm.model_name" in await ax.read(
         "search_spans", project="bot", filter="attributes.llm.model_nam = 'm'"
     )

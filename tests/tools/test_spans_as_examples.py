@@ -100,7 +100,7 @@ async def test_every_page_is_copied(ax: Caller, settings: Settings) -> None:
         ),
         (
             {"filter": "attributes.input.valu = 'x'"},
-            "No span there has attributes.input.valu; near it: attributes.input.value",
+            "No span there has 'attributes.input.valu'; near it: attributes.input.value",
         ),
         (
             {"window": "2020-01-01..2020-01-02"},

@@ -293,7 +293,9 @@ def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
         return []  # the backend's filter language may have syntax that ours lacks
     missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
     alike = {name: ", ".join(map(as_word, near(name, rows))) for name in missing}
-    return [f"No span there has {name}{f'; near it: {found}' if found else ''}." for name, found in alike.items()]
+    return [
+        f"No span there has {exactly(name)}{f'; near it: {found}' if found else ''}." for name, found in alike.items()
+    ]
 
 
 async def plan_experiments(

@@ -36,4 +36,4 @@ Limit = Annotated[int, Field(ge=1, le=500)]
 
 ListLimit = Annotated[int, Field(ge=1, le=100)]
 File = str
-MaxCost = Annotated[float | None, Field(gt=0, description="US dollars to stop at")]
+MaxCost = Annotated[float | None, Field(gt=0, description="US dollars")]

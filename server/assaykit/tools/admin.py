@@ -24,7 +24,7 @@ from assaykit.toolkit.listing import list_named
 from assaykit.toolkit.parameters import Here, ListLimit, SaveTo, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, bullets, quoted, some
 from assaykit.wire.integrations import AiIntegration, AiIntegrationPage
-from assaykit.wire.local import StoreStatus
+from assaykit.wire.local import MOST_SPANS_COUNTED, StoreStatus
 from assaykit.wire.spaces import SpacePage
 
 MODELS_SHOWN = 5
@@ -80,7 +80,8 @@ async def get_status(here: Here) -> Reply:
     ]
     if store is not None:
         data["store"] = store.model_dump(exclude={"home"})
-        lines.append(f"Store: {store.spans} spans in {store.projects} project(s), {store.running} run(s) active")
+        more = " or more" if store.spans >= MOST_SPANS_COUNTED else ""
+        lines.append(f"Store: {store.spans}{more} spans in {store.projects} project(s), {store.running} run(s) active")
     if here.api.backend == "ax":
         data["connection"] = {"origin": here.api.address, **here.api.connection.facts()}
         lines.append(f"Connection: {here.api.address}, {here.api.connection.told()}")

@@ -284,8 +284,14 @@ class TaskSchedule(ReplyBody):
     at_max_cost: bool = False
 
 
+MOST_SPANS_COUNTED = 10_000
+
+
 class StoreStatus(ReplyBody):
-    """The place, schema version and row counts of the store. On AX: none. Source: `GET /x/status`."""
+    """The place, schema version and row counts of the store. On AX: none. Source: `GET /x/status`.
+
+    `spans` stops at `MOST_SPANS_COUNTED`.
+    """
 
     home: str
     schema_version: str

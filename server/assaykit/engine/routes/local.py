@@ -40,6 +40,7 @@ from assaykit.wire.evaluators import (
     TemplateConfig,
 )
 from assaykit.wire.local import (
+    MOST_SPANS_COUNTED,
     ExperimentJudges,
     LogEvaluationsRequest,
     LoggedEvaluations,
@@ -154,7 +155,7 @@ async def show_status(request: Request) -> Response:
         return StoreStatus(
             home=str(here.home),
             schema_version=HEAD,
-            spans=spans.count(connection),
+            spans=spans.count(connection, MOST_SPANS_COUNTED),
             projects=projects.count(connection),
             running=runs.active(connection),
         )

@@ -210,7 +210,7 @@ async def retry_experiment(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run an experiment's failed rows again, as further runs; the failed ones stay visible.
+    """Run an experiment's failed rows again, as further runs.
 
     Source: REST v2 `POST /v2/experiments/{id}/runs`.
     Raises: Invalid, NotFound, Conflict.
