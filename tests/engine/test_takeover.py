@@ -184,7 +184,9 @@ async def test_an_experiment_is_filled_by_the_next_engine_with_each_example_once
             assert (counts(ended), ended["experiment_id"]) == ((3, 0, 0), made)
             rows = await door.runs_of(made)
             assert sorted(row["output"] for row in rows) == sorted(row["capital"] for row in CAPITALS)
-            assert first in rows
+            # The task that follows may have scored the row by now.
+            (same,) = [row for row in rows if row["id"] == first["id"]]
+            assert {key: same[key] for key in first} == first
             assert all("Capital of" in prompt for prompt in model.prompts[asked:])
             (follower,) = (await door.get(f"/v2/tasks/{scoring}/runs"))["task_runs"]
             assert counts(await door.until(follower["id"], "COMPLETED")) == (3, 0, 0)
