@@ -48,6 +48,7 @@ def test_the_corrected_rate_inverts_the_errors_of_the_judge() -> None:
     assert told.measured == 0.34
     assert told.corrected == pytest.approx((0.34 + 0.9 - 1) / (0.8 + 0.9 - 1))
     assert told.interval is not None
+    assert told.corrected is not None
     assert told.interval.low < told.corrected < told.interval.high
     # A judge without errors needs labels only to show that; its interval is wider than that of the share alone.
     whole = corrected_rate(340, 1000, JudgeAccuracy(1000, 1000, 1000, 1000))
@@ -112,7 +113,7 @@ def test_the_powered_interval_covers() -> None:
     chance = random.Random(7)  # noqa: S311  (no secret)
     covered = 0
     for _ in range(600):
-        rows = []
+        rows: list[tuple[float, float]] = []
         for _ in range(300):
             failed = chance.random() < 0.2
             caught = chance.random() < (0.8 if failed else 0.1)
