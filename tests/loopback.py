@@ -69,3 +69,18 @@ class Served:
         self._thread.join(timeout=60)
         self._socket.close()
         assert not self._thread.is_alive(), "the app did not stop"
+
+
+class OnLoopback:
+    """A scripted server that answers until the block ends. A subclass says what is served."""
+
+    _served: Served
+
+    def __enter__(self) -> Self:
+        self._served.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._served.__exit__(kind, error, trace)

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.loopback import Served
+from tests.loopback import OnLoopback, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Asked:
 Script = Reply | Callable[[Mapping[str, Any]], Reply]
 
 
-class OddProvider:
+class OddProvider(OnLoopback):
     """Gives the scripted answers in order; the last one is given to every further request."""
 
     def __init__(self, *script: Script) -> None:
@@ -51,15 +50,6 @@ class OddProvider:
     def play(self, *script: Script) -> None:
         """Begin another script, with no requests received."""
         self._script, self.asked = list(script), []
-
-    def __enter__(self) -> Self:
-        self._served.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._served.__exit__(kind, error, trace)
 
     async def _answer(self, request: Request) -> Response:
         target = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")

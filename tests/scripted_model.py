@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from tests.loopback import Served
+from tests.loopback import OnLoopback, Served
 
 Answer = Callable[[str], str | dict[str, Any]]
 """From prompt to verdict: a label, `{"label": ..., "explanation": ...}`, or the raw reply as `{"text": ...}`."""
@@ -41,7 +40,7 @@ class Recorded:
         return "schema" if "response_format" in self.body else "tool" if "tools" in self.body else "text"
 
 
-class ScriptedModel:
+class ScriptedModel(OnLoopback):
     """A provider for the base URL of an integration.
 
         with ScriptedModel(lambda prompt: "correct") as model:
@@ -110,15 +109,6 @@ class ScriptedModel:
     def prompts(self) -> list[str]:
         """The prompts in the order of arrival."""
         return [request.prompt for request in self.requests]
-
-    def __enter__(self) -> Self:
-        self._served.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._served.__exit__(kind, error, trace)
 
     async def _completions(self, request: Request) -> Response:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")

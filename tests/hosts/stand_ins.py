@@ -6,14 +6,13 @@ passes back to its model.
 
 import json
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Self, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from tests.loopback import Served
+from tests.loopback import OnLoopback, Served
 
 MODEL = "stand-in"
 DONE = "done"
@@ -62,7 +61,7 @@ class Turn(NamedTuple):
     is_waiting: bool
 
 
-class StandIn:
+class StandIn(OnLoopback):
     """A model that asks for the calls in order, and then says `done`.
 
     `received` has the text that the host passed back for each call, by the place of the call.
@@ -82,15 +81,6 @@ class StandIn:
     def url(self) -> str:
         """The base URL of the API."""
         return self._served.address
-
-    def __enter__(self) -> Self:
-        self._served.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._served.__exit__(kind, error, trace)
 
     async def _answer(self, request: Request) -> Response:
         body: Mapping[str, Any] = json.loads(await request.body())

@@ -1,4 +1,4 @@
-"""Experiments compared by example: each challenger and evaluator gets one finding with its verdict."""
+"""The comparison of experiments by example: one finding with a verdict for each challenger and evaluator."""
 
 import heapq
 import itertools

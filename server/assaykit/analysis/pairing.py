@@ -1,7 +1,7 @@
 """From outcomes to pairs: the figures of an evaluator's verdicts, and the examples that both sides share."""
 
 import math
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 
 from assaykit.analysis.findings import Side
-from assaykit.analysis.pairs import NumberColumn
+from assaykit.analysis.pairs import ByPlace, NumberColumn
 from assaykit.analysis.rows import LARGEST_SCORE, Judgement, Outcome, finite, listed, short
 from assaykit.analysis.scales import ABSTENTIONS, GOOD, PLAINLY_POSITIVE, Scale
 from assaykit.errors import Invalid
@@ -45,18 +45,18 @@ class Sheet(NamedTuple):
         return one_each.verdicts if isinstance(one_each, Singles) else chain.from_iterable(one_each.values())
 
 
-class Singles(Mapping[str, Sequence[Judgement | None]]):
+class Singles(ByPlace[Sequence[Judgement | None]]):
     """The verdicts of examples that have one row each, and their scores. Lists of one would be most of the memory.
 
-    `places` has the position of each example. The sheets of all evaluators share it.
+    The sheets of all evaluators share `places`.
     """
 
-    __slots__ = ("places", "scores", "verdicts")
+    __slots__ = ("scores", "verdicts")
 
     def __init__(
         self, places: Mapping[str, int], verdicts: Sequence[Judgement | None], scores: Sequence[float | None]
     ) -> None:
-        self.places = places
+        super().__init__(places)
         self.verdicts = verdicts
         self.scores = scores
 
@@ -67,19 +67,6 @@ class Singles(Mapping[str, Sequence[Judgement | None]]):
 
     def __getitem__(self, example_id: str) -> Sequence[Judgement | None]:
         return (self.verdicts[self.places[example_id]],)
-
-    def __contains__(self, example_id: object) -> bool:
-        return example_id in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def keys(self) -> KeysView[str]:
-        """The example ids."""
-        return self.places.keys()
 
 
 class Incomparable(NamedTuple):

@@ -1,24 +1,23 @@
 """The figures of paired examples as columns: a mapping of tuples would be most of a comparison's memory."""
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from typing import TypeVar
 
 from assaykit.analysis.differences import differences
 
 Figures = tuple[float, float]
 """The figures of one example: (baseline, challenger)."""
 
+ValueT = TypeVar("ValueT")
 
-class NumberColumn(Mapping[str, float]):
-    """A figure of each example. `places` has the position of each example in the column."""
 
-    __slots__ = ("column", "places")
+class ByPlace(Mapping[str, ValueT]):
+    """A value of each example. `places` has the position of each example in the columns of a subclass."""
 
-    def __init__(self, places: Mapping[str, int], column: Sequence[float]) -> None:
+    __slots__ = ("places",)
+
+    def __init__(self, places: Mapping[str, int]) -> None:
         self.places = places
-        self.column = column
-
-    def __getitem__(self, example_id: str) -> float:
-        return self.column[self.places[example_id]]
 
     def __contains__(self, example_id: object) -> bool:
         return example_id in self.places
@@ -34,13 +33,26 @@ class NumberColumn(Mapping[str, float]):
         return self.places.keys()
 
 
-class PairColumns(Mapping[str, Figures]):
-    """The figures of both sides by example id. `places` has the position of each example in the columns."""
+class NumberColumn(ByPlace[float]):
+    """A figure of each example."""
 
-    __slots__ = ("_moves", "afters", "befores", "places")
+    __slots__ = ("column",)
+
+    def __init__(self, places: Mapping[str, int], column: Sequence[float]) -> None:
+        super().__init__(places)
+        self.column = column
+
+    def __getitem__(self, example_id: str) -> float:
+        return self.column[self.places[example_id]]
+
+
+class PairColumns(ByPlace[Figures]):
+    """The figures of both sides by example id."""
+
+    __slots__ = ("_moves", "afters", "befores")
 
     def __init__(self, places: Mapping[str, int], befores: Sequence[float], afters: Sequence[float]) -> None:
-        self.places = places
+        super().__init__(places)
         self.befores = befores
         self.afters = afters
         self._moves: Sequence[float] | None = None
@@ -59,19 +71,6 @@ class PairColumns(Mapping[str, Figures]):
     def __getitem__(self, example_id: str) -> Figures:
         place = self.places[example_id]
         return self.befores[place], self.afters[place]
-
-    def __contains__(self, example_id: object) -> bool:
-        return example_id in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def keys(self) -> KeysView[str]:
-        """The example ids."""
-        return self.places.keys()
 
     def values(self) -> ValuesView[Figures]:
         """The figures, in the order of the ids."""

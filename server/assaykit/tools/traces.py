@@ -155,7 +155,7 @@ async def _missing(here: Session, asked: ListSpansRequest) -> str:
     anything = asked.model_copy(update={"filter": None})
     found = await here.api.post("/v2/spans", SpanPage, anything, limit=SAMPLE)
     told = absent(asked.filter or "", [span_row(span) for span in found.spans]) if found.spans else []
-    return f"Of the newest {len(found.spans)} spans: {' '.join(told)}" if told else ""
+    return f"The newest {len(found.spans)} spans were looked at. {' '.join(told)}" if told else ""
 
 
 async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
