@@ -1,11 +1,13 @@
 """The formats: what is read, and what each malformed file is told."""
 
 import csv
+import datetime as dt
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,48 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read, name: str) -
     assert read("a.json", b'\xef\xbb\xbf[{"id": "x"}]')[0].values == {"id": "x"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_text_of_other_encodings_is_read(read: Read, encoding: str) -> None:
+    assert read("a.csv", "a,b\ncaf\xe9,\u4e2d\n".encode(encoding))[0].values == {"a": "caf\xe9", "b": "\u4e2d"}
+    assert read("a.jsonl", '{"a": "caf\xe9"}\n'.encode(encoding))[0].values == {"a": "caf\xe9"}
+    assert read("a.json", '[{"a": "caf\xe9"}]'.encode(encoding))[0].values == {"a": "caf\xe9"}
+
+
+def book(*rows: list[object]) -> bytes:
+    """A workbook whose first sheet has these rows."""
+    made, file = openpyxl.Workbook(), io.BytesIO()
+    sheet = made.worksheets[0]
+    for row in rows:
+        sheet.append(row)
+    made.create_sheet("other").append(["x"])
+    made.save(file)
+    return file.getvalue()
+
+
+def test_a_workbook_gives_the_rows_of_its_first_sheet(read: Read) -> None:
+    when = dt.datetime(2026, 1, 2, 3, 4)  # noqa: DTZ001  (Excel has no time zones)
+    content = book(["id", "input", "n", "when"], ["q1", "caf\xe9", 1.5, when], [], ["q2", None, True, 7])
+    assert read("a.xlsx", content) == [
+        FileRow(2, {"id": "q1", "input": "caf\xe9", "n": 1.5, "when": "2026-01-02T03:04:00"}),
+        FileRow(4, {"id": "q2", "input": None, "n": True, "when": 7}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "not a whole zip archive"),
+        (b"PK\x03\x04" + bytes(100), "not a whole zip archive"),
+        (book(["a", None, "b"], [1, 2, 3]), "Column 2 of 'a.xlsx' has no name"),
+        (book(["a", "a"]), "'a' more than once"),
+        (book(["a"], ["x"], ["#DIV/0!"]), "Row 3 of 'a.xlsx' holds the error #DIV/0!"),
+        (book(["a"], ["x", "y"]), "Row 2 of 'a.xlsx' has a cell beyond the header"),
+    ],
+)
+def test_a_malformed_workbook_is_told_where_and_why(read: Read, content: bytes, told: str) -> None:
+    assert told in refusal(read, "a.xlsx", content)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -66,7 +110,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read, name: str) -
         (b'a\n"open\nand never closed\n', "record from line 2"),
         (b'a\n"x"y\n', "record from line 2"),
         (b"a\nfine\n\xfcber\n", "Line 3 of 'a.csv' is not UTF-8: byte 0xfc at position 1"),
-        ("a\nx\n".encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff"),
+        ("a\nx\n".encode("utf-16") + b"\x00", "Line 3 of 'a.csv' is not UTF-16"),
+        ("a\nx\n".encode("utf-32"), "'a.csv' is UTF-32"),
+        ("a\ncaf\xe9\n".encode("cp1252"), "Line 2 of 'a.csv' is not UTF-8: byte 0xe9 at position 4"),
         (b"a\rb\r", "record from line 1"),
         (b"a\n" + b"x" * (MAX_CELL + 1), "record from line 2"),
         (",".join(f"c{n}" for n in range(MAX_COLUMNS + 1)).encode(), "the limit is 512"),
@@ -123,6 +169,16 @@ def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None
     assert read("a.json", array) == expected
     for key in ("rows", "data", "examples", "runs"):
         assert read("a.json", f'{{"count": 2, "{key}": {array}, "next": {{"data": 1}}}}') == expected
+    for around in (
+        '{"train": %s}',
+        '{"data": {"train": %s}}',
+        '{"results": {"stats": {}, "results": %s}, "version": 3}',
+    ):
+        assert read("a.json", around % array) == expected
+    assert read("a.json", '{"columns": ["a", "b"], "data": [[1, [2]], [null, "x"]]}') == [
+        FileRow(1, {"a": 1, "b": [2]}),
+        FileRow(1, {"a": None, "b": "x"}),
+    ]
     assert read("a.json", " [ ] ") == []
     assert read("a.json", '{"rows": []}') == []
 
@@ -134,6 +190,9 @@ def test_a_json_file_is_an_array_or_an_object_that_holds_one(read: Read) -> None
         ("7", "expected an array of objects"),
         ("{}", "no array under any of rows, data, examples, runs"),
         ('{"outcome": [{"a": 1}]}', "no array under any of rows"),
+        ('{"train": [{}], "test": [{}]}', "rows under 'train' and under 'test'"),
+        ('{"data": {"train": [{}], "test": [{}]}}', "rows under 'train' and under 'test'"),
+        ('{"data": {"rows": [{}]}, "samples": [{}]}', "rows under 'rows' and under 'samples'"),
         ('{"rows": [{}], "data": [{}]}', "rows under 'rows' and under 'data'"),
         ('[{"a": 1},\n]', "Line 2"),
         ('[{"a": 1}\n {"a": 2}]', "Line 2 of 'a.json' is not JSON: expected ','"),
@@ -161,7 +220,7 @@ def test_a_wide_json_row_is_refused(read: Read) -> None:
 
 
 def test_an_unknown_suffix_lists_the_known_ones(read: Read) -> None:
-    message = refusal(read, "a.xlsx", "")
+    message = refusal(read, "a.xls", "")
     assert all(suffix in message for suffix in (".csv", ".json", ".jsonl", ".ndjson", ".parquet"))
     assert "Unpack it first" in refusal(read, "a.csv.gz", b"")
     assert "known format" in refusal(read, "results", b"")

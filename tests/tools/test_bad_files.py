@@ -64,12 +64,9 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
     "latin-1 in CSV": ("a.csv", struck(CSV, 2500, b"\xdf"), f"Line 2500 of 'a.csv' {LATIN} 8 of the line."),
     "latin-1 in JSON lines": ("a.jsonl", struck(JSONL, 2500, b"\xdf"), f"Line 2500 of 'a.jsonl' {LATIN} 30"),
     "latin-1 in JSON": ("a.json", struck(JSON, 2500, b"\xdf"), f"Line 2500 of 'a.json' {LATIN} 30"),
-    "UTF-16": ("a.csv", CSV.encode("utf-16"), "Line 1 of 'a.csv' is not UTF-8: byte 0xff at position 1"),
-    "UTF-16 without a mark": (
-        "a.csv",
-        CSV.encode("utf-16-le"),
-        "Line 1 of 'a.csv' is not UTF-8: byte 0x00 at position 2",
-    ),
+    "UTF-16 with half a character": ("a.csv", CSV.encode("utf-16") + b"x", "Line 3002 of 'a.csv' is not UTF-16."),
+    "UTF-16 without a mark, cut off": ("a.csv", CSV.encode("utf-16-le")[:-1], "Line 3001 of 'a.csv' is not UTF-16."),
+    "Windows-1252": ("a.csv", "key,output\nq1,caf\xe9\n".encode("cp1252"), "Line 2 of 'a.csv' is not UTF-8: byte 0xe9"),
     "a cell of 10 MB": (
         "a.csv",
         CSV.encode() + b"q1," + b"x" * 10_000_000 + b"\n",

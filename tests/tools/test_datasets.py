@@ -74,7 +74,7 @@ async def test_rows_larger_than_one_body_arrive_in_several(ax: Caller, files: Pa
         ("bad.csv", "key,question\nq1,Where?\nq2\n", "Line 3 of 'bad.csv' has 1 cells, but the header has 2."),
         ("bad.json", '[{"key": "q1"},\n{"key": }]', "Line 2 of 'bad.json' is not JSON"),
         ("bad.jsonl", '{"key": "q1"}\n[1]\n', "Line 2 of 'bad.jsonl' holds a row that is not an object"),
-        ("bad.xlsx", "x", "'.xlsx' is not the suffix of a known format"),
+        ("bad.xls", "x", "'.xls' is not the suffix of a known format"),
         ("empty.csv", "key\n", "There is no row"),
         ("commas.csv", "key,question\nq1,Where?\n,\n", "Line 3 of 'commas.csv' is empty."),
         ("empty.jsonl", '{"key": "q1"}\n\n{}\n', "Line 3 of 'empty.jsonl' is empty."),

@@ -124,7 +124,11 @@ async def test_more_runs_than_one_request_takes_all_arrive(ax: Caller, files: Pa
     [
         ("key,said\nq1,yes\n", {"key": "key"}, "'v.csv' has no column 'output'; it has 'key', 'said'"),
         (CSV, {"key": "kee", "output": "answer"}, "'v.csv' has no column 'kee'"),
-        (CSV, {"key": "verdict", "output": "answer"}, "The dataset has no column 'verdict'; it has key, question."),
+        (
+            CSV,
+            {"key": "verdict", "output": "answer"},
+            "The dataset has no column 'verdict', so it has no example of 'good', 'bad'; it has key, question.",
+        ),
         (
             CSV,
             {"key": "question", "output": "answer"},

@@ -181,7 +181,7 @@ class _Shape:
 
     def flat(self, row: FileRow, path: str) -> dict[str, object]:
         """Return one row for the wire, without missing values."""
-        line, values = row
+        line, values = row.line, row.values
         flat: dict[str, object] = {}
         for wire, column, read in self._cells:
             value = values[column]
@@ -203,7 +203,7 @@ class _Shape:
 
     def _read_paths(self, row: FileRow, path: str, flat: dict[str, object]) -> None:
         """Add the values at paths into columns, and the other values of a column whose name the wire takes."""
-        line, values = row
+        line, values = row.line, row.values
         for wire, path_in_row, read in self._paths:
             value = resolve(values, path_in_row)
             if value is not None:

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from assaykit.errors import Invalid, quote
+from assaykit.files.exports.promptfoo import names_told_apart
 from assaykit.files.rows import MAX_CELL, FileRow, Record, cell_text, columns_of, require_width
 from assaykit.files.strict_json import JsonError, parse
 from assaykit.files.utf8 import lines
@@ -56,7 +57,7 @@ def csv_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow]
     records = _csv_records(chain(begin, text), path, _mark("".join(begin)))
     line, header, told = next(records, (1, list[str](), ""))
     has_types = _has_types(told, header)
-    names = _csv_names(header if has_types else [name.strip() for name in header], path, line)
+    names = _csv_names(names_told_apart(header if has_types else [name.strip() for name in header]), path, line)
     for line, cells, raw in records:
         if len(cells) != len(names):
             raise Invalid(

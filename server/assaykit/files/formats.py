@@ -6,10 +6,12 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from assaykit.errors import either
+from assaykit.files.archives import eval_rows
 from assaykit.files.csv_files import csv_rows, write_csv
 from assaykit.files.json_files import json_rows, jsonl_rows, write_json, write_jsonl
 from assaykit.files.parquet import parquet_rows, pyarrow, write_parquet
 from assaykit.files.rows import FileRow, Record
+from assaykit.files.xlsx import xlsx_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +24,12 @@ class FileFormat:
     """The suffixes that are read; the first one is written too."""
     read: Callable[[BinaryIO, str, bool], Iterator[FileRow]]
     """The rows of an open file, from the file, its path for sentences, and whether NaN is a missing value."""
-    write: Callable[[BinaryIO, Sequence[Record]], None]
-    """Writes rows into a new file."""
+    write: Callable[[BinaryIO, Sequence[Record]], None] | None = None
+    """Writes rows into a new file; None for a format that is only read."""
     is_text: bool = True
-    """Whether a file is UTF-8 text."""
+    """Whether a file is text."""
+    is_archive: bool = False
+    """Whether a file is a zip archive."""
     same_columns: bool = False
     """Whether every row of a file has the columns of the first one."""
     require: Callable[[str], object] | None = None
@@ -51,16 +55,18 @@ FORMATS = (
         same_columns=True,
         require=pyarrow,
     ),
+    FileFormat(name="xlsx", suffixes=(".xlsx",), read=xlsx_rows, is_text=False, is_archive=True, same_columns=True),
+    FileFormat(name="Inspect logs", suffixes=(".eval",), read=eval_rows, is_text=False, is_archive=True),
 )
 
 BY_SUFFIX: Mapping[str, FileFormat] = {suffix: one for one in FORMATS for suffix in one.suffixes}
 """The formats by every suffix that is read."""
 
-WRITTEN_SUFFIXES = tuple(one.suffixes[0] for one in FORMATS)
+WRITTEN_SUFFIXES = tuple(one.suffixes[0] for one in FORMATS if one.write is not None)
 """The suffixes that a new file may have."""
 
-ANY_FORMAT = either([one.name for one in FORMATS])
-"""The names for a sentence: `A, B or C`."""
+ANY_FORMAT = either([one.name for one in FORMATS if one.write is not None])
+"""The names of the formats that are read and written, for a sentence: `A, B or C`."""
 
 ANY_WRITTEN_SUFFIX = either(WRITTEN_SUFFIXES)
 """The suffixes of a new file for a sentence."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from assaykit.errors import Invalid, quote
+from assaykit.files.encodings import as_utf8
+from assaykit.files.exports.table import translated
 from assaykit.files.folders import Folders, open_inside
 from assaykit.files.formats import BY_SUFFIX, FileFormat
 from assaykit.files.rows import MAX_ROWS, FileRow, too_many_rows
-from assaykit.files.utf8 import not_utf8
 
 _COMPRESSED = {".gz", ".zst", ".zip", ".bz2", ".xz"}
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
@@ -15,7 +16,9 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
 
 
 def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[FileRow]:
-    """Yield the rows of `path` lazily. Text is UTF-8, with or without a byte order mark.
+    """Yield the rows of `path` lazily. Text is UTF-8 or UTF-16.
+
+    Rows of another tool's export have our names, as `exports` says.
 
     With `nan_is_null`, NaN in JSON and Parquet is a missing value, as in data frames; otherwise it is refused.
 
@@ -32,13 +35,11 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
     with open_inside(path, folders) as file:
         found = _format_for(path)
         begin = file.read(max(map(len, _PACKED)))
-        if begin.startswith(_PACKED):
+        if begin.startswith(_PACKED) and not found.is_archive:
             raise _packed(path)
-        if found.is_text and b"\0" in begin[:2]:
-            # UTF-16 without a byte order mark: ASCII text in it would also decode as UTF-8.
-            raise not_utf8(path, 1, 0, begin.index(0) + 1)
         file.seek(0)
-        for count, row in enumerate(found.read(file, path, nan_is_null), start=1):
+        text = as_utf8(file, path) if found.is_text else file
+        for count, row in enumerate(translated(found.read(text, path, nan_is_null)), start=1):
             if count > max_rows:
                 raise too_many_rows(path, max_rows)
             yield row

@@ -17,10 +17,12 @@ class FileRow(NamedTuple):
     """One row. `line` is the number of its first line in the file, from 1; in a Parquet file, the number of the row.
 
     A missing value is `None`. An empty CSV cell is a missing value, because CSV cannot distinguish it from empty text.
+    `tool` is the evaluation tool of an export, whose columns have our names; None for a file of rows.
     """
 
     line: int
     values: dict[str, object]
+    tool: str | None = None
 
 
 def require_width(count: int, path: str, line: int) -> None:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import cast
 
 MAX_DEPTH = 64
@@ -17,6 +17,11 @@ MAX_VALUE = 16 * 1024 * 1024
 """Limit on the characters of one row, or of another value beside the rows. No backend accepts more."""
 
 ROW_KEYS = ("rows", "data", "examples", "runs", "results", "testCases", "samples")
+
+SPLITS = ("train", "test", "validation", "valid", "val", "dev", "eval", "split")
+"""The names under which the splits of a data set have their rows."""
+
+_KEYS = frozenset({*ROW_KEYS, *SPLITS})
 
 _WHITE = " \t\r\n"
 _SPACE = re.compile(f"[{_WHITE}]*")
@@ -55,6 +60,9 @@ def parse(text: str, *, nan_is_null: bool = False) -> object:
 
 def parse_rows(chunks: Iterable[str], *, nan_is_null: bool = False) -> Iterator[tuple[int, object]]:
     """Yield the elements of an array, or of an object's array under one of `ROW_KEYS`, each with its line.
+
+    An object under such a key may hold the array in turn. An array under one of `SPLITS` counts too.
+    Lists below `columns`, as pandas writes them, become objects.
 
     `chunks` are the pieces of one text, cut anywhere. The elements are parsed one at a time, so that an error has its
     line and a large file is never in memory as a whole.
@@ -165,24 +173,44 @@ class _Cursor:
             self._take(",")
 
     def rows_of_object(self) -> Iterator[tuple[int, object]]:
-        found = ""
+        """Yield the rows under a key of an object."""
+        if not (yield from self._rows_within(1)):
+            reason = f"the object has no array under any of {', '.join(ROW_KEYS)}"
+            raise JsonError(reason, self._line_here(), has_rows=False)
+
+    def _rows_within(self, depth: int) -> Generator[tuple[int, object], None, str]:
+        """Yield the rows under a key of an object, or of an object under such a key; the value is that key."""
+        found, names = "", list[object]()
         self._take("{")
         more = not self._took("}")
         while more:
-            key = self._key()
-            if key in ROW_KEYS and self.sees("["):
-                if found:
-                    raise self.bad(f"the object has rows under {found!r} and under {key!r}; keep one of them")
-                found = key
-                yield from self.elements()
+            key, under = self._key(), ""
+            if key in _KEYS and self.sees("["):
+                self._require_alone(found, key)
+                under = key
+                yield from self._named(names)
+            elif key in ROW_KEYS and self.sees("{") and depth < MAX_DEPTH:
+                under = yield from self._rows_within(depth + 1)
+                self._require_alone(found if under else "", under)
             else:
-                self.value()
+                _, value = self.value()
+                names = cast("list[object]", value) if key == "columns" and isinstance(value, list) else names
+            found = found or under
             more = not self._took("}")
             if more:
                 self._take(",")
-        if not found:
-            reason = f"the object has no array under any of {', '.join(ROW_KEYS)}"
-            raise JsonError(reason, self._line_here(), has_rows=False)
+        return found
+
+    def _require_alone(self, found: str, key: str) -> None:
+        if found:
+            raise self.bad(f"the object has rows under {found!r} and under {key!r}; keep one of them")
+
+    def _named(self, names: Sequence[object]) -> Iterator[tuple[int, object]]:
+        """The elements of an array; those that are lists of values get the `names` that stand before them."""
+        for line, value in self.elements():
+            cells = cast("list[object]", value) if isinstance(value, list) else []
+            is_record = bool(names) and len(cells) == len(names)
+            yield line, dict(zip(map(str, names), cells, strict=True)) if is_record else value
 
     def require_end(self) -> None:
         if self._at < len(self._text):

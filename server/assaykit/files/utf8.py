@@ -70,5 +70,5 @@ def not_utf8(path: str, line: int, byte: int, position: int) -> Invalid:
     """The error for a byte that is not UTF-8; `position` counts bytes of the line from 1."""
     return Invalid(
         f"Line {line} of {quote(path)!r} is not UTF-8: byte 0x{byte:02x} at position {position} of the line.",
-        "Save the file as UTF-8.",
+        "Save the file as UTF-8. In a spreadsheet, save it as CSV UTF-8.",
     )

@@ -65,6 +65,8 @@ def write_rows(place: NewFile, rows: Sequence[Record]) -> None:
         NotFound: its folder is gone.
     """
     write = BY_SUFFIX[place.path.suffix.lower()].write
+    if write is None:
+        raise Invalid(f"{quote(str(place.path))!r} cannot be written.", f"Use {_either(WRITTEN_SUFFIXES)}.")
     _write(place, lambda file: write(file, rows))
 
 

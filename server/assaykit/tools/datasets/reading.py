@@ -19,14 +19,17 @@ from assaykit.column_paths import is_there, reader_of
 from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import Renames, kept_names, renamed
 from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
+from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
+from assaykit.files.rows import FileRow
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.filters.tree import fields
 from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import span_row
+from assaykit.matching import text_of
 from assaykit.names import Named
 from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
@@ -124,7 +127,18 @@ def _placed(
     if file is None:
         return lambda: ((f"Row {number}", row) for number, row in enumerate(rows or [], start=1))
     folders = Folders(here.settings.folders)
-    return lambda: ((f"Line {row.line} of {exactly(file)}", row.values) for row in read_rows(file, folders))
+    return lambda: ((f"Line {row.line} of {exactly(file)}", values) for row, values in _examples(file, folders))
+
+
+def _examples(file: str, folders: Folders) -> Generator[tuple[FileRow, ExampleRow]]:
+    """The rows of a file. Those of another tool's export without their runs, and each example once."""
+    seen: set[str] = set()
+    for row in read_rows(file, folders):
+        if row.tool is None:
+            yield row, row.values
+        elif (name := text_of(row.values["id"])) not in seen:
+            seen.add(name)
+            yield row, {column: value for column, value in row.values.items() if column in EXAMPLE_COLUMNS}
 
 
 def _kept(

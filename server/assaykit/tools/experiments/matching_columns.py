@@ -1,6 +1,7 @@
 """The columns by which the rows of a result file belong to examples, where the caller names none that fits."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -8,20 +9,25 @@ import anyio.to_thread
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
 from assaykit.column_paths import Row
+from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import KEY, KEYS
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
-from assaykit.foreign import as_word
+from assaykit.foreign import as_word, exactly
 from assaykit.matching import text_of
 from assaykit.session import Session
 from assaykit.spelling import value_key
 from assaykit.wire.datasets import ExamplePage
 
 EXAMPLE_ID = "example_id"
+IDS_SHOWN = 3
 _OF_FILES = (EXAMPLE_ID, KEY, "id", SOURCE_EXAMPLE)
 """The columns of a file that may name an example, in the order in which they are tried."""
+
+INPUT = "input"
+"""The column of inputs; its texts match rows and examples where no column of ids does."""
 
 _RENAMED = {"id": "row_id", "annotations": "source_annotations"}
 
@@ -64,16 +70,38 @@ async def usual_columns(
     here: Session, dataset_id: str, rows: Callable[[], Iterable[Row]], named_by: str
 ) -> MatchingColumns | None:
     """The usual columns, or `named_by`, by which most rows name an example; None if no row does."""
-    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *_OF_FILES])
-    known: dict[str | None, set[str]] = {None: set(), **{column: set[str]() for column in KEYS}}
+    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *_OF_FILES, INPUT])
+    known: dict[str | None, set[str]] = {None: set(), **{column: set[str]() for column in (*KEYS, INPUT)}}
     async for example in examples_of(here.api, dataset_id):
         for column, values in known.items():
             value = example.id if column is None else (example.model_extra or {}).get(column)
             if value is not None:
                 values.add(value_key(text_of(value)))
-    pairs = [(MatchingColumns(one, other), len(named[one] & known[other])) for one in named for other in known]
+    pairs = [
+        (MatchingColumns(one, other), len(named[one] & known[other]))
+        for one in named
+        for other in known
+        if (one == INPUT) == (other == INPUT)
+    ]
     best, matched = max(pairs, key=lambda pair: pair[1])
     return best if matched else None
+
+
+def no_such_examples(file: str, dataset: str, rows: Iterable[Row]) -> Invalid | None:
+    """The error that the ids of a file are unknown, with the first of them; None without a usual column of ids.
+
+    The dataset is known to have none of them.
+    """
+    first = list(islice(rows, IDS_SHOWN))
+    column = next((one for one in _OF_FILES for row in first if row.get(one) is not None), None)
+    if column is None:
+        return None
+    ids = ", ".join(exactly(text_of(row[column]), 60) for row in first if row.get(column) is not None)
+    return Invalid(
+        f"No example of dataset {exactly(dataset)} has an id of {exactly(file)}, such as {ids} in {as_word(column)}; "
+        "nothing was written.",
+        "Match by key='column of the file=column of the dataset', or pass new_dataset=[columns].",
+    )
 
 
 def _names(rows: Callable[[], Iterable[Row]], columns: Iterable[str]) -> dict[str, set[str]]:

@@ -10,16 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assaykit.analysis.findings import SHOWN
 from assaykit.analysis.reading import evaluators_of, outcome
-from assaykit.api import experiments as stored
 from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
 from assaykit.experiments.releases import decide_release, policy_in
-from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
+from assaykit.files.columns import EvaluatorColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
-from assaykit.foreign import as_word, exactly
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
@@ -30,10 +29,10 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import more, page_of, page_place, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
-from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, kept_key, output_column, sides
+from assaykit.tools.experiments.matching_columns import EXAMPLE_ID
 from assaykit.tools.experiments.ranking import RankedPage, ranked_page, ranked_runs
 from assaykit.tools.experiments.rows import flat, line, summary, told
-from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
+from assaykit.tools.experiments.variants import FileUpload, upload_file
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import (
@@ -85,34 +84,10 @@ async def upload_experiment(
     title = name or PurePath(file).stem
     if set(title) & {'"', "\\"}:
         raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
-    target = None if new_dataset is not None else await here.names.dataset(dataset, within)
-    if target is not None and await stored.named(here.api, target.id, title) is not None:
-        raise stored.taken(target.name, title)
-    folders = Folders(here.settings.folders)
-    read_from = await anyio.to_thread.run_sync(output_column, output, file, folders)
-    both = None if key is None else await anyio.to_thread.run_sync(sides, key, file, folders)
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
-    columns = ExperimentColumns(both.of_file if both else example_id, read_from, both is not None, mapped)
-    results = Results(file, folders, columns, both and both.of_file, new_dataset, repetitions=repetitions)
-    if target is not None:
-        if both is not None:
-            results.match_by(both._replace(of_dataset=await kept_key(here, target.id, both.of_dataset)))
-        elif example_id == EXAMPLE_ID:
-            await results.look_for_key(here, target.id, if_absent=True)
-        place = UploadTarget(target.name, target.id, within.id, title, results.key, skip_unmatched, repetitions)
-    else:
-        if dataset is None or not new_dataset:
-            raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
-        if key is None and example_id == EXAMPLE_ID:
-            await anyio.to_thread.run_sync(results.look_for_ids)
-        place = UploadTarget(dataset, None, within.id, title, results.key, skip_unmatched, repetitions)
-    told = await upload(here, place, results)
-    return Reply(
-        told_of(told, place, results)
-        + ("" if read_from == output else f" The output is read from {as_word(read_from)}.")
-        + " Next: `compare_experiments`.",
-        {**here.source(within), **facts_of(told, place, results)},
-    )
+    asked = FileUpload(file, dataset, title, output, example_id, key, mapped, new_dataset, repetitions, skip_unmatched)
+    made = await upload_file(here, within, asked)
+    return Reply(f"{made.text} Next: `compare_experiments`.", {**here.source(within), **made.facts})
 
 
 @tool("read")

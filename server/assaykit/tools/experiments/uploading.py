@@ -20,6 +20,7 @@ from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import KEY, kept_names
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
 from assaykit.files.columns import ExperimentColumns, ExperimentRows
+from assaykit.files.exports.shared_columns import VARIANT
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
 from assaykit.files.reading import read_rows
@@ -29,7 +30,14 @@ from assaykit.matching import Matching, is_refused, text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line, quoted
 from assaykit.toolkit.taking_back import take_back
-from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, under_own_names, usual_columns
+from assaykit.tools.experiments.matching_columns import (
+    EXAMPLE_ID,
+    IDS_SHOWN,
+    MatchingColumns,
+    no_such_examples,
+    under_own_names,
+    usual_columns,
+)
 from assaykit.tools.experiments.repetitions import Repetitions, RetriedRows
 from assaykit.wire.datasets import (
     CreateDatasetRequest,
@@ -100,6 +108,7 @@ class Results:
         self.repetitions = Repetitions(file) if repetitions else None
         self.tries = RetriedRows()
         self.guessed: MatchingColumns | None = None
+        self.variant: str | None = None
         self._folders = folders
         self._columns = columns
         self._of_dataset: list[str] | None = None
@@ -137,7 +146,9 @@ class Results:
             yield from batches(pairs, _characters)
 
     def _rows(self) -> Generator[FileRow]:
-        yield from read_rows(self.file, self._folders, max_rows=MOST_ROWS)
+        for row in read_rows(self.file, self._folders, max_rows=MOST_ROWS):
+            if self.variant is None or row.values.get(VARIANT) == self.variant:
+                yield row
 
     def _runs(self) -> Iterator[Pair]:
         for row, flat in self.found:
@@ -166,6 +177,16 @@ class Results:
         if columns is not None:
             self.match_by(columns, guessed=True)
         return columns is not None
+
+    def refuse_unknown_ids(self, dataset: str) -> None:
+        """Raises: Invalid: the file has no example ids, and a column of other ids, of which the dataset has none."""
+        with closing(self._rows()) as read:
+            first = next(read, None)
+        if first is None or EXAMPLE_ID in first.values:
+            return
+        with closing(self.rows()) as rows:
+            if (error := no_such_examples(self.file, dataset, rows)) is not None:
+                raise error
 
     def _numbered(self, row: FileRow, flat: dict[str, object]) -> dict[str, object]:
         flat = under_own_names(flat)
@@ -430,7 +451,12 @@ def _misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
     dataset, key = place.name, place.key or "example_id"
     if matches.columns is not None:
         known = ", ".join(as_word(column) for column in matches.columns[:COLUMNS_SHOWN])
-        return Invalid(f"The dataset has no column {exactly(key)}; it has {known}.", "Use one of these as key.")
+        first = ", ".join(exactly(one, 60) for one in matches.unmatched_ids[:IDS_SHOWN])
+        unknown = f", so it has no example of {first}" if first else ""
+        return Invalid(
+            f"The dataset has no column {exactly(key)}{unknown}; it has {known}.",
+            "Use one of these as key, or key='file column=dataset column'.",
+        )
     if matches.ambiguous:
         return Invalid(
             f"The dataset has {_shown(matches.ambiguous_ids, matches.ambiguous)} in {exactly(key)} more than once, "
