@@ -1,7 +1,7 @@
 """Record exports of real tools, each in an environment of its own: python -m tests.libraries --record [TOOL ...].
 
-Needs `uv` and a package registry. Those of promptfoo are made by hand, as it needs node: `promptfoo eval -o results.json`,
-with the provider `echo`.
+Needs `uv` and a package registry. Those of promptfoo are made by hand, as it needs node:
+`promptfoo eval -o results.json`, with the provider `echo`.
 """
 
 import argparse

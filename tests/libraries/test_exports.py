@@ -154,6 +154,31 @@ def test_an_inspect_archive_is_read_or_says_how_to_convert_it(tmp_path: Path) ->
     assert found == rows(FILES["inspect_ai json"])
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"user_input": "2+2?", "response": "4", "words": 3},
+        {"input": "2+2?", "output": "4", "scores": [1]},
+        {"inputs": "2+2?", "outputs": "4"},
+        {"trace_id": "t", "request": "x", "response": "y"},
+        {"id": 1, "input": "x", "target": "y", "scores": {}},
+        {"testIdx": 1, "prompt": "x", "output": "y"},
+    ],
+)
+def test_rows_that_only_resemble_an_export_stay_as_they_are(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([row]), encoding="utf-8")
+    found = list(read_rows("a.json", Folders((tmp_path,))))
+    assert [(one.values, one.tool) for one in found] == [(row, None)]
+
+
+def test_a_key_beside_the_columns_of_ragas_is_no_score(tmp_path: Path) -> None:
+    row = {"id": 7, "user_input": "2+2?", "response": "4", "reference": "4", "faithfulness": 0.5}
+    (tmp_path / "a.json").write_text(json.dumps([row]), encoding="utf-8")
+    values = next(read_rows("a.json", Folders((tmp_path,)))).values
+    assert values["id"] == 7
+    assert [column for column in values if column.startswith("eval.")] == ["eval.faithfulness.score"]
+
+
 def test_every_export_of_the_table_is_tried() -> None:
     tried = {form.split()[0] for form in FILES} | {tool for tool, _, _ in HOSTED.values()}
     assert {one.tool for one in EXPORTS} == tried
@@ -207,17 +232,18 @@ async def test_unknown_ids_of_a_file_are_named_and_inputs_match_rows(ax: Caller,
 PAGE = Path(__file__).parents[2] / "docs" / "exports.md"
 HEAD = """# Exports of other evaluation tools
 
-`upload_experiment` and `create_dataset` read these files as they are. A file is recognised by its first row, and the reply
-names the tool. `tests/libraries` holds each cell with its right value, and writes this page.
+`upload_experiment` and `create_dataset` read these files as they are. A file is recognised by its first row, and
+the reply names the tool. `tests/libraries` holds each cell with its right value, and writes this page.
 
 ```
 upload_experiment(file="results.json", dataset="sums", new_dataset=[])
 ```
 
-makes the dataset with the examples of the file, and an experiment. A file with several variants, such as promptfoo's
-providers and prompts, gives one experiment for each: all of them or none. Without `new_dataset` the rows are matched to the
-examples of a dataset that is there: by `key`, else by ids, else by `input`. `create_dataset(file=...)` takes each example
-once, without runs. Further columns of the tool stay under their names, and the reply names those that are not stored.
+makes the dataset with the examples of the file, and an experiment. A file with several variants, such as
+promptfoo's providers and prompts, gives one experiment for each: all of them or none. Without `new_dataset` the
+rows are matched to the examples of a dataset that is there: by `key`, else by ids, else by `input`.
+`create_dataset(file=...)` takes each example once, without runs. Further columns of the tool stay under their
+names, and the reply names those that are not stored.
 
 An Inspect log that is packed with zstd is refused; `inspect log convert --to json` makes one that is read.
 

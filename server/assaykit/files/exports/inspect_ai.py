@@ -56,5 +56,5 @@ SAMPLES = ExportFormat(
     "inspect_ai",
     lambda row: {"epoch", "input", "target", "scores"} <= row.keys(),
     each(_sample),
-    ("messages", "events", "store", "attachments"),
+    ("messages", "events", "store", "attachments", "role_usage", "started_at", "completed_at", "working_time", "uuid"),
 )

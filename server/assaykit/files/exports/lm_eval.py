@@ -35,5 +35,8 @@ def _sample(row: Values) -> Values:
 
 
 SAMPLES = ExportFormat(
-    "lm_eval", lambda row: {"doc_id", "doc", "filtered_resps"} <= row.keys(), each(_sample), ("doc_hash", "resps")
+    "lm_eval",
+    lambda row: {"doc_id", "doc", "filtered_resps"} <= row.keys(),
+    each(_sample),
+    ("arguments", "resps", "metrics", "doc_hash", "prompt_hash", "target_hash"),
 )

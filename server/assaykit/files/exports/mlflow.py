@@ -86,6 +86,6 @@ TRACES = ExportFormat(
     "mlflow",
     lambda row: {"trace_id", "request", "response", "assessments"} <= row.keys(),
     each(_genai),
-    ("trace", "spans"),
+    ("trace", "spans", "tags", "trace_metadata"),
 )
 TABLE = ExportFormat("mlflow", _is_older, each(_older))

@@ -145,6 +145,6 @@ RESULTS = ExportFormat(
         {"gradingResult", "testIdx", "promptIdx"} <= row.keys() or {"promptIdx", "testCase", "vars"} <= row.keys()
     ),
     each(_result),
-    ("promptId", "response", "testCase.assert"),
+    ("id", "promptId", "promptIdx", "namedScores", "response.raw", "testCase.assert"),
 )
 TABLE = ExportFormat("promptfoo", lambda row: any(name.endswith(f"{_BETWEEN}Status") for name in row), _table)

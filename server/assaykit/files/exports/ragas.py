@@ -5,11 +5,13 @@ Source: ragas 0.3 and 0.4.
 
 from assaykit.files.exports.shared_columns import ExportFormat, Values, each, filled, number_of, opened, verdict
 
-_OWN = {"user_input", "response", "reference", "retrieved_contexts", "reference_contexts", "rubrics"}
+_OWN = {"user_input", "response", "reference", "retrieved_contexts", "reference_contexts"}
+_KEYS = ("id", "key", "example_id")
 
 
 def _sample(row: Values) -> Values:
     values: Values = {
+        "id": next((row[name] for name in _KEYS if row.get(name) is not None), None),
         "input": row.get("user_input"),
         "expected": row.get("reference"),
         "context": opened(row.get("retrieved_contexts")),
@@ -17,10 +19,14 @@ def _sample(row: Values) -> Values:
         "reference_contexts": row.get("reference_contexts"),
     }
     for name, value in row.items():
-        if name not in _OWN:
+        if name not in _OWN and name not in _KEYS:
             is_score = isinstance(value, bool) or number_of(value) is not None
             values |= verdict(name, value) if is_score else {name: value}
     return filled(values)
 
 
-SAMPLES = ExportFormat("ragas", lambda row: {"user_input", "response"} <= row.keys(), each(_sample))
+SAMPLES = ExportFormat(
+    "ragas",
+    lambda row: {"user_input", "response"} <= row.keys() and bool({"reference", "retrieved_contexts"} & row.keys()),
+    each(_sample),
+)
