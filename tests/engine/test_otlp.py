@@ -182,6 +182,7 @@ def test_json_is_read_with_hex_ids_numbers_as_text_and_enums_by_name() -> None:
         "i": 7,
         "d": 0.5,
         "raw": "AP8=",
+        "links": [{"trace_id": TRACE, "span_id": PARENT, "attributes": {}}],
         "list": [1, False],
         "deep.er": "x",
         "none": None,
