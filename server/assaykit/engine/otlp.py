@@ -39,8 +39,8 @@ TRACES = otlp_messages.Signal("trace", ExportTraceServiceRequest, Span, ("resour
 SAME_CALL = "assaykit.same_call_as"
 """The attribute of a client's own span that names the span of the instrumentation around the same call."""
 
-LINKS = "links"
-"""The attribute with the links of a span."""
+RESOURCE, SCOPE, LINKS = "resource.", "scope.", "links"
+"""Beginnings of the attributes that hold those of the resource and the scope, and the attribute with the links."""
 
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
 
@@ -76,12 +76,14 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
         resource = mapping_of(resource_spans.resource.attributes)
         home = otlp_messages.project_of(resource)
         for scope_spans in resource_spans.scope_spans:
+            around = _around(resource, scope_spans.scope)
             for span in scope_spans.spans:
                 fault = next(_faults(span), None)
                 if fault is None:
                     raw, events = mapping_of(span.attributes), [_event(event) for event in span.events]
                     project = name_in(raw.get(PROJECT_ON_ITEM)) or home
-                    row = _row(span, openinference.normalised(raw, events, _links(span)), events)
+                    beside = around | _links(span) if span.links else around
+                    row = _row(span, openinference.normalised(raw, events, beside), events)
                     rows.setdefault(project[:NAME_LIMIT], []).append(row)
                 else:
                     rejected += 1
@@ -163,6 +165,14 @@ def _event(event: Span.Event) -> dict[str, Any]:
         "timestamp": timestamp(event.time_unix_nano),
         "attributes": openinference.storable(openinference.flattened(mapping_of(event.attributes))),
     }
+
+
+def _around(resource: dict[str, Any], scope: Any) -> dict[str, Any]:
+    """The attributes of a resource and of a scope, under the beginnings of their own."""
+    told = openinference.flattened(resource, RESOURCE)
+    told |= {f"{SCOPE}name": scope.name or None, f"{SCOPE}version": scope.version or None}
+    told |= openinference.flattened(mapping_of(scope.attributes), SCOPE)
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _links(span: Span) -> dict[str, Any]:
