@@ -62,6 +62,7 @@ LISTED: Final = (
     Listed(r"^SELECT DISTINCT evals\.name.*evals\.level = \?", "the judges of one experiment"),
     Listed(r"^SELECT evals\.name FROM evals WHERE evals\.scope_id = \? AND evals\.level = \? LIMIT", "one verdict"),
     Listed(r"^UPDATE experiments SET updated_ns=.*UNION SELECT task_runs\.experiment_id", "the experiments of one run"),
+    Listed(r"FROM json_each\(spans\.events\) AS anon_\d+ .* DESC LIMIT", "the events of one span, in order"),
     Listed(r"^SELECT min\(spans\.start_ns\) .*max\(spans\.start_ns\)", "both ends of an index"),
 )
 

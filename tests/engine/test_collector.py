@@ -142,11 +142,10 @@ def test_a_bomb_is_refused(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", PACKERS)
-@pytest.mark.parametrize(
-    "damage", [lambda body: body[:-9], lambda _: b"plain", lambda _: b""], ids=["cut", "other", "no"]
-)
-def test_bytes_of_another_encoding_are_invalid(encoding: str, damage: Callable[[bytes], bytes]) -> None:
-    body = damage(PACKERS[encoding](bytes(range(256)) * 9))
+@pytest.mark.parametrize("damage", ["cut", "other", "no bytes"])
+def test_bytes_of_another_encoding_are_invalid(encoding: str, damage: str) -> None:
+    whole = PACKERS[encoding](bytes(range(256)) * 9)
+    body = {"cut": whole[:-9], "other": b"plain", "no bytes": b""}[damage]
     if not body and encoding == "gzip":
         assert plain(body, encoding, 10) == b""  # as before
         return
@@ -156,7 +155,10 @@ def test_bytes_of_another_encoding_are_invalid(encoding: str, damage: Callable[[
 
 
 def test_zstd_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assaykit.engine.content_encodings.util.find_spec", lambda _: None)
+    def missing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr("assaykit.engine.content_encodings.util.find_spec", missing)
     with pytest.raises(UnsupportedMedia, match="need pyarrow") as caught:
         plain(b"x", "zstd", 10)
     assert "pip install 'assaykit[sdk]'" in caught.value.next
