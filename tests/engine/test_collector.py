@@ -24,7 +24,7 @@ from tests.engine.door import KEY, NOW, SECOND, Door, HandClock, opened
 from assaykit.engine import ingest, otlp_grpc
 from assaykit.engine.content_encodings import UnsupportedMedia, plain
 from assaykit.engine.problems import TooLarge
-from assaykit.errors import AssayError, Invalid, Unavailable
+from assaykit.errors import AssayError, Invalid, RateLimited, Unavailable
 
 arrow: Any = importlib.import_module("pyarrow")
 grpc: Any = importlib.import_module("grpc")
@@ -87,13 +87,7 @@ async def test_a_batch_of_several_services_is_stored_by_project(tmp_path: Path, 
         assert await stored(door) == WHOLE
 
 
-class Slow(AssayError):
-    """The engine asks for a later try."""
-
-    status = 429
-
-
-@pytest.mark.parametrize("fault", [Slow, Unavailable], ids=["429", "503"])
+@pytest.mark.parametrize("fault", [RateLimited, Unavailable], ids=["429", "503"])
 @pytest.mark.parametrize("is_kept", [False, True], ids=["before it is stored", "after it is stored"])
 async def test_a_batch_that_is_sent_again_counts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[AssayError], *, is_kept: bool
