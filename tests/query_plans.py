@@ -22,6 +22,7 @@ GROWING: Final = {
     "experiment_runs": {"experiment_id", "id", "rowid", "n"},
     "task_runs": {"id", "task_id", "status", "rowid", "n", "owner", "experiment_id"},
     "answers": {"key", "rowid", "n"},
+    "log_events": {"span_id", "rowid", "n"},
 }
 """Tables that grow with use, each with the columns of which one must narrow a search."""
 
@@ -43,6 +44,8 @@ LISTED: Final = (
     Listed(r"^SELECT count\(\*\) AS count_1 FROM \(SELECT spans\.n AS n FROM spans LIMIT", "a count up to a bound"),
     Listed(r"^SELECT .*\.checksum FROM \w+$", "the check of every row"),
     Listed(r"^DELETE FROM (evals|annotations|spans|projects|datasets|experiments|tasks) ", "the deletion of a whole"),
+    Listed(r"^DELETE FROM log_events .* IN \(SELECT spans\.span_id FROM spans ", "the deletion of a project"),
+    Listed(r"^SELECT log_events\.n FROM log_events LIMIT|^SELECT log_events\.n, .* LIMIT", "the first rows"),
     Listed(r"FROM spans WHERE spans\.project_id = \? AND spans\.start_ns BETWEEN .* GROUP BY", "every row of a window"),
     Listed(r"FROM spans WHERE \(spans\.project_id \|\| \?\) = \? AND spans\.n ", "the arrivals since the last run"),
     Listed(r"OVER \(PARTITION BY spans\.trace_id \|\| \?\)", "the spans of one unit, in order"),
@@ -59,6 +62,7 @@ LISTED: Final = (
     Listed(r"^SELECT DISTINCT evals\.name.*evals\.level = \?", "the judges of one experiment"),
     Listed(r"^SELECT evals\.name FROM evals WHERE evals\.scope_id = \? AND evals\.level = \? LIMIT", "one verdict"),
     Listed(r"^UPDATE experiments SET updated_ns=.*UNION SELECT task_runs\.experiment_id", "the experiments of one run"),
+    Listed(r"FROM json_each\(spans\.events\) AS anon_\d+ .* DESC LIMIT", "the events of one span, in order"),
     Listed(r"^SELECT min\(spans\.start_ns\) .*max\(spans\.start_ns\)", "both ends of an index"),
 )
 

@@ -115,9 +115,9 @@ def crash() -> None:
 
 def unexplained_bytes() -> None:
     """Let the error of a parser of bytes through."""
-    from assaykit.engine import grpc_server, otlp
+    from assaykit.engine import grpc_server, otlp_messages
 
-    otlp._from_protobuf = otlp.ExportTraceServiceRequest.FromString
+    otlp_messages._from_protobuf = lambda signal, body: signal.request.FromString(body)
     grpc_server._parsed = lambda message, call: call.request.FromString(message)
 
 

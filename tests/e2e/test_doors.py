@@ -140,7 +140,7 @@ def test_the_lines_for_a_shell_lead_to_the_engine(tmp_path: Path) -> None:
     shown = subprocess.run(
         ["/bin/sh", "-c", line], env=variables, capture_output=True, check=True, encoding="utf-8", timeout=START_S
     ).stdout
-    found = dict(part.split("=", 1) for part in shown.splitlines() if part.startswith("ARIZE_"))
+    found = dict(part.split("=", 1) for part in shown.splitlines() if part.startswith(("ARIZE_", "OTEL_")))
     key = (home / "engine.key").read_text(encoding="utf-8").strip()
     assert found == {
         "ARIZE_API_KEY": key,
@@ -153,6 +153,10 @@ def test_the_lines_for_a_shell_lead_to_the_engine(tmp_path: Path) -> None:
         "ARIZE_OTLP_SCHEME": "http",
         "ARIZE_OTLP_HOST": "127.0.0.1",
         "ARIZE_OTLP_PORT": "4000",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:8765/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"authorization=Bearer%20{key}",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://127.0.0.1:8765/v1/logs",
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS": f"authorization=Bearer%20{key}",
     }
 
 

@@ -267,6 +267,8 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         "0021": ("spans.changed_ns",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
+    if revision < "0024":
+        connection.execute(sa.text("DROP TABLE log_events"))
     if revision < "0023":
         connection.execute(sa.text("DROP TABLE run_columns"))
     if revision < "0019":

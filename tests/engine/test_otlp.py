@@ -46,8 +46,22 @@ def sent(*finished: ReadableSpan) -> otlp.Intake:
     return otlp.spans(otlp.decode(body, content_type="application/x-protobuf", content_encoding=None))
 
 
+def own(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without the attributes of the resource and the scope."""
+    attributes = row["attributes"].items()
+    return row | {"attributes": {key: one for key, one in attributes if not key.startswith(("resource.", "scope."))}}
+
+
 def row_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return sent(traced(attributes)).batches[0].rows[0]
+    return own(sent(traced(attributes)).batches[0].rows[0])
+
+
+def test_the_resource_and_the_scope_are_kept_beside_the_attributes() -> None:
+    resource = {"service.name": "shop", "service.version": "1.2", "deployment.environment": "prod"}
+    row = sent(traced({"resource.service.name": "mine"}, resource)).batches[0].rows[0]
+    expected = {f"resource.{key}": one for key, one in resource.items()} | {"scope.name": "tests"}
+    assert expected | {"resource.service.name": "mine"} == {key: row["attributes"].get(key) for key in expected}
+    assert row["kind"] == "UNKNOWN"
 
 
 def json_span(**changes: Any) -> dict[str, Any]:
@@ -93,7 +107,7 @@ def test_a_span_of_the_sdk_becomes_one_row() -> None:
     intake = sent(*memory.get_finished_spans())
     assert [batch.project for batch in intake.batches] == ["shop"]
     assert intake.rejected == 0
-    row = intake.batches[0].rows[0]
+    row = own(intake.batches[0].rows[0])
     assert row == {
         "trace_id": trace_id,
         "span_id": span_id,
@@ -177,11 +191,12 @@ def test_json_is_read_with_hex_ids_numbers_as_text_and_enums_by_name() -> None:
     row = batch.rows[0]
     assert (row["trace_id"], row["span_id"], row["parent_id"]) == (TRACE, SPAN, PARENT)
     assert (row["kind"], row["status_code"], row["latency_ms"]) == ("CHAIN", "OK", 2.0)
-    assert row["attributes"] == {
+    assert own(row)["attributes"] == {
         "openinference.span.kind": "CHAIN",
         "i": 7,
         "d": 0.5,
         "raw": "AP8=",
+        "links": [{"trace_id": TRACE, "span_id": PARENT, "attributes": {}}],
         "list": [1, False],
         "deep.er": "x",
         "none": None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -72,3 +73,37 @@ async def test_a_caller_with_another_key_is_refused(tmp_path: Path) -> None:
             assert raised.value.code().name == "UNAUTHENTICATED"
             assert raised.value.details().startswith("The engine's key is missing or wrong.")
         assert (await door.get("/v2/projects"))["projects"] == []
+
+
+async def test_genai_events_reach_their_span_and_other_records_are_told(tmp_path: Path) -> None:
+    told = ExportLogsServiceRequest()
+    scope = told.resource_logs.add().scope_logs.add()
+    for name in ("gen_ai.user.message", "app.started"):
+        record = scope.log_records.add(
+            trace_id=bytes([1] * 16), span_id=bytes([1] * 8), time_unix_nano=START, event_name=name
+        )
+        record.body.string_value = "Is it late?"
+    async with (
+        opened(tmp_path) as door,
+        otlp_grpc.serving(door.engine, KEY, 0) as port,
+        aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        export = channel.unary_unary(
+            f"/{otlp_grpc.LOGS_SERVICE}/Export",
+            request_serializer=ExportLogsServiceRequest.SerializeToString,
+            response_deserializer=ExportLogsServiceResponse.FromString,
+        )
+        with pytest.raises(aio.AioRpcError):
+            await export(told, timeout=60)
+        answer = await export(told, metadata=[("authorization", KEY)], timeout=60)
+        spans = channel.unary_unary(
+            f"/{otlp_grpc.SERVICE}/Export",
+            request_serializer=ExportTraceServiceRequest.SerializeToString,
+            response_deserializer=ExportTraceServiceResponse.FromString,
+        )
+        await spans(request(START + SECOND), metadata=[("authorization", KEY)], timeout=60)
+        (project,) = (await door.get("/v2/projects"))["projects"]
+        window = {"start_time": "2025-12-31T00:00:00Z", "end_time": "2026-01-02T00:00:00Z"}
+        (found,) = await door.spans(project["id"], **window)
+    assert answer.partial_success.error_message == "1 log record(s) are no GenAI event and were not kept."
+    assert found["attributes"]["input.value"] == "Is it late?"

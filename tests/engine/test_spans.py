@@ -36,7 +36,12 @@ async def test_a_span_sent_again_replaces_the_first_and_keeps_its_verdicts(door:
     await door.send(span(0, "another text", extra="x"))
     rows = await door.spans(project)
     assert [row["context"]["span_id"] for row in rows] == [span_id(0), span_id(1)]
-    assert rows[0]["attributes"] == {"input.value": "question 0", "output.value": "another text", "extra": "x"}
+    assert rows[0]["attributes"] == {
+        "input.value": "question 0",
+        "output.value": "another text",
+        "extra": "x",
+        "resource.service.name": "shop",
+    }
     assert rows[0]["evaluations"][0]["label"] == "contains"
 
 
@@ -171,7 +176,7 @@ async def test_long_texts_are_cut_to_the_length_asked_for(door: Door) -> None:
     project = await door.send(span(0, "a refund " * 100))
     await door.run(await door.task(await door.evaluator(), project_id=project))
     (row,) = await door.spans(project, truncate_string_length=5)
-    assert row["attributes"] == {"input.value": "quest", "output.value": "a ref"}
+    assert row["attributes"] == {"input.value": "quest", "output.value": "a ref", "resource.service.name": "shop"}
     assert row["name"] == "call "
     assert len(row["evaluations"][0]["explanation"]) == 5
     assert row["evaluations"][0]["label"] == "contains"
@@ -301,3 +306,19 @@ async def test_a_verdict_on_a_span_that_changed_since_is_marked(door: Door, cloc
     clock.now += SECOND
     await door.run(task, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
     assert await marks() == {"call 1": False, "call 2": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("resource.service.name = 'shop'", [0, 1]),
+        ("resource.service.name = ' shop'", []),
+        ("resource.service.name = 'other'", []),
+        ("attributes.resource.service.name CONTAINS 'sho'", [0, 1]),
+        ("scope.name IS NOT NULL", []),
+    ],
+)
+async def test_a_filter_reads_the_resource(door: Door, text: str, numbers: list[int]) -> None:
+    project = await door.send(span(0), span(1))
+    rows = await door.spans(project, filter=text)
+    assert [row["context"]["span_id"] for row in rows] == [span_id(number) for number in numbers]

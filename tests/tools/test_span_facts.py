@@ -40,6 +40,22 @@ async def test_an_exception_is_a_path_for_mappings(ax: Caller, settings: Setting
     assert found["labels"] == {"city": {"contains": 1}}
 
 
+async def test_a_trace_shows_the_service_and_filters_read_exceptions(ax: Caller, settings: Settings) -> None:
+    one = failed()
+    links = [{"traceId": "ab" * 16, "spanId": "cd" * 8}]
+    await send(settings.home, [one | {"links": links}, span("good", "x")])
+    (node,) = (await ax.ask("get_trace", trace=one["traceId"], project="bot"))["nodes"]
+    assert "ab" * 16 in node["links"]
+    for text, number in (
+        ("exception.message CONTAINS 'CITY'", 1),
+        ("exception.type = 'ValueError' AND exception.message = 'no city'", 1),
+        ("exception.type = ' ValueError'", 0),
+        ("exception.message IS NULL", 1),
+        ("NOT exception.type = 'KeyError'", 1),
+    ):
+        assert len((await ax.ask("search_spans", project="bot", filter=text))["spans"]) == number, text
+
+
 async def test_a_filter_that_names_what_no_span_has_says_so(ax: Caller, settings: Settings) -> None:
     await send(settings.home, [span("one", "x", llm__model_name="m")])
     for field in ("attributes.llm.model_nam", "metadata.tier", "llm.modelname"):

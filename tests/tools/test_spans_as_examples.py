@@ -42,6 +42,9 @@ async def test_each_span_that_matches_is_an_example_with_what_people_said_of_it(
     }
     assert oldest.pop("start_time").endswith("Z")
     assert len(oldest.pop("source_trace_id")) == 32
+    oldest = {
+        key: one for key, one in oldest.items() if not key.startswith(("attributes.resource.", "attributes.scope."))
+    }
     assert oldest == {
         "input": "Can I return it?",
         "output": "Within 30 days [RET-1].",

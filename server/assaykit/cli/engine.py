@@ -59,11 +59,11 @@ def show_environment(settings: Settings, ports: Ports) -> None:
     if 0 in ports:
         raise Invalid("A free port is not known before the engine listens.", "Give --env the ports it listens on.")
     if settings.engine_key is not None:
-        key = '"$ASSAYKIT_ENGINE_KEY"'
+        key = "$ASSAYKIT_ENGINE_KEY"
     else:
-        key = f'"$(cat {shlex.quote(str(minted(settings.home, KEY_FILE)[1]))})"'
-    click.echo(f"unset {' '.join(_ELSEWHERE)}\nexport ARIZE_API_KEY={key}")
-    for line in _variables(ports).values():
+        key = f"$(cat {shlex.quote(str(minted(settings.home, KEY_FILE)[1]))})"
+    click.echo(f'unset {" ".join(_ELSEWHERE)}\nexport ARIZE_API_KEY="{key}"')
+    for line in [*_variables(ports).values(), *_exporter_variables(f"http://{HOST}:{ports.rest}", key)]:
         click.echo(f"export {line}")
 
 
@@ -110,10 +110,8 @@ def _tell(settings: Settings, origin: str, ports: Ports) -> None:
     click.echo(f"assaykit engine on {address}\nstore   {settings.home}\nkey     {origin}")
     for protocol, variables in _variables(ports).items():
         click.echo(f"{protocol:7} {variables}")
-    click.echo(
-        f"spans   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces "
-        'OTEL_EXPORTER_OTLP_TRACES_HEADERS="authorization=Bearer%20<key>"'
-    )
+    for word, line in zip(("spans", "events"), _exporter_variables(address, "<key>"), strict=True):
+        click.echo(f"{word:7} {line}")
 
 
 def _variables(ports: Ports) -> dict[str, str]:
@@ -128,6 +126,15 @@ def _variables(ports: Ports) -> dict[str, str]:
         for protocol, (name, scheme, port) in protocols.items()
         if port is not None
     }
+
+
+def _exporter_variables(address: str, key: str) -> list[str]:
+    """The variables of OpenTelemetry's exporters over HTTP, for spans and for events of the logs signal."""
+    return [
+        f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT={address}/v1/{signal} "
+        f'OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS="authorization=Bearer%20{key}"'
+        for signal in ("traces", "logs")
+    ]
 
 
 def _engine_key(settings: Settings) -> tuple[str, str]:

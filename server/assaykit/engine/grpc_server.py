@@ -75,7 +75,7 @@ class Key(NamedTuple):
 
 
 @asynccontextmanager
-async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGenerator[int]:
+async def serving(services: Sequence[Service], key: Key, port: int, flag: str) -> AsyncGenerator[int]:
     """Serve on loopback until the block ends, and yield the port. Port 0 takes a free one.
 
     `flag` is the command-line option that sets the port, for the error sentence.
@@ -83,15 +83,17 @@ async def serving(service: Service, key: Key, port: int, flag: str) -> AsyncGene
     Raises:
         Unavailable: the port is taken.
     """
+    limit = max(service.message_limit for service in services)
     options = [
         # With SO_REUSEPORT a second engine could listen on the same port, and the two would share the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", service.message_limit),
-        ("grpc.max_send_message_length", service.message_limit),
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", limit),
     ]
     server = _grpc.aio.server(options=options)
-    methods = {call.name: _method(call, key) for call in service.calls}
-    server.add_generic_rpc_handlers((_grpc.method_handlers_generic_handler(service.name, methods),))
+    for service in services:
+        methods = {call.name: _method(call, key) for call in service.calls}
+        server.add_generic_rpc_handlers((_grpc.method_handlers_generic_handler(service.name, methods),))
     try:
         bound: int = server.add_insecure_port(f"{HOST}:{port}")
     except RuntimeError as error:

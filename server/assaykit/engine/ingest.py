@@ -1,4 +1,4 @@
-"""The storing of spans that arrive over HTTP or gRPC."""
+"""The storing of spans and of GenAI events that arrive over HTTP or gRPC."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,12 @@ import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects, spaces
 from assaykit.engine.store.pages import PageRequest
-from assaykit.engine.store.traces import spans
+from assaykit.engine.store.traces import log_events, spans
 
 if TYPE_CHECKING:
     from assaykit.engine.engine import Engine
     from assaykit.engine.otlp import Intake
+    from assaykit.engine.otlp_logs import Heard
 
 
 async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
@@ -24,7 +25,8 @@ async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
         space = spaces.page(connection, None, PageRequest(1)).spaces[0]
         for batch in arrived.batches:
             project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
-            refused += spans.add(connection, project.id, batch.rows, engine.clock.now_ns())
+            rows = log_events.joined(connection, batch.rows)
+            refused += spans.add(connection, project.id, rows, engine.clock.now_ns())
         return refused
 
     refused = await engine.database.write(store)
@@ -32,3 +34,9 @@ async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
         return arrived
     reason = f"another trace of the project has a span with the id {refused[0]}; give each span an id of its own"
     return arrived._replace(rejected=arrived.rejected + len(refused), reason=arrived.reason or reason)
+
+
+async def keep_events(engine: "Engine", found: "Heard") -> None:
+    """Store the events of one request in one transaction, and join them to the spans that are there."""
+    if found.rows:
+        await engine.database.write(log_events.add, found.rows, engine.clock.now_ns())

@@ -24,14 +24,20 @@ KINDS: frozenset[str] = frozenset(get_args(SpanKind))
 _PLAIN = frozenset([str, int, bool, type(None)])
 
 
-def normalised(raw: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def normalised(
+    raw: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = (), beside: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The attributes of one span, ready to be stored. `events` are its events in the form of the store.
+
+    `beside` are flat attributes that are kept with the span's own, which they do not replace, and tell no facts.
 
     Objects become dotted keys, also those in `metadata` sent as JSON text. Names of other conventions are mapped. A
     float that JSON cannot express becomes None. Strings over 4 MiB are cut last, so that each step reads them whole.
     """
     flat = _with_metadata(flattened(raw))
     flat.update(readings.facts_of(flat, events))
+    if beside:
+        flat = {**beside, **flat}
     return flat if _is_plain(flat) else storable(flat)
 
 

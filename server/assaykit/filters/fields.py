@@ -5,6 +5,7 @@ A tree from `span_tree` holds only these fields:
 - `name`, `status_code`, `status_message`, `latency_ms`, `parent_id`, `start_time`, `end_time`, `span_kind`,
   `context.trace_id`, `context.span_id`;
 - `attributes.<key>`, where the key is the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
+- `exception.<key>`, an attribute of the span's last exception event that has it;
 - `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score
   or explanation;
 - `annotation.<name>.<part>`, `trace_annotation.<name>.<part>`, where the part is label, score or text.
@@ -134,6 +135,9 @@ def canonical(field: str) -> str:
         return field
     if first == "attributes":
         return _attribute(field, rest)
+    if first == "exception" and rest:
+        _attribute(field, rest)
+        return field
     # As attributes, a bare name and `context.*` would silently match nothing.
     if not rest or first == "context":
         raise _unknown(field)

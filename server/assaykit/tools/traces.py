@@ -47,6 +47,11 @@ _FACTS = {
     "cost": "llm.cost.total",
     "user": "user.id",
     "session": "session.id",
+    "service": "resource.service.name",
+    "version": "resource.service.version",
+    "environment": "resource.deployment.environment",
+    "scope": "scope.name",
+    "links": "links",
 }
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -284,6 +289,8 @@ def _in_full(node: SpanNode) -> dict[str, Any]:
 def _facts(span: Span) -> dict[str, Any]:
     """The model, tokens, cost and user of a span, its metadata and its exceptions, as far as it has them."""
     told = {name: span.attributes.get(key) for name, key in _FACTS.items()}
+    told["links"] = _clipped(told["links"])
+    told["environment"] = told["environment"] or span.attributes.get("resource.deployment.environment.name")
     metadata = {key: value for key, value in span.attributes.items() if key.startswith("metadata.")}
     failed = [{key: _clipped(value) for key, value in event.attributes.items()} for event in _exceptions(span)]
     told |= {"metadata": {key: _clipped(value) for key, value in metadata.items()}, "exceptions": failed}

@@ -38,7 +38,7 @@ def serving(engine: "Engine", key: str, port: int) -> AbstractAsyncContextManage
         access.encoded(key), "auth-token-bin", "Set ARIZE_API_KEY to the key that `assaykit engine` names."
     )
     service = grpc_server.Service(messages.SERVICE, calls, MESSAGE_LIMIT)
-    return grpc_server.serving(service, wanted, port, "--flight-port")
+    return grpc_server.serving([service], wanted, port, "--flight-port")
 
 
 class _Flight:

@@ -109,6 +109,23 @@ spans = Table(
 `checksum` is that of `traces.spans.SUMMED`, and null for spans from before schema 0022. `changed_ns` is the time at
 which the span was last sent again with other attributes, null if it never was."""
 
+log_events = Table(
+    "log_events",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("span_id", String, nullable=False),
+    Column("trace_id", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("time_ns", Integer, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    Column("arrived_ns", Integer, nullable=False),
+    UniqueConstraint("span_id", "trace_id", "digest"),
+    sqlite_autoincrement=True,
+)
+"""GenAI events from the logs signal, for spans that may not be there yet, or may be sent again. A span that is there
+has them among its own events too. `digest` is that of the content. Rows are kept for `traces.log_events.KEPT_NS`."""
+
 evals = Table(
     "evals",
     metadata,

@@ -8,7 +8,7 @@ from assaykit.engine.clock import Clock
 from assaykit.engine.store.definitions import spaces
 from assaykit.engine.store.keys import next_id
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import evals, experiments, projects, spans
+from assaykit.engine.store.tables import evals, experiments, log_events, projects, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.errors import Conflict, Invalid, NotFound
@@ -106,6 +106,8 @@ def delete(connection: sa.Connection, project_id: str) -> None:
     get(connection, project_id)
     connection.execute(evals.delete().where(evals.c.scope_id == project_id))
     annotations.forget_scopes(connection, [project_id])
+    own = sa.select(spans.c.span_id).where(spans.c.project_id == project_id)
+    connection.execute(log_events.delete().where(log_events.c.span_id.in_(own)))
     connection.execute(spans.delete().where(spans.c.project_id == project_id))
     named = experiments.update().where(experiments.c.traces_project_id == project_id)
     connection.execute(named.values(traces_project_id=None))

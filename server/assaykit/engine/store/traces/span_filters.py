@@ -197,7 +197,18 @@ def _held(field: str, project_id: str) -> _Held:
     sort, _, rest = field.partition(".")
     if sort == "attributes":
         return _attribute(rest)
+    if sort == "exception":
+        return _text(_of_exception(field))
     return _verdict(field, project_id)
+
+
+def _of_exception(key: str) -> ColumnElement[Any]:
+    """An attribute of the last exception event that has it."""
+    event = func.json_each(spans.c.events).table_valued("key", "value")
+    value = func.json_extract(event.c.value, f'$.attributes."{key}"', type_=String)
+    is_one = func.json_extract(event.c.value, "$.name") == "exception"
+    found = select(value).where(is_one, value.is_not(None)).order_by(event.c.key.desc()).limit(1)
+    return found.correlate(spans).scalar_subquery()
 
 
 def _text(column: ColumnElement[Any]) -> _Held:

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from assaykit.engine import json_text
 from assaykit.engine.store import checksums
 from assaykit.engine.store.definitions import projects
+from assaykit.engine.store.keys import listed
 from assaykit.engine.store.pages import PageRequest, newest_by
-from assaykit.engine.store.tables import run_items, spans
+from assaykit.engine.store.tables import log_events, run_items, spans
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations, targets, verdicts
 from assaykit.engine.store.traces.span_filters import of_project, where
@@ -236,6 +237,7 @@ def delete(
             units["SESSION"].update({row.session_id} - {None})
     verdicts.forget(connection, project_id, "SPAN", list(deleted))
     annotations.forget(connection, project_id, "SPAN", list(deleted))
+    forget_events(connection, list(deleted))
     for level, ids in units.items():
         empty = list(ids - targets.extents(connection, level, project_id, ids).keys())
         verdicts.forget(connection, project_id, level, empty)
@@ -246,6 +248,11 @@ def delete(
         deleted_span_ids=[span_id for span_id in asked if span_id in deleted],
         not_deleted_span_ids=[span_id for span_id in asked if span_id not in deleted],
     )
+
+
+def forget_events(connection: sa.Connection, span_ids: Sequence[str]) -> None:
+    """Remove what the logs signal told of spans that are deleted."""
+    connection.execute(log_events.delete().where(listed(log_events.c.span_id)), {"listed": list(span_ids)})
 
 
 def count(connection: sa.Connection, most: int) -> int:
