@@ -66,7 +66,7 @@ def _is_apart(before: str, after: str) -> bool:
 def whole(text: str) -> Mapping[str, Any] | None:
     """Return the text as one JSON object; None for any other text."""
     try:
-        value = json.loads(text, object_pairs_hook=_once)
+        value = _STRICT.decode(text)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
@@ -81,6 +81,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_STRICT = json.JSONDecoder(object_pairs_hook=_once)
 _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_once)
 
 

@@ -14,10 +14,22 @@ CHARACTERS = 4
 """Characters per token, a rule of thumb for the share of a prompt in a token limit."""
 
 _MINUTE_S = 60.0
-_FAMILIES = (
-    ("x-ratelimit-{what}-requests", "x-ratelimit-{what}-tokens"),
-    ("anthropic-ratelimit-requests-{what}", "anthropic-ratelimit-input-tokens-{what}"),
+
+
+class _Names(NamedTuple):
+    limit: str
+    remaining: str
+    reset: str
+
+
+_FAMILIES = tuple(
+    tuple(_Names(*(name.format(what=what) for what in _Names._fields)) for name in names)
+    for names in (
+        ("x-ratelimit-{what}-requests", "x-ratelimit-{what}-tokens"),
+        ("anthropic-ratelimit-requests-{what}", "anthropic-ratelimit-input-tokens-{what}"),
+    )
 )
+"""The headers of the limit on requests and of the limit on tokens, for each family of providers."""
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -35,20 +47,20 @@ def allowance(headers: Mapping[str, str], length: float) -> Allowance | None:
     If there are limits on requests and on tokens, the tighter one counts.
     """
     for requests, tokens in _FAMILIES:
-        if requests.format(what="limit") in headers or tokens.format(what="limit") in headers:
+        if requests.limit in headers or tokens.limit in headers:
             size = max(length / CHARACTERS, 1.0)
             found = [
                 Allowance(one.rate / weight, one.left / weight)
-                for name, weight in ((requests, 1.0), (tokens, size))
-                if (one := _of(headers, name)) is not None
+                for names, weight in ((requests, 1.0), (tokens, size))
+                if (one := _of(headers, names)) is not None
             ]
             return Allowance(min(one.rate for one in found), min(one.left for one in found)) if found else None
     return None
 
 
-def _of(headers: Mapping[str, str], name: str) -> Allowance | None:
-    limit, left = (_number(headers.get(name.format(what=what), "")) for what in ("limit", "remaining"))
-    if not limit or left is None or _seconds(headers.get(name.format(what="reset"), "")) > _MINUTE_S:
+def _of(headers: Mapping[str, str], names: _Names) -> Allowance | None:
+    limit, left = (_number(headers.get(name, "")) for name in (names.limit, names.remaining))
+    if not limit or left is None or _seconds(headers.get(names.reset, "")) > _MINUTE_S:
         return None
     return Allowance(limit / _MINUTE_S, left)
 
