@@ -26,6 +26,8 @@ async def test_labels_of_several_people_come_from_a_file(bot: None, ax: Caller, 
     by_bob = {"name": "quality (Bob)", "label": "bad", "score": 0.0, "text": "[saw the verdict]"}
     found = await annotated(settings, await project_id(ax))
     assert found["a1"] == [by_ann, by_bob]
+    told = await ax.ask("search_spans", project="bot", filter="\"annotation.quality (Bob).label\" = 'bad'")
+    assert [one["span_id"] for one in told["spans"]] == [A1]
     # A second file of a person is a correction. Choices are known from the first one, for a new person too.
     rows = [{"id": A2, "label": "good", "annotator": who} for who in ("Ann", "Cy")]
     told = await ax.ask("annotate", name="quality", rows=rows)
