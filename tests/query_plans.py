@@ -55,6 +55,7 @@ LISTED: Final = (
     Listed(r"FROM run_items JOIN task_runs ON .* WHERE task_runs\.task_id = \?", "rows of one schedule's runs"),
     Listed(r"^SELECT DISTINCT task_runs\.created_ns FROM task_runs JOIN run_items", "the runs of one schedule"),
     Listed(r"FROM experiment_runs WHERE .* AND experiment_runs\.id IN \(\?\) GROUP BY", "the targets of one request"),
+    Listed(r"^SELECT DISTINCT examples\.id, .* AND examples\.id IN \(\?\)$", "the targets of one request"),
     Listed(r"spans\.n IN \(SELECT own\.n ", "the spans of one run, newest first"),
     Listed(r"FROM examples WHERE examples\.id IN \(.*ORDER BY examples\.version_id", "examples of one page, in order"),
     Listed(r"FROM task_runs WHERE task_runs\.status IN \(\?.*ORDER BY task_runs\.n", "runs at work"),

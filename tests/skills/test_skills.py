@@ -96,7 +96,13 @@ def sections(text: str) -> dict[str, str]:
 
 
 def test_there_are_skills() -> None:
-    assert {"score-traces", "compare-experiments", "run-experiments", "calibrate-judge"} <= SKILLS.keys()
+    assert {
+        "score-traces",
+        "compare-experiments",
+        "run-experiments",
+        "calibrate-judge",
+        "error-analysis",
+    } <= SKILLS.keys()
 
 
 @EACH_SKILL

@@ -8,7 +8,8 @@ from tests.traces import id_of, rest, send, span
 
 from assaykit.session import session
 from assaykit.settings import Settings
-from assaykit.tools.annotations.tools import annotate, offers
+from assaykit.tools.annotations.places import offers
+from assaykit.tools.annotations.tools import annotate
 from assaykit.wire.annotations import AnnotationConfig
 
 CHOICES = {"good": 1, "bad": 0}

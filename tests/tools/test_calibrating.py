@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
+from tests.oracles import Oracle
+
+proportions = Oracle("statsmodels.stats.proportion")
 
 ROWS = 60
 
@@ -55,6 +58,14 @@ async def test_disagreements_are_grouped_and_show_key_question_and_reason(ax: Ca
     text = await ax.read("calibrate_judge", **ASKED)
     assert "q0 of first: question: Question 0?; judge: since 0" in text
     assert f"People say 'bad', the judge 'good': {missed} row(s)" in text
+
+
+async def test_the_number_of_labels_for_five_points_is_told(ax: Caller, cases: None) -> None:
+    told = await ax.ask("calibrate_judge", **ASKED)
+    needed, share = told["labels_for_5_points"], told["agreement"]["accuracy"]
+    widths = [proportions.proportion_confint(share * n, n, method="wilson") for n in (needed - 1, needed)]
+    assert [high - low <= 0.1 for low, high in widths] == [False, True]
+    assert f"needs about {needed} labels" in await ax.read("calibrate_judge", **ASKED)
 
 
 async def test_labels_of_another_vocabulary_are_mapped(ax: Caller, cases: None) -> None:

@@ -1,6 +1,7 @@
 """A judge's verdicts held against people's labels, row by row."""
 
 import hashlib
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from assaykit.analysis.corrected_rates import CorrectedRate, JudgeAccuracy, corr
 from assaykit.analysis.prediction_powered import PoweredMean, powered_mean
 from assaykit.analysis.reliability import krippendorffs_alpha
 from assaykit.analysis.rows import listed, short
-from assaykit.analysis.statistics import Interval
+from assaykit.analysis.statistics import Interval, wilson
 from assaykit.errors import Invalid
 from assaykit.spelling import folded
 
@@ -22,6 +23,9 @@ Part = Literal["develop", "held out"]
 
 FAILURE, PASS = "failure", "pass"
 _HALF = 128
+_FIVE_POINTS = 0.05
+_MOST_LABELS = 500
+"""More labels than an interval of 5 points to each side ever needs."""
 _EXCERPT = 200
 
 
@@ -102,6 +106,14 @@ class JudgeAgreement:
         figures = None if self.binary is None else self.binary.of(PASS)
         return None if figures is None else figures.recall_interval
 
+    @property
+    def labels_for_five_points(self) -> int:
+        """The number of labels at which the 95 % interval of this agreement reaches at most 5 points to each side."""
+        share = self.agreement.accuracy
+        return bisect_left(
+            range(_MOST_LABELS), x=True, key=lambda n: n > 0 and _width(wilson(share * n, n)) <= 2 * _FIVE_POINTS
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         accuracy = None
@@ -118,6 +130,7 @@ class JudgeAgreement:
             "rows": self.rows,
             "without_truth": self.without_truth,
             "without_verdict": self.without_verdict,
+            "labels_for_5_points": self.labels_for_five_points,
             "agreement": self.agreement.as_dict(),
             "failures": accuracy,
             "base_rate": self.base_rate,
@@ -357,6 +370,10 @@ def _renamed(label: str | None, names: Mapping[str, str]) -> str:
 
 def _binary(label: str, words: Vocabulary) -> str:
     return FAILURE if label in words.failures else PASS
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
 def _told(interval: Interval | None) -> dict[str, float] | None:

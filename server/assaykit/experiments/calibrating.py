@@ -24,6 +24,7 @@ from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
 from assaykit.analysis.scales import GOOD
+from assaykit.analysis.several_people import is_of_one, of_each, of_most
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
@@ -192,15 +193,17 @@ def _row(
         return found if found is not None else _label(row.evaluations.get(name))
 
     truth = row.evaluations.get(asked.truth)
+    single = of_each(asked.truth, {name: _label(one) for name, one in row.evaluations.items()})
+    given = of(asked.truth)
     return LabelledRow(
         item=row.example_id,
-        truth=of(asked.truth),
+        truth=of_most(single) if given is None else given,
         said=None if row.error is not None else _label(verdict),
         note=None if truth is None else truth.explanation,
         explanation=None if verdict is None else verdict.explanation,
         run=run,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
-        people={name: value for name in asked.people if (value := of(name)) is not None},
+        people={name: value for name in asked.people if (value := of(name)) is not None} | single,
     )
 
 
@@ -221,7 +224,7 @@ def _check(asked: CalibrationRequest, evaluators: set[str], columns: set[str]) -
     if asked.truth == asked.judge:
         raise Invalid(f"{short(asked.judge)!r} is held against itself.", "Name the labels of people as the truth.")
     for name in (asked.truth, *asked.people, *asked.slice_by):
-        if name not in evaluators | columns:
+        if name not in evaluators | columns and not any(is_of_one(name, one) for one in evaluators):
             raise Invalid(
                 f"There is no column, annotation or evaluator {short(name)!r}; there are the columns "
                 f"{listed(sorted(columns))} and the evaluators {listed(sorted(evaluators))}.",
@@ -275,12 +278,13 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
             return found
         return _label(next((one for one in (*span.annotations, *span.evaluations) if one.name == name), None))
 
-    people = {name: value for name in asked.people if (value := of(name)) is not None}
+    single = of_each(asked.truth, {one.name: _label(one) for one in span.annotations})
+    people = {name: value for name in asked.people if (value := of(name)) is not None} | single
     if len(by_people) > 1:
         people |= {f"{asked.truth} {place}": _label(one) or "" for place, one in enumerate(by_people, 1)}
     return LabelledRow(
         item=span.context.span_id,
-        truth=_label(truth) or cell(span.attributes.get(asked.truth)),
+        truth=_label(truth) or cell(span.attributes.get(asked.truth)) or of_most(single),
         said=_label(verdict),
         note=by_people[0].text if by_people else None,
         explanation=None if verdict is None else verdict.explanation,

@@ -38,6 +38,8 @@ def _agreement(one: JudgeAgreement, judge: str, truth: str) -> Iterator[str]:
     yield (
         f"A judge that always says {short(one.constant_label)!r} would be right on {_share(one.constant, one.rows)}."
     )
+    if one.rows < one.labels_for_five_points:
+        yield f"An interval of 5 points to each side needs about {one.labels_for_five_points} labels."
     if figures.weighted is not None:
         interval = _plain(figures.weighted.quadratic_interval)
         yield f"With squared distances on its scale, kappa is {figures.weighted.quadratic:.2f}{interval}."

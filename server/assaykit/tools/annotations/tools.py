@@ -1,71 +1,57 @@
 """Toolset annotations: annotations by people on spans, runs and examples, and verdicts computed elsewhere."""
 
 import functools
-import math
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import anyio.to_thread
 from pydantic import Field
 
-from assaykit.api import client, pages
 from assaykit.api.batches import batches
-from assaykit.errors import AssayError, Invalid, NotFound, Unsupported
+from assaykit.errors import AssayError, Invalid, Unsupported
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import FileRow, too_many_rows
-from assaykit.foreign import as_word, exactly
+from assaykit.foreign import exactly
 from assaykit.names import Named
-from assaykit.planning.periods import past
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import File, Here, PeriodText, ProjectName, SpaceName
 from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.annotations.evaluation_files import Found, verdicts_in
+from assaykit.tools.annotations.labelling import annotate_rows
+from assaykit.tools.annotations.places import (
+    config_of,
+    new_config,
+    offers,
+    place_of,
+    refuse_misfit,
+    told_of_place,
+)
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
     AnnotateRecordInput,
-    AnnotateRecordsRequest,
-    AnnotateSpansRequest,
     AnnotationConfig,
-    AnnotationConfigPage,
     AnnotationInput,
-    CategoricalValue,
-    CreateAnnotationConfigRequest,
 )
-from assaykit.wire.bodies import RequestBody
-from assaykit.wire.datasets import ExamplePage
-from assaykit.wire.experiments import ExperimentRunPage
 from assaykit.wire.local import EvaluationInput, LogEvaluationsRequest, LoggedEvaluations
 
-ROWS_PER_PAGE = 500
 SHOWN = 5
 COLUMNS_SHOWN = 12
 MOST_ROWS = 100_000
 """Rows of one upload of verdicts."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_BOUNDS = 2
-
 Number = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class AnnotationTarget(NamedTuple):
-    """The resource that has the targets, and the request that annotates them."""
-
-    noun: str
-    named: Named
-    at: str
-    body: RequestBody
 
 
 @tool("change")
 async def annotate(
     here: Here,
     name: str,
-    targets: Annotated[list[str], Field(min_length=1, max_length=RECORDS_PER_REQUEST, description="Ids")],
+    targets: Annotated[list[str] | None, Field(min_length=1, max_length=RECORDS_PER_REQUEST)] = None,
+    file: File | None = None,
+    rows: list[dict[str, Any]] | None = None,
     label: str | None = None,
     score: Number | None = None,
     text: str | None = None,
@@ -77,36 +63,45 @@ async def annotate(
     window: PeriodText = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Record a person's label, score or note on spans, an experiment's runs or a dataset's examples.
+    """Record people's labels, scores or notes on spans, runs or examples: one for targets, or those of rows.
 
-    Without window, spans of the last 31 days are found.
+    Columns: id, label, score, text, annotator, saw_verdict.
 
     Source: REST v2 `POST /v2/spans/annotate`, `POST /v2/experiments/{id}/runs/annotate`,
     `POST /v2/datasets/{id}/examples/annotate`, `POST /v2/annotation-configs`.
     Raises: Invalid, NotFound.
     """
+    named = {"project": project, "experiment": experiment, "dataset": dataset}
+    if targets is None or file is not None or rows is not None:
+        if sum(one is not None for one in (targets, file, rows, label, score, text)) != 1 or (
+            file is None and rows is None
+        ):
+            raise Invalid(
+                "Annotations come from targets with label, score or text, or from exactly one of file and rows.",
+                "Pass targets and label, or file, or rows.",
+            )
+        within = await here.space(space)
+        return await annotate_rows(here, within, name, (file, rows or []), named, choices, score_range, window)
     if label is None and score is None and text is None:
         raise Invalid("There is nothing to record.", "Pass label, score or text.")
     within = await here.space(space)
     wanted = list(dict.fromkeys(targets))
     said = AnnotationInput(**_given(name=name, label=label, score=score, text=text))
     records = [AnnotateRecordInput(record_id=target, values=[said]) for target in wanted]
-    place = await _place(
-        here, within, records, {"project": project, "experiment": experiment, "dataset": dataset}, window
-    )
-    config = await _config(here, name, within)
+    place = await place_of(here, within, records, named, window)
+    config = await config_of(here, name, within)
     new = None
     if config is None:
-        new = _new_config(name, within, said, choices, score_range)
+        new = new_config(name, within, said, choices, score_range)
         config = await here.api.post("/v2/annotation-configs", AnnotationConfig, new)
     else:
-        _refuse_misfit(config, said, choices, score_range)
+        refuse_misfit(config, said, choices, score_range)
     try:
         await here.api.send(place.at, place.body)
     except AssayError as error:
         if new is not None:
             await take_back(here, "annotation-configs", config.id, name, error)
-        raise _told(error, place) from error
+        raise told_of_place(error, place) from error
     what = ", ".join(f"{part} {exactly(value)}" for part, value in _given(label=label, score=score, text=text).items())
     created = f"Created annotation config {exactly(name)} ({offers(config)}). " if new is not None else ""
     return Reply(
@@ -232,155 +227,3 @@ def _told_of(found: Found, logged: LoggedEvaluations, counts: dict[str, dict[str
 
 def _given(**parts: Any) -> dict[str, Any]:
     return {part: value for part, value in parts.items() if value is not None}
-
-
-async def _place(
-    here: Session,
-    within: Named,
-    records: list[AnnotateRecordInput],
-    named: dict[str, str | None],
-    window: str | None,
-) -> AnnotationTarget:
-    given = [noun for noun, name in named.items() if name is not None]
-    if len(given) > 1:
-        raise Invalid(f"{' and '.join(given)} were given; targets are in one place.", "Pass one of them.")
-    wanted = [record.record_id for record in records]
-    if given in (["experiment"], ["dataset"]) and window is not None:
-        raise Invalid("window belongs to spans.", "Leave it out.")
-    body = AnnotateRecordsRequest(annotations=records)
-    if given == ["experiment"]:
-        target = await here.names.experiment(named["experiment"], within)
-        at = client.path("v2", "experiments", target.id, "runs")
-        there = {run.id async for run in pages.rows(here.api, at, ExperimentRunPage, limit=ROWS_PER_PAGE)}
-        _refuse_missing(wanted, there, f"run of experiment {exactly(target.name)}")
-        return AnnotationTarget("run", target, f"{at}/annotate", body)
-    if given == ["dataset"]:
-        target = await here.names.dataset(named["dataset"], within)
-        at = client.path("v2", "datasets", target.id, "examples")
-        there = {example.id async for example in pages.rows(here.api, at, ExamplePage, limit=ROWS_PER_PAGE)}
-        _refuse_missing(wanted, there, f"example of dataset {exactly(target.name)}")
-        return AnnotationTarget("example", target, f"{at}/annotate", body)
-    if any(_UUID.fullmatch(target) for target in wanted):
-        raise Invalid(
-            "The targets are ids of runs or examples, not of spans.",
-            "Pass experiment or dataset to say whose they are.",
-        )
-    target = await here.names.project(named["project"], within)
-    period = None if window is None else past(window, here.now())
-    spans = AnnotateSpansRequest(
-        project_id=target.id,
-        start_time=None if period is None else period.start,
-        end_time=None if period is None else period.end,
-        annotations=records,
-    )
-    return AnnotationTarget("span", target, "/v2/spans/annotate", spans)
-
-
-def _refuse_missing(wanted: Sequence[str], there: set[str], what: str) -> None:
-    # AX ignores an unknown run without an error.
-    if missing := [target for target in wanted if target not in there]:
-        shown = ", ".join(repr(target) for target in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-        raise NotFound(
-            f"{len(missing)} of {len(wanted)} targets are no {what}: {shown}. Nothing was annotated.",
-            "Correct the ids.",
-        )
-
-
-async def _config(here: Session, name: str, within: Named) -> AnnotationConfig | None:
-    asked = {"space_id": within.id, "name": name}
-    found = pages.rows(here.api, "/v2/annotation-configs", AnnotationConfigPage, asked)
-    return next((config for config in [config async for config in found] if config.name == name), None)
-
-
-def _new_config(
-    name: str,
-    within: Named,
-    said: AnnotationInput,
-    choices: dict[str, float] | None,
-    score_range: list[float] | None,
-) -> CreateAnnotationConfigRequest:
-    """The config for the first annotation of a name: labels if it has one, else scores if it has one, else notes.
-
-    Raises:
-        Invalid: the labels or scores to offer are not given, or the annotation is not among them.
-    """
-    if (choices is not None and said.label is None) or (
-        score_range is not None and (said.label is not None or said.score is None)
-    ):
-        raise Invalid(
-            "choices belongs to a label, and score_range to a score without a label.",
-            "Pass label with choices, or score with score_range.",
-        )
-    if said.label is not None:
-        if choices is None or len(choices) <= 1 or said.label not in choices:
-            raise Invalid(
-                f"There is no annotation config {exactly(name)} yet, and a new one needs every label that it offers.",
-                "Pass choices with all labels and their scores, such as choices={'good': 1, 'bad': 0}.",
-            )
-        values = [CategoricalValue(label=label, score=worth) for label, worth in choices.items()]
-        return CreateAnnotationConfigRequest(
-            name=name, space_id=within.id, annotation_config_type="CATEGORICAL", values=values
-        )
-    if said.score is not None:
-        low, high = _bounds(score_range)
-        if not low <= said.score <= high:
-            raise Invalid(
-                f"The score {said.score:g} is not within {low:g} to {high:g}, which a new config would take.",
-                "Pass score_range=[lowest, highest].",
-            )
-        return CreateAnnotationConfigRequest(
-            name=name,
-            space_id=within.id,
-            annotation_config_type="CONTINUOUS",
-            minimum_score=low,
-            maximum_score=high,
-        )
-    return CreateAnnotationConfigRequest(name=name, space_id=within.id, annotation_config_type="FREEFORM")
-
-
-def _bounds(score_range: list[float] | None) -> tuple[float, float]:
-    low, *rest = score_range or [0, 1]
-    if len(rest) + 1 != _BOUNDS or not low < rest[0]:
-        raise Invalid("score_range is two numbers, the lower one first.", "Pass for instance score_range=[1, 5].")
-    return low, rest[0]
-
-
-def _refuse_misfit(
-    config: AnnotationConfig, said: AnnotationInput, choices: dict[str, float] | None, score_range: list[float] | None
-) -> None:
-    offered = [value.label for value in config.values or ()]
-    differs = (choices is not None and set(choices) != set(offered)) or (
-        score_range is not None and _bounds(score_range) != (config.minimum_score, config.maximum_score)
-    )
-    if differs:
-        raise Invalid(
-            f"Annotation config {exactly(config.name)} exists already and offers something else: {offers(config)}.",
-            "Leave out choices and score_range, or choose another name.",
-        )
-    low = -math.inf if config.minimum_score is None else config.minimum_score
-    high = math.inf if config.maximum_score is None else config.maximum_score
-    label_fits = said.label is None or not offered or said.label in offered
-    if not label_fits or (said.score is not None and not low <= said.score <= high):
-        raise Invalid(f"Annotation config {exactly(config.name)} offers {offers(config)}.", "Use what it offers.")
-
-
-def offers(config: AnnotationConfig) -> str:
-    """The labels or the scores that a config offers. Configs of Arize AX may have one bound or none."""
-    if config.type == "CATEGORICAL":
-        return "CATEGORICAL: " + " / ".join(as_word(value.label) for value in config.values or ())
-    if config.type == "CONTINUOUS":
-        low, high = config.minimum_score, config.maximum_score
-        if low is None or high is None:
-            ends = [f"{word} {end:g}" for word, end in (("from", low), ("up to", high)) if end is not None]
-            return f"CONTINUOUS: {' '.join(ends) or 'any score'}"
-        return f"CONTINUOUS: {low:g} to {high:g}"
-    return "FREEFORM"
-
-
-def _told(error: AssayError, place: AnnotationTarget) -> AssayError:
-    if isinstance(error, NotFound) and place.noun == "span":
-        return NotFound(
-            error.message,
-            "`search_spans` shows ids. Pass window, of at most 31 days, for spans that are older than that.",
-        )
-    return error

@@ -1,0 +1,20 @@
+"""Labels of several people about one row: each person's under `<name> (<person>)`, and the label of most."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+
+def of_each(name: str, labels: Mapping[str, str | None]) -> dict[str, str]:
+    """The labels of single people, by the names of their annotations, for the annotation `name`."""
+    return {key: label for key, label in labels.items() if label is not None and is_of_one(name, key)}
+
+
+def is_of_one(name: str, annotation: str) -> bool:
+    """Whether an annotation has the labels of one person for the annotation `name`."""
+    return annotation.startswith(f"{name} (") and annotation.endswith(")")
+
+
+def of_most(labels: Mapping[str, str]) -> str | None:
+    """The label that most people gave; None if there is none, or if two labels have as many people."""
+    first, *others = Counter(labels.values()).most_common(2) or [(None, 0)]
+    return None if others and others[0][1] == first[1] else first[0]
