@@ -14,7 +14,7 @@ from mcp.client import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from assaykit.errors import AssayError, Invalid
-from assaykit.experiments.executing import is_function
+from assaykit.experiments.executing import is_function, is_of_module
 from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
@@ -60,13 +60,13 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
         raise Invalid("ASSAYKIT_READ_ONLY is set, and a read-only server runs no code.", "Unset it for this command.")
     # A path that the user typed is allowed, even outside the configured folders.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
-    folders = [_file(one).parent for one in named if is_function(one)]
+    folders = [Path.cwd() if is_of_module(one) else _file(one).parent for one in named if is_function(one)]
     settings = replace(
         settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])),
         toolsets=("all",), tools=(), structured=True,
     )  # fmt: skip
     for at, one in enumerate(named):
-        if is_function(one):
+        if is_function(one) and not is_of_module(one):
             named[at] = f"{_file(one)}:{one.rpartition(':')[2]}"
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
     told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
