@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from tests.caller import Caller, text_of
 
+from assaykit.cli.running import exit_code
+
 ROWS = [{"input": "a"}, {"input": "b"}]
 
 
@@ -77,3 +79,20 @@ async def test_an_error_of_any_kind_ends_its_row_at_once_with_its_cause(
     assert data["failed"] == len(ROWS)
     assert data["errors"][0]["error"].startswith(said)
     assert data["errors"][0]["rows"] == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("failed", "of_function", "of_judge", "tolerated", "code"),
+    [
+        (0, 0, 0, 0.0, 0), (1, 0, 0, 0.0, 1), (1, 1, 1, 0.0, 1), (0, 1, 0, 0.0, 3), (0, 0, 1, 0.0, 3),
+        (1, 1, 1, 0.1, 0), (2, 0, 0, 0.1, 1), (1, 2, 0, 0.1, 3), (10, 10, 10, 1.0, 0),
+    ],
+)  # fmt: skip
+def test_the_exit_code_separates_rows_and_evaluators(
+    failed: int, of_function: int, of_judge: int, tolerated: float, code: int
+) -> None:
+    data = {"rows": 10, "failed": failed, "evaluators": {"a": {"failed": of_function}}}
+    assert exit_code({**data, "judge_runs": [{"run": {"num_errors": of_judge}}]}, tolerated) == code
+    assert exit_code({"started": False}, tolerated) == 1
+    cancelled = {**data, "failed": 0, "judge_runs": [{"run": {"status": "CANCELLED", "num_errors": 0}}]}
+    assert exit_code(cancelled, 0.5) == 3
