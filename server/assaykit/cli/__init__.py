@@ -180,21 +180,23 @@ def demo(home: str | None) -> None:
 @click.option("--exit-on-error", is_flag=True, help="Stop at the first row that fails, and record nothing.")
 @click.option("--restart", is_flag=True, help="Run rows again that an earlier call has done.")
 @click.option("--confirm-cost", type=int, help="Calls of judges that you agreed to, where no terminal can ask.")
+@click.option(
+    "--tolerate", type=click.FloatRange(0, 1), default=0.0, help="Share of rows that may fail, in each evaluator too."
+)
 @click.option("--python", help="The interpreter; by default that of the project's .venv.")
 @click.option("--space", help="Name or id.")
 @click.option("--backend", type=click.Choice(["local", "ax"]), help="The embedded engine (default) or Arize AX.")
 @partial(told, code=2)
-def run(backend: str | None, evaluators: tuple[str, ...], **arguments: Any) -> None:
+def run(backend: str | None, evaluators: tuple[str, ...], tolerate: float, **arguments: Any) -> None:
     """Run a function over a dataset and record an experiment.
 
-    If it is killed, the same command continues where it stopped. Exits with 1 if a row failed, and with 2 if nothing
-    was run.
+    If it is killed, the same command continues where it stopped. Exits with 1 if rows failed, with 3 if only
+    evaluators failed, and with 2 if nothing was run.
     """
     from assaykit.cli import running
 
     settings = Settings.from_environment(os.environ, backend=backend)
-    if not running.run(settings, {**arguments, "evaluators": list(evaluators) or None}):
-        raise SystemExit(1)
+    raise SystemExit(running.run(settings, {**arguments, "evaluators": list(evaluators) or None}, tolerate))
 
 
 @main.command()

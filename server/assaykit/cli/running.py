@@ -14,12 +14,17 @@ from mcp.client import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from assaykit.errors import AssayError, Invalid
-from assaykit.experiments.executing import is_function
+from assaykit.experiments.executing import is_function, is_of_module
 from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
 
 TENTHS = 10
+ROWS_FAILED, EVALUATORS_FAILED = 1, 3
+"""Exit codes. 2 says that nothing was run."""
+
+DONE = "COMPLETED"
+"""The status of a judge's run that reached every row. Another one counts as a failure in each row."""
 
 
 class ProgressBar:
@@ -50,8 +55,8 @@ class ProgressBar:
             self._bar.__exit__(None, None, None)
 
 
-def run(settings: Settings, arguments: dict[str, Any]) -> bool:
-    """Run an experiment and print the reply. True if every row has an output.
+def run(settings: Settings, arguments: dict[str, Any], tolerated: float = 0.0) -> int:
+    """Run an experiment and print the reply. Returns the exit code, by `exit_code`.
 
     Raises:
         AssayError: the tool refused.
@@ -60,13 +65,13 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
         raise Invalid("ASSAYKIT_READ_ONLY is set, and a read-only server runs no code.", "Unset it for this command.")
     # A path that the user typed is allowed, even outside the configured folders.
     named = [arguments["task"], *(arguments["evaluators"] or ())]
-    folders = [_file(one).parent for one in named if is_function(one)]
+    folders = [Path.cwd() if is_of_module(one) else _file(one).parent for one in named if is_function(one)]
     settings = replace(
         settings, folders=tuple(dict.fromkeys([*settings.folders, *folders])),
         toolsets=("all",), tools=(), structured=True,
     )  # fmt: skip
     for at, one in enumerate(named):
-        if is_function(one):
+        if is_function(one) and not is_of_module(one):
             named[at] = f"{_file(one)}:{one.rpartition(':')[2]}"
     arguments = {**arguments, "task": named[0], "evaluators": named[1:] or None}
     told = anyio.run(_called, settings, {key: value for key, value in arguments.items() if value is not None})
@@ -75,7 +80,23 @@ def run(settings: Settings, arguments: dict[str, Any]) -> bool:
         raise refused(text)
     click.echo(text)
     data = data_of(told)
-    return data.get("started", True) and not data["failed"]
+    return exit_code(data, tolerated)
+
+
+def exit_code(data: dict[str, Any], tolerated: float) -> int:
+    """0 if all went well, 1 if rows failed or nothing was started, 3 if only evaluators failed.
+
+    A share of failures up to `tolerated`, from 0 to 1, is none: of the rows, and of the rows of each evaluator.
+    """
+    if not data.get("started", True):
+        return ROWS_FAILED
+    rows = data["rows"]
+    if data["failed"] > tolerated * rows:
+        return ROWS_FAILED
+    failed = [one["failed"] for one in data["evaluators"].values()]
+    runs = [one["run"] for one in data["judge_runs"]]
+    failed += [rows if run.get("status", DONE) != DONE else run.get("num_errors") or 0 for run in runs]
+    return EVALUATORS_FAILED if any(number > tolerated * rows for number in failed) else 0
 
 
 def _file(function: str) -> Path:

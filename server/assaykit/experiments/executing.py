@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,7 +17,7 @@ from assaykit import redaction
 from assaykit.api.batches import batches
 from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
-from assaykit.errors import AssayError, Conflict, Invalid, quote
+from assaykit.errors import AssayError, Conflict, Invalid, NotFound, quote
 from assaykit.experiments.content import CONTENT, Content, changes
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
@@ -49,6 +51,9 @@ MOST_PLANS = 1_000
 Binding = Literal["auto", "ax", "phoenix"]
 
 _DIGITS = 10
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+:[^\W\d]\w*(\.[^\W\d]\w*)*")
+"""A function of a module inside a package. A name without a dot before the colon may be a judge's."""
+
 _UNFIT = "which JSON cannot hold"
 """Part of the error of an output that cannot be recorded. If the first rows have it, the others are not paid for."""
 
@@ -147,21 +152,44 @@ def functions(texts: Sequence[str], folders: Folders) -> list[FunctionReference]
 
 
 def function(text: str, folders: Folders) -> FunctionReference:
-    """`task.py:answer` as a function.
+    """`task.py:answer`, or `app.agent:answer` for the file app/agent.py or src/app/agent.py, as a function.
 
     Raises:
         Invalid: the text names no function of a file, or the file lies outside the folders, also by a link.
         NotFound: no folder has the file.
     """
     file, colon, name = text.rpartition(":")
+    if is_of_module(text):
+        return FunctionReference(_file_of(file, folders), name)
     if not colon or not file.endswith(".py") or not name.replace(".", "_").isidentifier():
-        raise Invalid(f"{quote(text)!r} does not name a function of a file.", "Write it as 'task.py:answer'.")
+        raise Invalid(
+            f"{quote(text)!r} does not name a function of a file.",
+            "Write it as 'task.py:answer', or 'app.agent:answer'.",
+        )
     return FunctionReference(locate(file, folders), name)
 
 
+def _file_of(module: str, folders: Folders) -> Path:
+    """The file of a module, in a folder or in `src` below it.
+
+    Raises:
+        Invalid, NotFound: as `function`.
+    """
+    plain = module.replace(".", "/")
+    for one in (f"{plain}.py", f"{plain}/__init__.py", f"src/{plain}.py", f"src/{plain}/__init__.py"):
+        with suppress(NotFound):
+            return locate(one, folders)
+    return locate(f"{plain}.py", folders)
+
+
 def is_function(text: str) -> bool:
-    """True if the text names a file, and not a judge."""
-    return ".py:" in text or text.endswith(".py")
+    """True if the text names a function of a file or of a module, and not a judge."""
+    return ".py:" in text or text.endswith(".py") or is_of_module(text)
+
+
+def is_of_module(text: str) -> bool:
+    """True if the text names a function of a module, as `app.agent:answer` does."""
+    return ".py:" not in text and _MODULE.fullmatch(text) is not None
 
 
 def python_for(task: FunctionReference, wanted: str | None, folders: Folders) -> Path:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import inspect
 import os
@@ -24,7 +26,13 @@ class NotThere(Exception):
 
 
 def module(path: str) -> ModuleType:
-    """Import the file at an absolute path as a module, once, with its own folder on the import path."""
+    """Import the file at an absolute path as a module, once, with its own folder on the import path.
+
+    A file of a package is imported by its dotted name, with the folder above the package on the import path.
+    """
+    depth = _depth(path)
+    if depth:
+        return _of_package(path, depth)
     name = os.path.splitext(os.path.basename(path))[0]
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == path:
@@ -32,6 +40,9 @@ def module(path: str) -> ModuleType:
     folder = os.path.dirname(path)
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    if os.path.dirname(folder) not in sys.path:
+        # `from app.tools import y` of app/agent.py, where app has no __init__.py.
+        sys.path.append(os.path.dirname(folder))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise NotThere(f"{os.path.basename(path)} is no Python file")
@@ -39,6 +50,35 @@ def module(path: str) -> ModuleType:
     sys.modules[name] = made
     spec.loader.exec_module(made)
     return made
+
+
+def _depth(path: str) -> int:
+    """The number of packages around a file: folders with an `__init__.py`, or as many as its relative imports need."""
+    found, folder = 0, os.path.dirname(path)
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        found, folder = found + 1, os.path.dirname(folder)
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return found
+    return max([found, *(node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))])
+
+
+def _of_package(path: str, depth: int) -> ModuleType:
+    parts = os.path.splitext(path)[0].split(os.sep)
+    root, names = os.sep.join(parts[: -depth - 1]) or os.sep, parts[-depth - 1 :]
+    if names[-1] == "__init__":
+        del names[-1]
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    if os.path.dirname(path) not in sys.path:
+        # Last, so that a module of the package is not found under a second name first.
+        sys.path.append(os.path.dirname(path))
+    found = importlib.import_module(".".join(names))
+    if os.path.realpath(getattr(found, "__file__", None) or "") != os.path.realpath(path):
+        raise NotThere(f"{'.'.join(names)} is another file: {getattr(found, '__file__', None)}; rename the package")
+    return found
 
 
 class OwnFiles:
@@ -121,7 +161,13 @@ def evaluator(found: Any, name: str, taken: Sequence[str] = ()) -> tuple[str, An
 
 
 def shortened(error: BaseException) -> str:
-    """The error with the last lines of its traceback that lie in the user's code."""
+    """The error with the last lines of its traceback that lie in the user's code.
+
+    Of a group of exceptions it is the first inner error, after the name of the group and its number of errors.
+    """
+    inner = getattr(error, "exceptions", None)
+    if isinstance(inner, tuple) and inner and isinstance(inner[0], BaseException):
+        return f"{type(error).__name__} of {len(inner)}: {shortened(inner[0])}"
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not _is_ours(one.filename)]
     lines = [f"  {os.path.basename(one.filename)}:{one.lineno} in {one.name}: {one.line}"
              for one in frames[-FRAMES_SHOWN:]]  # fmt: skip

@@ -109,9 +109,13 @@ async def _row(pipe: Pipe, work: rows.RowRunner, message: dict[str, Any], timeou
     import asyncio  # noqa: PLC0415  (as above)
 
     told: dict[str, Any] = {"row": message["row"]}
-    try:
-        await asyncio.wait_for(work.run(message["example"], told), timeout_s)
-    except asyncio.TimeoutError:
+    row = asyncio.ensure_future(work.run(message["example"], told))
+    await asyncio.wait([row], timeout=timeout_s)
+    if not row.done():
+        told["late"] = True
+        row.cancel()
+        await asyncio.wait([row])
+    if told.pop("late", False) and row.cancelled():
         late = f"took longer than {timeout_s:g} s"
         if "output" not in told:
             told["error"] = late

@@ -92,7 +92,11 @@ class RowRunner:
             return
 
     async def run(self, columns: dict[str, Any], told: JsonObject) -> None:
-        """Fill `told` with output or error, evaluations and spans. If a deadline cancels it, finished parts stay."""
+        """Fill `told` with output or error, evaluations and spans.
+
+        If a deadline cancels it, finished parts stay. `told["late"]` is set before that. Another cancellation is an
+        error of the user's code.
+        """
         told.update(evaluations=[], spans=[])
         example = Example(columns, self._shape)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
@@ -103,11 +107,11 @@ class RowRunner:
                 output = _bounded(plain(await self._called(self.task, given)))
                 span.attributes["output.value"] = _text(output)
                 told["output"] = output
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (an error of the user's code fails the row)
+            except BaseException as error:  # an error of the user's code fails the row, also one like CancelledError
+                if _is_from_outside(error, told):
+                    span.error = "cut short"
+                    raise
                 told["error"] = span.error = _why(error)
-            except BaseException:
-                span.error = "cut short"
-                raise
         if "error" in told:
             return
         given = given.judged(told["output"], told["spans"][0]["trace_id"] if told["spans"] else None)
@@ -120,12 +124,12 @@ class RowRunner:
             try:
                 found = plain(await self._named(one, given, told), "the verdict")
                 span.attributes["output.value"] = _text(found[0] if len(found) == 1 else found)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (an error of the user's code fails the verdict)
+            except BaseException as error:  # as above, for the verdict
+                if _is_from_outside(error, told):
+                    span.error = "cut short"
+                    raise
                 span.error = _why(error)
                 found = [{"name": one.name, "error": span.error}]
-            except BaseException:
-                span.error = "cut short"
-                raise
             told["evaluations"] += found
 
     async def _named(self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject) -> list[JsonObject]:
@@ -195,6 +199,13 @@ def _bounded(output: Any) -> Any:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _is_from_outside(error: BaseException, told: JsonObject) -> bool:
+    """Whether the deadline cancelled the row, or the interpreter closes its coroutine."""
+    if isinstance(error, (Exception, SystemExit)):
+        return False
+    return isinstance(error, GeneratorExit) or bool(told.get("late"))
 
 
 def _why(error: BaseException) -> str:
