@@ -9,7 +9,7 @@ import anyio
 from assaykit import figures
 from assaykit.api.client import path
 from assaykit.errors import NotFound
-from assaykit.foreign import exactly
+from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
@@ -18,7 +18,7 @@ from assaykit.toolkit.replies import fenced, one_line, quoted
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
 from assaykit.tools.tasks.run_lines import one_run, verb
 from assaykit.wire.evaluators import EvaluatorWithVersion
-from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
+from assaykit.wire.local import RunCause, RunJudge, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
 
 _NOBODY = "The process that executed the run has ended. The run continues while an assaykit server or engine is open."
@@ -169,9 +169,10 @@ async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, An
 
 
 async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str, Any]]:
-    labels = await _labels(here, report)
+    labels, judges = await _labels(here, report)
     data: dict[str, Any] = {
         "labels": labels,
+        "judges": {name: plain(one) for name, one in judges.items()},
         "errors": [one.model_dump() for one in report.errors],
         "skipped": [one.model_dump() for one in report.skipped],
     }
@@ -180,7 +181,7 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     lines = [] if report.selection is None else _selected(report.selection)
     if report.tokens is not None:
         lines += _spent(report.tokens)
-    lines += [f"{quoted(name)}: {_counted(counted)}" for name, counted in labels.items()]
+    lines += [f"{quoted(name)}: {_counted(counted)}{_made_by(judges.get(name))}" for name, counted in labels.items()]
     for name, sentence in _NOTES.items():
         if number := getattr(report, name):
             data[name] = number
@@ -216,12 +217,23 @@ def _spent(tokens: RunTokens) -> list[str]:
     return lines
 
 
-async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:
+async def _labels(here: Session, report: RunReport) -> tuple[dict[str, dict[str, int]], dict[str, RunJudge]]:
+    """The counts of labels by evaluator, and the version of each."""
     named: dict[str, dict[str, int]] = {}
+    judges: dict[str, RunJudge] = {}
     for evaluator_id, counted in report.labels.items():
         found = await here.api.get(path("v2", "evaluators", evaluator_id), EvaluatorWithVersion)
         named[found.name] = counted
-    return named
+        if (made_by := report.judges.get(evaluator_id)) is not None:
+            judges[found.name] = made_by
+    return named, judges
+
+
+def _made_by(judge: RunJudge | None) -> str:
+    if judge is None:
+        return ""
+    model = "" if judge.model is None else f", model {as_word(judge.model)}"
+    return f" (v{judge.version or '?'}{model})"
 
 
 def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
@@ -249,6 +261,8 @@ def _selected(counted: RunSelection) -> list[str]:
         "that pass no evaluator's own filter": counted.filtered_out,
         "labelled already": counted.labelled,
     }
+    if counted.outdated:
+        left[f"labelled already, {counted.outdated} of them by another version"] = left.pop("labelled already")
     parts = [f"{number} {what}" for what, number in left.items() if number]
     if counted.capped:
         parts.append("older rows not read because of max_spans")
