@@ -95,7 +95,8 @@ async def test_replies_filters_and_files_tell_the_versions_and_keep_the_old_verd
     refused = await ax.refused("search_spans", filter="eval.cites.version = 1")
     assert "explanation, metadata.version or metadata.model" in refused["next"]
     await ax.ask("search_spans", window=EVERYTHING, save_to="spans.jsonl")
-    rows = {row["name"]: row for row in map(json.loads, (files / "spans.jsonl").read_text().splitlines())}
+    lines = (files / "spans.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["name"]: row for row in map(json.loads, lines)}
     assert [row["eval.cites.metadata.version"] for row in rows.values()] == [2, 2, 2]
     told = json.loads(rows[name]["eval.cites.metadata.earlier"])
     assert [(one["version"], one["label"]) for one in told] == [(1, before["label"])]
