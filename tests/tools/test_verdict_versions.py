@@ -153,7 +153,7 @@ async def test_a_run_keeps_the_version_that_it_began_with_though_the_judge_chang
         ended = await ax.ask("wait_for_run", run=run)
         made_by = {**ended["judges"]["good"], "version_id": ""}
         assert made_by == {"version_id": "", "version": 1, "model": "judge-1"}
-        assert "'good': 'mild' 3 (v1, model judge-1)" in await ax.read("get_run", run=run)
+        assert "'good': 'mild' 3 (v1, model judge-1, not calibrated)" in await ax.read("get_run", run=run)
         assert {one["version"] for one in (await ax.ask("get_run", run=run, rows=True))["rows"]} == {1}
         assert set((await makers(ax)).values()) == {("mild", 1, "judge-1")}
         await ax.ask("trigger_backfill", **asked, rescore_older=True, wait=30)

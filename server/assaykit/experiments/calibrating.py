@@ -13,6 +13,7 @@ from assaykit.analysis.corrected_differences import corrected_differences
 from assaykit.analysis.judge_agreement import (
     LabelledRow,
     Part,
+    accuracies,
     judge_agreement,
     part_of,
     peoples_agreement,
@@ -67,6 +68,7 @@ class _Read(NamedTuple):
     made_by: Maker
     known: KnownJudge
     other_versions: int
+    numbers: tuple[int, ...] = ()
 
 
 async def calibrated(here: Session, within: Named, asked: CalibrationRequest) -> Calibration:
@@ -93,6 +95,8 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         record = CalibrationRecord(
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
+            found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)), read.numbers,
+            accuracies(kept, words),
         )  # fmt: skip
     if asked.part == "develop":
         record = None
@@ -151,7 +155,7 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
                 verdict = None
             labelled = _row(row, run, verdict, examples.get(row.example_id, {}), asked)
             read.append(labelled._replace(key=own.get(row.example_id), question=asks.get(row.example_id)))
-    return _Read(read, made_by, known, others)
+    return _Read(read, made_by, known, others, _numbers(judged, made_by))
 
 
 async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) -> KnownJudge:
@@ -176,6 +180,12 @@ def _made_by(verdicts: Sequence[Judgement], known: KnownJudge) -> Maker:
     if known.version_id is not None and known.version_id in versions:
         chosen = known.version_id
     return Maker((chosen,), united(maker(one) for one in verdicts if chosen in maker(one).versions).models)
+
+
+def _numbers(verdicts: Sequence[Judgement], made_by: Maker) -> tuple[int, ...]:
+    """The numbers of the versions, as far as the verdicts tell them."""
+    told = [(one.metadata or {}).get("version") for one in verdicts if set(maker(one).versions) & set(made_by.versions)]
+    return tuple(sorted({one for one in told if isinstance(one, int)}))
 
 
 def _is_by(made_by: Maker, verdict: Judgement) -> bool:
@@ -250,7 +260,7 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     made_by = _made_by(list(judged.values()), known)
     old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
     read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
-    return _Read(read, made_by, known, len(old))
+    return _Read(read, made_by, known, len(old), _numbers(list(judged.values()), made_by))
 
 
 async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:

@@ -9,16 +9,16 @@ import anyio
 from assaykit import figures
 from assaykit.api.client import path
 from assaykit.errors import NotFound
-from assaykit.foreign import as_word, exactly
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import fenced, one_line, quoted
+from assaykit.tools.runs.rates import judged_by
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
 from assaykit.tools.tasks.run_lines import one_run, verb
-from assaykit.wire.evaluators import EvaluatorWithVersion
-from assaykit.wire.local import RunCause, RunJudge, RunReport, RunSelection, RunTokens
+from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
 
 _NOBODY = "The process that executed the run has ended. The run continues while an assaykit server or engine is open."
@@ -169,10 +169,13 @@ async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, An
 
 
 async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str, Any]]:
-    labels, judges = await _labels(here, report)
+    every = await judged_by(here, report)
+    labels = {one.name: one.labels for one in every}
+    rates = {one.name: rate for one in every if (rate := one.rate) is not None}
     data: dict[str, Any] = {
         "labels": labels,
-        "judges": {name: plain(one) for name, one in judges.items()},
+        "judges": {one.name: plain(one.made_by) for one in every if one.made_by is not None},
+        **({"rates": {name: rate.as_dict() for name, rate in rates.items()}} if rates else {}),
         "errors": [one.model_dump() for one in report.errors],
         "skipped": [one.model_dump() for one in report.skipped],
     }
@@ -181,7 +184,10 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     lines = [] if report.selection is None else _selected(report.selection)
     if report.tokens is not None:
         lines += _spent(report.tokens)
-    lines += [f"{quoted(name)}: {_counted(counted)}{_made_by(judges.get(name))}" for name, counted in labels.items()]
+    for one in every:
+        lines.append(f"{quoted(one.name)}: {_counted(one.labels)}{one.maker_told}")
+        if one.rate is not None:
+            lines.append(f"{quoted(one.name)}: {one.rate.as_text()}")
     for name, sentence in _NOTES.items():
         if number := getattr(report, name):
             data[name] = number
@@ -215,25 +221,6 @@ def _spent(tokens: RunTokens) -> list[str]:
     if tokens.remembered:
         lines.append(f"{figures.things(tokens.remembered, 'row')} repeated an earlier question and cost nothing")
     return lines
-
-
-async def _labels(here: Session, report: RunReport) -> tuple[dict[str, dict[str, int]], dict[str, RunJudge]]:
-    """The counts of labels by evaluator, and the version of each."""
-    named: dict[str, dict[str, int]] = {}
-    judges: dict[str, RunJudge] = {}
-    for evaluator_id, counted in report.labels.items():
-        found = await here.api.get(path("v2", "evaluators", evaluator_id), EvaluatorWithVersion)
-        named[found.name] = counted
-        if (made_by := report.judges.get(evaluator_id)) is not None:
-            judges[found.name] = made_by
-    return named, judges
-
-
-def _made_by(judge: RunJudge | None) -> str:
-    if judge is None:
-        return ""
-    model = "" if judge.model is None else f", model {as_word(judge.model)}"
-    return f" (v{judge.version or '?'}{model})"
 
 
 def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
