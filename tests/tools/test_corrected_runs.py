@@ -15,11 +15,11 @@ ASKED: dict[str, Any] = {"judge": "tone", "truth": "truth", "experiments": ["fir
 
 
 def judged(prompt: str) -> str:
-    """The judge misses no failure of "first" and all but every third of "second"."""
+    """Version 1 misses no failure of "first" and all but every third of "second". Version 2 misses none."""
     run, n = prompt.split("<<")[1].split(">>", maxsplit=1)[0].split()
     if human(int(n)) == "good":
         return "good"
-    return "bad" if run == "first" or int(n) % 12 == 0 else "good"
+    return "bad" if run == "first" or int(n) % 12 == 0 or "Say if" in prompt else "good"
 
 
 async def redefine(ax: Caller, template: str, **arguments: Any) -> None:
@@ -62,3 +62,12 @@ async def test_a_run_shows_its_rate_corrected_and_says_if_the_judge_is_uncalibra
             text = await ax.read("get_run", run=again)
             assert "stale: its version was v1, and that of these verdicts is v2." in text
             assert "corrected" not in text
+            # The rows of version 1 are there, so both versions stand against people, and against each other.
+            asked = {**ASKED, "failures": ["bad"]}
+            assert (await ax.ask("calibrate_judge", **{**asked, "judge": "tone@1"}))["failures"] == found["failures"]
+            assert (await ax.ask("calibrate_judge", **{**asked, "judge": "tone@2"}))["failures"]["caught"] == 30
+            both = await ax.ask("calibrate_judge", **{**asked, "judge": "tone@v2", "truth": "tone@1"})
+            assert (both["rows"], both["record"]) == (2 * ROWS, None)
+            assert sum(one["rows"] for one in both["disagreements"]) == 30 - found["failures"]["caught"]
+            refused = await ax.refused("calibrate_judge", **{**asked, "judge": "tone@7"})
+            assert "No row has a verdict of 'tone@7'" in refused["message"]

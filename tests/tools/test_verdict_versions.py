@@ -101,6 +101,9 @@ async def test_replies_filters_and_files_tell_the_versions_and_keep_the_old_verd
     told = json.loads(rows[name]["eval.cites.metadata.earlier"])
     assert [(one["version"], one["label"]) for one in told] == [(1, before["label"])]
     assert sum("eval.cites.metadata.earlier" in row for row in rows.values()) == len({name, other})
+    asked = {"project": "bot", "window": EVERYTHING, "failures": ["no match"], "truth": "cites@1"}
+    both = await ax.ask("calibrate_judge", judge="cites", **asked)
+    assert (both["rows"], both["without_truth"]) == (2, 1)
     # A verdict of people's own has no version, keeps the judge's as earlier, and goes with its span.
     await ax.ask("log_evaluations", rows=[{"span_id": id_of(name), "eval.cites.label": "mine"}])
     said = (await verdicts(ax))[name]
