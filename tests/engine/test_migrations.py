@@ -400,6 +400,11 @@ async def test_verdicts_of_schema_0023_have_the_version_that_they_name_and_other
         run = await rest.create(f"/x/tasks/{task}/trigger", asked)
         await rest.door.until(run["id"], "COMPLETED")
         assert await versions(rest, project) == {"mine": (None, 0), "refunds": (2, 1)}
+        # An earlier verdict goes with its span, and does not come back with it.
+        gone = {"project_id": project, "span_ids": [said(1)["spanId"]]}
+        await rest.ask("DELETE", "/v2/spans", gone | {"start_time": "2000-01-01T00:00:00Z"})
+        await rest.door.send(said(1, "a refund"))
+        assert await versions(rest, project) == {}
 
 
 async def versions(rest: Rest, project: str) -> dict[str, tuple[int | None, int]]:

@@ -104,7 +104,7 @@ async def test_replies_filters_and_files_tell_the_versions_and_keep_the_old_verd
     asked = {"project": "bot", "window": EVERYTHING, "failures": ["no match"], "truth": "cites@1"}
     both = await ax.ask("calibrate_judge", judge="cites", **asked)
     assert (both["rows"], both["without_truth"]) == (2, 1)
-    # A verdict of people's own has no version, keeps the judge's as earlier, and goes with its span.
+    # A verdict that came from elsewhere has no version, and keeps the judge's as earlier.
     await ax.ask("log_evaluations", rows=[{"span_id": id_of(name), "eval.cites.label": "mine"}])
     said = (await verdicts(ax))[name]
     assert (said["label"], "version" in said, [one["version"] for one in said["earlier"]]) == ("mine", False, [2, 1])
