@@ -69,7 +69,7 @@ async def trigger_backfill(
     query_filter: Filter = None,
     column_mappings: Mappings = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
-    override_evaluations: Annotated[bool, Field(description="Score labelled rows anew")] = False,
+    override_evaluations: Annotated[bool, Field(description="Labelled rows anew")] = False,
     rescore_older: bool = False,
     allow_empty: bool = False,
     preview: bool = False,
@@ -80,9 +80,9 @@ async def trigger_backfill(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
 ) -> Reply:
-    """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
+    """Score the last 7 days, or window, once: by task, or evaluators on a project.
 
-    Tried on real rows first. An equal task is reused.
+    Tried on real rows; equal tasks are reused.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
     Raises: Invalid, NotFound, Unsupported.
