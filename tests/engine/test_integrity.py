@@ -52,6 +52,7 @@ async def checked(door: Door) -> dict[str, object]:
         {"score": 0.5},
         {"explanation": "x"},
         {"name": "other"},
+        {"metadata": {"version": 7}},
         {"checksum": evals.c.checksum + 1},
     ],
     ids=lambda damage: next(iter(damage)),

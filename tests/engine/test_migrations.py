@@ -6,14 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from tests.engine.door import counts
+from tests.engine.door import counts, version
 from tests.engine.door import span as said
-from tests.engine.rest import opened, span
+from tests.engine.rest import Rest, opened, span
 from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
@@ -98,6 +99,7 @@ async def test_a_store_of_schema_0001_keeps_its_rows_and_gets_the_new_columns(tm
         }
     added = {"headers": None, "function_calling": 1, "default_models": 1, "base_url": "env:OPENAI_BASE_URL"}
     verdict = {"made_by" if name == "metadata" else name: value for name, value in ROWS["evals"].items()}
+    verdict |= {"version_id": "", "model": ""}
     changed = {"integrations": ROWS["integrations"] | added, "evals": verdict}
     changed["spans"] = ROWS["spans"] | {"changed_ns": None}
     expected = ROWS | changed
@@ -265,8 +267,20 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         "0019": tuple(f"task_runs.{state.lower()}_rows" for state in ROW_STATES),
         "0020": ("task_runs.on_too_long", "run_items.notes"),
         "0021": ("spans.changed_ns",),
+        "0025": (
+            "evals.version_id",
+            "evals.model",
+            "evaluators.last_number",
+            "evaluator_versions.number",
+            "task_runs.outdated",
+        ),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
+    if revision < "0025":
+        for trigger in ("evals_replaced", "evals_deleted"):
+            connection.execute(sa.text(f"DROP TRIGGER {trigger}"))
+        connection.execute(sa.text("DROP TABLE earlier_evals"))
+        connection.execute(sa.text("UPDATE evals SET made_by = json_remove(made_by, '$.version')"))
     if revision < "0024":
         connection.execute(sa.text("DROP TABLE log_events"))
     if revision < "0023":
@@ -366,3 +380,40 @@ async def test_a_task_of_schema_0020_reads_what_it_read(tmp_path: Path) -> None:
         again = await rest.door.run(new, data_start_time="2000-01-01T00:00:00Z", override_evaluations=True)
         report = await rest.get(f"/x/task-runs/{again['id']}/report")
         assert [*report["labels"].values()] == [{"no match": 1}]
+
+
+async def test_verdicts_of_schema_0023_have_the_version_that_they_name_and_others_none(tmp_path: Path) -> None:
+    everything = {"data_start_time": "2000-01-01T00:00:00Z"}
+    async with opened(tmp_path) as rest:
+        project = await rest.door.send(said(1, "a refund"), said(2))
+        judge = await rest.door.evaluator()
+        task = await rest.door.task(judge, project_id=project)
+        await rest.door.run(task, **everything)
+        verdict = {"name": "mine", "span_id": said(1)["spanId"], "label": "good"}
+        await rest.ask("POST", "/x/evaluations", {"project_id": project, "evaluations": [verdict]})
+        before = await rest.get("/x/check")
+    with connected(tmp_path / STORE) as connection:
+        undo_after("0023", connection)
+    async with opened(tmp_path) as rest:
+        assert await versions(rest, project) == {"mine": (None, 0), "refunds": (1, 0)}
+        assert await rest.get("/x/check") == before
+        await rest.create(f"/v2/evaluators/{judge}/versions", version("refunds"))
+        asked = {"trigger": everything, "outdated": True}
+        run = await rest.create(f"/x/tasks/{task}/trigger", asked)
+        await rest.door.until(run["id"], "COMPLETED")
+        assert await versions(rest, project) == {"mine": (None, 0), "refunds": (2, 1)}
+        # An earlier verdict goes with its span, and does not come back with it.
+        gone = {"project_id": project, "span_ids": [said(1)["spanId"]]}
+        await rest.ask("DELETE", "/v2/spans", gone | {"start_time": "2000-01-01T00:00:00Z"})
+        await rest.door.send(said(1, "a refund"))
+        assert await versions(rest, project) == {}
+
+
+async def versions(rest: Rest, project: str) -> dict[str, tuple[int | None, int]]:
+    """The version of each verdict of the span, and the number of its earlier verdicts."""
+    spans = await rest.door.spans(project, start_time="2000-01-01T00:00:00Z")
+    found: dict[str, tuple[int | None, int]] = {}
+    for one in next(each for each in spans if each["context"]["span_id"] == said(1)["spanId"])["evaluations"]:
+        made_by: dict[str, Any] = one.get("metadata") or {}
+        found[one["name"]] = made_by.get("version"), len(made_by.get("earlier", ()))
+    return found

@@ -88,7 +88,7 @@ async def test_an_evaluation_is_listed_with_the_span_and_says_what_made_it(door:
     assert (second["label"], second["score"]) == ("missing", 0)
     assert "refund" in first["explanation"]
     pinned = (await door.get(f"/v2/evaluators/{evaluator}"))["version"]["id"]
-    assert first["metadata"] == {"run_id": run["id"], "evaluator_version_id": pinned}
+    assert first["metadata"] == {"run_id": run["id"], "evaluator_version_id": pinned, "version": 1}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])

@@ -49,10 +49,10 @@ async def test_a_trace_is_a_tree_with_verdicts_and_why(traced: Caller) -> None:
         "  out: At noon.",
         f"  retrieve RETRIEVER OK 100 ms {id_of('retrieve')}",
         "    in: hello",
-        f"  answer LLM OK 100 ms [noon=contains] {id_of('answer')}",
+        f"  answer LLM OK 100 ms [noon=contains (v1)] {id_of('answer')}",
         "    in: hello",
         "    out: At noon.",
-        "    noon=contains: Found ['noon'].",
+        "    noon=contains (v1): Found ['noon'].",
         f"    tool TOOL ERROR 100 ms {id_of('tool')}",
         "      in: clock()",
     ]
@@ -70,7 +70,7 @@ async def test_the_nodes_say_the_same_as_data(traced: Caller) -> None:
     answer = data["nodes"][2]
     assert (answer["span_id"], answer["parent_id"]) == (id_of("answer"), id_of("agent"))
     assert answer["evaluations"] == [
-        {"name": "noon", "label": "contains", "score": 1.0, "explanation": "Found ['noon']."}
+        {"name": "noon", "label": "contains", "score": 1.0, "explanation": "Found ['noon'].", "version": 1}
     ]
 
 

@@ -283,6 +283,7 @@ async def test_what_a_partial_run_left_out_is_counted(cites: Caller, settings: S
         "sampled_out": 40 - len(sample),
         "filtered_out": len(sample & {"s0"}),
         "labelled": len(labelled),
+        "outdated": 0,
         "chosen": chosen,
         "capped": False,
     }

@@ -1,11 +1,12 @@
 """The calibration of a judge: its result, its record, and the standing that verdicts have by a record."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from assaykit.analysis.corrected_differences import CorrectedDifference
-from assaykit.analysis.corrected_rates import FEWEST_OF_CLASS
+from assaykit.analysis.corrected_rates import FEWEST_OF_CLASS, JudgeAccuracy
 from assaykit.analysis.judge_agreement import JudgeAgreement, Part, PeoplesAgreement, RunRate
 from assaykit.analysis.makers import Maker
 from assaykit.analysis.rows import short
@@ -14,8 +15,10 @@ from assaykit.analysis.rows import short
 class CalibrationRecord(NamedTuple):
     """The result of holding a judge's verdicts against those of people.
 
-    `versions` and `models` are those of the verdicts, sorted, and empty if the rows tell none. `failures` and `passes`
-    count people's labels. `date` is ISO 8601, UTC.
+    `versions` and `models` are those of the verdicts, sorted, and empty if the rows tell none. `numbers` are those of
+    the versions. `failures` and `passes` count people's labels, and `caught` and `cleared` those that the judge labels
+    alike, None in a record of before. `failing` are the labels that count as failures. `sides` has the same four counts
+    for each experiment. `date` is ISO 8601, UTC.
     """
 
     judge: str
@@ -27,13 +30,35 @@ class CalibrationRecord(NamedTuple):
     kappa: float | None
     truth: str
     date: str
+    caught: int | None = None
+    cleared: int | None = None
+    failing: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    sides: Mapping[str, JudgeAccuracy] = MappingProxyType({})
+
+    @property
+    def accuracy(self) -> JudgeAccuracy | None:
+        """The judge against people's labels; None in a record of an older version."""
+        if self.caught is None or self.cleared is None:
+            return None
+        return JudgeAccuracy(self.failures, self.caught, self.passes, self.cleared)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {**self._asdict(), "sides": {name: asdict(one) for name, one in self.sides.items()}}
+
+    @property
+    def told_versions(self) -> str:
+        """The versions by number, such as "v3", else by id; empty if the verdicts told none."""
+        return " and ".join(f"v{one}" for one in self.numbers) or " and ".join(
+            f"version {short(one)}" for one in self.versions
+        )
 
     @property
     def cited(self) -> str:
         """The record in a few words, such as "kappa 0.71, n = 250, v3, 2026-11-20"."""
         kappa = "kappa undefined" if self.kappa is None else f"kappa {self.kappa:.2f}"
-        version = "".join(f", version {short(one)}" for one in self.versions)
-        return f"{kappa}, n = {self.rows}{version}, {self.date}"
+        return ", ".join(filter(None, [kappa, f"n = {self.rows}", self.told_versions, self.date]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +83,7 @@ class Calibration:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
-            "record": None if self.record is None else self.record._asdict(),
+            "record": None if self.record is None else self.record.as_dict(),
             **self.agreement.as_dict(),
             "people": None if self.people is None else self.people.as_dict(),
             "rates": [one.as_dict() for one in self.rates],
@@ -81,8 +106,16 @@ UNKNOWN = Standing(is_calibrated=False, sentence="The judge is not calibrated.")
 """The standing of a judge without a record."""
 
 
-def standing(judge: str, records: Mapping[str, CalibrationRecord], made_by: Maker) -> Standing:
-    """The standing of a judge whose verdicts were made by these versions and models."""
+def standing(
+    judge: str,
+    records: Mapping[str, CalibrationRecord],
+    made_by: Maker,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+) -> Standing:
+    """The standing of a judge whose verdicts were made by these versions and models.
+
+    `numbers` are those of the versions, by id, as far as they are known.
+    """
     found = records.get(judge)
     if found is None:
         return UNKNOWN
@@ -91,8 +124,12 @@ def standing(judge: str, records: Mapping[str, CalibrationRecord], made_by: Make
         ("model", found.models, made_by.models),
     ):
         if set(seen) - set(calibrated) or (calibrated and not seen):
-            these = " and ".join(short(one) for one in seen) or "not told"
-            known = " and ".join(short(one) for one in calibrated) or "none that is told"
+            known_numbers = dict(zip(found.versions, found.numbers, strict=False)) | dict(numbers)
+            these, known = (
+                " and ".join(f"v{known_numbers[one]}" if one in known_numbers else short(one) for one in some)
+                for some in (seen, calibrated)
+            )
+            these, known = these or "not told", known or "none that is told"
             return Standing(
                 is_calibrated=False,
                 sentence=f"The judge's calibration is stale: its {what} was {known}, and that of these verdicts is "

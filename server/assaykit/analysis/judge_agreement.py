@@ -293,6 +293,16 @@ def accuracy_of(truth: Sequence[str], said: Sequence[str]) -> JudgeAccuracy:
     return JudgeAccuracy(caught + cells[FAILURE, PASS], caught, cleared + cells[PASS, FAILURE], cleared)
 
 
+def accuracies(rows: Sequence[LabelledRow], words: Vocabulary) -> dict[str, JudgeAccuracy]:
+    """The counts of `accuracy_of` for each experiment in `rows`."""
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        true, said = words.label(row.truth), words.label(row.said)
+        if true is not None and said is not None:
+            pairs[row.run].append((_binary(true, words), _binary(said, words)))
+    return {run: accuracy_of(*zip(*some, strict=True)) for run, some in pairs.items()}
+
+
 def _sliced(both: Sequence[_Pair], words: Vocabulary, slices: Sequence[str]) -> dict[str, JudgeAgreement]:
     parts: dict[str, list[_Pair]] = defaultdict(list)
     for column in slices:

@@ -1,7 +1,7 @@
 """Calibration of a judge: read its verdicts and people's labels, hold one against the other, and keep the result."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from assaykit.analysis.corrected_differences import corrected_differences
 from assaykit.analysis.judge_agreement import (
     LabelledRow,
     Part,
+    accuracies,
     judge_agreement,
     part_of,
     peoples_agreement,
@@ -30,6 +31,13 @@ from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.experiments.calibration_records import keep_calibration, note_look
 from assaykit.experiments.examples import example_columns
+from assaykit.experiments.judge_versions import (
+    JudgeVersion,
+    judge_of,
+    outcome_with_versions,
+    versions_in,
+    with_versions,
+)
 from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.names import Named
 from assaykit.session import Session
@@ -45,6 +53,7 @@ class CalibrationRequest(NamedTuple):
 
     The rows are those of `experiments`, or the spans of `project` from `start` to `end` under a `filter`. `truth` is a
     column of the dataset, an annotation, or another evaluator. `people` are columns or annotations of single people.
+    `tone@2` names version 2 of the judge tone.
     """
 
     judge: str
@@ -60,6 +69,11 @@ class CalibrationRequest(NamedTuple):
     slice_by: Sequence[str] = ()
     part: Part | None = None
 
+    @property
+    def versions(self) -> list[JudgeVersion]:
+        """The judges and people that are named with a version, as `tone@2`."""
+        return versions_in([self.judge, self.truth, *self.people])
+
 
 class _Read(NamedTuple):
     """The rows of a calibration, the makers of the judge's verdicts, and the judge as it is defined."""
@@ -68,6 +82,9 @@ class _Read(NamedTuple):
     made_by: Maker
     known: KnownJudge
     other_versions: int
+    numbers: tuple[int, ...] = ()
+    is_of_a_version: bool = False
+    """Whether the judge is named with a version, which leaves the record of the judge as it is."""
 
 
 async def calibrated(here: Session, within: Named, asked: CalibrationRequest) -> Calibration:
@@ -94,8 +111,10 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         record = CalibrationRecord(
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
+            found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)), read.numbers,
+            accuracies(kept, words),
         )  # fmt: skip
-    if asked.part == "develop":
+    if asked.part == "develop" or read.is_of_a_version:
         record = None
     elif record is not None:
         keep_calibration(here.settings, within.id, record)
@@ -134,7 +153,9 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
         made = await experiment_of(here.api, one.id)
         if made.dataset_id is not None:
             examples |= await example_columns(here.api, made.dataset_id)
-        outcomes[one.name] = counting([outcome(run) async for run in each_columns(here.api, one.id)])
+        runs = each_columns(here.api, one.id)
+        versioned = [outcome_with_versions(outcome(run), run, asked.versions) async for run in runs]
+        outcomes[one.name] = counting(versioned)
     every = [row for some in outcomes.values() for row in some]
     evaluators = {name for row in every for name in row.evaluations}
     _check(asked, evaluators, {key for row in examples.values() for key in row})
@@ -152,14 +173,14 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
                 verdict = None
             labelled = _row(row, run, verdict, examples.get(row.example_id, {}), asked)
             read.append(labelled._replace(key=own.get(row.example_id), question=asks.get(row.example_id)))
-    return _Read(read, made_by, known, others)
+    return _Read(read, made_by, known, others, _numbers(judged, made_by), _of_a_version(judged))
 
 
 async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) -> KnownJudge:
     """The judge as the space or the catalogue defines it. A judge of a ready-made one's name may have other labels."""
     if not verdicts:
         return KnownJudge()
-    (name,) = {one.name for one in verdicts}
+    (name,) = {judge_of(one) for one in verdicts}
     found = (await known_judges(here, within, {name})).get(name)
     if found is None:
         return KnownJudge()
@@ -177,6 +198,16 @@ def _made_by(verdicts: Sequence[Judgement], known: KnownJudge) -> Maker:
     if known.version_id is not None and known.version_id in versions:
         chosen = known.version_id
     return Maker((chosen,), united(maker(one) for one in verdicts if chosen in maker(one).versions).models)
+
+
+def _of_a_version(verdicts: Iterable[Judgement]) -> bool:
+    return any(judge_of(one) != one.name for one in verdicts)
+
+
+def _numbers(verdicts: Sequence[Judgement], made_by: Maker) -> tuple[int, ...]:
+    """The numbers of the versions, as far as the verdicts tell them."""
+    told = [(one.metadata or {}).get("version") for one in verdicts if set(maker(one).versions) & set(made_by.versions)]
+    return tuple(sorted({one for one in told if isinstance(one, int)}))
 
 
 def _is_by(made_by: Maker, verdict: Judgement) -> bool:
@@ -241,6 +272,7 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     judged: dict[str, Judgement] = {}
     async with aclosing(_spans(here, body)) as every:
         async for span in every:
+            span = with_versions(span, asked.versions)  # noqa: PLW2901
             names |= {one.name for one in (*span.evaluations, *span.annotations)}
             keys |= span.attributes.keys()
             read.append(_span_row(span, target.name, asked))
@@ -249,11 +281,12 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
                 told = Judgement(verdict.name, verdict.score, verdict.label, None, verdict.metadata)
                 judged[span.context.span_id] = told
     _check(asked, names, keys)
-    known = await _known(here, within, list(judged.values()))
-    made_by = _made_by(list(judged.values()), known)
+    verdicts = list(judged.values())
+    known = await _known(here, within, verdicts)
+    made_by = _made_by(verdicts, known)
     old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
     read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
-    return _Read(read, made_by, known, len(old))
+    return _Read(read, made_by, known, len(old), _numbers(verdicts, made_by), _of_a_version(verdicts))
 
 
 async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:

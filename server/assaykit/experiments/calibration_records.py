@@ -6,11 +6,13 @@ The records are best effort, as those of looks are.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from assaykit.analysis.calibration import CalibrationRecord
+from assaykit.analysis.corrected_rates import JudgeAccuracy
 from assaykit.experiments.data_files import DataFile
 from assaykit.settings import Settings
 
@@ -19,6 +21,9 @@ MOST_JUDGES = 1_000
 MOST_LOOKS = 1_000
 
 MOST_LETTERS = 500
+
+MOST_SIDES = 20
+"""Experiments whose own counts a record keeps."""
 
 _Text = Annotated[str, Field(max_length=MOST_LETTERS)]
 _Count = Annotated[int, Field(ge=0)]
@@ -37,6 +42,11 @@ class _Result(BaseModel):
     kappa: float | None = Field(allow_inf_nan=False)
     truth: _Text
     date: _Text
+    caught: _Count | None = None
+    cleared: _Count | None = None
+    failing: list[_Text] = Field(default=[], max_length=MOST_LOOKS)
+    numbers: list[_Count] = Field(default=[], max_length=MOST_LOOKS)
+    sides: dict[_Text, tuple[_Count, _Count, _Count, _Count]] = Field(default={}, max_length=MOST_SIDES)
 
 
 class _Entry(BaseModel):
@@ -63,6 +73,11 @@ def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord
         kappa=found.kappa,
         truth=found.truth[:MOST_LETTERS],
         date=found.date,
+        caught=found.caught,
+        cleared=found.cleared,
+        failing=[one[:MOST_LETTERS] for one in found.failing[:MOST_LOOKS]],
+        numbers=list(found.numbers),
+        sides={name[:MOST_LETTERS]: astuple(one) for name, one in list(found.sides.items())[:MOST_SIDES]},
     )
     _change(settings, space_id, found.judge, lambda entry: entry.model_copy(update={"last": last}))
 
@@ -82,7 +97,8 @@ def known_calibrations(settings: Settings, space_id: str) -> dict[str, Calibrati
     return {
         one.judge: CalibrationRecord(
             one.judge, tuple(last.versions), tuple(last.models), last.rows, last.failures, last.passes, last.kappa,
-            last.truth, last.date,
+            last.truth, last.date, last.caught, last.cleared, tuple(last.failing), tuple(last.numbers),
+            {name: JudgeAccuracy(*counts) for name, counts in last.sides.items()},
         )
         for key, one in _file(settings).read().items()
         if (last := one.last) is not None and key == _key(settings, space_id, one.judge)

@@ -6,6 +6,7 @@ from assaykit.analysis.calibration import UNKNOWN, CalibrationRecord, Standing, 
 from assaykit.analysis.compare import Variant
 from assaykit.analysis.makers import makers, united
 from assaykit.analysis.rows import short
+from assaykit.analysis.side_agreement import differing_agreement
 from assaykit.experiments.known_judges import KnownJudge
 from assaykit.spelling import folded
 
@@ -32,11 +33,17 @@ def standing_lines(
     first = makers({one.name: one.outcomes[:_LOOKED_AT] for one in variants})
     models = {name for name, sides in first.items() if any(one.models for one in sides.values())}
     models |= {name for name, one in judges.items() if one.is_model}
+    names = [one.name for one in variants]
     return tuple(
-        f"{short(name)}: {told.get(name, UNKNOWN).sentence}"
+        f"{short(name)}: {told.get(name, UNKNOWN).sentence}{_differs(records.get(name), names)}"
         for name in dict.fromkeys(evaluators)
         if name in models or name in told
     )
+
+
+def _differs(record: CalibrationRecord | None, names: Sequence[str]) -> str:
+    found = None if record is None else differing_agreement(record.sides, names)
+    return "" if found is None else f" {found}"
 
 
 def judging_models(variants: Sequence[Variant], judges: Mapping[str, KnownJudge]) -> frozenset[str]:

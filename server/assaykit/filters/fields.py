@@ -6,8 +6,8 @@ A tree from `span_tree` holds only these fields:
   `context.trace_id`, `context.span_id`;
 - `attributes.<key>`, where the key is the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
 - `exception.<key>`, an attribute of the span's last exception event that has it;
-- `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score
-  or explanation;
+- `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score,
+  explanation, metadata.version or metadata.model;
 - `annotation.<name>.<part>`, `trace_annotation.<name>.<part>`, where the part is label, score or text.
 """
 
@@ -69,10 +69,11 @@ _SORTS: Final[dict[str, _Sort]] = {
     "span_kind": "choice",
 }
 _CHOICES: Final = {"status_code": STATUS_CODES, "span_kind": SPAN_KINDS}
+_EVAL_PARTS: Final = ("label", "score", "explanation", "metadata.version", "metadata.model")
 _VERDICT_PARTS: Final = {
-    "eval": ("label", "score", "explanation"),
-    "trace_eval": ("label", "score", "explanation"),
-    "session_eval": ("label", "score", "explanation"),
+    "eval": _EVAL_PARTS,
+    "trace_eval": _EVAL_PARTS,
+    "session_eval": _EVAL_PARTS,
     "annotation": ("label", "score", "text"),
     "trace_annotation": ("label", "score", "text"),
 }
@@ -155,9 +156,10 @@ def verdict(field: str) -> tuple[str, str, str]:
         Invalid: the name is missing, or the part is unknown.
     """
     sort, _, rest = field.partition(".")
-    name, _, part = rest.rpartition(".")
     parts = _VERDICT_PARTS[sort]
-    if not name or part not in parts:
+    part = next((one for one in parts if rest.endswith(f".{one}")), "")
+    name = rest.removesuffix(f".{part}")
+    if not name or not part:
         raise Invalid(
             f"{quote(field)!r} lacks the name or the part of its {sort}.",
             f"Write {sort}.<name>.<part> with the part {either(parts)}, in double quotes if the name has "
@@ -269,7 +271,7 @@ def _sort(field: str) -> _Sort:
         return "any"
     if field in _SORTS:
         return _SORTS[field]
-    return "number" if field.endswith(".score") else "text"
+    return "number" if field.endswith((".score", ".metadata.version")) else "text"
 
 
 def _fit(field: str, sort: _Sort, value: Value) -> Value:

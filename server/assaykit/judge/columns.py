@@ -39,12 +39,20 @@ def span_row(span: Span) -> dict[str, Any]:
 
 
 def said_columns(evaluations: Iterable[Evaluation], annotations: Iterable[Annotation]) -> dict[str, Any]:
-    """The columns of the verdicts and annotations on a span; None where a part has no value."""
+    """The columns of the verdicts and annotations on a span; None where a part has no value.
+
+    `<verdict>.metadata.version` and `.model` name the maker, and `.earlier` has the earlier verdicts of other makers as
+    JSON text, where the verdict tells them.
+    """
     row: dict[str, Any] = {}
     for verdict in evaluations:
         row[f"{verdict.column}.label"] = verdict.label
         row[f"{verdict.column}.score"] = verdict.score
         row[f"{verdict.column}.explanation"] = verdict.explanation
+        made_by = verdict.metadata or {}
+        row |= {f"{verdict.column}.metadata.{key}": made_by[key] for key in ("version", "model") if key in made_by}
+        if "earlier" in made_by:
+            row[f"{verdict.column}.metadata.earlier"] = json.dumps(made_by["earlier"], ensure_ascii=False)
     for annotation in annotations:
         row[f"annotation.{annotation.name}.label"] = annotation.label
         row[f"annotation.{annotation.name}.score"] = annotation.score

@@ -11,6 +11,8 @@ it, or it has every verdict already."""
 class Candidate(NamedTuple):
     """One candidate row. `allowed` and `labelled` say for each evaluator: its filters match; its verdict exists.
 
+    `others` has for each evaluator the version of a verdict that another version gave: empty if it is unknown, None if
+    there is none.
     `newest` and `oldest` are the start times of the last and the first matching span of the row, in microseconds since
     1970; 0 for a run of an experiment.
     """
@@ -21,6 +23,7 @@ class Candidate(NamedTuple):
     labelled: Sequence[bool]
     newest: int = 0
     oldest: int = 0
+    others: Sequence[str | None] = ()
 
 
 class Decision(NamedTuple):
@@ -50,6 +53,19 @@ def decisions(candidates: Iterable[Candidate], takes: Callable[[str], bool], *, 
     """
     for one in candidates:
         yield Decision(one, *decide(one.allowed, one.labelled, is_sampled=takes(one.target_id), override=override))
+
+
+def standings(
+    made_with: Sequence[str | None], versions: Sequence[str], *, outdated: bool
+) -> tuple[list[bool], list[str | None]]:
+    """For each evaluator whether a row counts as labelled, and the version of its verdict if that is another one.
+
+    `made_with` has the versions of the row's verdicts: empty if unknown, None without a verdict. `versions` are those
+    of the evaluators. With `outdated` a verdict of another version is none.
+    """
+    others = [made if made != own else None for made, own in zip(made_with, versions, strict=True)]
+    pairs = zip(made_with, others, strict=True)
+    return [made is not None and not (outdated and other is not None) for made, other in pairs], others
 
 
 class Stretch(NamedTuple):

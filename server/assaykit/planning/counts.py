@@ -8,7 +8,8 @@ from assaykit.api.client import Api
 from assaykit.judge.selection import Candidate, Stretch, decisions, split
 from assaykit.planning.queries import SpanQuery, WantedEvaluator
 from assaykit.wire.evaluators import Granularity
-from assaykit.wire.local import PlannedEvaluator, PlannedPart, PlannedRows, PlanRequest, RunPlan, RunSelection
+from assaykit.wire.local import RunSelection
+from assaykit.wire.plans import PlannedEvaluator, PlannedPart, PlannedRows, PlanRequest, RunPlan
 from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.tasks import TaskQueryFilter, TaskQueryFilters, TaskQueryMapping
 
@@ -59,6 +60,7 @@ def request_for_spans(query: SpanQuery, evaluators: Sequence[Mapped], level: Gra
         ),
         in_parts=query.in_parts,
         max_rows=query.max_rows,
+        outdated=query.outdated,
     )
 
 
@@ -67,17 +69,25 @@ def request_for_runs(
     evaluators: Sequence[Mapped],
     query_filter: str | None,
     max_rows: int | None = None,
+    *,
+    outdated: bool = False,
 ) -> PlanRequest:
     """The request for a plan of a task on experiments."""
     planned = [_planned(one, [], lettered=False) for one in evaluators]
-    return PlanRequest(query_filter=query_filter, evaluators=planned, trigger=trigger, max_rows=max_rows)
+    return PlanRequest(
+        query_filter=query_filter, evaluators=planned, trigger=trigger, max_rows=max_rows, outdated=outdated
+    )
 
 
 def _planned(one: Mapped, letters: Sequence[str], *, lettered: bool) -> PlannedEvaluator:
     wanted, mappings = one
+    version_id = wanted.evaluator.version.id or None
     if not lettered:
         return PlannedEvaluator(
-            config=wanted.config, query_filter=wanted.query_filter, column_mappings=mappings or None
+            version_id=version_id,
+            config=wanted.config,
+            query_filter=wanted.query_filter,
+            column_mappings=mappings or None,
         )
     ids = wanted.query_ids
     read = {name: letters if ids is None else ids[name] for name in mappings if ids is None or name in ids}
@@ -85,7 +95,12 @@ def _planned(one: Mapped, letters: Sequence[str], *, lettered: bool) -> PlannedE
         TaskQueryMapping(variable_name=name, query_ids=[*of], attribute_path=mappings[name])
         for name, of in read.items()
     ]
-    return PlannedEvaluator(config=wanted.config, query_filter=wanted.query_filter, query_mappings=found or None)
+    return PlannedEvaluator(
+        version_id=version_id,
+        config=wanted.config,
+        query_filter=wanted.query_filter,
+        query_mappings=found or None,
+    )
 
 
 class Listed(NamedTuple):

@@ -13,7 +13,8 @@ from assaykit.filters.memory import matches
 from assaykit.judge.selection import Candidate, decisions
 from assaykit.planning.counts import EPOCH, Listed, microseconds
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
-from assaykit.wire.local import PlannedRows, RunPlan, RunSelection
+from assaykit.wire.local import RunSelection
+from assaykit.wire.plans import PlannedRows, RunPlan
 from assaykit.wire.runs import DEFAULT_MAX_SPANS, TriggerEvaluationRequest
 from assaykit.wire.spans import ListSpansRequest, SpanPage
 

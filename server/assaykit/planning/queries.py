@@ -60,6 +60,8 @@ class SpanQuery:
     sampling_rate: float = 1.0
     max_spans: int = 10_000
     override: bool = False
+    outdated: bool = False
+    """True to score rows too whose verdict is of another version of the evaluator."""
     filters: TaskQueryFilters | None = None
     """Lettered filters, which a task may have instead of `query_filter`."""
     only_counts: bool = False

@@ -32,7 +32,7 @@ from assaykit.planning.listed_rows import counted_runs, listed_spans
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
 from assaykit.wire.experiments import ExperimentRun
-from assaykit.wire.local import PlannedRows, RunPlan
+from assaykit.wire.plans import PlannedRows, RunPlan
 from assaykit.wire.runs import TriggerEvaluationRequest
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
@@ -124,12 +124,17 @@ class EvaluatorShare:
             "rows_matched": self.matched,
             "rows_labelled_already": self.labelled,
             "rows_to_score": self.rows,
+            **self._versions(),
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
             **{name: number for name in LENGTHS if (number := getattr(self.lengths, name))},
             **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
             "warnings": self.warnings,
         }
+
+    def _versions(self) -> dict[str, Any]:
+        of = self.lengths
+        return {"version": of.version, "rows_of_other_versions": of.others} if of.others else {}
 
     @property
     def warnings(self) -> list[str]:
@@ -150,7 +155,12 @@ class EvaluatorShare:
 
     def as_text(self, things: str, at_least: str) -> str:
         """`tone: 40 rows match, 3 labelled already, 37 to score with 30 calls: about 9,000 tokens of gpt-4o-mini`."""
-        done = f", {self.labelled} labelled already" if self.labelled else ""
+        others = self.lengths.others
+        mine = self.labelled - sum(others.values())
+        done = f", {mine} labelled already" if mine else ""
+        if others:
+            now = "" if self.lengths.version is None else f" (now v{self.lengths.version})"
+            done += f", {' and '.join(f'{rows} by v{one}' for one, rows in others.items())}{now}"
         asks = self.estimate is not None and self.calls != self.rows
         calls = f" with {self.calls} {'call' if self.calls == 1 else 'calls'}" if asks else ""
         takes = f": {self.estimate.as_text()}" if self.estimate else ""
@@ -307,8 +317,11 @@ async def plan_experiments(
     *,
     max_rows: int | None = None,
     only_counts: bool = False,
+    outdated: bool = False,
 ) -> TaskPlan:
-    """The plan of one run of a dataset task. `trigger` names the experiments. `only_counts` is as in `SpanQuery`.
+    """The plan of one run of a dataset task. `trigger` names the experiments.
+
+    `only_counts` and `outdated` are as in `SpanQuery`.
 
     Raises:
         Invalid: a filter cannot be read, or a mapping resolves on no row.
@@ -327,7 +340,7 @@ async def plan_experiments(
     ]
     if await api.has_engine_routes():
         counted = await counted_by_engine(
-            api, request_for_runs(trigger, mapped(reading, tried), query_filter, max_rows)
+            api, request_for_runs(trigger, mapped(reading, tried), query_filter, max_rows, outdated=outdated)
         )
     else:
         counted = counted_runs(every, wanted, query_filter, trigger, max_rows)

@@ -123,7 +123,8 @@ async def _listed(
             unit,
             [unit in of.units for of in listed],
             [column in every.labelled.get(unit, ()) for column in columns],
-            *map(microseconds, every.units[unit]),
+            microseconds(every.units[unit][0]),
+            microseconds(every.units[unit][1]),
         )
         for unit in some
     ]

@@ -326,13 +326,22 @@ def _branch(node: SpanNode) -> Iterator[str]:
         if verdict.get("explanation"):
             yield f"{indent}  {_short(verdict)}: {one_line(verdict['explanation'])}"
     for said in told["annotations"]:
-        yield f"{indent}  {_short(said)}, by a person{': ' + one_line(said['text']) if said.get('text') else ''}"
+        label = one_line(said.get("label", said.get("score")), 60)
+        text = f": {one_line(said['text'])}" if said.get("text") else ""
+        yield f"{indent}  {one_line(said['name'], 60)}={label}, by a person{text}"
 
 
 def _short(verdict: dict[str, Any]) -> str:
-    said = f"{one_line(verdict['name'], 60)}={one_line(verdict.get('label', verdict.get('score')), 60)}"
+    said = f"{one_line(verdict['name'], 60)}={_said(verdict)}"
+    said += "".join(f", before {_said(one)}" for one in verdict.get("earlier", ()))
     said += " (on a shortened value)" if verdict.get("shortened") else ""
     return f"{said} (older than the text)" if verdict.get("stale") else said
+
+
+def _said(verdict: dict[str, Any]) -> str:
+    """The label or score of a verdict, and the number of the version that gave it."""
+    label = one_line(verdict.get("label", verdict.get("score")), 60)
+    return f"{label} (v{one_line(verdict.get('version', '?'), 20)})"
 
 
 def _as_dict(span: Span) -> dict[str, Any]:
@@ -358,8 +367,13 @@ def cuts_of(span: Span) -> dict[str, int]:
 
 
 def _verdict(verdict: Evaluation) -> dict[str, Any]:
+    made_by = verdict.metadata or {}
     whole = verdict.model_dump(exclude={"metadata"}, exclude_none=True)
-    whole |= {note: True for note in (*get_args(Note), "stale") if (verdict.metadata or {}).get(note)}
+    whole |= {key: made_by[key] for key in ("version", "model") if key in made_by}
+    if "earlier" in made_by:
+        fields = ("version", "model", "label", "score")
+        whole["earlier"] = [{key: one[key] for key in fields if key in one} for one in made_by["earlier"]]
+    whole |= {note: True for note in (*get_args(Note), "stale") if made_by.get(note)}
     return {key: _clipped(value) if key == "explanation" else value for key, value in whole.items()}
 
 

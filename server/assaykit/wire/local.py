@@ -8,11 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
-from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
-from assaykit.wire.tasks import SamplingRate, TaskQueryFilters, TaskQueryMapping
 
 MOST_ROWS = 2**53
 """The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""
@@ -31,12 +30,14 @@ class RunLimits(RequestBody):
 
     A run stops after its newest `max_rows` rows, and before it costs more than `max_cost` US dollars by list prices.
     Rows in progress at that time are finished and counted. The first question measures, so one question that costs more
-    than the limit is asked, unless `max_tokens` shows that before.
+    than the limit is asked, unless `max_tokens` shows that before. An `outdated` run also scores rows whose verdict is
+    of another version of the evaluator.
     """
 
     max_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
     max_cost: MaxCost | None = None
     on_too_long: OnTooLong | None = None
+    outdated: bool | None = None
 
 
 class LimitedTrigger(RunLimits):
@@ -64,91 +65,18 @@ class RunSelection(ReplyBody):
     """The selection of a run's rows. The four numbers after `matched` add up to `matched`.
 
     `matched` rows passed the task's filter. Of these, sampling dropped `sampled_out`, no evaluator's own filter
-    accepted `filtered_out`, `labelled` had every verdict already, and the run scores `chosen`. `capped` says that the
-    selection stopped at the run's limit and looked at no further rows.
+    accepted `filtered_out`, `labelled` had every verdict already, and the run scores `chosen`. Of the `labelled`
+    ones, `outdated` have a verdict of another version of an evaluator. `capped` says that the selection stopped at the
+    run's limit and looked at no further rows.
     """
 
     matched: int = 0
     sampled_out: int = 0
     filtered_out: int = 0
     labelled: int = 0
+    outdated: int = 0
     chosen: int = 0
     capped: bool = False
-
-
-class PlannedEvaluator(RequestBody):
-    """An evaluator of a planned run, with the filter and the mappings that its task has or will have."""
-
-    config: TemplateConfig | ManagedCodeConfig
-    query_filter: str | None = None
-    column_mappings: dict[str, str] | None = None
-    query_mappings: list[TaskQueryMapping] | None = None
-
-
-class PlanRequest(RequestBody):
-    """Count the rows that runs would take, and store nothing. The task need not exist.
-
-    A window without a start goes on where the earlier runs of `task_id` ended. With `in_parts` several runs take all
-    rows of the window, each at most `max_spans`; otherwise one run takes the newest. `max_rows` limits all together.
-
-    On AX: counts from the lists of the contract. Source: `POST /x/plan`.
-    """
-
-    project_id: str | None = None
-    task_id: str | None = None
-    query_filter: str | None = None
-    query_filters: TaskQueryFilters | None = None
-    sampling_rate: SamplingRate | None = None
-    evaluators: list[PlannedEvaluator] = Field(min_length=1)
-    trigger: TriggerEvaluationRequest
-    in_parts: bool = False
-    max_rows: int | None = Field(default=None, ge=1)
-
-
-class PlannedRows(ReplyBody):
-    """The rows of one evaluator in a plan.
-
-    `matched` rows pass the filters, `labelled` of them have its verdict, and it scores `rows`. It asks its model
-    `calls` questions, whose values have `characters` in total. Equal questions count once. A row without a value and a
-    question that was answered before cost no call. `characters` are those that the judge sees.
-
-    Of the `rows_read` rows whose values were read, a judge sees a value of `shortened` rows shortened, `cut` rows have
-    a value of which only a part was kept, and `silent_turns` sessions have a turn without an output.
-    """
-
-    matched: int = 0
-    labelled: int = 0
-    rows: int = 0
-    calls: int = 0
-    characters: int = 0
-    shortened: int = 0
-    cut: int = 0
-    silent_turns: int = 0
-    rows_read: int = 0
-
-
-class PlannedPart(ReplyBody):
-    """One of several runs: its window, and the rows that it scores."""
-
-    start: Timestamp
-    end: Timestamp
-    rows: int
-
-
-class RunPlan(ReplyBody):
-    """The rows that runs would take now, by evaluator in the order of the request, together, and by run.
-
-    A true `capped` in `selection` means that the counts stopped at the limit of one run, and are lower bounds. Spans
-    before `looked_back_to` were not read. `rows` is the number of rows that are scored, within `max_rows`.
-    """
-
-    evaluators: list[PlannedRows] = []
-    selection: RunSelection = RunSelection()
-    rows: int = 0
-    start: Timestamp | None = None
-    end: Timestamp | None = None
-    parts: list[PlannedPart] = []
-    looked_back_to: Timestamp | None = None
 
 
 Nothing = Literal[
@@ -194,12 +122,21 @@ class RunTokens(ReplyBody):
     remembered: int = 0
 
 
+class RunJudge(ReplyBody):
+    """The version of an evaluator that a run pinned when it began, its number, and its model."""
+
+    version_id: str
+    version: int | None = None
+    model: str | None = None
+
+
 class RunReport(ReplyBody):
     """A run's outcomes by cause. On AX: the run's log page. Source: `GET /x/task-runs/{run_id}/report`.
 
     `is_executed` is false if the run has ended, or if the process that executed it has ended. `shortened` verdicts rest
     on a value that the judge saw shortened, and `silent_turns` verdicts on a conversation with a turn without output.
-    The limits, `on_too_long` and `override_evaluations` are those of the trigger.
+    The limits, `on_too_long`, `outdated` and `override_evaluations` are those of the trigger. `judges` has the version
+    of each evaluator by id, and is empty until the run begins.
     """
 
     labels: dict[str, dict[str, int]] = {}
@@ -213,7 +150,9 @@ class RunReport(ReplyBody):
     max_rows: int | None = None
     max_cost: float | None = None
     on_too_long: OnTooLong | None = None
+    outdated: bool = False
     override_evaluations: bool = False
+    judges: dict[str, RunJudge] = {}
     shortened: int = 0
     silent_turns: int = 0
 
@@ -224,11 +163,13 @@ RowState = Literal["PENDING", "SCORED", "FAILED", "SKIPPED"]
 class RunRow(ReplyBody):
     """The outcome of one row and evaluator. The target is a span, an experiment run, or an example to answer.
 
-    `score` is set as long as no later verdict has replaced the run's own. `reason` explains a missing verdict.
+    `version` is the number of the evaluator's version. `score` is set as long as no later verdict has replaced the
+    run's own. `reason` explains a missing verdict.
     """
 
     target_id: str
     evaluator: str | None = None
+    version: int | None = None
     state: RowState
     label: str | None = None
     score: float | None = None

@@ -44,10 +44,10 @@ from assaykit.wire.local import (
     ExperimentJudges,
     LogEvaluationsRequest,
     LoggedEvaluations,
-    PlanRequest,
     RowState,
     StoreStatus,
 )
+from assaykit.wire.plans import PlanRequest
 from assaykit.wire.previews import JudgedRow, JudgedRows, JudgeRowsRequest
 from assaykit.wire.run_columns import (
     ExamplesRequest,

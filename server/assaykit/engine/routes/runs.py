@@ -69,7 +69,7 @@ async def trigger_limited(request: Request) -> Response:
     wanted = await body(request, _LimitedExperiment if task.type == "RUN_EXPERIMENT" else _LimitedEvaluation)
     if wanted.max_cost is not None:
         await here.models.refuse_unpriced(task)
-    limits = Limits(wanted.max_rows, wanted.max_cost, wanted.on_too_long)
+    limits = Limits(wanted.max_rows, wanted.max_cost, wanted.on_too_long, bool(wanted.outdated))
     return created(await here.executor.trigger(task_id, wanted.trigger, limits))
 
 

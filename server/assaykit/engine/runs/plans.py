@@ -1,6 +1,8 @@
 """Plans of runs: the rows and the questions of runs that have not been started, by the selection of real runs."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,11 +10,13 @@ from assaykit.engine.runs import counted_rows
 from assaykit.engine.runs.counted_rows import CountedRows
 from assaykit.engine.runs.planned_questions import IdentityOf, PlannedQuestions
 from assaykit.engine.runs.selection import Scorer, Selection, candidates, scorer_of
+from assaykit.engine.store.definitions import evaluators
 from assaykit.engine.store.queue import runs
 from assaykit.engine.store.times import moment
 from assaykit.judge.selection import Part
 from assaykit.judge.units import UNITS
-from assaykit.wire.local import PlannedPart, PlannedRows, PlanRequest, RunPlan, RunSelection
+from assaykit.wire.local import RunSelection
+from assaykit.wire.plans import PlannedPart, PlannedRows, PlanRequest, RunPlan
 from assaykit.wire.tasks import Task, TaskEvaluator
 
 UNITS_READ = 1_000
@@ -30,7 +34,7 @@ def plan(connection: sa.Connection, asked: PlanRequest, identity_of: IdentityOf,
     window = None
     if asked.project_id is not None:
         window = runs.window_of(connection, asked.task_id, asked.trigger, now_ns)
-    level, found = candidates(connection, task, asked.trigger, window, scorers)
+    level, found = candidates(connection, task, asked.trigger, window, scorers, outdated=asked.outdated)
     if level == "SPAN" and window is not None:
         counts = counted_rows.of_spans(connection, task, asked, window, scorers)
     else:
@@ -41,7 +45,9 @@ def plan(connection: sa.Connection, asked: PlanRequest, identity_of: IdentityOf,
     questions = PlannedQuestions(connection, selection, identity_of, most)
     questions.ask(counts.first, of_runs, counts.wanted_of, anew=bool(asked.trigger.override_evaluations))
     return RunPlan(
-        evaluators=_evaluators(counts, scorers, questions, counts.wanted_of(sum(of_runs))),
+        evaluators=_evaluators(
+            counts, scorers, questions, counts.wanted_of(sum(of_runs)), _numbers(connection, counts, scorers)
+        ),
         selection=RunSelection(chosen=counts.chosen, capped=counts.is_capped, **counts.fates),
         rows=sum(of_runs),
         start=None if window is None else moment(window.start_ns),
@@ -73,11 +79,28 @@ def _task(asked: PlanRequest) -> tuple[Task, Sequence[Scorer]]:
         evaluators=entries,
     )
     pairs = zip(entries, asked.evaluators, strict=True)
-    return task, [scorer_of(task, entry, one.config) for entry, one in pairs]
+    return task, [scorer_of(task, entry, one.config, one.version_id or "-") for entry, one in pairs]
+
+
+def _numbers(connection: sa.Connection, counts: CountedRows, scorers: Sequence[Scorer]) -> Mapping[str, int]:
+    """The numbers of the versions of a plan, by their ids."""
+    seen = {version for others in counts.others for version in others}
+    return evaluators.numbers(connection, seen | {scorer.version_id for scorer in scorers})
+
+
+def _by_number(others: Mapping[str, int], numbers: Mapping[str, int]) -> dict[str, int]:
+    found = Counter[str]()
+    for version, rows in others.items():
+        found[str(numbers.get(version, "?"))] += rows
+    return dict(sorted(found.items()))
 
 
 def _evaluators(
-    counts: CountedRows, scorers: Sequence[Scorer], questions: PlannedQuestions, rows: Sequence[int]
+    counts: CountedRows,
+    scorers: Sequence[Scorer],
+    questions: PlannedQuestions,
+    rows: Sequence[int],
+    numbers: Mapping[str, int],
 ) -> list[PlannedRows]:
     found: list[PlannedRows] = []
     for number, scorer in enumerate(scorers):
@@ -85,7 +108,9 @@ def _evaluators(
         matched, labelled = counts.matched[number], counts.labelled[number]
         planned = PlannedRows(matched=matched, labelled=labelled, rows=rows[number], calls=calls, characters=characters)
         read, shortened, cut, silent = questions.lengths_of(scorer)
-        told = {"rows_read": read, "shortened": shortened, "cut": cut, "silent_turns": silent}
+        others = _by_number(counts.others[number], numbers)
+        told: dict[str, Any] = {"version": numbers.get(scorer.version_id), "others": others}
+        told |= {"rows_read": read, "shortened": shortened, "cut": cut, "silent_turns": silent}
         found.append(planned.model_copy(update=told))
     return found
 

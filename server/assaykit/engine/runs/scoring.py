@@ -24,6 +24,7 @@ from assaykit.engine.runs.selection import (
     values,
 )
 from assaykit.engine.store.database import Database
+from assaykit.engine.store.definitions import evaluators
 from assaykit.engine.store.queue import answers, runs
 from assaykit.engine.store.queue.leases import Lease
 from assaykit.engine.store.queue.runs import Item, ItemOutcome
@@ -89,6 +90,7 @@ class Scoring:
         self._scorers = {scorer.evaluator_id: scorer for scorer in selection.scorers}
         self._judges = {scorer.evaluator_id: _asked(scorer) for scorer in selection.scorers}
         self._refusals = Refusals()
+        self._numbers: Mapping[str, int] = {}
 
     async def run(self) -> Mapping[str, str]:
         """Score the items that the budget allows. Returns the evaluators that were given up, with the reasons."""
@@ -201,6 +203,9 @@ class Scoring:
         outcomes = [_outcome(scored) if _target(scored.item) in there else self._lost(scored) for scored in batch]
         if not runs.record(connection, self._lease, outcomes, now):
             return False
+        self._numbers = self._numbers or evaluators.numbers(
+            connection, [one.version_id for one in self._scorers.values()]
+        )
         kept = [scored for scored in batch if _target(scored.item) in there]
         if self._selection.is_scheduled:
             self._budget.renew(runs.limits_alone(connection, self._lease.run_id))
@@ -265,6 +270,7 @@ class Scoring:
         made_by = {
             "run_id": self._lease.run_id,
             "evaluator_version_id": scorer.version_id,
+            "version": self._numbers.get(scorer.version_id),
             "model": verdict.model,
             "prompt_tokens": None if scored.remembered else verdict.prompt_tokens,
             "completion_tokens": None if scored.remembered else verdict.completion_tokens,

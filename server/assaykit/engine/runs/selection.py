@@ -25,8 +25,8 @@ from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.judge.columns import is_behind_cut, span_row, text_at
 from assaykit.judge.score import is_shortened, variables
-from assaykit.judge.selection import Candidate, Decision, decisions
-from assaykit.judge.units import NOUNS, UNITS, Reading, Unit, is_conversation, turns_without_output
+from assaykit.judge.selection import Candidate, Decision, decisions, standings
+from assaykit.judge.units import NOUNS, UNITS, Reading, is_conversation, turns_without_output
 from assaykit.judge.verdicts import Note
 from assaykit.wire.evaluators import Granularity, ManagedCodeConfig, TemplateConfig
 from assaykit.wire.local import RunSelection
@@ -93,7 +93,8 @@ def select(connection: sa.Connection, run_id: str) -> Selection:
     """
     task, request, window = runs.details(connection, run_id)
     scorers = [_scorer(connection, task, entry) for entry in task.evaluators or ()]
-    level, found = candidates(connection, task, request, window, scorers)
+    outdated = runs.limits_alone(connection, run_id).outdated
+    level, found = candidates(connection, task, request, window, scorers, outdated=outdated)
     selection = _choose(level, found, scorers, task, request)
     if window is None:
         return selection._replace(deleted=_gone(connection, task, request))
@@ -106,8 +107,12 @@ def candidates(
     request: TriggerEvaluationRequest,
     window: spans.TimeRange | spans.Arrivals | None,
     scorers: Sequence[Scorer],
+    *,
+    outdated: bool = False,
 ) -> tuple[verdicts.VerdictLevel, Iterator[Candidate]]:
     """The level of a run's rows, and its candidates, newest first. Without a window they are runs of experiments.
+
+    With `outdated` a verdict of another version than the evaluator's does not count.
 
     Raises:
         NotFound: an experiment that the trigger named is deleted.
@@ -117,9 +122,9 @@ def candidates(
     if window is None:
         gone = _gone(connection, task, request)
         wanted = [one for one in request.experiment_ids or task.experiment_ids or () if one not in gone]
-        return "RUN", _experiment_runs(connection, task, wanted, scorers)
+        return "RUN", _experiment_runs(connection, task, wanted, scorers, outdated=outdated)
     level = _granularity(scorers)
-    return level, _arrived(connection, task, level, window, scorers)
+    return level, _arrived(connection, task, level, window, scorers, outdated=outdated)
 
 
 def _gone(connection: sa.Connection, task: Task, request: TriggerEvaluationRequest) -> Sequence[str]:
@@ -184,12 +189,16 @@ def _arrived(
     level: Granularity,
     window: spans.TimeRange | spans.Arrivals,
     scorers: Sequence[Scorer],
+    *,
+    outdated: bool = False,
 ) -> Iterator[Candidate]:
     """The candidates of a project task. Of arrivals, rows that an earlier run is done with count as labelled."""
+    asked = [(scorer.column, scorer.filters) for scorer in scorers]
     if level == "SPAN":
-        found = _spans(connection, task, window, scorers)
+        rows_found = spans.matching(connection, task.project_id or "", window, task.query_filter, asked)
     else:
-        found = _units(connection, task, level, window, scorers)
+        rows_found = units.candidates(connection, task, level, window, asked)
+    found = _candidates(task.project_id or "", rows_found, scorers, outdated=outdated)
     done = (
         left_rows.settled(connection, task.id, window) if isinstance(window, spans.Arrivals) else set[tuple[str, str]]()
     )
@@ -329,47 +338,43 @@ def scorer_of(
     return Scorer(entry.evaluator_id, version_id, config, filters, entry.column_mappings or {}, readings)
 
 
-def _spans(
-    connection: sa.Connection, task: Task, window: spans.TimeRange | spans.Arrivals, scorers: Sequence[Scorer]
+def _candidates(
+    project_id: str, found: Iterable[tuple[Any, ...]], scorers: Sequence[Scorer], *, outdated: bool
 ) -> Iterator[Candidate]:
-    project_id = task.project_id or ""
-    asked = [(scorer.column, scorer.filters) for scorer in scorers]
-    yield from _candidates(project_id, spans.matching(connection, project_id, window, task.query_filter, asked))
-
-
-def _units(
-    connection: sa.Connection,
-    task: Task,
-    unit: Unit,
-    window: spans.TimeRange | spans.Arrivals,
-    scorers: Sequence[Scorer],
-) -> Iterator[Candidate]:
-    asked = [(scorer.column, scorer.filters) for scorer in scorers]
-    yield from _candidates(task.project_id or "", units.candidates(connection, task, unit, window, asked))
-
-
-def _candidates(project_id: str, found: Iterable[tuple[Any, ...]]) -> Iterator[Candidate]:
+    versions = [scorer.version_id for scorer in scorers]
     for target_id, newest_ns, oldest_ns, *answers in found:
-        yield Candidate(project_id, target_id, answers[::2], answers[1::2], newest_ns // 1000, oldest_ns // 1000)
+        labelled, others = standings(answers[1::2], versions, outdated=outdated)
+        allowed = list(map(bool, answers[::2]))
+        yield Candidate(project_id, target_id, allowed, labelled, newest_ns // 1000, oldest_ns // 1000, others)
 
 
 def _experiment_runs(
-    connection: sa.Connection, task: Task, experiment_ids: Sequence[str], scorers: Sequence[Scorer]
+    connection: sa.Connection,
+    task: Task,
+    experiment_ids: Sequence[str],
+    scorers: Sequence[Scorer],
+    *,
+    outdated: bool,
 ) -> Iterator[Candidate]:
     shared = [row_tree(text) for text in (task.query_filter,) if text]
     own = [[row_tree(text) for text in scorer.filters] for scorer in scorers]
+    versions = [scorer.version_id for scorer in scorers]
     for experiment_id in dict.fromkeys(experiment_ids):
         experiments.get(connection, experiment_id)
         for row in experiments.full_rows(connection, experiment_id):
             if all(matches(tree, reader_of(row)) for tree in shared):
                 allowed = [all(matches(tree, reader_of(row)) for tree in trees) for trees in own]
-                labelled = [_has_verdict(row, scorer.column) for scorer in scorers]
-                yield Candidate(experiment_id, row["id"], allowed, labelled)
+                made_with = [_made_with(row, scorer.column) for scorer in scorers]
+                labelled, others = standings(made_with, versions, outdated=outdated)
+                yield Candidate(experiment_id, row["id"], allowed, labelled, others=others)
 
 
-def _has_verdict(row: Row, column: str) -> bool:
-    """Whether the row has the evaluator's label or score, computed or uploaded; a blank cell does not count."""
-    return any(row.get(f"eval.{column}.{field}") not in (None, "") for field in ("label", "score"))
+def _made_with(row: Row, column: str) -> str | None:
+    """The version that gave a row's verdict, computed or uploaded: empty if unknown, None if its cells are blank."""
+    if all(row.get(f"eval.{column}.{field}") in (None, "") for field in ("label", "score")):
+        return None
+    told = row.get(f"eval.{column}.metadata.evaluator_version_id")
+    return told if isinstance(told, str) else ""
 
 
 def _choose(
@@ -386,6 +391,7 @@ def _choose(
     rest = decided(candidates, task, request)
     for candidate, fate, wanted in rest:
         tally["matched"] += 1
+        tally["outdated"] += fate == "labelled" and has_outdated(candidate)
         if fate != "chosen":
             tally[fate] += 1
             continue
@@ -397,6 +403,11 @@ def _choose(
     capped = chosen == most and next(rest, None) is not None
     counted = RunSelection(chosen=chosen, capped=capped, **tally)
     return Selection(level, scorers, items, counted, task)
+
+
+def has_outdated(candidate: Candidate) -> bool:
+    """Whether a verdict of the row that an evaluator's filters accept is of another version."""
+    return any(may and other is not None for may, other in zip(candidate.allowed, candidate.others, strict=False))
 
 
 def decided(candidates: Iterable[Candidate], task: Task, request: TriggerEvaluationRequest) -> Iterator[Decision]:

@@ -14,6 +14,9 @@ from assaykit.engine import json_text
 
 VERDICT = ("scope_id", "level", "target_id", "name", "label", "score", "explanation")
 
+MAKER = ("evaluator_version_id", "version", "model")
+"""The keys of a verdict's metadata that its checksum covers."""
+
 
 def of(values: Iterable[Any]) -> int:
     """The checksum of stored values: text, numbers and nulls. Other values are taken as their JSON text."""
@@ -52,8 +55,18 @@ def seal(connection: sa.Connection, table: sa.Table, row_id: str, names: Iterabl
 
 
 def of_verdict(verdict: Mapping[str, Any]) -> int:
-    """The checksum of a verdict's target, name, label, score and explanation."""
-    said = [verdict[name] for name in VERDICT]
+    """The checksum of a verdict's target, name, label, score, explanation, and of its maker in `metadata`."""
+    made_by = verdict["metadata"]
+    return _of_said([*(verdict[name] for name in VERDICT), *(made_by.get(key) for key in MAKER)])
+
+
+def fits_verdict(verdict: Mapping[str, Any]) -> bool:
+    """Whether the `checksum` of a stored verdict fits. One from before schema 0025 does not cover the maker."""
+    of_before = _of_said([verdict[name] for name in VERDICT])
+    return verdict["checksum"] in {of_verdict(verdict), of_before}
+
+
+def _of_said(said: list[Any]) -> int:
     # SQLite returns 1.0 for a stored score of 1; both must have the same checksum.
     said = [float(value) if isinstance(value, int) else value for value in said]
     return zlib.crc32(repr(said).encode("utf-8", "surrogatepass"))

@@ -1,5 +1,6 @@
 """Integrity of the store: SQLite's own check of the file, and the checksum of each row that has one."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from assaykit.engine.store import checksums
 from assaykit.engine.store.tables import (
     SUMMED,
     annotations,
+    earlier_evals,
     evals,
     evaluator_versions,
     examples,
@@ -27,7 +29,7 @@ SHOWN = 5
 
 _ROWS_PER_READ = 5_000
 
-_Checksum = Callable[[Mapping[str, Any]], int]
+_Fits = Callable[[Mapping[str, Any]], bool]
 
 
 class _Kind(NamedTuple):
@@ -39,10 +41,11 @@ class _Kind(NamedTuple):
     named: str = "id"
 
     @property
-    def checksum(self) -> _Checksum:
-        if self.table is evals:
-            return checksums.of_verdict
-        return lambda row: checksums.of_columns(row, self.summed)
+    def fits(self) -> _Fits:
+        """Whether the checksum of a row is that of its columns."""
+        if self.table in {evals, earlier_evals}:
+            return _is_whole_verdict
+        return lambda row: checksums.of_columns(row, self.summed) == row["checksum"]
 
     def told(self, row: Mapping[str, Any]) -> str:
         """The row in words."""
@@ -52,7 +55,8 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind(evals, "verdict", checksums.VERDICT),
+    _Kind(evals, "verdict", (*checksums.VERDICT, "metadata")),
+    _Kind(earlier_evals, "earlier verdict", (*checksums.VERDICT, "metadata")),
     _Kind(spans, "span", OF_A_SPAN, "span_id"),
     _Kind(examples, "example", SUMMED["examples"]),
     _Kind(experiment_runs, "run of an experiment", SUMMED["experiment_runs"]),
@@ -78,7 +82,7 @@ def check(connection: sa.Connection) -> StoreCheck:
                 without += 1
                 continue
             checked[kind.noun] += 1
-            if kind.checksum(row) != row["checksum"]:
+            if not kind.fits(row):
                 found.append(kind.told(row))
     return StoreCheck(
         verdicts=checked.pop("verdict"),
@@ -87,6 +91,14 @@ def check(connection: sa.Connection) -> StoreCheck:
         damaged=len(found),
         examples=found[:SHOWN],
     )
+
+
+def _is_whole_verdict(row: Mapping[str, Any]) -> bool:
+    try:
+        made_by = json.loads(row["made_by"])
+    except ValueError:
+        return False
+    return isinstance(made_by, dict) and checksums.fits_verdict({**row, "metadata": made_by})
 
 
 def _rows(connection: sa.Connection, kind: _Kind) -> Iterator[Mapping[str, Any]]:

@@ -5,7 +5,6 @@ nanoseconds since 1970 in UTC, in columns ending in `_ns`; free-form values are 
 """
 
 from sqlalchemy import (
-    DDL,
     JSON,
     Boolean,
     Column,
@@ -21,9 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.event import listen
 
-from assaykit.engine.store import checksums
+from assaykit.engine.store import checksums, triggers
 
 metadata = MetaData()
 
@@ -139,13 +137,30 @@ evals = Table(
     Column("made_by", JSON, nullable=False, key="metadata"),
     Column("updated_ns", Integer, nullable=False),
     Column("checksum", Integer),
+    Column("version_id", String, nullable=False, server_default=text("''")),
+    Column("model", String, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("scope_id", "level", "target_id", "name"),
     sqlite_with_rowid=False,
 )
 """Verdicts. A new verdict replaces the stored one with the same key; `checksums` computes `checksum`. `scope_id` is a
 project (level SPAN, TRACE or SESSION; `target_id` a span, trace or session id) or an experiment (level RUN; `target_id`
 an experiment run id). `metadata` has another name in the file since schema 0011, as versions before it, which do not
-check the schema when they write, must not store verdicts."""
+check the schema when they write, must not store verdicts. Its keys `evaluator_version_id`, `version` (the number of the
+version) and `model` name the maker; a verdict that was uploaded, or made before schema 0025 by a version that is
+deleted, lacks `version`. `version_id` and `model` repeat the first and the last, and are empty if it lacks them."""
+
+earlier_evals = Table(
+    "earlier_evals",
+    metadata,
+    *(Column(column.name, column.type, key=column.key, nullable=column.nullable) for column in evals.columns),
+    PrimaryKeyConstraint("scope_id", "level", "target_id", "name", "version_id", "model"),
+    sqlite_with_rowid=False,
+)
+"""Verdicts that one of another version or model has replaced: the last of each version and model. Triggers on `evals`
+keep this table, and its columns are those of `evals`."""
+
+
+triggers.keep_earlier(evals, earlier_evals)
 
 annotations = Table(
     "annotations",
@@ -190,6 +205,7 @@ evaluators = _noun(
     Column("description", String),
     Column("type", String, nullable=False),
     Column("updated_ns", Integer, nullable=False),
+    Column("last_number", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("space_id", "name"),
 )
 
@@ -201,9 +217,11 @@ evaluator_versions = _noun(
     Column("type", String, nullable=False),
     Column("config", JSON, nullable=False),
     _checksum("evaluator_versions"),
+    Column("number", Integer, nullable=False, server_default=text("0")),
     Index("evaluator_versions_of", "evaluator_id", "n"),
 )
-"""`config` is the body under `template_config`, `code_config` or `remote_config`, as `type` says."""
+"""`config` is the body under `template_config`, `code_config` or `remote_config`, as `type` says. `number` counts the
+versions of an evaluator from 1, and no number is used twice: `last_number` of the evaluator is the highest."""
 
 prompts = _noun(
     "prompts",
@@ -370,6 +388,7 @@ task_runs = _noun(
     Column("closed_n", Integer),
     Column("at_limit", Boolean, nullable=False, server_default=text("0")),
     Column("on_too_long", String),
+    Column("outdated", Boolean, nullable=False, server_default=text("0")),
     Column("pending_rows", Integer, nullable=False, server_default=text("0")),
     Column("scored_rows", Integer, nullable=False, server_default=text("0")),
     Column("failed_rows", Integer, nullable=False, server_default=text("0")),
@@ -384,7 +403,8 @@ that took the run over. `attempts` counts the engines that tried the run since a
 copy of the run's definition, so that a resumed run ignores later changes of it. `experiment_id` is the experiment that
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
-(US dollars) end the run early. `on_too_long` is `skip` or null. `at_limit` is set for a run of a
+(US dollars) end the run early. `on_too_long` is `skip` or null. `outdated` is set for a run that also scores rows whose
+verdict is of another version. `at_limit` is set for a run of a
 schedule that ended early at the task's `max_cost`."""
 
 schedules = Table(
@@ -441,18 +461,7 @@ is the project or experiment of the verdict. In a run that creates an experiment
 reused an earlier answer and cost nothing. `notes` are `judge.verdicts.Note`s with commas, null without one."""
 
 
-def _count_rows(event: str, row: str, change: str) -> None:
-    """Keep the counts of `task_runs` with a trigger on `run_items`."""
-    columns = {state: f"{state.lower()}_rows" for state in ROW_STATES}
-    sums = ", ".join(f"{column} = {column} {change.format(state)}" for state, column in columns.items())
-    written = f"UPDATE task_runs SET {sums} WHERE id = {row}.run_id"  # noqa: S608  (names from above)
-    trigger = f"CREATE TRIGGER run_items_{event.lower()} AFTER {event} ON run_items BEGIN {written}; END"
-    listen(run_items, "after_create", DDL(trigger))
-
-
-_count_rows("INSERT", "NEW", "+ (NEW.state = '{0}')")
-_count_rows("DELETE", "OLD", "- (OLD.state = '{0}')")
-_count_rows("UPDATE", "NEW", "+ (NEW.state = '{0}') - (OLD.state = '{0}')")
+triggers.count_rows(run_items, ROW_STATES)
 
 answers = Table(
     "answers",

@@ -68,6 +68,8 @@ async def _limits(here: Session, runs: Sequence[TaskRun], scope: Scope) -> tuple
         if limits:
             told[run.id] = f" with {' and '.join(limits)}"
             left.setdefault(f"rows beyond {' and '.join(limits)}")
+        if scope.outdated and not report.outdated:
+            left.setdefault("rows of other versions, which rescore_older scores anew")
         if scope.override and not report.override_evaluations:
             left.setdefault("labelled rows, which override_evaluations scores anew")
     return told, list(left)

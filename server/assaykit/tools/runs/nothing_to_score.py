@@ -42,8 +42,11 @@ def _left_out(aim: Aim, again: Mapping[str, Any]) -> NothingToScore:
     if not found.labelled:
         step = NextStep("get_task", {"task": name_or_id(aim.target)}, after=" shows the evaluators' filters")
         return NothingToScore(f"No {plan.unit} matches an evaluator's own filter", step)
-    step = NextStep("trigger_backfill", {**again, "override_evaluations": True}, after=" scores them anew")
-    return NothingToScore(f"All {found.labelled} matching {plan.things} are labelled", step)
+    old = found.outdated
+    anew = {**again, "rescore_older" if old else "override_evaluations": True}
+    step = NextStep("trigger_backfill", anew, after=" scores those anew" if old else " scores them anew")
+    told = f", {old} of them by another version of the judge" if old else ""
+    return NothingToScore(f"All {found.labelled} matching {plan.things} are labelled{told}", step)
 
 
 async def _unmatched(here: Session, aim: Aim, again: Mapping[str, Any]) -> NothingToScore:

@@ -43,6 +43,11 @@ async def refuse_limits(here: Session, limits: RunLimits) -> None:
     if given and not await here.api.has_engine_routes():
         if "on_too_long" in given:
             raise Unsupported("Arize AX has no on_too_long.", "Filter long rows out, or leave on_too_long away.")
+        if "outdated" in given:
+            raise Unsupported(
+                "Arize AX does not tell the version of a verdict.",
+                "Pass override_evaluations=true, which scores all labelled rows anew.",
+            )
         raise Unsupported(
             f"Arize AX does not stop a run at {' or '.join(given)}.", "Limit it by a window and a smaller max_spans."
         )
@@ -70,6 +75,9 @@ async def remarks(here: Session, aim: Aim, scope: Scope, parts: Parts) -> list[s
         said += [f"  {part.rows} in {part.period}" for part in parts.parts[:PARTS_SHOWN]]
         if len(parts.parts) > PARTS_SHOWN:
             said.append(f"  and {len(parts.parts) - PARTS_SHOWN} more")
+    old = sum(sum(share.lengths.others.values()) for share in plan.shares)
+    if old and not scope.override and not scope.outdated:
+        said.append("rescore_older=true scores the rows of other versions anew; their verdicts are kept.")
     if (later := plan.counted.selection.chosen - plan.rows) > 0:
         said.append(f"{later:,} more {things} are left for another call (max_rows).")
     if parts.looked_back_to is not None:

@@ -29,7 +29,8 @@ from assaykit.tools.tasks.evaluators import wanted_of
 from assaykit.tools.tasks.run_configurations import configuration_calls, example_row
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.evaluators import TemplateConfig
-from assaykit.wire.local import PlannedRows, RunLimits, RunPlan, RunSelection
+from assaykit.wire.local import RunLimits, RunSelection
+from assaykit.wire.plans import PlannedRows, RunPlan
 from assaykit.wire.runs import (
     DEFAULT_MAX_SPANS,
     TaskRunPage,
@@ -139,7 +140,7 @@ async def _of_lists(
     period: Period,
 ) -> TaskPlan:
     most, override = body.max_spans or DEFAULT_MAX_SPANS, bool(body.override_evaluations)
-    query = SpanQuery(project_id, period, task.query_filter, rate_of(task), most, override, task.query_filters)
+    query = SpanQuery(project_id, period, task.query_filter, rate_of(task), most, override, filters=task.query_filters)
     return await plan_project(here.api, replace(query, only_counts=True), wanted)
 
 

@@ -41,6 +41,8 @@ class Scope(NamedTuple):
     override: bool
     max_rows: int | None = None
     max_cost: float | None = None
+    outdated: bool = False
+    """Rows whose verdict is of another version of the evaluator are scored too."""
 
     def most_of_a_run(self, *, reads_spans: bool) -> int:
         """The most rows of one run. A single run has room for `max_rows`."""
@@ -57,6 +59,7 @@ class Scope(NamedTuple):
             override=self.override,
             in_parts=self.max_cost is None,
             max_rows=self.max_rows,
+            outdated=self.outdated,
         )
 
 
@@ -95,7 +98,7 @@ async def aim_of_task(here: Session, within: Named, name: str, scope: Scope, *, 
         override_evaluations=scope.override,
     )
     of_dataset = here.api, task.dataset_id or "", trigger, wanted, task.query_filter
-    plan = await plan_experiments(*of_dataset, max_rows=scope.max_rows)
+    plan = await plan_experiments(*of_dataset, max_rows=scope.max_rows, outdated=scope.outdated)
     return Aim(plan, about, task, None, wanted)
 
 

@@ -69,7 +69,8 @@ async def trigger_backfill(
     query_filter: Filter = None,
     column_mappings: Mappings = None,
     max_spans: Annotated[int, Field(ge=1)] = DEFAULT_MAX_SPANS,
-    override_evaluations: Annotated[bool, Field(description="Score labelled rows anew")] = False,
+    override_evaluations: Annotated[bool, Field(description="Labelled rows anew")] = False,
+    rescore_older: bool = False,
     allow_empty: bool = False,
     preview: bool = False,
     max_rows: MaxRows = None,
@@ -79,18 +80,18 @@ async def trigger_backfill(
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds")] = 0,
     space: SpaceName = None,
 ) -> Reply:
-    """Score the last 7 days, or window, once: with a task, or with evaluators on a project.
+    """Score the last 7 days, or window, once: by task, or evaluators on a project.
 
-    Tried on real rows first. For evaluators an equal task is reused, else created.
+    Tried on real rows; equal tasks are reused.
 
     Source: REST v2 `POST /v2/tasks/{id}/trigger`; with limits, on the engine `POST /x/tasks/{id}/trigger`.
     Raises: Invalid, NotFound, Unsupported.
     """
     within = await here.space(space)
     period = past(window or "last 7 days", here.now())
-    limits = RunLimits(max_rows=max_rows, max_cost=max_cost, on_too_long=on_too_long)
+    limits = RunLimits(max_rows=max_rows, max_cost=max_cost, on_too_long=on_too_long, outdated=rescore_older or None)
     await refuse_limits(here, limits)
-    scope = Scope(period, max_spans, override_evaluations, max_rows, max_cost)
+    scope = Scope(period, max_spans, override_evaluations, max_rows, max_cost, rescore_older)
     if task is not None:
         if evaluators or project or query_filter or column_mappings:
             raise Invalid(
@@ -120,7 +121,7 @@ async def trigger_backfill(
 
 preview_backfill = trigger_backfill.free_look(
     "preview_backfill",
-    "Show what trigger_backfill would score and cost, on real rows; nothing is started.",
+    "Show what trigger_backfill would score and cost; nothing is started.",
     unlisted=("wait", "max_rows", "allow_empty", "confirm_cost", "on_too_long"),
     preview=True,
 )

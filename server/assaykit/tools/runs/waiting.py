@@ -15,9 +15,9 @@ from assaykit.session import Session
 from assaykit.toolkit.listing import plain
 from assaykit.toolkit.parameters import ToolContext
 from assaykit.toolkit.replies import fenced, one_line, quoted
+from assaykit.tools.runs.rates import judged_by
 from assaykit.tools.runs.why_nothing_scored import derived, step_after
 from assaykit.tools.tasks.run_lines import one_run, verb
-from assaykit.wire.evaluators import EvaluatorWithVersion
 from assaykit.wire.local import RunCause, RunReport, RunSelection, RunTokens
 from assaykit.wire.runs import TaskRun
 
@@ -169,9 +169,13 @@ async def _derived(here: Session, run: TaskRun) -> tuple[list[str], dict[str, An
 
 
 async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str, Any]]:
-    labels = await _labels(here, report)
+    every = await judged_by(here, report)
+    labels = {one.name: one.labels for one in every}
+    rates = {one.name: rate for one in every if (rate := one.rate) is not None}
     data: dict[str, Any] = {
         "labels": labels,
+        "judges": {one.name: plain(one.made_by) for one in every if one.made_by is not None},
+        **({"rates": {name: rate.as_dict() for name, rate in rates.items()}} if rates else {}),
         "errors": [one.model_dump() for one in report.errors],
         "skipped": [one.model_dump() for one in report.skipped],
     }
@@ -180,7 +184,10 @@ async def _report(here: Session, report: RunReport) -> tuple[list[str], dict[str
     lines = [] if report.selection is None else _selected(report.selection)
     if report.tokens is not None:
         lines += _spent(report.tokens)
-    lines += [f"{quoted(name)}: {_counted(counted)}" for name, counted in labels.items()]
+    for one in every:
+        lines.append(f"{quoted(one.name)}: {_counted(one.labels)}{one.maker_told}")
+        if one.rate is not None:
+            lines.append(f"{quoted(one.name)}: {one.rate.as_text()}")
     for name, sentence in _NOTES.items():
         if number := getattr(report, name):
             data[name] = number
@@ -216,14 +223,6 @@ def _spent(tokens: RunTokens) -> list[str]:
     return lines
 
 
-async def _labels(here: Session, report: RunReport) -> dict[str, dict[str, int]]:
-    named: dict[str, dict[str, int]] = {}
-    for evaluator_id, counted in report.labels.items():
-        found = await here.api.get(path("v2", "evaluators", evaluator_id), EvaluatorWithVersion)
-        named[found.name] = counted
-    return named
-
-
 def _pace(run: TaskRun, total: int | None, now: datetime) -> tuple[list[str], dict[str, Any]]:
     """The rate of a run, and the time left. A row counts once for each evaluator, as in the run's counts."""
     done = run.rows_done
@@ -249,6 +248,8 @@ def _selected(counted: RunSelection) -> list[str]:
         "that pass no evaluator's own filter": counted.filtered_out,
         "labelled already": counted.labelled,
     }
+    if counted.outdated:
+        left[f"labelled already, {counted.outdated} of them by another version"] = left.pop("labelled already")
     parts = [f"{number} {what}" for what, number in left.items() if number]
     if counted.capped:
         parts.append("older rows not read because of max_spans")

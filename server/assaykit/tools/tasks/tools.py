@@ -33,6 +33,7 @@ from assaykit.toolkit.parameters import (
 )
 from assaykit.toolkit.replies import CELL_LIMIT, Reply, bullets, quoted
 from assaykit.toolkit.spending import CostConfirmation, announced, consent
+from assaykit.tools.runs.rates import rates_of_task
 from assaykit.tools.tasks import limits
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.changes import plan_on_dataset, rate_of, refuse_change, replanned, week_after
@@ -196,6 +197,7 @@ async def get_task(
     lines += [f"Run {one_run(run, makes_experiment=makes)}" for run in runs.task_runs] or [
         f"No runs yet: `{starter}` starts one."
     ]
+    lines += await rates_of_task(here, within.id, runs.task_runs)
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),

@@ -155,6 +155,12 @@ def version(connection: sa.Connection, version_id: str) -> EvaluatorVersion:
     )
 
 
+def numbers(connection: sa.Connection, version_ids: Collection[str]) -> dict[str, int]:
+    """The numbers of those of the versions that exist, by id."""
+    c = evaluator_versions.c
+    return {row.id: row.number for row in connection.execute(sa.select(c.id, c.number).where(c.id.in_(version_ids)))}
+
+
 def delete(connection: sa.Connection, evaluator_id: str) -> None:
     """Remove an evaluator with all versions.
 
@@ -244,9 +250,12 @@ def _insert_version(
             "Use an LLM judge or a managed code evaluator; on AX, create it there.",
         )
     body = config.model_dump(mode="json", exclude_none=True)
+    numbered = evaluators.update().where(evaluators.c.id == evaluator_id)
+    numbered = numbered.values(last_number=evaluators.c.last_number + 1).returning(evaluators.c.last_number)
     row = connection.execute(
         evaluator_versions.insert()
         .values(
+            number=connection.execute(numbered).scalar_one(),
             id=next_id(connection, "EvaluatorVersion", clock),
             evaluator_id=evaluator_id,
             commit_hash=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:40],

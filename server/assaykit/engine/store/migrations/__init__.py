@@ -20,7 +20,7 @@ from assaykit.filelock import FileLock
 
 log = structlog.get_logger()
 
-HEAD = "0024"
+HEAD = "0025"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from assaykit.wire.local import (
     Nothing,
     RowState,
     RunCause,
+    RunJudge,
     RunOutcome,
     RunReport,
     RunRow,
@@ -65,6 +66,7 @@ def report(connection: sa.Connection, run_id: str, now_ns: int = 0, silent_ns: i
         is_executed=leases.is_alive(connection, run_id, now_ns, silent_ns),
         tokens=_tokens(connection, run_id),
         override_evaluations=bool(request.get("override_evaluations")),
+        judges=_judges(connection, run_id),
         **_noted(connection, run_id),
         **limits._asdict(),
     )
@@ -103,13 +105,33 @@ def page(connection: sa.Connection, run_id: str, state: RowState | None, at: Pag
         found = found[: at.limit]
         pagination = Pagination(has_more=True, next_cursor=_encoded(found[-1].position, found[-1].evaluator_id))
     scores = _scores(connection, task, run_id, [row.target_id for row in found])
-    return RunRowPage(run_rows=[_row(row, scores) for row in found], pagination=pagination)
+    judges = _judges(connection, run_id)
+    return RunRowPage(run_rows=[_row(row, scores, judges) for row in found], pagination=pagination)
 
 
-def _row(row: sa.Row[Any], scores: dict[tuple[str, str], float]) -> RunRow:
+def _judges(connection: sa.Connection, run_id: str) -> dict[str, RunJudge]:
+    """The versions that a run of an evaluation task pinned when it began, by evaluator."""
+    planned: sa.Row[Any] = connection.execute(sa.select(task_runs.c.plan).where(task_runs.c.id == run_id)).one()
+    plan: dict[str, Any] = planned.plan or {}
+    entries: list[dict[str, str]] = plan.get("task", {}).get("evaluators") or []
+    pinned = {entry["evaluator_id"]: entry["evaluator_version_id"] for entry in entries}
+    c = evaluator_versions.c
+    found = {version_id: RunJudge(version_id=version_id) for version_id in pinned.values()}
+    if found:
+        for version_id, number, config in connection.execute(
+            sa.select(c.id, c.number, c.config).where(c.id.in_(list(found)))
+        ):
+            model = config.get("llm_config", {}).get("model_name")
+            found[version_id] = RunJudge(version_id=version_id, version=number, model=model)
+    return {evaluator_id: found[version_id] for evaluator_id, version_id in pinned.items()}
+
+
+def _row(row: sa.Row[Any], scores: dict[tuple[str, str], float], judges: Mapping[str, RunJudge]) -> RunRow:
+    made_by = judges.get(row.evaluator_id)
     return RunRow(
         target_id=row.target_id,
         evaluator=row.name,
+        version=None if made_by is None else made_by.version,
         state=row.state,
         label=row.label,
         score=scores.get((row.target_id, row.evaluator_id)),

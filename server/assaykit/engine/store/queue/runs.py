@@ -60,12 +60,14 @@ class Item(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """The limits that end a run early: its number of rows, and its cost in US dollars."""
+    """The limits that end a run early, its number of rows and its cost in US dollars, and its ways with some rows."""
 
     max_rows: int | None = None
     max_cost: float | None = None
     on_too_long: Literal["skip"] | None = None
     """`skip` leaves a row unscored whose judge would see a value shortened; None shortens the value."""
+    outdated: bool = False
+    """Rows whose verdict is of another version of the evaluator are scored too."""
 
 
 UNLIMITED = Limits()
@@ -285,7 +287,7 @@ def limits(connection: sa.Connection, run_id: str) -> tuple[Limits, float]:
 def limits_alone(connection: sa.Connection, run_id: str) -> Limits:
     """The limits of a run."""
     row = _row(connection, run_id)
-    return Limits(row.max_rows, row.max_cost, row.on_too_long)
+    return Limits(row.max_rows, row.max_cost, row.on_too_long, row.outdated)
 
 
 def has_rows_left(connection: sa.Connection, run_id: str) -> bool:

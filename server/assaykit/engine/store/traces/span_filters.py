@@ -222,8 +222,9 @@ def _number(column: ColumnElement[Any]) -> _Held:
 def _verdict(field: str, project_id: str) -> _Held:
     sort, name, part = verdict(field)
     table, level, target = _VERDICT_TARGETS[sort]
+    column = table.c[part] if part in table.c else _of_maker(table, part)
     found = (
-        select(table.c[part])
+        select(column)
         .where(
             table.c.scope_id == project_id,
             table.c.level == level,
@@ -233,7 +234,12 @@ def _verdict(field: str, project_id: str) -> _Held:
         .correlate(spans)
         .scalar_subquery()
     )
-    return _number(found) if part == "score" else _text(found)
+    return _number(found) if part in {"score", "metadata.version"} else _text(found)
+
+
+def _of_maker(table: Table, part: str) -> ColumnElement[Any]:
+    """A part such as `metadata.version`; null if the verdict does not tell it."""
+    return func.json_extract(table.c.metadata, f"$.{part.removeprefix('metadata.')}", type_=String)
 
 
 def _attribute(key: str) -> _Held:

@@ -178,12 +178,13 @@ def matching(
     """Yield the spans that match a filter, newest first.
 
     `evaluators` are pairs of an evaluation column and further filters. A row is the span's id, its start time twice, in
-    nanoseconds, and then, for each evaluator, whether its filters match the span and whether the span has its verdict.
+    nanoseconds, and then, for each evaluator, whether its filters match the span and the version of the span's verdict,
+    as `verdicts.made_with` tells it.
     """
     asked: list[sa.ColumnElement[Any]] = [spans.c.span_id, spans.c.start_ns, spans.c.start_ns]
     for column, filters in evaluators:
         asked.append(sa.and_(sa.true(), *(_filtered(text, project_id) for text in filters)))
-        asked.append(verdicts.labelled(project_id, "SPAN", spans.c.span_id, column))
+        asked.append(verdicts.made_with(project_id, "SPAN", spans.c.span_id, column))
     query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
     query = query.where(_chosen(project_id, window, filter_text))
     with connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())) as result:

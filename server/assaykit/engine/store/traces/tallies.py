@@ -1,7 +1,7 @@
 """Counts of the spans of a window by the answers of each span, made where the spans lie.
 
-The answers of a span say for each evaluator whether its filters match the span and whether the span has its verdict. So
-a count by answers is enough to tell what a run would do with a million spans, and no span leaves the file.
+The answers of a span say for each evaluator whether its filters match the span and which version gave its verdict. So a
+count by answers is enough to tell what a run would do with a million spans, and no span leaves the file.
 """
 
 import json
@@ -23,7 +23,8 @@ _MOMENT = spans.c.start_ns.op("/")(1000)
 class CandidateQuery(NamedTuple):
     """The candidate spans of a task. `evaluators` are pairs of an evaluation column and further filters.
 
-    A sample is a fraction of the ids, 0 to 1. With `override`, spans that have a verdict are to be scored too.
+    A sample is a fraction of the ids, 0 to 1. With `override`, spans that have a verdict are to be scored too. If
+    `versions` has the version of each evaluator, so are spans whose verdict is of another one.
     """
 
     project_id: str
@@ -32,6 +33,7 @@ class CandidateQuery(NamedTuple):
     evaluators: Sequence[tuple[str, Sequence[str]]]
     sample: float = 1.0
     override: bool = False
+    versions: Sequence[str] | None = None
 
 
 class Place(NamedTuple):
@@ -42,13 +44,14 @@ class Place(NamedTuple):
 
 
 class AnswerTally(NamedTuple):
-    """The spans with the same answers: for each evaluator, whether its filters match and whether its verdict exists.
+    """The spans with the same answers: for each evaluator, whether its filters match and the version of its verdict.
 
+    The version is as `verdicts.made_with` tells it.
     `moments` are the start times of those to score, in microseconds since 1970, newest first.
     """
 
     allowed: tuple[bool, ...]
-    labelled: tuple[bool, ...]
+    versions: tuple[str | None, ...]
     is_sampled: bool
     spans: int
     moments: Sequence[int]
@@ -71,10 +74,10 @@ def tallies(
         moments = sa.func.json_group_array(found.c.moment).filter(_is_wanted(query, answers))
     counted = sa.select(sa.func.count(), moments, *answers).group_by(*answers)
     for number, listed, *said in connection.execute(counted):
-        *pairs, is_sampled = map(bool, said)
+        *pairs, is_sampled = said
         read: list[int] = [] if listed is None else json.loads(listed)
         read.sort(reverse=True)
-        yield AnswerTally(tuple(pairs[::2]), tuple(pairs[1::2]), is_sampled, number, read)
+        yield AnswerTally(tuple(map(bool, pairs[::2])), tuple(pairs[1::2]), bool(is_sampled), number, read)
 
 
 def place_of(connection: sa.Connection, query: CandidateQuery, number: int) -> Place | None:
@@ -103,7 +106,7 @@ def newest(connection: sa.Connection, query: CandidateQuery, most: int) -> Itera
     found = sa.select(*asked, *answers[:-1]).where(*_chosen(query, None), _is_wanted(query, answers))
     with connection.execute(_newest_first(found).limit(most)) as result:
         for row in result:
-            yield (*row[:3], *map(bool, row[3:]))
+            yield tuple(row)
 
 
 def _answers(query: CandidateQuery) -> list[sa.ColumnElement[Any]]:
@@ -112,7 +115,7 @@ def _answers(query: CandidateQuery) -> list[sa.ColumnElement[Any]]:
     for column, filters in query.evaluators:
         matches = (where(span_tree(text), query.project_id) for text in filters)
         found.append(sa.func.coalesce(sa.and_(sa.true(), *matches), sa.false()))
-        found.append(verdicts.labelled(query.project_id, "SPAN", spans.c.span_id, column))
+        found.append(verdicts.made_with(query.project_id, "SPAN", spans.c.span_id, column))
     is_whole = query.sample >= 1
     found.append(sa.true() if is_whole else sa.func.sampled(spans.c.span_id, query.sample))
     return [answer.label(f"a{number}") for number, answer in enumerate(found)]
@@ -121,9 +124,15 @@ def _answers(query: CandidateQuery) -> list[sa.ColumnElement[Any]]:
 def _is_wanted(query: CandidateQuery, answers: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
     """The condition that a run would score a span: `decisions` in `judge/selection.py` for one span, as SQL."""
     *pairs, is_sampled = answers
-    lacking = zip(pairs[::2], pairs[1::2], strict=True)
-    wanted = (may if query.override else sa.and_(may, sa.not_(done)) for may, done in lacking)
+    asked = zip(pairs[::2], pairs[1::2], query.versions or [None] * (len(pairs) // 2), strict=True)
+    wanted = (may if query.override else sa.and_(may, _lacks(made, own)) for may, made, own in asked)
     return sa.and_(is_sampled, sa.or_(sa.false(), *wanted))
+
+
+def _lacks(made_with: sa.ColumnElement[Any], version: str | None) -> sa.ColumnElement[bool]:
+    """The condition that a span has no verdict, or none of the version if one is given."""
+    is_missing = made_with.is_(None)
+    return is_missing if version is None else is_missing | (made_with != version)
 
 
 def _chosen(query: CandidateQuery, since: Place | None) -> list[sa.ColumnElement[bool]]:

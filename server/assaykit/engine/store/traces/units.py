@@ -41,7 +41,7 @@ def matching(
 
     `evaluators` are pairs of an evaluation column and further filters. A row is the unit's id, the start times of
     its last and first span that the query matched, in nanoseconds, and then, for each evaluator, whether its filters
-    match such a span, and whether the unit has its verdict.
+    match such a span, and the version of the unit's verdict, as `verdicts.made_with` tells it.
     """
     key = _KEYS[unit]
     if isinstance(window, Arrivals):
@@ -62,8 +62,8 @@ def matching(
     for number, (column, _) in enumerate(evaluators):
         # A schedule scores a unit anew that has grown since; a trigger leaves that to override_evaluations.
         grown_to = found.c.last if isinstance(window, Arrivals) else None
-        labelled = verdicts.labelled(project_id, unit, found.c.id, column, grown_to)
-        asked += [found.c[f"c{number}"], labelled.label(f"d{number}")]
+        version = verdicts.made_with(project_id, unit, found.c.id, column, grown_to)
+        asked += [found.c[f"c{number}"], version.label(f"d{number}")]
     listed = sa.select(*asked)
     if query.expression is not None:
 
@@ -75,7 +75,7 @@ def matching(
         listed = listed.where(_clause(query.expression, some))
     with connection.execute(listed.order_by(found.c.newest.desc(), found.c.last.desc())) as result:
         for row in result:
-            yield (*row[:3], *map(bool, row[3:]))
+            yield tuple(row)
 
 
 def ended(connection: sa.Connection, project_id: str, unit: Unit, arrivals: Arrivals, most: int) -> Sequence[int]:

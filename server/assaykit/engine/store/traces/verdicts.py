@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from assaykit.engine import json_text
 from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.checksums import of_verdict
-from assaykit.engine.store.tables import evals, spans
+from assaykit.engine.store.tables import earlier_evals, evals, spans
 from assaykit.wire.spans import Evaluation
 
 VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
@@ -20,7 +20,7 @@ SharedLevel = Literal["TRACE", "SESSION"]
 
 VERDICT_FIELDS = ("label", "score", "explanation")
 
-MAKER_FIELDS = ("evaluator_version_id", "model", "shortened")
+MAKER_FIELDS = ("evaluator_version_id", "version", "model", "shortened")
 """The fields of a verdict; each is the last part of a column's name."""
 
 UP_TO = "spans_up_to"
@@ -28,6 +28,9 @@ UP_TO = "spans_up_to"
 
 AGAIN = "scored_again"
 """The key in `made_by` that says that a trace or session was scored anew after it had grown."""
+
+EARLIER = "earlier"
+"""The key in the metadata of the list of earlier verdicts by other versions or models, newest first."""
 
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
@@ -43,10 +46,20 @@ _OF = (
 )
 """The statement of `of`, which takes longer to build than to execute."""
 
+_EARLIER = (
+    sa.select(earlier_evals)
+    .where(
+        earlier_evals.c.scope_id == sa.bindparam("scope"),
+        earlier_evals.c.level == sa.bindparam("of_level"),
+        earlier_evals.c.target_id.in_(sa.bindparam("targets", expanding=True)),
+    )
+    .order_by(earlier_evals.c.target_id, earlier_evals.c.name)
+)
+
 # Written out, because binding by position takes half the time of binding by name.
 _KEY = [column.name for column in evals.primary_key]
 _GIVEN = ("scope_id", "level", "target_id", "name", "label", "score", "explanation", "updated_ns")
-_COLUMNS = (*_GIVEN, evals.c.metadata.name, "checksum")
+_COLUMNS = (*_GIVEN, evals.c.metadata.name, "checksum", "version_id", "model")
 _PUT = (
     f"INSERT INTO {evals.name} ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
@@ -70,18 +83,34 @@ def of(
     changed = changed or {}
     found: dict[str, list[Evaluation]] = defaultdict(list)
     for start in range(0, len(target_ids), _ROWS_PER_QUERY):
-        some = target_ids[start : start + _ROWS_PER_QUERY]
-        for row in connection.execute(_OF, {"scope": scope_id, "of_level": level, "targets": some}):
+        asked = {"scope": scope_id, "of_level": level, "targets": target_ids[start : start + _ROWS_PER_QUERY]}
+        earlier = _earlier(connection, asked)
+        for row in connection.execute(_OF, asked):
+            made_by = _with_age(row, changed)
+            if (row.target_id, row.name) in earlier:
+                made_by = {**made_by, EARLIER: earlier[row.target_id, row.name]}
             found[row.target_id].append(
                 Evaluation(
                     name=row.name,
                     label=row.label,
                     score=row.score,
                     explanation=row.explanation,
-                    metadata=_with_age(row, changed) or None,
+                    metadata=made_by or None,
                 )
             )
     return found
+
+
+def _earlier(connection: sa.Connection, asked: Mapping[str, Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The earlier verdicts on some targets, by target and name, newest first."""
+    found: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for row in connection.execute(_EARLIER, asked):
+        told = {field: getattr(row, field) for field in VERDICT_FIELDS}
+        told |= {field: row.metadata.get(field) for field in MAKER_FIELDS}
+        one = {key: value for key, value in told.items() if value is not None}
+        found[row.target_id, row.name].append((row.updated_ns, one))
+    newest_first = {key: sorted(some, key=itemgetter(0), reverse=True) for key, some in found.items()}
+    return {key: [one for _, one in some] for key, some in newest_first.items()}
 
 
 def _with_age(row: sa.Row[Any], changed: Mapping[str, int]) -> dict[str, Any]:
@@ -133,8 +162,8 @@ def flat_columns(
 ) -> dict[str, dict[str, Any]]:
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
-    `eval.<name>.metadata.evaluator_version_id` and `.model` say which judge made them, and `.shortened` that the judge
-    saw only a part of a value.
+    `eval.<name>.metadata.evaluator_version_id`, `.version` and `.model` name the judge, `.shortened` says that it saw
+    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
@@ -147,38 +176,45 @@ def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
         yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
     for field in MAKER_FIELDS:
         yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
+    if earlier := (verdict.metadata or {}).get(EARLIER):
+        yield f"eval.{verdict.name}.metadata.{EARLIER}", json_text.written(earlier)
 
 
-def labelled(
+def made_with(
     scope_id: str,
     level: VerdictLevel,
     target: sa.ColumnElement[str],
     name: str,
     grown_to: sa.ColumnElement[int] | None = None,
-) -> sa.ColumnElement[bool]:
-    """The condition that a target has a verdict of this name: a label or a score, as an explanation alone is none.
+) -> sa.ColumnElement[str | None]:
+    """The id of the version that gave a target's verdict of this name; empty if unknown, null without a verdict.
 
-    With `grown_to`, the place of a unit's last span, a verdict from before that span does not count, unless the unit
-    was scored anew once already.
+    A verdict is a label or a score, as an explanation alone is none. With `grown_to`, the place of a unit's last span,
+    a verdict from before that span does not count, unless the unit was scored anew once already.
     """
-    found = sa.exists().where(
+    found = sa.select(evals.c.version_id).where(
         evals.c.scope_id == scope_id, evals.c.level == level, evals.c.target_id == target, evals.c.name == name
     )
     found = found.where(evals.c.label.is_not(None) | evals.c.score.is_not(None))
     if grown_to is None:
-        return found
+        return found.scalar_subquery()
     up_to, again = evals.c.metadata[UP_TO].as_integer(), evals.c.metadata[AGAIN].as_boolean()
-    return found.where(up_to.is_(None) | (up_to >= grown_to) | again.is_(True))
+    return found.where(up_to.is_(None) | (up_to >= grown_to) | again.is_(True)).scalar_subquery()
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write verdicts, given as rows of the table. A stored verdict with the same target and name is replaced."""
     if not rows:
         return
-    written = [(*_given(row), json_text.written(row["metadata"]), of_verdict(row)) for row in rows]
-    connection.exec_driver_sql(_PUT, written)
+    connection.exec_driver_sql(_PUT, [_written(row) for row in rows])
     if experiment_ids := {row["scope_id"] for row in rows if row["level"] == "RUN"}:
         keep_up(connection, experiment_ids, max(row["updated_ns"] for row in rows))
+
+
+def _written(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    made_by: Mapping[str, Any] = row["metadata"]
+    maker = made_by.get("evaluator_version_id") or "", made_by.get("model") or ""
+    return (*_given(row), json_text.written(made_by), of_verdict(row), *maker)
 
 
 def forget(connection: sa.Connection, scope_id: str, level: VerdictLevel, target_ids: Sequence[str]) -> None:
