@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from assaykit.engine.store.triggers import earlier_triggers
-
 revision = "0025"
 down_revision = "0024"
 
@@ -21,6 +19,24 @@ _VERDICT = (
     sa.Column("checksum", sa.Integer()),
     sa.Column("version_id", sa.String(), nullable=False),
     sa.Column("model", sa.String(), nullable=False),
+)
+
+
+_REPLACED = (
+    "CREATE TRIGGER evals_replaced AFTER UPDATE ON evals "
+    "WHEN OLD.version_id <> NEW.version_id OR OLD.model <> NEW.model BEGIN "
+    "DELETE FROM earlier_evals WHERE scope_id = NEW.scope_id AND level = NEW.level AND target_id = NEW.target_id "
+    "AND name = NEW.name AND version_id = NEW.version_id AND model = NEW.model; "
+    "DELETE FROM earlier_evals WHERE scope_id = OLD.scope_id AND level = OLD.level AND target_id = OLD.target_id "
+    "AND name = OLD.name AND version_id = OLD.version_id AND model = OLD.model; "
+    "INSERT INTO earlier_evals (scope_id, level, target_id, name, label, score, explanation, made_by, updated_ns, "
+    "checksum, version_id, model) VALUES (OLD.scope_id, OLD.level, OLD.target_id, OLD.name, OLD.label, OLD.score, "
+    "OLD.explanation, OLD.made_by, OLD.updated_ns, OLD.checksum, OLD.version_id, OLD.model); END"
+)
+_DELETED = (
+    "CREATE TRIGGER evals_deleted AFTER DELETE ON evals BEGIN "
+    "DELETE FROM earlier_evals WHERE scope_id = OLD.scope_id AND level = OLD.level AND target_id = OLD.target_id "
+    "AND name = OLD.name; END"
 )
 
 
@@ -60,5 +76,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope_id", "level", "target_id", "name", "version_id", "model"),
         sqlite_with_rowid=False,
     )
-    for trigger in earlier_triggers([column.name for column in _VERDICT]):
-        op.execute(trigger)
+    op.execute(_REPLACED)
+    op.execute(_DELETED)
