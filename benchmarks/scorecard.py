@@ -165,7 +165,9 @@ def main() -> int:
         if row.number not in covered and not before:
             found = tried(row, given.size, seed)
             covered |= {entry["row"] for entry in found}
-            good = all(kept(file, entry) for entry in found) and bool(found) and good
+            # An entry that missed stops none of the others from being kept.
+            fine = [kept(file, entry) for entry in found]
+            good = bool(fine) and all(fine) and good
     return int(not good)
 
 
