@@ -29,7 +29,7 @@ def normalised(
 ) -> dict[str, Any]:
     """The attributes of one span, ready to be stored. `events` are its events in the form of the store.
 
-    `beside` are flat attributes that are kept with the span's own, which they do not replace, and tell no facts.
+    `beside` are flat attributes that are kept behind the span's own, which they do not replace, and tell no facts.
 
     Objects become dotted keys, also those in `metadata` sent as JSON text. Names of other conventions are mapped. A
     float that JSON cannot express becomes None. Strings over 4 MiB are cut last, so that each step reads them whole.
@@ -37,7 +37,7 @@ def normalised(
     flat = _with_metadata(flattened(raw))
     flat.update(readings.facts_of(flat, events))
     if beside:
-        flat = {**beside, **flat}
+        flat |= {name: value for name, value in beside.items() if name not in flat}
     return flat if _is_plain(flat) else storable(flat)
 
 

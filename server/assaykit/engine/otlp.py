@@ -168,8 +168,9 @@ def _event(event: Span.Event) -> dict[str, Any]:
 
 
 def _around(resource: dict[str, Any], scope: Any) -> dict[str, Any]:
-    """The attributes of a resource and of a scope, under the beginnings of their own."""
-    told = openinference.flattened(resource, RESOURCE)
+    """The attributes of a resource and of a scope, under the beginnings of their own, but for those of the project."""
+    kept = {name: value for name, value in resource.items() if name not in otlp_messages.OF_THE_PROJECT}
+    told = openinference.flattened(kept, RESOURCE)
     told |= {f"{SCOPE}name": scope.name or None, f"{SCOPE}version": scope.version or None}
     told |= openinference.flattened(mapping_of(scope.attributes), SCOPE)
     return {key: value for key, value in told.items() if value is not None}

@@ -40,7 +40,8 @@ PROJECT_ON_ITEM = "arize.project.name"
 
 # The attributes of a resource that may name the project, in order of preference. `arize-otel` sends
 # `openinference.project.name`. Arize's older set-up snippets send `model_id`.
-_PROJECT_ON_RESOURCE = ("openinference.project.name", "arize.project.name", "model_id", "service.name")
+OF_THE_PROJECT = ("openinference.project.name", "arize.project.name", "model_id")
+_PROJECT_ON_RESOURCE = (*OF_THE_PROJECT, "service.name")
 _NO_SERVICE_NAME = "unknown_service"
 """The prefix of the default service name that SDKs send if the user set none."""
 
