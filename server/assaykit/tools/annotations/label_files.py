@@ -133,7 +133,7 @@ def spelled(found: LabelFile, offered: Sequence[str], file: str) -> LabelFile:
 
 
 def _ids(existing: Sequence[str], place: str, file: str) -> tuple[Granularity, str]:
-    of_spans = {**SPELLINGS, "SPAN": (*SPELLINGS["SPAN"], "id")}
+    of_spans: dict[Granularity, Sequence[str]] = {**SPELLINGS, "SPAN": (*SPELLINGS["SPAN"], "id")}
     options: Mapping[Granularity, Sequence[str]] = {"SPAN": _IDS[place]} if place in _IDS else of_spans
     for level, spellings in options.items():
         for column in spellings:
