@@ -13,7 +13,9 @@ from assaykit.errors import Invalid
 from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS
 from assaykit.files.exports.table import EXPORTS
 from assaykit.files.folders import Folders
+from assaykit.files.formats import BY_SUFFIX
 from assaykit.files.reading import read_rows
+from assaykit.files.rows import FileRow
 
 HERE = Path(__file__).parent / "exports"
 FILES = {
@@ -269,3 +271,31 @@ def test_the_page_is_up_to_date() -> None:
     if os.environ.get("ASSAYKIT_UPDATE"):
         PAGE.write_text(page(), encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+READERS = (
+    "promptfoo json",
+    "promptfoo csv",
+    "inspect_ai json",
+    "lm_eval jsonl",
+    "deepeval json",
+    "mlflow csv",
+    "ragas csv",
+)
+
+
+def raw(form: str) -> FileRow:
+    """The first row of a file, with the columns of the tool."""
+    path = HERE / FILES[form]
+    with path.open("rb") as file:
+        return next(BY_SUFFIX[path.suffix].read(file, path.name, False))  # noqa: FBT003  (the signature of all readers)
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_a_column_that_no_reader_knows_stays_under_its_name(form: str) -> None:
+    first = raw(form)
+    known = next(name for name in first.values if "Status" in name) if form == "promptfoo csv" else ""
+    further = known.replace("Status", "Found by") or "found_by"
+    export = next(one for one in EXPORTS if one.fits(first.values))
+    _, read = next(iter(export.translate([first._replace(values={**first.values, further: "hand"})])))
+    assert read[further.rpartition("\x1f")[2]] == "hand"

@@ -19,6 +19,8 @@ from assaykit.files.exports.shared_columns import (
     verdict,
 )
 
+_READ_BELOW = ("inputs.", "outputs.", "reference.", "feedback.")
+
 
 def _below(row: Values, prefix: str) -> Any:
     return alone({name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)})
@@ -32,7 +34,7 @@ def _langsmith_table(row: Values) -> Values:
         "output": _below(row, "outputs."),
         "error": row.get("error"),
         "latency_s": number_of(row.get("execution_time")),
-        **{name: value for name, value in unused(row, "example_id", "execution_time").items() if "." not in name},
+        **unused(row, "example_id", "execution_time", *(name for name in row if name.startswith(_READ_BELOW))),
     }
     for name, value in row.items():
         if name.startswith("feedback."):

@@ -4,9 +4,22 @@ Source: inspect_ai 0.3, `EvalSample` of a log. A scorer's C and I mean correct a
 correct and no answer.
 """
 
-from assaykit.files.exports.shared_columns import ExportFormat, Values, each, filled, list_of, mapping_of, verdict
+from assaykit.files.exports.shared_columns import (
+    ExportFormat,
+    Values,
+    each,
+    filled,
+    list_of,
+    mapping_of,
+    unused,
+    verdict,
+)
 
 _GRADES = {"C": 1, "I": 0, "P": 0.5, "N": 0}
+_USED = ("target", "scores", "epoch", "model_usage", "total_time")
+_LEFT_OUT = (
+    "messages", "events", "store", "attachments", "role_usage", "started_at", "completed_at", "working_time", "uuid",
+)  # fmt: skip
 
 
 def _sample(row: Values) -> Values:
@@ -25,6 +38,7 @@ def _sample(row: Values) -> Values:
         "prompt_tokens": sum(one.get("input_tokens", 0) for one in usage) if usage else None,
         "completion_tokens": sum(one.get("output_tokens", 0) for one in usage) if usage else None,
         "total_tokens": sum(one.get("total_tokens", 0) for one in usage) if usage else None,
+        **unused(row, *_USED, *_LEFT_OUT),
     }
     for name, score in mapping_of(row.get("scores")).items():
         values |= _verdict(name, mapping_of(score))
@@ -56,5 +70,5 @@ SAMPLES = ExportFormat(
     "inspect_ai",
     lambda row: {"epoch", "input", "target", "scores"} <= row.keys(),
     each(_sample),
-    ("messages", "events", "store", "attachments", "role_usage", "started_at", "completed_at", "working_time", "uuid"),
+    _LEFT_OUT,
 )

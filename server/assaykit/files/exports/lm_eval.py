@@ -11,8 +11,12 @@ from assaykit.files.exports.shared_columns import (
     list_of,
     mapping_of,
     number_of,
+    unused,
     verdict,
 )
+
+_USED = ("doc_id", "target", "doc", "filtered_resps", "filter")
+_LEFT_OUT = ("arguments", "resps", "metrics", "doc_hash", "prompt_hash", "target_hash")
 
 
 def _sample(row: Values) -> Values:
@@ -27,9 +31,11 @@ def _sample(row: Values) -> Values:
         "metadata": row.get("doc"),
         "output": said[0] if len(said) == 1 else said or None,
         "variant": row.get("filter"),
+        **unused(row, *_USED, *_LEFT_OUT),
     }
     for name in list_of(row.get("metrics")):
         if number_of(row.get(name)) is not None or isinstance(row.get(name), bool):
+            values.pop(str(name), None)
             values |= verdict(str(name), row.get(name))
     return filled(values)
 
@@ -38,5 +44,5 @@ SAMPLES = ExportFormat(
     "lm_eval",
     lambda row: {"doc_id", "doc", "filtered_resps"} <= row.keys(),
     each(_sample),
-    ("arguments", "resps", "metrics", "doc_hash", "prompt_hash", "target_hash"),
+    _LEFT_OUT,
 )

@@ -20,11 +20,18 @@ from assaykit.files.exports.shared_columns import (
     list_of,
     mapping_of,
     number_of,
+    unused,
     verdict,
 )
 from assaykit.files.rows import FileRow
 
 _FAILED_CALL = 2
+_USED = (
+    "testIdx", "vars", "gradingResult", "testCase", "response", "tokenUsage", "provider", "prompt", "failureReason",
+    "latencyMs", "score", "success", "namedScores", "metrics",
+)  # fmt: skip
+_LEFT_OUT = ("id", "promptId", "promptIdx", "metadata", "response.raw", "testCase.assert")
+_USED_OF_CELL = ("Status", "Score", "Named Scores", "Grader Reason", "Latency (ms)", "Comment")
 _OUTPUT = re.compile(r"\[.+\] .+", re.DOTALL)
 _BETWEEN = "\x1f"
 """Stands between the name of an output column and that of a column about it, once they are told apart."""
@@ -83,7 +90,7 @@ def _result(row: Values) -> Values:
         "prompt_tokens": usage.get("prompt"),
         "completion_tokens": usage.get("completion"),
         "total_tokens": usage.get("total"),
-        "cost": row.get("cost"),
+        **unused(row, *_USED, *_LEFT_OUT),
     }
     if not has_failed:
         values |= verdict("promptfoo", row.get("score"), graded.get("reason"), passed=row.get("success"))
@@ -120,7 +127,7 @@ def _table(rows: Iterable[FileRow]) -> Iterator[tuple[int, Values]]:
 
 
 def _cell(row: Mapping[str, Any], variables: Values, output: str, own: Values, number: int) -> Values:
-    status, reason = own.get("Status"), own.get("Grader Reason")
+    status, reason, named = own.get("Status"), own.get("Grader Reason"), mapping_of(own.get("Named Scores"))
     has_failed = status == "ERROR"
     provider, _, prompt = output.removeprefix("[").partition("] ")
     values = {
@@ -131,10 +138,11 @@ def _cell(row: Mapping[str, Any], variables: Values, output: str, own: Values, n
         VARIANT: f"{provider} / {prompt}",
         "latency_ms": number_of(own.get("Latency (ms)")),
         "comment": own.get("Comment"),
+        **unused(own, *_USED_OF_CELL, *(f"Metric: {name}" for name in named)),
     }
     if not has_failed:
         values |= verdict("promptfoo", own.get("Score"), reason, passed=status == "PASS")
-        for name, score in mapping_of(own.get("Named Scores")).items():
+        for name, score in named.items():
             values |= verdict(name, score)
     return filled(values)
 
@@ -145,6 +153,6 @@ RESULTS = ExportFormat(
         {"gradingResult", "testIdx", "promptIdx"} <= row.keys() or {"promptIdx", "testCase", "vars"} <= row.keys()
     ),
     each(_result),
-    ("id", "promptId", "promptIdx", "namedScores", "response.raw", "testCase.assert"),
+    _LEFT_OUT,
 )
 TABLE = ExportFormat("promptfoo", lambda row: any(name.endswith(f"{_BETWEEN}Status") for name in row), _table)
