@@ -45,6 +45,9 @@ OLDER_ARIZE = (
 BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-evals==3.9.4", "pandas<3")
 """The packages whose runners `run_experiment` replaces and whose evaluators it accepts."""
 
+EVALUATORS = ("autoevals==0.4.1", "rouge-score==0.1.2", "sacrebleu==2.6.0")
+"""Libraries with evaluators that need no model."""
+
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 
 INSTALLERS = ("uv==0.13.*", "pipx==1.18.*")
@@ -129,7 +132,18 @@ def _install(command: list[str]) -> None:
 if __name__ == "__main__":
     # Build two at a time. A test waits for an environment that is not built yet.
     with ThreadPoolExecutor(2) as builders:
-        for needed in (ARIZE, JUDGES, BOTH_SOURCES, OPENAPI, OLDER_ARIZE, OLDER_MCP, OLDEST_AX, OLDER_AX, INSTALLERS):
+        for needed in (
+            ARIZE,
+            JUDGES,
+            BOTH_SOURCES,
+            EVALUATORS,
+            OPENAPI,
+            OLDER_ARIZE,
+            OLDER_MCP,
+            OLDEST_AX,
+            OLDER_AX,
+            INSTALLERS,
+        ):
             builders.submit(python_with, *needed)
         for packages in (HOSTS, TOKENIZER):
             builders.submit(node_modules_with, *packages)
