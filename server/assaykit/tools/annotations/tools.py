@@ -63,7 +63,7 @@ async def annotate(
     window: PeriodText = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Record people's labels, scores or notes on spans, runs or examples: one for targets, or those of rows.
+    """Record people's labels, scores or notes on spans, runs or examples: one for targets, or by row.
 
     Columns: id, label, score, text, annotator, saw_verdict.
 
@@ -128,7 +128,7 @@ async def log_evaluations(
     """Write verdicts computed elsewhere to spans, traces or sessions: all or nothing.
 
     Columns: context.span_id, context.trace_id or attributes.session.id, and eval.<name>.label, .score, .explanation;
-    trace_eval., session_eval. alike. search_spans(save_to=) writes files to add them to.
+    trace_eval., session_eval. alike. search_spans(save_to=) writes such files.
 
     Source: on the engine `POST /x/evaluations`; AX has Flight for it.
     Raises: Invalid, NotFound, Unsupported.

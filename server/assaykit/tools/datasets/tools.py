@@ -125,7 +125,7 @@ async def get_dataset(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Show a dataset: versions, columns, and examples with ids; of the newest version unless named.
+    """Show a dataset: versions, columns, and examples with ids; the newest version unless named.
 
     Source: REST v2 `GET /v2/datasets/{id}`, `GET /v2/datasets/{id}/examples`.
     Raises: NotFound, Ambiguous, Invalid.

@@ -75,7 +75,7 @@ async def upload_experiment(
 ) -> Reply:
     """Upload results as an experiment on a dataset, with your scores.
 
-    Columns eval.<name>.label and .score count as they are. All or nothing.
+    Columns eval.<name>.label and .score count as they are.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
@@ -213,7 +213,7 @@ async def list_experiments(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List the experiments of a dataset, or of all, with rows and evaluators.
+    """List the experiments of a dataset, or all, with rows and evaluators.
 
     Source: REST v2 `GET /v2/experiments`, `GET /v2/experiments/{id}/runs` for each.
     Raises: NotFound, Invalid.

@@ -217,7 +217,7 @@ async def list_runs(
     overwrite: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """List a task's runs, newest first, with their counts.
+    """List a task's runs, newest first.
 
     Source: REST v2 `GET /v2/tasks/{id}/runs`.
     Raises: NotFound, Ambiguous.

@@ -96,7 +96,7 @@ async def create_task(
 ) -> Reply:
     """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
-    With run_configuration {prompt, model_name} or {template} it makes experiments. Tried on real rows first.
+    With run_configuration {prompt, model_name} or {template} it makes experiments.
 
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
