@@ -9,6 +9,9 @@ from assaykit.wire.bodies import AnyCase, Name, Page, ReplyBody, RequestBody, Ti
 from assaykit.wire.experiments import EXPERIMENT_NAME
 
 RunStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+ACTIVE_STATUSES: tuple[RunStatus, ...] = ("PENDING", "RUNNING")
+"""In the order in which a run passes them: two lists in this order miss no run that begins between them."""
+
 FINAL_STATUSES: frozenset[RunStatus] = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 DEFAULT_MAX_SPANS = 10_000
 

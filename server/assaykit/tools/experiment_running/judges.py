@@ -24,7 +24,7 @@ from assaykit.tools.tasks.units import refuse_on_dataset
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import Experiment, ExperimentRun
 from assaykit.wire.local import RunLimits
-from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage, TriggerEvaluationRequest
+from assaykit.wire.runs import ACTIVE_STATUSES, TaskRun, TaskRunPage, TriggerEvaluationRequest
 from assaykit.wire.tasks import CreateTaskRequest, Task
 
 HAS_OUTPUT = "execution_status = 'COMPLETED'"
@@ -38,7 +38,6 @@ _TRIED = 20
 _OUTPUT = "-" * (CHARACTERS * REPLY_TOKENS)
 """An output of the usual length. The real ones do not exist yet."""
 
-_ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
 _PAUSES_S = 0.05, 1.0
 
 OnProgress = Callable[[int], Awaitable[None]]
@@ -170,7 +169,7 @@ async def _run(
 
 async def _under_way(here: Session, task: Task) -> TaskRun | None:
     at = path("v2", "tasks", task.id, "runs")
-    for status in _ACTIVE:
+    for status in ACTIVE_STATUSES:
         if found := (await here.api.get(at, TaskRunPage, limit=1, status=status)).task_runs:
             return found[0]
     return None

@@ -10,12 +10,11 @@ from assaykit.planning.periods import Period
 from assaykit.session import Session
 from assaykit.tools.runs.targets import Scope
 from assaykit.wire.local import RunReport
-from assaykit.wire.runs import RunStatus, TaskRun, TaskRunPage
+from assaykit.wire.runs import ACTIVE_STATUSES, TaskRun, TaskRunPage
 from assaykit.wire.tasks import Task
 
 RUNS_SHOWN = 3
 PERIODS_SHOWN = 3
-_ACTIVE: tuple[RunStatus, ...] = ("RUNNING", "PENDING")
 _TICK = timedelta(microseconds=1)
 _MOVES = timedelta(minutes=1)
 
@@ -25,11 +24,12 @@ async def under_way(here: Session, task: Task, scope: Scope) -> Sequence[TaskRun
     if task.project_id is None:
         return []
     at = path("v2", "tasks", task.id, "runs")
-    found = [run for one in _ACTIVE async for run in rows(here.api, at, TaskRunPage, {"status": one})]
+    lists = [rows(here.api, at, TaskRunPage, {"status": one}) for one in ACTIVE_STATUSES]
+    found = {run.id: run for listed in lists async for run in listed}
     start, end = scope.period
     return [
         run
-        for run in found
+        for run in found.values()
         if run.data_start_time is not None
         and run.data_end_time is not None
         and run.data_start_time <= end
