@@ -1,4 +1,4 @@
-"""What a row's program is given and what it answers."""
+"""The arguments and the answer of a row's program."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the kernel says about a process: its memory and its descriptors."""
+"""The memory and the descriptors of a process, as the kernel tells them."""
 
 from pathlib import Path
 

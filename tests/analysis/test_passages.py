@@ -1,4 +1,4 @@
-"""What stands beside the findings, in words."""
+"""The passages beside the findings, in words."""
 
 from tests.analysis.variants import RISING, outcome, scored
 

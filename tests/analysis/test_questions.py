@@ -1,4 +1,4 @@
-"""What an example asks: the usual column, else the first text that is no answer."""
+"""The question of an example: the usual column, else the first text that is no answer."""
 
 from typing import Any
 

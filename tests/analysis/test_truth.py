@@ -1,4 +1,4 @@
-"""Which cells are truth and prediction, and which rows have neither."""
+"""The cells that are truth and prediction, and rows that have neither."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What runs took: known, unknown, and paired."""
+"""The usage of runs: known, unknown, and paired."""
 
 import importlib
 

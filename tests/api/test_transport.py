@@ -1,4 +1,4 @@
-"""What judges are asked over, against a server on loopback that does everything wrong."""
+"""The transport of judge calls, against a server on loopback that does everything wrong."""
 
 import gzip
 import ssl

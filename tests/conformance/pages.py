@@ -33,7 +33,7 @@ class Page(NamedTuple):
         """What `perform.py` reads. Skips where the documents are not there."""
         source = SOURCES / self.name
         if not source.exists():
-            pytest.skip(f"{self.name} is not beside the repository")
+            pytest.skip(f"{self.name} is a document of others that may not be copied; it is not beside the repository")
         text = source.read_text(encoding="utf-8")
         found = list(_BLOCK.finditer(text))
         assert len(found) == len(self.blocks), "the document has other blocks than the table"

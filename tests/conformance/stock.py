@@ -1,4 +1,4 @@
-"""What the page on the CLI takes for granted: tasks on a project and a dataset, and runs of them."""
+"""The setting of the page on the CLI: tasks on a project and a dataset, and runs of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where servers and clients of this contract are known to misunderstand each other, one test for each place.
+"""Places where servers and clients of this contract are known to misunderstand each other, one test for each.
 
 The engine is asked over its HTTP door as the clients ask it. Traps of their processes are in `test_client_traps`.
 """

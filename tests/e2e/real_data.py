@@ -1,4 +1,4 @@
-"""Where the real inputs lie. They are not part of the project: tests on them skip where they are absent."""
+"""The folder of the real inputs. They are not part of the project, and tests on them skip if they are absent."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""What comes back from where AX is looked for, over a real connection: one clear sentence for each."""
+"""Answers of servers that are taken for AX, over a real connection: one clear sentence for each."""
 
 import json
 import socket

@@ -66,7 +66,7 @@ def test_the_engine_ends_when_asked_while_a_client_is_sending(tmp_path: Path) ->
         writer.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the sockets of a process in /proc")
 def test_every_door_listens_on_loopback_alone(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*ENGINE, *EVERY_DOOR], env=environment(tmp_path), stdout=subprocess.PIPE, text=True

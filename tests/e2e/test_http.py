@@ -166,7 +166,7 @@ INITIALIZE = {
 }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked as Linux has it")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the sockets of a process in /proc")
 @pytest.mark.parametrize("transport", ["http", "sse"])
 def test_nothing_listens_beyond_loopback(listeners: dict[Transport, Listener], transport: Transport) -> None:
     found = listening_addresses(listeners[transport].process.pid)

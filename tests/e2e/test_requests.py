@@ -1,4 +1,4 @@
-"""What users ask a coding assistant for, in the words of Arize's documentation, played as the calls that answer it.
+"""Requests of users to a coding assistant, in the words of Arize's documentation, played as the calls that answer them.
 
 Each test is one request; it ends in the state that was asked for. Names stand for what a user has lying around.
 """

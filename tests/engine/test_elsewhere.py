@@ -1,4 +1,4 @@
-"""What AX has and the engine does not is a problem that says what to do, and never a missing path."""
+"""Routes of AX that the engine lacks: the answer is a problem with the next step, and never a missing path."""
 
 import pytest
 from tests.engine.door import Door

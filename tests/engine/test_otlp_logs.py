@@ -261,7 +261,7 @@ def test_a_record_with_one_wrong_field_is_read_or_invalid(tree: Any, field: str)
         message = otlp_messages.decode(otlp_logs.LOGS, body, content_type=otlp_messages.JSON, content_encoding=None)
     except Invalid:
         return
-    found = otlp_logs.heard(message)
+    found = otlp_logs.events(message)
     json.dumps([row["attributes"] for row in found.rows], allow_nan=False, ensure_ascii=False).encode()
     assert any(row["name"] == "gen_ai.choice" for row in found.rows)
 
@@ -275,4 +275,4 @@ def test_damaged_bytes_are_read_or_invalid(tail: bytes) -> None:
         )
     except Invalid:
         return
-    otlp_logs.response(otlp_logs.heard(message)).SerializeToString()
+    otlp_logs.response(otlp_logs.events(message)).SerializeToString()

@@ -278,7 +278,7 @@ async def test_a_system_without_a_keyring_takes_the_file(
     assert RAW in kept(home)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a mode is of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
 async def test_two_engines_keep_their_keys_in_one_file(rest: Rest, home: Path) -> None:
     async with opened(home) as other:
         first = await rest.create(PATH, gateway())

@@ -1,4 +1,4 @@
-"""Which rows a run scores: window, filters, sample, what is labelled already, and the cap."""
+"""The rows that a run scores: window, filters, sample, labelled rows, and the cap."""
 
 from collections import Counter
 from pathlib import Path

@@ -128,7 +128,7 @@ async def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None
     assert "ASSAYKIT_HOME" in refusal.value.next
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 async def test_the_folder_and_every_file_in_it_are_their_owner_s_alone(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
@@ -144,7 +144,7 @@ async def test_the_folder_and_every_file_in_it_are_their_owner_s_alone(tmp_path:
     assert modes == dict.fromkeys(ours, 0o600)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
 async def test_a_folder_and_a_file_that_were_open_to_others_are_closed(home: Path) -> None:
     open_to_others(home)
     async with opened(home):

@@ -38,7 +38,7 @@ from assaykit.engine.runs.executor import BEATS
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="a process is put to sleep by SIGSTOP"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP, which suspends a process"),
 ]
 
 SEED: Final = 20261128

@@ -1,4 +1,4 @@
-"""Where a path is found, and what is never opened."""
+"""The folders in which a path is found, and files that are never opened."""
 
 import os
 from pathlib import Path

@@ -4,6 +4,8 @@ import csv
 import datetime as dt
 import io
 import json
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, Unsupported
+from assaykit.files import archives
 from assaykit.files.folders import Folders
 from assaykit.files.reading import read_rows
 from assaykit.files.rows import MAX_CELL, MAX_COLUMNS, FileRow
@@ -82,6 +85,37 @@ def test_a_workbook_gives_the_rows_of_its_first_sheet(read: Read) -> None:
         FileRow(2, {"id": "q1", "input": "caf\xe9", "n": 1.5, "when": "2026-01-02T03:04:00"}),
         FileRow(4, {"id": "q2", "input": None, "n": True, "when": 7}),
     ]
+
+
+def test_a_workbook_may_claim_more_cells_than_it_has(read: Read) -> None:
+    """Filled up to its claim, the sheet would have 1,600 million cells."""
+    packed, told = zipfile.ZipFile(io.BytesIO(book(["a"], ["x"]))), io.BytesIO()
+    with zipfile.ZipFile(told, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in packed.namelist():
+            part = packed.read(name)
+            if name.endswith("sheet1.xml"):
+                assert b'ref="A1:A2"' in part
+                part = part.replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"')
+                part = part.replace(b'<row r="2"', b'<row r="100000"').replace(b'r="A2"', b'r="A100000"')
+            archive.writestr(name, part)
+    assert read("a.xlsx", told.getvalue()) == [FileRow(100_000, {"a": "x"})]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.eval"])
+def test_an_archive_that_unpacks_to_much_is_refused(read: Read, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "BUDGET_BYTES", 2 * 1024 * 1024)
+    told = io.BytesIO()
+    with zipfile.ZipFile(told, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"samples/{number}.json", bytes(1024 * 1024))
+    assert "unpacks to more than 2 MiB" in refusal(read, name, told.getvalue())
+
+
+def test_a_workbook_without_the_extra_is_told_the_command(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(Unsupported, match="needs openpyxl") as error:
+        read("a.xlsx", book(["a"], ["x"]))
+    assert "assaykit[xlsx]" in (error.value.next or "")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What real coding assistants hand their models: the answer, the fence and the next step of each reply."""
+"""Real coding assistants hand their models the answer, the fence and the next step of each reply."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Which variable has no value, and the columns that are near its name."""
+"""Variables without a value, and the columns with a name near theirs."""
 
 from assaykit.judge.missing_values import near, unread
 from assaykit.wire.evaluators import ManagedCodeConfig

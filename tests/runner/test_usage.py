@@ -1,4 +1,4 @@
-"""What a task's spans say it used."""
+"""The usage that the spans of a task tell."""
 
 from typing import Any
 

@@ -1,9 +1,10 @@
 """Rules for the text of all files: one version, no open to-do notes, and nothing about the author's machine."""
 
+import ast
 import re
 
 from tests.fenced import prose
-from tests.shape.tree import ROOT, SERVER, at, files
+from tests.shape.tree import ROOT, SERVER, at, files, modules, syntax
 
 from assaykit import __version__
 
@@ -14,6 +15,7 @@ README_WORDS = 900
 LEFT_TO_DO = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b")
 OWN_FOLDERS = re.compile(r"(?<![\w.\-/])/(?:(?:roo[t]|wor[k])\b|(?:hom[e]|User[s]|tm[p])/\w)")
 REGISTRIES = re.compile(r"registr[y]\.npmjs|pyp[i]\.org|pythonhoste[d]\.org|index-ur[l]")
+QUESTION = re.compile(r"(?:What|Which|How|Where|Why|Whether|When|Who)\b")
 
 
 def lines_with(pattern: re.Pattern[str]) -> list[str]:
@@ -34,6 +36,11 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
 
 def test_no_file_chooses_the_registry() -> None:
     assert lines_with(REGISTRIES) == []
+
+
+def test_a_module_docstring_names_its_subject() -> None:
+    told = {at(path): ast.get_docstring(syntax(path)) or "" for path in modules()}
+    assert [where for where, text in told.items() if QUESTION.match(text)] == []
 
 
 def test_the_version_stands_in_one_place() -> None:

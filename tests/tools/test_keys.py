@@ -1,4 +1,4 @@
-"""Where a key may be and where it may go: what is refused, and that no refusal repeats a key."""
+"""The places of a key and the hosts that may get it. No refusal repeats a key."""
 
 import secrets
 

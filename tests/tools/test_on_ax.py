@@ -1,4 +1,4 @@
-"""What needs a route that only the engine has, on a backend without it: what AX needs instead is said.
+"""Calls that need a route of the engine, on a backend without it: the refusal says how AX does the job.
 
 The backend is an engine process behind a stand-in for AX, which knows the routes of the contract and no others.
 """

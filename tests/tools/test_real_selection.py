@@ -1,4 +1,4 @@
-"""What a run selects of 1,500 real questions and answers is what a plain loop selects: spans, traces and sessions."""
+"""A run selects the same of 1,500 real questions and answers as a plain loop: spans, traces and sessions."""
 
 import hashlib
 import json

@@ -186,7 +186,7 @@ async def test_only_files_of_the_folders_are_run(ax: Caller, files: Path, tmp_pa
     assert "lies outside" in await refusal(ax, bare_python, f"{outside}:answer")
     assert "link" in await refusal(ax, bare_python, "link.py:answer")
     assert "no file 'gone.py'" in await refusal(ax, bare_python, "gone.py:answer")
-    assert "no file 'task/txt.py'" in await refusal(ax, bare_python, "task.txt:answer")
+    assert "no module 'task.txt'" in await refusal(ax, bare_python, "task.txt:answer")
     assert "does not name a function of a file" in await refusal(ax, bare_python, "answer")
 
 

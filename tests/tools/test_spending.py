@@ -1,4 +1,4 @@
-"""What a run took is told, what was answered before is not paid again, and a run stops at its limits."""
+"""The cost of a run is told, no answer is paid twice, and a run stops at its limits."""
 
 import json
 from collections.abc import AsyncGenerator, Callable

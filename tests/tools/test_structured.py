@@ -1,4 +1,4 @@
-"""What a model needs for its next call stands in the text: by default that is all it gets."""
+"""The text of a reply has all that a next call needs. By default a model gets nothing else."""
 
 import re
 from dataclasses import replace

@@ -52,7 +52,7 @@ SAME_KEPT = 200
 """Limit on the unchanged examples that a finding keeps. The count covers all of them."""
 
 Failures = Literal["count", "exclude"]
-"""Whether a failed run counts as a failure in rates, or is left out as a missing verdict."""
+"""The treatment of failed runs: as failures in rates, or as missing verdicts."""
 
 
 class Variant(NamedTuple):
@@ -69,7 +69,7 @@ class Variant(NamedTuple):
 
 
 class VerdictReading(NamedTuple):
-    """How to read the verdicts, by evaluator.
+    """The reading of the verdicts, by evaluator.
 
     `directions` says whether a higher score is better. `positive` has the labels to count. `choices` has the scores of
     a judge's labels, and `ranges` the lowest and the highest score possible. `primary` names the evaluator that
@@ -108,7 +108,7 @@ class _Asked(NamedTuple):
 
     @property
     def is_by_name(self) -> bool:
-        """Whether a ready-made judge shares nothing but its name with this evaluator."""
+        """True if a ready-made judge shares nothing but its name with this evaluator."""
         return self.evaluator in self.reading.by_name and not self.by_choice
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a judge agrees with people differently on the sides of a comparison, which would bias the difference."""
+"""A judge's agreement with people on each side of a comparison. If the sides differ, the difference is biased."""
 
 from collections.abc import Mapping, Sequence
 from math import comb

@@ -11,7 +11,7 @@ from assaykit.engine.store.traces import log_events, spans
 if TYPE_CHECKING:
     from assaykit.engine.engine import Engine
     from assaykit.engine.otlp import Intake
-    from assaykit.engine.otlp_logs import Heard
+    from assaykit.engine.otlp_logs import EventIntake
 
 
 async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
@@ -36,7 +36,7 @@ async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
     return arrived._replace(rejected=arrived.rejected + len(refused), reason=arrived.reason or reason)
 
 
-async def keep_events(engine: "Engine", found: "Heard") -> None:
+async def keep_events(engine: "Engine", found: "EventIntake") -> None:
     """Store the events of one request in one transaction, and join them to the spans that are there."""
     if found.rows:
         await engine.database.write(log_events.add, found.rows, engine.clock.now_ns())

@@ -29,8 +29,8 @@ def joined(row: Mapping[str, Any], late: Sequence[Mapping[str, Any]]) -> dict[st
     `row` has the columns `attributes`, `events`, `kind`, `session_id` and `model_name`.
     """
     before: list[Any] = row["events"]
-    heard = [event_of(one) for one in late]
-    events = [*(event for event in before if event not in heard), *heard]
+    joining = [event_of(one) for one in late]
+    events = [*(event for event in before if event not in joining), *joining]
     attributes = _as_sent(row["attributes"], before)
     told = openinference.storable(readings.facts_of(attributes, events))
     if _TWIN in attributes:  # its kind and tokens are those of the other span

@@ -47,6 +47,6 @@ async def _export(engine: "Engine", request: Any) -> ExportTraceServiceResponse:
 
 
 async def _export_logs(engine: "Engine", request: Any) -> ExportLogsServiceResponse:
-    found = await anyio.to_thread.run_sync(otlp_logs.heard, request)
+    found = await anyio.to_thread.run_sync(otlp_logs.events, request)
     await ingest.keep_events(engine, found)
     return otlp_logs.response(found)

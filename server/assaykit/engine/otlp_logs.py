@@ -24,7 +24,7 @@ _FAMILY = "gen_ai."
 _NAME = "event.name"
 
 
-class Heard(NamedTuple):
+class EventIntake(NamedTuple):
     """The content of one request: rows of `tables.log_events` without `n`, and the counts of other records.
 
     `others` are records that are no GenAI event, and `spanless` are GenAI events without a span.
@@ -37,7 +37,7 @@ class Heard(NamedTuple):
     reason: str | None
 
 
-def heard(request: ExportLogsServiceRequest) -> Heard:
+def events(request: ExportLogsServiceRequest) -> EventIntake:
     """The GenAI events in a request, in the order sent. A bad one is refused alone.
 
     A record that is sent again gets the same digest. Equal records within one request get different ones.
@@ -61,10 +61,10 @@ def heard(request: ExportLogsServiceRequest) -> Heard:
             seen[row["digest"]] += 1
             row["digest"] = hashlib.sha256(row["digest"] + str(seen[row["digest"]]).encode()).hexdigest()[:32]
             rows.append(row)
-    return Heard(rows, others, spanless, rejected, reason)
+    return EventIntake(rows, others, spanless, rejected, reason)
 
 
-def response(found: Heard) -> ExportLogsServiceResponse:
+def response(found: EventIntake) -> ExportLogsServiceResponse:
     """The answer to a stored request. Its message tells of records that are refused or not kept."""
     told = ExportLogsServiceResponse()
     said = [

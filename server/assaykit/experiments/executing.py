@@ -179,7 +179,10 @@ def _file_of(module: str, folders: Folders) -> Path:
     for one in (f"{plain}.py", f"{plain}/__init__.py", f"src/{plain}.py", f"src/{plain}/__init__.py"):
         with suppress(NotFound):
             return locate(one, folders)
-    return locate(f"{plain}.py", folders)
+    raise NotFound(
+        f"There is no module {quote(module)!r}: no folder has {quote(plain)}.py, also not below src.",
+        "Write 'task.py:answer' for a file, or name a module below the folders of ASSAYKIT_FILES.",
+    )
 
 
 def is_function(text: str) -> bool:

@@ -27,8 +27,11 @@ def xlsx_rows(file: BinaryIO, path: str, _nan_is_null: bool) -> Iterator[FileRow
         if not book.worksheets:
             raise Invalid(f"{quote(path)!r} has no sheet with cells.", "Save the rows in its first sheet.")
         names: list[str] = []
-        for number, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-            if all(cell is None for cell in cells):
+        sheet = book.worksheets[0]
+        # The size that a sheet claims may be far beyond its cells, and each row would be filled up to it.
+        sheet.reset_dimensions()
+        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if cells.count(None) == len(cells):
                 continue
             if not names:
                 names = _names(cells, path, number)

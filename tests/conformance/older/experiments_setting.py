@@ -1,4 +1,4 @@
-"""What the page on experiments takes for granted: a dataset whose columns its tasks read, and a key of OpenAI's."""
+"""The setting of the page on experiments: a dataset whose columns its tasks read, and a key of OpenAI's."""
 
 import os
 from typing import Any

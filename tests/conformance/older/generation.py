@@ -1,4 +1,4 @@
-"""What a version of `arize` takes in a reply, read from its generated models and printed as JSON.
+"""The fields that a version of `arize` takes in a reply, read from its generated models and printed as JSON.
 
 `{model: {field: what}}`. A field that must be there and not be null ends in `!`; `*` stands for any other. What is a
 model's name, a list of an enum's values, or null where anything goes. A list in place of the fields names the models

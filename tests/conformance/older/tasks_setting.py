@@ -1,4 +1,4 @@
-"""What the page on tasks takes for granted: a client, a project, judges, a dataset with experiments."""
+"""The setting of the page on tasks: a client, a project, judges, a dataset with experiments."""
 
 import os
 from datetime import UTC, datetime

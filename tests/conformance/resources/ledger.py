@@ -1,4 +1,4 @@
-"""What a script counts: the calls it made of a client, those that came through, and what went wrong.
+"""The counts of a script: its calls of a client, those that came through, and the faults.
 
 It runs beside the client, in the client's environment, so it knows nothing but the standard library.
 """

@@ -35,7 +35,7 @@ async def export_logs(request: Request) -> Response:
     """`POST /v1/logs`: an OTLP ExportLogsServiceRequest, of which GenAI events are kept."""
     from assaykit.engine import otlp_logs  # noqa: PLC0415  (as above)
 
-    found = await _read(request, otlp_logs.LOGS, otlp_logs.heard)
+    found = await _read(request, otlp_logs.LOGS, otlp_logs.events)
     await ingest.keep_events(engine(request), found)
     return _encoded(request, otlp_logs.response(found))
 

@@ -47,7 +47,9 @@ def foreign_export(file: str, folders: Folders) -> ForeignExport | None:
         raise Invalid(
             f"{exactly(file)} has {len(variants)} variants; an upload takes {MOST_VARIANTS}.", "Split the file."
         )
-    return (tool and ForeignExport(tool, list(variants), [one for one in EXAMPLE_COLUMNS if one in columns])) or None
+    if tool is None:
+        return None
+    return ForeignExport(tool, list(variants), [one for one in EXAMPLE_COLUMNS if one in columns])
 
 
 def named_after(title: str, variant: str, taken: Callable[[str], bool] = lambda _: False) -> str:

@@ -4,6 +4,7 @@ An event names its span by trace and span id alone, so the span may be in any pr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ KEPT_NS = 7 * 24 * 3600 * 10**9
 """The time for which events wait for their span, and for which a span that is sent again gets them back: a week."""
 
 _ROWS_PER_STATEMENT = 500
-_DROPPED_AT_ONCE = 1_000
+_DROPPED_AT_ONCE = 100
 
 _ADD = sa.text(
     "INSERT INTO log_events (span_id, trace_id, digest, name, time_ns, attributes, arrived_ns) "
@@ -83,6 +84,7 @@ def _of(connection: sa.Connection, span_ids: Iterable[str]) -> Mapping[tuple[str
 def _drop_old(connection: sa.Connection, now_ns: int) -> None:
     """Remove some of the events whose time is over. The oldest have the lowest `n`."""
     first = sa.select(log_events.c.n, log_events.c.arrived_ns).order_by(log_events.c.n).limit(_DROPPED_AT_ONCE)
-    old = [row.n for row in connection.execute(first) if row.arrived_ns < now_ns - KEPT_NS]
+    oldest = connection.execute(first).fetchall()
+    old = [row.n for row in takewhile(lambda row: row.arrived_ns < now_ns - KEPT_NS, oldest)]
     if old:
         connection.execute(log_events.delete().where(log_events.c.n.between(old[0], old[-1])))
