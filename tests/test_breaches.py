@@ -136,6 +136,7 @@ def test_the_shape_tests_see_every_crooked_shape(copy: Path) -> None:
         append(server / "names.py", "\n\ndef long() -> None:\n" + "    int()\n" * 46)
         (server / "utils.py").write_text('"""Anything."""\n', encoding="utf-8")
         append(server / "planning" / "periods.py", CROOKED)
+        (server / "planning" / "places.py").write_text('"""Where a row lies."""\n', encoding="utf-8")
         append(server / "errors.py", '\n\nclass Unheard(AssayError):\n    """Nobody raises it."""\n')
         append(copy / "README.md", "word " * 900)
         append(copy / "README.md", f"\nSee /roo{'t'}/notes, version {__version__}, from registr{'y'}.npmjs.org.\n")
@@ -185,6 +186,7 @@ SHAPES = {
     "test_the_picture_of_the_package_has_every_part_of_it",
     "test_tests_reach_the_store_through_the_store",
     "test_every_requirement_has_an_upper_bound",
+    "test_a_module_docstring_names_its_subject",
     "test_nothing_is_left_to_do",
     "test_no_file_knows_the_machine_it_was_written_on",
     "test_no_file_chooses_the_registry",

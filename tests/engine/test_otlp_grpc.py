@@ -28,12 +28,16 @@ async def served(home: Path) -> AsyncGenerator[tuple[Door, Any]]:
         otlp_grpc.serving(door.engine, KEY, 0) as port,
         aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        export = channel.unary_unary(
-            f"/{otlp_grpc.SERVICE}/Export",
-            request_serializer=ExportTraceServiceRequest.SerializeToString,
-            response_deserializer=ExportTraceServiceResponse.FromString,
-        )
-        yield door, export
+        yield door, exporter(channel)
+
+
+def exporter(channel: Any) -> Any:
+    """The call that sends spans."""
+    return channel.unary_unary(
+        f"/{otlp_grpc.SERVICE}/Export",
+        request_serializer=ExportTraceServiceRequest.SerializeToString,
+        response_deserializer=ExportTraceServiceResponse.FromString,
+    )
 
 
 def request(*ends: int) -> ExportTraceServiceRequest:
@@ -96,12 +100,7 @@ async def test_genai_events_reach_their_span_and_other_records_are_told(tmp_path
         with pytest.raises(aio.AioRpcError):
             await export(told, timeout=60)
         answer = await export(told, metadata=[("authorization", KEY)], timeout=60)
-        spans = channel.unary_unary(
-            f"/{otlp_grpc.SERVICE}/Export",
-            request_serializer=ExportTraceServiceRequest.SerializeToString,
-            response_deserializer=ExportTraceServiceResponse.FromString,
-        )
-        await spans(request(START + SECOND), metadata=[("authorization", KEY)], timeout=60)
+        await exporter(channel)(request(START + SECOND), metadata=[("authorization", KEY)], timeout=60)
         (project,) = (await door.get("/v2/projects"))["projects"]
         window = {"start_time": "2025-12-31T00:00:00Z", "end_time": "2026-01-02T00:00:00Z"}
         (found,) = await door.spans(project["id"], **window)

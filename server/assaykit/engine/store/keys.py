@@ -55,6 +55,19 @@ def row_of(connection: sa.Connection, table: sa.Table, key: str, noun: str, list
     return row
 
 
+def on_targets(table: sa.Table) -> sa.Select[Any]:
+    """The rows of verdicts or annotations on some targets. Parameters: `scope`, `of_level` and the list `targets`."""
+    return (
+        sa.select(table)
+        .where(
+            table.c.scope_id == sa.bindparam("scope"),
+            table.c.level == sa.bindparam("of_level"),
+            table.c.target_id.in_(sa.bindparam("targets", expanding=True)),
+        )
+        .order_by(table.c.target_id, table.c.name)
+    )
+
+
 @cache
 def _by_id(table: sa.Table) -> sa.Select[Any]:
     """The statement of `row_of`, which takes longer to build than to execute."""

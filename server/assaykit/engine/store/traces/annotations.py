@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from assaykit.engine.store.change_times import touch_annotated
+from assaykit.engine.store.keys import on_targets
 from assaykit.engine.store.tables import annotations
 from assaykit.engine.store.times import moment
 from assaykit.wire.spans import Annotation, AnnotatorUser
@@ -20,15 +21,7 @@ PARTS = ("label", "score", "text")
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
-_OF = (
-    sa.select(annotations)
-    .where(
-        annotations.c.scope_id == sa.bindparam("scope"),
-        annotations.c.level == sa.bindparam("of_level"),
-        annotations.c.target_id.in_(sa.bindparam("targets", expanding=True)),
-    )
-    .order_by(annotations.c.target_id, annotations.c.name)
-)
+_OF = on_targets(annotations)
 """The statement of `of`, which takes longer to build than to execute."""
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from assaykit.engine import json_text
 from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.checksums import of_verdict
+from assaykit.engine.store.keys import on_targets
 from assaykit.engine.store.tables import earlier_evals, evals, spans
 from assaykit.wire.spans import Evaluation
 
@@ -35,26 +36,8 @@ EARLIER = "earlier"
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
-_OF = (
-    sa.select(evals)
-    .where(
-        evals.c.scope_id == sa.bindparam("scope"),
-        evals.c.level == sa.bindparam("of_level"),
-        evals.c.target_id.in_(sa.bindparam("targets", expanding=True)),
-    )
-    .order_by(evals.c.target_id, evals.c.name)
-)
-"""The statement of `of`, which takes longer to build than to execute."""
-
-_EARLIER = (
-    sa.select(earlier_evals)
-    .where(
-        earlier_evals.c.scope_id == sa.bindparam("scope"),
-        earlier_evals.c.level == sa.bindparam("of_level"),
-        earlier_evals.c.target_id.in_(sa.bindparam("targets", expanding=True)),
-    )
-    .order_by(earlier_evals.c.target_id, earlier_evals.c.name)
-)
+_OF, _EARLIER = on_targets(evals), on_targets(earlier_evals)
+"""The statements of `of`, which take longer to build than to execute."""
 
 # Written out, because binding by position takes half the time of binding by name.
 _KEY = [column.name for column in evals.primary_key]
