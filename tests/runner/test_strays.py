@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,29 @@ async def test_no_process_of_user_code_outlives_its_run(tmp_path: Path, monkeypa
     for way in alive:
         os.kill(results[way].output, 9)
     assert {"session", "daemon"} <= set(alive)
+
+
+def test_a_process_that_one_look_does_not_find_is_killed_and_dead_after_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An environment is empty for a moment while its process executes another program."""
+    looks = iter([Path("/proc/self/fd")])
+
+    class Processes:
+        """`/proc`, of which the first look sees no process."""
+
+        def iterdir(self) -> Iterator[Path]:
+            return next(looks, Path("/proc")).iterdir()
+
+    monkeypatch.setattr(descendants, "_PROCESSES", Processes())
+    mark = descendants.new_mark()
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, descendants.VARIABLE: mark}
+    ) as sleeping:
+        descendants.kill(mark)
+        found = is_alive(sleeping.pid)
+        sleeping.kill()
+    assert not found
 
 
 @pytest.mark.slow

@@ -8,13 +8,17 @@ import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "WORKER_MARK"
-_ROUNDS = 5
-"""Most looks. A process may fork between a look and its end; each look finds the children of the one before."""
+_PAUSES_S = (0.005, 0.01, 0.02, 0.04, 0.1, 0.2)
+"""Pauses after each look. A look finds the children that were forked during the one before."""
+
+_EMPTY_LOOKS = 2
+"""Looks without a find, one after the other, that end the search. `exec` hides an environment for a moment."""
 
 _PROCESSES = Path("/proc")
 
@@ -25,16 +29,19 @@ def new_mark() -> str:
 
 
 def kill(mark: str) -> None:
-    """Kill every process that has the mark. Blocks for some milliseconds."""
+    """Kill every process that has the mark, and wait until all are dead. Blocks for milliseconds, 0.4 s at most."""
     if sys.platform != "linux":
         return
-    for _ in range(_ROUNDS):
+    empty = 0
+    for pause in _PAUSES_S:
         found = list(_marked(f"{VARIABLE}={mark}".encode()))
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not found:
+        empty = 0 if found else empty + 1
+        if empty == _EMPTY_LOOKS:
             return
+        time.sleep(pause)
 
 
 def _marked(entry: bytes) -> Iterator[int]:
