@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +29,7 @@ from assaykit.runner.interpreter import environment, interpreter
 from assaykit.runner.journal import FOLDER, Journal, digest_of
 from assaykit.runner.processes import Worker
 from assaykit.runner.progress import Progress, Report
+from assaykit.runner.result_lines import OrderedResults
 from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
 from assaykit.runner.spans import PROTOBUF, import_protobuf, otlp
 from assaykit.runner.worker_pool import PendingCall, WorkerPool
@@ -122,8 +124,9 @@ class ExperimentPlan(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """The results of an execution. `resumed` counts those of an earlier execution, `again` the calls made twice.
+    """The results of an execution. They can be read until their journal is forgotten.
 
+    `resumed` counts those of an earlier execution, `again` the calls made twice.
     `stopped_by` is the failed row that ended the execution early. `shown` is the first failed call, else the first one.
     """
 
@@ -229,7 +232,8 @@ async def execute(
     Raises:
         Invalid: the user's file cannot be used; the message gives the reason.
     """
-    done: dict[ExampleCall, RowResult] = {} if journal is None else dict(journal.results)
+    held: dict[ExampleCall, RowResult] = {}
+    done: Mapping[ExampleCall, RowResult] = held if journal is None else journal.results
     resumed = len(done)
     left = [row for row in calls if row.call not in done]
     stopped_by: list[RowResult] = []
@@ -239,15 +243,15 @@ async def execute(
     codes = [code_of(one.file, one.name) for one in plan.evaluators]
 
     async def keep(result: RowResult) -> None:
-        if journal is not None:
+        if journal is None:
+            held[result.call] = result
+        else:
             result = with_code(result, pool.ready.get("evaluators", ()), codes)
-        done[result.call] = result
-        progress.done = len(done)
-        if journal is not None:
             journal.use(pool.files)
             journal.use_packages(pool.ready["packages"])
             journal.keep(result)
-        is_unfit = journal is not None and _UNFIT in (result.error or "") and all(one.error for one in done.values())
+        progress.done = len(done)
+        is_unfit = journal is not None and _UNFIT in (result.error or "") and len(journal.results.failed) == len(done)
         if result.error is not None and (plan.exit_on_error or is_unfit):
             stopped_by.append(result)
             pool.stop()
@@ -270,8 +274,11 @@ async def execute(
     await progress.tell()
     made = _made_of(pool)
     before = Content(packages=journal.packages) if journal is not None and resumed and pool.ready else Content()
-    found = [done[row.call] for row in calls if row.call in done]
-    shown = next((row for row in calls if row.call in done and done[row.call].error is not None), calls[0])
+    found = OrderedResults(done, [row.call for row in calls if row.call in done])
+    failures = (
+        {call for call, one in held.items() if one.error is not None} if journal is None else journal.results.failed
+    )
+    shown = next((row for row in calls if row.call in failures), calls[0])
     stopping = stopped_by[0] if stopped_by else None
     return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made), shape)
 
@@ -323,9 +330,8 @@ async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult
         Invalid: there are no results.
     """
     made, written = await _found(api, dataset, name, results)
-    left = [one for one in results if one.call not in written]
-    told = [columns(one, plan.metadata, plan.repetitions) for one in left]
-    for some in batches(told):
+    left = (one for one in results if one.call not in written)
+    for some in batches(columns(one, plan.metadata, plan.repetitions) for one in left):
         inputs = [ExperimentRunInput.model_validate(row) for row in some]
         if made is None:
             body = CreateExperimentRequest(name=name, dataset_id=dataset.id, experiment_runs=inputs)
@@ -342,8 +348,8 @@ async def extend(
     api: Api, experiment: Experiment, results: Sequence[RowResult], plan: ExperimentPlan, written: set[str | None]
 ) -> None:
     """Add runs and their spans to an experiment. Runs whose trace is in `written` exist already."""
-    new = [one for one in results if not (one.spans and one.spans[0]["trace_id"] in written)]
-    for some in batches([columns(one, plan.metadata, plan.repetitions) for one in new]):
+    new = (one for one in results if not (one.spans and one.spans[0]["trace_id"] in written))
+    for some in batches(columns(one, plan.metadata, plan.repetitions) for one in new):
         await add(api, experiment, [ExperimentRunInput.model_validate(row) for row in some])
     await send_spans(api, experiment, results)
 
@@ -381,13 +387,14 @@ def traces_of(found: Sequence[ExperimentRun]) -> set[str | None]:
 
 async def send_spans(api: Api, experiment: Experiment, results: Sequence[RowResult]) -> None:
     """Send the spans of the calls to the experiment's own project, if the backend has the route."""
-    spans = [span for one in results for span in one.spans]
-    if not spans or not await api.has_engine_routes():
+    spans = (span for one in results for span in one.spans)
+    some = list(islice(spans, SPANS_PER_REQUEST))
+    if not some or not await api.has_engine_routes():
         return
     project = await api.post(path("x", "experiments", experiment.id, "traces"), Project)
-    for start in range(0, len(spans), SPANS_PER_REQUEST):
-        some = spans[start : start + SPANS_PER_REQUEST]
+    while some:
         await api.send_bytes("/v1/traces", otlp(some, project.name), PROTOBUF)
+        some = list(islice(spans, SPANS_PER_REQUEST))
 
 
 def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Content) -> None:

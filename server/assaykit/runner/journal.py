@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from assaykit.errors import Conflict, Unavailable, quote, system_advice
 from assaykit.filelock import FileLock
+from assaykit.runner.result_lines import ResultLines, line_of
 from assaykit.runner.results import ExampleCall, RowResult, from_json
 
 FOLDER = "experiments"
@@ -21,9 +22,9 @@ FOLDER = "experiments"
 class Journal:
     """The journal of the experiment `name` on a dataset. One call at a time has it open.
 
-    `asked` holds the inputs that determine the results, as they were when the journal was begun. `files` has the digest
-    of each file of the user's code, and `packages` the version of each installed package. `damaged` counts lines that
-    could not be read.
+    `asked` holds the inputs that determine the results, as they were when the journal was begun. `results` stay in the
+    file, so a run of any length needs little memory. `files` has the digest of each file of the user's code, and
+    `packages` the version of each installed package. `damaged` counts lines that could not be read.
     """
 
     def __init__(self, home: Path, dataset_id: str, name: str) -> None:
@@ -33,7 +34,7 @@ class Journal:
         self._name = name
         self._file: BinaryIO | None = None
         self.asked: dict[str, Any] = {}
-        self.results: dict[ExampleCall, RowResult] = {}
+        self.results = ResultLines(self._path)
         self.files: dict[str, str] = {}
         self.packages: dict[str, str] = {}
         self.damaged = 0
@@ -67,33 +68,38 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._close()
         self._lock.release()
 
     def _read(self) -> None:
         if not self._path.exists():
             return
-        first, *rest = self._path.read_bytes().split(b"\n")
-        whole = rest[:-1]  # text after the last newline is torn
-        if not rest:
-            return
-        asked = _object(first)
-        if asked is None:
-            # Nothing tells which task the results are of.
-            self.damaged = 1 + len(whole)
-            return
-        self.asked = asked
-        for line in whole:
-            self._take(_object(line))
-        if self.damaged and not self.files:
-            # Nothing tells which content of the user's files the results are of.
-            self.results.clear()
-        kept = sum(len(line) + 1 for line in (first, *whole))
         with self._path.open("r+b") as file:
-            file.truncate(kept)
+            first = file.readline()
+            place = len(first)
+            if not first.endswith(b"\n"):
+                return
+            asked = _object(first)
+            if asked is not None:
+                self.asked = asked
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # text after the last newline is torn
+                if asked is None:
+                    self.damaged += 1
+                else:
+                    self._take(_object(line), place)
+                place += len(line)
+            if asked is None:
+                # Nothing tells which task the results are of.
+                self.damaged += 1
+                return
+            if self.damaged and not self.files:
+                # Nothing tells which content of the user's files the results are of.
+                self.results.clear()
+            file.truncate(place)
 
-    def _take(self, told: dict[str, Any] | None) -> None:
+    def _take(self, told: dict[str, Any] | None, place: int) -> None:
         try:
             if told is None:
                 self.damaged += 1
@@ -103,34 +109,38 @@ class Journal:
                 self.packages = {str(name): str(version) for name, version in told["packages"].items()}
             else:
                 result = from_json(told)
-                self.results[result.call] = result
+                self.results.note(result.call, place, is_error=result.error is not None)
         except (KeyError, TypeError, AttributeError):
             self.damaged += 1
 
     def begin(self, asked: dict[str, Any]) -> None:
         """Begin a new journal in place of the old one."""
-        self.asked, self.results, self.files, self.packages = asked, {}, {}, {}
+        self._close()
+        self.asked, self.files, self.packages = asked, {}, {}
+        self.results.clear()
         self._path.unlink(missing_ok=True)
         self._write(asked)
 
     def keep(self, result: RowResult) -> None:
         """Add one result. After the return it survives the end of the process, even by a kill."""
-        self.results[result.call] = result
-        self._write(result.as_json())
+        place = self._write(result.as_json())
+        self.results.note(result.call, place, is_error=result.error is not None)
 
     def drop(self, calls: Iterable[ExampleCall]) -> None:
         """Remove some results, so that their rows are run again."""
-        for call in calls:
-            self.results.pop(call, None)
-        made_of = [{"files": self.files}, {"packages": self.packages}]
-        lines = [self.asked, *made_of, *(result.as_json() for result in self.results.values())]
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        dropped = frozenset(calls)
         # Replaced in one step: a process that is killed meanwhile leaves the journal as it was.
         partly = self._path.with_suffix(".part")
-        partly.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        with partly.open("wb") as file:
+            for line in (self.asked, {"files": self.files}, {"packages": self.packages}):
+                file.write(line_of(line))
+            for call, result in self.results.items():
+                if call not in dropped:
+                    file.write(line_of(result.as_json()))
+        self._close()
         partly.replace(self._path)
+        self.results.clear()
+        self._read()
 
     def use(self, files: Iterable[str]) -> None:
         """Note the content of files of the user's code that are in use from now on."""
@@ -151,16 +161,22 @@ class Journal:
 
     def forget(self) -> None:
         """Remove the journal, after its results were written elsewhere."""
+        self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        self.results.close()
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._path.unlink(missing_ok=True)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def _write(self, line: Mapping[str, Any]) -> int:
+        """Add a line, and return its place in the file."""
         try:
             if self._file is None:
                 self._file = self._path.open("ab")
-            self._file.write(json.dumps(line).encode() + b"\n")
+            place = self._file.tell()
+            self._file.write(line_of(line))
             self._file.flush()
         except OSError as error:
             raise Unavailable(
@@ -168,6 +184,7 @@ class Journal:
                 system_advice(error, "Give yourself the right to write there.")
                 + " Rows that were written are not run again.",
             ) from error
+        return place
 
 
 def digest_of(path: str | Path) -> str | None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from assaykit.analysis.formats import passed_of
@@ -12,7 +13,7 @@ from assaykit.foreign import as_word
 from assaykit.names import Named
 from assaykit.runner.assaykit_worker.binding import Arguments
 from assaykit.runner.assaykit_worker.examples import Example
-from assaykit.runner.results import RowResult, text
+from assaykit.runner.results import JsonObject, RowResult, text
 from assaykit.session import Session
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
 from assaykit.tools.experiment_running.judges import NOTHING_SAID, Judged
@@ -34,7 +35,7 @@ def told(
     said: Judged = NOTHING_SAID,
 ) -> Reply:
     """The reply: the counts, the results of each evaluator, the arguments of the functions, and the first rows."""
-    errors = [one for one in ran.results if one.error is not None]
+    errors = [(one.call.example_id, one.error) for one in ran.results if one.error is not None]
     scores, causes, is_dry = _scores(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
     given = _given(plan, ran, functions) if errors or is_dry else []
@@ -53,7 +54,7 @@ def told(
     if is_dry:
         data["outputs"] = [one.as_json() | {"spans": len(one.spans)} for one in ran.results[:ROWS_SHOWN]]
     shown = [*(_given_line(ran, one) for one in given), *map(_cause_line, causes)]
-    good = [one for one in ran.results if one.error is None][:ROWS_SHOWN]
+    good = islice((one for one in ran.results if one.error is None), ROWS_SHOWN)
     shown += [one_line(f"{one.call.example_id}: {text(one.output)}", 200) for one in good]
     following = _following(is_failed=bool(errors), is_dry=is_dry)
     return Reply(f"{head}\n{bullets(lines)}", data, shown, f"Next: {following}.")
@@ -65,10 +66,10 @@ def _following(*, is_failed: bool, is_dry: bool) -> str:
     return "correct the cause, then retry_experiment" if is_failed else "compare_experiments"
 
 
-def _causes(errors: Sequence[RowResult]) -> list[dict[str, Any]]:
+def _causes(errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """The most common errors, each once, with the first example that had it."""
-    first = {one.error: one.call.example_id for one in reversed(errors)}
-    commonest = Counter(one.error for one in errors).most_common(ERRORS_SHOWN)
+    first = {error: example_id for example_id, error in reversed(errors)}
+    commonest = Counter(error for _, error in errors).most_common(ERRORS_SHOWN)
     return [{"example_id": first[error], "error": error, "rows": rows} for error, rows in commonest]
 
 
@@ -136,9 +137,11 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
 
     `passed` counts the scores of 1 if all scores are 0 or 1.
     """
+    by_name: dict[str, list[JsonObject]] = {}
+    for one in (one for result in results for one in result.evaluations):
+        by_name.setdefault(one["name"], []).append({key: one[key] for key in ("score", "label", "error") if key in one})
     found: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys(one["name"] for result in results for one in result.evaluations):
-        verdicts = [one for result in results for one in result.evaluations if one["name"] == name]
+    for name, verdicts in by_name.items():
         scores = [one["score"] for one in verdicts if one.get("score") is not None]
         labels = Counter(one["label"] for one in verdicts if one.get("label") is not None)
         found[name] = {

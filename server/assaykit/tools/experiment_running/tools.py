@@ -96,6 +96,7 @@ async def run_experiment(
         said = Judged(announced(here, ctx, spending), [])
         return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
     goal = Goal(within, target, title, judges, spending, confirm_cost)
+    del examples  # The calls hold the columns, and a large dataset need not be held twice.
     return await _recorded(here, ctx, goal, plan, every, restart)
 
 
@@ -149,17 +150,18 @@ async def _recorded(
         runs.remember(here.settings.home, made.id, plan, origin)
         here.names.forget()
         said = await _asked(here, within, made, judges, spending, report, len(calls))
+        were = "was" if ran.resumed == 1 else "were"
+        resumed = f" {things(ran.resumed, 'row')} {were} done before." if ran.resumed else ""
+        if journal.damaged:
+            lines = things(journal.damaged, "damaged line")
+            resumed += f" Its journal had {lines}; each row without a readable result was run again."
+        facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
+        facts["spending"] = spending.as_dict()
+        new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
+        head = f"Experiment {exactly(made.name)} ({made.id}) on {exactly(target.name)}.{resumed}{new}"
+        reply = told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
         journal.forget()
-    were = "was" if ran.resumed == 1 else "were"
-    resumed = f" {things(ran.resumed, 'row')} {were} done before." if ran.resumed else ""
-    if journal.damaged:
-        lines = things(journal.damaged, "damaged line")
-        resumed += f" Its journal had {lines}; each row without a readable result was run again."
-    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
-    facts["spending"] = spending.as_dict()
-    new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
-    head = f"Experiment {exactly(made.name)} ({made.id}) on {exactly(target.name)}.{resumed}{new}"
-    return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
+    return reply
 
 
 def _declined(here: Session, within: Named, agreed: Consent, spending: Disclosure) -> Reply:
@@ -249,11 +251,12 @@ async def retry_experiment(
         ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
         said = await _asked(here, within, made, judges, spending, report, len(rows))
+        facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
+        facts["spending"] = spending.as_dict()
+        head = f"Ran {len(rows)} failed row(s) of {exactly(made.name)} again.{new}"
+        reply = told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
         journal.forget()
-    facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
-    facts["spending"] = spending.as_dict()
-    head = f"Ran {len(rows)} failed row(s) of {exactly(made.name)} again.{new}"
-    return told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
+    return reply
 
 
 def _again(
