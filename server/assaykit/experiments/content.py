@@ -59,4 +59,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _digest(columns: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(columns, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(dict(columns), sort_keys=True, default=str).encode()).hexdigest()[:16]

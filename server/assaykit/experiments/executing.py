@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from assaykit.api.client import Api, path
 from assaykit.api.experiments import named, runs_of, taken
 from assaykit.errors import AssayError, Conflict, Invalid, NotFound, quote
 from assaykit.experiments.content import CONTENT, Content, changes
+from assaykit.experiments.example_spool import ExampleSpool, SpooledColumns
 from assaykit.files.folders import Folders, locate
 from assaykit.foreign import exactly
 from assaykit.names import Named
@@ -110,10 +112,9 @@ class ExperimentPlan(NamedTuple):
         The journal itself notes the files that these files import.
         """
         functions = [self.task, *self.evaluators]
-        examples = {one.call.example_id: one.columns for one in calls}
         return {
             "dataset": dataset_id,
-            "examples": hashlib.sha256(json.dumps(examples, sort_keys=True, default=str).encode()).hexdigest(),
+            "examples": _digest(calls),
             "python": str(self.python),
             "functions": [[str(one.file), one.name, digest_of(one.file)] for one in functions],
             "binding": self.binding,
@@ -121,6 +122,17 @@ class ExperimentPlan(NamedTuple):
             "metadata": dict(self.metadata),
             "judges": list(self.judges),
         }
+
+
+def _digest(calls: Sequence[PendingCall]) -> str:
+    """A digest of the examples as one JSON object, made example by example, so that no text holds all of them."""
+    found, before = hashlib.sha256(b"{"), ""
+    for key, row in sorted({one.call.example_id: one.columns for one in calls}.items(), key=itemgetter(0)):
+        told = json.dumps({key: dict(row)}, sort_keys=True, default=str)[1:-1]
+        found.update(f"{before}{told}".encode())
+        before = ", "
+    found.update(b"}")
+    return found.hexdigest()
 
 
 class Ran(NamedTuple):
@@ -210,7 +222,11 @@ def python_for(task: FunctionReference, wanted: str | None, folders: Folders) ->
 
 def calls_of(examples: Sequence[DatasetExample], repetitions: int) -> list[PendingCall]:
     """The calls to make. Each repetition covers all examples before the next, so an early end leaves none out."""
-    told = [(one.id, {"id": one.id, **(one.model_extra or {})}) for one in examples]
+    told: list[tuple[str, Mapping[str, Any]]] = (
+        [(key, SpooledColumns(examples, place)) for place, key in enumerate(examples.ids)]
+        if isinstance(examples, ExampleSpool)
+        else [(one.id, {"id": one.id, **(one.model_extra or {})}) for one in examples]
+    )
     return [PendingCall(ExampleCall(key, number), found) for number in range(1, repetitions + 1) for key, found in told]
 
 

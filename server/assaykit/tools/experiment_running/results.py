@@ -96,7 +96,7 @@ def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mappin
     def values(bound: Mapping[str, str], given: Callable[[str], Any]) -> dict[str, str]:
         # A whole row is shown by its columns. `eval_input` only repeats the other values, so it is left out.
         found = {name: given(what) for name, what in bound.items() if what != "eval_input"}
-        return {name: _json(ran.shown.columns if value is row else value) for name, value in found.items()}
+        return {name: _json({**ran.shown.columns} if value is row else value) for name, value in found.items()}
 
     return [
         {"function": name, "values": values(bound, of_checks if place else of_task)}

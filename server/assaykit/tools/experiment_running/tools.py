@@ -10,6 +10,7 @@ from assaykit.api.client import LONGEST_NAME
 from assaykit.errors import Invalid, quote
 from assaykit.experiments import executing as runs
 from assaykit.experiments.content import Content, changes, examples_of_calls
+from assaykit.experiments.example_spool import ExampleSpool
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
 from assaykit.figures import things
 from assaykit.files.folders import Folders
@@ -76,7 +77,7 @@ async def run_experiment(
     target = await here.names.dataset(dataset, within)
     folders = Folders(here.settings.folders)
     of_task = runs.function(task, folders)
-    examples = [one async for one in stored.examples_of(here.api, target.id)]
+    examples = await ExampleSpool.of(stored.examples_of(here.api, target.id))
     if not examples:
         raise Invalid(f"Dataset {exactly(target.name)} has no examples.", "append_examples puts some into it.")
     judges = await wanted_judges(here, judges_of(evaluators), examples, space, column_mappings)
@@ -96,7 +97,6 @@ async def run_experiment(
         said = Judged(announced(here, ctx, spending), [])
         return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
     goal = Goal(within, target, title, judges, spending, confirm_cost)
-    del examples  # The calls hold the columns, and a large dataset need not be held twice.
     return await _recorded(here, ctx, goal, plan, every, restart)
 
 
@@ -222,7 +222,7 @@ async def retry_experiment(
     made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
     target = await here.names.dataset(made.dataset_id, within)
     # The rows that succeeded were made from this version, and not from a newer one.
-    examples = [one async for one in stored.examples_of(here.api, target.id, made.dataset_version_id)]
+    examples = await ExampleSpool.of(stored.examples_of(here.api, target.id, made.dataset_version_id))
     plan = _again(here, made, task, evaluators, python)
     judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
     plan = plan._replace(judges=[one.evaluator.id for one in judges])

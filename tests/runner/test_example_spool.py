@@ -1,0 +1,52 @@
+"""The examples of a run: large ones lie in a temporary file, and are the same as before."""
+
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from assaykit.experiments.example_spool import ExampleSpool
+from assaykit.experiments.executing import calls_of
+from assaykit.wire.datasets import DatasetExample
+
+ROWS = 1_000
+LONG = "é" * 10_000
+WHEN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def example(number: int, **columns: Any) -> DatasetExample:
+    return DatasetExample.model_validate({"id": f"e{number}", "created_at": WHEN, **columns})
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"input": "a\nb", "expected": None},
+        {"input": {"messages": [{"role": "user", "content": "日本"}]}, "score": 1e-7, "large": 2**70},
+        {"input": float("inf"), "metadata": {}, "text": "\ud800"},
+        {},
+    ],
+)
+def test_an_example_comes_back_as_it_was(columns: dict[str, Any]) -> None:
+    spool = ExampleSpool()
+    for number in range(3):
+        spool.add(example(number, **columns))
+    assert [*spool] == [example(number, **columns) for number in range(3)]
+    assert spool[1:] == [spool[1], spool[-1]]
+    lazy, plain = calls_of(spool, 2), calls_of([*spool], 2)
+    assert [(one.call, {**one.columns}) for one in lazy] == [(one.call, {**one.columns}) for one in plain]
+
+
+def test_large_examples_lie_in_a_file() -> None:
+    spool = ExampleSpool()
+    tracemalloc.start()
+    try:
+        for number in range(ROWS):
+            spool.add(example(number, input=LONG))
+        read = sum(len(one.columns["input"]) for one in calls_of(spool, 2))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert read == 2 * ROWS * len(LONG)
+    assert peak < ROWS * len(LONG)
