@@ -67,6 +67,7 @@ class Calibration:
 
     `failures` has the labels that count as failures; none if nobody said which. `looks` counts the looks at the
     held-out labels, this one included. `other_versions` counts rows whose verdict another version of the judge gave.
+    `unversioned` counts rows whose verdict tells no version, if others tell one.
     """
 
     record: CalibrationRecord | None
@@ -78,6 +79,7 @@ class Calibration:
     part: Part | None
     looks: int
     other_versions: int
+    unversioned: int
     made_by: Maker
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class Calibration:
             "part": self.part,
             "held_out_looks": self.looks,
             "rows_of_other_versions": self.other_versions,
+            "rows_without_version": self.unversioned,
         }
 
 

@@ -81,7 +81,8 @@ class _Read(NamedTuple):
     rows: Sequence[LabelledRow]
     made_by: Maker
     known: KnownJudge
-    other_versions: int
+    left_out: Counter[bool]
+    """The verdicts that are left out, by whether they tell their version."""
     numbers: tuple[int, ...] = ()
     is_of_a_version: bool = False
     """Whether the judge is named with a version, which leaves the record of the judge as it is."""
@@ -129,7 +130,8 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         sorted(words.failures),
         asked.part,
         looks,
-        read.other_versions,
+        read.left_out[True],
+        read.left_out[False],
         read.made_by,
     )
 
@@ -164,12 +166,12 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     made_by = _made_by(judged, known)
     own, asks = keys(examples), questions(examples)
     read: list[LabelledRow] = []
-    others = 0
+    others = Counter[bool]()
     for run, some in outcomes.items():
         for row in some:
             verdict = row.evaluations.get(asked.judge)
             if verdict is not None and not _is_by(made_by, verdict):
-                others += 1
+                others[_tells(verdict)] += 1
                 verdict = None
             labelled = _row(row, run, verdict, examples.get(row.example_id, {}), asked)
             read.append(labelled._replace(key=own.get(row.example_id), question=asks.get(row.example_id)))
@@ -211,9 +213,12 @@ def _numbers(verdicts: Sequence[Judgement], made_by: Maker) -> tuple[int, ...]:
 
 
 def _is_by(made_by: Maker, verdict: Judgement) -> bool:
-    """Whether a verdict is of this version, or does not tell its own."""
-    versions = maker(verdict).versions
-    return not versions or not made_by.versions or bool(set(versions) & set(made_by.versions))
+    """Whether a verdict is of this version. Where no verdict tells its version, all are."""
+    return not made_by.versions or bool(set(maker(verdict).versions) & set(made_by.versions))
+
+
+def _tells(verdict: Judgement) -> bool:
+    return bool(maker(verdict).versions)
 
 
 def _row(
@@ -284,9 +289,9 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     verdicts = list(judged.values())
     known = await _known(here, within, verdicts)
     made_by = _made_by(verdicts, known)
-    old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
+    old = {item: _tells(verdict) for item, verdict in judged.items() if not _is_by(made_by, verdict)}
     read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
-    return _Read(read, made_by, known, len(old), _numbers(verdicts, made_by), _of_a_version(verdicts))
+    return _Read(read, made_by, known, Counter(old.values()), _numbers(verdicts, made_by), _of_a_version(verdicts))
 
 
 async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:

@@ -132,6 +132,8 @@ def _counts(found: Calibration, truth: str) -> Iterator[str]:
         yield f"{one.without_verdict} labelled row(s) have no verdict of this version."
     if found.other_versions:
         yield f"{found.other_versions} row(s) have a verdict of another version of the judge, and are left out."
+    if found.unversioned:
+        yield f"{found.unversioned} row(s) have a verdict without a version (v?), and are left out."
     if found.looks > 1:
         yield f"This is look {found.looks} at the held-out labels: a judge changed after a look is fitted to them."
 
