@@ -5,16 +5,17 @@ of two versions of a judge, of a deleted version, and of no version, on spans, t
 """
 
 import json
-import sqlite3
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import anyio
+import sqlalchemy as sa
 from tests.caller import Caller, serving
 from tests.engine.door import Door, opened
 from tests.scripted_model import ScriptedModel
+from tests.store_files import connected
 from tests.traces import id_of, send, span
 
 from assaykit.engine.engine import STORE
@@ -76,9 +77,19 @@ async def without_its_version(door: Door) -> None:
 
 def written(store: Path, file: Path) -> None:
     """Write a store as SQL."""
-    connection = sqlite3.connect(store)
-    file.write_text("\n".join(connection.iterdump()) + "\n", encoding="utf-8")
-    connection.close()
+    with connected(store) as connection:
+        file.write_text("\n".join(driver_of(connection).iterdump()) + "\n", encoding="utf-8")
+
+
+def read(file: Path, store: Path) -> None:
+    """Make a store of SQL."""
+    with connected(store) as connection:
+        driver_of(connection).executescript(file.read_text(encoding="utf-8"))
+
+
+def driver_of(connection: sa.Connection) -> Any:
+    """The connection of Python's own driver."""
+    return connection.connection.driver_connection
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """A store that the code of schema 0024 made: its verdicts are told by version, or shown as being without one."""
 
 import json
-import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.caller import Caller, serving
+from tests.engine.make_store import read
 from tests.traces import id_of
 
 from assaykit.engine.engine import STORE
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.embedded("a store file of its own")
 async def old(settings: Settings) -> AsyncGenerator[Caller]:
     """A server on the migrated store."""
     settings.home.mkdir()
-    with sqlite3.connect(settings.home / STORE) as connection:
-        connection.executescript(MADE.read_text(encoding="utf-8"))
-    connection.close()
+    read(MADE, settings.home / STORE)
     async with serving(settings) as ax:
         yield ax
 
