@@ -101,6 +101,7 @@ def test_there_are_skills() -> None:
         "compare-experiments",
         "run-experiments",
         "calibrate-judge",
+        "build-judge",
         "error-analysis",
     } <= SKILLS.keys()
 

@@ -173,13 +173,15 @@ async def test_the_gate_cites_the_record_and_tells_a_stale_one(ax: Caller, files
 
 
 async def test_verdicts_of_an_older_version_are_counted_apart(ax: Caller, files: Path, cases: None) -> None:
-    def of(n: int) -> str:
-        return "v1" if n < 20 else "v2"
+    def of(n: int) -> dict[str, str]:
+        """The version, and none for the last five rows."""
+        return {} if n >= 55 else {"eval.tone.metadata.evaluator_version_id": "v1" if n < 20 else "v2"}
 
-    rows = [row(n, judged(n), **{"eval.tone.metadata.evaluator_version_id": of(n)}) for n in range(ROWS)]
-    await upload(ax, files, "mixed", rows)
+    await upload(ax, files, "mixed", [row(n, judged(n), **of(n)) for n in range(ROWS)])
     told = await ax.ask("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
-    assert (told["rows"], told["rows_of_other_versions"]) == (40, 20)
+    assert (told["rows"], told["rows_of_other_versions"], told["rows_without_version"]) == (35, 20, 5)
+    text = await ax.read("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
+    assert "5 row(s) have a verdict without a version (v?), and are left out." in text
     assert told["record"]["versions"] == ["v2"]
     text = await ax.read("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
     assert "20 row(s) have a verdict of another version of the judge" in text

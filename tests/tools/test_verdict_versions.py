@@ -166,7 +166,45 @@ async def test_a_run_keeps_the_version_that_it_began_with_though_the_judge_chang
         assert {one["version"] for one in (await ax.ask("get_run", run=run, rows=True))["rows"]} == {1}
 
 
-async def test_a_continuous_task_takes_the_new_version_for_spans_that_arrive_later(settings: Settings) -> None:
+async def test_runs_of_a_backfill_that_have_not_begun_keep_the_version_of_their_creation(
+    settings: Settings, files: Path
+) -> None:
+    """Four runs of a backfill are at work, and two are PENDING, when the judge gets its new version."""
+    await send(settings.home, [span(f"more {n}", "Later.", minutes_ago=20 + n) for n in range(3)])
+    async with held(settings) as (ax, answers):
+        asked = {"evaluators": ["good"], "window": EVERYTHING}
+        runs = [run["id"] for run in (await ax.ask("trigger_backfill", **asked, max_spans=1))["runs"]]
+        states = [(await ax.ask("get_run", run=run))["run"]["status"] for run in runs]
+        assert (len(states), states.count("PENDING")) == (6, 2)
+        await redefine(ax, "Be strict", "judge-2", new_version=True)
+        answers.set()
+        assert (await ax.ask("wait_for_run", run=",".join(runs)))["scored"] == 6
+        for run in runs:
+            ended = await ax.ask("get_run", run=run)
+            assert (ended["labels"], ended["judges"]["good"]["version"]) == ({"good": {"mild": 1}}, 1)
+            rows = (await ax.ask("get_run", run=run, rows=True))["rows"]
+            assert [(row["label"], row["version"]) for row in rows] == [("mild", 1)]
+        made_by = await makers(ax)
+        assert (len(made_by), set(made_by.values())) == (6, {("mild", 1, "judge-1")})
+        planned = (await ax.ask("preview_backfill", **asked))["plan"]["evaluators"][0]
+        assert (planned["version"], planned["rows_of_other_versions"]) == (2, {"1": 6})
+        again = await ax.ask("trigger_backfill", **asked, rescore_older=True, max_rows=2, wait=30)
+        assert again["judges"]["good"]["version"] == 2
+        for number, rows in ((1, 4), (2, 2)):
+            assert len(await verdicts(ax, "good", filter=f"eval.good.metadata.version = {number}")) == rows
+        planned = (await ax.ask("preview_backfill", **asked))["plan"]["evaluators"][0]
+        assert (planned["rows_labelled_already"], planned["rows_of_other_versions"]) == (6, {"1": 4})
+        await ax.ask("search_spans", window=EVERYTHING, save_to="spans.jsonl")
+        rows = [json.loads(line) for line in (files / "spans.jsonl").read_text(encoding="utf-8").splitlines()]
+        said = sorted((row["eval.good.metadata.version"], row["eval.good.label"]) for row in rows)
+        assert said == [(1, "mild")] * 4 + [(2, "strict")] * 2
+        kept = [json.loads(row["eval.good.metadata.earlier"])[0] for row in rows if "eval.good.metadata.earlier" in row]
+        assert [(one["version"], one["label"], one["model"]) for one in kept] == [(1, "mild", "judge-1")] * 2
+
+
+async def test_a_continuous_task_takes_the_new_version_for_spans_that_arrive_later(
+    settings: Settings, files: Path
+) -> None:
     async with held(settings) as (ax, answers):
         answers.set()
         await ax.ask("create_task", name="watch", evaluators=["good"], is_continuous=True)
@@ -181,6 +219,13 @@ async def test_a_continuous_task_takes_the_new_version_for_spans_that_arrive_lat
         assert (share["rows_labelled_already"], share["rows_of_other_versions"]) == (2, {"1": 1})
         filtered = await verdicts(ax, "good", filter="eval.good.metadata.model = 'judge-1'")
         assert list(filtered) == ["new 1"]
+        runs = (await ax.ask("get_task", task="watch"))["last_runs"]
+        told = [await ax.ask("get_run", run=one["id"]) for one in runs]
+        made_by = [(one["judges"]["good"]["version"], one["labels"]["good"]) for one in told if one["labels"]]
+        assert sorted(made_by, key=str) == [(1, {"mild": 1}), (2, {"strict": 1})]
+        await ax.ask("search_spans", window=EVERYTHING, filter="eval.good.label != null", save_to="spans.jsonl")
+        rows = [json.loads(line) for line in (files / "spans.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert {row["name"]: row["eval.good.metadata.version"] for row in rows} == {"new 1": 1, "new 2": 2}
 
 
 async def until(ax: Caller, tool: str, reached: Callable[[dict[str, Any]], bool], **arguments: Any) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from assaykit.analysis.asked_questions import Consistency, RowCost
 from assaykit.analysis.corrected_differences import CorrectedDifference
 from assaykit.analysis.corrected_rates import FEWEST_OF_CLASS, JudgeAccuracy
 from assaykit.analysis.judge_agreement import JudgeAgreement, Part, PeoplesAgreement, RunRate
@@ -18,7 +19,7 @@ class CalibrationRecord(NamedTuple):
     `versions` and `models` are those of the verdicts, sorted, and empty if the rows tell none. `numbers` are those of
     the versions. `failures` and `passes` count people's labels, and `caught` and `cleared` those that the judge labels
     alike, None in a record of before. `failing` are the labels that count as failures. `sides` has the same four counts
-    for each experiment. `date` is ISO 8601, UTC.
+    for each experiment. `date` is ISO 8601, UTC. `consistency` and `cost` are None if the verdicts tell none.
     """
 
     judge: str
@@ -35,6 +36,8 @@ class CalibrationRecord(NamedTuple):
     failing: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     sides: Mapping[str, JudgeAccuracy] = MappingProxyType({})
+    consistency: Consistency | None = None
+    cost: RowCost | None = None
 
     @property
     def accuracy(self) -> JudgeAccuracy | None:
@@ -45,7 +48,8 @@ class CalibrationRecord(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {**self._asdict(), "sides": {name: asdict(one) for name, one in self.sides.items()}}
+        sides = {name: asdict(one) for name, one in self.sides.items()}
+        return {**self._asdict(), "sides": sides, **_questions(self.consistency, self.cost)}
 
     @property
     def told_versions(self) -> str:
@@ -67,6 +71,8 @@ class Calibration:
 
     `failures` has the labels that count as failures; none if nobody said which. `looks` counts the looks at the
     held-out labels, this one included. `other_versions` counts rows whose verdict another version of the judge gave.
+    `unversioned` counts rows whose verdict tells no version, if others tell one. `asks_model` is set for an LLM judge.
+    `keeps_label_before` says whether the backend keeps the label of a question that is asked again.
     """
 
     record: CalibrationRecord | None
@@ -78,12 +84,18 @@ class Calibration:
     part: Part | None
     looks: int
     other_versions: int
+    unversioned: int
     made_by: Maker
+    consistency: Consistency | None = None
+    cost: RowCost | None = None
+    asks_model: bool = False
+    keeps_label_before: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
             "record": None if self.record is None else self.record.as_dict(),
+            **_questions(self.consistency, self.cost),
             **self.agreement.as_dict(),
             "people": None if self.people is None else self.people.as_dict(),
             "rates": [one.as_dict() for one in self.rates],
@@ -92,7 +104,15 @@ class Calibration:
             "part": self.part,
             "held_out_looks": self.looks,
             "rows_of_other_versions": self.other_versions,
+            "rows_without_version": self.unversioned,
         }
+
+
+def _questions(asked_twice: Consistency | None, cost: RowCost | None) -> dict[str, Any]:
+    return {
+        "consistency": None if asked_twice is None else asked_twice.as_dict(),
+        "cost": None if cost is None else cost.as_dict(),
+    }
 
 
 class Standing(NamedTuple):

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import anyio.to_thread
 
+from assaykit.analysis.asked_questions import AskedQuestion, asked_question, consistency, row_cost, with_question
 from assaykit.analysis.calibration import Calibration, CalibrationRecord
 from assaykit.analysis.corrected_differences import corrected_differences
 from assaykit.analysis.judge_agreement import (
@@ -42,6 +44,7 @@ from assaykit.experiments.known_judges import KnownJudge, known_judges
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.spelling import folded
+from assaykit.wire.experiments import RunColumns
 from assaykit.wire.spans import Annotation, Evaluation, ListSpansRequest, Span, SpanPage
 
 ROWS_PER_PAGE = 500
@@ -81,10 +84,16 @@ class _Read(NamedTuple):
     rows: Sequence[LabelledRow]
     made_by: Maker
     known: KnownJudge
-    other_versions: int
-    numbers: tuple[int, ...] = ()
+    left_out: Counter[bool]
+    """The verdicts that are left out, by whether they tell their version."""
+    verdicts: Sequence[Judgement] = ()
     is_of_a_version: bool = False
     """Whether the judge is named with a version, which leaves the record of the judge as it is."""
+
+    @property
+    def asked(self) -> list[AskedQuestion]:
+        """The questions behind the verdicts of the calibrated version."""
+        return [asked_question(one) for one in self.verdicts if _is_by(self.made_by, one)]
 
 
 async def calibrated(here: Session, within: Named, asked: CalibrationRequest) -> Calibration:
@@ -97,7 +106,8 @@ async def calibrated(here: Session, within: Named, asked: CalibrationRequest) ->
     if bool(asked.experiments) == (asked.project is not None):
         raise Invalid("A calibration needs experiments or a project.", "Pass one of the two.")
     read = await (_of_experiments(here, within, asked) if asked.experiments else _of_spans(here, within, asked))
-    return await anyio.to_thread.run_sync(_weighed, here, within, asked, read, abandon_on_cancel=True)
+    found = await anyio.to_thread.run_sync(_weighed, here, within, asked, read, abandon_on_cancel=True)
+    return replace(found, keeps_label_before=await here.api.has_engine_routes())
 
 
 def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Read) -> Calibration:
@@ -106,13 +116,14 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
     kept = [row for row in read.rows if asked.part is None or part_of(asked.judge, row.item) == asked.part]
     found = judge_agreement(kept, words, asked.slice_by)
     rates = [] if found.accuracy is None else run_rates(read.rows, words, found.accuracy)
+    asked_twice, cost = consistency(read.asked, words.label), row_cost(read.asked)
     record, looks = None, 0
     if found.accuracy is not None and found.binary is not None:
         record = CalibrationRecord(
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
-            found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)), read.numbers,
-            accuracies(kept, words),
+            found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)),
+            _numbers(read.verdicts, read.made_by), accuracies(kept, words), asked_twice, cost,
         )  # fmt: skip
     if asked.part == "develop" or read.is_of_a_version:
         record = None
@@ -129,8 +140,12 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         sorted(words.failures),
         asked.part,
         looks,
-        read.other_versions,
+        read.left_out[True],
+        read.left_out[False],
         read.made_by,
+        asked_twice,
+        cost,
+        asks_model=read.known.is_model or bool(read.made_by.models),
     )
 
 
@@ -154,8 +169,7 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
         if made.dataset_id is not None:
             examples |= await example_columns(here.api, made.dataset_id)
         runs = each_columns(here.api, one.id)
-        versioned = [outcome_with_versions(outcome(run), run, asked.versions) async for run in runs]
-        outcomes[one.name] = counting(versioned)
+        outcomes[one.name] = counting([_outcome(run, asked) async for run in runs])
     every = [row for some in outcomes.values() for row in some]
     evaluators = {name for row in every for name in row.evaluations}
     _check(asked, evaluators, {key for row in examples.values() for key in row})
@@ -164,16 +178,26 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     made_by = _made_by(judged, known)
     own, asks = keys(examples), questions(examples)
     read: list[LabelledRow] = []
-    others = 0
+    others = Counter[bool]()
     for run, some in outcomes.items():
         for row in some:
             verdict = row.evaluations.get(asked.judge)
             if verdict is not None and not _is_by(made_by, verdict):
-                others += 1
+                others[_tells(verdict)] += 1
                 verdict = None
             labelled = _row(row, run, verdict, examples.get(row.example_id, {}), asked)
             read.append(labelled._replace(key=own.get(row.example_id), question=asks.get(row.example_id)))
-    return _Read(read, made_by, known, others, _numbers(judged, made_by), _of_a_version(judged))
+    return _Read(read, made_by, known, others, judged, _of_a_version(judged))
+
+
+def _outcome(run: RunColumns, asked: CalibrationRequest) -> Outcome:
+    """A run with the questions behind the verdicts of the judge and of its versions."""
+    found = outcome(run)
+    evaluations = {
+        name: with_question(one, run) if name in {asked.judge, *(one.judge for one in asked.versions)} else one
+        for name, one in found.evaluations.items()
+    }
+    return outcome_with_versions(found._replace(evaluations=evaluations), run, asked.versions)
 
 
 async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) -> KnownJudge:
@@ -211,9 +235,12 @@ def _numbers(verdicts: Sequence[Judgement], made_by: Maker) -> tuple[int, ...]:
 
 
 def _is_by(made_by: Maker, verdict: Judgement) -> bool:
-    """Whether a verdict is of this version, or does not tell its own."""
-    versions = maker(verdict).versions
-    return not versions or not made_by.versions or bool(set(versions) & set(made_by.versions))
+    """Whether a verdict is of this version. Where no verdict tells its version, all are."""
+    return not made_by.versions or bool(set(maker(verdict).versions) & set(made_by.versions))
+
+
+def _tells(verdict: Judgement) -> bool:
+    return bool(maker(verdict).versions)
 
 
 def _row(
@@ -284,9 +311,9 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     verdicts = list(judged.values())
     known = await _known(here, within, verdicts)
     made_by = _made_by(verdicts, known)
-    old = {item for item, verdict in judged.items() if not _is_by(made_by, verdict)}
+    old = {item: _tells(verdict) for item, verdict in judged.items() if not _is_by(made_by, verdict)}
     read = [row._replace(said=None, explanation=None) if row.item in old else row for row in read]
-    return _Read(read, made_by, known, len(old), _numbers(verdicts, made_by), _of_a_version(verdicts))
+    return _Read(read, made_by, known, Counter(old.values()), verdicts, _of_a_version(verdicts))
 
 
 async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:

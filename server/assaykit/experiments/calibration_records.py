@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from assaykit.analysis.asked_questions import RowCost, consistency_of
 from assaykit.analysis.calibration import CalibrationRecord
 from assaykit.analysis.corrected_rates import JudgeAccuracy
 from assaykit.experiments.data_files import DataFile
@@ -27,6 +28,7 @@ MOST_SIDES = 20
 
 _Text = Annotated[str, Field(max_length=MOST_LETTERS)]
 _Count = Annotated[int, Field(ge=0)]
+_Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Result(BaseModel):
@@ -46,6 +48,9 @@ class _Result(BaseModel):
     cleared: _Count | None = None
     failing: list[_Text] = Field(default=[], max_length=MOST_LOOKS)
     numbers: list[_Count] = Field(default=[], max_length=MOST_LOOKS)
+    asked_twice: _Count = 0
+    equal: _Count = 0
+    cost: tuple[_Count, _Figure, _Count, _Figure | None] | None = None
     sides: dict[_Text, tuple[_Count, _Count, _Count, _Count]] = Field(default={}, max_length=MOST_SIDES)
 
 
@@ -77,6 +82,9 @@ def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord
         cleared=found.cleared,
         failing=[one[:MOST_LETTERS] for one in found.failing[:MOST_LOOKS]],
         numbers=list(found.numbers),
+        asked_twice=0 if found.consistency is None else found.consistency.rows,
+        equal=0 if found.consistency is None else found.consistency.equal,
+        cost=None if found.cost is None else astuple(found.cost),
         sides={name[:MOST_LETTERS]: astuple(one) for name, one in list(found.sides.items())[:MOST_SIDES]},
     )
     _change(settings, space_id, found.judge, lambda entry: entry.model_copy(update={"last": last}))
@@ -99,6 +107,7 @@ def known_calibrations(settings: Settings, space_id: str) -> dict[str, Calibrati
             one.judge, tuple(last.versions), tuple(last.models), last.rows, last.failures, last.passes, last.kappa,
             last.truth, last.date, last.caught, last.cleared, tuple(last.failing), tuple(last.numbers),
             {name: JudgeAccuracy(*counts) for name, counts in last.sides.items()},
+            consistency_of(last.equal, last.asked_twice), None if last.cost is None else RowCost(*last.cost),
         )
         for key, one in _file(settings).read().items()
         if (last := one.last) is not None and key == _key(settings, space_id, one.judge)

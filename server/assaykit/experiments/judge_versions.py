@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from assaykit.analysis.rows import Judgement, Outcome
+from assaykit.wire.run_columns import ASKED_KEYS
 from assaykit.wire.spans import Evaluation, Span
 
 _ASKED = "asked_for"
@@ -69,7 +70,7 @@ def _words(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _maker(verdict: Mapping[str, Any], of: JudgeVersion) -> dict[str, Any]:
-    keys = ("evaluator_version_id", "version", "model")
+    keys = ("evaluator_version_id", "version", "model", *ASKED_KEYS)
     return {_ASKED: of.judge, **{key: verdict[key] for key in keys if verdict.get(key) is not None}}
 
 

@@ -8,16 +8,21 @@ from assaykit.analysis.formats import percent
 from assaykit.analysis.judge_agreement import Disagreements, JudgeAgreement, RunRate
 from assaykit.analysis.rows import listed, short
 from assaykit.analysis.statistics import Interval
+from assaykit.figures import dollars
 
 SHOWN = 3
 """Rows of each kind of disagreement that are shown."""
+
+ROWS_TO_ASK = 30
+"""Rows to ask a judge about again: a share of equal labels of 90 % has an interval of 11 points to each side."""
 
 _REASON = 160
 
 
 def calibration_lines(found: Calibration, judge: str, truth: str) -> list[str]:
-    """The lines of a calibration, the weightiest first."""
+    """The lines of a calibration: whether the judge agrees with itself, then the weightiest first."""
     lines = [
+        *_consistency(found, judge),
         *_agreement(found.agreement, judge, truth),
         *_failures(found),
         *_people(found),
@@ -25,10 +30,39 @@ def calibration_lines(found: Calibration, judge: str, truth: str) -> list[str]:
         *_differences(found),
     ]
     lines += _counts(found, truth)
+    lines += _cost(found)
     for name, one in found.agreement.slices.items():
         lines.append(f"Where {short(name)}: {_short(one)}.")
     lines += [line for one in found.agreement.disagreements for line in _disagreement(one)]
     return lines
+
+
+def _consistency(found: Calibration, judge: str) -> Iterator[str]:
+    asked = found.consistency
+    if asked is not None:
+        equal = f"{_share(asked.equal / asked.rows, asked.rows)}{_interval(asked.interval)}"
+        yield (
+            f"Asked the same question twice, {short(judge)} gave the same label to {equal} of {asked.rows} rows. It "
+            f"can hardly agree with people more often than with itself."
+        )
+    elif found.asks_model and not found.keeps_label_before:
+        yield (
+            f"Arize AX keeps no label of a question that is asked again. Judge some rows with a copy of {short(judge)} "
+            f"too, and hold one against the other."
+        )
+    elif found.asks_model:
+        yield (
+            f"No row was asked twice, so nothing tells whether {short(judge)} agrees with itself. trigger_backfill "
+            f"with override_evaluations=true and max_rows={ROWS_TO_ASK} asks again; preview_backfill tells its cost."
+        )
+
+
+def _cost(found: Calibration) -> Iterator[str]:
+    cost = found.cost
+    if cost is not None:
+        price = "price unknown" if cost.dollars is None else f"{dollars(cost.dollars)} by list prices"
+        of = "" if cost.priced in {0, cost.rows} else f" (known of {cost.priced})"
+        yield f"A judged row takes {cost.tokens:,.0f} tokens, {price}{of}, over {cost.rows} row(s) that were asked."
 
 
 def _agreement(one: JudgeAgreement, judge: str, truth: str) -> Iterator[str]:
@@ -132,6 +166,8 @@ def _counts(found: Calibration, truth: str) -> Iterator[str]:
         yield f"{one.without_verdict} labelled row(s) have no verdict of this version."
     if found.other_versions:
         yield f"{found.other_versions} row(s) have a verdict of another version of the judge, and are left out."
+    if found.unversioned:
+        yield f"{found.unversioned} row(s) have a verdict without a version (v?), and are left out."
     if found.looks > 1:
         yield f"This is look {found.looks} at the held-out labels: a judge changed after a look is fitted to them."
 

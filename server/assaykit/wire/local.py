@@ -123,7 +123,7 @@ class RunTokens(ReplyBody):
 
 
 class RunJudge(ReplyBody):
-    """The version of an evaluator that a run pinned when it began, its number, and its model."""
+    """The version of an evaluator that a run pinned when it was created, its number, and its model."""
 
     version_id: str
     version: int | None = None
@@ -136,7 +136,7 @@ class RunReport(ReplyBody):
     `is_executed` is false if the run has ended, or if the process that executed it has ended. `shortened` verdicts rest
     on a value that the judge saw shortened, and `silent_turns` verdicts on a conversation with a turn without output.
     The limits, `on_too_long`, `outdated` and `override_evaluations` are those of the trigger. `judges` has the version
-    of each evaluator by id, and is empty until the run begins.
+    of each evaluator by id.
     """
 
     labels: dict[str, dict[str, int]] = {}

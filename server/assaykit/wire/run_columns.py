@@ -30,6 +30,12 @@ MODEL_KEYS = ("model", "model_name")
 SHORTENED_KEY = "shortened"
 """The key of a verdict whose judge saw only the beginning and the end of a value."""
 
+TOKEN_KEYS = ("prompt_tokens", "completion_tokens")
+COST_KEY = "cost"
+LABEL_BEFORE_KEY = "label_before"
+ASKED_KEYS = (*TOKEN_KEYS, COST_KEY, LABEL_BEFORE_KEY)
+"""Keys of a verdict about its question: tokens, US dollars by list prices, and the label that it had before."""
+
 MAKER_KEYS = frozenset({*VERSION_KEYS, *MODEL_KEYS, SHORTENED_KEY})
 
 PREFIX, METADATA = "eval.", ".metadata."

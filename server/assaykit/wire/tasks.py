@@ -41,7 +41,7 @@ class TaskQueryMapping(RequestBody):
 
 
 class TaskEvaluatorInput(RequestBody):
-    """One evaluator of a task. Without `evaluator_version_id` each run takes the newest version.
+    """One evaluator of a task. Without `evaluator_version_id` a new run takes the newest version.
 
     `column_mappings` is `{template variable: column path}`; a variable without a path reads the column of its own name.
     """

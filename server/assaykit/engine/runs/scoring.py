@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from assaykit.column_paths import Row
 from assaykit.engine.clock import Clock
 from assaykit.engine.models import Priced
+from assaykit.engine.runs import repeated_questions
 from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.questions import Question, SharedAnswers, key_of
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
@@ -45,7 +46,7 @@ PROMPT_CHARACTERS = 1_000
 class Scored(NamedTuple):
     """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused.
 
-    `notes` are those of the question.
+    `notes` and `question` are the notes and the digest of the question.
     `seen` is the extent of the target when it was read; None if it was gone.
     """
 
@@ -56,6 +57,7 @@ class Scored(NamedTuple):
     spent: Spent | None = None
     remembered: bool = False
     notes: tuple[Note, ...] = ()
+    question: bytes | None = None
 
 
 class Scoring:
@@ -148,7 +150,9 @@ class Scoring:
         scorer = self._scorers[job.item.evaluator_id]
         question: Question = job.row[scorer.evaluator_id]
         scored = await self._scored(job, scorer, question)
-        return scored._replace(notes=question.notes) if scored is not None and question.notes else scored
+        if scored is None or not (question.notes or question.key):
+            return scored
+        return scored._replace(notes=question.notes, question=question.key)
 
     async def _scored(self, job: Job, scorer: Scorer, question: Question) -> Scored | None:
         if question.fault is not None:
@@ -209,9 +213,13 @@ class Scoring:
         kept = [scored for scored in batch if _target(scored.item) in there]
         if self._selection.is_scheduled:
             self._budget.renew(runs.limits_alone(connection, self._lease.run_id))
-        rows = [row for scored in kept if (row := self._verdict_row(scored, now))]
+        made = [(scored, row) for scored in kept if (row := self._verdict_row(scored, now))]
+        rows = [row for _, row in made]
         if self._selection.level in UNITS:
             self._note_growth(connection, rows)
+        if self._anew:
+            asked = [row for scored, row in made if not scored.remembered]
+            repeated_questions.note_labels(connection, self._selection.level, asked)
         verdicts.put(connection, rows)
         return True
 
@@ -274,6 +282,8 @@ class Scoring:
             "model": verdict.model,
             "prompt_tokens": None if scored.remembered else verdict.prompt_tokens,
             "completion_tokens": None if scored.remembered else verdict.completion_tokens,
+            "cost": None if scored.spent is None else scored.spent.cost,
+            repeated_questions.QUESTION: None if scored.question is None else scored.question.hex(),
             **dict.fromkeys(scored.notes, True),
         }
         return {

@@ -389,6 +389,7 @@ task_runs = _noun(
     Column("at_limit", Boolean, nullable=False, server_default=text("0")),
     Column("on_too_long", String),
     Column("outdated", Boolean, nullable=False, server_default=text("0")),
+    Column("pinned", JSON),
     Column("pending_rows", Integer, nullable=False, server_default=text("0")),
     Column("scored_rows", Integer, nullable=False, server_default=text("0")),
     Column("failed_rows", Integer, nullable=False, server_default=text("0")),
@@ -404,7 +405,8 @@ copy of the run's definition, so that a resumed run ignores later changes of it.
 the run created. A run of a schedule covers the spans with `n` above `after_n` and up to `up_to_n`; other runs have
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
 (US dollars) end the run early. `on_too_long` is `skip` or null. `outdated` is set for a run that also scores rows whose
-verdict is of another version. `at_limit` is set for a run of a
+verdict is of another version. `pinned` has the version of each evaluator, by id, when the run was created; it is null
+in runs from before schema 0027. `at_limit` is set for a run of a
 schedule that ended early at the task's `max_cost`."""
 
 schedules = Table(

@@ -110,11 +110,12 @@ def page(connection: sa.Connection, run_id: str, state: RowState | None, at: Pag
 
 
 def _judges(connection: sa.Connection, run_id: str) -> dict[str, RunJudge]:
-    """The versions that a run of an evaluation task pinned when it began, by evaluator."""
-    planned: sa.Row[Any] = connection.execute(sa.select(task_runs.c.plan).where(task_runs.c.id == run_id)).one()
-    plan: dict[str, Any] = planned.plan or {}
+    """The versions that a run of an evaluation task pinned, by evaluator. A run that has begun tells its plan's."""
+    query = sa.select(task_runs.c.plan, task_runs.c.pinned).where(task_runs.c.id == run_id)
+    stored: sa.Row[Any, Any] = connection.execute(query).one()
+    plan: dict[str, Any] = stored.plan or {}
     entries: list[dict[str, str]] = plan.get("task", {}).get("evaluators") or []
-    pinned = {entry["evaluator_id"]: entry["evaluator_version_id"] for entry in entries}
+    pinned = {entry["evaluator_id"]: entry["evaluator_version_id"] for entry in entries} or stored.pinned or {}
     c = evaluator_versions.c
     found = {version_id: RunJudge(version_id=version_id) for version_id in pinned.values()}
     if found:

@@ -12,7 +12,7 @@ from assaykit.engine.store.change_times import touch_run
 from assaykit.engine.store.definitions import experiments, tasks
 from assaykit.engine.store.keys import next_id, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival
-from assaykit.engine.store.queue import run_costs
+from assaykit.engine.store.queue import pins, run_costs
 from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.queue.left_rows import left_by
 from assaykit.engine.store.tables import ROW_STATES, run_items, task_runs
@@ -144,6 +144,7 @@ def _new(
     **columns: float | str | None,
 ) -> sa.Row[Any]:
     connection.execute(task_table.update().where(task_table.c.id == task_id).values(last_run_ns=created_ns))
+    pinned = pins.of_task(connection, tasks.get(connection, task_id))
     return connection.execute(
         task_runs.insert()
         .values(
@@ -153,6 +154,7 @@ def _new(
             request=wanted.model_dump(mode="json", exclude_none=True),
             data_start_ns=window.start_ns if window else None,
             data_end_ns=window.end_ns if window else None,
+            pinned=dict(pinned),
             owner=owner,
             heartbeat_ns=created_ns,
             created_ns=created_ns,
@@ -186,12 +188,16 @@ def get(connection: sa.Connection, run_id: str) -> TaskRun:
 
 
 def task_of(connection: sa.Connection, run_id: str) -> Task:
-    """The task that a run belongs to.
+    """The task that a run belongs to, with the versions of evaluators that the run was created with.
 
     Raises:
         NotFound: there is no such run.
     """
-    return tasks.get(connection, _row(connection, run_id).task_id)
+    return _task(connection, _row(connection, run_id))
+
+
+def _task(connection: sa.Connection, row: sa.Row[Any]) -> Task:
+    return pins.applied(connection, tasks.get(connection, row.task_id), row.pinned)
 
 
 def details(
@@ -205,7 +211,7 @@ def details(
     elif row.data_start_ns is not None:
         window = TimeRange(row.data_start_ns, row.data_end_ns)
     asked = {key: value for key, value in row.request.items() if key != KEPT}
-    return tasks.get(connection, row.task_id), TriggerEvaluationRequest.model_validate(asked), window
+    return _task(connection, row), TriggerEvaluationRequest.model_validate(asked), window
 
 
 def start(

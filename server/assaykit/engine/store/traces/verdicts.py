@@ -12,6 +12,7 @@ from assaykit.engine.store.change_times import keep_up
 from assaykit.engine.store.checksums import of_verdict
 from assaykit.engine.store.keys import on_targets
 from assaykit.engine.store.tables import earlier_evals, evals, spans
+from assaykit.wire.run_columns import ASKED_KEYS
 from assaykit.wire.spans import Evaluation
 
 VerdictLevel = Literal["SPAN", "TRACE", "SESSION", "RUN"]
@@ -146,7 +147,8 @@ def flat_columns(
     """The verdicts on some targets as columns `eval.<name>.label|score|explanation`, by target id.
 
     `eval.<name>.metadata.evaluator_version_id`, `.version` and `.model` name the judge, `.shortened` says that it saw
-    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text.
+    only a part of a value, and `.earlier` has the earlier verdicts of other versions as JSON text. The keys of
+    `ASKED_KEYS` are about the question.
     """
     return {
         target: {key: value for verdict in verdicts for key, value in _flat(verdict) if value is not None}
@@ -157,7 +159,7 @@ def flat_columns(
 def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
     for field in VERDICT_FIELDS:
         yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
-    for field in MAKER_FIELDS:
+    for field in (*MAKER_FIELDS, *ASKED_KEYS):
         yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
     if earlier := (verdict.metadata or {}).get(EARLIER):
         yield f"eval.{verdict.name}.metadata.{EARLIER}", json_text.written(earlier)
