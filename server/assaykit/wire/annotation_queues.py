@@ -78,13 +78,14 @@ QueueRecordsInput = Annotated[
 class CreateAnnotationQueueRequest(RequestBody):
     """A queue with its first records. Source: `POST /v2/annotation-queues`.
 
-    AX finds annotators by their e-mail addresses. The engine keeps any text for one.
+    AX finds annotators by their e-mail addresses, and wants one annotation config or more. The engine keeps any text
+    for an annotator, and takes no config too.
     """
 
     name: Name
     space_id: str
     instructions: str | None = Field(default=None, max_length=INSTRUCTIONS_LIMIT)
-    annotation_config_ids: Annotated[list[str], Field(min_length=1)]
+    annotation_config_ids: list[str]
     annotator_emails: Annotated[list[str], Field(min_length=1)]
     assignment_method: Annotated[Literal["ALL", "RANDOM"] | None, AnyCase] = None
     record_sources: Annotated[list[QueueRecordsInput], Field(max_length=2)] | None = None
