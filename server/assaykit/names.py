@@ -18,6 +18,7 @@ from assaykit.errors import Ambiguous, Invalid, NotFound, an
 from assaykit.foreign import exactly
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE
 from assaykit.wire import ids
+from assaykit.wire.annotation_queues import AnnotationQueuePage
 from assaykit.wire.annotations import AnnotationConfigPage
 from assaykit.wire.bodies import Page, ReplyBody, composed
 from assaykit.wire.datasets import DatasetPage
@@ -54,6 +55,9 @@ INTEGRATION = ResourceKind("AI integration", frozenset({"LlmIntegration"}), "/v2
 PROMPT = ResourceKind("prompt", frozenset({"Prompt"}), "/v2/prompts", PromptPage)
 ANNOTATION_CONFIG = ResourceKind(
     "annotation config", frozenset({"AnnotationConfig"}), "/v2/annotation-configs", AnnotationConfigPage
+)
+ANNOTATION_QUEUE = ResourceKind(
+    "annotation queue", frozenset({"AnnotationQueue"}), "/v2/annotation-queues", AnnotationQueuePage
 )
 
 RUN_ID_TYPE = "TaskRun"
@@ -160,6 +164,10 @@ class Names:
     async def prompt(self, wanted: str | None, space: Named) -> Named:
         """A prompt of the space."""
         return await self._resolve(PROMPT, wanted, {"space_id": space.id})
+
+    async def annotation_queue(self, wanted: str, space: Named) -> Named:
+        """An annotation queue of the space."""
+        return await self._resolve(ANNOTATION_QUEUE, wanted, {"space_id": space.id})
 
     async def exactly(self, kind: ResourceKind, wanted: str, space: Named | None) -> Named:
         """The resource with exactly this id or name. `space` is None for resources of the account.

@@ -120,6 +120,7 @@ def calls(there: Scene, number: int) -> Mapping[str, dict[str, Any]]:
         "save_prompt": {"prompt": f"prompt {tag}", "template": "Hi {input}", "provider": "OPEN_AI", "model": "m"},
         "label_prompt": {"prompt": "greet", "labels": [f"label {tag}"]},
         "annotate": {"targets": [id_of("a2")], "name": f"note {tag}", "text": "kind", "project": "bot"},
+        "label_queue": {"queue": f"queue {tag}", "label": "tone", "project": "bot", "person": "ann@example.com"},
         "log_evaluations": {"rows": [{"span_id": id_of("a1"), "eval.kind.label": "yes"}], "project": "bot"},
         "create_task": {"name": f"task {tag}", "evaluators": ["cites"], "project": "bot"},
         "update_task": {"task": "watch", "sampling_rate": 1},

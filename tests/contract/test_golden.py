@@ -34,6 +34,7 @@ WITHOUT_GOLDEN = {
     "bodies.OpenBody": PARENT,
     "bodies.Page": PARENT,
     "experiments.RunColumnsPage": "the page of ExperimentRunPage, read as plain rows",
+    "annotation_queues.RunRecordsInput": ENGINE_ONLY,
     "previews.JudgeRowsRequest": ENGINE_ONLY,
     "local.RunLimits": ENGINE_ONLY,
     "plans.RunPlan": ENGINE_ONLY,

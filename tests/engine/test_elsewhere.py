@@ -4,12 +4,12 @@ import pytest
 from tests.engine.door import Door
 
 REFUSED = [
-    ("GET", "/annotation-queues", "/v2/spans/annotate"),
-    ("POST", "/annotation-queues", "/v2/spans/annotate"),
     ("PATCH", "/annotation-queues/q", "/v2/spans/annotate"),
     ("DELETE", "/annotation-queues/q/records", "/v2/spans/annotate"),
     ("POST", "/annotation-queues/q/records/r/annotate", "/v2/spans/annotate"),
-    ("POST", "/annotation-queues/q/tags", "/v2/spans/annotate"),
+    ("POST", "/annotation-queues/q/records", "/v2/spans/annotate"),
+    ("POST", "/annotation-queues/q/records/r/assign", "/v2/spans/annotate"),
+    ("POST", "/annotation-queues/q/tags", "names"),
     ("POST", "/tags", "names"),
     ("PATCH", "/tags/t", "names"),
     ("GET", "/projects/p/tags", "names"),

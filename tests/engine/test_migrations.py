@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from tests.engine.door import counts, version
+from tests.engine.door import NOW, counts, span_id, version
 from tests.engine.door import span as said
-from tests.engine.rest import Rest, opened, span
+from tests.engine.rest import Rest, at, opened, span
 from tests.store_files import connected, schema_of
 
 from assaykit.engine.engine import STORE
@@ -277,6 +277,9 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         "0027": ("task_runs.pinned",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
+    if revision < "0026":
+        connection.execute(sa.text("DROP TABLE annotation_queue_records"))
+        connection.execute(sa.text("DROP TABLE annotation_queues"))
     if revision < "0025":
         for trigger in ("evals_replaced", "evals_deleted"):
             connection.execute(sa.text(f"DROP TRIGGER {trigger}"))
@@ -293,6 +296,24 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         for column in dropped[later] if later > revision else ():
             connection.execute(sa.text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
     connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+async def test_a_store_of_schema_0025_keeps_its_annotations_and_takes_queues(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rest:
+        project = await rest.door.send(span(1))
+        config = await rest.config("FREEFORM", "note")
+        noted = [{"record_id": span_id(1), "values": [{"name": "note", "text": "late"}]}]
+        await rest.ask("POST", "/v2/spans/annotate", {"project_id": project, "annotations": noted}, 202)
+    with connected(tmp_path / STORE) as connection:
+        undo_after("0025", connection)
+    async with opened(tmp_path) as rest:
+        source = {"record_type": "SPAN", "project_id": project, "span_ids": [span_id(1)]}
+        source |= {"start_time": at(0), "end_time": at(NOW)}
+        body = {"name": "first", "space_id": rest.space, "record_sources": [source]}
+        asked = {"annotation_config_ids": [config], "annotator_emails": ["anna"]}
+        queue = await rest.create("/v2/annotation-queues", body | asked)
+        (record,) = (await rest.get(f"/v2/annotation-queues/{queue['id']}/records"))["records"]
+    assert [one["text"] for one in record["annotations"]] == ["late"]
 
 
 async def test_a_continuous_task_of_schema_0016_has_no_limit_of_cost_and_keeps_its_place(tmp_path: Path) -> None:

@@ -211,6 +211,24 @@ def _calibrations(world: World) -> list[Call]:
         Call("calibrate_judge", "near", {**labelled, "truth": "nowhere"}),
         Call("calibrate_judge", "near", {**labelled, "judge": "nowhere"}),
         Call("calibrate_judge", "near", {**labelled, "failures": ["nowhere"]}),
+        *_queues(world),
+    ]
+
+
+def _queues(world: World) -> list[Call]:
+    """Queues of hostile items under hostile names; those of a project first, which has hostile labels too."""
+    ids, label, column, judge = world.ids, at("label", LABEL_ROOM)[0], at("column")[0], at("judge of a file")[0]
+    spans = {"queue": "spans", "label": label, "project": ids["project"], "window": WEEK}
+    runs = {"queue": "runs", "label": label, "experiment": ids["experiment 0"]}
+    return [
+        Call("label_queue", "success", spans),
+        Call("label_queue", "success", {"queue": "spans", "person": at("dataset", 200)[0], "show_verdicts": True}),
+        Call("label_queue", "success", {**runs, "by": [column]}),
+        Call("label_queue", "success", {**spans, "queue": label, "level": "TRACE"}),
+        Call("label_queue", "success", {"queue": "examples", "label": label, "dataset": ids["dataset"]}),
+        Call("label_queue", "near", {"queue": "spansa"}),
+        Call("label_queue", "near", {**runs, "queue": "other", "by": [judge, "nowhere"]}),
+        Call("label_queue", "near", {**spans, "queue": "other", "by": ["nowhere"]}),
     ]
 
 

@@ -136,6 +136,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "list_runs": {"task": "first"},
     "update_task": {"task": "first", "query_filter": "name = 'a1'"},
     "annotate": {"name": "warm", "targets": [id_of("a1")], "score": 1},
+    "label_queue": {"queue": "mine", "label": "warm"},
     "log_evaluations": {"rows": [{"span_id": id_of("a1"), "eval.tone.label": "kind"}]},
     "create_integration": {
         "name": "own",

@@ -49,13 +49,52 @@ def by_strata(strata: Sequence[Hashable], size: int, seed: int) -> Drawn:
     Raises:
         ValueError: `size` is not between 1 and the number of rows.
     """
+    places = _places(strata)
+    return _drawn(places, allocation({stratum: len(rows) for stratum, rows in places.items()}, size), seed)
+
+
+def evenly(strata: Sequence[Hashable], size: int, seed: int) -> Drawn:
+    """Draw `size` rows at random within strata, from each stratum as many as from the others, as far as it has them.
+
+    `strata` names the stratum of each row.
+
+    Raises:
+        ValueError: `size` is below the number of strata, or above the number of rows.
+    """
+    places = _places(strata)
+    return _drawn(places, equal_shares({stratum: len(rows) for stratum, rows in places.items()}, size), seed)
+
+
+def _places(strata: Sequence[Hashable]) -> dict[Hashable, list[int]]:
     places: dict[Hashable, list[int]] = {}
     for place, stratum in enumerate(strata):
         places.setdefault(stratum, []).append(place)
-    shares = allocation({stratum: len(rows) for stratum, rows in places.items()}, size)
+    return places
+
+
+def _drawn(places: Mapping[Hashable, Sequence[int]], shares: Mapping[Hashable, int], seed: int) -> Drawn:
     chance = random.Random(seed)  # noqa: S311  (no secret)
     taken = [place for stratum, rows in places.items() for place in chance.sample(rows, shares[stratum])]
     return Drawn(sorted(taken), {stratum: (shares[stratum], len(rows)) for stratum, rows in places.items()})
+
+
+def equal_shares(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:
+    """Divide `size` places equally; a stratum with fewer rows than its share leaves the rest to the others.
+
+    Of equal strata, the stratum named first gets a place that is left over.
+
+    Raises:
+        ValueError: `size` is below the number of strata, or above the sum of the counts.
+    """
+    if not len(counts) <= size <= sum(counts.values()):
+        raise ValueError(f"no {size} of {sum(counts.values())} rows in {len(counts)} strata")
+    shares: dict[Stratum, int] = {}
+    left = size
+    smallest_first = sorted(enumerate(counts), key=lambda one: (counts[one[1]], -one[0]))
+    for place, (_, stratum) in enumerate(smallest_first):
+        shares[stratum] = min(counts[stratum], left // (len(counts) - place))
+        left -= shares[stratum]
+    return {stratum: shares[stratum] for stratum in counts}
 
 
 def allocation(counts: Mapping[Stratum, int], size: int) -> dict[Stratum, int]:

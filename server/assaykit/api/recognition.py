@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from assaykit.api.pages import rows
 from assaykit.api.paths import path
+from assaykit.wire.annotation_queues import AnnotationQueuePage
 from assaykit.wire.annotations import AnnotationConfigPage
 from assaykit.wire.bodies import Page, ReplyBody, composed
 from assaykit.wire.datasets import SYSTEM_COLUMNS, DatasetPage, DatasetVersionWithExampleIds, ExamplePage
@@ -378,6 +379,10 @@ CREATES: Sequence[Create] = (
     Create(
         _route("/v2/annotation-configs"), "the annotation config was made", "annotate",
         _named("/v2/annotation-configs", AnnotationConfigPage, "space_id"), is_named=True,
+    ),
+    Create(
+        _route("/v2/annotation-queues"), "the queue was made", "label_queue",
+        _named("/v2/annotation-queues", AnnotationQueuePage, "space_id"), is_named=True,
     ),
     Create(
         _route("/v2/prompts"), "the prompt was made", "list_prompts",

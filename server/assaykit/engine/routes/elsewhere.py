@@ -15,7 +15,7 @@ from assaykit.errors import Unsupported
 
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-TAGGED = ("projects", "datasets", "experiments", "evaluators", "prompts", "annotation-configs")
+TAGGED = ("projects", "datasets", "experiments", "evaluators", "prompts", "annotation-configs", "annotation-queues")
 """Resources that carry tags on AX."""
 
 ALONE = "The engine has one user and one key, on this machine alone; use AX to share work between people."
@@ -31,11 +31,6 @@ class Missing(NamedTuple):
 TAGS = Missing("tags", "Put the distinction into names: every list filters by a part of the name with `name`.")
 
 WHOLE = {
-    "annotation-queues": Missing(
-        "annotation queues",
-        "Annotate the records themselves: POST /v2/spans/annotate, /v2/experiments/{id}/runs/annotate or "
-        "/v2/datasets/{id}/examples/annotate.",
-    ),
     "tags": TAGS,
     "integrations": Missing("integrations of agents and remote evaluators", "For models use /v2/ai-integrations."),
     "organizations": Missing("organizations", "It has a single space: GET /v2/spaces gives the id."),
@@ -56,6 +51,12 @@ WHOLE = {
 
 MEMBERS = Missing("members of a space", ALONE)
 
+LABELS_IN_QUEUES = Missing(
+    "labels and assignments inside annotation queues",
+    "Annotate the records themselves: POST /v2/spans/annotate, /v2/experiments/{id}/runs/annotate or "
+    "/v2/datasets/{id}/examples/annotate.",
+)
+
 
 def _answering(missing: Missing) -> Callable[[Request], Awaitable[Response]]:
     async def refuse(_request: Request) -> Response:
@@ -75,5 +76,10 @@ routes = [
         for route in _routes(missing, f"/v2/{noun}", f"/v2/{noun}/{{rest:path}}")
     ),
     *(route for noun in TAGGED for route in _routes(TAGS, f"/v2/{noun}/{{id}}/tags")),
+    *_routes(
+        LABELS_IN_QUEUES,
+        "/v2/annotation-queues/{id}/records/{record_id}/annotate",
+        "/v2/annotation-queues/{id}/records/{record_id}/assign",
+    ),
     *_routes(MEMBERS, "/v2/spaces/{id}/users", "/v2/spaces/{id}/users/{user_id}"),
 ]

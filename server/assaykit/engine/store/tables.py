@@ -265,6 +265,25 @@ annotation_configs = _noun(
 )
 """`config` holds the fields of the `type`: values, score bounds, optimization direction."""
 
+annotation_queues = _noun(
+    "annotation_queues",
+    Column("space_id", String, ForeignKey("spaces.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("config", JSON, nullable=False),
+    UniqueConstraint("space_id", "name"),
+)
+"""`config` holds `instructions`, `annotation_config_ids`, `annotator_emails` and `column_allowlist`, as created."""
+
+annotation_queue_records = _noun(
+    "annotation_queue_records",
+    Column("queue_id", String, ForeignKey("annotation_queues.id", ondelete="CASCADE"), nullable=False),
+    Column("level", String, nullable=False),
+    Column("scope_id", String, nullable=False),
+    Column("target_id", String, nullable=False),
+    Index("annotation_queue_records_of", "queue_id", "n"),
+)
+"""The items of a queue in its order. Level, scope and target are as in `annotations`. An item may be deleted."""
+
 datasets = _noun(
     "datasets",
     Column("space_id", String, ForeignKey("spaces.id"), nullable=False),

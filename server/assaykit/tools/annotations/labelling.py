@@ -16,7 +16,14 @@ from assaykit.session import Session
 from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.annotations.label_files import LabelFile, labels_in, spelled
-from assaykit.tools.annotations.places import config_of, new_config, place_of, refuse_misfit, told_of_place
+from assaykit.tools.annotations.places import (
+    config_of,
+    config_of_anybody,
+    new_config,
+    place_of,
+    refuse_misfit,
+    told_of_place,
+)
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
     SESSIONS_PER_REQUEST,
@@ -54,6 +61,8 @@ async def annotate_rows(
     look = functools.partial(_looked_through, file, rows, name, where, Folders(here.settings.folders))
     found = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
     there = {one: await config_of(here, one, within) for one in dict.fromkeys([name, *found.names])}
+    if not any(there.values()):
+        there[name] = await config_of_anybody(here, name, within)
     found, new = _offered(found, there, choices, score_range, within, source)
     records = [
         AnnotateRecordInput(record_id=key, values=[AnnotationInput(name=one.name, **one.parts) for one in some])

@@ -29,12 +29,15 @@ from assaykit.tools.annotations.places import (
     refuse_misfit,
     told_of_place,
 )
+from assaykit.tools.annotations.queue_samples import QueueWish
+from assaykit.tools.annotations.queues import QueueRequest, asked_source, made, next_items, queue_of, refuse_other
 from assaykit.wire.annotations import (
     RECORDS_PER_REQUEST,
     AnnotateRecordInput,
     AnnotationConfig,
     AnnotationInput,
 )
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.local import EvaluationInput, LogEvaluationsRequest, LoggedEvaluations
 
 SHOWN = 5
@@ -113,6 +116,43 @@ async def annotate(
             **_given(label=label, score=score, text=text),
         },
     )
+
+
+@tool("add")
+async def label_queue(
+    here: Here,
+    queue: str,
+    label: str | None = None,
+    project: ProjectName = None,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    filter: str | None = None,  # noqa: A002  (AX's word for it)
+    window: PeriodText = None,
+    level: Granularity | None = None,
+    by: list[str] | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    person: str | None = None,
+    show_verdicts: bool = False,
+    space: SpaceName = None,
+) -> Reply:
+    """Make a queue of items to label, or show its next for person.
+
+    by: a path, a judge (each verdict), or two (where they differ).
+
+    Source: REST v2 `POST /v2/annotation-queues`, `GET /v2/annotation-queues/{id}/records`.
+    Raises: Invalid, NotFound, Conflict, Unsupported.
+    """
+    within = await here.space(space)
+    wish = QueueWish(by or (), n, seed)
+    asked = QueueRequest(label, project, experiment, dataset, filter, window, level, wish)
+    there = await queue_of(here, within, queue)
+    before = ""
+    if there is None:
+        there, before = await made(here, within, queue, asked, person)
+    else:
+        refuse_other(there, asked, await asked_source(here, within, asked))
+    return await next_items(here, within, there, person, show_verdicts=show_verdicts, before=before)
 
 
 @tool("change")
