@@ -31,9 +31,10 @@ from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import span_row
 from assaykit.matching import text_of
 from assaykit.names import Named
+from assaykit.planning.absent_fields import absent as absent_fields
 from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
-from assaykit.planning.spans import absent, sample_rows
+from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
@@ -247,7 +248,7 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     there_is = f"None of the {counted(there)} spans of {exactly(project.name)} {period.told}"
     said = f"{there_is} matches {one_line(filter_text)!r}."
     return Invalid(
-        " ".join([said + told_of_none(alone), *absent(filter_text, sample)]), "Try the filter with search_spans."
+        " ".join([said + told_of_none(alone), *absent_fields(filter_text, sample)]), "Try the filter with search_spans."
     )
 
 
