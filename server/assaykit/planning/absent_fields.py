@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from assaykit.column_paths import ATTRIBUTES, Row
+from assaykit.column_paths import ATTRIBUTES, WHOLES, Row, resolve
 from assaykit.errors import Invalid
 from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import fields
@@ -30,8 +30,13 @@ def unseen(filter_text: str | None, rows: Iterable[Row]) -> list[str]:
         return []  # the backend's filter language may have syntax that ours lacks
     missing = {name for name in asked if name.startswith(_OPTIONAL)}
     for row in rows:
-        missing -= {name for name in missing if row.get(name) is not None}
+        missing -= {name for name in missing if _has(row, name)}
     return [name for name in asked if name in missing]
+
+
+def _has(row: Row, name: str) -> bool:
+    is_whole = name.removeprefix(ATTRIBUTES) in WHOLES
+    return (resolve(row, name) if is_whole else row.get(name)) is not None
 
 
 def told(missing: Iterable[str], rows: Sequence[Row], there: str = "No span there") -> list[str]:

@@ -24,11 +24,9 @@ from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, Proj
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
 from assaykit.tools.runs.why_nothing_scored import NextStep
+from assaykit.tools.span_facts import clipped, facts_of, lines_of
 from assaykit.tools.span_files import SpanObjects, file_row
-from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanEvent, SpanPage
-
-VALUE_LIMIT = 400
-"""Characters of an input or output that a list of spans shows."""
+from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 EXPERIMENT_TRACES = "traces of an experiment"
 """The mark of a project that was made for the traces of an experiment."""
@@ -40,18 +38,6 @@ MOST_OF_TRACE = 1000
 SPAN_ID_DIGITS = 16
 DEEPEST_INDENT = 20
 SpanFilter = Annotated[str | None, Field(description="eval.tone.label = 'rude'")]
-_FACTS = {
-    "model": "llm.model_name",
-    "tokens": "llm.token_count.total",
-    "cost": "llm.cost.total",
-    "user": "user.id",
-    "session": "session.id",
-    "service": "resource.service.name",
-    "version": "resource.service.version",
-    "environment": "resource.deployment.environment",
-    "scope": "scope.name",
-    "links": "links",
-}
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -274,8 +260,8 @@ def _in_full(node: SpanNode) -> dict[str, Any]:
     return {
         **told,
         "evaluations": [_verdict(one) for one in span.evaluations if node.depth == 0 or not one.is_shared],
-        "status_message": _clipped(span.status_message),
-        **_facts(span),
+        "status_message": clipped(span.status_message),
+        **facts_of(span),
         **_said_by_people(span, of_trace=node.depth == 0),
     }
 
@@ -295,21 +281,6 @@ def _answers(told: dict[str, Any]) -> Iterator[str]:
         yield f"{one_line(said['name'], 80)}={label}, by a person{text}"
 
 
-def _facts(span: Span) -> dict[str, Any]:
-    """The model, tokens, cost and user of a span, its metadata and its exceptions, as far as it has them."""
-    told = {name: span.attributes.get(key) for name, key in _FACTS.items()}
-    told["links"] = _clipped(told["links"])
-    told["environment"] = told["environment"] or span.attributes.get("resource.deployment.environment.name")
-    metadata = {key: value for key, value in span.attributes.items() if key.startswith("metadata.")}
-    failed = [{key: _clipped(value) for key, value in event.attributes.items()} for event in _exceptions(span)]
-    told |= {"metadata": {key: _clipped(value) for key, value in metadata.items()}, "exceptions": failed}
-    return {name: value for name, value in told.items() if value not in (None, {}, [])}
-
-
-def _exceptions(span: Span) -> list[SpanEvent]:
-    return [event for event in span.events if event.name == "exception"]
-
-
 def _branch(node: SpanNode) -> Iterator[str]:
     """The lines of one span in the tree."""
     told = _in_full(node)
@@ -323,12 +294,8 @@ def _branch(node: SpanNode) -> Iterator[str]:
     for word, key in (("in", "input"), ("out", "output"), ("error", "status_message")):
         if told[key]:
             yield f"{indent}  {word}: {one_line(told[key])}"
-    if facts := [f"{name} {one_line(told[name], 60)}" for name in _FACTS if name in told]:
-        yield f"{indent}  {', '.join(facts)}"
-    for failed in told.get("exceptions", ()):
-        yield f"{indent}  exception: {one_line(failed.get('exception.type') or '-', 60)}: " + one_line(
-            failed.get("exception.message") or "-", VALUE_LIMIT
-        )
+    for fact in lines_of(told):
+        yield f"{indent}  {fact}"
     for attribute, size in told.get("cut", {}).items():
         yield f"{indent}  only a part of {as_word(attribute)} was kept: it had {size:,} bytes"
     for verdict in told["evaluations"]:
@@ -360,8 +327,8 @@ def _as_dict(span: Span) -> dict[str, Any]:
         "status": span.status_code,
         "start_time": None if span.start_time is None else span.start_time.isoformat(),
         "latency_ms": _latency_ms(span),
-        "input": _clipped(span.attributes.get("input.value")),
-        "output": _clipped(span.attributes.get("output.value")),
+        "input": clipped(span.attributes.get("input.value")),
+        "output": clipped(span.attributes.get("output.value")),
         **({"cut": cut} if (cut := cuts_of(span)) else {}),
         "evaluations": [_verdict(verdict) for verdict in span.evaluations],
     }
@@ -381,17 +348,13 @@ def _verdict(verdict: Evaluation) -> dict[str, Any]:
         fields = ("version", "model", "label", "score")
         whole["earlier"] = [{key: one[key] for key in fields if key in one} for one in made_by["earlier"]]
     whole |= {note: True for note in (*get_args(Note), "stale") if made_by.get(note)}
-    return {key: _clipped(value) if key == "explanation" else value for key, value in whole.items()}
+    return {key: clipped(value) if key == "explanation" else value for key, value in whole.items()}
 
 
 def _latency_ms(span: Span) -> float | None:
     if span.start_time is None or span.end_time is None:
         return None
     return (span.end_time - span.start_time) / timedelta(milliseconds=1)
-
-
-def _clipped(value: object) -> str | None:
-    return None if value is None else one_line(value, VALUE_LIMIT)
 
 
 def _line(found: Span) -> str:
