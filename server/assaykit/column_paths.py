@@ -23,6 +23,17 @@ SHORT_FORMS = {
 On an LLM span with messages, `input`, `output` and `reasoning` stand for the text of the messages instead.
 """
 
+WHOLES = (
+    "metadata",
+    "retrieval.documents",
+    "reranker.input_documents",
+    "reranker.output_documents",
+    "llm.input_messages",
+    "llm.output_messages",
+    "embedding.embeddings",
+)
+"""The OpenInference lists and objects whose parts are attributes of their own. A path may name the whole."""
+
 Row = Mapping[str, Any]
 
 
@@ -31,7 +42,7 @@ def resolve(row: Row, path: str) -> Any | None:
 
     The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of an LLM
     span's messages, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes.
+    into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts.
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:
@@ -44,6 +55,16 @@ def resolve(row: Row, path: str) -> Any | None:
         found = _descend(row, whole.split("."))
         if found is not None and found is not _ABSENT:
             return found
+    return _of_whole(row, path.removeprefix(ATTRIBUTES))
+
+
+def _of_whole(row: Row, path: str) -> Any | None:
+    """The value at a path to a list or object of `WHOLES`, or into it."""
+    for name in WHOLES:
+        if path == name or path.startswith(f"{name}."):
+            rest = path[len(name) + 1 :]
+            found = _descend(messages.unflattened(row, ATTRIBUTES + name), rest.split(".") if rest else [])
+            return None if found is _ABSENT else found
     return None
 
 

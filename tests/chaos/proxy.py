@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     @property
     def writes(self) -> bool:
         """True if it may change the store."""
-        return self.method != "GET" and self.path not in {"/v2/spans", "/x/plan"}
+        return self.method != "GET" and self.path not in {"/v2/spans", "/x/plan", "/x/span-count"}
 
     @property
     def creates(self) -> bool:

@@ -42,6 +42,8 @@ WITHOUT_GOLDEN = {
     "plans.PlannedRows": ENGINE_ONLY,
     "plans.PlannedPart": ENGINE_ONLY,
     "plans.PlanRequest": ENGINE_ONLY,
+    "local.CountSpansRequest": ENGINE_ONLY,
+    "local.SpanCount": ENGINE_ONLY,
     "local.StoreCheck": ENGINE_ONLY,
     "local.LimitedTrigger": ENGINE_ONLY,
     "task_limits.LimitedTask": ENGINE_ONLY,

@@ -38,6 +38,7 @@ STORED: Final[list[object]] = [
     [1, ["deep É"], None], {"k": "REFUND", "refund": 1}, [True, "5"], [2077],
 ]  # fmt: skip
 KEYS: Final = ["input.value", "http.status-code", "schlüssel", "a b"]
+EVENT_KEYS: Final = ["after_s", "schlüssel.a b"]
 VERDICTS: Final = ["quality", "my judge", "naïve.one"]
 FIELDS: Final = [
     "name", "status_code", "status_message", "latency_ms", "parent_id", "start_time", "end_time", "span_kind",
@@ -48,6 +49,8 @@ FIELDS: Final = [
       for part in ("label", "score", "explanation")),
     *(f"{sort}.{name}.{part}" for sort in ("annotation", "trace_annotation") for name in VERDICTS
       for part in ("label", "score", "text")),
+    "exception.message", "event.retry.timestamp", "event.nowhere.attributes.x",
+    *(f"event.{name}.attributes.{key}" for name in ("retry", "gen_ai.choice") for key in EVENT_KEYS),
 ]  # fmt: skip
 OPERATORS: Final = get_args(Operator)
 
@@ -91,8 +94,23 @@ def make_span(dice: random.Random, n: int) -> dict[str, Any]:
         "session_id": promoted["session.id"],
         "model_name": promoted["llm.model_name"],
         "attributes": attributes | {key: value for key, value in promoted.items() if value is not None},
-        "events": [],
+        "events": [make_event(dice) for _ in range(dice.randrange(4))],
     }
+
+
+def make_event(dice: random.Random) -> dict[str, Any]:
+    name = dice.choice(["exception", "retry", "gen_ai.choice"])
+    keys = ["exception.message"] if name == "exception" else EVENT_KEYS
+    told: dict[str, Any] = {"name": name, "attributes": {key: dice.choice(STORED) for key in keys}}
+    return told | ({"timestamp": "2026-01-01T00:00:00.500000Z"} if dice.random() < 0.5 else {})
+
+
+def columns_of(event: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for key, value in event["attributes"].items():
+        yield f"event.{event['name']}.attributes.{key}", value
+        if event["name"] == "exception":
+            yield key, value
+    yield f"event.{event['name']}.timestamp", event.get("timestamp")
 
 
 def make_verdict(dice: random.Random, level: str, target: str, name: str) -> dict[str, Any]:
@@ -128,6 +146,7 @@ def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]], said: list[
         "context.trace_id": span["trace_id"],
         "context.span_id": span["span_id"],
         **{f"attributes.{key}": value for key, value in span["attributes"].items()},
+        **{key: value for event in span["events"] for key, value in columns_of(event) if value is not None},
         **{
             f"{sorts[verdict['level']]}.{verdict['name']}.{part}": verdict[part]
             for verdict in verdicts
@@ -215,6 +234,15 @@ def test_every_stored_value_meets_every_literal_alike_in_sqlite_and_in_memory(st
             assert stored.selected(Not(node)) == stored.matched(Not(node)), node
 
 
+@pytest.mark.parametrize("field", ["exception.message", *(f"event.retry.attributes.{key}" for key in EVENT_KEYS)])
+def test_the_last_event_that_has_a_part_tells_it_alike_in_sqlite_and_in_memory(stored: Stored, field: str) -> None:
+    for value in ("A REFUND É", "refund", "5", 5, 0.5, True):
+        compared = [Compare(field, sign, value) for sign in OPERATORS]
+        for node in (IsNull(field), Contains(field, str(value)), *compared):
+            assert stored.selected(node) == stored.matched(node), node
+            assert stored.selected(Not(node)) == stored.matched(Not(node)), node
+
+
 def test_every_stored_text_is_searched_alike_in_sqlite_and_in_memory(stored: Stored) -> None:
     for field in ("name", "attributes.input.value", "attributes.nowhere"):
         for text in [
@@ -262,6 +290,9 @@ def test_an_integer_literal_is_not_rounded_to_a_double(stored: Stored) -> None:
         "not (session_id like 'span_' or attributes.schlüssel >= 1)",
         "start_time between '2026-01-01' and '2026-01-01T00:00:05.000000005Z'",
         "input = 'refund' or not kind in ('llm', 'chain')",
+        "event.retry.attributes.after_s is not null",
+        "not event.gen_ai.choice.attributes.after_s contains 'refund'",
+        "event.retry.timestamp > '2026' or exception.message = 5",
     ],
 )
 def test_a_written_filter_takes_some_spans_and_leaves_some(stored: Stored, text: str) -> None:

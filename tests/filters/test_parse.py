@@ -202,7 +202,7 @@ def written(node: Node) -> str:
 
 
 printable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-names = printable.map(str.strip).filter(bool)
+names = printable.filter(str.strip)
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 literals = printable | numbers | st.booleans()
 leaves: st.SearchStrategy[Node] = (

@@ -66,6 +66,17 @@ async def test_the_status_names_ax_and_tells_of_no_store(arize: Caller) -> None:
     assert "Next: `list_projects`, then `search_spans`." in text
 
 
+async def test_a_search_tells_the_least_number_that_can_match(arize: Caller) -> None:
+    assert (await arize.read("search_spans", project="bot", limit=2)).startswith("2 of at least 3 span(s) of 'bot'")
+    found = await arize.ask("search_spans", project="bot", limit=2)
+    assert (found["total"], found["total_is_exact"]) == (3, False)
+    found = await arize.ask("search_spans", project="bot", limit=2, cursor=found["next_cursor"])
+    assert (found["total"], found["total_is_exact"]) == (3, False)
+    found = await arize.ask("search_spans", project="bot", filter="metadata.teir = 'x' OR name = 'a1'")
+    assert (found["total"], found["total_is_exact"]) == (1, True)
+    assert found["absent"] == ["None of the newest 4 spans has 'attributes.metadata.teir'."]
+
+
 async def test_a_session_asks_once_what_there_is(arize: Caller, stand_in: StandIn) -> None:
     for _ in range(3):
         await arize.ask("get_status")

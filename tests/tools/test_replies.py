@@ -92,8 +92,9 @@ async def test_a_page_that_does_not_fit_shows_whole_rows_and_its_cursor_misses_n
     assert len(seen) == len(set(seen)) == 500
 
 
-async def test_a_page_that_fits_is_told_without_a_total(many: Caller) -> None:
-    assert (await many.read("search_spans", limit=3)).startswith("3 span(s) of 'bot', newest first; more follow")
+async def test_a_page_that_fits_is_told_with_the_total(many: Caller) -> None:
+    told = "3 of 500 span(s) of 'bot', newest first; more follow"
+    assert (await many.read("search_spans", limit=3)).startswith(told)
 
 
 async def test_a_long_list_of_names_shows_whole_names(ax: Caller) -> None:

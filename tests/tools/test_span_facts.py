@@ -2,10 +2,36 @@
 
 from typing import Any
 
+import pytest
 from tests.caller import Caller
 from tests.traces import send, span
 
 from assaykit.settings import Settings
+
+
+def event(name: str, **told: Any) -> dict[str, Any]:
+    attributes = [{"key": key.replace("__", "."), "value": value} for key, value in told.items()]
+    return {"name": name, "timeUnixNano": "1767225600500000000", "attributes": attributes}
+
+
+def retried() -> dict[str, Any]:
+    """A retriever's span with two documents, two retries and a choice."""
+    facts: dict[str, Any] = {
+        "retrieval.documents.0.document.id": "d1",
+        "retrieval.documents.0.document.content": "Refunds take 30 days.",
+        "retrieval.documents.0.document.score": 0.75,
+        "retrieval.documents.1.document.content": "Call us.",
+        "llm.token_count.prompt": 7,
+        "llm.token_count.completion": 5,
+        "llm.cost.total": 0.25,
+        "metadata.tier": "pro",
+    }
+    events = [
+        event("retry", after_s={"intValue": "1"}, reason={"stringValue": "busy"}),
+        event("retry", after_s={"intValue": "4"}, final={"boolValue": True}),
+        event("gen_ai.choice", message__content={"stringValue": "Within 30 days."}),
+    ]
+    return dict(span("search", "x", kind="RETRIEVER", **facts)) | {"events": events}
 
 
 def failed() -> dict[str, Any]:
@@ -65,3 +91,83 @@ async def test_a_filter_that_names_what_no_span_has_says_so(ax: Caller, settings
         "search_spans", project="bot", filter="attributes.llm.model_nam = 'm'"
     )
     assert "loosen the filter" in await ax.read("search_spans", project="bot", filter="llm.model_name = 'other'")
+
+
+async def test_a_trace_shows_documents_tokens_cost_metadata_and_events(ax: Caller, settings: Settings) -> None:
+    one = retried()
+    await send(settings.home, [one])
+    (node,) = (await ax.ask("get_trace", trace=one["traceId"], project="bot"))["nodes"]
+    assert node["documents"] == [
+        {"id": "d1", "content": "Refunds take 30 days.", "score": 0.75},
+        {"content": "Call us."},
+    ]
+    assert (node["tokens"], node["cost"], node["metadata"]) == (12, 0.25, {"metadata.tier": "pro"})
+    assert [told["name"] for told in node["events"]] == ["retry", "retry", "gen_ai.choice"]
+    assert node["events"][1]["attributes"] == {"after_s": "4", "final": "True"}
+    text = await ax.read("get_trace", trace=one["traceId"], project="bot")
+    for said in (
+        "tokens 12, cost 0.25",
+        "metadata.tier pro",
+        "document: id d1",
+        "content Refunds take 30 days.",
+        "event retry: after_s 1, reason busy",
+        "event gen_ai.choice: message.content Within 30 days.",
+    ):
+        assert said in text, said
+
+
+async def test_filters_read_events_documents_and_metadata(ax: Caller, settings: Settings) -> None:
+    await send(settings.home, [retried(), span("other", "x")])
+    for text, number in (
+        ("event.retry.attributes.after_s = 4", 1),
+        ("event.retry.attributes.after_s = 1", 0),
+        ("event.retry.attributes.after_s > 3.5 AND event.retry.attributes.final = true", 1),
+        ("event.retry.attributes.reason = 'busy'", 1),
+        ("event.retry.attributes.reason = 'busy '", 0),
+        ("event.gen_ai.choice.attributes.message.content CONTAINS 'within'", 1),
+        ("event.retry.timestamp = '2026-01-01T00:00:00.500000Z'", 1),
+        ("event.retry.attributes.reason IS NULL", 1),
+        ("attributes.retrieval.documents.0.document.content CONTAINS 'refunds'", 1),
+        ("retrieval.documents.0.document.score >= 0.75", 1),
+        ("metadata.tier = 'pro' AND llm.cost.total = 0.25", 1),
+    ):
+        found = await ax.ask("search_spans", project="bot", filter=text)
+        assert len(found["spans"]) == number, text
+        assert found["absent"] == [], text
+    found = await ax.ask("search_spans", project="bot", filter="event.retri.attributes.after_s = 4")
+    assert found["absent"][0].startswith("No span there has 'event.retri.attributes.after_s'; near it: event.retry.")
+
+
+@pytest.mark.parametrize(
+    ("path", "keyword"),
+    [
+        ("event.retry.attributes.reason", "busy"),
+        ("event.gen_ai.choice.attributes.message.content", "30 days"),
+        ("attributes.retrieval.documents.0.document.content", "Refunds"),
+        ("attributes.retrieval.documents", "Call us."),
+        ("retrieval.documents.1", "Call us."),
+        ("attributes.metadata", "pro"),
+        ("metadata.tier", "pro"),
+    ],
+)
+async def test_events_documents_and_metadata_are_paths_for_mappings(
+    ax: Caller, settings: Settings, path: str, keyword: str
+) -> None:
+    await send(settings.home, [retried()])
+    await ax.ask("create_judge", name="says", code="CONTAINS_ANY_KEYWORD", keywords=[keyword])
+    asked = {"evaluators": ["says"], "project": "bot", "column_mappings": {"output": path}, "wait": 30}
+    assert (await ax.ask("trigger_backfill", **asked))["labels"] == {"says": {"contains": 1}}
+
+
+async def test_a_filter_reads_the_documents_of_a_span_as_a_whole(ax: Caller, settings: Settings) -> None:
+    await send(settings.home, [retried(), span("other", "x")])
+    for text, number in (
+        ("attributes.retrieval.documents CONTAINS 'call US'", 1),
+        ("attributes.retrieval.documents CONTAINS 'content'", 0),
+        ("attributes.retrieval.documents IS NULL", 1),
+        ("attributes.metadata CONTAINS 'pro'", 1),
+        ("attributes.metadata = 'pro'", 0),
+        ("NOT (attributes.retrieval.documents CONTAINS 'nowhere')", 1),
+    ):
+        found = await ax.ask("search_spans", project="bot", filter=text)
+        assert (len(found["spans"]), found["absent"]) == (number, []), text

@@ -48,6 +48,7 @@ async def test_spans_come_newest_first_with_their_facts(kept: Caller) -> None:
         "input": "When?",
         "output": "Call us [SHIP-2].",
         "evaluations": [],
+        "annotations": [],
     }
     assert found["spans"][0]["output"] is None
 

@@ -397,7 +397,7 @@ CREATES: Sequence[Create] = (
 )  # fmt: skip
 """Every route of a POST that must not be sent twice, with its recognition. Source of the routes: REST v2."""
 
-READS = frozenset({"/v2/spans", "/x/plan", "/x/ranked-rows", "/x/run-outputs", "/x/some-examples"})
+READS = frozenset({"/v2/spans", "/x/plan", "/x/ranked-rows", "/x/run-outputs", "/x/some-examples", "/x/span-count"})
 """The paths whose POST only reads."""
 
 ASKED_ONCE = frozenset({"/x/judge", "/x/ai-integrations/{}/check"})

@@ -19,9 +19,6 @@ from assaykit.settings import Settings
 
 PORT = click.IntRange(0, 65535)
 
-FLIGHT_PORT, OTLP_PORT = 8815, 4317
-"""The customary ports. --env prints them if it is given none."""
-
 
 def told(command: Callable[..., Any], code: int = 1) -> Callable[..., Any]:
     """Print the sentence of an error and exit with `code`. No exit code that means a result stands for a crash.
@@ -126,36 +123,30 @@ def serve(context: click.Context, transport: str, port: int, **chosen: Any) -> N
 
 
 @main.command()
-@click.option("--port", type=PORT, default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, show_default="8765", help="0 takes a free one.")
 @click.option("--flight-port", type=PORT, help="Serve Arrow Flight too; 0 takes a free port. Off unless given.")
 @click.option("--otlp-port", type=PORT, help="Take OTLP over gRPC too; 0 takes a free port. Off unless given.")
 @click.option(
     "--env",
     is_flag=True,
-    help="Print shell lines that point the arize SDK to an engine on these ports, and exit: "
-    'eval "$(assaykit engine --env)". The default ports are 8815 for Flight and 4317 for OTLP.',
+    help="Print shell lines that point OpenTelemetry exporters and the arize SDK to the engine that runs, and exit: "
+    'eval "$(assaykit engine --env)". Without one, the ports are 8765, 8815 for Flight and 4317 for OTLP.',
 )
 @told
-def engine(port: int, flight_port: int | None, otlp_port: int | None, *, env: bool) -> None:
+def engine(port: int | None, flight_port: int | None, otlp_port: int | None, *, env: bool) -> None:
     """Serve the embedded engine on loopback: REST v2, and OTLP/HTTP at /v1/traces.
 
     The bulk calls of the arize SDK go over Arrow Flight, and its experiments send their spans over gRPC. Both need
     the extra: pip install 'assaykit[sdk]'.
     """
-    from assaykit.cli.engine import Ports, serve, show_environment
+    from assaykit.cli.engine import REST_PORT, AskedPorts, serve, show_environment
+    from assaykit.cli.ports import Ports
 
     settings = Settings.from_environment(os.environ)
     if env:
-        show_environment(
-            settings,
-            Ports(
-                port,
-                FLIGHT_PORT if flight_port is None else flight_port,
-                OTLP_PORT if otlp_port is None else otlp_port,
-            ),
-        )
+        show_environment(settings, AskedPorts(port, flight_port, otlp_port))
     else:
-        serve(settings, Ports(port, flight_port, otlp_port))
+        serve(settings, Ports(REST_PORT if port is None else port, flight_port, otlp_port))
 
 
 @main.command()

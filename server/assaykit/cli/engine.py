@@ -13,6 +13,7 @@ import click
 from assaykit import logs, redaction
 from assaykit.cli.listening import HOST, listen, served
 from assaykit.cli.listening import serve as serve_app
+from assaykit.cli.ports import Ports, announced, running
 from assaykit.cli.tokens import minted
 from assaykit.engine.engine import Engine
 from assaykit.engine.extras import require_sdk
@@ -22,16 +23,19 @@ from assaykit.settings import Settings
 
 KEY_FILE = "engine.key"
 
+REST_PORT, FLIGHT_PORT, OTLP_PORT = 8765, 8815, 4317
+"""The customary ports. --env prints them if no engine runs and it is given none."""
+
 _ELSEWHERE = ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT", "ARIZE_BASE_DOMAIN", "ARIZE_REGION")
 """Variables that would override the addresses of the engine's ports."""
 
 
-class Ports(NamedTuple):
-    """The ports of the engine. None means that it does not listen, 0 that it takes a free port."""
+class AskedPorts(NamedTuple):
+    """The ports that a command line names. None means that it does not name one."""
 
-    rest: int
-    flight: int | None = None
-    otlp: int | None = None
+    rest: int | None
+    flight: int | None
+    otlp: int | None
 
 
 def serve(settings: Settings, ports: Ports) -> None:
@@ -50,14 +54,31 @@ def serve(settings: Settings, ports: Ports) -> None:
     anyio.run(_serve, settings, key, origin, ports, listen(ports.rest))
 
 
-def show_environment(settings: Settings, ports: Ports) -> None:
-    """Print the lines that point the SDK to an engine on these ports, for a shell to evaluate.
+def show_environment(settings: Settings, asked: AskedPorts) -> None:
+    """Print the lines for a shell that point OpenTelemetry's exporters and the SDK to the engine that runs.
+
+    A port that is asked for is printed as it is. The others are those of the newest engine on the data folder. Where
+    none runs, the customary ports are printed, and stderr says how to start one.
 
     Raises:
         Invalid: a port is 0; a free port is not known in advance.
     """
-    if 0 in ports:
+    if 0 in asked:
         raise Invalid("A free port is not known before the engine listens.", "Give --env the ports it listens on.")
+    found = running(settings.home, asked.rest)
+    if not found:
+        started = f"assaykit engine{'' if asked.rest is None else f' --port {asked.rest}'}"
+        click.echo(
+            f"assaykit: no engine runs on {settings.home}. Start one with `{started}`; it takes these ports.", err=True
+        )
+    elif len(found) > 1:
+        told = ", ".join(str(ports.rest) for ports in found)
+        click.echo(f"assaykit: engines run on ports {told}; --port chooses, else it is the newest.", err=True)
+    there = found[0] if found else Ports(REST_PORT)
+    # The SDK would call Arize's own addresses for a protocol without a port, so each one gets a port.
+    ports = Ports(
+        asked.rest or there.rest, asked.flight or there.flight or FLIGHT_PORT, asked.otlp or there.otlp or OTLP_PORT
+    )
     if settings.engine_key is not None:
         key = "$ASSAYKIT_ENGINE_KEY"
     else:
@@ -102,6 +123,7 @@ async def _serve(settings: Settings, key: str, origin: str, ports: Ports, listen
             ports = ports._replace(
                 otlp=await open_ports.enter_async_context(otlp_grpc.serving(engine, key, ports.otlp))
             )
+        open_ports.enter_context(announced(settings.home, ports))
         await serve_app(LocalAddresses(engine.app), listener, partial(_tell, settings, origin, ports), lifespan=False)
 
 

@@ -53,4 +53,4 @@ def _as_sent(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]])
 
 
 def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return value if isinstance(value, str) and value.strip() else None

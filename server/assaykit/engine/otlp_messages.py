@@ -176,8 +176,8 @@ def project_of(resource: dict[str, Any]) -> str:
 
 
 def name_in(value: Any) -> str | None:
-    """A scalar as text; None for blank text and for any other type."""
-    return str(value).strip() or None if isinstance(value, _SCALARS) else None
+    """A scalar as text with its outer spaces, which tell names apart; None for blank text and for any other type."""
+    return str(value) if isinstance(value, _SCALARS) and str(value).strip() else None
 
 
 def timestamp(time_ns: int) -> str:

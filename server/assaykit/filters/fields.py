@@ -6,6 +6,7 @@ A tree from `span_tree` holds only these fields:
   `context.trace_id`, `context.span_id`;
 - `attributes.<key>`, where the key is the whole rest (`attributes.llm.model_name` has the key `llm.model_name`);
 - `exception.<key>`, an attribute of the span's last exception event that has it;
+- `event.<name>.attributes.<key>` and `event.<name>.timestamp`, of the span's last event of that name that has it;
 - `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score,
   explanation, metadata.version or metadata.model;
 - `annotation.<name>.<part>`, `trace_annotation.<name>.<part>`, where the part is label, score or text.
@@ -92,6 +93,8 @@ _NEAR_MISSES: Final = {
     "session_annotation": "annotation",
     "attribute": "attributes",
     "span": "attributes",
+    "events": "event",
+    "exceptions": "exception",
 }
 """First words that are none of ours, and the word that was probably meant."""
 # A JSON path cannot quote these characters reliably.
@@ -139,13 +142,14 @@ def canonical(field: str) -> str:
     if first == "exception" and rest:
         _attribute(field, rest)
         return field
+    if first == "event":
+        event(field)
+        return field
     # As attributes, a bare name and `context.*` would silently match nothing.
     if not rest or first == "context":
         raise _unknown(field)
     if first in _NEAR_MISSES:
         raise _missed(field, first, rest)
-    if first in {"event", "events"}:
-        raise Invalid("Filters cannot read the events of a span.", "Filter by its fields or attributes.")
     return _attribute(f"attributes.{field}", field)
 
 
@@ -166,6 +170,25 @@ def verdict(field: str) -> tuple[str, str, str]:
             f'spaces: "{sort}.my judge.{parts[0]}".',
         )
     return sort, name, part
+
+
+def event(field: str) -> tuple[str, str]:
+    """The name and part of an event: `event.retry.attributes.after_s` has `retry` and `attributes.after_s`.
+
+    Raises:
+        Invalid: the name is missing, or the part is neither an attribute nor the timestamp.
+    """
+    name, _, key = field.removeprefix("event.").partition(".attributes.")
+    if name and key and field.startswith("event."):
+        _attribute(field, key)
+        return name, f"attributes.{key}"
+    name = field.removeprefix("event.").removesuffix(".timestamp")
+    if name and field == f"event.{name}.timestamp":
+        return name, "timestamp"
+    raise Invalid(
+        f"{quote(field)!r} lacks the name or the part of its event.",
+        "Write event.<name>.attributes.<key> or event.<name>.timestamp, such as event.retry.attributes.after_s.",
+    )
 
 
 def _attribute(field: str, key: str) -> str:
@@ -267,7 +290,7 @@ def _unsearchable(field: str, sort: str) -> Invalid:
 
 
 def _sort(field: str) -> _Sort:
-    if field.startswith("attributes."):
+    if field.startswith(("attributes.", "exception.", "event.")):
         return "any"
     if field in _SORTS:
         return _SORTS[field]

@@ -222,12 +222,12 @@ class Reader:
         if token.kind == "name":
             field = token.text
         elif token.kind == "quoted":
-            field = token.text[1:-1].replace('""', '"').strip()
+            field = token.text[1:-1].replace('""', '"')
         elif token.kind == "text":
             self.refuse("a field", f"Put the field on the left, bare or in double quotes. {EXAMPLE}.")
         else:
             self.refuse("a field", f"Put the field on the left and the literal on the right. {EXAMPLE}.")
-        if not field:
+        if not field.strip():
             self.refuse("a field")
         self._next += 1
         return field

@@ -8,7 +8,10 @@ from typing import Any
 from assaykit.column_paths import ATTRIBUTES, Row, has_path, resolve
 from assaykit.judge import cut_text
 from assaykit.wire.bodies import rfc3339
-from assaykit.wire.spans import Annotation, Evaluation, Span
+from assaykit.wire.spans import Annotation, Evaluation, Span, SpanEvent
+
+EVENT = "event."
+"""The beginning of the columns of events."""
 
 NULL = "null"
 """The text of a null."""
@@ -17,7 +20,8 @@ NULL = "null"
 def span_row(span: Span) -> dict[str, Any]:
     """One span as a row. `latency_ms` is None while the span has no end; times are RFC 3339 text.
 
-    `exception.type`, `.message` and `.stacktrace` are those of the last exception event.
+    `exception.type`, `.message` and `.stacktrace` are those of the last exception event. Each event is also at
+    `event.<name>.timestamp` and `event.<name>.attributes.<key>`; of several with a name, the last that has the part.
     """
     row: dict[str, Any] = {
         "name": span.name,
@@ -31,14 +35,29 @@ def span_row(span: Span) -> dict[str, Any]:
     }
     if span.status_message:
         row["status_message"] = span.status_message
-    for event in span.events:
-        if event.name == "exception":
-            row |= {key: value for key, value in event.attributes.items() if key.startswith("exception.")}
     row |= {ATTRIBUTES + key: value for key, value in span.attributes.items()}
-    return row | said_columns(span.evaluations, span.annotations)
+    for event in span.events:
+        row |= _event_columns(event)
+    return row | said_columns(span.evaluations, span.annotations, span.trace_annotations)
 
 
-def said_columns(evaluations: Iterable[Evaluation], annotations: Iterable[Annotation]) -> dict[str, Any]:
+def _event_columns(event: SpanEvent) -> dict[str, Any]:
+    if not event.name:
+        return {}
+    told = {key: value for key, value in event.attributes.items() if value is not None}
+    found = {f"{EVENT}{event.name}.attributes.{key}": value for key, value in told.items()}
+    if event.timestamp is not None:
+        found[f"{EVENT}{event.name}.timestamp"] = rfc3339(event.timestamp)
+    if event.name == "exception":
+        found |= {key: value for key, value in told.items() if key.startswith("exception.")}
+    return found
+
+
+def said_columns(
+    evaluations: Iterable[Evaluation],
+    annotations: Iterable[Annotation],
+    trace_annotations: Iterable[Annotation] = (),
+) -> dict[str, Any]:
     """The columns of the verdicts and annotations on a span; None where a part has no value.
 
     `<verdict>.metadata.version` and `.model` name the maker, and `.earlier` has the earlier verdicts of other makers as
@@ -53,10 +72,11 @@ def said_columns(evaluations: Iterable[Evaluation], annotations: Iterable[Annota
         row |= {f"{verdict.column}.metadata.{key}": made_by[key] for key in ("version", "model") if key in made_by}
         if "earlier" in made_by:
             row[f"{verdict.column}.metadata.earlier"] = json.dumps(made_by["earlier"], ensure_ascii=False)
-    for annotation in annotations:
-        row[f"annotation.{annotation.name}.label"] = annotation.label
-        row[f"annotation.{annotation.name}.score"] = annotation.score
-        row[f"annotation.{annotation.name}.text"] = annotation.text
+    for sort, said in (("annotation", annotations), ("trace_annotation", trace_annotations)):
+        for annotation in said:
+            row[f"{sort}.{annotation.name}.label"] = annotation.label
+            row[f"{sort}.{annotation.name}.score"] = annotation.score
+            row[f"{sort}.{annotation.name}.text"] = annotation.text
     return row
 
 

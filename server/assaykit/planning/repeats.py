@@ -59,7 +59,9 @@ async def repeats_of(api: Api, body: ListSpansRequest, mappings: Mapping[str, st
     paths = list(mappings.values())
     columns = {column for row in sample for column in row}
     if all(path in columns for path in paths):
-        narrowed = {"included_columns": [*_OWN, *paths], "truncate_string_length": CHARACTERS_COMPARED}
+        told_by = ["events"] if any(path.startswith(("event.", "exception.")) for path in paths) else []
+        asked = [*_OWN, *paths, *told_by]
+        narrowed = {"included_columns": asked, "truncate_string_length": CHARACTERS_COMPARED}
         body = body.model_copy(update=narrowed)
     found: list[_Compared] = []
     async with aclosing(rows(api, "/v2/spans", SpanPage, body=body, limit=SPANS_COMPARED)) as every:

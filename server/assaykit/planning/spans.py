@@ -13,14 +13,13 @@ from assaykit.api.experiments import runs_of
 from assaykit.column_paths import Row, reader_of, resolve
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
-from assaykit.filters.fields import row_tree, span_tree
+from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
-from assaykit.filters.tree import fields
 from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row, text_at
-from assaykit.judge.missing_values import ATTRIBUTES, near
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import has, variables
+from assaykit.planning.absent_fields import absent
 from assaykit.planning.counts import (
     Mapped,
     counted_by_engine,
@@ -292,19 +291,6 @@ def shares_of(
             lengths=of,
         )
         for one, variables, of in zip(wanted, tried, counted.evaluators, strict=True)
-    ]
-
-
-def absent(filter_text: str, rows: Sequence[Row]) -> list[str]:
-    """One sentence for each attribute that a filter asks for and no row has."""
-    try:
-        asked = dict.fromkeys(fields(span_tree(filter_text)))
-    except Invalid:
-        return []  # the backend's filter language may have syntax that ours lacks
-    missing = [name for name in asked if name.startswith(ATTRIBUTES) and all(name not in row for row in rows)]
-    alike = {name: ", ".join(map(as_word, near(name, rows))) for name in missing}
-    return [
-        f"No span there has {exactly(name)}{f'; near it: {found}' if found else ''}." for name, found in alike.items()
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from assaykit.errors import ContractBroken
-from assaykit.judge.columns import ATTRIBUTES, said_columns, span_row
+from assaykit.judge.columns import ATTRIBUTES, EVENT, said_columns, span_row
 from assaykit.wire.bodies import Page, rfc3339
 from assaykit.wire.spans import Annotation, Evaluation, Span, SpanKind, SpanStatusCode
 
@@ -63,9 +63,11 @@ def _usual(told: dict[str, Any]) -> dict[str, Any]:
     }
     for key, value in told.get("attributes", {}).items():
         row[ATTRIBUTES + key] = value
-    evaluations, annotations = told.get("evaluations", ()), told.get("annotations", ())
-    if evaluations or annotations:
-        row |= said_columns(map(Evaluation.model_validate, evaluations), map(Annotation.model_validate, annotations))
+    evaluations = told.get("evaluations", ())
+    said = told.get("annotations", ()), told.get("trace_annotations", ())
+    if evaluations or any(said):
+        by_people = [list(map(Annotation.model_validate, some)) for some in said]
+        row |= said_columns(map(Evaluation.model_validate, evaluations), *by_people)
     return {key: value for key, value in row.items() if value is not None}
 
 
@@ -95,8 +97,8 @@ def _read(told: dict[str, Any]) -> Span:
 
 
 def row_of_span(span: Span) -> dict[str, Any]:
-    """A span object as a row of a file."""
-    row = {key: value for key, value in span_row(span).items() if value is not None}
+    """A span object as a row of a file, without its events but the last exception."""
+    row = {key: value for key, value in span_row(span).items() if value is not None and not key.startswith(EVENT)}
     ids = {key: row.pop(key) for key in ("context.span_id", "context.trace_id")}
     if span.end_time is not None:
         ids["end_time"] = rfc3339(span.end_time)

@@ -11,13 +11,12 @@ from pydantic import Field
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import span_row
 from assaykit.judge.cut_text import sizes_before
 from assaykit.judge.verdicts import Note
 from assaykit.names import PROJECT, Named, holds_experiment_traces
 from assaykit.planning.near_judges import near_judges
 from assaykit.planning.periods import Period, parse
-from assaykit.planning.spans import SAMPLE, absent
+from assaykit.planning.search_totals import SearchedPage, total_of
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.listing import id_and_name, list_named, name_of, page_of, save
@@ -25,11 +24,9 @@ from assaykit.toolkit.parameters import Here, Limit, ListLimit, PeriodText, Proj
 from assaykit.toolkit.replies import Reply, fitting, one_line, quoted
 from assaykit.tools.runs.rows import spans_of
 from assaykit.tools.runs.why_nothing_scored import NextStep
+from assaykit.tools.span_facts import clipped, facts_of, lines_of
 from assaykit.tools.span_files import SpanObjects, file_row
-from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanEvent, SpanPage
-
-VALUE_LIMIT = 400
-"""Characters of an input or output that a list of spans shows."""
+from assaykit.wire.spans import Evaluation, ListSpansRequest, Span, SpanPage
 
 EXPERIMENT_TRACES = "traces of an experiment"
 """The mark of a project that was made for the traces of an experiment."""
@@ -41,18 +38,6 @@ MOST_OF_TRACE = 1000
 SPAN_ID_DIGITS = 16
 DEEPEST_INDENT = 20
 SpanFilter = Annotated[str | None, Field(description="eval.tone.label = 'rude'")]
-_FACTS = {
-    "model": "llm.model_name",
-    "tokens": "llm.token_count.total",
-    "cost": "llm.cost.total",
-    "user": "user.id",
-    "session": "session.id",
-    "service": "resource.service.name",
-    "version": "resource.service.version",
-    "environment": "resource.deployment.environment",
-    "scope": "scope.name",
-    "links": "links",
-}
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -122,7 +107,7 @@ async def search_spans(
 ) -> Reply:
     """Find spans of run, or the last 7 days, with verdicts, newest first.
 
-    Source: REST v2 `POST /v2/spans`; with run, on the engine `POST /x/task-runs/{id}/spans`.
+    Source: REST v2 `POST /v2/spans`; on the engine `POST /x/span-count`, with run `POST /x/task-runs/{id}/spans`.
     Raises: NotFound, Invalid, Unsupported.
     """
     within = await here.space(space)
@@ -142,25 +127,21 @@ async def search_spans(
     except Invalid as error:
         near = await near_judges(here, within.id, filter or "")
         raise Invalid(error.message, f"{near} {error.next}" if near else error.next) from error
-    listed = [_as_dict(span) for span in shown.rows]
+    page = SearchedPage(shown.rows, is_first=cursor is None, is_last=shown.following is None)
+    total = await total_of(here.api, asked, run, page)
+    listed = [{**_as_dict(span), **_said_by_people(span)} for span in shown.rows]
     data = {**here.source(within), "project": target.name, "spans": listed, "next_cursor": shown.following}
+    data |= {"total": total.matching, "total_is_exact": total.is_exact, "absent": list(total.absent)}
+    near = await near_judges(here, within.id, filter) if filter and (total.absent or not listed) else ""
+    remarks = " ".join([*total.absent, *([near] if near else [])])
     if not listed:
         of_run = "" if run is None else f" that run {run} selected"
         when = "" if period is None else f" {period.told}"
-        near = await near_judges(here, within.id, filter) if filter else ""
-        missing = await _missing(here, asked) if filter and not near else ""
-        advice = near or missing or "Widen the window, or loosen the filter."
+        advice = remarks or "Widen the window, or loosen the filter."
         return Reply(f"No span of {quoted(target.name)}{of_run}{when} matches. {advice}", data)
-    head = f"{shown.number} span(s) of {quoted(target.name)}, newest first{shown.more}"
+    head = f"{total.as_text(len(listed))} span(s) of {quoted(target.name)}, newest first{shown.more}"
+    head += f". {remarks}" if remarks else ""
     return Reply(head, data, shown.lines, "Next: get_trace(trace=id) shows one with its tree.")
-
-
-async def _missing(here: Session, asked: ListSpansRequest) -> str:
-    """Sentences about the attributes that a filter names and no span among the newest has."""
-    anything = asked.model_copy(update={"filter": None})
-    found = await here.api.post("/v2/spans", SpanPage, anything, limit=SAMPLE)
-    told = absent(asked.filter or "", [span_row(span) for span in found.spans]) if found.spans else []
-    return f"The newest {len(found.spans)} spans were looked at. {' '.join(told)}" if told else ""
 
 
 async def _listed_at(here: Session, within: Named, project: str | None, run: str | None) -> tuple[Named, str]:
@@ -276,29 +257,28 @@ def _in_full(node: SpanNode) -> dict[str, Any]:
     """The details of a span in a tree. Verdicts on the whole trace or session are shown only at a root."""
     span = node.span
     told = {key: value for key, value in _as_dict(span).items() if key != "trace_id"}
-    said = [*span.annotations, *span.trace_annotations]
     return {
         **told,
         "evaluations": [_verdict(one) for one in span.evaluations if node.depth == 0 or not one.is_shared],
-        "status_message": _clipped(span.status_message),
-        **_facts(span),
-        "annotations": [one.model_dump(mode="json", exclude_none=True) for one in said],
+        "status_message": clipped(span.status_message),
+        **facts_of(span),
+        **_said_by_people(span, of_trace=node.depth == 0),
     }
 
 
-def _facts(span: Span) -> dict[str, Any]:
-    """The model, tokens, cost and user of a span, its metadata and its exceptions, as far as it has them."""
-    told = {name: span.attributes.get(key) for name, key in _FACTS.items()}
-    told["links"] = _clipped(told["links"])
-    told["environment"] = told["environment"] or span.attributes.get("resource.deployment.environment.name")
-    metadata = {key: value for key, value in span.attributes.items() if key.startswith("metadata.")}
-    failed = [{key: _clipped(value) for key, value in event.attributes.items()} for event in _exceptions(span)]
-    told |= {"metadata": {key: _clipped(value) for key, value in metadata.items()}, "exceptions": failed}
-    return {name: value for name, value in told.items() if value not in (None, {}, [])}
+def _said_by_people(span: Span, *, of_trace: bool = True) -> dict[str, Any]:
+    """The annotations of a span; those of its whole trace are named `trace_annotation.<name>`."""
+    shared = [one.model_copy(update={"name": f"trace_annotation.{one.name}"}) for one in span.trace_annotations]
+    said = [*span.annotations, *(shared if of_trace else [])]
+    return {"annotations": [one.model_dump(mode="json", exclude_none=True) for one in said]}
 
 
-def _exceptions(span: Span) -> list[SpanEvent]:
-    return [event for event in span.events if event.name == "exception"]
+def _answers(told: dict[str, Any]) -> Iterator[str]:
+    """A line for each annotation of a span, with its note."""
+    for said in told["annotations"]:
+        label = one_line(said.get("label", said.get("score", "-")), 60)
+        text = f": {one_line(said['text'])}" if said.get("text") else ""
+        yield f"{one_line(said['name'], 80)}={label}, by a person{text}"
 
 
 def _branch(node: SpanNode) -> Iterator[str]:
@@ -314,21 +294,15 @@ def _branch(node: SpanNode) -> Iterator[str]:
     for word, key in (("in", "input"), ("out", "output"), ("error", "status_message")):
         if told[key]:
             yield f"{indent}  {word}: {one_line(told[key])}"
-    if facts := [f"{name} {one_line(told[name], 60)}" for name in _FACTS if name in told]:
-        yield f"{indent}  {', '.join(facts)}"
-    for failed in told.get("exceptions", ()):
-        yield f"{indent}  exception: {one_line(failed.get('exception.type') or '-', 60)}: " + one_line(
-            failed.get("exception.message") or "-", VALUE_LIMIT
-        )
+    for fact in lines_of(told):
+        yield f"{indent}  {fact}"
     for attribute, size in told.get("cut", {}).items():
         yield f"{indent}  only a part of {as_word(attribute)} was kept: it had {size:,} bytes"
     for verdict in told["evaluations"]:
         if verdict.get("explanation"):
             yield f"{indent}  {_short(verdict)}: {one_line(verdict['explanation'])}"
-    for said in told["annotations"]:
-        label = one_line(said.get("label", said.get("score")), 60)
-        text = f": {one_line(said['text'])}" if said.get("text") else ""
-        yield f"{indent}  {one_line(said['name'], 60)}={label}, by a person{text}"
+    for said in _answers(told):
+        yield f"{indent}  {said}"
 
 
 def _short(verdict: dict[str, Any]) -> str:
@@ -353,8 +327,8 @@ def _as_dict(span: Span) -> dict[str, Any]:
         "status": span.status_code,
         "start_time": None if span.start_time is None else span.start_time.isoformat(),
         "latency_ms": _latency_ms(span),
-        "input": _clipped(span.attributes.get("input.value")),
-        "output": _clipped(span.attributes.get("output.value")),
+        "input": clipped(span.attributes.get("input.value")),
+        "output": clipped(span.attributes.get("output.value")),
         **({"cut": cut} if (cut := cuts_of(span)) else {}),
         "evaluations": [_verdict(verdict) for verdict in span.evaluations],
     }
@@ -374,7 +348,7 @@ def _verdict(verdict: Evaluation) -> dict[str, Any]:
         fields = ("version", "model", "label", "score")
         whole["earlier"] = [{key: one[key] for key in fields if key in one} for one in made_by["earlier"]]
     whole |= {note: True for note in (*get_args(Note), "stale") if made_by.get(note)}
-    return {key: _clipped(value) if key == "explanation" else value for key, value in whole.items()}
+    return {key: clipped(value) if key == "explanation" else value for key, value in whole.items()}
 
 
 def _latency_ms(span: Span) -> float | None:
@@ -383,12 +357,8 @@ def _latency_ms(span: Span) -> float | None:
     return (span.end_time - span.start_time) / timedelta(milliseconds=1)
 
 
-def _clipped(value: object) -> str | None:
-    return None if value is None else one_line(value, VALUE_LIMIT)
-
-
 def _line(found: Span) -> str:
-    span = _as_dict(found)
+    span = {**_as_dict(found), **_said_by_people(found)}
     verdicts = ", ".join(_short(verdict) for verdict in span["evaluations"])
     parts = [
         f"{span['span_id']} {one_line(span['name'], 40)} {span['kind']} {span['status']}",
@@ -396,5 +366,6 @@ def _line(found: Span) -> str:
         f"in: {one_line(span['input'] or '-', 100)}",
         f"out: {one_line(span['output'] or '-', 100)}",
         *([f"only a part kept: {', '.join(map(as_word, span['cut']))}"] if "cut" in span else []),
+        *_answers(span),
     ]
     return " | ".join(parts)

@@ -11,7 +11,7 @@ from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
-from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT
+from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT, ListSpansRequest
 
 MOST_ROWS = 2**53
 """The largest `max_rows`: the largest whole number that every JSON reader takes exactly."""
@@ -239,6 +239,28 @@ class StoreStatus(ReplyBody):
     spans: int
     projects: int
     running: int
+
+
+class CountSpansRequest(RequestBody):
+    """A search whose matches are counted, and fields that it is to look for. `run_id` keeps the spans of a run.
+
+    On AX: the pages of the list. Source: `POST /x/span-count`.
+    """
+
+    search: ListSpansRequest
+    run_id: str | None = None
+    fields: Annotated[list[str], Field(max_length=500)] = []
+
+
+class SpanCount(ReplyBody):
+    """The number of spans that match, and the fields that no span has, whatever the filter.
+
+    `looked_at` is set if only so many of the newest spans were looked at.
+    """
+
+    matching: int
+    looked_at: int | None = None
+    absent: list[str] = []
 
 
 class StoreCheck(ReplyBody):

@@ -1,6 +1,7 @@
 """The engine-only routes under `/x/`. Each docstring names the alternative on AX; `wire.local` has the bodies."""
 
 import json
+from datetime import datetime
 from itertools import chain
 from typing import get_args
 
@@ -12,7 +13,7 @@ from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
 from assaykit.engine.requests import JSON, answer, body, engine, page
-from assaykit.engine.routes.spans import SPANS_PER_PAGE, page_answer, shape_of
+from assaykit.engine.routes.spans import SPANS_PER_PAGE, page_answer, shape_of, window
 from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
 from assaykit.engine.store.definitions import (
@@ -27,7 +28,7 @@ from assaykit.engine.store.definitions import (
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.queue import run_reports, runs, schedules
 from assaykit.engine.store.times import earlier, nanoseconds
-from assaykit.engine.store.traces import logged_evaluations, spans
+from assaykit.engine.store.traces import logged_evaluations, span_counts, spans
 from assaykit.engine.store.traces.span_updates import Said
 from assaykit.engine.store.traces.verdicts import VERDICT_FIELDS
 from assaykit.errors import Invalid, Unsupported
@@ -41,6 +42,7 @@ from assaykit.wire.evaluators import (
 )
 from assaykit.wire.local import (
     MOST_SPANS_COUNTED,
+    CountSpansRequest,
     ExperimentJudges,
     LogEvaluationsRequest,
     LoggedEvaluations,
@@ -125,18 +127,39 @@ async def list_run_spans(request: Request) -> Response:
     """
     wanted = await body(request, ListSpansRequest)
     at = page(request, most=SPANS_PER_PAGE)
-    bounds = nanoseconds(wanted.start_time), nanoseconds(wanted.end_time)
-    window = spans.TimeRange(
-        earlier(0, _FOREVER) if bounds[0] is None else bounds[0], _FOREVER if bounds[1] is None else bounds[1] + 999
-    )
+    within = _open_window(wanted.start_time, wanted.end_time)
 
     def read(connection: sa.Connection, run_id: str) -> Response:
         task = runs.task_of(connection, run_id)
         if task.project_id != wanted.project_id:
             raise Invalid(f"The run does not read project {wanted.project_id!r}.", "Send the project of its task.")
-        return page_answer(connection, wanted, window, shape_of(wanted), at, run_id)
+        return page_answer(connection, wanted, within, shape_of(wanted), at, run_id)
 
     return await engine(request).database.read(read, request.path_params["run_id"])
+
+
+def _open_window(start: datetime | None, end: datetime | None) -> spans.TimeRange:
+    """The window between two times; a missing one leaves it open on that side."""
+    start_ns, end_ns = nanoseconds(start), nanoseconds(end)
+    return spans.TimeRange(
+        earlier(0, _FOREVER) if start_ns is None else start_ns, _FOREVER if end_ns is None else end_ns + 999
+    )
+
+
+async def count_spans(request: Request) -> Response:
+    """`POST /x/span-count`: count the spans that a search matches. On AX: the pages of the list.
+
+    A search of a run's spans has the window of `list_run_spans`, any other that of `POST /v2/spans`.
+    """
+    wanted = await body(request, CountSpansRequest)
+    search, here = wanted.search, engine(request)
+    shape_of(search)
+    bounds = search.start_time, search.end_time
+    within = window(*bounds, here.clock.now_ns()) if wanted.run_id is None else _open_window(*bounds)
+    found = await here.database.read(
+        span_counts.count, search.project_id, within, search.filter, wanted.run_id, wanted.fields
+    )
+    return answer(found)
 
 
 async def show_schedule(request: Request) -> Response:
@@ -288,6 +311,7 @@ routes = [
     Route("/x/task-runs/{run_id}/rows", list_run_rows),
     Route("/x/task-runs/{run_id}/spans", list_run_spans, methods=["POST"]),
     Route("/x/tasks/{task_id}/schedule", show_schedule),
+    Route("/x/span-count", count_spans, methods=["POST"]),
     Route("/x/plan", plan_runs, methods=["POST"]),
     Route("/x/status", show_status),
     Route("/x/check", check_store),

@@ -19,7 +19,7 @@ ANSWERS = (
 """Further columns of the right answer; the first that the dataset has is the answer if it has none of `OUTPUTS`."""
 
 _SYSTEM = frozenset({"id", "created_at", "updated_at"})
-_BEGINNINGS = ("expected", "reference", "groundtruth", "gold", "correct", "annotation.", "eval.")
+_BEGINNINGS = ("expected", "reference", "groundtruth", "gold", "correct", "annotation.", "traceannotation.", "eval.")
 _PARENTS = ("input", "inputs", "attributes.input.value", *METADATA)
 
 

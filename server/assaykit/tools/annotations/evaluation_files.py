@@ -236,7 +236,7 @@ def _about(
         if is_missing(value):
             continue
         if isinstance(value, str):
-            return by, value.strip()
+            return by, value if by == "SESSION" else value.strip()
         raise Invalid(
             f"Line {row.line} of {quote(file)!r} holds {quote(repr(value), 60)} as an id in {quote(ids[by])!r}.",
             "An id is text.",

@@ -88,7 +88,9 @@ def labels_in(rows: Sequence[FileRow], name: str, place: str, file: str) -> Labe
         saw = _saw(row, file)
         if saw:
             parts["text"] = f"{SEEN} {parts.get('text', '')}".strip()
-        one = PersonsLabel(_word(row, ids, file), _named(row, name, people, existing, file), parts, row.line)
+        key = _word(row, ids, file)
+        key = key if level == "SESSION" else key.strip()
+        one = PersonsLabel(key, _named(row, name, people, existing, file), parts, row.line)
         before = kept.setdefault((one.name, one.key), one)
         if before.parts != one.parts:
             raise Invalid(
@@ -176,7 +178,7 @@ def _word(row: FileRow, column: str, file: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str) and not is_missing(value):
-        return value.strip()
+        return value
     raise Invalid(
         f"Line {row.line} of {quote(file)!r} has an answer and no text in {quote(column, 60)!r}; nothing was stored.",
         "Fill the cell in, or leave the row out.",

@@ -31,9 +31,10 @@ from assaykit.foreign import as_word, exactly
 from assaykit.judge.columns import span_row
 from assaykit.matching import text_of
 from assaykit.names import Named
+from assaykit.planning.absent_fields import absent as absent_fields
 from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
-from assaykit.planning.spans import absent, sample_rows
+from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
 from assaykit.toolkit.columns import no_column
 from assaykit.toolkit.replies import one_line
@@ -53,6 +54,7 @@ WHERE_AND_WHEN = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, "start_ti
 
 _SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
 _LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
+_NOT_COPIED = ("annotation.", "trace_annotation.", "eval.", "trace_eval.", "session_eval.", "event.")
 
 ExampleRow = dict[str, Any]
 
@@ -247,7 +249,7 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     there_is = f"None of the {counted(there)} spans of {exactly(project.name)} {period.told}"
     said = f"{there_is} matches {one_line(filter_text)!r}."
     return Invalid(
-        " ".join([said + told_of_none(alone), *absent(filter_text, sample)]), "Try the filter with search_spans."
+        " ".join([said + told_of_none(alone), *absent_fields(filter_text, sample)]), "Try the filter with search_spans."
     )
 
 
@@ -259,11 +261,7 @@ def _of_span(span: Span) -> ExampleRow:
     row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
     first = {column: row.pop(column, None) for column in _SHORT.values()}
     said = {**said_by_people(span.annotations), **said_by_people(span.trace_annotations, "trace_annotation")}
-    own = {
-        column: value
-        for column, value in row.items()
-        if column not in _LEFT and not column.startswith(("annotation.", "eval.", "trace_eval.", "session_eval."))
-    }
+    own = {column: value for column, value in row.items() if column not in _LEFT and not column.startswith(_NOT_COPIED)}
     ids = {SOURCE_SPAN: span.context.span_id, SOURCE_TRACE: span.context.trace_id}
     every = {**first, **said, **own, "status_message": span.status_message or None, **ids}
     return {column: value for column, value in every.items() if value is not None}

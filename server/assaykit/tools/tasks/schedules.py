@@ -15,7 +15,7 @@ from assaykit.wire.evaluators import Granularity
 from assaykit.wire.local import TaskSchedule
 from assaykit.wire.tasks import Task
 
-_JUDGED = ("eval.", "trace_eval.", "session_eval.", "annotation.")
+_JUDGED = ("eval.", "trace_eval.", "session_eval.", "annotation.", "trace_annotation.")
 _WORKERS = {
     "this": "in this process",
     "another": "in another process that has the store open",

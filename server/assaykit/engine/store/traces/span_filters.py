@@ -7,7 +7,7 @@ project stands outside the user's tree, so no filter can reach another project.
 import json
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -26,9 +26,10 @@ from sqlalchemy import (
     select,
 )
 
+from assaykit.column_paths import WHOLES
 from assaykit.engine.store.tables import annotations, evals, spans
 from assaykit.errors import Invalid, quote
-from assaykit.filters.fields import canonical, verdict
+from assaykit.filters.fields import canonical, event, verdict
 from assaykit.filters.tree import (
     And,
     Between,
@@ -198,17 +199,25 @@ def _held(field: str, project_id: str) -> _Held:
     if sort == "attributes":
         return _attribute(rest)
     if sort == "exception":
-        return _text(_of_exception(field))
+        return _of_event("exception", f"attributes.{field}")
+    if sort == "event":
+        return _of_event(*event(field))
     return _verdict(field, project_id)
 
 
-def _of_exception(key: str) -> ColumnElement[Any]:
-    """An attribute of the last exception event that has it."""
-    event = func.json_each(spans.c.events).table_valued("key", "value")
-    value = func.json_extract(event.c.value, f'$.attributes."{key}"', type_=String)
-    is_one = func.json_extract(event.c.value, "$.name") == "exception"
-    found = select(value).where(is_one, value.is_not(None)).order_by(event.c.key.desc()).limit(1)
-    return found.correlate(spans).scalar_subquery()
+def _of_event(name: str, part: str) -> _Held:
+    """A part of the last event of a name that has it: `timestamp`, or an attribute such as `attributes.retries`."""
+    at = func.json_each(spans.c.events).table_valued("key", "value")
+    kind, _, key = part.partition(".")
+    path = _path(key, at.c.value, "$.attributes") if key else literal(f"$.{kind}")
+    value = func.json_extract(at.c.value, path, type_=String)
+
+    def last(found: ColumnElement[Any]) -> ColumnElement[Any]:
+        is_one = func.json_extract(at.c.value, "$.name") == name
+        query = select(found).where(is_one, value.is_not(None)).order_by(at.c.key.desc()).limit(1)
+        return query.correlate(spans).scalar_subquery()
+
+    return _of_json(last(value), last(func.json_type(at.c.value, path, type_=String)), None)
 
 
 def _text(column: ColumnElement[Any]) -> _Held:
@@ -243,13 +252,36 @@ def _of_maker(table: Table, part: str) -> ColumnElement[Any]:
 
 
 def _attribute(key: str) -> _Held:
-    path = _path(key)
+    path = _path(key, spans.c.attributes)
     value = func.json_extract(spans.c.attributes, path, type_=String)
     sort = func.json_type(spans.c.attributes, path, type_=String)
+    held = _of_json(value, sort, path)
+    return _with_parts(held, key) if key in WHOLES else held
+
+
+def _with_parts(held: _Held, key: str) -> _Held:
+    """A list or object that has a value too if attributes hold its parts."""
+
+    def inside(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        found = select(literal(1)).where(at.c.fullkey.between(f'$."{key}.', f'$."{key}/'), *conditions)
+        return found.correlate(spans).exists()
+
+    def inner_text(text: str) -> ColumnElement[bool]:
+        holds = inside(at.c.type == "text", cast(at.c.atom, String).icontains(text, autoescape=True))
+        mine = held.inner_text(text) if held.inner_text else _UNKNOWN
+        return func.coalesce(mine, case((inside(), holds)))
+
+    at = func.json_tree(spans.c.attributes).table_valued("atom", "type", "fullkey")
+    return replace(held, value=func.coalesce(held.value, case((inside(), literal("")))), inner_text=inner_text)
+
+
+def _of_json(value: ColumnElement[Any], sort: ColumnElement[Any], path: ColumnElement[str] | None) -> _Held:
+    """A value of a JSON type. `path` leads to it in the attributes; None if it stands elsewhere."""
     is_number = sort.in_(["integer", "real"])
 
     def inner_text(text: str) -> ColumnElement[bool]:
-        inside = func.json_tree(spans.c.attributes, path).table_valued("atom", "type")
+        tree = func.json_tree(value) if path is None else func.json_tree(spans.c.attributes, path)
+        inside = tree.table_valued("atom", "type")
         atom = cast(inside.c.atom, String)
         holds = select(literal(1)).where(inside.c.type == "text", atom.icontains(text, autoescape=True))
         return case((sort.in_(["array", "object"]), holds.correlate(spans).exists()))
@@ -264,14 +296,14 @@ def _attribute(key: str) -> _Held:
     )
 
 
-def _path(key: str) -> ColumnElement[str]:
-    """The JSON path of one key, which may contain dots."""
-    plain = literal(f'$."{key}"')
+def _path(key: str, document: ColumnElement[Any], above: str = "$") -> ColumnElement[str]:
+    """The JSON path of one key, which may contain dots, below another path of a document."""
+    plain = literal(f'{above}."{key}"')
     if key.isascii():
         return plain
     # Older SQLite compares keys with their spelling in the stored JSON, which may be `\u00e9` for `é`.
-    escaped = literal(f"$.{json.dumps(key)}")
-    return case((func.json_type(spans.c.attributes, plain).is_(None), escaped), else_=plain)
+    escaped = literal(f"{above}.{json.dumps(key)}")
+    return case((func.json_type(document, plain).is_(None), escaped), else_=plain)
 
 
 def _is_decimal(column: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -16,7 +16,10 @@ from assaykit.engine.store.traces.spans import by_ids
 from assaykit.judge.columns import ATTRIBUTES, Row, span_row
 from assaykit.wire.bodies import rfc3339
 
-_ELSEWHERE = ("eval.", "trace_eval.", "session_eval.", "annotation.", "exception.", "status_message")
+_ELSEWHERE = (
+    "eval.", "trace_eval.", "session_eval.", "annotation.", "trace_annotation.", "event.", "exception.",
+    "status_message",
+)  # fmt: skip
 """The beginnings of the columns of verdicts and annotations, of events and of the status, which few evaluators read."""
 
 _OWN = sa.select(

@@ -154,13 +154,13 @@ def page_rows(
     Raises: as `page`.
     """
     projects.get(connection, project_id)
-    query = columns.where(_chosen(project_id, window, filter_text, by_place=run_id is not None))
+    query = columns.where(chosen(project_id, window, filter_text, by_place=run_id is not None))
     if run_id is not None:
-        query = query.where(spans.c.n.in_(_of_run(project_id, run_id)))
+        query = query.where(spans.c.n.in_(of_run(project_id, run_id)))
     return newest_by(connection, query, (spans.c.start_ns, spans.c.n), at)
 
 
-def _of_run(project_id: str, run_id: str) -> sa.CompoundSelect[Any]:
+def of_run(project_id: str, run_id: str) -> sa.CompoundSelect[Any]:
     """Select the places of the spans that a run selected: its targets are span ids, or trace or session ids."""
     own = spans.alias("own")
     of_run = (run_items.c.run_id == run_id) & (own.c.project_id == project_id)
@@ -186,7 +186,7 @@ def matching(
         asked.append(sa.and_(sa.true(), *(_filtered(text, project_id) for text in filters)))
         asked.append(verdicts.made_with(project_id, "SPAN", spans.c.span_id, column))
     query = sa.select(*(part.label(f"c{number}") for number, part in enumerate(asked)))
-    query = query.where(_chosen(project_id, window, filter_text))
+    query = query.where(chosen(project_id, window, filter_text))
     with connection.execute(query.order_by(spans.c.start_ns.desc(), spans.c.n.desc())) as result:
         for row in result:
             yield tuple(row)
@@ -196,7 +196,7 @@ def ids(
     connection: sa.Connection, project_id: str, window: TimeRange, filter_text: str | None
 ) -> Iterator[tuple[str, str]]:
     """Yield the span and trace ids of the spans that match a filter."""
-    query = sa.select(spans.c.span_id, spans.c.trace_id).where(_chosen(project_id, window, filter_text))
+    query = sa.select(spans.c.span_id, spans.c.trace_id).where(chosen(project_id, window, filter_text))
     with connection.execute(query) as result:
         for row in result:
             yield row.span_id, row.trace_id
@@ -213,7 +213,7 @@ def of_trace(
     connection: sa.Connection, project_id: str, window: TimeRange, trace_id: str, most: int
 ) -> tuple[list[Span], bool]:
     """The spans of a trace that started in the window, oldest first, and whether there are more than `most`."""
-    query = sa.select(spans).where(_chosen(project_id, window, None), spans.c.trace_id == trace_id)
+    query = sa.select(spans).where(chosen(project_id, window, None), spans.c.trace_id == trace_id)
     rows = connection.execute(query.order_by(spans.c.start_ns, spans.c.n).limit(most + 1)).fetchall()
     return full(connection, project_id, rows[:most], EVERYTHING), len(rows) > most
 
@@ -231,7 +231,7 @@ def delete(
     units: dict[SharedLevel, set[str]] = {"TRACE": set(), "SESSION": set()}
     for start in range(0, len(span_ids), _IDS_PER_DELETE):
         some = span_ids[start : start + _IDS_PER_DELETE]
-        found = spans.delete().where(_chosen(project_id, window, None), spans.c.span_id.in_(some))
+        found = spans.delete().where(chosen(project_id, window, None), spans.c.span_id.in_(some))
         for row in connection.execute(found.returning(spans.c.span_id, spans.c.trace_id, spans.c.session_id)):
             deleted.add(row.span_id)
             units["TRACE"].add(row.trace_id)
@@ -266,7 +266,7 @@ def count_matching(
     connection: sa.Connection, project_id: str, window: TimeRange | Arrivals, filter_text: str | None = None
 ) -> int:
     """The number of spans that match a filter."""
-    query = sa.select(sa.func.count()).select_from(spans).where(_chosen(project_id, window, filter_text))
+    query = sa.select(sa.func.count()).select_from(spans).where(chosen(project_id, window, filter_text))
     return connection.execute(query).scalar_one()
 
 
@@ -305,7 +305,7 @@ def _among(project_id: str, arrivals: Arrivals) -> sa.ColumnElement[bool]:
     return of_project(project_id, by_arrival=True) & spans.c.n.between(arrivals.after + 1, arrivals.up_to)
 
 
-def _chosen(
+def chosen(
     project_id: str, window: TimeRange | Arrivals, filter_text: str | None, *, by_place: bool = False
 ) -> sa.ColumnElement[bool]:
     """The condition that a span is in a window and matches a filter. Set `by_place` with a condition on `n`."""
