@@ -108,6 +108,8 @@ _VERCEL = {
     "ai.rerank": "CHAIN",
     "ai.rerank.doRerank": "RERANKER",
 }
+_MODEL_PARAMETERS = ("model", "model_name", "model_id", "modelId", "deployment_name")
+"""Names of a model among the parameters of a call. A call that failed has no other."""
 
 CONVENTIONS: tuple[Convention, ...] = (
     Convention(
@@ -129,10 +131,17 @@ CONVENTIONS: tuple[Convention, ...] = (
         output=(
             FactSource("output.value", "nested"),
             FactSource("llm.output_messages", "numbered"),
+            FactSource("llm.choices", "numbered"),
             FactSource("reranker.output_documents", "documents"),
             FactSource("retrieval.documents", "documents"),
         ),
-        model=("embedding.model_name", "reranker.model_name"),
+        model=(
+            "embedding.model_name",
+            "reranker.model_name",
+            "llm.response.model_name",
+            "llm.request.model_name",
+            *(f"{of}.invocation_parameters.{name}" for of in ("llm", "embedding") for name in _MODEL_PARAMETERS),
+        ),
     ),
     Convention(
         "Pydantic AI",
@@ -331,6 +340,8 @@ ENCODED = frozenset(
         "request_data",
         "response_data",
         "mlflow.chat.tokenUsage",
+        "llm.invocation_parameters",
+        "embedding.invocation_parameters",
         "langfuse.observation.usage_details",
         "langfuse.observation.cost_details",
     }

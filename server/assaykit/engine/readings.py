@@ -66,11 +66,12 @@ def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) 
         flat = {**told, **flat}
     rows = [row for row in CONVENTIONS if not found.isdisjoint(row.prefixes)]
     kind = flat.get(KIND) or _kind(flat, rows)
+    model = _first(flat, rows, "model")
     facts: dict[str, Any] = {
         KIND: kind,
         SESSION: _first(flat, rows, "session"),
         USER: _first(flat, rows, "user"),
-        MODEL: _first(flat, rows, "model"),
+        MODEL: None if isinstance(model, dict | list) else model,
     }
     if kind not in _SUMS:
         facts |= _tokens(flat, rows)
@@ -217,7 +218,7 @@ def _read(flat: Mapping[str, Any], source: FactSource, role: str) -> str | list[
         case "nested":
             return _text(messages.unflattened(flat, source.name))
         case "documents":
-            return _documents(messages.unflattened(flat, source.name))
+            return messages.documents(messages.unflattened(flat, source.name))
         case "numbered":
             value = messages.unflattened(flat, source.name)
             return messages.read(value, role) if isinstance(value, list) else None
@@ -235,21 +236,6 @@ def _whole(flat: Mapping[str, Any], name: str) -> str | None:
     """The text of an attribute, also of one that was sent as an object and is flat by now."""
     value = _value(flat, name)
     return _text(messages.unflattened(flat, name) if value is None else value)
-
-
-def _documents(value: Any) -> str | None:
-    if not isinstance(value, list):
-        return None
-    texts: list[str] = []
-    for one in cast("list[Any]", value):
-        fields = cast("dict[str, Any]", one) if isinstance(one, dict) else {}
-        inner = fields.get("document", fields.get("embedding", fields))
-        if isinstance(inner, dict):
-            told = cast("dict[str, Any]", inner)
-            text = told.get("content", told.get("text"))
-            if isinstance(text, str):
-                texts.append(text)
-    return "\n".join(texts) or None
 
 
 def _text(value: Any) -> str | None:
