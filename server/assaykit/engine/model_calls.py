@@ -3,7 +3,7 @@
 Both count as calls of a model, so a call would be two rows, and its tokens would count twice. The span that says more
 stays the row; the other one, its twin, names it.
 
-The spans of a call may arrive in different requests, the inner one first. So the calls that arrived last are remembered.
+The spans of a call may arrive in different requests, the inner one first. So the last calls are remembered.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
