@@ -6,6 +6,7 @@ stays the row; the other one, its twin, names it.
 The spans of a call may arrive in different requests, the inner one first. So the last calls are remembered.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -27,12 +28,8 @@ _Id = tuple[str, str]
 """A project and a span."""
 
 
-class _Key(NamedTuple):
-    """A fact that several calls of a project may share."""
-
-    project_id: str
-    fact: Literal["span", "below", "response", "silent", "speaking"]
-    value: str | None
+_Key = tuple[str, Literal["below", "response", "silent", "speaking"], str | None]
+"""A project, and a fact that several of its calls may share."""
 
 
 class ModelCall(NamedTuple):
@@ -117,12 +114,15 @@ def _is_same(inner: ModelCall, outer: ModelCall) -> bool:
     return is_beside and is_free and speaks_alone and inner.end_ns <= outer.end_ns
 
 
+_NONE: dict[_Id, None] = {}
+
+
 class RecentCalls:
     """The calls that arrived last, at most `MOST`, and the twins among them."""
 
     def __init__(self) -> None:
         self.is_filled = False
-        self._calls: dict[_Id, ModelCall] = {}
+        self._calls: OrderedDict[_Id, ModelCall] = OrderedDict()
         self._filed: dict[_Key, dict[_Id, None]] = {}
         self._twins: dict[_Id, str] = {}
 
@@ -162,12 +162,16 @@ class RecentCalls:
         return row if is_sure or row not in self._twins.values() else None
 
     def _candidates(self, project_id: str, call: ModelCall) -> Iterator[ModelCall]:
-        keys = [_Key(project_id, "span", call.parent_id), _Key(project_id, "below", call.span_id)]
-        keys.append(_Key(project_id, "silent" if call.has_messages else "speaking", call.model))
+        keys: list[_Key] = [(project_id, "below", call.span_id)]
+        keys.append((project_id, "silent" if call.has_messages else "speaking", call.model))
         if call.response_id:
-            keys.append(_Key(project_id, "response", call.response_id))
-        for one in dict.fromkeys(one for key in keys for one in self._filed.get(key, ())):
-            yield self._calls[one]
+            keys.append((project_id, "response", call.response_id))
+        found: dict[_Id, None] = {(project_id, call.parent_id): None} if call.parent_id else {}
+        for key in keys:
+            found |= self._filed.get(key, _NONE)
+        for one in found:
+            if one in self._calls:
+                yield self._calls[one]
 
     def _remember(self, project_id: str, call: ModelCall) -> None:
         one = (project_id, call.span_id)
@@ -190,9 +194,8 @@ class RecentCalls:
 
 def _keys(project_id: str, call: ModelCall) -> Iterator[_Key]:
     """The keys under which a call is found."""
-    yield _Key(project_id, "span", call.span_id)
-    yield _Key(project_id, "speaking" if call.has_messages else "silent", call.model)
+    yield project_id, "speaking" if call.has_messages else "silent", call.model
     if call.parent_id:
-        yield _Key(project_id, "below", call.parent_id)
+        yield project_id, "below", call.parent_id
     if call.response_id:
-        yield _Key(project_id, "response", call.response_id)
+        yield project_id, "response", call.response_id
