@@ -207,7 +207,7 @@ def _call(fields: Mapping[str, Any]) -> _Call:
     said = cast("Mapping[str, Any]", inner)
     arguments = next((said[name] for name in _ARGUMENTS if name in said), None)
     ids = (fields.get("call_id"), fields.get("id"), said.get("toolUseId"))
-    name = next((said[name] for name in ("name", "toolName") if name in said), None)
+    name = next((said[name] for name in ("name", "toolName", "tool_name") if name in said), None)
     return _Call(next((one for one in ids if one), None), name, opened(arguments))
 
 

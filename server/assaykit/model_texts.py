@@ -19,6 +19,7 @@ _SAID: Mapping[str, tuple[str, ...]] = {
 _TEXTS: Mapping[tuple[str, str], str] = {
     ("EMBEDDING", "input"): "embedding.embeddings",
     ("RERANKER", "output"): "reranker.output_documents",
+    ("RETRIEVER", "output"): "retrieval.documents",
 }
 """The attributes with the documents of spans of other kinds."""
 
@@ -26,7 +27,10 @@ _QUERY = f"{_PREFIX}reranker.query"
 
 
 def text_of(row: Mapping[str, Any], short: str) -> str | None:
-    """The text for `input`, `output` or `reasoning` of a span as a row of columns; None if it tells no such text."""
+    """The text for `input`, `output` or `reasoning` of a span as a row of columns; None if it tells no such text.
+
+    The output of messages without text is blank.
+    """
     kind = row.get("span_kind")
     if kind == "LLM":
         found = (_said(row, short, name) for name in _SAID[short])
@@ -45,4 +49,5 @@ def _said(row: Mapping[str, Any], short: str, name: str) -> str | None:
     if short == "input":
         return messages.joined(said)
     parts = [one.text if short == "output" else one.reasoning for one in said]
-    return "\n".join(part for part in parts if part) or None
+    text = "\n".join(part for part in parts if part)
+    return None if short == "reasoning" and not text else text

@@ -54,6 +54,10 @@ TWINS: dict[str, tuple[tuple[str, Body], tuple[str, Body]]] = {
         sent(1, INSTRUMENTATION, (0, 9), CHAT | SAID),
         sent(2, "other", (1, 8), CHAT | SAID, **BELOW),
     ),
+    "around it, without messages and tokens": (
+        sent(1, INSTRUMENTATION, (1, 8), CHAT, traceId=f"{2:032x}", parentSpanId=f"{2:016x}"),
+        sent(2, INSTRUMENTATION, (0, 9), FAILED),
+    ),
     "without messages in either": (sent(1, INSTRUMENTATION, (0, 9), ANSWERED), sent(2, CLIENT, (1, 8), ANSWERED)),
 }
 

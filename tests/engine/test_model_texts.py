@@ -7,6 +7,7 @@ import pytest
 
 from assaykit.column_paths import resolve
 from assaykit.engine.openinference import normalised
+from assaykit.judge.columns import text_at
 
 BODY = json.dumps({"model": "m", "input": "hello"})
 EMBEDDED = {"embedding.embeddings.0.embedding.text": "hello", "embedding.embeddings.0.embedding.vector": [1.0, 0.5]}
@@ -35,6 +36,13 @@ TEXTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "hello",
         "you\nthere",
     ),
+    "a retriever": ("RETRIEVER", {"retrieval.documents.0.document.content": "you"}, BODY, "you"),
+    "messages without text": (
+        "LLM",
+        {"llm.input_messages.0.message.content": "hello", "llm.output_messages.0.message.role": "assistant"},
+        "hello",
+        "",
+    ),
     "a chain": ("CHAIN", EMBEDDED, BODY, BODY),
 }
 
@@ -46,6 +54,12 @@ def test_the_text_of_a_model_call_is_its_input_and_the_body_stays_at_its_path(na
     row = {"span_kind": kind, **{f"attributes.{key}": value for key, value in told.items()}}
     assert (resolve(row, "input"), resolve(row, "output")) == (asked, said)
     assert resolve(row, "attributes.input.value") == BODY
+
+
+def test_a_failed_call_with_messages_without_text_has_no_output() -> None:
+    row = {"attributes.llm.output_messages.0.message.role": "assistant", "attributes.output.value": BODY}
+    told = {status: text_at({**row, "span_kind": "LLM", "status_code": status}, "output") for status in ("OK", "ERROR")}
+    assert told == {"OK": "", "ERROR": None}
 
 
 PARAMETERS = json.dumps({"model": "m", "temperature": 0})

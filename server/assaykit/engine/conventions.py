@@ -11,12 +11,16 @@ SDK 4 to 6, LiteLLM, Langfuse SDK 3, MLflow 3, LangSmith, OpenLIT, Logfire.
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-Reading = Literal["messages", "last user", "last assistant", "value", "numbered", "nested", "documents"]
+Reading = Literal[
+    "messages", "last user", "last assistant", "value", "text and calls", "texts", "numbered", "nested", "documents"
+]
 """The reading of an attribute.
 
 - `messages`: every message as text.
 - `last user`, `last assistant`: the last message of that role with text.
 - `value`: the text or the JSON itself.
+- `text and calls`: the text, and on lines of their own the tool calls of the attribute `beside`, which may be alone.
+- `texts`: a list of texts, one a line.
 - `numbered`: messages in keys `<name>.<number>.<part>`.
 - `nested`: an object whose parts are in keys `<name>.<part>`, as JSON.
 - `documents`: the texts of documents in such keys.
@@ -29,7 +33,7 @@ class FactSource(NamedTuple):
     name: str
     reading: Reading = "value"
     beside: str | None = None
-    """An attribute whose value is added on a line of its own, such as tool calls beside a text."""
+    """The attribute with tool calls beside a text."""
 
 
 class Kinds(NamedTuple):
@@ -185,17 +189,15 @@ CONVENTIONS: tuple[Convention, ...] = (
             FactSource("ai.toolCall.args"),
             FactSource("ai.toolCall.input"),
             FactSource("ai.value"),
-            FactSource("ai.values"),
+            FactSource("ai.values", "texts"),
         ),
         output=(
-            FactSource("ai.response.text", beside="ai.response.toolCalls"),
+            FactSource("ai.response.text", "text and calls", "ai.response.toolCalls"),
             FactSource("ai.response.object"),
-            FactSource("ai.response.toolCalls"),
             FactSource("ai.toolCall.result"),
             FactSource("ai.toolCall.output"),
-            FactSource("ai.result.text", beside="ai.result.toolCalls"),
+            FactSource("ai.result.text", "text and calls", "ai.result.toolCalls"),
             FactSource("ai.result.object"),
-            FactSource("ai.result.toolCalls"),
         ),
         session=(
             "ai.telemetry.metadata.sessionId",
@@ -321,7 +323,7 @@ CONVENTIONS: tuple[Convention, ...] = (
             FactSource("gen_ai.content.completion", "messages"),
         ),
         session=("gen_ai.conversation.id",),
-        user=("gen_ai.user.id", "gen_ai.request.user"),
+        user=("gen_ai.user.id", "gen_ai.request.user", "llm.user"),
         model=("gen_ai.response.model", "gen_ai.request.model"),
         prompt_tokens=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
         completion_tokens=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),

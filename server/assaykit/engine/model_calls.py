@@ -22,6 +22,7 @@ MOST = 2_000
 KINDS = frozenset({"LLM", "EMBEDDING"})
 _RESPONSE = "gen_ai.response.id"
 _TOKENS = ("llm.token_count.prompt", "llm.token_count.completion")
+_NOT_COUNTED = (None, None)
 _COUNTED = ("llm.token_count.", "llm.cost.")
 
 _Id = tuple[str, str]
@@ -84,7 +85,12 @@ def twin_of(one: ModelCall, other: ModelCall) -> tuple[ModelCall, ModelCall] | N
     inner, outer = (one, other) if _is_within(one, other) else (other, one)
     if not _is_same(inner, outer):
         return None
-    return (outer, inner) if inner.has_messages and not outer.has_messages else (inner, outer)
+    return (outer, inner) if _tells(inner) > _tells(outer) else (inner, outer)
+
+
+def _tells(call: ModelCall) -> tuple[bool, bool]:
+    """The parts of a call that its span tells: messages and tokens."""
+    return call.has_messages, call.tokens != _NOT_COUNTED
 
 
 def _is_within(one: ModelCall, other: ModelCall) -> bool:
@@ -99,7 +105,7 @@ def _is_same(inner: ModelCall, outer: ModelCall) -> bool:
     """Whether a call that began within another one is the same call."""
     is_below = inner.trace_id == outer.trace_id and inner.parent_id == outer.span_id
     speaks_alone = inner.has_messages != outer.has_messages
-    if is_below and speaks_alone:
+    if is_below and (speaks_alone or _is_frame(outer, inner)):
         return True
     if not outer.start_ns <= inner.start_ns <= outer.end_ns or not (speaks_alone or inner.scope != outer.scope):
         return False
@@ -115,6 +121,11 @@ def _is_same(inner: ModelCall, outer: ModelCall) -> bool:
 
 
 _NONE: dict[_Id, None] = {}
+
+
+def _is_frame(outer: ModelCall, inner: ModelCall) -> bool:
+    """Whether a span without messages and tokens stands around the call that another one tells."""
+    return outer.model == inner.model and not any(_tells(outer)) and _tells(inner)[1]
 
 
 class RecentCalls:
