@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from assaykit import messages
+from assaykit import model_texts
 
 ATTRIBUTES = "attributes."
 SHORT_FORMS = {
@@ -20,7 +20,8 @@ SHORT_FORMS = {
 }
 """The columns that short names stand for on a row without a column of that name.
 
-On an LLM span with messages, `input`, `output` and `reasoning` stand for the text of the messages instead.
+On a span of a model call, `input`, `output` and `reasoning` stand for the text that OpenInference tells apart from the
+body of the request or reply: of messages and prompts, of embedded texts, of the query and the documents of a reranker.
 """
 
 WHOLES = (
@@ -40,15 +41,16 @@ Row = Mapping[str, Any]
 def resolve(row: Row, path: str) -> Any | None:
     """The value at `path`, or None when there is none.
 
-    The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of an LLM
-    span's messages, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts.
+    The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of a
+    model call, and then the column that it stands for; the longest column that is a prefix of the path, followed
+    into its JSON value by keys and indexes; a list or object of `WHOLES`, put
+    together from its parts.
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:
             return row[column]
     if path in SHORT_FORMS:
-        said = _said(row, path) if row.get("span_kind") == "LLM" else None
+        said = model_texts.text_of(row, path)
         if said is not None or row.get(SHORT_FORMS[path]) is not None:
             return row[SHORT_FORMS[path]] if said is None else said
     for whole in (path, ATTRIBUTES + path):
@@ -66,22 +68,6 @@ def _of_whole(row: Row, path: str) -> Any | None:
             found = _descend(messages.unflattened(row, ATTRIBUTES + name), rest.split(".") if rest else [])
             return None if found is _ABSENT else found
     return None
-
-
-def _said(row: Row, short: str) -> str | None:
-    """The text of the messages of an OpenInference LLM span; None without messages.
-
-    The value that such a span sends as `input.value` or `output.value` is often the whole body of the request or reply.
-    """
-    way, role = ("input", "user") if short == "input" else ("output", "assistant")
-    told = messages.unflattened(row, f"{ATTRIBUTES}llm.{way}_messages")
-    if not isinstance(told, list):
-        return None
-    said = messages.read(told, role)
-    if short == "input":
-        return messages.joined(said)
-    parts = [one.text if short == "output" else one.reasoning for one in said]
-    return "\n".join(part for part in parts if part) or None
 
 
 def reader_of(row: Row) -> Callable[[str], Any]:

@@ -15,7 +15,10 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]{100,}")
 _THOUGHTS = frozenset({"reasoning", "thinking", "redacted_thinking", "thought"})
 _PICTURES = frozenset({"image", "image_url", "input_image", "file", "input_file", "audio", "media"})
 _TOOL_RESULTS = frozenset({"tool_call_response", "tool_result", "tool-result", "function_call_output"})
-_WRAPPERS = ("message", "message_content", "tool_call", "kwargs", "prompt", "completion")
+_TOOL_CALLS = frozenset({"tool_call", "tool_use", "tool-call", "function_call"})
+_ARGUMENTS = ("arguments", "args", "input")
+_IN_JSON = (*_ARGUMENTS, "response", "result", "output")
+_WRAPPERS = ("message", "tool_call", "message_content", "kwargs", "prompt", "completion")
 _TEXTS = ("text", "content", "value")
 _MIME = ("mime_type", "mediaType", "media_type", "mimeType")
 _DATA = ("data", "content", "bytes", "image", "file")
@@ -51,6 +54,22 @@ def joined(said: list[Utterance]) -> str | None:
     if len(told) <= 1:
         return told[0].text if told else None
     return "\n".join(f"{one.role}: {one.text}" for one in told)
+
+
+def documents(value: Any) -> str | None:
+    """The texts of a list of documents or of embedded texts, one a line. None without text."""
+    if not isinstance(value, list):
+        return None
+    texts: list[str] = []
+    for one in cast("list[Any]", value):
+        fields = cast("dict[str, Any]", one) if isinstance(one, dict) else {}
+        inner = fields.get("document", fields.get("embedding", fields))
+        if isinstance(inner, dict):
+            told = cast("dict[str, Any]", inner)
+            text = told.get("content", told.get("text"))
+            if isinstance(text, str):
+                texts.append(text)
+    return "\n".join(texts) or None
 
 
 def opened(value: Any) -> Any:
@@ -119,9 +138,15 @@ def _message(value: Any, role: str) -> Iterator[Utterance]:
         who = "tool"
     texts: list[str] = []
     thoughts = [str(fields[name]) for name in ("reasoning", "reasoning_content") if isinstance(fields.get(name), str)]
-    for text, is_thought in _parts(opened(body)):
+    parts = opened(body)
+    for text, is_thought in _parts(parts):
         (thoughts if is_thought else texts).append(text)
-    texts += _calls(fields)
+    told = [call for call in map(_called, cast("list[Any]", parts if isinstance(parts, list) else [])) if call]
+    for call in _calls(fields):
+        if (same := next((one for one in told if _is_same(one, call)), None)) is not None:
+            told.remove(same)
+        else:
+            texts.append(_json({"type": "tool_call", "name": call.name, "arguments": call.arguments}))
     if texts or thoughts:
         yield Utterance(who, "\n".join(one for one in texts if one), "\n".join(one for one in thoughts if one))
 
@@ -150,17 +175,47 @@ def _unwrapped(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _calls(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The tool calls of a message in OpenAI's shape, each as the JSON of a part."""
+class _Call(NamedTuple):
+    """A tool call within a message. The id may be missing."""
+
+    id: Any
+    name: Any
+    arguments: Any
+
+
+def _calls(fields: Mapping[str, Any]) -> Iterator[_Call]:
+    """The tool calls of a message that stand apart from its parts, in OpenAI's shape."""
     told = opened(fields.get("tool_calls"))
     calls: list[Any] = cast("list[Any]", told) if isinstance(told, list) else []
     for call in [*calls, fields.get("function_call")]:
         if isinstance(call, dict):
-            one = _unwrapped(cast("dict[str, Any]", call))
-            inner = one.get("function")
-            said = cast("dict[str, Any]", inner) if isinstance(inner, dict) else one
-            arguments = said.get("arguments", said.get("args", said.get("input")))
-            yield _json({"type": "tool_call", "name": said.get("name"), "arguments": opened(arguments)})
+            yield _call(_unwrapped(cast("dict[str, Any]", call)))
+
+
+def _called(part: Any) -> _Call | None:
+    """The tool call that a part of a message is; None for any other part."""
+    if not isinstance(part, dict):
+        return None
+    told = cast("dict[str, Any]", part)
+    fields = _unwrapped(told)
+    is_call = "tool_call" in told or str(fields.get("type")) in _TOOL_CALLS or "toolUse" in fields
+    return _call(fields) if is_call else None
+
+
+def _call(fields: Mapping[str, Any]) -> _Call:
+    inner = next((fields[name] for name in ("function", "toolUse") if isinstance(fields.get(name), dict)), fields)
+    said = cast("Mapping[str, Any]", inner)
+    arguments = next((said[name] for name in _ARGUMENTS if name in said), None)
+    ids = (fields.get("call_id"), fields.get("id"), said.get("toolUseId"))
+    name = next((said[name] for name in ("name", "toolName", "tool_name") if name in said), None)
+    return _Call(next((one for one in ids if one), None), name, opened(arguments))
+
+
+def _is_same(one: _Call, other: _Call) -> bool:
+    """Whether both tell the same tool call. Some conventions send each call as a part and apart from the parts."""
+    if one.id and other.id:
+        return bool(one.id == other.id)
+    return (one.name, one.arguments) == (other.name, other.arguments)
 
 
 def _parts(value: Any) -> Iterator[tuple[str, bool]]:
@@ -196,7 +251,19 @@ def _part(fields: Mapping[str, Any]) -> str:
         told = fields.get(name)
         if isinstance(told, str):
             return without_media(told)
-    return _json(fields)
+    return _json(_told_in_json(fields))
+
+
+def _told_in_json(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part; that of a tool call or of its result has values in place of JSON text."""
+    if isinstance(fields.get("function"), dict):
+        call = _call(fields)
+        told = {"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments}
+        rest = {key: value for key, value in fields.items() if key not in {*told, "function"}}
+        return {key: value for key, value in told.items() if value is not None} | rest
+    if str(fields.get("type")) in _TOOL_CALLS | _TOOL_RESULTS:
+        return {key: opened(value) if key in _IN_JSON else value for key, value in fields.items()}
+    return fields
 
 
 def _media(fields: Mapping[str, Any]) -> str | None:

@@ -271,7 +271,7 @@ CASES: dict[str, tuple[Body, list[tuple[str, Body]], Body]] = {
         {
             "kind": "LLM",
             "input": QUESTION,
-            "output": 'Let me look.\n[{"toolCallId": "1", "toolName": "weather", "input": "{}"}]',
+            "output": 'Let me look.\n{"type": "tool_call", "name": "weather", "arguments": {}}',
             "reasoning": "A cat?",
             "model": "m",
             "tokens": 9,

@@ -11,12 +11,16 @@ SDK 4 to 6, LiteLLM, Langfuse SDK 3, MLflow 3, LangSmith, OpenLIT, Logfire.
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-Reading = Literal["messages", "last user", "last assistant", "value", "numbered", "nested", "documents"]
+Reading = Literal[
+    "messages", "last user", "last assistant", "value", "text and calls", "texts", "numbered", "nested", "documents"
+]
 """The reading of an attribute.
 
 - `messages`: every message as text.
 - `last user`, `last assistant`: the last message of that role with text.
 - `value`: the text or the JSON itself.
+- `text and calls`: the text, and on lines of their own the tool calls of the attribute `beside`, which may be alone.
+- `texts`: a list of texts, one a line.
 - `numbered`: messages in keys `<name>.<number>.<part>`.
 - `nested`: an object whose parts are in keys `<name>.<part>`, as JSON.
 - `documents`: the texts of documents in such keys.
@@ -29,7 +33,7 @@ class FactSource(NamedTuple):
     name: str
     reading: Reading = "value"
     beside: str | None = None
-    """An attribute whose value is added on a line of its own, such as tool calls beside a text."""
+    """The attribute with tool calls beside a text."""
 
 
 class Kinds(NamedTuple):
@@ -108,6 +112,8 @@ _VERCEL = {
     "ai.rerank": "CHAIN",
     "ai.rerank.doRerank": "RERANKER",
 }
+_MODEL_PARAMETERS = ("model", "model_name", "model_id", "modelId", "deployment_name")
+"""Names of a model among the parameters of a call. A call that failed has no other."""
 
 CONVENTIONS: tuple[Convention, ...] = (
     Convention(
@@ -129,10 +135,17 @@ CONVENTIONS: tuple[Convention, ...] = (
         output=(
             FactSource("output.value", "nested"),
             FactSource("llm.output_messages", "numbered"),
+            FactSource("llm.choices", "numbered"),
             FactSource("reranker.output_documents", "documents"),
             FactSource("retrieval.documents", "documents"),
         ),
-        model=("embedding.model_name", "reranker.model_name"),
+        model=(
+            "embedding.model_name",
+            "reranker.model_name",
+            "llm.response.model_name",
+            "llm.request.model_name",
+            *(f"{of}.invocation_parameters.{name}" for of in ("llm", "embedding") for name in _MODEL_PARAMETERS),
+        ),
     ),
     Convention(
         "Pydantic AI",
@@ -176,17 +189,15 @@ CONVENTIONS: tuple[Convention, ...] = (
             FactSource("ai.toolCall.args"),
             FactSource("ai.toolCall.input"),
             FactSource("ai.value"),
-            FactSource("ai.values"),
+            FactSource("ai.values", "texts"),
         ),
         output=(
-            FactSource("ai.response.text", beside="ai.response.toolCalls"),
+            FactSource("ai.response.text", "text and calls", "ai.response.toolCalls"),
             FactSource("ai.response.object"),
-            FactSource("ai.response.toolCalls"),
             FactSource("ai.toolCall.result"),
             FactSource("ai.toolCall.output"),
-            FactSource("ai.result.text", beside="ai.result.toolCalls"),
+            FactSource("ai.result.text", "text and calls", "ai.result.toolCalls"),
             FactSource("ai.result.object"),
-            FactSource("ai.result.toolCalls"),
         ),
         session=(
             "ai.telemetry.metadata.sessionId",
@@ -312,7 +323,7 @@ CONVENTIONS: tuple[Convention, ...] = (
             FactSource("gen_ai.content.completion", "messages"),
         ),
         session=("gen_ai.conversation.id",),
-        user=("gen_ai.user.id", "gen_ai.request.user"),
+        user=("gen_ai.user.id", "gen_ai.request.user", "llm.user"),
         model=("gen_ai.response.model", "gen_ai.request.model"),
         prompt_tokens=("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
         completion_tokens=("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
@@ -331,6 +342,8 @@ ENCODED = frozenset(
         "request_data",
         "response_data",
         "mlflow.chat.tokenUsage",
+        "llm.invocation_parameters",
+        "embedding.invocation_parameters",
         "langfuse.observation.usage_details",
         "langfuse.observation.cost_details",
     }

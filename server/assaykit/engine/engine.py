@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from assaykit.engine.app import create_app
 from assaykit.engine.clock import Clock
+from assaykit.engine.model_calls import RecentCalls
 from assaykit.engine.models import Models
 from assaykit.engine.raw_keys import RawKeys
 from assaykit.engine.runs.executor import Executor
@@ -48,6 +49,7 @@ class Engine:
         self.executor = executor
         self.scheduler = scheduler
         self.uploads = uploads
+        self.recent_calls = RecentCalls()
 
     @classmethod
     @asynccontextmanager

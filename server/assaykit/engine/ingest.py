@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from assaykit.engine.store.definitions import projects, spaces
 from assaykit.engine.store.pages import PageRequest
-from assaykit.engine.store.traces import log_events, spans
+from assaykit.engine.store.traces import log_events, spans, twins
 
 if TYPE_CHECKING:
     from assaykit.engine.engine import Engine
@@ -25,7 +25,7 @@ async def keep(engine: "Engine", arrived: "Intake") -> "Intake":
         space = spaces.page(connection, None, PageRequest(1)).spaces[0]
         for batch in arrived.batches:
             project = projects.find_or_create(connection, space.id, batch.project, engine.clock)
-            rows = log_events.joined(connection, batch.rows)
+            rows = twins.joined(connection, engine.recent_calls, project.id, log_events.joined(connection, batch.rows))
             refused += spans.add(connection, project.id, rows, engine.clock.now_ns())
         return refused
 

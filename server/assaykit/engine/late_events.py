@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assaykit.engine import openinference, readings
+from assaykit.engine.model_calls import SAME_CALL
 from assaykit.engine.readings import INPUT, KIND, MODEL, OUTPUT, REASONING, SESSION, USER
 from assaykit.engine.store.times import moment
 from assaykit.wire.bodies import rfc3339
 
 _TOLD_BY_MESSAGES = (INPUT, OUTPUT, REASONING)
 _FACTS = (*_TOLD_BY_MESSAGES, KIND, SESSION, USER, MODEL)
-_TWIN = "assaykit.same_call_as"
 
 
 def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def joined(row: Mapping[str, Any], late: Sequence[Mapping[str, Any]]) -> dict[st
     events = [*(event for event in before if event not in joining), *joining]
     attributes = _as_sent(row["attributes"], before)
     told = openinference.storable(readings.facts_of(attributes, events))
-    if _TWIN in attributes:  # its kind and tokens are those of the other span
+    if SAME_CALL in attributes:  # its kind and tokens are those of the other span
         told = {key: value for key, value in told.items() if key in _TOLD_BY_MESSAGES}
     attributes |= told
     return {

@@ -5,7 +5,7 @@ Only the OTLP routes over HTTP and gRPC import this module, and lazily, because 
 Source: OpenTelemetry Protocol 1.x, `ExportTraceServiceRequest`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -35,9 +35,6 @@ from assaykit.judge.cut_text import cut
 __all__ = ["BODY_LIMIT", "JSON", "PROTOBUF", "TRACES", "Batch", "Intake", "TooLarge", "UnsupportedMedia"]
 
 TRACES = otlp_messages.Signal("trace", ExportTraceServiceRequest, Span, ("resourceSpans", "scopeSpans", "spans"))
-
-SAME_CALL = "assaykit.same_call_as"
-"""The attribute of a client's own span that names the span of the instrumentation around the same call."""
 
 RESOURCE, SCOPE, LINKS = "resource.", "scope.", "links"
 """Beginnings of the attributes that hold those of the resource and the scope, and the attribute with the links."""
@@ -88,31 +85,7 @@ def spans(request: ExportTraceServiceRequest) -> Intake:
                 else:
                     rejected += 1
                     reason = reason or fault
-    for found in rows.values():
-        _mark_twins(found)
     return Intake([Batch(project, found) for project, found in rows.items()], rejected, reason)
-
-
-def _mark_twins(rows: Sequence[dict[str, Any]]) -> None:
-    """Make one row of two spans for one model call: that of an instrumentation and, below it, that of the client.
-
-    The client's span has no messages. It keeps its attributes and names the other span. Its kind becomes UNKNOWN, and
-    its tokens count no more. Only spans of one request are compared.
-    """
-    calls = {row["span_id"]: row for row in rows if row["kind"] == "LLM"}
-    for row in calls.values():
-        above = calls.get(row["parent_id"])
-        if above is None or not _has_messages(above) or _has_messages(row) or row["trace_id"] != above["trace_id"]:
-            continue
-        told = row["attributes"]
-        for name in [name for name in told if name.startswith(("llm.token_count.", "llm.cost."))]:
-            del told[name]
-        row["kind"] = told[openinference.KIND] = "UNKNOWN"
-        told[SAME_CALL] = row["parent_id"]
-
-
-def _has_messages(row: dict[str, Any]) -> bool:
-    return openinference.INPUT in row["attributes"] or openinference.OUTPUT in row["attributes"]
 
 
 def response(intake: Intake) -> ExportTraceServiceResponse:

@@ -66,14 +66,15 @@ def facts_of(flat: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) 
         flat = {**told, **flat}
     rows = [row for row in CONVENTIONS if not found.isdisjoint(row.prefixes)]
     kind = flat.get(KIND) or _kind(flat, rows)
+    model = _first(flat, rows, "model")
     facts: dict[str, Any] = {
         KIND: kind,
         SESSION: _first(flat, rows, "session"),
         USER: _first(flat, rows, "user"),
-        MODEL: _first(flat, rows, "model"),
+        MODEL: None if isinstance(model, dict | list) else model,
     }
     if kind not in _SUMS:
-        facts |= _tokens(flat, rows)
+        facts |= _tokens(flat, rows, kind)
         facts["llm.cost.total"] = _first(flat, rows, "cost")
     if flat.get(INPUT) is None:
         facts[INPUT] = _input(flat, rows)
@@ -160,11 +161,13 @@ def _value(flat: Mapping[str, Any], name: str) -> Any:
     return None
 
 
-def _tokens(flat: Mapping[str, Any], rows: Sequence[Convention]) -> dict[str, Any]:
+def _tokens(flat: Mapping[str, Any], rows: Sequence[Convention], kind: str | None) -> dict[str, Any]:
+    """The counts. An embedding has no completion, so its total is that of the prompt."""
     counted = [_first(flat, rows, fact) for fact in ("prompt_tokens", "completion_tokens", "total_tokens")]
     prompt, completion, total = counted
-    if total is None and isinstance(prompt, int) and isinstance(completion, int):
-        total = prompt + completion
+    parts = (prompt, completion or 0) if kind == "EMBEDDING" else (prompt, completion)
+    if total is None and all(isinstance(part, int) for part in parts):
+        total = sum(parts)
     return dict(zip(_TOKENS, (prompt, completion, total), strict=True))
 
 
@@ -211,13 +214,6 @@ def _output(flat: Mapping[str, Any], rows: Sequence[Convention]) -> tuple[str | 
 def _read(flat: Mapping[str, Any], source: FactSource, role: str) -> str | list[Utterance] | None:
     """A text, or messages; None without a value."""
     match source.reading:
-        case "value":
-            parts = [_whole(flat, name) for name in (source.name, source.beside) if name is not None]
-            return "\n".join(part for part in parts if part) or None
-        case "nested":
-            return _text(messages.unflattened(flat, source.name))
-        case "documents":
-            return _documents(messages.unflattened(flat, source.name))
         case "numbered":
             value = messages.unflattened(flat, source.name)
             return messages.read(value, role) if isinstance(value, list) else None
@@ -229,27 +225,41 @@ def _read(flat: Mapping[str, Any], source: FactSource, role: str) -> str | list[
             wanted = source.reading.removeprefix("last ")
             found = messages.read(value, role) if value is not None else []
             return [one for one in found if one.role == wanted and one.text]
+        case _:
+            return _read_text(flat, source)
+
+
+def _read_text(flat: Mapping[str, Any], source: FactSource) -> str | None:
+    """The text of a source that holds no messages."""
+    match source.reading:
+        case "text and calls":
+            parts = [_whole(flat, source.name), _calls(flat, source.beside)]
+            return "\n".join(part for part in parts if part) or None
+        case "texts":
+            value = _value(flat, source.name)
+            texts = [_text(one) for one in cast("list[Any]", value)] if isinstance(value, list) else []
+            return "\n".join(text for text in texts if text) or None
+        case "nested":
+            return _text(messages.unflattened(flat, source.name))
+        case "documents":
+            return messages.documents(messages.unflattened(flat, source.name))
+        case _:
+            return _whole(flat, source.name)
+
+
+def _calls(flat: Mapping[str, Any], name: str | None) -> str | None:
+    """The text of tool calls that an attribute lists, each as the part of a message."""
+    value = messages.opened(_value(flat, name)) if name is not None else None
+    if not isinstance(value, list):
+        return _text(value)
+    said = messages.read([{"role": "assistant", "tool_calls": value}], "assistant")
+    return "\n".join(one.text for one in said) or None
 
 
 def _whole(flat: Mapping[str, Any], name: str) -> str | None:
     """The text of an attribute, also of one that was sent as an object and is flat by now."""
     value = _value(flat, name)
     return _text(messages.unflattened(flat, name) if value is None else value)
-
-
-def _documents(value: Any) -> str | None:
-    if not isinstance(value, list):
-        return None
-    texts: list[str] = []
-    for one in cast("list[Any]", value):
-        fields = cast("dict[str, Any]", one) if isinstance(one, dict) else {}
-        inner = fields.get("document", fields.get("embedding", fields))
-        if isinstance(inner, dict):
-            told = cast("dict[str, Any]", inner)
-            text = told.get("content", told.get("text"))
-            if isinstance(text, str):
-                texts.append(text)
-    return "\n".join(texts) or None
 
 
 def _text(value: Any) -> str | None:
