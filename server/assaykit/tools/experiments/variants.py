@@ -16,7 +16,9 @@ from assaykit.session import Session
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.experiments.exports import experiments_told, foreign_export, named_after
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, kept_key, output_column, sides
-from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
+from assaykit.tools.experiments.result_files import Results, UploadTarget
+from assaykit.tools.experiments.upload_replies import facts_of, told_of
+from assaykit.tools.experiments.uploading import upload
 from assaykit.wire.local import Uploaded
 
 
