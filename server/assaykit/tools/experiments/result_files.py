@@ -25,6 +25,8 @@ from assaykit.foreign import exactly
 from assaykit.matching import text_of
 from assaykit.session import Session
 from assaykit.toolkit.replies import one_line
+from assaykit.tools.experiments.file_cells import FileCells
+from assaykit.tools.experiments.file_looks import FileLook
 from assaykit.tools.experiments.matching_columns import (
     EXAMPLE_ID,
     MatchingColumns,
@@ -34,11 +36,15 @@ from assaykit.tools.experiments.matching_columns import (
 )
 from assaykit.tools.experiments.repetitions import Repetitions, RetriedRows
 from assaykit.wire.experiments import ExperimentRunInput
+from assaykit.wire.run_columns import PREFIX, is_kept
 
 MOST_ROWS = 100_000
 """Rows of one upload."""
 
 COLUMNS_SHOWN = 20
+
+READ_COLUMNS = frozenset({EXAMPLE_ID, SOURCE_EXAMPLE, "output", "error", "repetition", "execution_status"})
+"""The columns that an upload reads without being told."""
 
 
 class UploadTarget(NamedTuple):
@@ -88,7 +94,8 @@ class Results:
         self.repetitions = Repetitions(file) if repetitions else None
         self.tries = RetriedRows()
         self.guessed: MatchingColumns | None = None
-        self.variant: str | None = None
+        self._look: FileLook | None = None
+        self._variant: str | None = None
         self._folders = folders
         self._columns = columns
         self._of_dataset: list[str] | None = None
@@ -99,7 +106,13 @@ class Results:
         self._kept = {column: name or column for column, name in kept.items()}
         self.key = key and self._kept.get(key, key)
         self.found = ExperimentRows([], columns, file)
+        self.cells = FileCells(file, (), {})
         self.examples = 0
+
+    def take(self, look: FileLook, variant: str | None) -> None:
+        """Take the units that a look at the file has found, and the rows of this variant alone."""
+        self._look = look
+        self._variant = variant
 
     def look_for_ids(self) -> None:
         """Match the rows of a new dataset by the file's example ids. If it has none, each row becomes an example.
@@ -117,7 +130,7 @@ class Results:
 
     def parts(self) -> Generator[PairBatch]:
         """The rows in the form of the contract, some at a time."""
-        with closing(self._rows()) as read:
+        with closing(self._opened()) as read:
             self.found = ExperimentRows(read, self._columns, self.file)
             self.examples = 0
             self.repetitions = None if self.repetitions is None else Repetitions(self.file)
@@ -127,8 +140,37 @@ class Results:
 
     def _rows(self) -> Generator[FileRow]:
         for row in read_rows(self.file, self._folders, max_rows=MOST_ROWS):
-            if self.variant is None or row.values.get(VARIANT) == self.variant:
+            if self._variant is None or _text_at(row, self._variant_column) == self._variant:
                 yield row
+
+    def _opened(self) -> Generator[FileRow]:
+        """The rows with their verdicts and amounts in columns of their own."""
+        units: Mapping[str, float] = {} if self._look is None else self._look.units
+        self.cells = FileCells(self.file, [*self._meant(), *(self._of_dataset or [])], units)
+        for row in self._rows():
+            yield row if row.tool is not None else self.cells.opened(row)
+
+    @property
+    def _variant_column(self) -> str:
+        return (self._look.variant if self._look is not None else None) or VARIANT
+
+    def _meant(self) -> list[str]:
+        """The columns of the file to which the caller has given a meaning."""
+        columns = self._columns
+        named = [columns.output, *([] if columns.example_id is None else [columns.example_id])]
+        for one in columns.evaluators.values():
+            named += [
+                column for column in (one.label, one.score, one.explanation, *(one.metadata or {}).values()) if column
+            ]
+        return named
+
+    def kept_unread(self) -> list[str]:
+        """The columns of the file that stay with the runs and have no meaning for an upload, in order."""
+        taken = {*self._meant(), *(self._of_dataset or []), *self.cells.used, *READ_COLUMNS, self._variant_column}
+        taken |= {self.key or KEY}
+        tops = {column.split(".")[0] for column in taken}
+        there = [one for one in self.found.columns if one not in taken and one not in tops]
+        return [one for one in there if not is_kept(one) and not one.startswith(PREFIX)]
 
     def _runs(self) -> Iterator[Pair]:
         for row, flat in self.found:
@@ -231,6 +273,11 @@ class Results:
         shown = ", ".join(repr(one_line(one, 60)) for one in sorted(lacking))
         has = ", ".join(repr(one_line(one, 60)) for one in there[:20])
         return Invalid(f"{exactly(self.file)} has no column {shown}; it has {has}.", "Name columns that the file has.")
+
+
+def _text_at(row: FileRow, column: str) -> str | None:
+    value = resolve(row.values, column)
+    return None if value is None else text_of(value).strip()
 
 
 def _characters(pair: Pair) -> int:

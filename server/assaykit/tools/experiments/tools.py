@@ -66,16 +66,17 @@ async def upload_experiment(
     name: Annotated[str | None, Field(description="Else of file")] = None,
     output: str = "output",
     example_id: str = EXAMPLE_ID,
-    key: Annotated[str | None, Field(description="Column to match by; 'file=dataset'")] = None,
+    key: Annotated[str | None, Field(description="Match by; 'file=dataset'")] = None,
     evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{name: columns}")] = None,
-    new_dataset: Annotated[list[str] | None, Field(description="Make it too, of these columns")] = None,
+    variant: str | None = None,
+    new_dataset: Annotated[list[str] | None, Field(description="Of these columns")] = None,
     repetitions: Annotated[bool, Field(description="Several rows per example")] = False,
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Upload results as an experiment on a dataset, with your scores.
+    """Upload results as an experiment, one per variant, with your scores.
 
-    Columns eval.<name>.label and .score count as they are.
+    Columns eval.<name>.label and .score count.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
@@ -85,7 +86,9 @@ async def upload_experiment(
     if set(title) & {'"', "\\"}:
         raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
-    asked = FileUpload(file, dataset, title, output, example_id, key, mapped, new_dataset, repetitions, skip_unmatched)
+    asked = FileUpload(
+        file, dataset, title, output, example_id, key, mapped, new_dataset, repetitions, skip_unmatched, variant
+    )
     made = await upload_file(here, within, asked)
     return Reply(f"{made.text} Next: `compare_experiments`.", {**here.source(within), **made.facts})
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from assaykit.errors import Invalid
 from assaykit.foreign import as_word, exactly
+from assaykit.toolkit.columns import listed
 from assaykit.toolkit.replies import quoted
+from assaykit.tools.experiments.file_looks import LIKELY_VARIANTS
 from assaykit.tools.experiments.matching_columns import IDS_SHOWN
 from assaykit.tools.experiments.result_files import COLUMNS_SHOWN, Results, UploadTarget
 from assaykit.wire.local import Matches, Uploaded
@@ -28,6 +30,7 @@ def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str,
         "rows_tried_again": (results.repetitions or results.tries).tried_again,
         "skipped": {"rows": matches.unmatched, "examples": matches.unmatched_ids},
         "evaluators": list(results.found.evaluators),
+        **({"columns_kept": unread} if (unread := results.kept_unread()) else {}),
     }
 
 
@@ -53,6 +56,9 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
     if matches.repeated:
         text += f" {matches.repeated} example(s) have several runs"
         text += f"{(results.repetitions or results.tries).told()}."
+    text += results.cells.told()
+    if unread := results.kept_unread():
+        text += f" Kept with the runs as they are: {listed(unread)}."
     if results.guessed is not None:
         text += results.guessed.told()
     if matches.unmatched:
@@ -93,9 +99,15 @@ def misfit(matches: Matches, place: UploadTarget, results: Results) -> Invalid:
         )
         helps.append(
             "Leave out repeated rows; if a run was tried again, keep its last row. Or pass repetitions=true if each "
-            "row is a run of its own."
+            f"row is a run of its own{_or_variant(results)}."
         )
     return Invalid(f"{'; '.join(said)}; nothing was written.", " ".join(helps))
+
+
+def _or_variant(results: Results) -> str:
+    """The column that may tell variants apart, for an advice; empty without any."""
+    column = next((one for one in LIKELY_VARIANTS if one in results.found.columns), None)
+    return "" if column is None else f", or variant={exactly(column)} for an experiment of each {column}"
 
 
 def _shown(ids: Sequence[str], count: int) -> str:

@@ -1,4 +1,4 @@
-"""Upload of a file: one experiment, or one for each variant of another tool's export; all of them or none."""
+"""Upload of a file: one experiment, or one for each variant in it; all of them or none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from assaykit.foreign import as_word
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.taking_back import take_back
-from assaykit.tools.experiments.exports import experiments_told, foreign_export, named_after
+from assaykit.tools.experiments.file_looks import FileLook, experiments_told, look_at, named_after
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, kept_key, output_column, sides
 from assaykit.tools.experiments.result_files import Results, UploadTarget
 from assaykit.tools.experiments.upload_replies import facts_of, told_of
@@ -35,6 +35,7 @@ class FileUpload(NamedTuple):
     new_dataset: Sequence[str] | None
     repetitions: bool
     skip_unmatched: bool
+    variant: str | None
 
 
 class UploadedFile(NamedTuple):
@@ -59,11 +60,11 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
     """
     folders = Folders(here.settings.folders)
     target = None if asked.new_dataset is not None else await here.names.dataset(asked.dataset, within)
-    export = await anyio.to_thread.run_sync(foreign_export, asked.file, folders)
-    if export is not None and asked.new_dataset is not None:
-        columns = asked.new_dataset or export.example_columns
+    look = await anyio.to_thread.run_sync(look_at, asked.file, folders, asked.variant)
+    if look.tool is not None and asked.new_dataset is not None:
+        columns = asked.new_dataset or look.example_columns
         asked = asked._replace(new_dataset=columns, key=asked.key or ("id" if asked.example_id == EXAMPLE_ID else None))
-    variants = export.variants if export is not None and len(export.variants) > 1 else [None]
+    variants: Sequence[str | None] = look.variants or [None]
     titles: list[str] = []
     for variant in variants:
         titles.append(asked.title if variant is None else named_after(asked.title, variant, titles.__contains__))
@@ -72,7 +73,7 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
     made: list[_Made] = []
     try:
         for variant, title in zip(variants, titles, strict=True):
-            made.append(await _one(here, within, asked._replace(title=title), target, variant))
+            made.append(await _one(here, within, asked._replace(title=title), target, look, variant))
             target = target or Named(id=made[0].told.dataset_id or "", name=made[0].place.name)
     except BaseException as error:
         for one in reversed(made):
@@ -85,15 +86,17 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
     text += "" if first.read_from == asked.output else f" The output is read from {as_word(first.read_from)}."
     facts = facts_of(*first[:3])
     if len(made) > 1:
-        text += experiments_told(titles)
+        text += experiments_told(titles, look.variant)
         facts = {**facts, "experiments": [facts_of(*one[:3]) for one in made]}
-    if export is not None:
-        text += export.told()
-        facts["export_of"] = export.tool
+    text += look.told()
+    if look.tool is not None:
+        facts["export_of"] = look.tool
     return UploadedFile(text, facts)
 
 
-async def _one(here: Session, within: Named, asked: FileUpload, target: Named | None, variant: str | None) -> _Made:
+async def _one(
+    here: Session, within: Named, asked: FileUpload, target: Named | None, look: FileLook, variant: str | None
+) -> _Made:
     """Upload one experiment, onto `target` or a new dataset."""
     folders = Folders(here.settings.folders)
     read_from = await anyio.to_thread.run_sync(output_column, asked.output, asked.file, folders)
@@ -103,7 +106,7 @@ async def _one(here: Session, within: Named, asked: FileUpload, target: Named | 
     )
     of_dataset = asked.new_dataset if target is None else None
     results = Results(asked.file, folders, columns, both and both.of_file, of_dataset, repetitions=asked.repetitions)
-    results.variant = variant
+    results.take(look, variant)
     if target is not None:
         if both is not None:
             results.match_by(both._replace(of_dataset=await _key_of(here, target, asked, both)))
