@@ -33,7 +33,7 @@ MOST_BYTES = 25_000
 MOST_TOKENS = 6_000
 COUNTED = 38
 FURTHER = {"calibrate_judge", "check_release", "edit_examples", "plan_experiment", "preview_backfill", "render_judge"}
-"""The calibration, the decision on a release, edits of examples, the plan of a size and the free looks, on top of these 38 tools."""
+"""The calibration, the decision on a release, edits, the plan of a size and free looks, on top of these 38 tools."""
 
 TOKENS_OF_ANOTHER = 180
 BYTES_OF_ANOTHER = 700

@@ -274,6 +274,7 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
             "evaluator_versions.number",
             "task_runs.outdated",
         ),
+        "0030": ("experiments.unknown_runs",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
     if revision < "0025":

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from tests.caller import Caller
+from tests.traces import rest
 
 from assaykit.errors import Invalid
 from assaykit.files.rows import FileRow
+from assaykit.settings import Settings
 from assaykit.tools.experiments.file_cells import FileCells
 from assaykit.tools.experiments.usage_cells import unit_of
 
@@ -170,3 +172,49 @@ async def test_rows_of_several_models_are_told_to_be_variants(ax: Caller, files:
     assert "variant='model'" in refusal["next"]
     unknown = await ax.refused("upload_experiment", file="r.jsonl", dataset="sums", variant="modle")
     assert "'model'" in unknown["next"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"dataset": ""}])
+async def test_a_file_is_an_experiment_without_a_dataset(ax: Caller, files: Path, asked: Row) -> None:
+    if asked:
+        await dataset(ax)
+    put(files, [{"id": one, "output": one, "scores": {"right": 1}} for one in IDS], "v1.jsonl")
+    put(files, [{"id": one, "output": one, "scores": {"right": 0}} for one in IDS], "v2.jsonl")
+    text = await ax.read("upload_experiment", file="v1.jsonl", **asked)
+    assert "without a dataset: 2 runs." in text
+    made = await ax.ask("upload_experiment", file="v2.jsonl", **asked)
+    assert (made["dataset"], made["runs"], made["evaluators"]) == (None, 2, ["right"])
+    rows = (await ax.ask("get_experiment", experiment="v1"))["runs"]
+    assert sorted(row["example_id"] for row in rows) == ["a", "b"]
+    assert "right: 2 pairs" in await ax.read("compare_experiments", experiments=["v1", "v2"])
+    put(files, [{"output": "x"}, {"output": None}], "v3.jsonl")
+    assert "line 2" in (await ax.refused("upload_experiment", file="v3.jsonl", **asked))["message"]
+    assert (await ax.refused("upload_experiment", file="v1.jsonl", **asked))["code"] == "conflict"
+
+
+async def test_rows_of_unknown_examples_are_told_when_read_and_when_compared(ax: Caller, files: Path) -> None:
+    await dataset(ax)
+    ids = [one["id"] for one in (await ax.ask("get_dataset"))["examples"]]
+    for name in ("v1", "v2"):
+        put(files, [{"example_id": one, "output": one, "scores": {"right": 1}} for one in ids], f"{name}.jsonl")
+        await ax.ask("upload_experiment", file=f"{name}.jsonl", dataset="sums")
+    assert "the dataset does not have" not in await ax.read("compare_experiments", experiments=["v1", "v2"])
+    await ax.ask("edit_examples", dataset="sums", delete=["b"])
+    told = await ax.read("compare_experiments", experiments=["v1", "v2"])
+    assert f"1 row(s) of v1 name an example that the dataset does not have, or has no longer: '{ids[1]}'." in told
+
+
+async def test_an_experiment_of_other_clients_with_unknown_examples_is_told(ax: Caller, settings: Settings) -> None:
+    await dataset(ax)
+    target = (await ax.ask("list_datasets"))["datasets"][0]["id"]
+    runs = [{"example_id": "gone", "output": "x", "eval.right.score": 1}]
+    async with rest(settings.home) as client:
+        for name in ("v1", "v2"):
+            body = {"name": name, "dataset_id": target, "experiment_runs": runs}
+            (await client.post("/v2/experiments", json=body)).raise_for_status()
+    said = "1 row(s) name an example that the dataset does not have: 'gone'"
+    assert said in await ax.read("get_experiment", experiment="v1")
+    assert said in await ax.read("get_experiment", experiment="v1", filter="eval.right.score = 1")
+    told = await ax.ask("get_experiment", experiment="v1")
+    assert told["unknown_examples"] == {"runs": 1, "ids": ["gone"]}
+    assert "1 row(s) of v2 name an example" in await ax.read("compare_experiments", experiments=["v1", "v2"])

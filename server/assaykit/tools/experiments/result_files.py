@@ -29,6 +29,7 @@ from assaykit.tools.experiments.file_cells import FileCells
 from assaykit.tools.experiments.file_looks import FileLook
 from assaykit.tools.experiments.matching_columns import (
     EXAMPLE_ID,
+    ID_COLUMNS,
     MatchingColumns,
     no_such_examples,
     under_own_names,
@@ -50,6 +51,8 @@ READ_COLUMNS = frozenset({EXAMPLE_ID, SOURCE_EXAMPLE, "output", "error", "repeti
 class UploadTarget(NamedTuple):
     """The target of an upload: the dataset `dataset_id`, or a new one in the space if that is None, and the options.
 
+    With `is_free` the experiment belongs to the space and to no dataset.
+
     `key` is the column by which runs and examples are matched. Without a key they are matched by id.
     """
 
@@ -60,6 +63,7 @@ class UploadTarget(NamedTuple):
     key: str | None
     skip_unmatched: bool
     repetitions: bool
+    is_free: bool = False
 
 
 class Pair(NamedTuple):
@@ -113,6 +117,18 @@ class Results:
         """Take the units that a look at the file has found, and the rows of this variant alone."""
         self._look = look
         self._variant = variant
+
+    def take_own_ids(self) -> None:
+        """Keep the ids of the file's first usual column of ids, for an experiment without a dataset.
+
+        Raises:
+            NotFound, Invalid: as `read_rows`, of the first row.
+        """
+        with closing(self._rows()) as read:
+            there = next(read, None)
+        if there is not None and self._columns.example_id not in there.values:
+            column = next((one for one in ID_COLUMNS if there.values.get(one) is not None), None)
+            self._columns = replace(self._columns, example_id=column, is_key=column is not None)
 
     def look_for_ids(self) -> None:
         """Match the rows of a new dataset by the file's example ids. If it has none, each row becomes an example.

@@ -279,7 +279,8 @@ async def get_experiment(
     if filter is None and save_to is None:
         ranked = await ranked_page(here, within, named, failures_first=failures_first, start=start, limit=limit)
     if ranked is None:
-        found = await ranked_runs(here, within, named, filter, failures_first=failures_first)
+        is_shown = save_to is None
+        found = await ranked_runs(here, within, named, filter, failures_first=failures_first, is_shown=is_shown)
         if save_to is not None:
             facts["rows"] = len(found.order)
             return await save(here, save_to, cursor, found.each(), flat, "rows", facts, overwrite=overwrite)
@@ -291,9 +292,11 @@ async def get_experiment(
     following = str(end) if end < ranked.kept else None
     of_all = f" that fit, of {ranked.every}" if filter is not None else ""
     head = f"Experiment {quoted(named.name)}: {len(shown)} of {ranked.kept} rows{of_all}{more(following)}"
-    text = f"{head}\n{bullets(summary(counts, ranked.directions))}"
+    about = summary(counts, ranked.directions) + ([ranked.unknown.told()] if ranked.unknown.runs else [])
+    text = f"{head}\n{bullets(about)}"
     errors = {"failed": counts.failed, "tried_again": counts.tried_again}
     data = {**facts, "rows": ranked.kept, "errors": errors, "evaluators": counts.evaluators, "runs": shown}
+    data |= {"unknown_examples": ranked.unknown._asdict()} if ranked.unknown.runs else {}
     return Reply(text, {**data, "next_cursor": following}, lines[: len(shown)])
 
 

@@ -20,7 +20,7 @@ def facts_of(told: Uploaded, place: UploadTarget, results: Results) -> dict[str,
     matches = told.matches or Matches()
     return {
         "experiment": {"id": told.experiment_id, "name": place.experiment},
-        "dataset": place.name,
+        "dataset": None if place.is_free else place.name,
         "examples_created": told.examples,
         "runs": told.runs,
         "failed": results.found.failed,
@@ -42,11 +42,16 @@ def told_of(told: Uploaded, place: UploadTarget, results: Results) -> str:
         for evaluator, filled in list(results.found.evaluators.items())[:COLUMNS_SHOWN]
     )
     made = (
-        f"Created dataset {exactly(place.name)} with {told.examples} example(s). " if place.dataset_id is None else ""
+        ""
+        if place.is_free
+        else f"Created dataset {exactly(place.name)} with {told.examples} example(s). "
+        if place.dataset_id is None
+        else ""
     )
+    there = f"on {exactly(place.name)}: {told.runs} runs over {matches.covered} of {matches.examples} examples"
     text = (
-        f"{made}Uploaded experiment {exactly(place.experiment)} ({told.experiment_id}) on {exactly(place.name)}: "
-        f"{told.runs} runs over {matches.covered} of {matches.examples} examples. "
+        f"{made}Uploaded experiment {exactly(place.experiment)} ({told.experiment_id}) "
+        f"{f'without a dataset: {told.runs} runs' if place.is_free else there}. "
         f"Evaluators in the file: {scored or 'none'}."
     )
     if without := matches.examples - matches.covered:

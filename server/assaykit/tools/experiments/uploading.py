@@ -54,6 +54,48 @@ async def upload(here: Session, place: UploadTarget, results: Results) -> Upload
     return told
 
 
+async def upload_free(here: Session, place: UploadTarget, results: Results) -> Uploaded:
+    """Write the results as an experiment without a dataset: all rows are checked before the first one is sent.
+
+    Raises:
+        Invalid: a row cannot be read; the message gives its line.
+        Conflict: an experiment without a dataset has the name.
+    """
+    async for _ in ahead(results.parts()):
+        pass
+    experiment_id, sent = "", 0
+    try:
+        async for part, _ in ahead(results.parts()):
+            runs = [pair.run for pair in part]
+            experiment_id = await _runs_sent(here, place, experiment_id, runs)
+            sent += len(runs)
+    except BaseException as error:
+        if experiment_id:
+            await take_back(here, "experiments", experiment_id, place.experiment, error)
+        raise
+    here.names.forget()
+    return Uploaded(is_written=True, experiment_id=experiment_id, runs=sent, matches=Matches())
+
+
+async def _runs_sent(
+    here: Session,
+    place: UploadTarget,
+    experiment_id: str,
+    runs: list[ExperimentRunInput],
+    dataset_id: str | None = None,
+) -> str:
+    """Send runs to an experiment, which the first of them make. Returns its id."""
+    if experiment_id:
+        more = InsertExperimentRunsRequest(experiment_runs=runs)
+        await here.api.post(path("v2", "experiments", experiment_id, "runs"), ExperimentWithRunIds, more)
+        return experiment_id
+    space_id = place.space_id if dataset_id is None else None
+    body = CreateExperimentRequest(
+        name=place.experiment, dataset_id=dataset_id, space_id=space_id, experiment_runs=runs
+    )
+    return (await here.api.post("/v2/experiments", ExperimentWithRunIds, body)).id
+
+
 async def _once(here: Session, place: UploadTarget, results: Results) -> Uploaded:
     if await here.api.has_engine_routes():
         return await _at_once(here, place, results)
@@ -158,12 +200,8 @@ async def _sent(here: Session, place: UploadTarget, dataset_id: str, results: Re
                 if example_id := matching.id_of(pair.run.example_id, of_its_own):
                     runs.append(pair.run.model_copy(update={"example_id": example_id}))
             sent += len(runs)
-            if runs and not experiment_id:
-                body = CreateExperimentRequest(name=place.experiment, dataset_id=dataset_id, experiment_runs=runs)
-                experiment_id = (await here.api.post("/v2/experiments", ExperimentWithRunIds, body)).id
-            elif runs:
-                more = InsertExperimentRunsRequest(experiment_runs=runs)
-                await here.api.post(path("v2", "experiments", experiment_id, "runs"), ExperimentWithRunIds, more)
+            if runs:
+                experiment_id = await _runs_sent(here, place, experiment_id, runs, dataset_id)
     except BaseException as error:
         # A part of the results would be compared as if it were all of them.
         if experiment_id:

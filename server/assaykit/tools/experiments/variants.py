@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 
 from assaykit.api import experiments as stored
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.kept_columns import KEY
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
@@ -18,8 +18,11 @@ from assaykit.tools.experiments.file_looks import FileLook, experiments_told, lo
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, kept_key, output_column, sides
 from assaykit.tools.experiments.result_files import Results, UploadTarget
 from assaykit.tools.experiments.upload_replies import facts_of, told_of
-from assaykit.tools.experiments.uploading import upload
+from assaykit.tools.experiments.uploading import upload, upload_free
 from assaykit.wire.local import Uploaded
+
+NO_DATASET = ""
+"""The name that stands for no dataset."""
 
 
 class FileUpload(NamedTuple):
@@ -59,22 +62,19 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
         NotFound, Invalid, Conflict: as `upload`; nothing is left of the experiments before the one that failed.
     """
     folders = Folders(here.settings.folders)
-    target = None if asked.new_dataset is not None else await here.names.dataset(asked.dataset, within)
+    target = None if asked.new_dataset is not None else await _dataset(here, within, asked.dataset)
     look = await anyio.to_thread.run_sync(look_at, asked.file, folders, asked.variant)
     if look.tool is not None and asked.new_dataset is not None:
         columns = asked.new_dataset or look.example_columns
         asked = asked._replace(new_dataset=columns, key=asked.key or ("id" if asked.example_id == EXAMPLE_ID else None))
     variants: Sequence[str | None] = look.variants or [None]
-    titles: list[str] = []
-    for variant in variants:
-        titles.append(asked.title if variant is None else named_after(asked.title, variant, titles.__contains__))
-        if target is not None and await stored.named(here.api, target.id, titles[-1]) is not None:
-            raise stored.taken(target.name, titles[-1])
+    titles = await _titles(here, asked.title, variants, target)
     made: list[_Made] = []
     try:
         for variant, title in zip(variants, titles, strict=True):
             made.append(await _one(here, within, asked._replace(title=title), target, look, variant))
-            target = target or Named(id=made[0].told.dataset_id or "", name=made[0].place.name)
+            if target is None and asked.new_dataset is not None:
+                target = Named(id=made[0].told.dataset_id or "", name=made[0].place.name)
     except BaseException as error:
         for one in reversed(made):
             await take_back(here, "experiments", one.told.experiment_id or "", one.place.experiment, error)
@@ -92,6 +92,20 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
     if look.tool is not None:
         facts["export_of"] = look.tool
     return UploadedFile(text, facts)
+
+
+async def _titles(here: Session, title: str, variants: Sequence[str | None], target: Named | None) -> list[str]:
+    """The name of each variant's experiment.
+
+    Raises:
+        Conflict: the dataset has an experiment of one of the names.
+    """
+    titles: list[str] = []
+    for variant in variants:
+        titles.append(title if variant is None else named_after(title, variant, titles.__contains__))
+        if target is not None and await stored.named(here.api, target.id, titles[-1]) is not None:
+            raise stored.taken(target.name, titles[-1])
+    return titles
 
 
 async def _one(
@@ -113,6 +127,8 @@ async def _one(
         elif asked.example_id == EXAMPLE_ID and not await results.look_for_key(here, target.id, if_absent=True):
             await anyio.to_thread.run_sync(results.refuse_unknown_ids, target.name)
         dataset_id, dataset = target.id, target.name
+    elif asked.new_dataset is None:
+        return await _free(here, within, asked, results, read_from)
     else:
         if asked.dataset is None or not asked.new_dataset:
             raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
@@ -123,6 +139,28 @@ async def _one(
         dataset, dataset_id, within.id, asked.title, results.key, asked.skip_unmatched, asked.repetitions
     )
     return _Made(await upload(here, place, results), place, results, read_from)
+
+
+async def _free(here: Session, within: Named, asked: FileUpload, results: Results, read_from: str) -> _Made:
+    """Upload one experiment without a dataset."""
+    if asked.key is None:
+        await anyio.to_thread.run_sync(results.take_own_ids)
+    place = UploadTarget(
+        NO_DATASET, None, within.id, asked.title, None, skip_unmatched=False, repetitions=True, is_free=True
+    )
+    return _Made(await upload_free(here, place, results), place, results, read_from)
+
+
+async def _dataset(here: Session, within: Named, wanted: str | None) -> Named | None:
+    """The dataset of an upload; None for no dataset, if that is asked for or the space has none."""
+    if wanted == NO_DATASET:
+        return None
+    try:
+        return await here.names.dataset(wanted, within)
+    except NotFound:
+        if wanted is not None:
+            raise
+        return None
 
 
 async def _key_of(here: Session, target: Named, asked: FileUpload, both: MatchingColumns) -> str | None:
