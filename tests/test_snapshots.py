@@ -26,14 +26,16 @@ from assaykit.toolkit.builder import build
 FOLDER = Path(__file__).parent / "snapshots"
 UPDATING = "ASSAYKIT_UPDATE"
 KEPT = ("name", "title", "description", "inputSchema", "annotations")
-MOST_TOOLS = 44
+MOST_TOOLS = 45
 """Some hosts accept no more tools than this, and the list costs tokens in every conversation."""
 
 MOST_BYTES = 25_000
 MOST_TOKENS = 6_000
 COUNTED = 38
-FURTHER = {"calibrate_judge", "check_release", "label_queue", "plan_experiment", "preview_backfill", "render_judge"}
-"""The calibration, the queue of labels, the decision on a release, the plan of a size and the free looks."""
+FURTHER = {
+    "calibrate_judge", "check_release", "edit_examples", "label_queue", "plan_experiment", "preview_backfill", "render_judge",
+}  # fmt: skip
+"""The calibration, the decision on a release, edits, the queue of labels, the plan of a size and the free looks."""
 
 TOKENS_OF_ANOTHER = 180
 BYTES_OF_ANOTHER = 700

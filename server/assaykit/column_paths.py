@@ -43,8 +43,7 @@ def resolve(row: Row, path: str) -> Any | None:
 
     The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of a
     model call, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes; a list or object of `WHOLES`, put
-    together from its parts.
+    into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts.
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:

@@ -19,7 +19,7 @@ from assaykit.server import create_server
 from assaykit.settings import Settings
 from assaykit.toolkit.replies import data_of, text_of
 
-ROWS = [{"input": f"question {number}", "expected": f"answer {number}"} for number in range(3)]
+ROWS = [{"key": f"q{number}", "input": f"question {number}", "expected": f"answer {number}"} for number in range(3)]
 CODE = "def answer(input):\n    return input.upper()\n"
 SOURCE = {"base_url": "https://models.example/v1", "model_names": ["m"], "test": False}
 
@@ -113,6 +113,7 @@ def calls(there: Scene, number: int) -> Mapping[str, dict[str, Any]]:
         "create_judge": {"name": f"judge {tag}", "code": "MATCHES_REGEX", "pattern": "x"},
         "create_dataset": {"name": f"dataset {tag}", "rows": ROWS},
         "append_examples": {"dataset": "qa", "rows": [example]},
+        "edit_examples": {"dataset": "qa", "rows": [{"key": "q1", "note": tag}]},
         "upload_experiment": {"file": "old.json", "dataset": "qa", "name": f"experiment {tag}"},
         "run_experiment": {"task": "app.py:answer", "dataset": "qa", "name": f"answers {tag}"},
         "retry_experiment": {"experiment": "old", "dataset": "qa", "task": "app.py:answer"},

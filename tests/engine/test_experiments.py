@@ -50,6 +50,19 @@ async def test_the_runs_of_a_dataset_must_say_which_example_they_belong_to(door:
     assert (await door.get("/v2/experiments"))["experiments"] == []
 
 
+async def test_a_run_may_name_an_example_that_the_dataset_does_not_have(door: Door) -> None:
+    dataset, (example,) = await door.dataset([{"q": 1}])
+    runs = [{"output": "a", "example_id": "gone"}, {"output": "b", "example_id": example}]
+    experiment = await door.experiment(dataset, runs)
+    more = [{"output": "c", "example_id": "gone"}, {"output": "d", "example_id": "lost"}]
+    await door.post(f"/v2/experiments/{experiment}/runs", {"experiment_runs": more})
+    assert [row["example_id"] for row in await door.runs_of(experiment)] == ["gone", example, "gone", "lost"]
+    found = await door.post("/x/ranked-rows", {"experiment_id": experiment})
+    assert (found["total"], found["unknown_runs"], found["unknown_ids"]) == (4, 3, ["gone", "lost"])
+    other = await door.experiment(dataset, [{"output": "b", "example_id": example}], "other")
+    assert (await door.post("/x/ranked-rows", {"experiment_id": other}))["unknown_runs"] == 0
+
+
 async def test_an_experiment_without_a_dataset_lives_in_a_space(door: Door) -> None:
     body: Body = {"name": "alone", "space_id": await door.space(), "experiment_runs": [{"output": "a"}]}
     made = await door.post("/v2/experiments", body)

@@ -275,6 +275,7 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
             "task_runs.outdated",
         ),
         "0027": ("task_runs.pinned",),
+        "0028": ("experiments.unknown_runs",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
     if revision < "0026":

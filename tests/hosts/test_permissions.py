@@ -29,6 +29,7 @@ REFUSED = (
     Call("delete_task", {"task": f"tone on {PROJECT}", "confirm": f"tone on {PROJECT}"}),
     Call("run_experiment", {"task": "task.py:answer", "dataset": "rows", "name": "ran"}),
     Call("retry_experiment", {"experiment": "one", "dataset": "rows", "task": "task.py:answer"}),
+    Call("edit_examples", {"dataset": "rows", "delete": ["1"]}),
     Call("preview_judge", {"judge": "tone", **ON_PROJECT}),
     Call("create_task", {"name": "made", "evaluators": ["tone"], **ON_PROJECT}),
     Call("update_task", {"task": f"tone on {PROJECT}", "sampling_rate": 0.5}),

@@ -45,7 +45,7 @@ def test_the_tools_that_run_spend_and_send_are_these() -> None:
     judging = {"preview_judge", "trigger_backfill", "trigger_run", "create_task", "update_task", "create_integration"}
     assert having("spend") == judging | having("run")
     assert having("send") == {"create_integration"}
-    assert having("delete") == {"delete_task", "delete_resource"}
+    assert having("delete") == {"delete_task", "delete_resource", "edit_examples"}
 
 
 async def test_every_tool_has_a_title_and_the_hints_of_its_effects(ax: Caller) -> None:

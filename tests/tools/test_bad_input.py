@@ -131,6 +131,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "get_trace": {"trace": id_of("a1")},
     "get_dataset": {"dataset": "questions"},
     "append_examples": {"dataset": "questions", "rows": [{"key": "q2"}]},
+    "edit_examples": {"dataset": "questions", "rows": [{"key": "q1", "note": "x"}]},
     "get_experiment": {"experiment": "w"},
     "trigger_run": {"task": "first"},
     "list_runs": {"task": "first"},

@@ -153,6 +153,14 @@ class Api:
         """
         await self._send("DELETE", at, None, {})
 
+    async def delete_some(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
+        """DELETE the things of `at` that `body` names, and parse the answer as `reply`.
+
+        Raises:
+            AssayError: as `api.statuses` maps the status.
+        """
+        return self._parsed(await self._send("DELETE", at, body, {}), reply, "DELETE", at)
+
     async def patch(self, at: str, reply: type[ReplyT], body: BaseModel) -> ReplyT:
         """PATCH with the set fields of `body`, parsed as `reply`. A field set to None is sent as null, which clears it.
 

@@ -31,6 +31,7 @@ from assaykit.experiments.versions import (
     notes_on_examples,
     told_apart,
     told_of,
+    unknown_examples,
     without,
 )
 from assaykit.names import Named
@@ -214,7 +215,7 @@ async def read_experiments(
         examples = {**examples, **some, **examples} if examples else some
     same = await judges_of_one_content(here.api, made)
     of = await origins(here, [without(one, changed) for one in whole], made, judges, same)
-    of = of._replace(notes=(*notes, *of.notes))
+    of = of._replace(notes=(*notes, *unknown_examples(whole), *of.notes))
     variants = [without(one, changed) for one in whole]
     found = ReadExperiments(variants, whole, made, sources, judges, examples, of, shown)
     return found if keys_of not in by_dataset else found._replace(dataset_id=keys_of)

@@ -11,11 +11,14 @@ from assaykit.api.experiments import examples_of
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.provenance import OURS, SourceIds
+from assaykit.foreign import as_word, exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.wire.datasets import Dataset
 from assaykit.wire.experiments import Experiment
 from assaykit.wire.local import ExperimentJudges
+
+_IDS_TOLD = 5
 
 _Examples = Mapping[str, Mapping[str, Any]]
 """The columns of each example, by the id that pairs examples."""
@@ -89,6 +92,24 @@ async def notes_on_examples(api: Api, experiments: Sequence[Experiment]) -> list
         if number := sum(one.updated_at is not None and first < one.updated_at <= last for one in old):
             things = "1 example was" if number == 1 else f"{number} examples were"
             told.append(f"Caution: {things} changed in place between the experiments, so their rows may differ in it.")
+    return told
+
+
+def unknown_examples(variants: Sequence[Variant]) -> list[str]:
+    """Sentences about rows that name an example which the newest version of their dataset does not have."""
+    told: list[str] = []
+    for one in variants:
+        unknown = [] if not one.examples else [row for row in one.outcomes if row.example_id not in one.examples]
+        if unknown:
+            ids = list(dict.fromkeys(row.example_id for row in unknown))
+            listed = ", ".join(exactly(each, 60) for each in ids[:_IDS_TOLD]) + (
+                ", ..." if len(ids) > _IDS_TOLD else ""
+            )
+            rows = f"{len(unknown)} row(s) of {as_word(one.name)}"
+            told.append(
+                f"Caution: {rows} name an example that the dataset does not have, or has no longer: {listed}. "
+                "Such rows are paired by this id."
+            )
     return told
 
 

@@ -15,6 +15,7 @@ from typing import TypeAlias, cast
 
 from assaykit.column_paths import opened_json, resolve
 from assaykit.errors import Invalid, quote
+from assaykit.files.formats import format_of
 from assaykit.files.rows import FileRow
 
 LISTED = 5  # line numbers in an error
@@ -90,7 +91,8 @@ class ExperimentRows:
                 mapped column is missing, rows lack their example id or their output, a mapped evaluator has no
                 result, or there are no rows.
         """
-        is_table = self._path.lower().endswith((".csv", ".tsv", ".parquet"))
+        written_as = format_of(self._path)
+        is_table = written_as is not None and written_as.same_columns
         needed, empty = set(self._needed), self._empty
         for row in self._rows:
             self.count += 1
@@ -109,6 +111,11 @@ class ExperimentRows:
                     if wire not in flat:
                         empty[wire].append(row.line)
         self._finish()
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the rows so far, in order of appearance."""
+        return list(self._known)
 
     def _new_shape(self, row: Mapping[str, object]) -> "_Shape":
         """Return the converter for rows with these columns, and cache it."""
@@ -242,9 +249,14 @@ def _mapped(columns: ExperimentColumns) -> dict[str, str]:
     return places
 
 
-def _evaluator_places(name: str, columns: EvaluatorColumns) -> Iterator[tuple[str, str]]:
+def is_evaluator_name(name: str) -> bool:
+    """Whether the columns of an evaluator of this name can be told apart."""
     match = _WIRE_COLUMN.fullmatch(f"eval.{name}.score")
-    if match is None or match["name"] != name:
+    return match is not None and match["name"] == name
+
+
+def _evaluator_places(name: str, columns: EvaluatorColumns) -> Iterator[tuple[str, str]]:
+    if not is_evaluator_name(name):
         raise Invalid(
             f"{quote(name)!r} cannot be the name of an evaluator: its columns could not be told apart.",
             "Use letters, digits, spaces, dots, hyphens or underscores.",
@@ -337,9 +349,14 @@ def _number(value: object) -> float | int | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
+    return _BOOLS.get(text.lower()) if (number := number_in_text(text)) is None else number
+
+
+def number_in_text(text: str) -> float | int | None:
+    """The number that a text is, without white space around it; None for any other text."""
     # float() alone would also accept '1_000', 'nan' and 'infinity'.
     if not _NUMBER.fullmatch(text):
-        return _BOOLS.get(text.lower())
+        return None
     digits = text.lstrip("+-")
     return int(text) if digits.isdigit() and len(digits) <= _EXACT_DIGITS else float(text)
 

@@ -205,8 +205,9 @@ class RankedRows(ReplyBody):
     """A page of rows with all columns, and the counts of all `total` rows.
 
     `failed` rows count. A further `tried_again` rows failed and have a later run; `past` has the positions of those on
-    this page. If `is_plain` is false, a value is not of the usual type, nothing was counted, and the caller has to
-    read the list of runs.
+    this page. `unknown_runs` name an example that the dataset did not have when they came; `unknown_ids` has the first
+    10 of these examples. If `is_plain` is false, a value is not of the usual type, nothing was counted, and the caller
+    has to read the list of runs.
     """
 
     keeps_columns = True
@@ -218,3 +219,5 @@ class RankedRows(ReplyBody):
     evaluators: dict[str, EvaluatorCounts] = {}
     experiment_runs: list[dict[str, Any]] = []
     past: list[int] = []
+    unknown_runs: int = 0
+    unknown_ids: list[str] = []

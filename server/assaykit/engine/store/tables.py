@@ -325,9 +325,11 @@ experiments = _noun(
     Column("name", String, nullable=False),
     Column("updated_ns", Integer, nullable=False),
     Column("traces_project_id", String),
+    Column("unknown_runs", Integer, nullable=False, server_default=text("0")),
     Index("experiments_name", "dataset_id", "name", unique=True),
 )
-"""`traces_project_id` is the project with the spans of the experiment's runs; null if none were recorded."""
+"""`traces_project_id` is the project with the spans of the experiment's runs; null if none were recorded.
+`unknown_runs` counts the runs that named an example which no version of the dataset had when they came."""
 
 experiment_runs = _noun(
     "experiment_runs",

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mappi
 from contextlib import aclosing, asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
 import anyio.to_thread
@@ -120,6 +121,18 @@ async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | No
     is_table = file is not None and (written_as := format_of(file)) is not None and written_as.same_columns
     kept = await anyio.to_thread.run_sync(partial(_kept, placed, told, is_table=is_table), abandon_on_cancel=True)
     return Source(lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()), kept=kept)
+
+
+def edited_rows(here: Session, file: str | None, rows: Sequence[ExampleRow] | None) -> list[tuple[str, ExampleRow]]:
+    """Each row of the file, or else each given one, with its place for sentences.
+
+    Raises:
+        NotFound, Invalid: as `read_rows`, or there are more than 100,000 rows.
+    """
+    with closing(_placed(here, file, rows)()) as found:
+        every = list(islice(found, MOST_ROWS + 1))
+    _require_few(len(every), "rows are in one edit", "Edit some of them at a time.")
+    return every
 
 
 def _placed(

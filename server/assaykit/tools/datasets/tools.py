@@ -22,7 +22,8 @@ from assaykit.toolkit.columns import listed
 from assaykit.toolkit.listing import list_named, name_or_id, page_of, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, ProjectName, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, one_line, quoted
-from assaykit.tools.datasets.reading import ExampleSource, given, source
+from assaykit.tools.datasets.editing import EditedVersion, begin_version, edit_of, write
+from assaykit.tools.datasets.reading import ExampleSource, edited_rows, given, source
 from assaykit.tools.datasets.sampling import Wish, draw, facts_of, likeness, refuse_odd, told_of
 from assaykit.tools.datasets.writing import append, create
 from assaykit.wire.datasets import (
@@ -167,11 +168,13 @@ async def append_examples(
     rows: list[dict[str, Any]] | None = None,
     columns: Renamed = None,
     unique: Unique = None,
+    new_version: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Append rows to a dataset's newest version. unique drops repeats of examples and rows.
+    """Append rows; unique drops those it has.
 
-    Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`.
+    Source: REST v2 `POST /v2/datasets/{id}/examples`; on the engine `POST /x/uploads`. A new version is made with
+    `PATCH /v2/datasets/{id}/examples`.
     Raises: Invalid, NotFound, Ambiguous.
     """
     wish = Wish(unique)
@@ -185,16 +188,60 @@ async def append_examples(
     known = frozenset[bytes]() if wish.unique is None else await _known(here, named.id, wish.unique)
     drawn = await anyio.to_thread.run_sync(draw, found, wish, known, abandon_on_cancel=True)
     before = await here.api.get(path("v2", "datasets", named.id, "examples"), ExamplePage, limit=1)
+    version = await _new_version(here, named, before.examples) if new_version else None
     made = await append(here, named.id, drawn.rows())
     there = _columns([one.model_extra or {} for one in before.examples])
     text = f"Appended {made.examples} example(s) to {exactly(named.name)}.{kept_told(found.kept)}{told_of(drawn)}"
+    text += "" if version is None else f" They are in its new version {exactly(version.name)}."
     if there and (added := [column for column in made.columns if column not in there]):
         text += f" Warning: its first example has no {listed(added)}."
     if made.columns and (missing := [column for column in there if column not in made.columns]):
         text += f" Warning: the new ones have no {listed(missing)}."
     data = {"dataset": {"id": named.id, "name": named.name}, "examples": made.examples, "columns": made.columns}
-    data |= kept_facts(found.kept)
+    data |= kept_facts(found.kept) | ({} if version is None else {"version": version._asdict()})
     return Reply(text, {**here.source(within), **data, **facts_of(drawn)})
+
+
+async def _new_version(here: Session, dataset: Named, first: Sequence[DatasetExample]) -> EditedVersion:
+    if not first:
+        raise Invalid(f"Dataset {exactly(dataset.name)} has no example to copy.", "Append without new_version.")
+    return await begin_version(here, dataset, (first[0].id, first[0].model_extra or {}))
+
+
+@tool("add", "change", "delete")
+async def edit_examples(
+    here: Here,
+    dataset: str | None = None,
+    rows: Annotated[list[dict[str, Any]] | None, Field(description="id or key, and new values")] = None,
+    file: File | None = None,
+    delete: Annotated[list[str] | None, Field(description="Ids or keys")] = None,
+    new_version: Annotated[bool, Field(description="Leave the old one as it is")] = False,
+    space: SpaceName = None,
+) -> Reply:
+    """Change or delete examples of a dataset; other columns stay.
+
+    Source: REST v2 `PATCH /v2/datasets/{id}/examples`, `DELETE /v2/datasets/{id}/examples`.
+    Raises: Invalid, NotFound, Ambiguous.
+    """
+    within = await here.space(space)
+    if rows is not None and file is not None:
+        raise Invalid("New values come from one of file and rows.", "Pass one of them.")
+    if not rows and file is None and not delete:
+        raise Invalid("There is no row to change and no example to delete.", "Pass rows, file or delete.")
+    named = await here.names.dataset(dataset, within)
+    given_rows = await anyio.to_thread.run_sync(edited_rows, here, file, rows, abandon_on_cancel=True)
+    edit = await edit_of(here, named, given_rows, delete or ())
+    data = {"dataset": {"id": named.id, "name": named.name}, "changed": len(edit.changes), "equal": edit.equal}
+    data |= {"deleted": list(edit.deleted)}
+    if not edit.changes and not edit.deleted:
+        return Reply(
+            f"Nothing to change in {exactly(named.name)}: the values are there.", {**here.source(within), **data}
+        )
+    version = await write(here, named, edit, new_version=new_version)
+    text = f"Changed {len(edit.changes)} and deleted {len(edit.deleted)} example(s) of {exactly(named.name)}"
+    text += "." if version.name is None else f", in its new version {exactly(version.name)}."
+    text += f" {edit.equal} row(s) equal what was there." if edit.equal else ""
+    return Reply(text, {**here.source(within), **data, "version": version._asdict()})
 
 
 async def _known(here: Session, dataset_id: str, unique: Sequence[str]) -> frozenset[bytes]:

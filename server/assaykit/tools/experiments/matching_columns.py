@@ -23,7 +23,7 @@ from assaykit.wire.datasets import ExamplePage
 
 EXAMPLE_ID = "example_id"
 IDS_SHOWN = 3
-_OF_FILES = (EXAMPLE_ID, KEY, "id", SOURCE_EXAMPLE)
+ID_COLUMNS = (EXAMPLE_ID, KEY, "id", SOURCE_EXAMPLE)
 """The columns of a file that may name an example, in the order in which they are tried."""
 
 INPUT = "input"
@@ -70,7 +70,7 @@ async def usual_columns(
     here: Session, dataset_id: str, rows: Callable[[], Iterable[Row]], named_by: str
 ) -> MatchingColumns | None:
     """The usual columns, or `named_by`, by which most rows name an example; None if no row does."""
-    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *_OF_FILES, INPUT])
+    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *ID_COLUMNS, INPUT])
     known: dict[str | None, set[str]] = {None: set(), **{column: set[str]() for column in (*KEYS, INPUT)}}
     async for example in examples_of(here.api, dataset_id):
         for column, values in known.items():
@@ -93,7 +93,7 @@ def no_such_examples(file: str, dataset: str, rows: Iterable[Row]) -> Invalid | 
     The dataset is known to have none of them.
     """
     first = list(islice(rows, IDS_SHOWN))
-    column = next((one for one in _OF_FILES for row in first if row.get(one) is not None), None)
+    column = next((one for one in ID_COLUMNS for row in first if row.get(one) is not None), None)
     if column is None:
         return None
     ids = ", ".join(exactly(text_of(row[column]), 60) for row in first if row.get(column) is not None)

@@ -10,12 +10,29 @@ from assaykit.api.client import path
 from assaykit.api.experiments import columns_of
 from assaykit.experiments.examples import example_columns
 from assaykit.experiments.known_judges import directions_of
+from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.tools.experiments.rows import RowCounts, counted_alike, taken, tally
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import Experiment, RunColumns
 from assaykit.wire.run_columns import ExperimentEvaluators, RankedRows, RankedRowsRequest
+
+UNKNOWN_SHOWN = 5
+
+
+class UnknownExamples(NamedTuple):
+    """The number of runs that name an example which the dataset does not have, and the first ids of these examples."""
+
+    runs: int = 0
+    ids: Sequence[str] = ()
+
+    def told(self) -> str:
+        """The runs in words."""
+        listed = ", ".join(exactly(one, 60) for one in self.ids[:UNKNOWN_SHOWN])
+        more = ", ..." if len(self.ids) > UNKNOWN_SHOWN else ""
+        such = f": {listed}{more}" if listed else ""
+        return f"{self.runs} row(s) name an example that the dataset does not have{such}"
 
 
 class RankedPage(NamedTuple):
@@ -29,6 +46,7 @@ class RankedPage(NamedTuple):
     kept: int
     tally: RowCounts
     directions: Mapping[str, Direction]
+    unknown: UnknownExamples = UnknownExamples()
 
 
 class RankedRuns(NamedTuple):
@@ -40,11 +58,12 @@ class RankedRuns(NamedTuple):
     tally: RowCounts
     directions: Mapping[str, Direction]
     is_worst_first: bool
+    unknown: UnknownExamples
 
     def page(self, start: int, limit: int) -> RankedPage:
         """The rows from the position `start` on."""
         shown = [(self.runs[place], place in self.past) for place in self.order[start : start + limit]]
-        return RankedPage(shown, len(self.runs), len(self.order), self.tally, self.directions)
+        return RankedPage(shown, len(self.runs), len(self.order), self.tally, self.directions, self.unknown)
 
     async def each(self) -> AsyncGenerator[RunColumns]:
         """The rows, one by one.
@@ -80,13 +99,14 @@ async def ranked_page(
     rates = {name: (one.passed, one.tried) for name, one in found.evaluators.items() if one.passed is not None}
     counted = RowCounts(found.total - found.tried_again, found.failed, found.tried_again, counts, rates)
     rows = [(run, place in found.past) for place, run in enumerate(found.experiment_runs)]
-    return RankedPage(rows, found.total, found.total, counted, directions)
+    unknown = UnknownExamples(found.unknown_runs, found.unknown_ids)
+    return RankedPage(rows, found.total, found.total, counted, directions, unknown)
 
 
 async def ranked_runs(
-    here: Session, within: Named, experiment: Named, filter_text: str | None, *, failures_first: bool
+    here: Session, within: Named, experiment: Named, filter_text: str | None, *, failures_first: bool, is_shown: bool
 ) -> RankedRuns:
-    """All rows of an experiment that pass the filter, in order.
+    """All rows of an experiment that pass the filter, in order; if they are to be shown, with their unknown examples.
 
     Raises:
         Invalid: the filter cannot be read or names an unknown column, or a score is not a number.
@@ -94,7 +114,8 @@ async def ranked_runs(
     runs = await columns_of(here.api, experiment.id)
     outcomes = unpaired_outcomes(runs)
     past = tried_again(outcomes)
-    kept = range(len(runs)) if filter_text is None else taken(runs, await _examples(here, experiment), filter_text)
+    examples = await _examples(here, experiment) if is_shown or filter_text is not None else None
+    kept = range(len(runs)) if filter_text is None else taken(runs, examples or {}, filter_text)
     if failures_first:
         # A failed run that was tried again goes to the end: only the later run counts.
         kept = sorted(kept, key=past.__contains__)
@@ -104,7 +125,16 @@ async def ranked_runs(
     order = kept
     if failures_first:
         order = [*(kept[place] for place in worst_first(count, directions)), *kept[len(count) :]]
-    return RankedRuns(runs, past, order, tally(count, len(kept) - len(count)), directions, failures_first)
+    counts = tally(count, len(kept) - len(count))
+    return RankedRuns(runs, past, order, counts, directions, failures_first, _unknown(runs, examples))
+
+
+def _unknown(runs: Sequence[RunColumns], examples: Mapping[str, Any] | None) -> UnknownExamples:
+    """The runs of unknown examples; none without a dataset."""
+    if not examples:
+        return UnknownExamples()
+    named = [one for run in runs if (one := run.get("example_id")) and one not in examples]
+    return UnknownExamples(len(named), list(dict.fromkeys(named)))
 
 
 async def _examples(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:

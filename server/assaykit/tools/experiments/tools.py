@@ -66,16 +66,17 @@ async def upload_experiment(
     name: Annotated[str | None, Field(description="Else of file")] = None,
     output: str = "output",
     example_id: str = EXAMPLE_ID,
-    key: Annotated[str | None, Field(description="Column to match by; 'file=dataset'")] = None,
+    key: Annotated[str | None, Field(description="Match by; 'file=dataset'")] = None,
     evaluators: Annotated[dict[str, FileColumns] | None, Field(description="{name: columns}")] = None,
-    new_dataset: Annotated[list[str] | None, Field(description="Make it too, of these columns")] = None,
+    variant: str | None = None,
+    new_dataset: Annotated[list[str] | None, Field(description="Of these columns")] = None,
     repetitions: Annotated[bool, Field(description="Several rows per example")] = False,
     skip_unmatched: bool = False,
     space: SpaceName = None,
 ) -> Reply:
-    """Upload results as an experiment on a dataset, with your scores.
+    """Upload results as an experiment, one per variant, with your scores.
 
-    Columns eval.<name>.label and .score count as they are.
+    Columns eval.<name>.label and .score count.
 
     Source: REST v2 `POST /v2/experiments`, `POST /v2/experiments/{id}/runs`; on the engine `POST /x/uploads`.
     Raises: Invalid, NotFound, Conflict.
@@ -85,7 +86,9 @@ async def upload_experiment(
     if set(title) & {'"', "\\"}:
         raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
-    asked = FileUpload(file, dataset, title, output, example_id, key, mapped, new_dataset, repetitions, skip_unmatched)
+    asked = FileUpload(
+        file, dataset, title, output, example_id, key, mapped, new_dataset, repetitions, skip_unmatched, variant
+    )
     made = await upload_file(here, within, asked)
     return Reply(f"{made.text} Next: `compare_experiments`.", {**here.source(within), **made.facts})
 
@@ -276,7 +279,8 @@ async def get_experiment(
     if filter is None and save_to is None:
         ranked = await ranked_page(here, within, named, failures_first=failures_first, start=start, limit=limit)
     if ranked is None:
-        found = await ranked_runs(here, within, named, filter, failures_first=failures_first)
+        is_shown = save_to is None
+        found = await ranked_runs(here, within, named, filter, failures_first=failures_first, is_shown=is_shown)
         if save_to is not None:
             facts["rows"] = len(found.order)
             return await save(here, save_to, cursor, found.each(), flat, "rows", facts, overwrite=overwrite)
@@ -288,9 +292,11 @@ async def get_experiment(
     following = str(end) if end < ranked.kept else None
     of_all = f" that fit, of {ranked.every}" if filter is not None else ""
     head = f"Experiment {quoted(named.name)}: {len(shown)} of {ranked.kept} rows{of_all}{more(following)}"
-    text = f"{head}\n{bullets(summary(counts, ranked.directions))}"
+    about = summary(counts, ranked.directions) + ([ranked.unknown.told()] if ranked.unknown.runs else [])
+    text = f"{head}\n{bullets(about)}"
     errors = {"failed": counts.failed, "tried_again": counts.tried_again}
     data = {**facts, "rows": ranked.kept, "errors": errors, "evaluators": counts.evaluators, "runs": shown}
+    data |= {"unknown_examples": ranked.unknown._asdict()} if ranked.unknown.runs else {}
     return Reply(text, {**data, "next_cursor": following}, lines[: len(shown)])
 
 

@@ -1,4 +1,4 @@
-"""Upload of a file: one experiment, or one for each variant of another tool's export; all of them or none."""
+"""Upload of a file: one experiment, or one for each variant in it; all of them or none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 
 from assaykit.api import experiments as stored
-from assaykit.errors import Invalid
+from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.kept_columns import KEY
 from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
 from assaykit.files.folders import Folders
@@ -14,10 +14,15 @@ from assaykit.foreign import as_word
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.toolkit.taking_back import take_back
-from assaykit.tools.experiments.exports import experiments_told, foreign_export, named_after
+from assaykit.tools.experiments.file_looks import FileLook, experiments_told, look_at, named_after
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, kept_key, output_column, sides
-from assaykit.tools.experiments.uploading import Results, UploadTarget, facts_of, told_of, upload
+from assaykit.tools.experiments.result_files import Results, UploadTarget
+from assaykit.tools.experiments.upload_replies import facts_of, told_of
+from assaykit.tools.experiments.uploading import upload, upload_free
 from assaykit.wire.local import Uploaded
+
+NO_DATASET = ""
+"""The name that stands for no dataset."""
 
 
 class FileUpload(NamedTuple):
@@ -33,6 +38,7 @@ class FileUpload(NamedTuple):
     new_dataset: Sequence[str] | None
     repetitions: bool
     skip_unmatched: bool
+    variant: str | None
 
 
 class UploadedFile(NamedTuple):
@@ -56,22 +62,19 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
         NotFound, Invalid, Conflict: as `upload`; nothing is left of the experiments before the one that failed.
     """
     folders = Folders(here.settings.folders)
-    target = None if asked.new_dataset is not None else await here.names.dataset(asked.dataset, within)
-    export = await anyio.to_thread.run_sync(foreign_export, asked.file, folders)
-    if export is not None and asked.new_dataset is not None:
-        columns = asked.new_dataset or export.example_columns
+    target = None if asked.new_dataset is not None else await _dataset(here, within, asked.dataset)
+    look = await anyio.to_thread.run_sync(look_at, asked.file, folders, asked.variant)
+    if look.tool is not None and asked.new_dataset is not None:
+        columns = asked.new_dataset or look.example_columns
         asked = asked._replace(new_dataset=columns, key=asked.key or ("id" if asked.example_id == EXAMPLE_ID else None))
-    variants = export.variants if export is not None and len(export.variants) > 1 else [None]
-    titles: list[str] = []
-    for variant in variants:
-        titles.append(asked.title if variant is None else named_after(asked.title, variant, titles.__contains__))
-        if target is not None and await stored.named(here.api, target.id, titles[-1]) is not None:
-            raise stored.taken(target.name, titles[-1])
+    variants: Sequence[str | None] = look.variants or [None]
+    titles = await _titles(here, asked.title, variants, target)
     made: list[_Made] = []
     try:
         for variant, title in zip(variants, titles, strict=True):
-            made.append(await _one(here, within, asked._replace(title=title), target, variant))
-            target = target or Named(id=made[0].told.dataset_id or "", name=made[0].place.name)
+            made.append(await _one(here, within, asked._replace(title=title), target, look, variant))
+            if target is None and asked.new_dataset is not None:
+                target = Named(id=made[0].told.dataset_id or "", name=made[0].place.name)
     except BaseException as error:
         for one in reversed(made):
             await take_back(here, "experiments", one.told.experiment_id or "", one.place.experiment, error)
@@ -83,15 +86,31 @@ async def upload_file(here: Session, within: Named, asked: FileUpload) -> Upload
     text += "" if first.read_from == asked.output else f" The output is read from {as_word(first.read_from)}."
     facts = facts_of(*first[:3])
     if len(made) > 1:
-        text += experiments_told(titles)
+        text += experiments_told(titles, look.variant)
         facts = {**facts, "experiments": [facts_of(*one[:3]) for one in made]}
-    if export is not None:
-        text += export.told()
-        facts["export_of"] = export.tool
+    text += look.told()
+    if look.tool is not None:
+        facts["export_of"] = look.tool
     return UploadedFile(text, facts)
 
 
-async def _one(here: Session, within: Named, asked: FileUpload, target: Named | None, variant: str | None) -> _Made:
+async def _titles(here: Session, title: str, variants: Sequence[str | None], target: Named | None) -> list[str]:
+    """The name of each variant's experiment.
+
+    Raises:
+        Conflict: the dataset has an experiment of one of the names.
+    """
+    titles: list[str] = []
+    for variant in variants:
+        titles.append(title if variant is None else named_after(title, variant, titles.__contains__))
+        if target is not None and await stored.named(here.api, target.id, titles[-1]) is not None:
+            raise stored.taken(target.name, titles[-1])
+    return titles
+
+
+async def _one(
+    here: Session, within: Named, asked: FileUpload, target: Named | None, look: FileLook, variant: str | None
+) -> _Made:
     """Upload one experiment, onto `target` or a new dataset."""
     folders = Folders(here.settings.folders)
     read_from = await anyio.to_thread.run_sync(output_column, asked.output, asked.file, folders)
@@ -101,13 +120,15 @@ async def _one(here: Session, within: Named, asked: FileUpload, target: Named | 
     )
     of_dataset = asked.new_dataset if target is None else None
     results = Results(asked.file, folders, columns, both and both.of_file, of_dataset, repetitions=asked.repetitions)
-    results.variant = variant
+    results.take(look, variant)
     if target is not None:
         if both is not None:
             results.match_by(both._replace(of_dataset=await _key_of(here, target, asked, both)))
         elif asked.example_id == EXAMPLE_ID and not await results.look_for_key(here, target.id, if_absent=True):
             await anyio.to_thread.run_sync(results.refuse_unknown_ids, target.name)
         dataset_id, dataset = target.id, target.name
+    elif asked.new_dataset is None:
+        return await _free(here, within, asked, results, read_from)
     else:
         if asked.dataset is None or not asked.new_dataset:
             raise Invalid("A new dataset needs a name and columns.", "Pass dataset, and new_dataset=[columns].")
@@ -118,6 +139,28 @@ async def _one(here: Session, within: Named, asked: FileUpload, target: Named | 
         dataset, dataset_id, within.id, asked.title, results.key, asked.skip_unmatched, asked.repetitions
     )
     return _Made(await upload(here, place, results), place, results, read_from)
+
+
+async def _free(here: Session, within: Named, asked: FileUpload, results: Results, read_from: str) -> _Made:
+    """Upload one experiment without a dataset."""
+    if asked.key is None:
+        await anyio.to_thread.run_sync(results.take_own_ids)
+    place = UploadTarget(
+        NO_DATASET, None, within.id, asked.title, None, skip_unmatched=False, repetitions=True, is_free=True
+    )
+    return _Made(await upload_free(here, place, results), place, results, read_from)
+
+
+async def _dataset(here: Session, within: Named, wanted: str | None) -> Named | None:
+    """The dataset of an upload; None for no dataset, if that is asked for or the space has none."""
+    if wanted == NO_DATASET:
+        return None
+    try:
+        return await here.names.dataset(wanted, within)
+    except NotFound:
+        if wanted is not None:
+            raise
+        return None
 
 
 async def _key_of(here: Session, target: Named, asked: FileUpload, both: MatchingColumns) -> str | None:

@@ -10,11 +10,18 @@ from assaykit.engine.store.change_times import keep_up, touch
 from assaykit.engine.store.definitions import datasets, projects, run_columns, spaces
 from assaykit.engine.store.keys import next_id, row_ids, row_of
 from assaykit.engine.store.pages import PageRequest, by_arrival, named_like
-from assaykit.engine.store.tables import evals, evaluator_versions, experiment_runs, experiments
+from assaykit.engine.store.tables import (
+    dataset_versions,
+    evals,
+    evaluator_versions,
+    examples,
+    experiment_runs,
+    experiments,
+)
 from assaykit.engine.store.times import moment
 from assaykit.engine.store.traces import annotations
 from assaykit.engine.store.traces.verdicts import flat_columns
-from assaykit.errors import Conflict, Invalid, quote
+from assaykit.errors import Conflict, Invalid
 from assaykit.judge.columns import seen_by_runs
 from assaykit.wire.experiments import (
     CreateExperimentRequest,
@@ -39,7 +46,7 @@ def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Cl
     Raises:
         NotFound: no such dataset or space.
         Conflict: the dataset has an experiment of this name.
-        Invalid: a run of a dataset's experiment has no `example_id`, or names no example of the dataset.
+        Invalid: a run of a dataset's experiment has no `example_id`.
     """
     if wanted.dataset_id is not None:
         row = _provision(connection, wanted.dataset_id, None, wanted.name, clock)
@@ -109,7 +116,7 @@ def append(
 
     Raises:
         NotFound: no such experiment.
-        Invalid: a run of a dataset's experiment has no `example_id`, or names no example of the dataset.
+        Invalid: a run of a dataset's experiment has no `example_id`.
     """
     _row(connection, experiment_id)
     touch(connection, experiments, [experiment_id], clock.now_ns())
@@ -215,6 +222,23 @@ def runs_at(connection: sa.Connection, experiment_id: str, ns: Sequence[int]) ->
     return [ExperimentRun.model_validate(one).model_dump(mode="json") for one in found]
 
 
+def unknown_examples(connection: sa.Connection, experiment_id: str, most: int) -> tuple[int, list[str]]:
+    """The number of runs that named an example which the dataset did not have, and the first of their examples' ids.
+
+    Raises:
+        NotFound: there is no such experiment.
+    """
+    experiment = _row(connection, experiment_id)
+    if not experiment.unknown_runs:
+        return 0, []
+    c = experiment_runs.c
+    versions = sa.select(dataset_versions.c.id).where(dataset_versions.c.dataset_id == experiment.dataset_id)
+    there = sa.exists().where(examples.c.id == c.example_id, examples.c.version_id.in_(versions))
+    query = sa.select(c.example_id).where(c.experiment_id == experiment_id, ~there).order_by(c.n)
+    ids = list(dict.fromkeys(connection.execute(query).scalars()))
+    return experiment.unknown_runs, ids[:most]
+
+
 def outputs(connection: sa.Connection, experiment_id: str, ns: Sequence[int]) -> list[RunOutput]:
     """The outputs of the experiment's runs with these numbers, in no order."""
     found: list[RunOutput] = []
@@ -260,10 +284,10 @@ def _full(connection: sa.Connection, experiment_id: str, rows: Sequence[sa.Row[A
     said = annotations.of(connection, experiment_id, "RUN", [row.id for row in rows])
     version = sa.select(experiments.c.dataset_version_id).where(experiments.c.id == experiment_id)
     asked = {row.example_id for row in rows if row.example_id is not None}
-    examples = datasets.example_columns(connection, connection.execute(version).scalar(), asked)
+    asked_of = datasets.example_columns(connection, connection.execute(version).scalar(), asked)
     full: list[dict[str, Any]] = []
     for row in rows:
-        example = examples.get(row.example_id, {})
+        example = asked_of.get(row.example_id, {})
         columns = {f"dataset.{column}": value for column, value in example.items()}
         noted = annotations.columns(said.get(row.id, ()))
         full.append(seen_by_runs(example) | columns | _columns(row, verdicts.get(row.id, {})) | noted)
@@ -281,11 +305,12 @@ def _insert_runs(
                 f"{len(without)} run(s) have no example_id, the first is run {without[0]}.",
                 "Each run of a dataset's experiment names the example it belongs to.",
             )
+        # As on AX, a run may name an example that the dataset does not have.
         if unknown := named - datasets.known_examples(connection, experiment.dataset_id, named):
-            raise Invalid(
-                f"{len(unknown)} run(s) name an example that the dataset does not have: {quote(min(unknown), 60)!r}.",
-                "GET /v2/datasets/{id}/examples lists them. Nothing was written.",
-            )
+            number = sum(run.example_id in unknown for run in runs)
+            c = experiments.c
+            more = experiments.update().where(c.id == experiment.id).values(unknown_runs=c.unknown_runs + number)
+            connection.execute(more)
     for position, run in enumerate(runs, start=1):
         if "annotations" in (run.model_extra or {}):
             raise Invalid(

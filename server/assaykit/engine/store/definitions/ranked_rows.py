@@ -24,6 +24,7 @@ _FIRST, _WITHOUT, _PAST = -1.0, 2.0, 3.0
 """Ranks of a failed row, a row without a score, and a failed row that was tried again. A score has one from 0 to 1."""
 
 _FAR = 5_000
+_IDS_SHOWN = 10
 """A page that ends behind so many rows is cut from the order of all rows."""
 
 _Counts = dict[str, dict[str, Any]]
@@ -105,7 +106,10 @@ def ranked(connection: sa.Connection, wanted: RankedRowsRequest) -> RankedRows:
         )
         for name, one in found.counts.items()
     }
+    unknown, ids = experiments.unknown_examples(connection, wanted.experiment_id, _IDS_SHOWN)
     return RankedRows(
+        unknown_runs=unknown,
+        unknown_ids=ids,
         total=found.total,
         failed=found.failed,
         tried_again=found.tried_again,

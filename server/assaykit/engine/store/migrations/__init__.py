@@ -20,7 +20,7 @@ from assaykit.filelock import FileLock
 
 log = structlog.get_logger()
 
-HEAD = "0027"
+HEAD = "0028"
 """The newest revision under `versions/`."""
 
 _ALEMBIC = threading.Lock()

@@ -1,0 +1,103 @@
+"""The cells of a result file that stand for verdicts and amounts, opened row by row, with the notes for the reply."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from assaykit.files.columns import SHAPES_KEPT
+from assaykit.files.rows import FileRow
+from assaykit.foreign import as_word
+from assaykit.tools.experiments.usage_cells import UsageColumn, is_object, told_of, usage_columns, with_amounts
+from assaykit.tools.experiments.verdict_cells import VerdictColumns, opened_cells, verdict_columns
+
+COLUMNS_SHOWN = 20
+
+
+class _Plan(NamedTuple):
+    """The columns of rows with the same columns that have a meaning."""
+
+    verdicts: VerdictColumns
+    usage: Sequence[UsageColumn]
+
+
+class _Unread:
+    """The cells of one column that could not be used, and the line of the first."""
+
+    def __init__(self, line: int) -> None:
+        self.count = 0
+        self.line = line
+
+    def told(self, column: str, lacks: str) -> str:
+        """The cells in words, with a space before."""
+        cells = "1 cell" if self.count == 1 else f"{self.count} cells"
+        return f" {cells} of {as_word(column)}, the first in line {self.line}, without {lacks}: kept unread."
+
+
+class FileCells:
+    """Opens the cells of each row of `file`; afterwards `told` has the columns that were read, and the unread cells.
+
+    The columns `others` have a meaning already. `units` has the milliseconds of columns of durations without a unit.
+    """
+
+    def __init__(self, file: str, others: Sequence[str], units: Mapping[str, float]) -> None:
+        self._file = file
+        self._others = others
+        self._units = units
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._opened: dict[str, None] = {}
+        self._used: dict[UsageColumn, None] = {}
+        self._no_verdict: dict[str, _Unread] = {}
+        self._no_amount: dict[str, _Unread] = {}
+
+    def opened(self, row: FileRow) -> FileRow:
+        """The row with its verdicts and amounts in columns of their own.
+
+        Raises:
+            Invalid: two columns hold different verdicts of one evaluator.
+        """
+        plan = self._plan(row)
+        if not plan.verdicts and not plan.usage:
+            return row
+        values = row.values
+        if plan.verdicts:
+            there = [*plan.verdicts.cells, *(one[0] for one in plan.verdicts.below)]
+            values, unread = opened_cells(values, plan.verdicts, row.line, self._file)
+            self._opened.update(
+                dict.fromkeys(one for one in there if one not in unread and row.values[one] is not None)
+            )
+            _count(self._no_verdict, unread, row.line)
+        if plan.usage:
+            values = dict(values)
+            for one, is_amount in with_amounts(values, plan.usage, self._units):
+                if is_amount:
+                    self._used[one] = None
+                else:
+                    _count(self._no_amount, [one.column], row.line)
+        return row._replace(values=dict(values))
+
+    def _plan(self, row: FileRow) -> _Plan:
+        columns = tuple(row.values)
+        plan = self._plans.get(columns)
+        if plan is None:
+            plan = _Plan(verdict_columns(columns, self._others), usage_columns(row.values, self._others))
+            # The keys of an object differ between rows of the same columns.
+            if len(self._plans) < SHAPES_KEPT and not any(map(is_object, columns)):
+                self._plans[columns] = plan
+        return plan
+
+    @property
+    def used(self) -> set[str]:
+        """The columns that were read."""
+        return {*self._opened, *(one.column for one in self._used)}
+
+    def told(self) -> str:
+        """The columns that were read, and the cells that were not, in words."""
+        named = ", ".join(as_word(column) for column in list(self._opened)[:COLUMNS_SHOWN])
+        text = f" Verdicts are read from {named}." if named else ""
+        text += told_of(self._used, self._units)
+        text += "".join(one.told(column, "a verdict") for column, one in self._no_verdict.items())
+        return text + "".join(one.told(column, "an amount") for column, one in self._no_amount.items())
+
+
+def _count(found: dict[str, _Unread], columns: Iterable[str], line: int) -> None:
+    for column in columns:
+        found.setdefault(column, _Unread(line)).count += 1
