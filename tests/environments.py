@@ -45,8 +45,8 @@ OLDER_ARIZE = (
 BOTH_SOURCES = ("arize==8.61.0", "arize-phoenix-client==3.5.0", "arize-phoenix-evals==3.9.4", "pandas<3")
 """The packages whose runners `run_experiment` replaces and whose evaluators it accepts."""
 
-EVALUATORS = ("autoevals==0.4.1", "rouge-score==0.1.2", "sacrebleu==2.6.0")
-"""Libraries with evaluators that need no model."""
+EVALUATORS = ("autoevals==0.4.1", "openai==3.57.0", "rouge-score==0.1.2", "sacrebleu==2.6.0")
+"""Libraries with evaluators, and the client by which one of them asks a model."""
 
 OPENAPI = ("schemathesis==4.32.5", "openapi-spec-validator==0.9.0")
 

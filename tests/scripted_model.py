@@ -119,7 +119,7 @@ class ScriptedModel(OnLoopback):
         text, fields = self._reply(recorded.prompt, schema)
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if recorded.way == "tool" and fields is not None:
-            function = {"name": "record_verdict", "arguments": json.dumps(fields)}
+            function = {"name": recorded.body["tools"][0]["function"]["name"], "arguments": json.dumps(fields)}
             message |= {
                 "content": None,
                 "tool_calls": [{"id": "1", "type": "function", "function": function}],

@@ -77,6 +77,55 @@ async def test_judges_by_name_take_column_mappings(settings: Settings, write: Wr
             assert any("Where?" in prompt and "Where? here" in prompt for prompt in model.prompts)
 
 
+OBJECTS = """
+    def answer(input):
+        with open("calls.txt", "a") as file:
+            file.write("x")
+        return {"answer": input + " here", "pages": [{"text": "about " + input}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("output.answer", "Where? here"),
+        ("output.pages.0.text", "about Where?"),
+        ("output.pages", '[{"text":"about Where?"}]'),
+    ],
+)
+async def test_judges_by_name_read_what_is_inside_an_output(
+    settings: Settings, write: Write, bare_python: Path, path: str, shown: str
+) -> None:
+    write("task.py", OBJECTS)
+    with ScriptedModel(lambda _: "polite") as model:
+        async with serving(settings, model.url) as ax:
+            await judge(ax, "asked", "Asked {query}: {reply}")
+            mapped = {"query": "question", "reply": path}
+            data = await run(ax, bare_python, "task.py:answer", evaluators=["asked"], column_mappings=mapped)
+            assert [one["run"]["num_successes"] for one in data["judge_runs"]] == [3]
+            assert [shown in prompt for prompt in model.prompts].count(True) == 1
+
+
+async def test_a_path_that_no_output_has_is_refused_before_anything_is_recorded(
+    settings: Settings, files: Path, write: Write, bare_python: Path
+) -> None:
+    write("task.py", OBJECTS)
+    with ScriptedModel(lambda _: "polite") as model:
+        async with serving(settings, model.url) as ax:
+            await judge(ax, "asked", "{reply}")
+            call: dict[str, Any] = {"task": "task.py:answer", "dataset": "questions", "python": str(bare_python)}
+            call |= {"evaluators": ["asked"], "column_mappings": {"reply": "output.anwser"}}
+            for dry_run in (True, False):
+                refusal = await ax.refused("run_experiment", **call, dry_run=dry_run)
+                assert "(tried output.anwser)" in refusal["message"]
+            assert (await ax.ask("list_experiments", dataset="questions"))["experiments"] == []
+            call["column_mappings"] = {"reply": "output.answer"}
+            data = await ax.ask("run_experiment", **call)
+            assert data["resumed"] == 3
+            assert (files / "calls.txt").read_text(encoding="utf-8") == "x" * 6
+            assert len(model.prompts) == 3
+
+
 async def judge(ax: Caller, name: str, template: str) -> None:
     await ax.ask(
         "create_judge", name=name, template=template, choices={"polite": 1, "rude": 0}, model="m"

@@ -35,11 +35,15 @@ _OF_EVALUATORS = ("output", "experiment_output", "dataset_output", "trace_id", "
 _WORDS = {
     "row": "dataset_row",
     "inputs": "input",
+    "user_input": "input",
     **dict.fromkeys(
         ("expected_output", "reference_output", "reference_outputs", "ground_truth", "expectations"), "expected"
     ),
 }
 """The words of other vendors: LangSmith, openevals, MLflow, deepeval and RAGAS."""
+
+_OF_JUDGES = {**_WORDS, **dict.fromkeys(("prediction", "response", "actual_output"), "output")}
+"""The words for evaluators: also those of langchain, RAGAS and deepeval for the output of the task."""
 
 _CONTEXTS = ("context", "contexts", "retrieved_contexts", "retrieval_context")
 _WHOLE = "eval_input"
@@ -105,8 +109,9 @@ class _Meanings:
         for path in (name, f"attributes.{name}"):
             if path in self._shape.columns:
                 return path
-        if name in _WORDS:
-            return _WORDS[name]
+        words = _OF_JUDGES if self._judges else _WORDS
+        if name in words:
+            return words[name]
         if name in _CONTEXTS:
             other = next((self._inside(one) for one in _CONTEXTS if self._inside(one)), None)
             return self._inside(name) or other

@@ -17,6 +17,12 @@ from typing import Any
 from .plain import readable
 
 FRAMES_SHOWN = 4
+_METHODS = (("async_evaluate", "evaluate"), ("aevaluate_strings", "evaluate_strings"), ("ascore", "score"))
+"""The methods of evaluator objects, each with its async form first: those of arize and Phoenix, of langchain, of RAGAS.
+
+An object with `score` and without `ascore` is no evaluator: models of scikit-learn have that method too. The methods of
+RAGAS count in an object that cannot be called.
+"""
 _HERE = os.path.dirname(__file__)
 _INSTALLED = tuple({os.path.realpath(one) + os.sep for one in (os.path.dirname(os.__file__), sys.prefix)})
 
@@ -129,7 +135,12 @@ def member(path: str, name: str) -> Any:
     found: Any = here
     for part in name.split("."):
         found = getattr(found, part, None)
-    if found is None or not (callable(found) or hasattr(found, "evaluate") or hasattr(found, "async_evaluate")):
+    if found is not None and not callable(found) and not _methods_of(found):
+        raise NotThere(
+            f"{os.path.basename(path)}:{name} is a {type(found).__name__}, which cannot be called with values;"
+            " write a function that calls it and returns its result"
+        )
+    if found is None:
         there = [
             key for key, value in vars(here).items()
             if callable(value) and not key.startswith("_") and getattr(value, "__module__", None) == here.__name__
@@ -150,14 +161,24 @@ def evaluator(found: Any, name: str, taken: Sequence[str] = ()) -> tuple[str, An
     is_class = inspect.isclass(found)
     if is_class:
         found = found()
-    if not (hasattr(found, "evaluate") or hasattr(found, "async_evaluate")):
+    methods = _methods_of(found)
+    if not methods:
         return name, found
-    methods = ("async_evaluate", "evaluate")
     own = next((vars(kind) for kind in type(found).__mro__ if any(each in vars(kind) for each in methods)), {})
-    chosen = next((each for each in methods if each in own), "evaluate")
+    chosen = next((each for each in methods if each in own), methods[-1])
     called = getattr(found, "name", None) or getattr(found, "_name", None)
     own_name = called if isinstance(called, str) and called else type(found).__name__ if is_class else name
     return str(name if own_name in taken else own_name), getattr(found, chosen)
+
+
+def _methods_of(found: Any) -> tuple[str, ...]:
+    """The pair of methods by which an evaluator object judges; empty if it has none."""
+    of_arize, of_langchain, of_ragas = _METHODS
+    if any(hasattr(found, one) for one in of_arize):
+        return of_arize
+    if hasattr(found, of_langchain[0]):
+        return of_langchain
+    return of_ragas if hasattr(found, of_ragas[0]) and not callable(found) else ()
 
 
 def shortened(error: BaseException) -> str:

@@ -104,7 +104,10 @@ def _is_verdict(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Number) or type(value).__name__ in ("bool_", "bool") or hasattr(value, "__float__")
+    if isinstance(value, numbers.Number) or type(value).__name__ in ("bool_", "bool"):
+        return True
+    # A result of RAGAS also converts to float, and may hold a word and a reason.
+    return hasattr(value, "__float__") and not hasattr(value, "value")
 
 
 def _is_value(value: Any) -> bool:
@@ -178,6 +181,8 @@ def _of_fields(fields: Mapping[str, Any]) -> Verdict:
     value = value.value if isinstance(value, enum.Enum) else value
     if value is not None and told["score"] is None and told["label"] is None:
         told.update(verdict(value) if _is_value(value) else {"label": str(value)})
+    elif isinstance(value, str) and told["label"] is None:
+        told["label"] = value
     passed = _first(fields, _PASSES)
     if passed is not None and (isinstance(passed, bool) or type(passed).__name__ in ("bool_", "bool")):
         told["label"] = told["label"] if told["label"] is not None else ("pass" if passed else "fail")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from assaykit.api.client import path
+from assaykit.column_paths import Row
 from assaykit.errors import Invalid
 from assaykit.experiments.executing import is_function
 from assaykit.foreign import exactly
@@ -14,6 +15,8 @@ from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure, Hosts, judge_calls
 from assaykit.planning.queries import WantedEvaluator
 from assaykit.planning.spans import mappings_for, plan_experiments, reads_run, run_row, try_mappings
+from assaykit.runner.results import RowResult, text
+from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.spending import stopping
 from assaykit.tools.runs.parts import triggered
@@ -87,14 +90,38 @@ async def wanted_judges(
         return []
     wanted = await wanted_evaluators(here, names, column_mappings, space)
     refuse_on_dataset(wanted)
-    run = ExperimentRun(id="", output="-")
-    rows = [run_row(run, {**(one.model_extra or {})}) for one in examples[:_TRIED]]
     for one in wanted:
-        mappings_for(reads_run(one), rows)
+        mappings_for(reads_run(one), _tried_rows(one, examples, "-"))
     columns = columns_of(wanted)
     if twice := next((name for name in columns if columns.count(name) > 1), None):
         raise Invalid(f"Two of the judges write the column {exactly(twice)}.", "Name one of them.")
     return wanted
+
+
+def _tried_rows(judge: WantedEvaluator, examples: Sequence[DatasetExample], output: str) -> list[Row]:
+    """Rows of a run that has not begun: the first examples with a made-up output.
+
+    That output has a value at each path below `output` that the judge's mappings name.
+    """
+    inside = {path: output for path in (judge.column_mappings or {}).values() if path.startswith("output.")}
+    run = ExperimentRun(id="", output=output)
+    return [{**run_row(run, one.model_extra or {}), **inside} for one in examples[:_TRIED]]
+
+
+def refuse_unread(
+    wanted: Sequence[WantedEvaluator], calls: Sequence[PendingCall], results: Sequence[RowResult]
+) -> None:
+    """Try the judges' mappings on the outputs of a run, before it is recorded.
+
+    Raises:
+        Invalid: a judge finds no value in any output.
+    """
+    examples = {one.call: one.columns for one in calls}
+    ended = [(examples[one.call], text(one.output)) for one in results if one.error is None]
+    rows = [run_row(ExperimentRun(id="", output=output), example) for example, output in ended]
+    for one in wanted:
+        if rows:
+            mappings_for(reads_run(one), rows)
 
 
 async def spending_of(
@@ -105,10 +132,11 @@ async def spending_of(
     Raises:
         Invalid: the user's price list cannot be read.
     """
-    tried = [run_row(ExperimentRun(id="", output=_OUTPUT), one.model_extra or {}) for one in examples[:_TRIED]]
     hosts = Hosts(here)
     models = [
-        await judge_calls(here, hosts, one.judge, try_mappings(reads_run(one), tried), rows)
+        await judge_calls(
+            here, hosts, one.judge, try_mappings(reads_run(one), _tried_rows(one, examples, _OUTPUT)), rows
+        )
         for one in wanted
         if one.judge is not None
     ]
@@ -139,8 +167,8 @@ async def judged(
     lines: list[str] = []
     data: list[dict[str, Any]] = []
     for run in await _ended(here, runs, progress):
-        text, told = await told_of(here, run)
-        lines.append(text)
+        line, told = await told_of(here, run)
+        lines.append(line)
         data.append(told)
     return Judged(lines, data)
 

@@ -28,7 +28,15 @@ from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import Here, Mappings, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.spending import Consent, CostConfirmation, announced, consent
-from assaykit.tools.experiment_running.judges import Judged, columns_of, judged, judges_of, spending_of, wanted_judges
+from assaykit.tools.experiment_running.judges import (
+    Judged,
+    columns_of,
+    judged,
+    judges_of,
+    refuse_unread,
+    spending_of,
+    wanted_judges,
+)
 from assaykit.tools.experiment_running.results import told
 from assaykit.tools.tasks.catalogue import is_new, judges_told
 from assaykit.tools.tasks.units import created
@@ -93,6 +101,7 @@ async def run_experiment(
         calls = runs.calls_of(examples[:dry_run_count], repetitions)
         shape = shape_of(one.columns for one in every)
         ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges), shape)
+        refuse_unread(judges, calls, ran.results)
         head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
         said = Judged(announced(here, ctx, spending), [])
         return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
@@ -145,6 +154,7 @@ async def _recorded(
         ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
         if ran.stopped_by is not None:
             raise _stopped(journal, plan, ran, ran.stopped_by)
+        refuse_unread(judges, calls, ran.results)
         made = await runs.write(here.api, target, title, ran.results, plan)
         origin = Content({**journal.files}, {**journal.packages}, examples_of_calls(calls))
         runs.remember(here.settings.home, made.id, plan, origin)
