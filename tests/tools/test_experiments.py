@@ -257,7 +257,7 @@ async def test_a_comparison_that_cannot_be_made_says_why(ax: Caller, files: Path
     await upload(ax, files, "a", [1, 0])
     await upload(ax, files, "b", [1, 1])
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"experiments": ["a"]}, "A comparison needs two different experiments."),
+        ({"experiments": []}, "A comparison needs two different experiments."),
         ({"experiments": ["a", "A"]}, "A comparison needs two different experiments."),
         ({"experiments": ["a", "c"]}, "No experiment is named 'c'. There are: 'b' ("),
         ({"experiments": "a"}, "experiments: input should be a valid list"),

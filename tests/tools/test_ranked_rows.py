@@ -20,6 +20,7 @@ from assaykit.engine.engine import Engine
 from assaykit.engine.store.definitions import run_columns
 from assaykit.engine.store.traces.verdicts import put
 from assaykit.toolkit.replies import data_of, text_of
+from assaykit.tools.experiments import ranking
 
 Row = dict[str, Any]
 
@@ -169,6 +170,7 @@ async def test_a_page_costs_the_same_requests_and_statements_at_any_number_of_ro
     ax: Caller, monkeypatch: pytest.MonkeyPatch, failures_first: bool
 ) -> None:
     monkeypatch.setattr(run_columns, "ROWS_PER_PART", 20)
+    monkeypatch.setattr(ranking, "MOST_ROWS", 59)
     costs: dict[int, Costs] = {}
     await ax.ask("list_datasets")
     for count in (60, 900):

@@ -36,6 +36,8 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     # Unless a judge says otherwise a higher score is better, so the shorter answers are taken to be worse.
     assert outputs(data) == ["fine", "poor", "so so", "long", "none"]
     assert data["rows"] == 5
+    figures = {name: one.pop("estimate") for name, one in data["evaluators"].items()}
+    assert [(one["kind"], one["value"]) for one in figures.values()] == [("mean", 0.625), ("mean", 160.0)]
     assert data["evaluators"] == {
         "help": {"labels": {"good": 2, "bad": 1}, "labelled": 3, "scored": 4},
         "words": {"labels": {}, "labelled": 0, "scored": 3},
@@ -46,8 +48,9 @@ async def test_the_worst_rows_come_first_and_those_without_a_verdict_last(rated:
     head, errors, helped, words, fence, _, second, *_ = (await rated.read("get_experiment")).splitlines()
     assert head == "Experiment 'v': 5 of 5 rows"
     assert errors == "- Errors: 0"
-    assert helped == "- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; its direction is not known, so low scores come first"
-    assert words == "- 'words': 3 of 5 scored; its direction is not known, so low scores come first"
+    unknown = "its direction is not known, so low scores come first"
+    assert helped.startswith(f"- 'help': 4 of 5 scored, 'good' 2, 'bad' 1; {unknown}; mean 0.625 (95 % ")
+    assert words.startswith(f"- 'words': 3 of 5 scored; {unknown}; mean 160 (95 % interval ")
     assert fence.startswith("--- untrusted data ")
     assert second == f"q3: {poor['example_id']} (run {poor['id']}) | out: poor | [help=bad (0)] why: Rude."
 
@@ -137,6 +140,7 @@ async def test_what_failed_and_went_well_later_is_told_apart_and_counts_as_it_do
         assert (await client.post(at, json={"experiment_runs": later})).status_code == 201
     data = await ax.ask("get_experiment", experiment="v")
     assert data["errors"] == {"failed": 1, "tried_again": 3}
+    assert data["evaluators"]["help"].pop("estimate")["value"] == 0.75
     assert data["evaluators"] == {"help": {"labels": {"good": 3, "bad": 1}, "labelled": 4, "scored": 4}}
     assert data["rows"] == 7
     # What is still wrong comes first, what was tried again last.

@@ -12,6 +12,7 @@ from assaykit.analysis.reading import outcomes_in, paired
 from assaykit.analysis.rows import Outcome, counting, tried_again
 from assaykit.api.client import Api
 from assaykit.api.experiments import column_parts, each_columns, example_parts, outputs_of, some_examples
+from assaykit.errors import Invalid
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -46,6 +47,21 @@ async def runs_read(api: Api, experiment_id: str, ids: dict[str, str] | None) ->
         ns = array("q", [n for place, n in enumerate(ns) if place not in past])
         outcomes = [row for place, row in enumerate(outcomes) if place not in past]
     return RunsRead(outcomes, ns)
+
+
+async def outcomes_read(api: Api, experiment_id: str) -> list[Outcome]:
+    """The outcomes of the runs that count, without outputs. Only an engine has this route.
+
+    A run may have no example id. A score that is no number makes the list empty.
+    """
+    reader = ColumnReader({})
+    found: list[Outcome] = []
+    try:
+        async for part in column_parts(api, experiment_id):
+            found += reader.outcomes(part)
+    except Invalid:
+        return []
+    return counting(found)
 
 
 async def key_columns(api: Api, dataset_id: str, known: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:

@@ -34,7 +34,7 @@ from assaykit.runner.progress import Progress, Report
 from assaykit.runner.result_lines import OrderedResults
 from assaykit.runner.results import ExampleCall, RowResult, columns, with_code
 from assaykit.runner.spans import PROTOBUF, import_protobuf, otlp
-from assaykit.runner.worker_pool import PendingCall, WorkerPool
+from assaykit.runner.worker_pool import PendingCall, Start, WorkerPool
 from assaykit.settings import Settings
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import (
@@ -77,9 +77,12 @@ class FunctionReference(NamedTuple):
 
 
 class ExperimentPlan(NamedTuple):
-    """The functions and options of an experiment. `timeout_s` limits one row with its evaluators, in seconds."""
+    """The functions and options of an experiment. `timeout_s` limits one row with its evaluators, in seconds.
 
-    task: FunctionReference
+    Without a task, the evaluators judge the stored outputs of the calls.
+    """
+
+    task: FunctionReference | None
     evaluators: Sequence[FunctionReference]
     python: Path
     binding: Binding = "auto"
@@ -92,11 +95,16 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
+    @property
+    def functions(self) -> list[FunctionReference]:
+        """The task, if there is one, and the evaluators."""
+        return [*([] if self.task is None else [self.task]), *self.evaluators]
+
     def request(self, taken: Sequence[str], shape: DatasetShape) -> dict[str, Any]:
         """The request for a worker. No evaluator may have a name in `taken`. `shape` is that of the whole dataset."""
         return {
             "shape": [sorted(shape.columns), shape.nested, shape.answers],
-            "task": self.task.sent,
+            "task": None if self.task is None else self.task.sent,
             "evaluators": [one.sent for one in self.evaluators],
             "binding": self.binding,
             "metadata": dict(self.metadata),
@@ -111,12 +119,13 @@ class ExperimentPlan(NamedTuple):
 
         The journal itself notes the files that these files import.
         """
-        functions = [self.task, *self.evaluators]
+        judged = [[*one.call, one.judged] for one in calls if one.judged is not None]
         return {
             "dataset": dataset_id,
             "examples": _digest(calls),
+            **({"outputs": _digest_of(judged)} if judged else {}),
             "python": str(self.python),
-            "functions": [[str(one.file), one.name, digest_of(one.file)] for one in functions],
+            "functions": [[str(one.file), one.name, digest_of(one.file)] for one in self.functions],
             "binding": self.binding,
             "repetitions": self.repetitions,
             "metadata": dict(self.metadata),
@@ -133,6 +142,10 @@ def _digest(calls: Sequence[PendingCall]) -> str:
         before = ", "
     found.update(b"}")
     return found.hexdigest()
+
+
+def _digest_of(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Ran(NamedTuple):
@@ -272,12 +285,8 @@ async def execute(
             stopped_by.append(result)
             pool.stop()
 
-    redaction.learn(redaction.secrets_in(settings.environment))
     shape = shape or shape_of(row.columns for row in calls)
-    start = partial(
-        Worker.open, plan.python, plan.request(taken, shape), plan.task.file.parent, environment(settings.environment)
-    )
-    pool = WorkerPool(start, keep, plan.concurrency, plan.timeout_s, progress.begin)
+    pool = WorkerPool(_start(plan, taken, shape, settings), keep, plan.concurrency, plan.timeout_s, progress.begin)
     failed: AssayError | None = None
     if left:
         async with anyio.create_task_group() as group:
@@ -297,6 +306,12 @@ async def execute(
     shown = next((row for row in calls if row.call in failures), calls[0])
     stopping = stopped_by[0] if stopped_by else None
     return Ran(found, pool.ready, resumed, stopping, shown, len(pool.again), made, changes(before, made), shape)
+
+
+def _start(plan: ExperimentPlan, taken: Sequence[str], shape: DatasetShape, settings: Settings) -> Start:
+    redaction.learn(redaction.secrets_in(settings.environment))
+    asked, folder = plan.request(taken, shape), plan.functions[0].file.parent
+    return partial(Worker.open, plan.python, asked, folder, environment(settings.environment))
 
 
 def _made_of(pool: WorkerPool) -> Content:
@@ -421,7 +436,7 @@ def remember(home: Path, experiment_id: str, plan: ExperimentPlan, origin: Conte
     A plan that cannot be stored is left out with a warning in the log, because the experiment itself is recorded. The
     newest `MOST_PLANS` plans are kept.
     """
-    functions = [[str(one.file), one.name] for one in (plan.task, *plan.evaluators)]
+    functions = [[str(one.file), one.name] for one in plan.functions]
     told = plan._asdict() | {"python": str(plan.python), "functions": functions, "origin": origin._asdict()}
     del told["task"], told["evaluators"]
     place = _kept_at(home, experiment_id)

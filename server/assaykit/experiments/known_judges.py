@@ -110,5 +110,9 @@ def of_catalogue(name: str) -> KnownJudge | None:
 
 async def directions_of(here: Session, within: Named, seen: AbstractSet[str]) -> dict[str, Direction]:
     """The directions of those of the evaluators that the space defines."""
-    found = await known_judges(here, within, seen)
-    return {name: one.direction for name, one in found.items() if one.direction is not None and not one.of_catalogue}
+    return own_directions(await known_judges(here, within, seen))
+
+
+def own_directions(judges: Mapping[str, KnownJudge]) -> dict[str, Direction]:
+    """The directions of the evaluators that the space defines, and not the catalogue."""
+    return {name: one.direction for name, one in judges.items() if one.direction is not None and not one.of_catalogue}

@@ -8,6 +8,11 @@ from assaykit.runner.usage import cost, tokens
 
 JsonObject = dict[str, Any]
 
+MIME_TYPE = "output.mime_type"
+"""The column that says whether an output was text or JSON, where its text alone would be read otherwise."""
+
+PLAIN, JSON = "text/plain", "application/json"
+
 
 class ExampleCall(NamedTuple):
     """One call of the task: the example, and the number of the repetition, from 1."""
@@ -88,16 +93,40 @@ def columns(result: RowResult, metadata: Mapping[str, Any], repetitions: int) ->
     if result.spans:
         found["result.trace.id"] = result.spans[0]["trace_id"]
         found["result.trace.timestamp"] = result.spans[0]["start_ns"] // 1_000_000
+    if result.error is None and (kind := _mime_type(result.output)) is not None:
+        found[MIME_TYPE] = kind
     for verdict in result.evaluations:
-        name = verdict["name"]
-        for field in ("label", "score", "explanation"):
-            if verdict.get(field) is not None:
-                found[f"eval.{name}.{field}"] = verdict[field]
-        if "error" in verdict:
-            found[f"eval.{name}.explanation"] = f"failed: {verdict['error']}"
-        for key, value in verdict.get("metadata", {}).items():
-            found[f"eval.{name}.metadata.{key}"] = text(value)
+        found |= {f"eval.{verdict['name']}.{field}": value for field, value in verdict_columns(verdict).items()}
     return found | {f"metadata.{key}": value for key, value in metadata.items()}
+
+
+def verdict_columns(verdict: Mapping[str, Any]) -> JsonObject:
+    """The columns of a verdict without their common beginning `eval.<name>.`."""
+    found = {field: verdict[field] for field in ("label", "score", "explanation") if verdict.get(field) is not None}
+    if "error" in verdict:
+        found["explanation"] = f"failed: {verdict['error']}"
+    return found | {f"metadata.{key}": text(value) for key, value in verdict.get("metadata", {}).items()}
+
+
+def _mime_type(output: Any) -> str | None:
+    """The type of an output that its text alone would not tell: a text like an object, a number, a bool or None."""
+    if isinstance(output, str):
+        return None if output_of(output, None) == output else PLAIN
+    return None if isinstance(output, (dict, list)) else JSON
+
+
+def output_of(told: str | None, mime_type: Any) -> Any:
+    """The output of a task from its stored text. Without a type, only the text of an object or a list is JSON."""
+    if told is None or mime_type == PLAIN:
+        return told
+    if mime_type == JSON and not told:
+        return None
+    if mime_type == JSON or told.lstrip().startswith(("{", "[")):
+        try:
+            return json.loads(told)
+        except (ValueError, RecursionError):
+            return told
+    return told
 
 
 def text(value: Any) -> str:

@@ -38,10 +38,20 @@ Start = Callable[[], AbstractAsyncContextManager[Worker]]
 
 
 class PendingCall(NamedTuple):
-    """One call to make, with the example's columns."""
+    """One call to make, with the example's columns.
+
+    `judged` has the stored `output` and `trace_id` of a run, if evaluators judge it and no task is called.
+    """
 
     call: ExampleCall
     columns: Mapping[str, Any]
+    judged: Mapping[str, Any] | None = None
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The call as the worker gets it."""
+        judged = {} if self.judged is None else {"judged": dict(self.judged)}
+        return {"example": dict(self.columns), **judged}
 
 
 class Begun(NamedTuple):
@@ -202,7 +212,7 @@ class WorkerPool:
                 return
             row, number = self._waiting.popleft(), next(self._numbers)
             try:
-                await worker.send({"row": number, "example": dict(row.columns)})
+                await worker.send({"row": number, **row.sent})
             except Ended:
                 # The process never got this row. Results that it sent before its end are still to be read.
                 self._waiting.appendleft(row)
@@ -223,7 +233,7 @@ class WorkerPool:
         begun = list(slots.begun.values())
         if len(begun) == 1:
             row, _, start_ns = begun[0]
-            name = f"Task: {self.ready['task']}"
+            name = f"Task: {self.ready['task']}" if row.judged is None else "Evaluation"
             span = cut_short(name, start_ns, time.time_ns(), row.call.example_id, why)
             await self._done(RowResult(row.call, error=why, spans=[span]))
         else:

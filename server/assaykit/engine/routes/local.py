@@ -24,6 +24,7 @@ from assaykit.engine.store.definitions import (
     projects,
     ranked_rows,
     run_columns,
+    run_verdicts,
 )
 from assaykit.engine.store.migrations import HEAD
 from assaykit.engine.store.queue import run_reports, runs, schedules
@@ -59,6 +60,7 @@ from assaykit.wire.run_columns import (
     RunOutputs,
     SomeExamples,
 )
+from assaykit.wire.run_verdicts import RunVerdictsRequest
 from assaykit.wire.spans import ListSpansRequest
 
 DEADLINE_S = 45
@@ -255,6 +257,13 @@ async def show_judges(request: Request) -> Response:
     return answer(ExperimentJudges(judges=found))
 
 
+async def write_run_verdicts(request: Request) -> Response:
+    """`PUT /x/experiments/{experiment_id}/verdicts`: verdicts on its runs. On AX: a further experiment."""
+    wanted = await body(request, RunVerdictsRequest)
+    here, experiment_id = engine(request), request.path_params["experiment_id"]
+    return answer(await here.database.write(run_verdicts.write, experiment_id, wanted.verdicts, here.clock))
+
+
 async def list_columns(request: Request) -> Response:
     """`GET /x/experiments/{experiment_id}/columns`: the verdicts and amounts of all runs. On AX: the list of runs."""
     at = page(request, default=MOST_COLUMN_ROWS, most=MOST_COLUMN_ROWS)
@@ -301,6 +310,7 @@ routes = [
     Route("/x/judge", judge_rows, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/judges", show_judges),
+    Route("/x/experiments/{experiment_id}/verdicts", write_run_verdicts, methods=["PUT"]),
     Route("/x/experiments/{experiment_id}/columns", list_columns),
     Route("/x/experiments/{experiment_id}/evaluators", list_experiment_evaluators),
     Route("/x/run-outputs", read_outputs, methods=["POST"]),

@@ -1,12 +1,12 @@
 # pyright: basic
 """The main loop of a worker and its protocol: JSON lines for the request, for each row, and for each answer.
 
-    in    {"task": {"file", "name"}, "evaluators": [...], "binding", "metadata", "joins_spans",
+    in    {"task": {"file", "name"} or null, "evaluators": [...], "binding", "metadata", "joins_spans",
            "timeout_s", "together", "taken": [names], "mark", "forks": descriptor or null}
     out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}],
            "packages": {name: version}}}
           or {"failed": why}
-    in    {"row": 7, "example": {...}}
+    in    {"row": 7, "example": {...}}; without a task with "judged": {"output", "trace_id"}
     out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "files": [paths imported meanwhile]}
 
 Each line out begins with the mark. The user's code can write to the same descriptor; text without it is passed over.
@@ -48,13 +48,14 @@ def main() -> None:
         pipe.tell({"failed": loading.shortened(error)})
         return
     evaluators = [{"name": one.name, "bound": one.bindings} for one in work.evaluators]
-    task = {"task": work.task.name, "bound": work.task.bindings, "is_async": work.task.is_async}
-    if work.task.is_async or (forks is not None and not forks.are_safe):
+    named = {} if work.task is None else {"task": work.task.name, "bound": work.task.bindings}
+    task = {"task": "", "bound": {}, **named, "is_async": work.is_async}
+    if work.is_async or (forks is not None and not forks.are_safe):
         forks = None
     files = work.files.new()
     found = {"files": files, "packages": loading.packages(), "evaluators": evaluators}
     pipe.tell({"ready": {**task, "forks": forks is not None, **found}})
-    if work.task.is_async:
+    if work.is_async:
         import asyncio  # noqa: PLC0415  (a plain task starts sooner without it)
 
         asyncio.run(_side_by_side(pipe, work, asked["together"], asked["timeout_s"]))
@@ -80,7 +81,7 @@ def _one_by_one(pipe: Pipe, work: rows.RowRunner) -> None:
     while True:
         message = waiting.get()
         told: dict[str, Any] = {"row": message["row"]}
-        work.run_alone(message["example"], told)
+        work.run_alone(message, told)
         pipe.tell({**told, "files": work.files.new()})
 
 
@@ -109,7 +110,7 @@ async def _row(pipe: Pipe, work: rows.RowRunner, message: dict[str, Any], timeou
     import asyncio  # noqa: PLC0415  (as above)
 
     told: dict[str, Any] = {"row": message["row"]}
-    row = asyncio.ensure_future(work.run(message["example"], told))
+    row = asyncio.ensure_future(work.run(message, told))
     await asyncio.wait([row], timeout=timeout_s)
     if not row.done():
         told["late"] = True

@@ -61,20 +61,30 @@ class RowRunner:
         self._metadata = asked["metadata"]
         # Set before the file is imported, so that code which instruments itself at import finds the tracer.
         self._tracer = Joined() if asked["joins_spans"] else Plain()
-        found = _loaded(asked["task"])
-        self.task = self._function(asked["task"]["name"], found, judges=False)
+        self.task: BoundFunction | None = None
+        if asked["task"] is not None:
+            found = _loaded(asked["task"])
+            self.task = self._function(asked["task"]["name"], found, judges=False)
         self.evaluators: list[BoundFunction] = []
         self._taken = asked["taken"]
         for one in asked["evaluators"]:
             found = _loaded(one)
             name, judge = loading.evaluator(found, one["name"], [other.name for other in self.evaluators])
             if name in asked["taken"]:
-                raise binding.Unbindable(f"an evaluator and a judge are both named {name!r}; rename the evaluator")
+                other = "a judge" if self.task is not None else "another evaluator of the experiment"
+                raise binding.Unbindable(f"an evaluator and {other} are both named {name!r}; rename the evaluator")
             if any(name == other.name for other in self.evaluators):
                 raise binding.Unbindable(f"two evaluators are named {name!r}; rename one, as each has its own column")
             self.evaluators.append(
                 self._function(name, judge, judges=True, takes_all=judge is not found or not _is_plain(found))
             )
+
+    @property
+    def is_async(self) -> bool:
+        """True if rows share one event loop: the task is async, or without a task any evaluator is."""
+        if self.task is not None:
+            return self.task.is_async
+        return any(one.is_async for one in self.evaluators)
 
     def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> BoundFunction:
         try:
@@ -84,27 +94,44 @@ class RowRunner:
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
 
-    def run_alone(self, columns: dict[str, Any], told: JsonObject) -> None:
-        """Do the same for a plain task. Nothing in it suspends, so the first step of the coroutine is the last."""
+    def run_alone(self, message: JsonObject, told: JsonObject) -> None:
+        """Do the same for plain functions. Nothing suspends, so the first step of the coroutine is the last."""
         try:
-            self.run(columns, told).send(None)
+            self.run(message, told).send(None)
         except StopIteration:
             return
 
-    async def run(self, columns: dict[str, Any], told: JsonObject) -> None:
+    async def run(self, message: JsonObject, told: JsonObject) -> None:
         """Fill `told` with output or error, evaluations and spans.
+
+        Without a task the output and its trace are those of the message.
 
         If a deadline cancels it, finished parts stay. `told["late"]` is set before that. Another cancellation is an
         error of the user's code.
         """
         told.update(evaluations=[], spans=[])
-        example = Example(columns, self._shape)
+        example = Example(message["example"], self._shape)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
         given = binding.Arguments(example, self._style, self._metadata)
-        with self._kept("Task: " + self.task.name, "CHAIN", told) as span:
+        if self.task is None:
+            told["output"] = message["judged"]["output"]
+            trace_id = message["judged"]["trace_id"]
+        else:
+            await self._make(self.task, example, given, about, told)
+            trace_id = told["spans"][0]["trace_id"] if told["spans"] else None
+        if "error" in told:
+            return
+        given = given.judged(told["output"], trace_id)
+        for one in self.evaluators:
+            await self._judge(one, given, about, told)
+
+    async def _make(
+        self, task: BoundFunction, example: Example, given: Callable[[str], Any], about: str, told: JsonObject
+    ) -> None:
+        with self._kept("Task: " + task.name, "CHAIN", told) as span:
             span.attributes = {"input.value": _text(example.input), "metadata": about}
             try:
-                output = _bounded(plain(await self._called(self.task, given)))
+                output = _bounded(plain(await self._called(task, given)))
                 span.attributes["output.value"] = _text(output)
                 told["output"] = output
             except BaseException as error:  # an error of the user's code fails the row, also one like CancelledError
@@ -112,11 +139,6 @@ class RowRunner:
                     span.error = "cut short"
                     raise
                 told["error"] = span.error = _why(error)
-        if "error" in told:
-            return
-        given = given.judged(told["output"], told["spans"][0]["trace_id"] if told["spans"] else None)
-        for one in self.evaluators:
-            await self._judge(one, given, about, told)
 
     async def _judge(self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject) -> None:
         with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
@@ -165,7 +187,7 @@ class RowRunner:
 
     async def _called(self, one: BoundFunction, given: Callable[[str], Any]) -> Any:
         call = functools.partial(binding.call, one.call, one.bindings, given)
-        if not self.task.is_async:
+        if not self.is_async:
             # A plain function is called outside any event loop, since it may run one of its own.
             found = call()
             return self._waited_for(found) if inspect.isawaitable(found) else found

@@ -36,13 +36,13 @@ def told(
 ) -> Reply:
     """The reply: the counts, the results of each evaluator, the arguments of the functions, and the first rows."""
     errors = [(one.call.example_id, one.error) for one in ran.results if one.error is not None]
-    scores, causes, is_dry = _scores(ran.results), _causes(errors), "dry_run" in facts
+    scores, causes, is_dry = counted(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
     given = _given(plan, ran, functions) if errors or is_dry else []
     notes = [*_notes(ran, functions), *_again(ran)]
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
-    lines += [f"{quoted(name, 60)}: {_line(counts, len(errors))}" for name, counts in scores.items()]
+    lines += [f"{quoted(name, 60)}: {counts_line(counts, len(errors))}" for name, counts in scores.items()]
     if bound := ran.ready.get("bound"):
         lines.append("Bound: " + ", ".join(f"{name} = {what}" for name, what in bound.items()))
     lines += [f"Interpreter: {plan.python}", *notes, *ran.changes, *said.lines]
@@ -132,7 +132,7 @@ def _json(value: Any) -> str:
     return one_line(json.dumps(value, ensure_ascii=False), 300)
 
 
-def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
+def counted(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
     """For each evaluator: the number of scores, their mean, the labels, and the number of failures.
 
     `passed` counts the scores of 1 if all scores are 0 or 1.
@@ -155,7 +155,7 @@ def _scores(results: Sequence[RowResult]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _line(counts: Mapping[str, Any], failed_rows: int) -> str:
+def counts_line(counts: Mapping[str, Any], failed_rows: int) -> str:
     """The counts in words. A failed row counts as a failure in the share of rows with a score of 1."""
     mean = "" if counts["mean"] is None else f", mean {digits(counts['mean'], 3)}"
     if counts["passed"] is not None and failed_rows:

@@ -12,16 +12,17 @@ from assaykit.experiments import executing as runs
 from assaykit.experiments.content import Content, changes, examples_of_calls
 from assaykit.experiments.example_spool import ExampleSpool
 from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
+from assaykit.experiments.stored_outputs import failed_calls
 from assaykit.figures import things
 from assaykit.files.folders import Folders
 from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.queries import WantedEvaluator
-from assaykit.runner.assaykit_worker.examples import shape_of
+from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
 from assaykit.runner.journal import Journal
 from assaykit.runner.progress import Report
-from assaykit.runner.results import ExampleCall, RowResult
+from assaykit.runner.results import RowResult
 from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -38,8 +39,10 @@ from assaykit.tools.experiment_running.judges import (
     wanted_judges,
 )
 from assaykit.tools.experiment_running.results import told
+from assaykit.tools.experiment_running.stored import TRIED, judge_stored, stored_judging, tried
 from assaykit.tools.tasks.catalogue import is_new, judges_told
 from assaykit.tools.tasks.units import created
+from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import Experiment, ExperimentRun
 
 TOOLSET = "running"
@@ -219,47 +222,100 @@ async def retry_experiment(
     task: Annotated[str | None, Field(description="Else that of the run")] = None,
     evaluators: Evaluators = None,
     python: str | None = None,
+    dry_run: bool = False,
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run an experiment's failed rows again, as further runs.
+    """Run an experiment's failed rows again. With evaluators and no task, judge its stored outputs.
 
-    Source: REST v2 `POST /v2/experiments/{id}/runs`.
+    Source: REST v2 `POST /v2/experiments/{id}/runs`; on the engine `PUT /x/experiments/{id}/verdicts`.
     Raises: Invalid, NotFound, Conflict.
     """
     within = await here.space(space)
     dataset_id = None if dataset is None else (await here.names.dataset(dataset, within)).id
     made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
+    if evaluators is not None and task is None:
+        judging = await stored_judging(here, made, evaluators, python, space)
+        report = _reporter(ctx, len(judging.every) * len(judging.judges))
+        if dry_run:
+            return await tried(here, ctx, within, judging, report)
+        return await judge_stored(here, ctx, within, judging, confirm_cost, report)
+    if made.dataset_id is None:
+        raise Invalid(
+            f"Experiment {exactly(made.name)} has no dataset, so no task can be run for its rows.",
+            "Pass evaluators=['checks.py:correct'] to judge its outputs.",
+        )
+    found = await stored.runs_of(here.api, made.id)
+    if not failed_calls(found):
+        return Reply(f"No row of {exactly(made.name)} has failed.", {**here.source(within), "retried": 0})
     target = await here.names.dataset(made.dataset_id, within)
     # The rows that succeeded were made from this version, and not from a newer one.
     examples = await ExampleSpool.of(stored.examples_of(here.api, target.id, made.dataset_version_id))
     plan = _again(here, made, task, evaluators, python)
     judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
-    plan = plan._replace(judges=[one.evaluator.id for one in judges])
-    found = await stored.runs_of(here.api, made.id)
-    calls = _failed(found)
-    if not calls:
-        return Reply(f"No row of {exactly(made.name)} has failed.", {**here.source(within), "retried": 0})
-    new = "".join(f" {line}." for line in judges_told(judges, created=True))
-    spending = await spending_of(here, judges, examples, len(calls))
+    retry = _Retry(within, made, target, found, examples, judges)
+    spending = await spending_of(here, judges, examples, len(retry.calls))
+    if dry_run:
+        return await _tried_again(here, ctx, retry, plan, spending)
     agreed = await consent(here, ctx, f"Let judges score experiment {quoted(made.name)}", spending, confirm_cost)
     if not agreed.is_given:
         return _declined(here, within, agreed, spending)
-    judges = await created(here, within, judges)
+    return await _retried(here, ctx, retry, plan, spending, agreed)
+
+
+class _Retry(NamedTuple):
+    """The failed rows of an experiment with its runs, the examples of its version, and the judges."""
+
+    within: Named
+    made: Experiment
+    target: Named
+    found: Sequence[ExperimentRun]
+    examples: Sequence[DatasetExample]
+    judges: Sequence[WantedEvaluator]
+
+    @property
+    def calls(self) -> list[PendingCall]:
+        """The calls to make again."""
+        failed = failed_calls(self.found)
+        return [
+            one for one in runs.calls_of(self.examples, max(one.repetition for one in failed)) if one.call in failed
+        ]
+
+    @property
+    def shape(self) -> DatasetShape:
+        """The columns of the dataset."""
+        return shape_of(one.columns for one in runs.calls_of(self.examples, 1))
+
+
+async def _tried_again(
+    here: Session, ctx: ToolContext, retry: _Retry, plan: ExperimentPlan, spending: Disclosure
+) -> Reply:
+    rows, taken = retry.calls, columns_of(retry.judges)
+    ran = await runs.execute(plan, rows[:TRIED], None, here.settings, _reporter(ctx), taken, retry.shape)
+    head = f"Dry run, nothing was recorded. The same call without dry_run runs {things(len(rows), 'failed row')}."
+    facts = {"dry_run": True, "would_retry": len(rows), "spending": spending.as_dict()}
+    return told(here, retry.within, plan, ran, facts, head, Judged(announced(here, ctx, spending), []))
+
+
+async def _retried(
+    here: Session, ctx: ToolContext, retry: _Retry, plan: ExperimentPlan, spending: Disclosure, agreed: Consent
+) -> Reply:
+    within, made, target = retry.within, retry.made, retry.target
+    new = "".join(f" {line}." for line in judges_told(retry.judges, created=True))
+    judges, rows = await created(here, within, retry.judges), retry.calls
     plan = plan._replace(
         judges=[one.evaluator.id for one in judges],
-        repetitions=max(plan.repetitions, *(call.repetition for call in calls)),
+        repetitions=max(plan.repetitions, *(one.call.repetition for one in rows)),
     )
-    rows = [row for row in runs.calls_of(examples, plan.repetitions) if row.call in calls]
     report = _reporter(ctx, len(rows) * len(judges))
     with Journal(here.settings.home, made.id, "retry") as journal:
         # The results of an earlier retry are kept if the plan has not changed since.
-        runs.resume(journal, plan, target, made.name, rows, restart=journal.asked != plan.asked(target.id, rows))
-        shape = shape_of(one.columns for one in runs.calls_of(examples, 1))
-        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges), shape)
+        is_other = journal.asked != plan.asked(target.id, rows) or bool(journal.changed_files())
+        runs.resume(journal, plan, target, made.name, rows, restart=is_other)
+        ran = await runs.execute(plan, rows, journal, here.settings, report, columns_of(judges), retry.shape)
         origin = runs.origin_of(here.settings.home, made.id)
         ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
-        await runs.extend(here.api, made, ran.results, plan, runs.traces_of(found))
+        await runs.extend(here.api, made, ran.results, plan, runs.traces_of(retry.found))
         said = await _asked(here, within, made, judges, spending, report, len(rows))
         facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
         facts["spending"] = spending.as_dict()
@@ -284,21 +340,12 @@ def _again(
         )
     if evaluators is not None:
         plan = plan._replace(evaluators=runs.functions(evaluators, folders))
-    for one in (plan.task, *plan.evaluators):
+    for one in plan.functions:
         # A stored path is looked at again: the folders may be others now, and the file may be gone.
         runs.function(f"{one.file}:{one.name}", folders)
     if python is not None:
-        plan = plan._replace(python=runs.python_for(plan.task, python, folders))
+        plan = plan._replace(python=runs.python_for(plan.functions[0], python, folders))
     return plan
-
-
-def _failed(found: Sequence[ExperimentRun]) -> set[ExampleCall]:
-    """The calls for which every run failed."""
-    ended: dict[ExampleCall, bool] = {}
-    for run in found:
-        call = runs.call_of(run)
-        ended[call] = ended.get(call, False) or not run.error
-    return {call for call, is_good in ended.items() if not is_good}
 
 
 def _reporter(ctx: ToolContext, verdicts: int = 0) -> Report:

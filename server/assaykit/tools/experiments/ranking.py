@@ -3,13 +3,16 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from assaykit.analysis.estimates import EvaluatorEstimate
 from assaykit.analysis.ordering import worst_first
 from assaykit.analysis.reading import unpaired_outcomes
-from assaykit.analysis.rows import tried_again
+from assaykit.analysis.rows import Outcome, tried_again
 from assaykit.api.client import path
-from assaykit.api.experiments import columns_of
+from assaykit.api.experiments import columns_of, experiment_of
+from assaykit.experiments.columns import outcomes_read
+from assaykit.experiments.estimating import estimates_of
 from assaykit.experiments.examples import example_columns
-from assaykit.experiments.known_judges import directions_of
+from assaykit.experiments.known_judges import KnownJudge, known_judges, own_directions
 from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.session import Session
@@ -17,6 +20,9 @@ from assaykit.tools.experiments.rows import RowCounts, counted_alike, taken, tal
 from assaykit.wire.evaluators import Direction
 from assaykit.wire.experiments import Experiment, RunColumns
 from assaykit.wire.run_columns import ExperimentEvaluators, RankedRows, RankedRowsRequest
+
+MOST_ROWS = 10_000
+"""Rows of an engine's experiment up to which a page has figures with intervals, so that no page reads more."""
 
 UNKNOWN_SHOWN = 5
 
@@ -47,6 +53,8 @@ class RankedPage(NamedTuple):
     tally: RowCounts
     directions: Mapping[str, Direction]
     unknown: UnknownExamples = UnknownExamples()
+    estimates: Mapping[str, EvaluatorEstimate] = {}
+    """The figures of the evaluators; empty behind the first page."""
 
 
 class RankedRuns(NamedTuple):
@@ -59,6 +67,8 @@ class RankedRuns(NamedTuple):
     directions: Mapping[str, Direction]
     is_worst_first: bool
     unknown: UnknownExamples
+    counted: Sequence[Outcome]
+    judges: Mapping[str, KnownJudge]
 
     def page(self, start: int, limit: int) -> RankedPage:
         """The rows from the position `start` on."""
@@ -81,11 +91,12 @@ async def ranked_page(
     """A page that the engine has ranked and counted. None on AX, or if a value is not of the usual type."""
     if not await here.api.has_engine_routes():
         return None
-    directions: Mapping[str, Direction] = {}
-    if failures_first:
+    judges: Mapping[str, KnownJudge] = {}
+    if failures_first or not start:
         at = path("x", "experiments", experiment.id, "evaluators")
         names = (await here.api.get(at, ExperimentEvaluators)).evaluators
-        directions = await directions_of(here, within, set(names))
+        judges = await known_judges(here, within, set(names))
+    directions = own_directions(judges) if failures_first else {}
     asked = RankedRowsRequest(
         experiment_id=experiment.id, worst_first=failures_first, directions=directions, offset=start, limit=limit
     )
@@ -100,7 +111,11 @@ async def ranked_page(
     counted = RowCounts(found.total - found.tried_again, found.failed, found.tried_again, counts, rates)
     rows = [(run, place in found.past) for place, run in enumerate(found.experiment_runs)]
     unknown = UnknownExamples(found.unknown_runs, found.unknown_ids)
-    return RankedPage(rows, found.total, found.total, counted, directions, unknown)
+    page = RankedPage(rows, found.total, found.total, counted, directions, unknown)
+    if start or not counts or found.total > MOST_ROWS:
+        return page
+    outcomes = await outcomes_read(here.api, experiment.id)
+    return page._replace(estimates=await estimated_of(here, experiment, outcomes, judges))
 
 
 async def ranked_runs(
@@ -121,12 +136,14 @@ async def ranked_runs(
         kept = sorted(kept, key=past.__contains__)
     count = [outcomes[place] for place in kept if place not in past]
     names = {name for place in kept for name in outcomes[place].evaluations}
-    directions = await directions_of(here, within, names) if failures_first else {}
+    judges = await known_judges(here, within, names)
+    directions = own_directions(judges) if failures_first else {}
     order = kept
     if failures_first:
         order = [*(kept[place] for place in worst_first(count, directions)), *kept[len(count) :]]
     counts = tally(count, len(kept) - len(count))
-    return RankedRuns(runs, past, order, counts, directions, failures_first, _unknown(runs, examples))
+    unknown = _unknown(runs, examples)
+    return RankedRuns(runs, past, order, counts, directions, failures_first, unknown, count, judges)
 
 
 def _unknown(runs: Sequence[RunColumns], examples: Mapping[str, Any] | None) -> UnknownExamples:
@@ -135,6 +152,14 @@ def _unknown(runs: Sequence[RunColumns], examples: Mapping[str, Any] | None) -> 
         return UnknownExamples()
     named = [one for run in runs if (one := run.get("example_id")) and one not in examples]
     return UnknownExamples(len(named), list(dict.fromkeys(named)))
+
+
+async def estimated_of(
+    here: Session, experiment: Named, outcomes: Sequence[Outcome], judges: Mapping[str, KnownJudge]
+) -> Mapping[str, EvaluatorEstimate]:
+    """The figures of the evaluators over these rows of an experiment."""
+    made = await experiment_of(here.api, experiment.id)
+    return await estimates_of(here, made.dataset_id, outcomes, judges)
 
 
 async def _examples(here: Session, experiment: Named) -> dict[str, Mapping[str, Any]]:

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from assaykit.analysis.estimates import EvaluatorEstimate
 from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
 from assaykit.column_paths import Row, is_there, reader_of
@@ -113,20 +115,27 @@ def _rate(counts: RowCounts, name: str) -> str:
     return f"; {passed_of(passed, tried + counts.failed, counts.failed)}"
 
 
-def summary(counts: RowCounts, directions: Mapping[str, Direction]) -> list[str]:
+def summary(
+    counts: RowCounts,
+    directions: Mapping[str, Direction],
+    estimates: Mapping[str, EvaluatorEstimate] = MappingProxyType({}),
+) -> list[str]:
     """One line for the errors and one for each evaluator's counts. A line says so if no direction is known."""
     tries = counts.tried_again
     again = f"; {tries} earlier {'try' if tries == 1 else 'tries'} failed as well" if tries else ""
     lines = [f"Errors: {counts.failed}{again}"]
     for name, one in counts.evaluators.items():
         labels = "".join(f", {quoted(label, 60)} {number}" for label, number in one["labels"].items())
+        figure = f"; {estimates[name].words}" if name in estimates else ""
         direction = f"; {directions.get(name, 'its direction is not known, so low scores come first')}"
         if one["labelled"] and not one["scored"]:
             # Labels without scores have no direction: no label is known to be better.
-            lines.append(f"{quoted(name, 60)}: {one['labelled']} of {counts.counted} labelled{labels}")
+            lines.append(f"{quoted(name, 60)}: {one['labelled']} of {counts.counted} labelled{labels}{figure}")
         else:
             rate = _rate(counts, name) if directions.get(name, "MAXIMIZE") == "MAXIMIZE" else ""
-            lines.append(f"{quoted(name, 60)}: {one['scored']} of {counts.counted} scored{rate}{labels}{direction}")
+            lines.append(
+                f"{quoted(name, 60)}: {one['scored']} of {counts.counted} scored{rate}{labels}{direction}{figure}"
+            )
     return lines
 
 

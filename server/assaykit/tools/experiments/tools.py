@@ -14,7 +14,9 @@ from assaykit.api.client import path
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.comparing import ComparisonRequest, compared, ranges_of
+from assaykit.experiments.estimating import Estimated, estimated
 from assaykit.experiments.releases import decide_release, policy_in
+from assaykit.figures import things
 from assaykit.files.columns import EvaluatorColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
@@ -23,6 +25,7 @@ from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
 from assaykit.report.gate import gate_lines
 from assaykit.report.html import EXAMPLES_SHOWN, comparison_html
+from assaykit.report.passages import classification_lines, usage_lines
 from assaykit.report.text import LEFT_OUT, comparison_text
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
@@ -30,7 +33,7 @@ from assaykit.toolkit.listing import more, page_of, page_place, plain, save
 from assaykit.toolkit.parameters import File, Here, Limit, ListLimit, SaveTo, SpaceName
 from assaykit.toolkit.replies import Reply, bullets, fitting, quoted
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID
-from assaykit.tools.experiments.ranking import RankedPage, ranked_page, ranked_runs
+from assaykit.tools.experiments.ranking import MOST_ROWS, RankedPage, estimated_of, ranked_page, ranked_runs
 from assaykit.tools.experiments.rows import flat, line, summary, told
 from assaykit.tools.experiments.variants import FileUpload, upload_file
 from assaykit.wire.bodies import AnyCase
@@ -130,6 +133,10 @@ async def compare_experiments(
         experiments, baseline, dataset, evaluators, directions or {}, counted, slice_by or (), truth, predicted,
         failures or "count", primary, ranges_of(range or {}), all_pairs, cluster_by,
     )  # fmt: skip
+    if len({*experiments, *([] if baseline is None else [baseline])}) == 1:
+        if save_to is not None:
+            raise Invalid("A page compares experiments, and there is one.", "Name a second one, or leave out save_to.")
+        return _alone(here, within, await estimated(here, within, asked))
     # Check the path first, so that a refusal comes before the work.
     place = None if save_to is None else await page_place(here, save_to, overwrite=overwrite)
     is_full = detail == "full"
@@ -154,6 +161,15 @@ async def compare_experiments(
         head = f"{others + 1} experiments compared, each with each"
     looks = [f"Note: {note}" for note in found.looks]
     return Reply("\n".join([f"{head}, verdicts first", *looks]), data, text.rstrip("\n").split("\n"), after)
+
+
+def _alone(here: Session, within: Named, found: Estimated) -> Reply:
+    """The reply on one experiment."""
+    lines = [f"{quoted(one.evaluator, 60)}: {one.words}" for one in found.estimates]
+    text = [*usage_lines(found.details), *classification_lines(found.details), *(f"Note: {one}" for one in found.notes)]
+    head = f"Experiment {quoted(found.name)} alone, {things(found.rows, 'row')}\n{bullets(lines or ['no verdicts'])}"
+    data = {**here.source(within), "alone": found.as_dict()}
+    return Reply(head, data, text, "Next: name a second experiment to compare, or get_experiment shows the rows.")
 
 
 @tool("read")
@@ -285,6 +301,9 @@ async def get_experiment(
             facts["rows"] = len(found.order)
             return await save(here, save_to, cursor, found.each(), flat, "rows", facts, overwrite=overwrite)
         ranked = found.page(start, limit)
+        if not start and found.tally.evaluators:
+            of_rows = await estimated_of(here, named, found.counted, found.judges)
+            ranked = ranked._replace(estimates=of_rows)
     shown = [told(run, outcome(run), is_past=is_past) for run, is_past in ranked.rows]
     lines = [line(row) for row in shown]
     shown = shown[: fitting(lines)]
@@ -292,10 +311,17 @@ async def get_experiment(
     following = str(end) if end < ranked.kept else None
     of_all = f" that fit, of {ranked.every}" if filter is not None else ""
     head = f"Experiment {quoted(named.name)}: {len(shown)} of {ranked.kept} rows{of_all}{more(following)}"
-    about = summary(counts, ranked.directions) + ([ranked.unknown.told()] if ranked.unknown.runs else [])
-    text = f"{head}\n{bullets(about)}"
+    lines_of_all = summary(counts, ranked.directions, ranked.estimates)
+    if counts.evaluators and not start and not ranked.estimates and ranked.kept > MOST_ROWS:
+        lines_of_all.append("Rates and means with intervals: compare_experiments with this experiment alone")
+    lines_of_all += [ranked.unknown.told()] if ranked.unknown.runs else []
+    text = f"{head}\n{bullets(lines_of_all)}"
     errors = {"failed": counts.failed, "tried_again": counts.tried_again}
-    data = {**facts, "rows": ranked.kept, "errors": errors, "evaluators": counts.evaluators, "runs": shown}
+    evaluators = {
+        name: {**one, **({"estimate": ranked.estimates[name].as_dict()} if name in ranked.estimates else {})}
+        for name, one in counts.evaluators.items()
+    }
+    data = {**facts, "rows": ranked.kept, "errors": errors, "evaluators": evaluators, "runs": shown}
     data |= {"unknown_examples": ranked.unknown._asdict()} if ranked.unknown.runs else {}
     return Reply(text, {**data, "next_cursor": following}, lines[: len(shown)])
 

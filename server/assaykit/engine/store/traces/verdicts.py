@@ -34,6 +34,9 @@ AGAIN = "scored_again"
 EARLIER = "earlier"
 """The key in the metadata of the list of earlier verdicts by other versions or models, newest first."""
 
+OWN = "own"
+"""The key in the metadata of the metadata that a function gave with its verdict."""
+
 _ROWS_PER_QUERY = 500
 """Target ids per SELECT: below SQLite's oldest limit of bound parameters."""
 
@@ -161,6 +164,8 @@ def _flat(verdict: Evaluation) -> Iterator[tuple[str, Any]]:
         yield f"eval.{verdict.name}.{field}", getattr(verdict, field)
     for field in (*MAKER_FIELDS, *ASKED_KEYS):
         yield f"eval.{verdict.name}.metadata.{field}", (verdict.metadata or {}).get(field)
+    for key, value in (verdict.metadata or {}).get(OWN, {}).items():
+        yield f"eval.{verdict.name}.metadata.{key}", value
     if earlier := (verdict.metadata or {}).get(EARLIER):
         yield f"eval.{verdict.name}.metadata.{EARLIER}", json_text.written(earlier)
 
@@ -198,7 +203,8 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _written(row: Mapping[str, Any]) -> tuple[Any, ...]:
     made_by: Mapping[str, Any] = row["metadata"]
-    maker = made_by.get("evaluator_version_id") or "", made_by.get("model") or ""
+    # The code of a user's function is its version, and it has no id.
+    maker = made_by.get("evaluator_version_id") or made_by.get("version") or "", made_by.get("model") or ""
     return (*_given(row), json_text.written(made_by), of_verdict(row), *maker)
 
 
