@@ -323,10 +323,6 @@ def unstruck() -> None:
     calls.scrub = lambda text, _: text
 
 
-def of_the_program() -> None:
-    """The program breaks its own copy of the product."""
-
-
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -343,7 +339,6 @@ BREACHES: dict[str, Callable[[], None]] = {
     "raw-page": raw_page,
     "bent-labels": bent_labels,
     "changed-tool": changed_tool,
-    "of-the-program": of_the_program,
     "kept-descriptors": kept_descriptors,
     "slow-calls": slow_calls,
     "slow-start": slow_start,

@@ -5,6 +5,9 @@ from typing import NamedTuple
 BREACH = "SCORECARD_BREACH"
 """The variable with the name of the breach in a control's processes."""
 
+OWN = "of-the-program"
+"""The breach of a program that runs its own control."""
+
 
 class Row(NamedTuple):
     """A promise. `program` is `module:function` of this package; a row without one says why in `unmeasured`.
@@ -73,7 +76,6 @@ ROWS = (
         program="suites:S5",
         breach="no-cancel",
         control="a cancelled run goes on",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S6",
@@ -90,7 +92,6 @@ ROWS = (
         program="suites:S7",
         breach="fence",
         control="results of an engine that lost its run are stored",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S7b",
@@ -217,7 +218,7 @@ ROWS = (
         "Planted secrets",
         "0 of 12 found outside their home, in four encodings",
         program="entries:canaries",
-        breach="of-the-program",
+        breach=OWN,
         control="known keys are not struck out",
     ),
     Row(
@@ -265,7 +266,7 @@ ROWS = (
         "Hostile texts in replies of tools",
         "60 vectors through every tool: 0 outside a fence and quotation marks",
         program="entries:hostile_texts",
-        breach="of-the-program",
+        breach=OWN,
         control="texts are neither fenced nor quoted",
     ),
     Row(
@@ -273,7 +274,7 @@ ROWS = (
         "Faults of the network to AX",
         "12 faults x 50 calls: the right outcome, none past its deadline + 1 s",
         program="entries:faults",
-        breach="of-the-program",
+        breach=OWN,
         control="the deadline of a call is too long",
     ),
     Row(
@@ -281,7 +282,7 @@ ROWS = (
         "Creates whose answer is lost",
         "500 creates, 30 % of the answers dropped: 0 duplicates",
         program="entries:creates",
-        breach="of-the-program",
+        breach=OWN,
         control="a create is sent again without a look",
     ),
     Row(
@@ -315,7 +316,6 @@ ROWS = (
         program="suites:S30",
         breach="takeover",
         control="no engine takes over a dead one's runs",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S31",
@@ -347,7 +347,7 @@ ROWS = (
         "Static rules",
         "ruff's security rules find nothing",
         program="entries:linted",
-        breach="of-the-program",
+        breach=OWN,
         control="one more module runs a shell and calls eval",
     ),
     Row(
