@@ -223,6 +223,13 @@ def unchecked_store() -> None:
     integrity.check = lambda _connection: StoreCheck(verdicts=0, damaged=0, examples=[])
 
 
+def unsynced() -> None:
+    """Sync no write of the store."""
+    from assaykit.engine.store import database
+
+    database.PRAGMAS = tuple(one.replace("synchronous=NORMAL", "synchronous=OFF") for one in database.PRAGMAS)
+
+
 def no_copy() -> None:
     """Migrate a store without a copy of it."""
     from assaykit.engine.store import migrations
@@ -323,6 +330,10 @@ def unstruck() -> None:
     calls.scrub = lambda text, _: text
 
 
+def one_test() -> None:
+    """Change nothing: the program leaves tests out."""
+
+
 BREACHES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "second-call": second_call,
@@ -346,6 +357,8 @@ BREACHES: dict[str, Callable[[], None]] = {
     "migration-in-pieces": migration_in_pieces,
     "unchecked-store": unchecked_store,
     "no-copy": no_copy,
+    "unsynced": unsynced,
+    "one-test": one_test,
     "run-code": run_code,
     "slow-evaluators": slow_evaluators,
     "checked-names": checked_names,
