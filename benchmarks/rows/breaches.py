@@ -330,6 +330,21 @@ def unstruck() -> None:
     calls.scrub = lambda text, _: text
 
 
+def slow_requests() -> None:
+    """Take 0.4 seconds more for each request to the engine."""
+    import anyio
+
+    from assaykit.engine import app
+
+    limit = app.BodyLimit.__call__
+
+    async def late(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep(0.4)
+        await limit(self, scope, receive, send)
+
+    app.BodyLimit.__call__ = late
+
+
 def one_test() -> None:
     """Change nothing: the program leaves tests out."""
 
@@ -359,6 +374,7 @@ BREACHES: dict[str, Callable[[], None]] = {
     "no-copy": no_copy,
     "unsynced": unsynced,
     "one-test": one_test,
+    "slow-requests": slow_requests,
     "run-code": run_code,
     "slow-evaluators": slow_evaluators,
     "checked-names": checked_names,
