@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(1, str(ROOT))
 
 from rows import record  # noqa: E402  (found beside this file)
-from rows.outcome import Outcome, Program, Terms, Unmeasured  # noqa: E402
+from rows.outcome import Control, Outcome, Program, Terms, Unmeasured  # noqa: E402
 from rows.table import BREACH, ROWS, SHORT, Row  # noqa: E402
 
 SITE = Path(__file__).parent / "rows" / "site"
@@ -48,9 +49,19 @@ def measured(given: argparse.Namespace, number: str) -> int:
             print(reason)
             return UNMEASURED
         # The page tells nothing of the machine.
-        shown = {name: [fault.replace(folder, "FOLDER") for fault in one.faults] for name, one in found.items()}
-    print(json.dumps({name: one._replace(faults=shown[name])._asdict() for name, one in found.items()}))
+        shown = {name: _told(one, folder) for name, one in found.items()}
+    print(json.dumps(shown))
     return 0
+
+
+def _told(one: Outcome, folder: str) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    control = one.control and one.control._replace(faults=_placed(one.control.faults, folder))._asdict()
+    return {**one._replace(faults=_placed(one.faults, folder))._asdict(), "control": control}
+
+
+def _placed(faults: Sequence[str], folder: str) -> list[str]:
+    return [fault.replace(folder, "FOLDER") for fault in faults]
 
 
 def ran(row: Row, size: str, seed: int, breach: str) -> dict[str, Outcome]:
@@ -78,12 +89,16 @@ def ran(row: Row, size: str, seed: int, breach: str) -> dict[str, Outcome]:
         raise Unmeasured(last)
     if ended.returncode:
         raise RuntimeError(f"{row.number}{' with ' + breach if breach else ''}: {ended.stdout}{ended.stderr}"[-4000:])
-    return {name: Outcome(**outcome) for name, outcome in json.loads(last).items()}
+    return {name: _read(told) for name, told in json.loads(last).items()}
 
 
-def controlled(row: Row, seed: int) -> dict[str, Any]:
-    """The row's measurement on its broken build."""
-    found = ran(row, "control", seed, row.breach)[row.number]
+def _read(told: dict[str, Any]) -> Outcome:
+    return Outcome(**told)._replace(control=Control(**told["control"]) if told["control"] else None)
+
+
+def controlled(row: Row, seed: int, own: Control | None) -> dict[str, Any]:
+    """The row's measurement on its broken build; `own` is that of a program that runs its own control."""
+    found = own or ran(row, "control", seed, row.breach)[row.number]
     return {"breach": row.breach, "seen": bool(found.faults), "measured": found.figures, "faults": list(found.faults)}
 
 
@@ -99,7 +114,7 @@ def entry_of(row: Row, size: str, seed: int, outcome: Outcome, seconds: float) -
         "measured": outcome.figures,
         "met": not outcome.faults,
         "faults": list(outcome.faults),
-        "control": controlled(row, seed),
+        "control": controlled(row, seed, outcome.control),
     }
 
 

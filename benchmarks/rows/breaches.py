@@ -223,6 +223,13 @@ def unchecked_store() -> None:
     integrity.check = lambda _connection: StoreCheck(verdicts=0, damaged=0, examples=[])
 
 
+def unsynced() -> None:
+    """Sync no write of the store."""
+    from assaykit.engine.store import database
+
+    database.PRAGMAS = tuple(one.replace("synchronous=NORMAL", "synchronous=OFF") for one in database.PRAGMAS)
+
+
 def no_copy() -> None:
     """Migrate a store without a copy of it."""
     from assaykit.engine.store import migrations
@@ -323,8 +330,23 @@ def unstruck() -> None:
     calls.scrub = lambda text, _: text
 
 
-def of_the_program() -> None:
-    """The program breaks its own copy of the product."""
+def slow_requests() -> None:
+    """Take 0.4 seconds more for each request to the engine."""
+    import anyio
+
+    from assaykit.engine import app
+
+    limit = app.BodyLimit.__call__
+
+    async def late(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep(0.4)
+        await limit(self, scope, receive, send)
+
+    app.BodyLimit.__call__ = late
+
+
+def one_test() -> None:
+    """Change nothing: the program leaves tests out."""
 
 
 BREACHES: dict[str, Callable[[], None]] = {
@@ -343,7 +365,6 @@ BREACHES: dict[str, Callable[[], None]] = {
     "raw-page": raw_page,
     "bent-labels": bent_labels,
     "changed-tool": changed_tool,
-    "of-the-program": of_the_program,
     "kept-descriptors": kept_descriptors,
     "slow-calls": slow_calls,
     "slow-start": slow_start,
@@ -351,6 +372,9 @@ BREACHES: dict[str, Callable[[], None]] = {
     "migration-in-pieces": migration_in_pieces,
     "unchecked-store": unchecked_store,
     "no-copy": no_copy,
+    "unsynced": unsynced,
+    "one-test": one_test,
+    "slow-requests": slow_requests,
     "run-code": run_code,
     "slow-evaluators": slow_evaluators,
     "checked-names": checked_names,

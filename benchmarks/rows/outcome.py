@@ -23,11 +23,22 @@ class Terms(NamedTuple):
         return {"short": short, "long": long, "control": short if control is None else control}[self.size]
 
 
-class Outcome(NamedTuple):
-    """The figures of a measurement, and one sentence for each way in which the target was missed."""
+class Control(NamedTuple):
+    """The figures and the faults of a control."""
 
     figures: Mapping[str, float | str]
     faults: Sequence[str]
+
+
+class Outcome(NamedTuple):
+    """The figures of a measurement, and one sentence for each way in which the target was missed.
+
+    A program that breaks its own copy of the product has a `control` too. No other control runs then.
+    """
+
+    figures: Mapping[str, float | str]
+    faults: Sequence[str]
+    control: Control | None = None
 
 
 Program = Callable[[Terms], Mapping[str, Outcome]]

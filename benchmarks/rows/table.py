@@ -5,6 +5,12 @@ from typing import NamedTuple
 BREACH = "SCORECARD_BREACH"
 """The variable with the name of the breach in a control's processes."""
 
+OWN = "of-the-program"
+"""The breach of a program that runs its own control."""
+
+ONE_TEST = "one-test"
+"""The breach of the tests, of which only the first of each file runs."""
+
 
 class Row(NamedTuple):
     """A promise. `program` is `module:function` of this package; a row without one says why in `unmeasured`.
@@ -73,7 +79,6 @@ ROWS = (
         program="suites:S5",
         breach="no-cancel",
         control="a cancelled run goes on",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S6",
@@ -90,7 +95,6 @@ ROWS = (
         program="suites:S7",
         breach="fence",
         control="results of an engine that lost its run are stored",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S7b",
@@ -132,8 +136,14 @@ ROWS = (
     Row(
         "S11",
         "Power cuts",
-        "0 corrupt stores",
-        unmeasured="it needs a file system that drops unsynced writes, such as LazyFS, or a virtual machine",
+        "300 cuts: 0 corrupt stores",
+        program="power_cuts:cuts",
+        breach="unsynced",
+        control="no write is synced",
+        note=(
+            "The system calls of a process are played again, and writes that were not synced are dropped, in part or "
+            "as a whole. No real disk is cut off."
+        ),
     ),
     Row(
         "S12",
@@ -217,7 +227,7 @@ ROWS = (
         "Planted secrets",
         "0 of 12 found outside their home, in four encodings",
         program="entries:canaries",
-        breach="of-the-program",
+        breach=OWN,
         control="known keys are not struck out",
     ),
     Row(
@@ -265,7 +275,7 @@ ROWS = (
         "Hostile texts in replies of tools",
         "60 vectors through every tool: 0 outside a fence and quotation marks",
         program="entries:hostile_texts",
-        breach="of-the-program",
+        breach=OWN,
         control="texts are neither fenced nor quoted",
     ),
     Row(
@@ -273,7 +283,7 @@ ROWS = (
         "Faults of the network to AX",
         "12 faults x 50 calls: the right outcome, none past its deadline + 1 s",
         program="entries:faults",
-        breach="of-the-program",
+        breach=OWN,
         control="the deadline of a call is too long",
     ),
     Row(
@@ -281,7 +291,7 @@ ROWS = (
         "Creates whose answer is lost",
         "500 creates, 30 % of the answers dropped: 0 duplicates",
         program="entries:creates",
-        breach="of-the-program",
+        breach=OWN,
         control="a create is sent again without a look",
     ),
     Row(
@@ -304,9 +314,9 @@ ROWS = (
         "S29",
         "A million spans",
         "ingest at least 5,000 spans/s, a filtered list within 300 ms",
-        unmeasured=(
-            "`benchmarks/spans.py` measures ingest and search; it has not run with a million spans on a quiet machine"
-        ),
+        program="floods:spans",
+        breach="slow-requests",
+        control="each request takes 0.4 s more",
     ),
     Row(
         "S30",
@@ -315,7 +325,6 @@ ROWS = (
         program="suites:S30",
         breach="takeover",
         control="no engine takes over a dead one's runs",
-        note="No control has turned this row red yet.",
     ),
     Row(
         "S31",
@@ -347,14 +356,21 @@ ROWS = (
         "Static rules",
         "ruff's security rules find nothing",
         program="entries:linted",
-        breach="of-the-program",
+        breach=OWN,
         control="one more module runs a shell and calls eval",
     ),
     Row(
         "S35",
         "Mutants of the guards",
         "at least 90 % killed",
-        unmeasured="there is no program for mutants yet",
+        program="mutants:killed",
+        breach=ONE_TEST,
+        control="each file of tests has only its first test",
+        note=(
+            "The guards are the modules of foreign text, of paths and files, of keys, hosts and origins, of secrets "
+            "in text, and the formulas of CSV. A mutant has one changed comparison, condition, constant, result, call "
+            "or error."
+        ),
     ),
     Row(
         "S36",

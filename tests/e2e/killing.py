@@ -29,9 +29,6 @@ LONGEST_PAUSE_S = 0.8
 """Between two kills; the mean is half of it, so that a run mostly gets on before its engine is killed too."""
 
 PROCESSES = 2
-ROWS_AT_ONCE = 4
-"""What an engine has in work with one call at a time."""
-
 DEADLINE_S = 1_200
 """After the last kill; a deadline, not a wait."""
 

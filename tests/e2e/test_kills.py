@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.killing import ROWS_AT_ONCE, SEED, Size, faults, outcome
+from tests.e2e.killing import SEED, Size, faults, outcome
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,8 @@ async def test_what_is_killed_at_random_moments_ends_with_one_result_for_each_ro
             f"\nseed {SEED}: {size.kills} kills and {size.holds} holds over {size.items} items, "
             f"{found.takeovers} takeovers, {repeated} of {calls} calls repeated\n"
         )
-    assert 0 < repeated <= found.takeovers * ROWS_AT_ONCE
+    # An engine has one call under way.
+    assert repeated <= size.kills + size.holds
 
 
 async def test_without_the_check_of_the_fence_a_row_gets_two_results(tmp_path: Path) -> None:

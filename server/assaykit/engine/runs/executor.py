@@ -18,6 +18,7 @@ from assaykit.engine.runs.final_status import ending, ending_of_given_up
 from assaykit.engine.runs.generation import generate
 from assaykit.engine.runs.life import LifeLock
 from assaykit.engine.runs.limits import Budget
+from assaykit.engine.runs.recovery import forget, recover, sweep
 from assaykit.engine.runs.scoring import Scoring
 from assaykit.engine.runs.selection import Selection, resume, select
 from assaykit.engine.runs.trials import Trials, Turn
@@ -70,6 +71,7 @@ class Executor:
     ) -> None:
         self.owner = owner
         self._life = life
+        self._home = life.path.parent
         self._database = database
         self._clock = clock
         self._models = models
@@ -103,6 +105,7 @@ class Executor:
         try:
             async with anyio.create_task_group() as group:
                 executor = cls(life, owner, database, clock, models, group, silent_s or SILENT_S)
+                await sweep(home, database)
                 group.start_soon(executor._beat, works)
                 try:
                     yield executor
@@ -209,6 +212,8 @@ class Executor:
             self._scopes[lease] = scope
             try:
                 try:
+                    if lease.fence:
+                        await recover(self._life, self._database, self._clock, lease)
                     status, reason = await (self._run(lease) if ends is None else self._tried(lease, ends))
                 except Exception as error:  # noqa: BLE001  (one run's crash must not end the engine; the log has it)
                     status, reason = "FAILED", _reason(error, lease.run_id)
@@ -256,13 +261,15 @@ class Executor:
         else:
             for follower in started:
                 self._group.start_soon(self.execute, follower.id)
+            if run.is_final:
+                await forget(self._home, run_id)
             event = "run_finished" if run.is_final else "run_lost"
             log.info(event, run_id=run_id, status=run.status, scored=run.num_successes)
 
     async def _work(self, lease: Lease, needed: Needs) -> Ending:
         run_id = lease.run_id
         if await self._database.read(generations.makes_experiment, run_id):
-            return await generate(self._database, self._clock, self._models, lease)
+            return await generate(self._database, self._clock, self._models, lease, self._home)
         begun = await self._database.read(resume, run_id)
         selection, reason = await self._begin(lease) if begun is None else begun
         if selection is None or reason is not None:
@@ -313,6 +320,7 @@ class Executor:
             models,
             self._models.rows_at_once,
             budget,
+            home=self._home,
             anew=bool(request.override_evaluations),
             skips_long=budget.skips_long,
         )

@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from assaykit.column_paths import Row, resolve
 from assaykit.engine.clock import Clock
@@ -13,6 +16,7 @@ from assaykit.engine.runs.final_status import ending
 from assaykit.engine.runs.limits import Budget, Reservation
 from assaykit.engine.runs.row_workers import Job, Refusals, RowWorkers
 from assaykit.engine.runs.tracing import ModelResult, Timing, TracedQuestion
+from assaykit.engine.runs.unstored import AS_JSON, Unstored
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.queue import generations, runs
 from assaykit.engine.store.queue.generations import ExampleOutcome, Provision
@@ -37,15 +41,31 @@ _MODEL = "model"
 """The one model of a run, as `Refusals` counts."""
 
 
-async def generate(database: Database, clock: Clock, models: Models, lease: Lease) -> tuple[RunStatus, str | None]:
-    """Execute or resume a run. Returns its final status, and the reason if the status needs one."""
+@cache
+def made_lines() -> TypeAdapter[ExampleOutcome]:
+    """The form of an example's outcome in the file of unstored results."""
+    return TypeAdapter(ExampleOutcome, config=AS_JSON)
+
+
+def _is_paid(made: ExampleOutcome) -> bool:
+    return made.columns is not None
+
+
+async def generate(
+    database: Database, clock: Clock, models: Models, lease: Lease, home: Path
+) -> tuple[RunStatus, str | None]:
+    """Execute or resume a run. Returns its final status, and the reason if the status needs one.
+
+    `home` is the folder for the file of unstored results.
+    """
     chosen = await database.read(generations.choose, lease.run_id)
     provision = await database.persist(generations.start, lease, chosen, clock)
     if provision is None or provision.reason is not None:
         return "CANCELLED", provision and provision.reason
     priced = await models.for_experiment(provision.config)
     budget = Budget(*await database.read(runs.limits, lease.run_id))
-    broken = await _Generation(database, clock, lease, provision, priced, budget).run(models.rows_at_once)
+    unstored = Unstored(home, lease, made_lines(), _is_paid)
+    broken = await _Generation(database, clock, lease, provision, priced, budget).run(models.rows_at_once, unstored)
     if broken is not None:
         return "FAILED", broken
     if (lost := await database.read(generations.lost_experiment, lease.run_id)) is not None:
@@ -70,9 +90,11 @@ class _Generation:
         self._budget = budget
         self._refusals = Refusals()
 
-    async def run(self, rows_at_once: int) -> str | None:
+    async def run(self, rows_at_once: int, unstored: Unstored[ExampleOutcome]) -> str | None:
         """Process the examples that the budget allows. Returns the reason if the run was given up."""
-        workers = RowWorkers(self._rows, self._make, self._record, rows_at_once, goes_on=self._goes_on)
+        workers = RowWorkers(
+            self._rows, self._make, self._record, rows_at_once, goes_on=self._goes_on, unstored=unstored
+        )
         await workers.run(self._budget.items(self._provision.items))
         return self._refusals.given_up.get(_MODEL)
 

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import anyio
 
 from assaykit.column_paths import Row
+from assaykit.engine.runs.unstored import Unstored
 from assaykit.engine.store.queue.runs import Item
 from assaykit.judge.verdicts import Unscored
 
@@ -61,7 +62,8 @@ class RowWorkers(Generic[R]):
 
     `read` returns the rows of some items by target id. `work` returns the result of one job, and does not raise for a
     fault of the row or the model; None leaves the item as it is. `store` stores a batch, and returns whether to
-    continue. An item that `goes_on` denies is passed over. Jobs under way are finished and stored.
+    continue. An item that `goes_on` denies is passed over. Jobs under way are finished and stored. `unstored` has a
+    line for each paid result until it is stored.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class RowWorkers(Generic[R]):
         rows_at_once: int,
         rows_per_read: int = ROWS_PER_READ,
         goes_on: Callable[[Item], bool] = _every,
+        unstored: Unstored[R] | None = None,
     ) -> None:
         self._read = read
         self._do = work
         self._store = store
         self._per_read = rows_per_read
         self._goes_on = goes_on
+        self._unstored = unstored
         self._jobs = deque[Job]()
         self._results = deque[R]()
         self._working = rows_at_once
@@ -87,13 +91,17 @@ class RowWorkers(Generic[R]):
 
     async def run(self, items: Sequence[Item]) -> None:
         """Work on all items, or until `store` returns False. An instance runs once."""
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._feed, items)
-            for _ in range(self._working):
-                group.start_soon(self._work)
-            await self._record()
-            # Only a run that was ended elsewhere gets here with work left.
-            group.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._feed, items)
+                for _ in range(self._working):
+                    group.start_soon(self._work)
+                await self._record()
+                # Only a run that was ended elsewhere gets here with work left.
+                group.cancel_scope.cancel()
+        finally:
+            if self._unstored is not None:
+                self._unstored.close()
 
     async def _feed(self, items: Sequence[Item]) -> None:
         for start in range(0, len(items), self._per_read):
@@ -111,6 +119,8 @@ class RowWorkers(Generic[R]):
     async def _work(self) -> None:
         while (job := await self._taken()) is not None:
             if self._goes_on(job.item) and (result := await self._do(job)) is not None:
+                if self._unstored is not None:
+                    self._unstored.keep(result)
                 self._results.append(result)
                 if len(self._results) == 1 or len(self._results) >= OUTCOMES_PER_WRITE:
                     self._results_came.ring()
@@ -136,7 +146,11 @@ class RowWorkers(Generic[R]):
             await self._gathered()
             batch = [self._results.popleft() for _ in range(min(len(self._results), OUTCOMES_PER_WRITE))]
             self._results_went.ring()
-            if not await self._store(batch):
+            goes_on = await self._store(batch)
+            if self._unstored is not None:
+                # Results of a run that was ended elsewhere are of no more use.
+                self._unstored.stored(batch if goes_on else [*batch, *self._results])
+            if not goes_on:
                 return
 
     async def _has_results(self) -> bool:

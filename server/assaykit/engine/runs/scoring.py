@@ -1,10 +1,12 @@
 """Scoring of a run's items by a few workers, with outcomes stored in batches."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from assaykit.column_paths import Row
 from assaykit.engine.clock import Clock
@@ -24,6 +26,7 @@ from assaykit.engine.runs.selection import (
     rows_per_read,
     values,
 )
+from assaykit.engine.runs.unstored import AS_JSON, Unstored
 from assaykit.engine.store.database import Database
 from assaykit.engine.store.definitions import evaluators
 from assaykit.engine.store.queue import answers, runs
@@ -60,6 +63,16 @@ class Scored(NamedTuple):
     question: bytes | None = None
 
 
+@cache
+def scored_lines() -> TypeAdapter[Scored]:
+    """The form of a finished item in the file of unstored results."""
+    return TypeAdapter(Scored, config=AS_JSON)
+
+
+def _is_paid(scored: Scored) -> bool:
+    return scored.key is not None
+
+
 class Scoring:
     """One run's pass over its items. `anew` ignores the stored answers of judges.
 
@@ -76,6 +89,7 @@ class Scoring:
         rows_at_once: int,
         budget: Budget,
         *,
+        home: Path,
         anew: bool,
         skips_long: bool = False,
     ) -> None:
@@ -86,6 +100,7 @@ class Scoring:
         self._models = models
         self._at_once = rows_at_once
         self._budget = budget
+        self._home = home
         self._anew = anew
         self._skips_long = skips_long
         self._shared = SharedAnswers()
@@ -97,7 +112,10 @@ class Scoring:
     async def run(self) -> Mapping[str, str]:
         """Score the items that the budget allows. Returns the evaluators that were given up, with the reasons."""
         per_read = rows_per_read(self._selection)
-        workers = RowWorkers(self._questions, self._score, self._record, self._at_once, per_read, self._goes_on)
+        unstored = Unstored(self._home, self._lease, scored_lines(), _is_paid)
+        workers = RowWorkers(
+            self._questions, self._score, self.record, self._at_once, per_read, self._goes_on, unstored
+        )
         await workers.run(self._budget.items(self._selection.items))
         given_up = self._refusals.given_up
         return {evaluator_id: given_up[asked] for evaluator_id, asked in self._judges.items() if asked in given_up}
@@ -195,7 +213,8 @@ class Scoring:
         self._refusals.note(asked, result, asked=isinstance(result, Verdict) and result.model is not None)
         return scored
 
-    async def _record(self, batch: list[Scored]) -> bool:
+    async def record(self, batch: list[Scored]) -> bool:
+        """Store finished items. Returns False and stores no outcome if the run has ended or the lease is lost."""
         return await self._database.persist(self._store, batch)
 
     def _store(self, connection: sa.Connection, batch: list[Scored]) -> bool:
