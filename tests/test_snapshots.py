@@ -33,7 +33,8 @@ MOST_BYTES = 25_000
 MOST_TOKENS = 6_000
 COUNTED = 38
 FURTHER = {
-    "calibrate_judge", "check_release", "edit_examples", "label_queue", "plan_experiment", "preview_backfill", "render_judge",
+    "calibrate_judge", "check_release", "edit_examples", "label_queue", "plan_experiment", "preview_backfill",
+    "render_judge",
 }  # fmt: skip
 """The calibration, the decision on a release, edits, the queue of labels, the plan of a size and the free looks."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from assaykit import model_texts
+from assaykit import messages, model_texts
 
 ATTRIBUTES = "attributes."
 SHORT_FORMS = {

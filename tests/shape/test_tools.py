@@ -22,7 +22,7 @@ NAME = re.compile(r"annotate|[a-z]+(?:_[a-z]+)+")
 """The verb `annotate` stands alone, because its object differs from call to call."""
 
 NAME_LENGTH = 40
-MOST_TOOLS = 44
+MOST_TOOLS = 45
 ASKING = {name for name in vars(Caller) if not name.startswith("_")}
 
 

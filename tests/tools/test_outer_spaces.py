@@ -20,7 +20,7 @@ KEYS = ("session.id", "llm.model_name", "metadata.tier", "user.id", " padded key
 
 @pytest.mark.parametrize("key", KEYS)
 async def test_a_filter_takes_the_value_that_it_names_and_no_other(ax: Caller, settings: Settings, key: str) -> None:
-    await send(settings.home, [span(f"n{n}", "x", **{key: text}) for n, text in enumerate(TEXTS)])
+    await send(settings.home, [span(f"n{n}", "x", **{key: cast("Any", text)}) for n, text in enumerate(TEXTS)])
     context = SpanContext(trace_id="0" * 32, span_id="0" * 16)
     rows = [span_row(Span(context=context, attributes={key: text})) for text in TEXTS]
     for number, text in enumerate(TEXTS):
