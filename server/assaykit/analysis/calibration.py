@@ -18,7 +18,8 @@ class CalibrationRecord(NamedTuple):
     `versions` and `models` are those of the verdicts, sorted, and empty if the rows tell none. `numbers` are those of
     the versions. `failures` and `passes` count people's labels, and `caught` and `cleared` those that the judge labels
     alike, None in a record of before. `failing` are the labels that count as failures. `sides` has the same four counts
-    for each experiment. `date` is ISO 8601, UTC.
+    for each experiment. `saw_verdict` counts the labels given with the judge's verdict in sight, None in a record of
+    before. `date` is ISO 8601, UTC.
     """
 
     judge: str
@@ -35,6 +36,7 @@ class CalibrationRecord(NamedTuple):
     failing: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     sides: Mapping[str, JudgeAccuracy] = MappingProxyType({})
+    saw_verdict: int | None = None
 
     @property
     def accuracy(self) -> JudgeAccuracy | None:
@@ -58,7 +60,8 @@ class CalibrationRecord(NamedTuple):
     def cited(self) -> str:
         """The record in a few words, such as "kappa 0.71, n = 250, v3, 2026-11-20"."""
         kappa = "kappa undefined" if self.kappa is None else f"kappa {self.kappa:.2f}"
-        return ", ".join(filter(None, [kappa, f"n = {self.rows}", self.told_versions, self.date]))
+        seen = f"{self.saw_verdict} labels with the verdict in sight" if self.saw_verdict else ""
+        return ", ".join(filter(None, [kappa, f"n = {self.rows}", seen, self.told_versions, self.date]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Calibration:
 
     `failures` has the labels that count as failures; none if nobody said which. `looks` counts the looks at the
     held-out labels, this one included. `other_versions` counts rows whose verdict another version of the judge gave.
+    `saw_verdict` counts labels given with the judge's verdict in sight.
     """
 
     record: CalibrationRecord | None
@@ -79,6 +83,7 @@ class Calibration:
     looks: int
     other_versions: int
     made_by: Maker
+    saw_verdict: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -92,6 +97,7 @@ class Calibration:
             "part": self.part,
             "held_out_looks": self.looks,
             "rows_of_other_versions": self.other_versions,
+            "saw_verdict": self.saw_verdict,
         }
 
 

@@ -25,12 +25,11 @@ from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
 from assaykit.analysis.scales import GOOD
-from assaykit.analysis.several_people import is_of_one, of_each, of_most
+from assaykit.analysis.several_people import is_of_one, of_each, of_most, saw_verdict
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.experiments.calibration_records import keep_calibration, note_look
-from assaykit.experiments.examples import example_columns
 from assaykit.experiments.judge_versions import (
     JudgeVersion,
     judge_of,
@@ -39,6 +38,7 @@ from assaykit.experiments.judge_versions import (
     with_versions,
 )
 from assaykit.experiments.known_judges import KnownJudge, known_judges
+from assaykit.experiments.peoples_labels import labelled_columns, outcome_with_labels
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.spelling import folded
@@ -106,13 +106,14 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
     kept = [row for row in read.rows if asked.part is None or part_of(asked.judge, row.item) == asked.part]
     found = judge_agreement(kept, words, asked.slice_by)
     rates = [] if found.accuracy is None else run_rates(read.rows, words, found.accuracy)
+    seen = sum(row.saw for row in kept if row.truth is not None and row.said is not None)
     record, looks = None, 0
     if found.accuracy is not None and found.binary is not None:
         record = CalibrationRecord(
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
             found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)), read.numbers,
-            accuracies(kept, words),
+            accuracies(kept, words), seen,
         )  # fmt: skip
     if asked.part == "develop" or read.is_of_a_version:
         record = None
@@ -131,6 +132,7 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         looks,
         read.other_versions,
         read.made_by,
+        seen,
     )
 
 
@@ -152,9 +154,11 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     for one in named:
         made = await experiment_of(here.api, one.id)
         if made.dataset_id is not None:
-            examples |= await example_columns(here.api, made.dataset_id)
+            examples |= await labelled_columns(here.api, made.dataset_id)
         runs = each_columns(here.api, one.id)
-        versioned = [outcome_with_versions(outcome(run), run, asked.versions) async for run in runs]
+        versioned = [
+            outcome_with_labels(outcome_with_versions(outcome(run), run, asked.versions), run) async for run in runs
+        ]
         outcomes[one.name] = counting(versioned)
     every = [row for some in outcomes.values() for row in some]
     evaluators = {name for row in every for name in row.evaluations}
@@ -224,7 +228,8 @@ def _row(
         return found if found is not None else _label(row.evaluations.get(name))
 
     truth = row.evaluations.get(asked.truth)
-    single = of_each(asked.truth, {name: _label(one) for name, one in row.evaluations.items()})
+    labels = {name: cell(value) for name, value in columns.items() if is_of_one(asked.truth, name)}
+    single = of_each(asked.truth, {**labels, **{name: _label(one) for name, one in row.evaluations.items()}})
     given = of(asked.truth)
     return LabelledRow(
         item=row.example_id,
@@ -235,6 +240,7 @@ def _row(
         run=run,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people={name: value for name in asked.people if (value := of(name)) is not None} | single,
+        saw=saw_verdict(asked.truth, {name: one.explanation for name, one in row.evaluations.items() if one}),
     )
 
 
@@ -255,7 +261,7 @@ def _check(asked: CalibrationRequest, evaluators: set[str], columns: set[str]) -
     if asked.truth == asked.judge:
         raise Invalid(f"{short(asked.judge)!r} is held against itself.", "Name the labels of people as the truth.")
     for name in (asked.truth, *asked.people, *asked.slice_by):
-        if name not in evaluators | columns and not any(is_of_one(name, one) for one in evaluators):
+        if name not in evaluators | columns and not any(is_of_one(name, one) for one in evaluators | columns):
             raise Invalid(
                 f"There is no column, annotation or evaluator {short(name)!r}; there are the columns "
                 f"{listed(sorted(columns))} and the evaluators {listed(sorted(evaluators))}.",
@@ -325,4 +331,5 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people=people,
         question=cell(span.attributes.get("input.value")),
+        saw=saw_verdict(asked.truth, {one.name: one.text for one in span.annotations}),
     )

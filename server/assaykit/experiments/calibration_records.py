@@ -47,6 +47,7 @@ class _Result(BaseModel):
     failing: list[_Text] = Field(default=[], max_length=MOST_LOOKS)
     numbers: list[_Count] = Field(default=[], max_length=MOST_LOOKS)
     sides: dict[_Text, tuple[_Count, _Count, _Count, _Count]] = Field(default={}, max_length=MOST_SIDES)
+    saw_verdict: _Count | None = None
 
 
 class _Entry(BaseModel):
@@ -78,6 +79,7 @@ def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord
         failing=[one[:MOST_LETTERS] for one in found.failing[:MOST_LOOKS]],
         numbers=list(found.numbers),
         sides={name[:MOST_LETTERS]: astuple(one) for name, one in list(found.sides.items())[:MOST_SIDES]},
+        saw_verdict=found.saw_verdict,
     )
     _change(settings, space_id, found.judge, lambda entry: entry.model_copy(update={"last": last}))
 
@@ -98,7 +100,7 @@ def known_calibrations(settings: Settings, space_id: str) -> dict[str, Calibrati
         one.judge: CalibrationRecord(
             one.judge, tuple(last.versions), tuple(last.models), last.rows, last.failures, last.passes, last.kappa,
             last.truth, last.date, last.caught, last.cleared, tuple(last.failing), tuple(last.numbers),
-            {name: JudgeAccuracy(*counts) for name, counts in last.sides.items()},
+            {name: JudgeAccuracy(*counts) for name, counts in last.sides.items()}, last.saw_verdict,
         )
         for key, one in _file(settings).read().items()
         if (last := one.last) is not None and key == _key(settings, space_id, one.judge)
