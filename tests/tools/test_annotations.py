@@ -83,8 +83,10 @@ async def test_what_was_made_is_said_in_words_once(bot: None, ax: Caller) -> Non
     said = await ax.read("annotate", **given)
     assert said.splitlines() == [
         "Annotated 1 span(s) of 'bot' as 'quality': label 'good'.",
-        "Next: calibrate_judge(judge=..., truth='quality', project='bot') holds a judge against these labels; "
-        "label_queue(queue=...) shows further items of a queue.",
+        (
+            "Next: calibrate_judge(judge=..., truth='quality', project='bot') holds a judge against these labels; "
+            "label_queue(queue=...) shows further items of a queue."
+        ),
     ]
     again = await ax.ask("annotate", **{**given, "label": "bad"}, choices={"bad": 0, "good": 1})
     assert again["annotation_config"]["created"] is False

@@ -103,7 +103,10 @@ async def calibrated(here: Session, within: Named, asked: CalibrationRequest) ->
 def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Read) -> Calibration:
     failing = asked.failures or _failures(read)
     words = vocabulary(read.rows, asked.labels, failing, read.known.choices)
-    kept = [row for row in read.rows if asked.part is None or part_of(asked.judge, row.item) == asked.part]
+    # All versions of a judge have one develop part and one held-out part.
+    numbered = {one.name: one.judge for one in asked.versions}
+    judge = numbered.get(asked.judge, asked.judge) if read.is_of_a_version else asked.judge
+    kept = [row for row in read.rows if asked.part is None or part_of(judge, row.item) == asked.part]
     found = judge_agreement(kept, words, asked.slice_by)
     rates = [] if found.accuracy is None else run_rates(read.rows, words, found.accuracy)
     seen = sum(row.saw for row in kept if row.truth is not None and row.said is not None)
@@ -120,7 +123,7 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
     elif record is not None:
         keep_calibration(here.settings, within.id, record)
     if asked.part == "held out":
-        looks = note_look(here.settings, within.id, asked.judge, read.made_by.versions)
+        looks = note_look(here.settings, within.id, judge, read.made_by.versions)
     return Calibration(
         record,
         found,
