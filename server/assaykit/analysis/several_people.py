@@ -23,6 +23,14 @@ def of_most(labels: Mapping[str, str]) -> str | None:
     return None if others and others[0][1] == first[1] else first[0]
 
 
+def reason_of(name: str, notes: Mapping[str, str | None]) -> str | None:
+    """The note of the annotation `name`, else those of single people, each after the person's name."""
+    if name in notes:
+        return notes[name]
+    each = [f"{key[len(name) + 2 : -1]}: {note}" for key, note in notes.items() if note and is_of_one(name, key)]
+    return "; ".join(each) or None
+
+
 def saw_verdict(name: str, notes: Mapping[str, str | None]) -> bool:
     """Whether the label of the annotation `name` was given with the judge's verdict in sight.
 

@@ -25,7 +25,7 @@ from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
 from assaykit.analysis.scales import GOOD
-from assaykit.analysis.several_people import is_of_one, of_each, of_most, saw_verdict
+from assaykit.analysis.several_people import is_of_one, of_each, of_most, reason_of, saw_verdict
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
@@ -230,20 +230,20 @@ def _row(
         found = cell(columns.get(name))
         return found if found is not None else _label(row.evaluations.get(name))
 
-    truth = row.evaluations.get(asked.truth)
     labels = {name: cell(value) for name, value in columns.items() if is_of_one(asked.truth, name)}
     single = of_each(asked.truth, {**labels, **{name: _label(one) for name, one in row.evaluations.items()}})
     given = of(asked.truth)
+    notes = {name: one.explanation for name, one in row.evaluations.items() if one is not None}
     return LabelledRow(
         item=row.example_id,
         truth=of_most(single) if given is None else given,
         said=None if row.error is not None else _label(verdict),
-        note=None if truth is None else truth.explanation,
+        note=reason_of(asked.truth, notes),
         explanation=None if verdict is None else verdict.explanation,
         run=run,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people={name: value for name in asked.people if (value := of(name)) is not None} | single,
-        saw=saw_verdict(asked.truth, {name: one.explanation for name, one in row.evaluations.items() if one}),
+        saw=saw_verdict(asked.truth, notes),
     )
 
 
@@ -322,17 +322,18 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
 
     single = of_each(asked.truth, {one.name: _label(one) for one in span.annotations})
     people = {name: value for name in asked.people if (value := of(name)) is not None} | single
+    notes = {one.name: one.text for one in reversed(span.annotations)}
     if len(by_people) > 1:
         people |= {f"{asked.truth} {place}": _label(one) or "" for place, one in enumerate(by_people, 1)}
     return LabelledRow(
         item=span.context.span_id,
         truth=_label(truth) or cell(span.attributes.get(asked.truth)) or of_most(single),
         said=_label(verdict),
-        note=by_people[0].text if by_people else None,
+        note=reason_of(asked.truth, notes),
         explanation=None if verdict is None else verdict.explanation,
         run=project,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people=people,
         question=cell(span.attributes.get("input.value")),
-        saw=saw_verdict(asked.truth, {one.name: one.text for one in span.annotations}),
+        saw=saw_verdict(asked.truth, notes),
     )
