@@ -75,11 +75,19 @@ async def test_a_first_label_makes_a_categorical_config_and_says_so(bot: None, a
 
 async def test_what_was_made_is_said_in_words_once(bot: None, ax: Caller) -> None:
     given = {"name": "quality", "targets": [id_of("a1")], "label": "good"}
-    assert await ax.read("annotate", **given, choices=CHOICES) == (
+    said = await ax.read("annotate", **given, choices=CHOICES)
+    assert said.splitlines()[0] == (
         "Created annotation config 'quality' (CATEGORICAL: good / bad). "
         "Annotated 1 span(s) of 'bot' as 'quality': label 'good'."
     )
-    assert await ax.read("annotate", **given) == "Annotated 1 span(s) of 'bot' as 'quality': label 'good'."
+    said = await ax.read("annotate", **given)
+    assert said.splitlines() == [
+        "Annotated 1 span(s) of 'bot' as 'quality': label 'good'.",
+        (
+            "Next: calibrate_judge(judge=..., truth='quality', project='bot') holds a judge against these labels; "
+            "label_queue(queue=...) shows further items of a queue."
+        ),
+    ]
     again = await ax.ask("annotate", **{**given, "label": "bad"}, choices={"bad": 0, "good": 1})
     assert again["annotation_config"]["created"] is False
 
@@ -112,9 +120,8 @@ async def test_runs_and_examples_are_annotated_where_they_are(ax: Caller, settin
     assert told["runs"] == of_experiment
     told = await ax.ask("annotate", name="q", targets=of_dataset[:1], score=0, dataset="questions")
     assert told["examples"] == of_dataset[:1]
-    assert await ax.read("annotate", name="q", targets=of_dataset[:1], score=0, dataset="questions") == (
-        "Annotated 1 example(s) of 'questions' as 'q': score 0.0."
-    )
+    said = await ax.read("annotate", name="q", targets=of_dataset[:1], score=0, dataset="questions")
+    assert said.splitlines()[0] == ("Annotated 1 example(s) of 'questions' as 'q': score 0.0.")
 
 
 async def test_an_unknown_target_refuses_all_and_leaves_no_config(bot: None, ax: Caller, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Calibration of a judge through the tool, on made data: refusals, parts, versions, few labels, and the gate."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tests.caller import Caller
 from tests.oracles import Oracle
 
 proportions = Oracle("statsmodels.stats.proportion")
+metrics = Oracle("sklearn.metrics")
 
 ROWS = 60
 
@@ -185,3 +187,52 @@ async def test_verdicts_of_an_older_version_are_counted_apart(ax: Caller, files:
     assert told["record"]["versions"] == ["v2"]
     text = await ax.read("calibrate_judge", **{**ASKED, "experiments": ["mixed"]})
     assert "20 row(s) have a verdict of another version of the judge" in text
+
+
+async def test_three_people_are_the_ceiling_and_each_reason_stands_beside_the_judges(
+    ax: Caller, files: Path, cases: None
+) -> None:
+    """Ann and Bob label 24 rows, Cy every third. Ann and Cy are right; Bob calls each fifth row good."""
+    shown = await ax.ask("get_experiment", experiment="first", limit=100)
+    runs = {int(one["output"].removeprefix("answer ")): one["id"] for one in shown["runs"]}
+    said = {
+        n: {"Ann": human(n), "Bob": "good" if n % 5 == 0 else human(n), **({"Cy": human(n)} if n % 3 == 0 else {})}
+        for n in range(24)
+    }
+    rows = [
+        {"run_id": runs[n], "annotator": who, "label": label, "text": f"{who} on {n}"}
+        for n, labels in said.items()
+        for who, label in labels.items()
+    ]
+    await ax.ask("annotate", name="seen", experiment="first", choices={"good": 1, "bad": 0}, rows=rows)
+    asked = {**ASKED, "truth": "seen", "slice_by": ["tier"]}
+    told = await ax.ask("calibrate_judge", **asked)
+    pairs = [one == other for labels in said.values() for one, other in itertools.combinations(labels.values(), 2)]
+    assert told["people"]["items"] == 24
+    assert told["people"]["share"] == pytest.approx(sum(pairs) / len(pairs))
+    assert told["people"]["alpha"] == pytest.approx(alpha([list(labels.values()) for labels in said.values()]))
+    # Two people who differ have no label of most: rows 5, 10 and 20 are of Ann and Bob alone, and 0 and 15 of three.
+    truth = {n: human(n) for n in said if n % 3 == 0 or len(set(said[n].values())) == 1}
+    assert told["rows"] == len(truth)
+    assert len(told["slices"]) == 2
+    for tier, part in told["slices"].items():
+        own = [n for n in truth if ("gold" if n % 2 else "free") == tier.rpartition("=")[2].strip(" '")]
+        figures = part["agreement"]
+        expected = [[truth[n] for n in own], [judged(n) for n in own]]
+        assert (part["rows"], figures["kappa"]) == (len(own), pytest.approx(metrics.cohen_kappa_score(*expected)))
+    (missed,) = [one for one in told["disagreements"] if one["truth"] == "bad"]
+    row = next(one for one in missed["examples"] if one["key"] == "q12")
+    assert (row["judge_says"], row["people_say"]) == ("since 12", "Ann: Ann on 12; Bob: Bob on 12; Cy: Cy on 12")
+
+
+def alpha(items: list[list[str]]) -> float:
+    """Krippendorff's alpha for names, from its definition: each pair within an item weighs 1 / (labels - 1)."""
+    weights = {one: 0.0 for item in items for one in item}
+    apart = 0.0
+    for item in items:
+        for one, other in itertools.permutations(item, 2):
+            weights[one] += 1 / (len(item) - 1)
+            apart += (one != other) / (len(item) - 1)
+    total = sum(weights.values())
+    chance = sum(weights[a] * weights[b] for a, b in itertools.permutations(weights, 2)) / (total - 1)
+    return 1 - apart / chance

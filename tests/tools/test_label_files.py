@@ -1,5 +1,6 @@
 """Labels of people from files and rows: several people, the verdict in sight, and every refusal with its place."""
 
+import json
 from typing import Any
 
 import pytest
@@ -100,3 +101,72 @@ async def test_a_calibration_takes_the_label_of_most_people(bot: None, ax: Calle
     assert (found["rows"], found["agreement"]["accuracy"]) == (2, 0.5)
     assert found["people"]["people"] == ["quality (Ann)", "quality (Bob)", "quality (Cy)"]
     assert found["people"]["items"] == 2
+
+
+async def seen_and_unseen(ax: Caller, **place: Any) -> None:
+    """Labels of two people for four rows: Ann had the verdict in sight on two of them."""
+    column, keys = place.pop("column"), place.pop("keys")
+    rows = [
+        {column: key, "label": ("good", "bad")[n % 2], "annotator": who, "saw_verdict": who == "Ann" and n < 2}
+        for n, key in enumerate(keys)
+        for who in ("Ann", "Bob")
+    ]
+    told = await ax.read("annotate", name="quality", rows=rows, choices=CHOICES, **place)
+    assert "Next: calibrate_judge(judge=..., truth='quality', " in told
+
+
+@pytest.mark.over_http("annotate", "calibrate_judge", "check_release")
+async def test_labels_with_the_verdict_in_sight_are_counted_told_and_kept(ax: Caller, settings: Settings) -> None:
+    rows = [
+        {
+            "q": str(n),
+            "output": str(n),
+            "eval.tone.label": ("good", "bad")[n % 2],
+            "eval.tone.score": 1 - n % 2,
+            "eval.tone.metadata.model": "m-1",
+        }
+        for n in range(12)
+    ]
+    (settings.folders[0] / "runs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    await ax.ask("create_dataset", name="cases", rows=[{"q": str(n)} for n in range(12)])
+    await ax.ask("upload_experiment", file="runs.jsonl", dataset="cases", name="first", key="q")
+    shown = await ax.ask("get_experiment", experiment="first")
+    keys = [one["id"] for one in shown["runs"]]
+    await seen_and_unseen(ax, experiment="first", column="run_id", keys=keys)
+    asked: dict[str, Any] = {"judge": "tone", "truth": "quality", "experiments": ["first"], "failures": ["bad"]}
+    told = await ax.ask("calibrate_judge", **asked)
+    assert (told["saw_verdict"], told["record"]["saw_verdict"], told["people"]["items"]) == (2, 2, 12)
+    text = await ax.read("calibrate_judge", **asked)
+    assert "2 of 12 labels were given with the judge's verdict in sight, so the agreement may be too high." in text
+    told = await ax.ask("calibrate_judge", **{**asked, "truth": "quality (Bob)"})
+    assert (told["saw_verdict"], told["record"]["saw_verdict"]) == (0, 0)
+    assert "in sight" not in await ax.read("calibrate_judge", **{**asked, "truth": "quality (Bob)"})
+    await ax.ask("calibrate_judge", **asked)
+    (settings.folders[0] / "gate.toml").write_text("require_calibration = true", encoding="utf-8")
+    judged = await ax.ask("check_release", candidate="first", policy="gate.toml", rules=["tone: at least 10 %"])
+    assert "n = 12, 2 labels with the verdict in sight, " in judged["rules"][0]["why"]
+
+
+async def test_labels_of_spans_with_the_verdict_in_sight_are_counted_too(bot: None, ax: Caller) -> None:
+    keys = [id_of(f"a{n}") for n in (1, 2, 3, 4)]
+    rows = [{"span_id": key, "eval.tone.label": "good"} for key in keys]
+    await ax.ask("log_evaluations", rows=rows)
+    await seen_and_unseen(ax, project="bot", column="span_id", keys=keys)
+    asked: dict[str, Any] = {"judge": "tone", "truth": "quality", "project": "bot", "failures": ["bad"]}
+    assert (await ax.ask("calibrate_judge", **asked))["saw_verdict"] == 2
+    told = await ax.ask("calibrate_judge", **{**asked, "truth": "quality (Bob)"})
+    assert told["saw_verdict"] == 0
+
+
+async def test_labels_of_examples_are_a_truth_and_notes_have_a_next_step(ax: Caller, settings: Settings) -> None:
+    rows = [{"q": str(n), "output": str(n), "eval.tone.label": ("good", "bad")[n % 2]} for n in range(4)]
+    (settings.folders[0] / "runs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    await ax.ask("create_dataset", name="cases", rows=[{"q": str(n)} for n in range(4)])
+    await ax.ask("upload_experiment", file="runs.jsonl", dataset="cases", name="first", key="q")
+    keys = [one["id"] for one in (await ax.ask("get_dataset", dataset="cases"))["examples"]]
+    await seen_and_unseen(ax, dataset="cases", column="example_id", keys=keys)
+    for truth in ("quality", "quality (Ann)"):
+        told = await ax.ask("calibrate_judge", judge="tone", truth=truth, experiments=["first"], failures=["bad"])
+        assert (told["rows"], told["agreement"]["accuracy"]) == (4, 1.0)
+    told = await ax.read("annotate", name="note", targets=keys[:1], text="late", dataset="cases")
+    assert told.endswith("Next: label_queue(queue=...) shows further items of a queue.")

@@ -20,6 +20,7 @@ class CalibrationRecord(NamedTuple):
     the versions. `failures` and `passes` count people's labels, and `caught` and `cleared` those that the judge labels
     alike, None in a record of before. `failing` are the labels that count as failures. `sides` has the same four counts
     for each experiment. `date` is ISO 8601, UTC. `consistency` and `cost` are None if the verdicts tell none.
+    `saw_verdict` counts the labels given with the judge's verdict in sight, None in a record of before.
     """
 
     judge: str
@@ -38,6 +39,7 @@ class CalibrationRecord(NamedTuple):
     sides: Mapping[str, JudgeAccuracy] = MappingProxyType({})
     consistency: Consistency | None = None
     cost: RowCost | None = None
+    saw_verdict: int | None = None
 
     @property
     def accuracy(self) -> JudgeAccuracy | None:
@@ -62,7 +64,8 @@ class CalibrationRecord(NamedTuple):
     def cited(self) -> str:
         """The record in a few words, such as "kappa 0.71, n = 250, v3, 2026-11-20"."""
         kappa = "kappa undefined" if self.kappa is None else f"kappa {self.kappa:.2f}"
-        return ", ".join(filter(None, [kappa, f"n = {self.rows}", self.told_versions, self.date]))
+        seen = f"{self.saw_verdict} labels with the verdict in sight" if self.saw_verdict else ""
+        return ", ".join(filter(None, [kappa, f"n = {self.rows}", seen, self.told_versions, self.date]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Calibration:
     held-out labels, this one included. `other_versions` counts rows whose verdict another version of the judge gave.
     `unversioned` counts rows whose verdict tells no version, if others tell one. `asks_model` is set for an LLM judge.
     `keeps_label_before` says whether the backend keeps the label of a question that is asked again.
+    `saw_verdict` counts labels given with the judge's verdict in sight.
     """
 
     record: CalibrationRecord | None
@@ -90,6 +94,7 @@ class Calibration:
     cost: RowCost | None = None
     asks_model: bool = False
     keeps_label_before: bool = True
+    saw_verdict: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -105,6 +110,7 @@ class Calibration:
             "held_out_looks": self.looks,
             "rows_of_other_versions": self.other_versions,
             "rows_without_version": self.unversioned,
+            "saw_verdict": self.saw_verdict,
         }
 
 

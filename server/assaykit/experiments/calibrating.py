@@ -27,12 +27,11 @@ from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
 from assaykit.analysis.rows import Judgement, Outcome, cell, counting, listed, short
 from assaykit.analysis.scales import GOOD
-from assaykit.analysis.several_people import is_of_one, of_each, of_most
+from assaykit.analysis.several_people import is_of_one, of_each, of_most, reason_of, saw_verdict
 from assaykit.api.experiments import each_columns, experiment_of
 from assaykit.api.pages import rows
 from assaykit.errors import Invalid
 from assaykit.experiments.calibration_records import keep_calibration, note_look
-from assaykit.experiments.examples import example_columns
 from assaykit.experiments.judge_versions import (
     JudgeVersion,
     judge_of,
@@ -41,6 +40,7 @@ from assaykit.experiments.judge_versions import (
     with_versions,
 )
 from assaykit.experiments.known_judges import KnownJudge, known_judges
+from assaykit.experiments.peoples_labels import labelled_columns, outcome_with_labels
 from assaykit.names import Named
 from assaykit.session import Session
 from assaykit.spelling import folded
@@ -113,24 +113,28 @@ async def calibrated(here: Session, within: Named, asked: CalibrationRequest) ->
 def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Read) -> Calibration:
     failing = asked.failures or _failures(read)
     words = vocabulary(read.rows, asked.labels, failing, read.known.choices)
-    kept = [row for row in read.rows if asked.part is None or part_of(asked.judge, row.item) == asked.part]
+    # All versions of a judge have one develop part and one held-out part.
+    numbered = {one.name: one.judge for one in asked.versions}
+    judge = numbered.get(asked.judge, asked.judge) if read.is_of_a_version else asked.judge
+    kept = [row for row in read.rows if asked.part is None or part_of(judge, row.item) == asked.part]
     found = judge_agreement(kept, words, asked.slice_by)
     rates = [] if found.accuracy is None else run_rates(read.rows, words, found.accuracy)
     asked_twice, cost = consistency(read.asked, words.label), row_cost(read.asked)
+    seen = sum(row.saw for row in kept if row.truth is not None and row.said is not None)
     record, looks = None, 0
     if found.accuracy is not None and found.binary is not None:
         record = CalibrationRecord(
             asked.judge, tuple(sorted(read.made_by.versions)), tuple(sorted(read.made_by.models)), found.rows,
             found.accuracy.failures, found.accuracy.passes, found.binary.kappa, asked.truth, f"{here.now():%Y-%m-%d}",
             found.accuracy.caught, found.accuracy.cleared, tuple(sorted(words.failures)),
-            _numbers(read.verdicts, read.made_by), accuracies(kept, words), asked_twice, cost,
+            _numbers(read.verdicts, read.made_by), accuracies(kept, words), asked_twice, cost, seen,
         )  # fmt: skip
     if asked.part == "develop" or read.is_of_a_version:
         record = None
     elif record is not None:
         keep_calibration(here.settings, within.id, record)
     if asked.part == "held out":
-        looks = note_look(here.settings, within.id, asked.judge, read.made_by.versions)
+        looks = note_look(here.settings, within.id, judge, read.made_by.versions)
     return Calibration(
         record,
         found,
@@ -146,6 +150,7 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         asked_twice,
         cost,
         asks_model=read.known.is_model or bool(read.made_by.models),
+        saw_verdict=seen,
     )
 
 
@@ -167,7 +172,7 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     for one in named:
         made = await experiment_of(here.api, one.id)
         if made.dataset_id is not None:
-            examples |= await example_columns(here.api, made.dataset_id)
+            examples |= await labelled_columns(here.api, made.dataset_id)
         runs = each_columns(here.api, one.id)
         outcomes[one.name] = counting([_outcome(run, asked) async for run in runs])
     every = [row for some in outcomes.values() for row in some]
@@ -197,7 +202,8 @@ def _outcome(run: RunColumns, asked: CalibrationRequest) -> Outcome:
         name: with_question(one, run) if name in {asked.judge, *(one.judge for one in asked.versions)} else one
         for name, one in found.evaluations.items()
     }
-    return outcome_with_versions(found._replace(evaluations=evaluations), run, asked.versions)
+    versioned = outcome_with_versions(found._replace(evaluations=evaluations), run, asked.versions)
+    return outcome_with_labels(versioned, run)
 
 
 async def _known(here: Session, within: Named, verdicts: Sequence[Judgement]) -> KnownJudge:
@@ -250,18 +256,20 @@ def _row(
         found = cell(columns.get(name))
         return found if found is not None else _label(row.evaluations.get(name))
 
-    truth = row.evaluations.get(asked.truth)
-    single = of_each(asked.truth, {name: _label(one) for name, one in row.evaluations.items()})
+    labels = {name: cell(value) for name, value in columns.items() if is_of_one(asked.truth, name)}
+    single = of_each(asked.truth, {**labels, **{name: _label(one) for name, one in row.evaluations.items()}})
     given = of(asked.truth)
+    notes = {name: one.explanation for name, one in row.evaluations.items()}
     return LabelledRow(
         item=row.example_id,
         truth=of_most(single) if given is None else given,
         said=None if row.error is not None else _label(verdict),
-        note=None if truth is None else truth.explanation,
+        note=reason_of(asked.truth, notes),
         explanation=None if verdict is None else verdict.explanation,
         run=run,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people={name: value for name in asked.people if (value := of(name)) is not None} | single,
+        saw=saw_verdict(asked.truth, notes),
     )
 
 
@@ -282,7 +290,7 @@ def _check(asked: CalibrationRequest, evaluators: set[str], columns: set[str]) -
     if asked.truth == asked.judge:
         raise Invalid(f"{short(asked.judge)!r} is held against itself.", "Name the labels of people as the truth.")
     for name in (asked.truth, *asked.people, *asked.slice_by):
-        if name not in evaluators | columns and not any(is_of_one(name, one) for one in evaluators):
+        if name not in evaluators | columns and not any(is_of_one(name, one) for one in evaluators | columns):
             raise Invalid(
                 f"There is no column, annotation or evaluator {short(name)!r}; there are the columns "
                 f"{listed(sorted(columns))} and the evaluators {listed(sorted(evaluators))}.",
@@ -340,16 +348,18 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
 
     single = of_each(asked.truth, {one.name: _label(one) for one in span.annotations})
     people = {name: value for name in asked.people if (value := of(name)) is not None} | single
+    notes = {one.name: one.text for one in reversed(span.annotations)}
     if len(by_people) > 1:
         people |= {f"{asked.truth} {place}": _label(one) or "" for place, one in enumerate(by_people, 1)}
     return LabelledRow(
         item=span.context.span_id,
         truth=_label(truth) or cell(span.attributes.get(asked.truth)) or of_most(single),
         said=_label(verdict),
-        note=by_people[0].text if by_people else None,
+        note=reason_of(asked.truth, notes),
         explanation=None if verdict is None else verdict.explanation,
         run=project,
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people=people,
         question=cell(span.attributes.get("input.value")),
+        saw=saw_verdict(asked.truth, notes),
     )

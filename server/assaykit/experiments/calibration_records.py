@@ -52,6 +52,7 @@ class _Result(BaseModel):
     equal: _Count = 0
     cost: tuple[_Count, _Figure, _Count, _Figure | None] | None = None
     sides: dict[_Text, tuple[_Count, _Count, _Count, _Count]] = Field(default={}, max_length=MOST_SIDES)
+    saw_verdict: _Count | None = None
 
 
 class _Entry(BaseModel):
@@ -86,6 +87,7 @@ def keep_calibration(settings: Settings, space_id: str, found: CalibrationRecord
         equal=0 if found.consistency is None else found.consistency.equal,
         cost=None if found.cost is None else astuple(found.cost),
         sides={name[:MOST_LETTERS]: astuple(one) for name, one in list(found.sides.items())[:MOST_SIDES]},
+        saw_verdict=found.saw_verdict,
     )
     _change(settings, space_id, found.judge, lambda entry: entry.model_copy(update={"last": last}))
 
@@ -108,6 +110,7 @@ def known_calibrations(settings: Settings, space_id: str) -> dict[str, Calibrati
             last.truth, last.date, last.caught, last.cleared, tuple(last.failing), tuple(last.numbers),
             {name: JudgeAccuracy(*counts) for name, counts in last.sides.items()},
             consistency_of(last.equal, last.asked_twice), None if last.cost is None else RowCost(*last.cost),
+            last.saw_verdict,
         )
         for key, one in _file(settings).read().items()
         if (last := one.last) is not None and key == _key(settings, space_id, one.judge)

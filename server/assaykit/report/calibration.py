@@ -160,6 +160,11 @@ def _rate(one: RunRate) -> str:
 
 def _counts(found: Calibration, truth: str) -> Iterator[str]:
     one = found.agreement
+    if found.saw_verdict:
+        yield (
+            f"{found.saw_verdict} of {one.rows} labels were given with the judge's verdict in sight, so the agreement "
+            "may be too high. label_queue shows items without verdicts."
+        )
     if one.without_truth:
         yield f"{one.without_truth} judged row(s) have no {short(truth)}."
     if one.without_verdict:

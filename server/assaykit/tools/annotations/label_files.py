@@ -7,6 +7,7 @@ record has one annotation of a name, on Arize AX too. A later label of the same 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from assaykit.analysis.several_people import SEEN
 from assaykit.errors import Invalid, quote
 from assaykit.files.columns import label_of, score_of, text_of
 from assaykit.files.rows import FileRow
@@ -16,8 +17,6 @@ from assaykit.wire.evaluators import Granularity
 
 MOST_PEOPLE = 20
 PERSON, SAW = "annotator", "saw_verdict"
-SEEN = "[saw the verdict]"
-"""The beginning of the note of a person who had the judge's verdict in sight."""
 
 _COLUMNS_SHOWN = 12
 _PARTS: Final = ("label", "score", "text")

@@ -17,6 +17,7 @@ from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.annotations.label_files import LabelFile, labels_in, spelled
 from assaykit.tools.annotations.places import (
+    after_labels,
     config_of,
     config_of_anybody,
     new_config,
@@ -95,7 +96,9 @@ async def annotate_rows(
         "respelled": found.respelled,
         "passed_over": found.passed_over,
     }
-    return Reply(_told(found, f"{place.noun}(s) of {exactly(place.named.name)}", len(records), counts, new), data)
+    told = _told(found, f"{place.noun}(s) of {exactly(place.named.name)}", len(records), counts, new)
+    has_labels = any(one.parts.keys() & {"label", "score"} for one in found.labels)
+    return Reply(told, data, after=after_labels(name, place, has_labels=has_labels))
 
 
 def _looked_through(

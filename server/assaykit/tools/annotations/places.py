@@ -215,3 +215,14 @@ def told_of_place(error: AssayError, place: AnnotationTarget) -> AssayError:
             "`search_spans` shows ids. Pass window, of at most 31 days, for spans that are older than that.",
         )
     return error
+
+
+def after_labels(name: str, place: AnnotationTarget, *, has_labels: bool) -> str:
+    """The next step after annotations: a calibration if they have labels or scores, and further items."""
+    source = f", project={exactly(place.named.name)}"
+    if place.noun == "run":
+        source = f", experiments=[{exactly(place.named.name)}]"
+    elif place.noun == "example":
+        source = ", experiments=[...]"
+    held = f"calibrate_judge(judge=..., truth={exactly(name)}{source}) holds a judge against these labels; "
+    return f"Next: {held if has_labels else ''}label_queue(queue=...) shows further items of a queue."

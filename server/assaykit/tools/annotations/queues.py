@@ -90,7 +90,7 @@ class QueueMemo(BaseModel):
 
 
 async def queue_of(here: Session, within: Named, name: str) -> AnnotationQueue | None:
-    """The queue of this id or name, if the space has one. Letter case counts where two names differ in it alone."""
+    """The queue of this id or name, if the space has one. A name of the same letter case comes first."""
     if ids.kind_of(name) is not None:
         named = await here.names.annotation_queue(name, within)
         return await here.api.get(path("v2", "annotation-queues", named.id), AnnotationQueue)

@@ -22,6 +22,7 @@ from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.annotations.evaluation_files import Found, verdicts_in
 from assaykit.tools.annotations.labelling import annotate_rows
 from assaykit.tools.annotations.places import (
+    after_labels,
     config_of,
     new_config,
     offers,
@@ -115,6 +116,7 @@ async def annotate(
             place.noun.replace(" ", "_") + "s": wanted,
             **_given(label=label, score=score, text=text),
         },
+        after=after_labels(name, place, has_labels=label is not None or score is not None),
     )
 
 
