@@ -34,6 +34,7 @@ class LabelledRow(NamedTuple):
 
     `item` is the id of the example or span, which several rows may share. `run` is the experiment. `values` has the
     columns to slice by, `people` the label of each single person, `key` the user's own key and `question` its text.
+    `other` is the label of a judge that is compared with the first.
     """
 
     item: str
@@ -46,6 +47,7 @@ class LabelledRow(NamedTuple):
     people: Mapping[str, str] = MappingProxyType({})
     key: str | None = None
     question: str | None = None
+    other: str | None = None
 
 
 class Vocabulary(NamedTuple):
