@@ -114,6 +114,8 @@ async def calibrated(here: Session, within: Named, asked: CalibrationRequest) ->
         raise Invalid("A calibration needs experiments or a project.", "Pass one of the two.")
     read = await (_of_experiments(here, within, asked) if asked.experiments else _of_spans(here, within, asked))
     found = await anyio.to_thread.run_sync(_weighed, here, within, asked, read, abandon_on_cancel=True)
+    if found.consistency is not None or not found.asks_model:
+        return found
     return replace(found, keeps_label_before=await here.api.has_engine_routes())
 
 
