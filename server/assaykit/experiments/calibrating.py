@@ -324,6 +324,7 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     names: set[str] = set()
     keys: set[str] = set()
     judged: dict[str, Judgement] = {}
+    units: dict[str, Judgement] = {}
     others: list[Judgement | None] = []
     async with aclosing(_spans(here, body)) as every:
         async for span in every:
@@ -335,9 +336,10 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
             others.append(told.get(asked.against or ""))
             if (verdict := told.get(asked.judge)) is not None:
                 judged[span.context.span_id] = verdict
+                units.setdefault(_unit(span, asked.judge), verdict)
     _check(asked, names, keys)
     _refuse_mixed(asked.against, others)
-    verdicts = list(judged.values())
+    verdicts = list(units.values())
     known = await _known(here, within, verdicts)
     made_by = _made_by(verdicts, known)
     old = {item: _tells(verdict) for item, verdict in judged.items() if not _is_by(made_by, verdict)}
@@ -354,6 +356,15 @@ async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:
             if count > MOST_SPANS:
                 raise Invalid(f"More than {MOST_SPANS:,} spans match.", "Narrow the window or the filter.")
             yield span
+
+
+def _unit(span: Span, judge: str) -> str:
+    """The id of the thing that a judge's verdict on a span is about: each span of a trace shows the trace's verdict."""
+    if judge.startswith("trace_eval."):
+        return span.context.trace_id
+    if judge.startswith("session_eval."):
+        return str(span.attributes.get("session.id"))
+    return span.context.span_id
 
 
 def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRow:
