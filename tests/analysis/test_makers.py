@@ -32,11 +32,21 @@ def test_rows_without_metadata_tell_no_maker() -> None:
 
 def test_another_version_or_model_is_told_with_both() -> None:
     found = makers({"old": rows(version="1", model="m"), "new": rows(version="2", model="n")})
-    after = "A difference can come from the evaluator; score both experiments by one."
+    after = "A difference can come from the evaluator; score all rows by one."
     assert differing(found) == [
         f"Not the same evaluator: tone has the version 1 on old, 2 on new. {after}",
         f"Not the same evaluator: tone has the model m on old, n on new. {after}",
     ]
+
+
+def test_two_versions_on_each_experiment_are_told_though_the_experiments_are_alike() -> None:
+    """A judge got a new version while it scored: the pairs of the experiments may be of two versions."""
+    mixed = [*rows(version="1"), *rows(version="2")]
+    sentence = "Not the same evaluator: tone has the version 1 and 2 on {}. A difference can come from the evaluator; "
+    assert differing(makers({"old": mixed, "new": mixed})) == [
+        sentence.format("old, 1 and 2 on new") + "score all rows by one."
+    ]
+    assert differing(makers({"old": mixed})) == [sentence.format("old") + "score all rows by one."]
 
 
 def test_one_version_or_an_unknown_one_is_no_difference() -> None:

@@ -44,13 +44,24 @@ async def judged(settings: Settings) -> AsyncGenerator[Caller]:
             yield ax
 
 
-@pytest.mark.parametrize("kind", ["spans", "experiment"])
+@pytest.mark.parametrize("kind", ["spans", "traces", "experiment"])
 async def test_a_judge_is_asked_twice_by_a_backfill_and_its_calibration_tells_the_share(
     judged: Caller, files: Path, kind: str
 ) -> None:
     ax = judged
     task: dict[str, Any] = {"evaluators": ["tone"], "window": EVERYTHING}
     calibrated = {"judge": "tone", "truth": "people", "project": "bot"}
+    if kind == "traces":
+        # Each trace has two spans, and its verdict stands on both.
+        for n, name in enumerate(NAMES):
+            child = span(f"below {name}", "done", minutes_ago=1 + n)
+            whole = {"traceId": span(name)["traceId"], "parentSpanId": id_of(name)}
+            await send(ax.settings.home, [{**child, **whole}])
+        await ax.ask("create_task", name="whole", evaluators=["tone"], granularity="trace")
+        task, calibrated = (
+            {"task": "whole", "window": EVERYTHING},
+            {**calibrated, "judge": "trace_eval.tone", "failures": ["bad"]},
+        )
     if kind == "experiment":
         examples = [{"key": name, "people": "bad" if name > "n3" else "good"} for name in NAMES]
         await ax.ask("create_dataset", name="cases", rows=examples)
@@ -63,7 +74,7 @@ async def test_a_judge_is_asked_twice_by_a_backfill_and_its_calibration_tells_th
     once = await ax.ask("calibrate_judge", **calibrated)
     assert once["consistency"] is None
     text = await ax.read("calibrate_judge", **calibrated)
-    assert "No row was asked twice, so nothing tells whether tone agrees with itself. trigger_backfill" in text
+    assert f"No row was asked twice, so nothing tells whether {calibrated['judge']} agrees with itself. trigger" in text
     again = {**task, "override_evaluations": True, "max_rows": 6}
     plan = await ax.ask("preview_backfill", **again)
     assert plan["spending"]["calls"] == 6
@@ -74,7 +85,8 @@ async def test_a_judge_is_asked_twice_by_a_backfill_and_its_calibration_tells_th
     assert told["consistency"]["interval"] == pytest.approx(interval.as_dict())
     text = await ax.read("calibrate_judge", **calibrated)
     (first, *_) = [line for line in text.splitlines() if "tone gave" in line or "tone gives" in line]
-    assert "Asked the same question twice, tone gave the same label to 67 % (30 to 90 %) of 6 rows" in first
+    said = f"Asked the same question twice, {calibrated['judge']} gave the same label to 67 % (30 to 90 %) of 6 rows"
+    assert said in first
     tokens = (first_run["tokens"]["prompt"] + first_run["tokens"]["completion"]) / len(NAMES)
     price = tokens / 1e6
     assert told["cost"] == {"rows": 8, "tokens": tokens, "priced": 8, "dollars": pytest.approx(price)}

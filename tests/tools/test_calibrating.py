@@ -11,6 +11,8 @@ from tests.oracles import Oracle
 
 proportions = Oracle("statsmodels.stats.proportion")
 metrics = Oracle("sklearn.metrics")
+contingency = Oracle("statsmodels.stats.contingency_tables")
+stats = Oracle("scipy.stats")
 
 ROWS = 60
 
@@ -236,3 +238,59 @@ def alpha(items: list[list[str]]) -> float:
     total = sum(weights.values())
     chance = sum(weights[a] * weights[b] for a, b in itertools.permutations(weights, 2)) / (total - 1)
     return 1 - apart / chance
+
+
+def second(n: int) -> str:
+    """Another judge: it has every failure right, and calls every fifth pass a failure."""
+    return "bad" if n % 4 == 0 or n % 5 == 1 else "good"
+
+
+@pytest.mark.parametrize("kind", ["judge", "version"])
+async def test_two_judges_or_versions_are_compared_on_the_same_rows_against_people(
+    ax: Caller, files: Path, cases: None, kind: str
+) -> None:
+    """The last ten rows have no verdict of the other, and the first thirty a label of people."""
+    earlier = {"version": 1, "evaluator_version_id": "v1"}
+    other = "tone@1" if kind == "version" else "second"
+
+    def more(n: int) -> dict[str, Any]:
+        made_by = {"eval.tone.metadata.evaluator_version_id": "v2", "eval.tone.metadata.version": 2}
+        if n >= 50:
+            return made_by
+        if kind == "judge":
+            return made_by | {"eval.second.label": second(n)}
+        return made_by | {"eval.tone.metadata.earlier": json.dumps([{**earlier, "label": second(n)}])}
+
+    await upload(ax, files, "both", [row(n, judged(n), **more(n)) for n in range(ROWS)])
+    asked = {"judge": "tone", "truth": "half", "experiments": ["both"], "failures": ["bad"], "against": other}
+    told = (await ax.ask("calibrate_judge", **asked))["comparison"]
+    both = [(judged(n) == human(n), second(n) == human(n)) for n in range(30)]
+    table = [[both.count((one, two)) for two in (True, False)] for one in (True, False)]
+    assert (told["rows"], told["labelled"]) == (50, 30)
+    assert told["equal"] == sum(judged(n) == second(n) for n in range(50))
+    assert (told["right"], told["other_right"]) == (sum(one for one, _ in both), sum(two for _, two in both))
+    assert (told["only"], told["only_other"]) == (table[0][1], table[1][0])
+    assert told["difference"] == pytest.approx((told["right"] - told["other_right"]) / 30)
+    exact = contingency.mcnemar(table, exact=True).pvalue
+    tail = stats.binom.pmf(min(told["only"], told["only_other"]), told["only"] + told["only_other"], 0.5)
+    assert told["p"] == pytest.approx(min(1.0, exact - tail) if told["only"] != told["only_other"] else 1.0)
+    assert told["interval"]["low"] < told["difference"] < told["interval"]["high"]
+    text = await ax.read("calibrate_judge", **asked)
+    assert f"tone and {other} give the same label to {told['equal']} of 50 rows that both judged." in text
+    assert f"{told['only']} row(s) have only tone right, and {told['only_other']} only {other}." in text
+    # Without people's labels one judge is held against the other.
+    bare = await ax.ask("calibrate_judge", **{**asked, "truth": other, "against": None})
+    assert bare["rows"] == 50
+    for wrong in ("nobody", "tone"):
+        refused = await ax.refused("calibrate_judge", **{**asked, "against": wrong})
+        assert f"{wrong!r} is no other judge of these rows" in refused["message"]
+
+
+async def test_a_judge_to_compare_with_has_one_version(ax: Caller, files: Path, cases: None) -> None:
+    def made_by(n: int) -> dict[str, Any]:
+        return {"eval.second.label": second(n), "eval.second.metadata.evaluator_version_id": f"v{n % 2}"}
+
+    await upload(ax, files, "mixed", [row(n, judged(n), **made_by(n)) for n in range(ROWS)])
+    refused = await ax.refused("calibrate_judge", **{**ASKED, "experiments": ["mixed"], "against": "second"})
+    assert refused["message"] == "'second' has verdicts of 2 versions on these rows."
+    assert refused["next"] == "Name one of them, such as second@1."

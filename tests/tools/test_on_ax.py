@@ -3,8 +3,10 @@
 The backend is an engine process behind a stand-in for AX, which knows the routes of the contract and no others.
 """
 
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -298,3 +300,19 @@ async def test_ax_asks_the_model_and_nothing_there_enforces_dollars(stand_in: St
         assert (
             "Nothing on Arize AX limits dollars; update_task(is_continuous=false) ends the task" in refusal["message"]
         )
+
+
+async def test_a_calibration_says_how_a_judge_is_asked_twice_without_the_label_before(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    rows = [{"key": f"q{n}", "people": "bad" if n < 2 else "good"} for n in range(4)]
+    said = {"output": "x", "eval.tone.label": "good", "eval.tone.metadata.model": "m-1"}
+    lines = [json.dumps({"key": row["key"], **said}) for row in rows]
+    (tmp_path / "judged.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    settings = replace(stand_in.settings, folders=(tmp_path,))
+    async with Client(create_server(settings)) as client:
+        arize = Caller(client, settings)
+        await arize.ask("create_dataset", name="cases", rows=rows)
+        await arize.ask("upload_experiment", file="judged.jsonl", dataset="cases", key="key", name="judged")
+        text = await arize.read("calibrate_judge", judge="tone", truth="people", experiments=["judged"])
+    assert "Judge some rows with a copy of tone too, and hold one against the other." in text

@@ -9,6 +9,7 @@ from assaykit.analysis.asked_questions import Consistency, RowCost
 from assaykit.analysis.corrected_differences import CorrectedDifference
 from assaykit.analysis.corrected_rates import FEWEST_OF_CLASS, JudgeAccuracy
 from assaykit.analysis.judge_agreement import JudgeAgreement, Part, PeoplesAgreement, RunRate
+from assaykit.analysis.judge_comparison import JudgeComparison
 from assaykit.analysis.makers import Maker
 from assaykit.analysis.rows import short
 
@@ -92,6 +93,7 @@ class Calibration:
     made_by: Maker
     consistency: Consistency | None = None
     cost: RowCost | None = None
+    comparison: JudgeComparison | None = None
     asks_model: bool = False
     keeps_label_before: bool = True
     saw_verdict: int = 0
@@ -108,6 +110,7 @@ class Calibration:
             "failure_labels": list(self.failures),
             "part": self.part,
             "held_out_looks": self.looks,
+            "comparison": None if self.comparison is None else self.comparison.as_dict(),
             "rows_of_other_versions": self.other_versions,
             "rows_without_version": self.unversioned,
             "saw_verdict": self.saw_verdict,

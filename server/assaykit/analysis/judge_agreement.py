@@ -35,6 +35,7 @@ class LabelledRow(NamedTuple):
     `item` is the id of the example or span, which several rows may share. `run` is the experiment. `values` has the
     columns to slice by, `people` the label of each single person, `key` the user's own key and `question` its text.
     `saw` is set if people had the judge's verdict in sight.
+    `other` is the label of a judge that is compared with the first.
     """
 
     item: str
@@ -48,6 +49,7 @@ class LabelledRow(NamedTuple):
     key: str | None = None
     question: str | None = None
     saw: bool = False
+    other: str | None = None
 
 
 class Vocabulary(NamedTuple):

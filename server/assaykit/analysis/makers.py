@@ -65,17 +65,17 @@ def united(every: Iterable[Maker]) -> Maker:
 
 
 def differing(found: Makers) -> list[str]:
-    """A note for each evaluator whose version or model is not the same on all experiments that tell it."""
+    """A note for each evaluator with several versions or models, on one experiment or on those that tell it."""
     notes: list[str] = []
     for evaluator, by_experiment in found.items():
         versions = {name: one.versions for name, one in by_experiment.items() if one.versions}
         models = {name: one.models for name, one in by_experiment.items() if one.models}
         for what, told in (("version", versions), ("model", models)):
-            if len(told) > 1 and len({frozenset(one) for one in told.values()}) > 1:
+            if len({name for one in told.values() for name in one}) > 1:
                 sides = ", ".join(f"{_listed(one)} on {short(name)}" for name, one in told.items())
                 notes.append(
                     f"Not the same evaluator: {short(evaluator)} has the {what} {sides}. A difference can come from "
-                    "the evaluator; score both experiments by one."
+                    "the evaluator; score all rows by one."
                 )
     return notes
 

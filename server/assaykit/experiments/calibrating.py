@@ -22,6 +22,7 @@ from assaykit.analysis.judge_agreement import (
     run_rates,
     vocabulary,
 )
+from assaykit.analysis.judge_comparison import judge_comparison
 from assaykit.analysis.makers import Maker, maker, united
 from assaykit.analysis.questions import keys, questions
 from assaykit.analysis.reading import outcome
@@ -56,7 +57,7 @@ class CalibrationRequest(NamedTuple):
 
     The rows are those of `experiments`, or the spans of `project` from `start` to `end` under a `filter`. `truth` is a
     column of the dataset, an annotation, or another evaluator. `people` are columns or annotations of single people.
-    `tone@2` names version 2 of the judge tone.
+    `tone@2` names version 2 of the judge tone. `against` is a judge to compare on the same rows.
     """
 
     judge: str
@@ -71,11 +72,17 @@ class CalibrationRequest(NamedTuple):
     failures: Sequence[str] = ()
     slice_by: Sequence[str] = ()
     part: Part | None = None
+    against: str | None = None
 
     @property
     def versions(self) -> list[JudgeVersion]:
         """The judges and people that are named with a version, as `tone@2`."""
-        return versions_in([self.judge, self.truth, *self.people])
+        return versions_in([self.judge, self.truth, *self.people, *self.others])
+
+    @property
+    def others(self) -> list[str]:
+        """The judge to compare with, if there is one."""
+        return [] if self.against is None else [self.against]
 
 
 class _Read(NamedTuple):
@@ -107,6 +114,8 @@ async def calibrated(here: Session, within: Named, asked: CalibrationRequest) ->
         raise Invalid("A calibration needs experiments or a project.", "Pass one of the two.")
     read = await (_of_experiments(here, within, asked) if asked.experiments else _of_spans(here, within, asked))
     found = await anyio.to_thread.run_sync(_weighed, here, within, asked, read, abandon_on_cancel=True)
+    if found.consistency is not None or not found.asks_model:
+        return found
     return replace(found, keeps_label_before=await here.api.has_engine_routes())
 
 
@@ -149,6 +158,7 @@ def _weighed(here: Session, within: Named, asked: CalibrationRequest, read: _Rea
         read.made_by,
         asked_twice,
         cost,
+        comparison=None if asked.against is None else judge_comparison(kept, words, asked.against),
         asks_model=read.known.is_model or bool(read.made_by.models),
         saw_verdict=seen,
     )
@@ -179,6 +189,7 @@ async def _of_experiments(here: Session, within: Named, asked: CalibrationReques
     evaluators = {name for row in every for name in row.evaluations}
     _check(asked, evaluators, {key for row in examples.values() for key in row})
     judged = [verdict for row in every if (verdict := row.evaluations.get(asked.judge)) is not None]
+    _refuse_mixed(asked.against, (row.evaluations.get(asked.against or "") for row in every))
     known = await _known(here, within, judged)
     made_by = _made_by(judged, known)
     own, asks = keys(examples), questions(examples)
@@ -234,6 +245,16 @@ def _of_a_version(verdicts: Iterable[Judgement]) -> bool:
     return any(judge_of(one) != one.name for one in verdicts)
 
 
+def _refuse_mixed(against: str | None, verdicts: Iterable[Judgement | None]) -> None:
+    """Refuse verdicts of several versions of the judge to compare with."""
+    versions = united(maker(one) for one in verdicts if one is not None).versions
+    if against is not None and len(versions) > 1:
+        raise Invalid(
+            f"{short(against)!r} has verdicts of {len(versions)} versions on these rows.",
+            f"Name one of them, such as {against}@1.",
+        )
+
+
 def _numbers(verdicts: Sequence[Judgement], made_by: Maker) -> tuple[int, ...]:
     """The numbers of the versions, as far as the verdicts tell them."""
     told = [(one.metadata or {}).get("version") for one in verdicts if set(maker(one).versions) & set(made_by.versions)]
@@ -270,6 +291,7 @@ def _row(
         values={name: value for name in asked.slice_by if (value := of(name)) is not None},
         people={name: value for name in asked.people if (value := of(name)) is not None} | single,
         saw=saw_verdict(asked.truth, notes),
+        other=None if row.error is not None else _label(row.evaluations.get(asked.against or "")),
     )
 
 
@@ -286,6 +308,11 @@ def _check(asked: CalibrationRequest, evaluators: set[str], columns: set[str]) -
         raise Invalid(
             f"No row has a verdict of {short(asked.judge)!r}; there are {listed(sorted(evaluators))}.",
             "Name one of these, or score the rows with the judge first.",
+        )
+    if asked.against is not None and (asked.against not in evaluators or asked.against == asked.judge):
+        raise Invalid(
+            f"{short(asked.against)!r} is no other judge of these rows; there are {listed(sorted(evaluators))}.",
+            f"Name one of these, or a version, such as {asked.judge}@1.",
         )
     if asked.truth == asked.judge:
         raise Invalid(f"{short(asked.judge)!r} is held against itself.", "Name the labels of people as the truth.")
@@ -305,18 +332,22 @@ async def _of_spans(here: Session, within: Named, asked: CalibrationRequest) -> 
     names: set[str] = set()
     keys: set[str] = set()
     judged: dict[str, Judgement] = {}
+    units: dict[str, Judgement] = {}
+    others: list[Judgement | None] = []
     async with aclosing(_spans(here, body)) as every:
         async for span in every:
             span = with_versions(span, asked.versions)  # noqa: PLW2901
             names |= {one.name for one in (*span.evaluations, *span.annotations)}
             keys |= span.attributes.keys()
             read.append(_span_row(span, target.name, asked))
-            verdict = next((one for one in span.evaluations if one.name == asked.judge), None)
-            if verdict is not None:
-                told = Judgement(verdict.name, verdict.score, verdict.label, None, verdict.metadata)
-                judged[span.context.span_id] = told
+            told = {one.name: Judgement(one.name, one.score, one.label, None, one.metadata) for one in span.evaluations}
+            others.append(told.get(asked.against or ""))
+            if (verdict := told.get(asked.judge)) is not None:
+                judged[span.context.span_id] = verdict
+                units.setdefault(_unit(span, asked.judge), verdict)
     _check(asked, names, keys)
-    verdicts = list(judged.values())
+    _refuse_mixed(asked.against, others)
+    verdicts = list(units.values())
     known = await _known(here, within, verdicts)
     made_by = _made_by(verdicts, known)
     old = {item: _tells(verdict) for item, verdict in judged.items() if not _is_by(made_by, verdict)}
@@ -333,6 +364,15 @@ async def _spans(here: Session, body: ListSpansRequest) -> AsyncGenerator[Span]:
             if count > MOST_SPANS:
                 raise Invalid(f"More than {MOST_SPANS:,} spans match.", "Narrow the window or the filter.")
             yield span
+
+
+def _unit(span: Span, judge: str) -> str:
+    """The id of the thing that a judge's verdict on a span is about: each span of a trace shows the trace's verdict."""
+    if judge.startswith("trace_eval."):
+        return span.context.trace_id
+    if judge.startswith("session_eval."):
+        return str(span.attributes.get("session.id"))
+    return span.context.span_id
 
 
 def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRow:
@@ -362,4 +402,5 @@ def _span_row(span: Span, project: str, asked: CalibrationRequest) -> LabelledRo
         people=people,
         question=cell(span.attributes.get("input.value")),
         saw=saw_verdict(asked.truth, notes),
+        other=_label(next((one for one in span.evaluations if one.name == asked.against), None)),
     )

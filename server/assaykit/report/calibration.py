@@ -24,6 +24,7 @@ def calibration_lines(found: Calibration, judge: str, truth: str) -> list[str]:
     lines = [
         *_consistency(found, judge),
         *_agreement(found.agreement, judge, truth),
+        *_comparison(found, judge),
         *_failures(found),
         *_people(found),
         *_rates(found),
@@ -54,6 +55,22 @@ def _consistency(found: Calibration, judge: str) -> Iterator[str]:
         yield (
             f"No row was asked twice, so nothing tells whether {short(judge)} agrees with itself. trigger_backfill "
             f"with override_evaluations=true and max_rows={ROWS_TO_ASK} asks again; preview_backfill tells its cost."
+        )
+
+
+def _comparison(found: Calibration, judge: str) -> Iterator[str]:
+    one = found.comparison
+    if one is None:
+        return
+    other = short(one.other)
+    yield f"{short(judge)} and {other} give the same label to {one.equal} of {one.rows} rows that both judged."
+    if one.difference is not None and one.interval is not None and one.p is not None:
+        right, others = (_share(number / one.labelled, one.labelled) for number in (one.right, one.other_right))
+        ends = f"{_points(one.interval.low)} to {_points(one.interval.high)}"
+        yield (
+            f"Of these, people labelled {one.labelled}: {short(judge)} is right on {right}, {other} on {others}, "
+            f"{_points(one.difference)} ({ends}), p = {one.p:.3f}. {one.only} row(s) have only {short(judge)} right, "
+            f"and {one.only_other} only {other}."
         )
 
 

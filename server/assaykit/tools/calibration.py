@@ -33,6 +33,7 @@ async def calibrate_judge(
     failures: list[str] | None = None,
     slice_by: list[str] | None = None,
     part: Literal["develop", "held_out"] | None = None,
+    against: str | None = None,
     space: SpaceName = None,
 ) -> Reply:
     """Hold a judge against people's labels.
@@ -46,6 +47,7 @@ async def calibrate_judge(
         judge, truth, experiments or (), project,
         None if period is None else period.start, None if period is None else period.end,
         filter, people or (), labels or {}, failures or (), slice_by or (), None if part is None else _PARTS[part],
+        against,
     )  # fmt: skip
     found = await calibrated(here, within, asked)
     data: dict[str, Any] = {**here.source(within), "judge": judge, "truth": truth, **found.as_dict()}

@@ -46,6 +46,10 @@ PROMPT_CHARACTERS = 1_000
 """The rough length of a question without its values: template, fences, and the text about the choices."""
 
 
+_DIGITS = 16
+"""Hexadecimal digits of a question's digest that a verdict keeps. It is compared with one digest of the same row."""
+
+
 class Scored(NamedTuple):
     """One finished item. `key` is set if its question was asked; `remembered` means that an answer was reused.
 
@@ -302,7 +306,7 @@ class Scoring:
             "prompt_tokens": None if scored.remembered else verdict.prompt_tokens,
             "completion_tokens": None if scored.remembered else verdict.completion_tokens,
             "cost": None if scored.spent is None else scored.spent.cost,
-            repeated_questions.QUESTION: None if scored.question is None else scored.question.hex(),
+            repeated_questions.QUESTION: None if scored.question is None else scored.question.hex()[:_DIGITS],
             **dict.fromkeys(scored.notes, True),
         }
         return {
