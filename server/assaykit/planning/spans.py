@@ -20,6 +20,7 @@ from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row, tex
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import has, variables
 from assaykit.planning.absent_fields import absent
+from assaykit.planning.ax_paths import on_ax, remarks
 from assaykit.planning.counts import (
     Mapped,
     counted_by_engine,
@@ -30,6 +31,7 @@ from assaykit.planning.counts import (
 from assaykit.planning.listed_rows import counted_runs, listed_spans
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.plans import PlannedRows, RunPlan
 from assaykit.wire.runs import TriggerEvaluationRequest
@@ -242,6 +244,7 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
         try_mappings(one, replace(_of_rows(sample), has_short_forms=is_engine), refuse=not query.only_counts)
         for one, sample in zip(wanted, samples, strict=True)
     ]
+    told = [] if is_engine else ax_remarks(tried, samples, "SPAN")
     counted, partly = await _counted(api, query, wanted, tried)
     shares: list[EvaluatorShare] = []
     for share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
@@ -251,10 +254,17 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
         else:
             shares.append(share)
     if all(share.matched for share in shares):
-        return TaskPlan(shares, SAMPLE, counted, "span", partly=partly)
+        return TaskPlan(shares, SAMPLE, counted, "span", told, partly=partly)
     there = [span_row(span) for span in await _sample(api, query, None)]
     missing = [sentence for text in texts if text is not None for sentence in absent(text, there)]
-    return TaskPlan(shares, len(there), counted, "span", absent=list(dict.fromkeys(missing)), partly=partly)
+    return TaskPlan(shares, len(there), counted, "span", told, absent=list(dict.fromkeys(missing)), partly=partly)
+
+
+def ax_remarks(tried: Sequence[Sequence[Variable]], samples: Sequence[Sequence[Row]], level: Granularity) -> list[str]:
+    """What Arize AX reads otherwise than an engine, for the variables of each evaluator on its sample."""
+    pairs = zip(tried, samples, strict=True)
+    every = (line for some, rows in pairs for line in remarks({one.name: one.path for one in some}, rows, level))
+    return list(dict.fromkeys(every))
 
 
 async def _counted(
@@ -423,10 +433,10 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
             f"it has {', '.join(map(as_word, names))}.",
             "Correct column_mappings.",
         )
-    tried = [
-        _tried(name, given.get(name) or _usual_path(name, tried_on), tried_on, partial(has, wanted.config))
-        for name in names
-    ]
+    paths = {name: given.get(name) or _usual_path(name, tried_on) for name in names}
+    if not tried_on.has_short_forms and wanted.query_ids is None:
+        paths = {name: on_ax(at, tried_on.rows) for name, at in paths.items()}
+    tried = [_tried(name, at, tried_on, partial(has, wanted.config)) for name, at in paths.items()]
     if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
         there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
