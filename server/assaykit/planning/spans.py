@@ -16,7 +16,7 @@ from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row, text_at
+from assaykit.judge.columns import OWN_COLUMNS, as_text, columns, seen_by_runs, span_row, text_at
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import has, variables
 from assaykit.planning.absent_fields import absent
@@ -31,6 +31,7 @@ from assaykit.planning.counts import (
 from assaykit.planning.listed_rows import counted_runs, listed_spans
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
+from assaykit.planning.stale_verdicts import stale_of
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.plans import PlannedRows, RunPlan
@@ -45,23 +46,6 @@ PATHS_SHOWN = 16
 
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """OpenInference paths for the variables of nearly every judge."""
-
-OWN_COLUMNS = frozenset(
-    [
-        "name",
-        "span_kind",
-        "status_code",
-        "latency_ms",
-        "context.span_id",
-        "context.trace_id",
-        "parent_id",
-        "start_time",
-        "id",
-        "example_id",
-    ]
-)
-"""Columns that exist whatever an application records."""
-
 
 LENGTHS = {
     "shortened": "have a value over 32 KiB: the judge sees its beginning and end (on_too_long='skip' leaves them out)",
@@ -110,6 +94,8 @@ class EvaluatorShare:
     """Estimated cost of the calls. None if no model is called or no estimate was made."""
     lengths: PlannedRows = field(default_factory=PlannedRows)
     """The rows that were read, by the length of their values."""
+    stale: int = 0
+    """Spans whose verdict is older than their text."""
     repeats: Repeats | None = None
     """Spans that repeat their parent's text. None if there is none, or if the rows are no spans."""
 
@@ -129,6 +115,7 @@ class EvaluatorShare:
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
             **{name: number for name in LENGTHS if (number := getattr(self.lengths, name))},
+            **({"verdicts_older_than_text": self.stale} if self.stale else {}),
             **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
             "warnings": self.warnings,
         }
@@ -141,6 +128,11 @@ class EvaluatorShare:
     def warnings(self) -> list[str]:
         """Sentences about suspicious mappings (empty on some rows, the same value on all) and repeated texts."""
         found = [self.repeats.as_text(self.matched)] if self.repeats else []
+        if self.stale:
+            found.append(
+                f"{self.stale} of the rows labelled already were sent again with other values since; "
+                "override_evaluations=true scores all anew"
+            )
         read = self.lengths.rows_read
         for name, sentence in LENGTHS.items():
             if number := getattr(self.lengths, name):
@@ -247,7 +239,10 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
     told = [] if is_engine else ax_remarks(tried, samples, "SPAN")
     counted, partly = await _counted(api, query, wanted, tried)
     shares: list[EvaluatorShare] = []
-    for share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
+    for counted_share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
+        share = counted_share
+        if is_engine and share.labelled:
+            share = replace(share, stale=await stale_of(api, _body(query, text), share.column))
         if share.rows > 1 and not query.only_counts:
             repeats = await repeats_of(api, _body(query, text), share.mappings, sample)
             shares.append(replace(share, repeats=repeats if repeats.repeated else None))
@@ -439,7 +434,7 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
     tried = [_tried(name, at, tried_on, partial(has, wanted.config)) for name, at in paths.items()]
     if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
-        there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
+        there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=OWN_COLUMNS.__contains__)[:PATHS_SHOWN]))
         raise Invalid(
             f"{exactly(wanted.evaluator.name)} finds no value on any of {tried_on.size} {tried_on.things} for "
             f"{missing}. Paths that exist: {there}.",
@@ -450,11 +445,6 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
 
 def _of_rows(rows: Sequence[Row]) -> Sample:
     return Sample(len(rows), lambda place, _, at: text_at(rows[place], at), rows, "rows")
-
-
-def _is_ours(column: str) -> bool:
-    """True for a column that every row has. As a sort key it puts the application's own columns first."""
-    return column in OWN_COLUMNS
 
 
 def _usual_path(name: str, sample: Sample) -> str:
