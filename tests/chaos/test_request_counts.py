@@ -55,6 +55,6 @@ _NOUNS = {
     *("v1", "v2", "x", "traces", "spaces", "projects", "spans", "annotate", "datasets", "examples", "experiments"),
     *("runs", "evaluators", "versions", "tasks", "trigger", "task-runs", "cancel", "ai-integrations", "prompts"),
     *("labels", "prompt-versions", "annotation-configs", "status", "plan", "uploads", "evaluations", "judge", "judges"),
-    *("columns", "ranked-rows", "run-outputs", "some-examples", "annotation-queues", "records"),
+    *("columns", "ranked-rows", "run-outputs", "some-examples", "annotation-queues", "records", "span-count"),
     *("rows", "labels", "outcomes", "schedule", "check", "evaluator-templates", "evaluator-versions", "search"),
 }

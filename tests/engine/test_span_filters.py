@@ -49,7 +49,7 @@ FIELDS: Final = [
       for part in ("label", "score", "explanation")),
     *(f"{sort}.{name}.{part}" for sort in ("annotation", "trace_annotation") for name in VERDICTS
       for part in ("label", "score", "text")),
-    "exception.message", "event.retry.timestamp", "event.nowhere.attributes.x",
+    "eval.quality.metadata.stale", "exception.message", "event.retry.timestamp", "event.nowhere.attributes.x",
     *(f"event.{name}.attributes.{key}" for name in ("retry", "gen_ai.choice") for key in EVENT_KEYS),
 ]  # fmt: skip
 OPERATORS: Final = get_args(Operator)
@@ -94,6 +94,7 @@ def make_span(dice: random.Random, n: int) -> dict[str, Any]:
         "session_id": promoted["session.id"],
         "model_name": promoted["llm.model_name"],
         "attributes": attributes | {key: value for key, value in promoted.items() if value is not None},
+        "changed_ns": dice.choice([None, START - 1, START + 1]),
         "events": [make_event(dice) for _ in range(dice.randrange(4))],
     }
 
@@ -152,6 +153,12 @@ def as_seen(span: Mapping[str, Any], verdicts: list[dict[str, Any]], said: list[
             for verdict in verdicts
             if targets[verdict["level"]] == verdict["target_id"]
             for part in ("label", "score", "explanation")
+        },
+        **{
+            f"eval.{verdict['name']}.metadata.stale": True
+            for verdict in verdicts
+            if verdict["level"] == "SPAN" and verdict["target_id"] == span["span_id"]
+            if verdict["updated_ns"] < (span["changed_ns"] or 0)
         },
         **{
             f"{of[annotation['level']]}.{annotation['name']}.{part}": annotation[part]
@@ -291,6 +298,8 @@ def test_an_integer_literal_is_not_rounded_to_a_double(stored: Stored) -> None:
         "start_time between '2026-01-01' and '2026-01-01T00:00:05.000000005Z'",
         "input = 'refund' or not kind in ('llm', 'chain')",
         "event.retry.attributes.after_s is not null",
+        "eval.quality.metadata.stale = true",
+        "not eval.quality.metadata.stale = false",
         "not event.gen_ai.choice.attributes.after_s contains 'refund'",
         "event.retry.timestamp > '2026' or exception.message = 5",
     ],

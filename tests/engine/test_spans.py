@@ -276,6 +276,25 @@ async def test_one_bad_number_does_not_refuse_a_batch(door: Door, odd: dict[str,
     assert (await door.get("/x/status"))["spans"] == 2
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"resource": {"attributes": [{"key": "n", "value": {"intValue": "many"}}]}},
+        {"resource": {"droppedAttributesCount": "few"}},
+        {"scopeSpans": [{"scope": {"attributes": [{"key": "n", "value": {"doubleValue": "x"}}]}, "spans": [span(2)]}]},
+        {"scopeSpans": [{"spans": [None]}]},
+        {"scopeSpans": [{"spans": ["span"]}]},
+    ],
+)
+async def test_a_bad_number_of_a_resource_or_scope_refuses_its_spans_alone(door: Door, odd: dict[str, Any]) -> None:
+    every = [{"scopeSpans": [{"spans": [span(number)]}]} for number in (1, 2, 3)]
+    body = {"resourceSpans": [every[0], every[1] | odd, every[2]]}
+    told = (await door.http.post("/v1/traces", json=body)).raise_for_status().json()
+    assert told["partialSuccess"]["rejectedSpans"] == "1"
+    assert "its resource or its scope" in told["partialSuccess"]["errorMessage"]
+    assert (await door.get("/x/status"))["spans"] == 2
+
+
 async def test_a_bare_nan_is_no_number_and_refuses_nothing(door: Door) -> None:
     number = {"key": "n", "value": {"doubleValue": math.nan}}
     body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span(1) | {"attributes": [number]}]}]}]})
@@ -286,9 +305,12 @@ async def test_a_bare_nan_is_no_number_and_refuses_nothing(door: Door) -> None:
 
 async def test_a_slash_and_the_api_key_header_are_accepted(door: Door) -> None:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span(1)]}]}]}
+    logs: dict[str, Any] = {"resourceLogs": []}
     for header, status in (({"api_key": KEY}, 200), ({"api_key": "wrong"}, 401), ({}, 401)):
         door.http.headers.pop("authorization", None)
         assert (await door.http.post("/v1/traces/", json=body, headers=header)).status_code == status
+        assert (await door.http.post("/v1/logs/", json=logs, headers=header)).status_code == status
+        assert (await door.http.get("/v2/projects", headers=header)).status_code == status
 
 
 async def test_a_verdict_on_a_span_that_changed_since_is_marked(door: Door, clock: HandClock) -> None:

@@ -72,7 +72,7 @@ def test_every_way_to_write_a_field_has_one_name(field: str, name: str) -> None:
         ("attributes.", "attributes.<key>"),
         ('attributes.say "hi"', "not have a double quote"),
         ("attributes.back\\slash", "backslash"),
-        ("eval.quality", "label, score, explanation, metadata.version or metadata.model"),
+        ("eval.quality", "label, score, explanation, metadata.version, metadata.model or metadata.stale"),
         ("eval.quality.text", "eval.<name>.<part>"),
         ("eval..score", "eval.<name>.<part>"),
         ("annotation.tone.explanation", "label, score or text"),

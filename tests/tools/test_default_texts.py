@@ -66,6 +66,11 @@ def child(name: str, output: str | None, parent: Span, **how: Any) -> Span:
     return dict(span(name, output, **how)) | {"traceId": parent["traceId"], "parentSpanId": parent["spanId"]}
 
 
+def trace_of_two() -> list[Span]:
+    root = span("root", "final", asked="question", kind="AGENT", minutes_ago=10)
+    return [root, child("tool", "rain", root, asked="Paris", kind="TOOL", minutes_ago=9)]
+
+
 @pytest.mark.parametrize(
     ("template", "mappings", "expected"),
     [

@@ -18,7 +18,8 @@ from tests.conftest import spans_of_bot
 from tests.e2e.processes import KEY, engine, environment
 from tests.forwarding import Forwarder
 from tests.loopback import Served
-from tests.traces import send
+from tests.tools.test_default_texts import MESSAGES, RAW, trace_of_two
+from tests.traces import send, span
 
 from assaykit.server import create_server
 from assaykit.settings import Settings
@@ -316,3 +317,43 @@ async def test_a_calibration_says_how_a_judge_is_asked_twice_without_the_label_b
         await arize.ask("upload_experiment", file="judged.jsonl", dataset="cases", key="key", name="judged")
         text = await arize.read("calibrate_judge", judge="tone", truth="people", experiments=["judged"])
     assert "Judge some rows with a copy of tone too, and hold one against the other." in text
+
+
+RAW_SAID = "On Arize AX, output <- attributes.output.value is the value as it was sent; an engine reads the text of"
+BEFORE = {"output": "attributes.output.value"}
+
+
+@pytest.mark.parametrize("mappings", [None, {"output": "output"}, {"output": "output.value"}])
+async def test_on_ax_a_task_gets_the_path_that_ax_resolves(
+    arize: Caller, stand_in: StandIn, mappings: dict[str, str] | None
+) -> None:
+    await send(stand_in.settings.home, [span("one", RAW, asked="{}", **MESSAGES)], project="cats")
+    asked: dict[str, Any] = {"evaluators": ["cites"], "project": "cats", "column_mappings": mappings}
+    plan = await arize.read("create_task", name="c", preview=True, **asked)
+    assert RAW_SAID in plan
+    made = await arize.ask("create_task", name=f"c {mappings}", **asked)
+    assert made["plan"]["evaluators"][0]["column_mappings"] == BEFORE
+    text = await arize.read("get_task", task=made["task"]["id"])
+    assert RAW_SAID in text
+    assert "update_task" not in text
+
+
+async def test_on_ax_it_is_said_that_a_trace_joins_its_spans(arize: Caller, stand_in: StandIn) -> None:
+    await send(stand_in.settings.home, trace_of_two(), project="trees")
+    asked: dict[str, Any] = {"evaluators": ["cites"], "project": "trees", "granularity": "trace"}
+    made = await arize.read("create_task", name="tree", **asked)
+    said = "On Arize AX, output <- attributes.output.value joins the values of all spans of a trace"
+    assert said in made
+    assert said in await arize.read("get_task", task="tree")
+
+
+@pytest.mark.parametrize("path", ["event.retry.attributes.reason", "exception.message"])
+async def test_on_ax_a_path_of_the_engine_alone_is_told(arize: Caller, path: str) -> None:
+    mapped = {"output": path}
+    said = await arize.refused("create_task", name="e", evaluators=["cites"], project="bot", column_mappings=mapped)
+    assert path in said["message"]
+
+
+async def test_on_ax_plain_spans_need_no_remark(arize: Caller) -> None:
+    plan = await arize.read("create_task", name="p", evaluators=["cites"], project="bot", preview=True)
+    assert "On Arize AX" not in plan

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.caller import Caller
@@ -20,7 +21,8 @@ KEYS = ("session.id", "llm.model_name", "metadata.tier", "user.id", " padded key
 
 @pytest.mark.parametrize("key", KEYS)
 async def test_a_filter_takes_the_value_that_it_names_and_no_other(ax: Caller, settings: Settings, key: str) -> None:
-    await send(settings.home, [span(f"n{n}", "x", **{key: cast("Any", text)}) for n, text in enumerate(TEXTS)])
+    facts: list[dict[str, Any]] = [{key: text} for text in TEXTS]
+    await send(settings.home, [span(f"n{n}", "x", **fact) for n, fact in enumerate(facts)])
     context = SpanContext(trace_id="0" * 32, span_id="0" * 16)
     rows = [span_row(Span(context=context, attributes={key: text})) for text in TEXTS]
     for number, text in enumerate(TEXTS):

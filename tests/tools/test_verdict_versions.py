@@ -93,7 +93,7 @@ async def test_replies_filters_and_files_tell_the_versions_and_keep_the_old_verd
     for text, number in asked.items():
         assert len(await verdicts(ax, filter=text)) == number, text
     refused = await ax.refused("search_spans", filter="eval.cites.version = 1")
-    assert "explanation, metadata.version or metadata.model" in refused["next"]
+    assert "explanation, metadata.version, metadata.model or metadata.stale" in refused["next"]
     await ax.ask("search_spans", window=EVERYTHING, save_to="spans.jsonl")
     lines = (files / "spans.jsonl").read_text(encoding="utf-8").splitlines()
     rows = {row["name"]: row for row in map(json.loads, lines)}

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, cast
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from assaykit.engine.content_encodings import UnsupportedMedia, plain
 from assaykit.engine.problems import Malformed
@@ -106,8 +107,7 @@ def _from_json(signal: Signal, body: bytes) -> Any:
         try:
             return json_format.ParseDict(found, signal.request(), ignore_unknown_fields=True)
         except json_format.ParseError:
-            for item in _json_items(signal, found):
-                _empty_if_unreadable(signal, item)
+            _empty_unreadable(signal, found)
             return json_format.ParseDict(found, signal.request(), ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, RecursionError) as error:
         raise Invalid(fault, _ENCODING) from error
@@ -135,12 +135,39 @@ def _objects(parent: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
                     yield cast("dict[str, Any]", item)
 
 
-def _empty_if_unreadable(signal: Signal, item: dict[str, Any]) -> None:
-    """Empty an item that is not OTLP, so that it is refused alone."""
+def _empty_unreadable(signal: Signal, told: dict[str, Any]) -> None:
+    """Empty each item that is not OTLP, or whose resource or scope is not, so that it is refused and no other."""
+    resources, scopes, items = map(_spellings, signal.lists)
+    for of_resource in _objects(told, *resources):
+        has_resource = _is_read(Resource, of_resource.get("resource"))
+        for of_scope in _objects(of_resource, *scopes):
+            is_known = has_resource and _is_read(InstrumentationScope, of_scope.get("scope"))
+            for name in items:
+                listed = of_scope.get(name)
+                if isinstance(listed, list):
+                    every = cast("list[Any]", listed)
+                    of_scope[name] = [
+                        item if is_known and item and _is_read(signal.item, item) else {} for item in every
+                    ]
+            if not is_known:
+                of_scope.pop("scope", None)
+        if not has_resource:
+            del of_resource["resource"]
+
+
+def _readable(signal: Signal, item: Any) -> Any:
+    return item if item and _is_read(signal.item, item) else {}
+
+
+def _is_read(message: Any, told: Any) -> bool:
+    """Whether a part of the JSON is such a message. A missing resource or scope is an empty one."""
+    if not isinstance(told, dict):
+        return told is None
     try:
-        json_format.ParseDict(item, signal.item(), ignore_unknown_fields=True)
+        json_format.ParseDict(cast("dict[str, Any]", told), message(), ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, RecursionError):
-        item.clear()
+        return False
+    return True
 
 
 def _ids_to_base64(item: dict[str, Any]) -> None:
@@ -159,7 +186,10 @@ def _ids_to_base64(item: dict[str, Any]) -> None:
 def faults_of_ids(item: Any) -> Iterator[str]:
     """The reasons against the trace and span id of an item, each as one sentence."""
     if not item.ByteSize():
-        yield "A record is empty, or holds a value that OTLP does not allow, such as text for a number."
+        yield (
+            "A record is empty, or it, its resource or its scope holds a value that OTLP does not allow, "
+            "such as text for a number."
+        )
     if len(item.trace_id) != TRACE_ID_BYTES or not any(item.trace_id):
         yield f"The trace id {item.trace_id[:32].hex()!r} is not 16 bytes long, or is all zeros."
     if len(item.span_id) != SPAN_ID_BYTES or not any(item.span_id):

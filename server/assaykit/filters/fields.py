@@ -8,7 +8,7 @@ A tree from `span_tree` holds only these fields:
 - `exception.<key>`, an attribute of the span's last exception event that has it;
 - `event.<name>.attributes.<key>` and `event.<name>.timestamp`, of the span's last event of that name that has it;
 - `eval.<name>.<part>`, `trace_eval.<name>.<part>`, `session_eval.<name>.<part>`, where the part is label, score,
-  explanation, metadata.version or metadata.model;
+  explanation, metadata.version or metadata.model, and of `eval` also metadata.stale: true, or missing;
 - `annotation.<name>.<part>`, `trace_annotation.<name>.<part>`, where the part is label, score or text.
 """
 
@@ -72,7 +72,7 @@ _SORTS: Final[dict[str, _Sort]] = {
 _CHOICES: Final = {"status_code": STATUS_CODES, "span_kind": SPAN_KINDS}
 _EVAL_PARTS: Final = ("label", "score", "explanation", "metadata.version", "metadata.model")
 _VERDICT_PARTS: Final = {
-    "eval": _EVAL_PARTS,
+    "eval": (*_EVAL_PARTS, "metadata.stale"),
     "trace_eval": _EVAL_PARTS,
     "session_eval": _EVAL_PARTS,
     "annotation": ("label", "score", "text"),
@@ -290,7 +290,7 @@ def _unsearchable(field: str, sort: str) -> Invalid:
 
 
 def _sort(field: str) -> _Sort:
-    if field.startswith(("attributes.", "exception.", "event.")):
+    if field.startswith(("attributes.", "exception.", "event.")) or field.endswith(".metadata.stale"):
         return "any"
     if field in _SORTS:
         return _SORTS[field]

@@ -10,6 +10,22 @@ from assaykit.judge import cut_text
 from assaykit.wire.bodies import rfc3339
 from assaykit.wire.spans import Annotation, Evaluation, Span, SpanEvent
 
+OWN_COLUMNS = frozenset(
+    [
+        "name",
+        "span_kind",
+        "status_code",
+        "latency_ms",
+        "context.span_id",
+        "context.trace_id",
+        "parent_id",
+        "start_time",
+        "id",
+        "example_id",
+    ]
+)
+"""Columns that exist whatever an application records."""
+
 EVENT = "event."
 """The beginning of the columns of events."""
 
@@ -60,8 +76,8 @@ def said_columns(
 ) -> dict[str, Any]:
     """The columns of the verdicts and annotations on a span; None where a part has no value.
 
-    `<verdict>.metadata.version` and `.model` name the maker, and `.earlier` has the earlier verdicts of other makers as
-    JSON text, where the verdict tells them.
+    `<verdict>.metadata.version` and `.model` name the maker, `.stale` is true if the verdict is older than the text,
+    and `.earlier` has the earlier verdicts of other makers as JSON text, where the verdict tells them.
     """
     row: dict[str, Any] = {}
     for verdict in evaluations:
@@ -70,6 +86,8 @@ def said_columns(
         row[f"{verdict.column}.explanation"] = verdict.explanation
         made_by = verdict.metadata or {}
         row |= {f"{verdict.column}.metadata.{key}": made_by[key] for key in ("version", "model") if key in made_by}
+        if made_by.get("stale"):
+            row[f"{verdict.column}.metadata.stale"] = True
         if "earlier" in made_by:
             row[f"{verdict.column}.metadata.earlier"] = json.dumps(made_by["earlier"], ensure_ascii=False)
     for sort, said in (("annotation", annotations), ("trace_annotation", trace_annotations)):

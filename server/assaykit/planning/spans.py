@@ -16,10 +16,11 @@ from assaykit.experiments.examples import example_columns
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
 from assaykit.foreign import as_word, exactly
-from assaykit.judge.columns import as_text, columns, seen_by_runs, span_row, text_at
+from assaykit.judge.columns import OWN_COLUMNS, as_text, columns, seen_by_runs, span_row, text_at
 from assaykit.judge.providers.prices import Estimate
 from assaykit.judge.score import has, variables
 from assaykit.planning.absent_fields import absent
+from assaykit.planning.ax_paths import on_ax, remarks
 from assaykit.planning.counts import (
     Mapped,
     counted_by_engine,
@@ -30,6 +31,8 @@ from assaykit.planning.counts import (
 from assaykit.planning.listed_rows import counted_runs, listed_spans
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
 from assaykit.planning.repeats import Repeats, repeats_of
+from assaykit.planning.stale_verdicts import stale_of
+from assaykit.wire.evaluators import Granularity
 from assaykit.wire.experiments import ExperimentRun
 from assaykit.wire.plans import PlannedRows, RunPlan
 from assaykit.wire.runs import TriggerEvaluationRequest
@@ -43,23 +46,6 @@ PATHS_SHOWN = 16
 
 USUAL_PATHS = {"input": "attributes.input.value", "output": "attributes.output.value"}
 """OpenInference paths for the variables of nearly every judge."""
-
-OWN_COLUMNS = frozenset(
-    [
-        "name",
-        "span_kind",
-        "status_code",
-        "latency_ms",
-        "context.span_id",
-        "context.trace_id",
-        "parent_id",
-        "start_time",
-        "id",
-        "example_id",
-    ]
-)
-"""Columns that exist whatever an application records."""
-
 
 LENGTHS = {
     "shortened": "have a value over 32 KiB: the judge sees its beginning and end (on_too_long='skip' leaves them out)",
@@ -108,6 +94,8 @@ class EvaluatorShare:
     """Estimated cost of the calls. None if no model is called or no estimate was made."""
     lengths: PlannedRows = field(default_factory=PlannedRows)
     """The rows that were read, by the length of their values."""
+    stale: int = 0
+    """Spans whose verdict is older than their text."""
     repeats: Repeats | None = None
     """Spans that repeat their parent's text. None if there is none, or if the rows are no spans."""
 
@@ -127,6 +115,7 @@ class EvaluatorShare:
             "column_mappings": self.mappings,
             **({"expected": self.estimate._asdict()} if self.estimate else {}),
             **{name: number for name in LENGTHS if (number := getattr(self.lengths, name))},
+            **({"verdicts_older_than_text": self.stale} if self.stale else {}),
             **({"rows_like_their_parent": self.repeats._asdict()} if self.repeats else {}),
             "warnings": self.warnings,
         }
@@ -139,6 +128,11 @@ class EvaluatorShare:
     def warnings(self) -> list[str]:
         """Sentences about suspicious mappings (empty on some rows, the same value on all) and repeated texts."""
         found = [self.repeats.as_text(self.matched)] if self.repeats else []
+        if self.stale:
+            found.append(
+                f"{self.stale} of the rows labelled already were sent again with other values since; "
+                "override_evaluations=true scores all anew"
+            )
         read = self.lengths.rows_read
         for name, sentence in LENGTHS.items():
             if number := getattr(self.lengths, name):
@@ -242,19 +236,30 @@ async def plan_spans(api: Api, query: SpanQuery, wanted: Sequence[WantedEvaluato
         try_mappings(one, replace(_of_rows(sample), has_short_forms=is_engine), refuse=not query.only_counts)
         for one, sample in zip(wanted, samples, strict=True)
     ]
+    told = [] if is_engine else ax_remarks(tried, samples, "SPAN")
     counted, partly = await _counted(api, query, wanted, tried)
     shares: list[EvaluatorShare] = []
-    for share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
+    for counted_share, text, sample in zip(shares_of(wanted, tried, counted), texts, samples, strict=True):
+        share = counted_share
+        if is_engine and share.labelled:
+            share = replace(share, stale=await stale_of(api, _body(query, text), share.column))
         if share.rows > 1 and not query.only_counts:
             repeats = await repeats_of(api, _body(query, text), share.mappings, sample)
             shares.append(replace(share, repeats=repeats if repeats.repeated else None))
         else:
             shares.append(share)
     if all(share.matched for share in shares):
-        return TaskPlan(shares, SAMPLE, counted, "span", partly=partly)
+        return TaskPlan(shares, SAMPLE, counted, "span", told, partly=partly)
     there = [span_row(span) for span in await _sample(api, query, None)]
     missing = [sentence for text in texts if text is not None for sentence in absent(text, there)]
-    return TaskPlan(shares, len(there), counted, "span", absent=list(dict.fromkeys(missing)), partly=partly)
+    return TaskPlan(shares, len(there), counted, "span", told, absent=list(dict.fromkeys(missing)), partly=partly)
+
+
+def ax_remarks(tried: Sequence[Sequence[Variable]], samples: Sequence[Sequence[Row]], level: Granularity) -> list[str]:
+    """What Arize AX reads otherwise than an engine, for the variables of each evaluator on its sample."""
+    pairs = zip(tried, samples, strict=True)
+    every = (line for some, rows in pairs for line in remarks({one.name: one.path for one in some}, rows, level))
+    return list(dict.fromkeys(every))
 
 
 async def _counted(
@@ -423,13 +428,13 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
             f"it has {', '.join(map(as_word, names))}.",
             "Correct column_mappings.",
         )
-    tried = [
-        _tried(name, given.get(name) or _usual_path(name, tried_on), tried_on, partial(has, wanted.config))
-        for name in names
-    ]
+    paths = {name: given.get(name) or _usual_path(name, tried_on) for name in names}
+    if not tried_on.has_short_forms and wanted.query_ids is None:
+        paths = {name: on_ax(at, tried_on.rows) for name, at in paths.items()}
+    tried = [_tried(name, at, tried_on, partial(has, wanted.config)) for name, at in paths.items()]
     if refuse and tried_on.size and (empty := [variable for variable in tried if variable.filled == 0]):
         missing = ", ".join(f"{exactly(variable.name)} (tried {as_word(variable.path)})" for variable in empty)
-        there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=_is_ours)[:PATHS_SHOWN]))
+        there = ", ".join(map(as_word, sorted(columns(tried_on.rows), key=OWN_COLUMNS.__contains__)[:PATHS_SHOWN]))
         raise Invalid(
             f"{exactly(wanted.evaluator.name)} finds no value on any of {tried_on.size} {tried_on.things} for "
             f"{missing}. Paths that exist: {there}.",
@@ -440,11 +445,6 @@ def try_mappings(wanted: WantedEvaluator, sample: Sequence[Row] | Sample, *, ref
 
 def _of_rows(rows: Sequence[Row]) -> Sample:
     return Sample(len(rows), lambda place, _, at: text_at(rows[place], at), rows, "rows")
-
-
-def _is_ours(column: str) -> bool:
-    """True for a column that every row has. As a sort key it puts the application's own columns first."""
-    return column in OWN_COLUMNS
 
 
 def _usual_path(name: str, sample: Sample) -> str:

@@ -22,7 +22,7 @@ from assaykit.judge.units import NOUNS, Gathering, Reading, Unit, is_of_whole, o
 from assaykit.planning.counts import Listed, counted_by_engine, counted_from_lists, microseconds, request_for_spans
 from assaykit.planning.listed_rows import MOST_SPANS, ROWS_PER_PAGE
 from assaykit.planning.queries import SpanQuery, WantedEvaluator, both, own_filter
-from assaykit.planning.spans import Sample, TaskPlan, mapped, plan_spans, shares_of, try_mappings
+from assaykit.planning.spans import Sample, TaskPlan, ax_remarks, mapped, plan_spans, shares_of, try_mappings
 from assaykit.wire.evaluators import Granularity
 from assaykit.wire.spans import ListSpansRequest, Span, SpanPage
 
@@ -104,6 +104,8 @@ async def _plan_units(api: Api, query: SpanQuery, level: Unit, wanted: Sequence[
         counted, partly = counted_from_lists(found, query, len(wanted)), found.partly
     existing = len((await _keys(api, query, level, None, ROWS_PER_PAGE)).units)
     remarks = [f"A {noun} counts if any of its spans lies in the window; it is read whole. max_spans counts {noun}s."]
+    if not is_engine:
+        remarks += ax_remarks(tried, [sample.rows for sample in samples], level)
     if partly:
         remarks.append(f"Only the {noun}s of the newest spans were counted; there are more.")
     return TaskPlan(shares_of(wanted, tried, counted), existing, counted, noun, remarks, partly=partly)

@@ -37,6 +37,7 @@ from assaykit.tools.runs.rates import rates_of_task
 from assaykit.tools.tasks import limits
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.changes import plan_on_dataset, rate_of, refuse_change, replanned, week_after
+from assaykit.tools.tasks.default_paths import offer_of, paths_of, renew
 from assaykit.tools.tasks.evaluators import (
     EvaluatorArguments,
     entries,
@@ -188,9 +189,7 @@ async def get_task(
     if found.type == "RUN_EXPERIMENT":
         lines[1:] = [of_task(found)]
     for entry in found.evaluators or []:
-        paths = {one.variable_name: one.attribute_path for one in entry.query_mappings or ()}
-        pairs = (entry.column_mappings or paths).items()
-        mapped = ", ".join(f"{as_word(name)} <- {as_word(at, 120)}" for name, at in pairs)
+        mapped = ", ".join(f"{as_word(name)} <- {as_word(at, 120)}" for name, at in paths_of(entry).items())
         lines.append(f"Evaluator {quoted(entry.evaluator_name)}: {mapped or 'columns of the same names'}")
     starter = "trigger_run" if found.type == "RUN_EXPERIMENT" else "trigger_backfill"
     makes = found.type == "RUN_EXPERIMENT"
@@ -198,11 +197,14 @@ async def get_task(
         f"No runs yet: `{starter}` starts one."
     ]
     lines += await rates_of_task(here, within.id, runs.task_runs)
+    offer = await offer_of(here, found)
+    lines += offer.lines
     data = {
         **here.source(within),
         "task": found.model_dump(mode="json", exclude_none=True),
         "last_runs": [run.model_dump(mode="json", exclude_none=True) for run in runs.task_runs],
         **schedule,
+        **({} if offer.step is None else {"next": offer.step.as_dict()}),
     }
     return Reply(f"Task {exactly(found.name)} ({found.type})\n{bullets(lines)}", data)
 
@@ -318,6 +320,7 @@ async def update_task(
     told += agreed.lines(week)
     if replaced is not None:
         changes |= replaced.fields(found, await created(here, within, replaced.wanted))
+        told += await renew(here, found, replaced, changes)
     made = await limits.change(here, found.id, UpdateTaskRequest.model_validate(changes), max_cost, ends=ends_limit)
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])

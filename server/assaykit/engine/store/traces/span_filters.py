@@ -76,6 +76,8 @@ _ORDER: Final[dict[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_STALE: Final = "metadata.stale"
+"""The part of a verdict that is true if the verdict is older than the attributes of its span."""
 _UNKNOWN: Final = literal(None, Boolean)
 
 
@@ -232,6 +234,8 @@ def _verdict(field: str, project_id: str) -> _Held:
     sort, name, part = verdict(field)
     table, level, target = _VERDICT_TARGETS[sort]
     column = table.c[part] if part in table.c else _of_maker(table, part)
+    if part == _STALE:
+        column = case((table.c.updated_ns < spans.c.changed_ns, literal(True)))  # noqa: FBT003  (a literal of SQL)
     found = (
         select(column)
         .where(
@@ -243,6 +247,8 @@ def _verdict(field: str, project_id: str) -> _Held:
         .correlate(spans)
         .scalar_subquery()
     )
+    if part == _STALE:
+        return _Held(found, flag=found)
     return _number(found) if part in {"score", "metadata.version"} else _text(found)
 
 

@@ -111,12 +111,16 @@ def shared(
     """The verdicts on some traces or sessions, by their ids, under the names that spans show.
 
     The names are `trace_eval.<name>` and `session_eval.<name>`. The metadata of a verdict has `stale` if spans have
-    been added since.
+    been added since, or sent again with other attributes.
     """
     found = of(connection, scope_id, level, target_ids)
     key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
-    places = sa.select(key, sa.func.max(spans.c.n)).where(spans.c.project_id == scope_id, key.in_(list(found)))
-    last = {row[0]: row[1] for row in connection.execute(places.group_by(key))} if found else {}
+    ends = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
+    placed = ends.where(spans.c.project_id == scope_id, key.in_(list(found)))
+    rows = connection.execute(placed).fetchall() if found else []
+    last = {row[0]: row[1] for row in rows}
+    if changed := {row[0]: row[2] for row in rows if row[2] is not None}:
+        found = of(connection, scope_id, level, target_ids, changed)
     return {
         target: [_of_unit(one, level, last.get(target, 0)) for one in verdicts] for target, verdicts in found.items()
     }
