@@ -193,7 +193,6 @@ def openai_v2(provider: Any) -> None:
 
 def litellm_calls(provider: Any) -> None:
     import anyio
-
     import litellm
     from litellm.integrations.opentelemetry import OpenTelemetry
 
