@@ -274,6 +274,7 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
             "evaluator_versions.number",
             "task_runs.outdated",
         ),
+        "0029": ("tasks.on_too_long",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
     if revision < "0025":
