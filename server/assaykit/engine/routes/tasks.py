@@ -82,11 +82,14 @@ async def create_task(request: Request) -> Response:
 async def create_limited_task(request: Request) -> Response:
     """`POST /x/tasks`: create a continuous task with limits. On AX: none."""
     wanted = await body(request, _LimitedTask)
+    limits = _limits(wanted)
+    if not limits or None in limits.values():
+        raise Malformed("A new task needs a limit.", "Send max_cost or on_too_long with a value, or POST /v2/tasks.")
     _check_shape(wanted.task)
     here = engine(request)
     if wanted.max_cost is not None:
         await here.models.refuse_unpriced(wanted.task)
-    return created(await here.database.write(task_limits.create, wanted.task, _limits(wanted), here.clock))
+    return created(await here.database.write(task_limits.create, wanted.task, limits, here.clock))
 
 
 async def get_task(request: Request) -> Response:
@@ -108,6 +111,8 @@ async def update_task(request: Request) -> Response:
 async def update_limited_task(request: Request) -> Response:
     """`PATCH /x/tasks/{task_id}`: change a task and the limits that are sent. On AX: none."""
     wanted = await body(request, _LimitedTaskUpdate)
+    if not _limits(wanted):
+        raise Malformed("The body sets no limit.", "Send max_cost or on_too_long, or PATCH /v2/tasks.")
     _refuse_null(wanted.task)
     here = engine(request)
     target = request.path_params["task_id"]
