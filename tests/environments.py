@@ -130,6 +130,8 @@ def _install(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    from tests.instrumentations.recorder import FEW, PYTHON
+
     # Build two at a time. A test waits for an environment that is not built yet.
     with ThreadPoolExecutor(2) as builders:
         for needed in (
@@ -143,6 +145,7 @@ if __name__ == "__main__":
             OLDEST_AX,
             OLDER_AX,
             INSTALLERS,
+            *(PYTHON[name] for name in FEW),
         ):
             builders.submit(python_with, *needed)
         for packages in (HOSTS, TOKENIZER):

@@ -276,6 +276,7 @@ def undo_after(revision: str, connection: sa.Connection) -> None:
         ),
         "0027": ("task_runs.pinned",),
         "0028": ("experiments.unknown_runs",),
+        "0029": ("tasks.on_too_long",),
         "0022": tuple(f"{table}.checksum" for table in ("spans", *SUMMED)),
     }
     if revision < "0026":

@@ -178,13 +178,17 @@ async def test_a_limit_that_cannot_be_held_is_refused(home: Path) -> None:
         wanted = await body(door)
         for max_cost in (0, -1, "much", None):
             await door.refused(400, "POST", "/x/tasks", json={"task": wanted, "max_cost": max_cost})
+        for limits in ({}, {"on_too_long": None}, {"on_too_long": "shorten"}, {"max_cost": 1, "on_too_long": None}):
+            await door.refused(400, "POST", "/x/tasks", json={"task": wanted, **limits})
         once = wanted | {"is_continuous": False}
+        await door.refused(422, "POST", "/x/tasks", json={"task": once, "on_too_long": "skip"})
         told = await door.refused(422, "POST", "/x/tasks", json={"task": once, "max_cost": 1})
         assert "max_cost limits a continuous task" in told
         assert (await door.get("/v2/tasks"))["tasks"] == []
         task = (await door.post("/v2/tasks", once))["id"]
         await door.refused(422, "PATCH", f"/x/tasks/{task}", json={"max_cost": 1})
         await door.refused(400, "PATCH", f"/x/tasks/{task}", json={"max_cost": 0})
+        await door.refused(400, "PATCH", f"/x/tasks/{task}", json={"task": {"name": "other"}})
         await door.refused(400, "PATCH", f"/x/tasks/{task}", json={"task": {"name": None}, "max_cost": 1})
 
 

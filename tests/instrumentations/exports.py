@@ -61,22 +61,26 @@ def recorded(name: str) -> Recording:
     return Recording(about, rest)
 
 
-def keep(about: dict[str, Any], exports: list[Export]) -> None:
-    """Write a recording."""
+def recording_of(about: dict[str, Any], exports: list[Export]) -> Recording:
+    """The recording of requests."""
     first = min(int(item[name]) for export in exports for item in items(export) for name in _TIMES if name in item)
-    lines = [about]
+    lines: list[dict[str, Any]] = []
     for path, body in exports:
         outer, middle, inner = _ITEMS[path]
         lines.append({"request": path})
         for resource in body[outer]:
             lines.append({"resource": _plain_pairs(resource["resource"].get("attributes", []))})
             for scope in resource[middle]:
-                lines.append(
-                    {"scope": {key: scope["scope"][key] for key in ("name", "version") if key in scope["scope"]}}
-                )
+                about_scope = scope["scope"]
+                lines.append({"scope": {key: about_scope[key] for key in ("name", "version") if key in about_scope}})
                 lines += [{"span" if inner == "spans" else "log": _kept(item, first)} for item in scope[inner]]
-    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-    (RECORDINGS / f"{about['name']}.jsonl").write_text(f"{text}\n", encoding="utf-8")
+    return Recording(about, lines)
+
+
+def keep(recording: Recording) -> None:
+    """Write a recording."""
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in [recording.about, *recording.lines])
+    (RECORDINGS / f"{recording.about['name']}.jsonl").write_text(f"{text}\n", encoding="utf-8")
 
 
 def items(export: Export) -> Iterator[Body]:

@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from tests import environments
-from tests.instrumentations.exports import Export, keep
+from tests.instrumentations.exports import Export, Recording, keep, recording_of
 from tests.instrumentations.scripted_model import ScriptedModel
 
 VERSION = 3
@@ -59,6 +59,8 @@ NODE: dict[str, tuple[str, ...]] = {
 """The packages of each client on node."""
 
 CLIENTS = (*PYTHON, *NODE)
+FEW = ("openinference-anthropic", "openllmetry-openai", "pydantic-v5")
+"""The clients that a change runs: one of each convention, and one whose SDK sends spans of its own."""
 
 _LONG = frozenset({"logfire.json_schema", "model_request_parameters"})
 """Long attributes that no aspect reads."""
@@ -67,15 +69,8 @@ _PLACES = ('File "/', "file:///", "node_modules/")
 _TRACEBACK = re.compile(r"^(?:\s.*|)$\n?", re.MULTILINE)
 
 
-class Ran(NamedTuple):
-    """The requests of a client's exporter, in the order sent, and the calls that the model got."""
-
-    exports: list[Export]
-    calls: int
-
-
-def run(name: str) -> Ran:
-    """Run one client."""
+def run(name: str) -> Recording:
+    """Run one client, and take what its exporter sends."""
     with ScriptedModel() as model:
         if name in PYTHON:
             command = [str(environments.python_with(*PYTHON[name])), str(HERE / "clients.py"), name, model.address]
@@ -86,13 +81,13 @@ def run(name: str) -> Ran:
         ran = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=300)
         assert ran.returncode == 0, ran.stderr
         exports = [Export(path, _without_places(body, model.address)) for path, body in model.exports()]
-        return Ran(exports, model.calls)
+        about = {"recorder": VERSION, "name": name, "packages": versions(name), "calls": model.calls}
+        return recording_of(about, exports)
 
 
 def record(name: str) -> None:
     """Write the recording of one client."""
-    exports, calls = run(name)
-    keep({"recorder": VERSION, "name": name, "packages": versions(name), "calls": calls}, exports)
+    keep(run(name))
 
 
 def versions(name: str) -> dict[str, str]:

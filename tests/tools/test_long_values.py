@@ -1,8 +1,10 @@
 """Long and cut values: a judge sees their beginning and end and says so, and code never runs on a part of a value."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 from tests.caller import Caller, serving
 from tests.scripted_model import ScriptedModel
@@ -146,6 +148,54 @@ async def test_long_rows_are_left_out_on_request(settings: Settings) -> None:
             found = await ax.ask("trigger_backfill", evaluators=["tone"], project="bot", on_too_long="skip", wait=30)
             assert (found["labels"], len(prompts)) == ({"tone": {"good": 1}}, 1)
             assert [(one["code"], one["rows"]) for one in found["skipped"]] == [("too_long", 1)]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_continuous_task_leaves_long_rows_out_until_it_is_told_otherwise(
+    settings: Settings, *, is_new: bool
+) -> None:
+    prompts: list[str] = []
+    with ScriptedModel(fixed("good", prompts)) as model:
+        async with serving(replace(settings, period_s=0.05), model.url) as ax:
+            await send(settings.home, [span("old", "fine")])
+            await ax.ask("create_judge", name="tone", template="Good? {output}", choices={"good": 1, "bad": 0})
+            task = {"name": "watch", "evaluators": ["tone"], "project": "bot", "is_continuous": True}
+            await ax.ask("create_task", **task, **({"on_too_long": "skip"} if is_new else {}))
+            if not is_new:
+                await ax.ask("update_task", task="watch", on_too_long="skip")
+            await send(settings.home, [span("long", "x" * 40_000), span("short", "fine")])
+            found = await ended(ax, 1)
+            assert [run["num_skipped"] for run in found["last_runs"]] == [1]
+            assert (found["schedule"]["on_too_long"], len(prompts)) == ("skip", 1)
+            assert "unscored (on_too_long)" in await ax.read("get_task")
+            await ax.ask("update_task", task="watch", clear=["on_too_long"])
+            await send(settings.home, [span("longer", "y" * 40_000)])
+            found = await ended(ax, 2)
+            assert ("on_too_long" in found["schedule"], len(prompts)) == (False, 2)
+
+
+async def ended(ax: Caller, number: int) -> dict[str, Any]:
+    """The only task, as soon as so many of its runs have scored a row each."""
+    with anyio.fail_after(60):
+        while True:
+            found = await ax.ask("get_task")
+            if sum(run["num_successes"] for run in found["last_runs"]) == number:
+                return found
+            await anyio.sleep(0.05)
+
+
+@pytest.mark.parametrize("tool", ["create_task", "update_task"])
+async def test_on_too_long_is_refused_for_a_task_that_runs_when_triggered(settings: Settings, tool: str) -> None:
+    async with serving(settings) as ax:
+        await send(settings.home, [span("old", "fine")])
+        await ax.ask("create_judge", name="c", code="JSON_PARSEABLE")
+        task = {"name": "nightly", "evaluators": ["c"], "project": "bot"}
+        if tool == "update_task":
+            await ax.ask("create_task", **task)
+            task = {"task": "nightly"}
+        refusal = await ax.refused(tool, **task, on_too_long="skip")
+        assert "runs when triggered" in refusal["message"]
+        assert "trigger_backfill" in refusal["next"]
 
 
 async def session_judge(ax: Caller) -> None:

@@ -202,7 +202,7 @@ class TaskSchedule(ReplyBody):
     it: `units_waiting` units are quiet, `units_open` are not yet, or lack the parent of a span. `given_up` rows were
     tried too often, though the provider may be at fault. Runs of the schedule have spent
     `spent` of `max_cost` US dollars since the limit was set; both are None without a limit. `at_max_cost` means that
-    the task has stopped there.
+    the task has stopped there. With `on_too_long`, they leave rows unscored whose judge would see a value shortened.
 
     On AX: none, AX does not show its schedule. Source: `GET /x/tasks/{task_id}/schedule`.
     """
@@ -223,6 +223,7 @@ class TaskSchedule(ReplyBody):
     max_cost: float | None = None
     spent: float | None = None
     at_max_cost: bool = False
+    on_too_long: OnTooLong | None = None
 
 
 MOST_SPANS_COUNTED = 10_000

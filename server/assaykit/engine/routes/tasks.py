@@ -14,7 +14,7 @@ from assaykit.engine.store.definitions import tasks
 from assaykit.engine.store.queue import task_limits
 from assaykit.engine.validation import run_configurations
 from assaykit.wire.bodies import RequestBody
-from assaykit.wire.local import MaxCost
+from assaykit.wire.local import MaxCost, OnTooLong
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
 
@@ -41,12 +41,14 @@ class _UpdateTask(UpdateTaskRequest):
 
 class _LimitedTask(RequestBody):
     task: _CreateTask
-    max_cost: MaxCost
+    max_cost: MaxCost | None = None
+    on_too_long: OnTooLong | None = None
 
 
 class _LimitedTaskUpdate(RequestBody):
     task: _UpdateTask = _UpdateTask()
-    max_cost: MaxCost | None
+    max_cost: MaxCost | None = None
+    on_too_long: OnTooLong | None = None
 
 
 async def list_tasks(request: Request) -> Response:
@@ -78,12 +80,16 @@ async def create_task(request: Request) -> Response:
 
 
 async def create_limited_task(request: Request) -> Response:
-    """`POST /x/tasks`: create a continuous task with a limit of cost. On AX: none."""
+    """`POST /x/tasks`: create a continuous task with limits. On AX: none."""
     wanted = await body(request, _LimitedTask)
+    limits = _limits(wanted)
+    if not limits or None in limits.values():
+        raise Malformed("A new task needs a limit.", "Send max_cost or on_too_long with a value, or POST /v2/tasks.")
     _check_shape(wanted.task)
     here = engine(request)
-    await here.models.refuse_unpriced(wanted.task)
-    return created(await here.database.write(task_limits.create, wanted.task, wanted.max_cost, here.clock))
+    if wanted.max_cost is not None:
+        await here.models.refuse_unpriced(wanted.task)
+    return created(await here.database.write(task_limits.create, wanted.task, limits, here.clock))
 
 
 async def get_task(request: Request) -> Response:
@@ -103,16 +109,23 @@ async def update_task(request: Request) -> Response:
 
 
 async def update_limited_task(request: Request) -> Response:
-    """`PATCH /x/tasks/{task_id}`: change a task and set its limit of cost, which counts from now. On AX: none."""
+    """`PATCH /x/tasks/{task_id}`: change a task and the limits that are sent. On AX: none."""
     wanted = await body(request, _LimitedTaskUpdate)
+    if not _limits(wanted):
+        raise Malformed("The body sets no limit.", "Send max_cost or on_too_long, or PATCH /v2/tasks.")
     _refuse_null(wanted.task)
     here = engine(request)
     target = request.path_params["task_id"]
     if wanted.max_cost is not None:
         now = await here.database.read(tasks.get, target)
         await here.models.refuse_unpriced(now if wanted.task.evaluators is None else tasks.changed(now, wanted.task))
-    change = target, wanted.task, wanted.max_cost, here.clock, _check_shape
+    change = target, wanted.task, _limits(wanted), here.clock, _check_shape
     return answer(await here.database.write(task_limits.update, *change))
+
+
+def _limits(wanted: _LimitedTask | _LimitedTaskUpdate) -> task_limits.NewLimits:
+    sent = wanted.model_fields_set
+    return {name: getattr(wanted, name) for name in ("max_cost", "on_too_long") if name in sent}
 
 
 async def delete_task(request: Request) -> Response:

@@ -374,12 +374,13 @@ tasks = _noun(
     Column("max_cost", Float),
     Column("spent", Float, nullable=False, server_default=text("0")),
     Column("checksum", Integer),
+    Column("on_too_long", String),
     UniqueConstraint("space_id", "name"),
 )
 """`evaluators` is the list of `wire.tasks.TaskEvaluatorInput` bodies; a RUN_EXPERIMENT task has a
 `run_configuration` instead. `query_filters` is null unless the task chooses traces or sessions by lettered filters.
 `max_cost` limits the runs of the task's schedule. `spent` is the cost of those that ended since it was set, less the
-cost until then of a run that was under way. Both are in US dollars."""
+cost until then of a run that was under way. Both are in US dollars. `on_too_long` is that of these runs."""
 
 ROW_STATES = ("PENDING", "SCORED", "FAILED", "SKIPPED")
 """The states of a row of a run. Triggers of the file keep a count of each with the run (schema 0019)."""

@@ -52,7 +52,8 @@ _ANSWERED = range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _NO_MONEY = re.compile(r"insufficient_quota|credit balance|billing", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)",
+    r"model_not_found|(?:unknown|invalid|no such) model|model\b.{0,80}(?:not found|does not exist|not exist)"
+    r"|not a valid model|model (?:id|identifier|name).{0,20}invalid",
     re.IGNORECASE,
 )
 _BAD_KEY = re.compile(r"api.?key (?:is )?(?:not valid|invalid)|invalid.api.key|incorrect api key", re.IGNORECASE)

@@ -53,7 +53,8 @@ LEARNT: Memory = {}
 """The record of this process, by provider, base URL and model."""
 
 _ABOUT_THE_PROMPT = re.compile(
-    r"context.{0,10}length|maximum context|too long|too large|max_tokens|max_completion_tokens"
+    r"context.{0,10}(?:length|window)|maximum context|too long|too large|max_tokens|max_completion_tokens"
+    r"|(?:token|input).{0,40}exceed|too many (?:input )?tokens"
     r"|content.{0,10}(?:policy|filter|management)|moderation",
     re.IGNORECASE,
 )

@@ -47,7 +47,8 @@ def refuse_change(task: Task, given: Mapping[str, object], clear: Sequence[str])
     if task.type != "RUN_EXPERIMENT" and "run_configuration" in given:
         raise Invalid(f"run_configuration: only RUN_EXPERIMENT tasks have that; {exactly(task.name)} is {task.type}.")
     # A task on a dataset may be given is_continuous=false.
-    of_project = ["sampling_rate", "max_cost", *(["is_continuous"] if given.get("is_continuous") else [])]
+    of_project = ["sampling_rate", "max_cost", "on_too_long"]
+    of_project += ["is_continuous"] if given.get("is_continuous") else []
     if task.project_id is None and (foreign := [word for word in of_project if word in given]):
         raise Invalid(
             f"{', '.join(foreign)}: only tasks on a project have that; {exactly(task.name)} reads a dataset.",

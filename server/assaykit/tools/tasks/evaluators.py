@@ -38,6 +38,7 @@ def _choice(given: Any) -> Any:
 
 
 EvaluatorArgument = Annotated[EvaluatorChoice, BeforeValidator(_choice, json_schema_input_type=str | dict)]
+NewEvaluators = Annotated[list[EvaluatorArgument], Field(min_length=1)]
 EvaluatorArguments = Annotated[
     list[EvaluatorArgument], Field(min_length=1, description="Names, or {name, query_filter, column_mappings}")
 ]

@@ -1,6 +1,7 @@
-"""The limit of cost of a continuous task: its checks, and the requests that set it."""
+"""The limits of a continuous task, of cost and of long values: their checks, and the requests that set them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from assaykit.api.client import path
 from assaykit.errors import Invalid, Unsupported
@@ -29,6 +30,24 @@ async def refuse_limit(here: Session, max_cost: float | None, *, ends: bool = Fa
         )
     if not await here.api.has_engine_routes():
         raise Unsupported("Arize AX does not stop a task at max_cost.", "Lower its sampling_rate instead.")
+
+
+async def refuse_skipping(here: Session, on_too_long: str | None, *, ends: bool = False, is_continuous: bool) -> None:
+    """Refuse `on_too_long` where nothing would heed it, before anything is written.
+
+    Raises:
+        Invalid: the task is not continuous.
+        Unsupported: the backend is AX.
+    """
+    if on_too_long is None and not ends:
+        return
+    if not is_continuous and not ends:
+        raise Invalid(
+            "on_too_long of a task is for one that runs continuously, and this one runs when triggered.",
+            "Pass is_continuous=true, or give on_too_long to trigger_backfill or trigger_run.",
+        )
+    if not await here.api.has_engine_routes():
+        raise Unsupported("Arize AX has no on_too_long.", "Filter long rows out, or leave on_too_long away.")
 
 
 async def week_of(
@@ -67,15 +86,15 @@ async def rest(here: Session, task: Task) -> float | None:
     return None if found.max_cost is None else max(0.0, found.max_cost - (found.spent or 0.0))
 
 
-async def create(here: Session, body: CreateTaskRequest, max_cost: float | None) -> Task:
-    """A new task, with its limit if there is one."""
-    if max_cost is None:
+async def create(here: Session, body: CreateTaskRequest, limits: Mapping[str, Any]) -> Task:
+    """A new task, with its limits if there are some."""
+    if not limits:
         return await here.api.post("/v2/tasks", Task, body)
-    return await here.api.post(path("x", "tasks"), Task, LimitedTask(task=body, max_cost=max_cost))
+    return await here.api.post(path("x", "tasks"), Task, LimitedTask(task=body, **limits))
 
 
-async def change(here: Session, task_id: str, body: UpdateTaskRequest, max_cost: float | None, *, ends: bool) -> Task:
-    """The changed task. Its limit stays, unless there is a new one, or the change ends it."""
-    if max_cost is None and not ends:
+async def change(here: Session, task_id: str, body: UpdateTaskRequest, limits: Mapping[str, Any]) -> Task:
+    """The changed task. A limit that is not given stays, and None ends it."""
+    if not limits:
         return await here.api.patch(path("v2", "tasks", task_id), Task, body)
-    return await here.api.patch(path("x", "tasks", task_id), Task, LimitedTaskUpdate(task=body, max_cost=max_cost))
+    return await here.api.patch(path("x", "tasks", task_id), Task, LimitedTaskUpdate(task=body, **limits))

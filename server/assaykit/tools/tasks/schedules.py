@@ -77,6 +77,8 @@ def _sentence(found: TaskSchedule, task: Task) -> str:
     said = f"Runs continuously, {_WORKERS[found.worker]}: {now}{upcoming}last run {last}, {_waiting(found)}{given_up}"
     if found.max_cost is not None:
         said += f", {dollars(found.spent or 0.0, 4)} spent of max_cost {dollars(found.max_cost, 4)}"
+    if found.on_too_long:
+        said += ", leaves rows with a value over 32 KiB unscored (on_too_long)"
     if found.at_max_cost:
         cause = "" if found.last_failure is None else f" {one_line(found.last_failure, 600)}"
         call = f"update_task(task={name_or_id(task)!r}, max_cost=...)"

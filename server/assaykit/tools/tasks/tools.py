@@ -40,6 +40,7 @@ from assaykit.tools.tasks.changes import plan_on_dataset, rate_of, refuse_change
 from assaykit.tools.tasks.default_paths import offer_of, paths_of, renew
 from assaykit.tools.tasks.evaluators import (
     EvaluatorArguments,
+    NewEvaluators,
     entries,
     refuse_empty,
     task_type,
@@ -61,6 +62,7 @@ from assaykit.tools.tasks.units import (
 )
 from assaykit.wire.bodies import AnyCase
 from assaykit.wire.experiments import Experiment
+from assaykit.wire.local import OnTooLong
 from assaykit.wire.runs import TaskRunPage
 from assaykit.wire.tasks import CreateTaskRequest, Task, TaskPage, TaskType, UpdateTaskRequest
 
@@ -69,7 +71,7 @@ LAST_RUNS = 3
 RunConfig = dict[str, Any] | None
 """As in the contract; `prompt` and `integration` take names. The error for a wrong key lists all keys."""
 
-Clearable = Literal["query_filter", "max_cost"]
+Clearable = Literal["query_filter", "max_cost", "on_too_long"]
 """Fields that a task can do without."""
 
 
@@ -88,6 +90,7 @@ async def create_task(
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0,
     is_continuous: bool = False,
     max_cost: MaxCost = None,
+    on_too_long: OnTooLong | None = None,
     granularity: UnitName | None = None,
     run_configuration: RunConfig = None,
     allow_empty: bool = False,
@@ -95,9 +98,9 @@ async def create_task(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Create a task that scores a project's spans (is_continuous: as they arrive) or a dataset's experiments.
+    """Create a task to score a project's spans (is_continuous: as they arrive) or a dataset's experiments.
 
-    With run_configuration {prompt, model_name} or {template} it makes experiments.
+    run_configuration {prompt, model_name} or {template} makes experiments.
 
     Source: REST v2 `POST /v2/tasks`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -107,7 +110,7 @@ async def create_task(
         scoring = {"evaluators": evaluators, "project": project, "experiments": experiments, "allow_empty": allow_empty}
         rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
         rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
-        _refuse_scoring(type, {**scoring, **rows_of, **rest, "max_cost": max_cost})
+        _refuse_scoring(type, {**scoring, **rows_of, **rest, "max_cost": max_cost, "on_too_long": on_too_long})
         return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
@@ -115,6 +118,7 @@ async def create_task(
     wanted, week = await at_granularity(here, within, found, granularity), Disclosure()
     if dataset is not None or experiments:
         rest = {"is_continuous": is_continuous, "sampling_rate": sampling_rate != 1, "max_cost": max_cost}
+        rest |= {"on_too_long": on_too_long}
         _refuse_of_project(project, rest)
         refuse_on_dataset(wanted)
         dataset_id, chosen = await chosen_experiments(here, dataset, experiments, space)
@@ -127,6 +131,7 @@ async def create_task(
         plan = await plan_project(here.api, query, wanted)
         target = {"project_id": named.id, "sampling_rate": sampling_rate, "is_continuous": is_continuous}
         about = f"project {exactly(named.name)}"
+        await limits.refuse_skipping(here, on_too_long, is_continuous=is_continuous)
         week = await limits.week_of(here, query, wanted, max_cost, is_continuous=is_continuous)
     refuse_empty(plan, query_filter, allow_empty=allow_empty)
     plan = await with_costs(here, plan, wanted)
@@ -139,10 +144,12 @@ async def create_task(
     if preview:
         text = bullets([*told, *announced(here, ctx, week)])
         return Reply(f"Plan for {about}; nothing was created:\n{text}", {**facts, "created": False})
+    every = {"max_cost": max_cost, "on_too_long": on_too_long}
+    set_limits = {key: limit for key, limit in every.items() if limit is not None}
     agreed = await consent(here, ctx, f"Score rows of {about} as they arrive", week, confirm_cost)
     if not agreed.is_given:
         return Reply(f"Nothing was created: {agreed.said}", {**facts, "created": False})
-    made, what, schedule = await _created(here, within, body, wanted, plan, max_cost)
+    made, what, schedule = await _created(here, within, body, wanted, plan, set_limits)
     return Reply(
         f"Created task {exactly(made.name)} ({made.id}) on {about}. {what}\n{bullets([*told, *agreed.lines(week)])}",
         {**facts, "created": True, "task": {"id": made.id, "name": made.name, "type": made.type}, **schedule},
@@ -155,12 +162,12 @@ async def _created(
     body: CreateTaskRequest,
     wanted: Sequence[WantedEvaluator],
     plan: TaskPlan,
-    max_cost: float | None,
+    set_limits: Mapping[str, Any],
 ) -> tuple[Task, str, dict[str, Any]]:
     """The new task, a sentence about its runs, and its schedule. Judges that do not exist yet are created first."""
     level = granularity_of(wanted)
     body = body.model_copy(update={"evaluators": entries(await created(here, within, wanted), plan)})
-    made = await limits.create(here, lettered(body, level), max_cost)
+    made = await limits.create(here, lettered(body, level), set_limits)
     here.names.forget()
     when, schedule = await schedule_of(here, made)
     return made, f"{when} {await what_it_does(here, made, level)}".strip(), schedule
@@ -271,8 +278,9 @@ async def update_task(
     sampling_rate: Annotated[float | None, Field(ge=0, le=1)] = None,
     is_continuous: bool | None = None,
     max_cost: Annotated[float | None, Field(gt=0)] = None,
+    on_too_long: OnTooLong | None = None,
     query_filter: Filter = None,
-    evaluators: EvaluatorArguments | None = None,
+    evaluators: NewEvaluators | None = None,
     column_mappings: Mappings = None,
     clear: list[Clearable] | None = None,
     run_configuration: RunConfig = None,
@@ -280,9 +288,9 @@ async def update_task(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Change a task; fields not given stay, max_cost counts anew. clear empties a field.
+    """Change a task; the rest stays, max_cost counts anew. clear empties a field.
 
-    evaluators is the whole list; those that stay keep filters and mappings.
+    evaluators: as in create_task, the whole list; those that stay keep filters and mappings.
 
     Source: REST v2 `PATCH /v2/tasks/{id}`.
     Raises: Invalid, NotFound, Conflict, Unsupported.
@@ -291,16 +299,20 @@ async def update_task(
     found = await here.names.whole_task(task, within)
     rows_of = {"query_filter": query_filter, "evaluators": evaluators, "column_mappings": column_mappings}
     of_project = {"sampling_rate": sampling_rate, "is_continuous": is_continuous}
-    every = {"name": name, **of_project, "max_cost": max_cost, **rows_of, "run_configuration": run_configuration}
+    limited = {"max_cost": max_cost, "on_too_long": on_too_long}
+    every = {"name": name, **of_project, **limited, **rows_of, "run_configuration": run_configuration}
     given = {key: value for key, value in every.items() if value is not None}
     refuse_change(found, given, clear or [])
     plain_fields = ("name", "sampling_rate", "is_continuous", "query_filter")
     changes: dict[str, Any] = {key: given[key] for key in plain_fields if key in given}
     changes |= dict.fromkeys(clear or [])
-    ends_limit = "max_cost" in changes
-    changes.pop("max_cost", None)
+    set_limits = {key: given.get(key) for key in limited if key in given or key in changes}
+    changes = {key: value for key, value in changes.items() if key not in limited}
+    ends_limit = "max_cost" in (clear or [])
     goes_on = bool(changes.get("is_continuous", found.is_continuous))
     await limits.refuse_limit(here, max_cost, ends=ends_limit, is_continuous=goes_on)
+    ends_skipping = "on_too_long" in (clear or [])
+    await limits.refuse_skipping(here, on_too_long, ends=ends_skipping, is_continuous=goes_on)
     told: list[str] = []
     replaced = None
     if {"evaluators", "column_mappings", "query_filter"} & {*given, *changes}:
@@ -321,7 +333,7 @@ async def update_task(
     if replaced is not None:
         changes |= replaced.fields(found, await created(here, within, replaced.wanted))
         told += await renew(here, found, replaced, changes)
-    made = await limits.change(here, found.id, UpdateTaskRequest.model_validate(changes), max_cost, ends=ends_limit)
+    made = await limits.change(here, found.id, UpdateTaskRequest.model_validate(changes), set_limits)
     here.names.forget()
     what = ", ".join([*given, *(f"{field} cleared" for field in clear or [])])
     when, schedule = await schedule_of(here, made)

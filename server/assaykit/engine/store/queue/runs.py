@@ -123,13 +123,20 @@ def add(
 
 
 def take(
-    connection: sa.Connection, task: Task, arrivals: Arrivals, owner: str, clock: Clock, max_cost: float | None = None
+    connection: sa.Connection,
+    task: Task,
+    arrivals: Arrivals,
+    owner: str,
+    clock: Clock,
+    limits: Limits = UNLIMITED,
 ) -> str:
     """Create a run in PENDING over arrivals, and return its id. Its window covers their start times."""
     wanted = TriggerEvaluationRequest()
     window = spans.extent(connection, task.project_id or "", arrivals)
-    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to, "closed_n": arrivals.closed, "max_cost": max_cost}
-    return _new(connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places).id
+    places = {"after_n": arrivals.after, "up_to_n": arrivals.up_to, "closed_n": arrivals.closed}
+    return _new(
+        connection, task.id, wanted, window, owner, clock, created_ns=clock.now_ns(), **places, **limits._asdict()
+    ).id
 
 
 def _new(

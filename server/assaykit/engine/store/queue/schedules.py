@@ -181,8 +181,10 @@ def take(
     if row is None or row.run_id is not None or after != batch.arrivals.after:
         return None
     if here:
-        most = task_limits.rest(connection, task_id)
-        run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock, most)
+        within = runs.Limits(
+            max_cost=task_limits.rest(connection, task_id), on_too_long=task_limits.on_too_long(connection, task_id)
+        )
+        run_id = runs.take(connection, tasks.get(connection, task_id), batch.arrivals, owner, clock, within)
         _set(connection, task_id, run_id=run_id)
         return run_id
     if batch.is_owed and elsewhere:
@@ -274,6 +276,7 @@ def get(connection: sa.Connection, task_id: str, worker: ScheduleWorker, clock: 
         max_cost=None if limit is None else limit[0],
         spent=None if limit is None else max(0.0, limit[1]),
         at_max_cost=row.at_limit,
+        on_too_long=task_limits.on_too_long(connection, task_id),
         **_waiting(connection, task, row, taken, now),
     )
 

@@ -1,10 +1,11 @@
-"""The limit of cost of a continuous task, over the runs that its schedule makes.
+"""The limits of a continuous task, over the runs that its schedule makes: of their cost, and of long values.
 
-The limit counts from the time when it was set. Each run of the schedule gets the rest of the limit as its own. A run
+The limit of cost counts from its time on. Each run of the schedule gets the rest of the limit as its own. A run
 that somebody triggers has a limit of its own, and does not count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,18 +16,22 @@ from assaykit.engine.store.queue.leases import ACTIVE, Lease, held
 from assaykit.engine.store.tables import schedules, task_runs
 from assaykit.engine.store.tables import tasks as task_table
 from assaykit.errors import Invalid
+from assaykit.wire.local import OnTooLong
 from assaykit.wire.tasks import CreateTaskRequest, Task, UpdateTaskRequest
 
+NewLimits = Mapping[str, Any]
+"""Some of `max_cost` and `on_too_long`; None ends a limit."""
 
-def create(connection: sa.Connection, wanted: CreateTaskRequest, max_cost: float, clock: Clock) -> Task:
-    """A new task with a limit.
+
+def create(connection: sa.Connection, wanted: CreateTaskRequest, limits: NewLimits, clock: Clock) -> Task:
+    """A new task with limits.
 
     Raises:
         Invalid: the task is not continuous.
         NotFound, Invalid: as `tasks.create`.
     """
     made = tasks.create(connection, wanted, clock)
-    _limit(connection, made, max_cost)
+    _set(connection, made, limits)
     return made
 
 
@@ -34,28 +39,37 @@ def update(
     connection: sa.Connection,
     task_id: str,
     wanted: UpdateTaskRequest,
-    max_cost: float | None,
+    limits: NewLimits,
     clock: Clock,
     check: Callable[[CreateTaskRequest], None],
 ) -> Task:
-    """Change a task and set its limit, which counts from now. None ends the limit.
+    """Change a task and some of its limits. A limit of cost counts from now.
 
     Raises:
         Invalid: the changed task is not continuous, and there is a limit.
         NotFound, Malformed, Invalid: as `tasks.update`.
     """
     made = tasks.update(connection, task_id, wanted, clock, check)
-    _limit(connection, made, max_cost)
+    _set(connection, made, limits)
     return made
 
 
-def _limit(connection: sa.Connection, task: Task, max_cost: float | None) -> None:
-    """Set the limit of a task. A run under way gets it too, and its cost until now does not count."""
-    if max_cost is not None and not task.is_continuous:
-        raise Invalid(
-            "max_cost limits a continuous task, and this one runs when triggered.",
-            "Make it continuous, or give max_cost to the trigger.",
-        )
+def _set(connection: sa.Connection, task: Task, limits: NewLimits) -> None:
+    for name, limit in limits.items():
+        if limit is not None and not task.is_continuous:
+            raise Invalid(
+                f"{name} limits a continuous task, and this one runs when triggered.",
+                f"Make it continuous, or give {name} to the trigger.",
+            )
+    if "max_cost" in limits:
+        _set_cost(connection, task, limits["max_cost"])
+    if "on_too_long" in limits:
+        change = task_table.update().where(task_table.c.id == task.id)
+        connection.execute(change.values(on_too_long=limits["on_too_long"]))
+
+
+def _set_cost(connection: sa.Connection, task: Task, max_cost: float | None) -> None:
+    """Set the limit of cost. A run under way gets it too, and its cost until now does not count."""
     c, before = task_runs.c, 0.0
     for run_id, cost in _under_way(connection, task.id):
         before += cost
@@ -75,6 +89,11 @@ def of(connection: sa.Connection, task_id: str) -> tuple[float, float] | None:
     if row is None or row.max_cost is None:
         return None
     return row.max_cost, row.spent + sum(cost for _, cost in _under_way(connection, task_id))
+
+
+def on_too_long(connection: sa.Connection, task_id: str) -> OnTooLong | None:
+    """The way of the task's schedule with rows whose judge would see a value shortened."""
+    return connection.execute(sa.select(task_table.c.on_too_long).where(task_table.c.id == task_id)).scalar()
 
 
 def rest(connection: sa.Connection, task_id: str) -> float | None:
