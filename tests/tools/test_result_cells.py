@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from tests.caller import Caller
 from tests.traces import rest
@@ -218,3 +219,17 @@ async def test_an_experiment_of_other_clients_with_unknown_examples_is_told(ax: 
     told = await ax.ask("get_experiment", experiment="v1")
     assert told["unknown_examples"] == {"runs": 1, "ids": ["gone"]}
     assert "1 row(s) of v2 name an example" in await ax.read("compare_experiments", experiments=["v1", "v2"])
+
+
+async def test_each_sheet_of_a_workbook_is_a_file(ax: Caller, files: Path) -> None:
+    book = openpyxl.Workbook()
+    for sheet in (book.worksheets[0], book.create_sheet("run 2")):
+        for row in (["id", "output"], *([one, sheet.title] for one in IDS)):
+            sheet.append(row)
+    book.save(files / "r.xlsx")
+    said = "The first sheet is read, and not 'run 2': file='book.xlsx#Name' reads one."
+    assert said in await ax.read("create_dataset", name="sums", file="r.xlsx")
+    assert said in await ax.read("upload_experiment", file="r.xlsx", dataset="sums")
+    made = await ax.ask("upload_experiment", file="r.xlsx#run 2", dataset="sums")
+    assert (made["experiment"]["name"], made["runs"]) == ("r run 2", 2)
+    assert {row["output"] for row in (await ax.ask("get_experiment", experiment="r run 2"))["runs"]} == {"run 2"}

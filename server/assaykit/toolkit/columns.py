@@ -15,6 +15,11 @@ def listed(columns: Sequence[str]) -> str:
     return ", ".join(quoted(column, 60) for column in columns[:SHOWN]) + more
 
 
+def sheets_told(others: Sequence[str]) -> str:
+    """The sheets of a workbook that were not read, in words, with a space before; empty without any."""
+    return f" The first sheet is read, and not {listed(others)}: file='book.xlsx#Name' reads one." if others else ""
+
+
 def no_column(column: str, there: Sequence[str]) -> Invalid:
     """The error that no row has this column. It lists the existing columns and suggests the nearest one."""
     near = difflib.get_close_matches(column, there, n=1)

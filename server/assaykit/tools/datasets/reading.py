@@ -23,7 +23,7 @@ from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_
 from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
-from assaykit.files.reading import read_rows
+from assaykit.files.reading import other_sheets, read_rows
 from assaykit.files.rows import FileRow
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
@@ -36,7 +36,7 @@ from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
 from assaykit.planning.spans import absent, sample_rows
 from assaykit.session import Session
-from assaykit.toolkit.columns import no_column
+from assaykit.toolkit.columns import no_column, sheets_told
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.runs.why_nothing_scored import counted, matching_none, page_of, told_of_none
 from assaykit.wire.datasets import DatasetExample
@@ -71,12 +71,16 @@ class ExampleSource(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Rows that can be read again, their origin in words and as data, and the new names of the server's columns."""
+    """Rows that can be read again, their origin in words and as data, and the new names of the server's columns.
+
+    `left_out` has the parts of a file that are not read, in words.
+    """
 
     read: Callable[[], Iterator[ExampleRow]]
     told: str = ""
     facts: Mapping[str, Any] = {}
     kept: Mapping[str, str | None] = {}
+    left_out: str = ""
 
 
 @asynccontextmanager
@@ -118,7 +122,12 @@ async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | No
     placed = _placed(here, file, rows)
     is_table = file is not None and (written_as := format_of(file)) is not None and written_as.same_columns
     kept = await anyio.to_thread.run_sync(partial(_kept, placed, told, is_table=is_table), abandon_on_cancel=True)
-    return Source(lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()), kept=kept)
+    sheets = [] if file is None else await anyio.to_thread.run_sync(other_sheets, file, Folders(here.settings.folders))
+    return Source(
+        lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()),
+        kept=kept,
+        left_out=sheets_told(sheets),
+    )
 
 
 def edited_rows(here: Session, file: str | None, rows: Sequence[ExampleRow] | None) -> list[tuple[str, ExampleRow]]:

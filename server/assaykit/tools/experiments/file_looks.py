@@ -8,10 +8,10 @@ from assaykit.errors import Invalid
 from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS, VARIANT
 from assaykit.files.exports.table import left_out_by
 from assaykit.files.folders import Folders
-from assaykit.files.reading import read_rows
+from assaykit.files.reading import other_sheets, read_rows
 from assaykit.foreign import as_word, exactly
 from assaykit.matching import text_of
-from assaykit.toolkit.columns import no_column
+from assaykit.toolkit.columns import no_column, sheets_told
 from assaykit.tools.experiments.usage_cells import bare_durations, unit_of
 
 MOST_VARIANTS = 50
@@ -42,7 +42,8 @@ class FileLook(NamedTuple):
 
     `tool` wrote the export that the file is, None for a file of rows. `variants` are the values of the column `variant`
     in order, None if the file is one experiment. `example_columns` are the columns of an export's examples that have a
-    value, and `units` the milliseconds of the unit of durations that name none, by column.
+    value, and `units` the milliseconds of the unit of durations that name none, by column. `sheets` of a
+    workbook were not read.
     """
 
     tool: str | None
@@ -50,11 +51,12 @@ class FileLook(NamedTuple):
     variants: Sequence[str] | None
     example_columns: Sequence[str]
     units: Mapping[str, float]
+    sheets: Sequence[str] = ()
 
     def told(self) -> str:
-        """The tool, and its columns that are not stored, in words; empty for a file of rows."""
+        """The tool, and its columns that are not stored, in words, or the sheets that were not read."""
         if self.tool is None:
-            return ""
+            return sheets_told(self.sheets)
         left = left_out_by(self.tool)
         unused = f" Not stored: {', '.join(left)}." if left else ""
         return f" The file is read as an export of {self.tool}.{unused}"
@@ -90,9 +92,10 @@ def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
     if wanted is not None and columns and not variants:
         raise no_column(wanted, list(columns))
     units = {name: unit for name, cells in durations.items() if (unit := unit_of(cells)) is not None}
+    sheets = other_sheets(file, folders)
     of_examples = [one for one in EXAMPLE_COLUMNS if one in columns]
     if len(variants) <= 1:
-        return FileLook(tool, column, None, of_examples, units)
+        return FileLook(tool, column, None, of_examples, units, sheets)
     if len(variants) > MOST_VARIANTS:
         raise Invalid(
             f"{exactly(file)} has {len(variants)} variants in {as_word(column or VARIANT)}; an upload takes "
@@ -105,7 +108,7 @@ def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
             f"{len(variants)}; nothing was written.",
             "Fill in the variant of each row, or give the column another name if it names no variants.",
         )
-    return FileLook(tool, column, list(variants), of_examples, units)
+    return FileLook(tool, column, list(variants), of_examples, units, sheets)
 
 
 def named_after(title: str, variant: str, taken: Callable[[str], bool] = lambda _: False) -> str:
