@@ -13,6 +13,7 @@ from typing import Any, cast
 from assaykit import messages
 
 ATTRIBUTES = "attributes."
+_INPUT = "input"
 SHORT_FORMS = {
     "input": "attributes.input.value",
     "output": "attributes.output.value",
@@ -23,6 +24,9 @@ SHORT_FORMS = {
 On an LLM span with messages, `input`, `output` and `reasoning` stand for the text of the messages instead.
 """
 
+ASKED = ("question", "query", "prompt")
+"""The usual names of a column of inputs; on a row without an input, `input` stands for the first that has a value."""
+
 Row = Mapping[str, Any]
 
 
@@ -31,7 +35,7 @@ def resolve(row: Row, path: str) -> Any | None:
 
     The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of an LLM
     span's messages, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes.
+    into its JSON value by keys and indexes; for `input` the first of `ASKED`.
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:
@@ -44,7 +48,16 @@ def resolve(row: Row, path: str) -> Any | None:
         found = _descend(row, whole.split("."))
         if found is not None and found is not _ABSENT:
             return found
-    return None
+    if path != _INPUT or _INPUT in row:
+        return None
+    return next((row[one] for one in ASKED if row.get(one) is not None), None)
+
+
+def input_told(columns: Iterable[str]) -> str:
+    """The column that `input` stands for, in words, with a space before; empty if the rows have an `input` or none."""
+    there = set(columns)
+    asked = None if _INPUT in there else next((one for one in ASKED if one in there), None)
+    return "" if asked is None else f" {_INPUT} stands for {asked}."
 
 
 def _said(row: Row, short: str) -> str | None:
@@ -76,6 +89,8 @@ def is_there(path: str, rows: Iterable[Row]) -> bool:
 def has_path(row: Row, path: str) -> bool:
     """Whether the column or the key that a path names is there, whatever its value."""
     if any(column is not None and column in row for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path))):
+        return True
+    if path == _INPUT and any(one in row for one in ASKED):
         return True
     return any(_descend(row, whole.split(".")) is not _ABSENT for whole in (path, ATTRIBUTES + path))
 

@@ -233,3 +233,16 @@ async def test_each_sheet_of_a_workbook_is_a_file(ax: Caller, files: Path) -> No
     made = await ax.ask("upload_experiment", file="r.xlsx#run 2", dataset="sums")
     assert (made["experiment"]["name"], made["runs"]) == ("r run 2", 2)
     assert {row["output"] for row in (await ax.ask("get_experiment", experiment="r run 2"))["runs"]} == {"run 2"}
+
+
+@pytest.mark.parametrize("column", ["question", "query", "prompt"])
+async def test_a_column_of_questions_is_the_input(ax: Caller, files: Path, column: str) -> None:
+    rows = [{column: f"{one}?", "answer": one} for one in IDS]
+    text = await ax.read("create_dataset", name="sums", rows=rows)
+    assert f" input stands for {column}." in text
+    copy = await ax.ask("create_dataset", name="copy", dataset="sums", filter="input = 'a?'")
+    assert copy["examples"] == 1
+    put(files, [{"input": f"{one}?", "response": one} for one in IDS])
+    text = await ax.read("upload_experiment", file="r.jsonl", dataset="sums")
+    assert f"Rows are matched by input and {column} of the dataset. The output is read from response." in text
+    assert (await ax.ask("get_experiment", experiment="r", filter="input = 'b?'"))["rows"] == 1

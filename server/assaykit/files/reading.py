@@ -16,11 +16,13 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
 """The first bytes of gzip, zstd, zip (and so Excel workbooks), xz and bzip2 files."""
 
 
-def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False) -> Iterator[FileRow]:
+def read_rows(
+    path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False, own_names: bool = False
+) -> Iterator[FileRow]:
     """Yield the rows of `path` lazily. Text is UTF-8 or UTF-16.
 
     `book.xlsx#Prices` is one sheet of a workbook.
-    Rows of another tool's export have our names, as `exports` says.
+    Rows of another tool's export have our names, as `exports` says, unless `own_names` is set.
 
     With `nan_is_null`, NaN in JSON and Parquet is a missing value, as in data frames; otherwise it is refused.
 
@@ -41,7 +43,8 @@ def read_rows(path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_n
             raise _packed(path)
         file.seek(0)
         text = as_utf8(file, path) if found.is_text else file
-        for count, row in enumerate(translated(found.read(text, path, nan_is_null)), start=1):
+        rows = found.read(text, path, nan_is_null)
+        for count, row in enumerate(rows if own_names else translated(rows), start=1):
             if count > max_rows:
                 raise too_many_rows(path, max_rows)
             yield row

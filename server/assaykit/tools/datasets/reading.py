@@ -52,6 +52,9 @@ IN_MEMORY = 8 * 1024 * 1024
 WHERE_AND_WHEN = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, "start_time", "latency_ms"})
 """Columns that differ between two copies of the same thing."""
 
+VERDICTS = ("eval.", "trace_eval.", "session_eval.")
+"""The beginnings of the columns of verdicts."""
+
 _SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
 _LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
 
@@ -101,14 +104,19 @@ async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGen
     if not is_spans and asked.dataset is None:
         yield await given(here, asked.file, asked.rows, asked.columns)
         return
-    if asked.columns:
-        raise Invalid("columns renames those of a file or of rows.", "Leave it out for spans and examples.")
+    renames = asked.columns or {}
+    _refuse_verdicts(renames)
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
         if asked.dataset is None:
             told, facts = await _keep_spans(here, within, asked, kept)
         else:
             told, facts = await _keep_examples(here, within, asked.dataset, asked.filter, kept)
-        yield Source(lambda: _lines(kept), told, facts)
+        if not renames:
+            yield Source(lambda: _lines(kept), told, facts)
+            return
+        looked = partial(_kept, lambda: _numbered(kept), renames, is_table=False)
+        names = await anyio.to_thread.run_sync(looked, abandon_on_cancel=True)
+        yield Source(lambda: (renamed(row, renames, names) for row in _lines(kept)), told, facts, names)
 
 
 async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | None, renames: Renames | None) -> Source:
@@ -208,7 +216,7 @@ async def _keep_spans(
             _require_few(
                 count, f"spans of {exactly(target.name)} {period.told} match", "Narrow the window or the filter."
             )
-            _keep(kept, _of_span(span))
+            _keep(kept, _of_span(span, asked.columns or {}))
     if not count:
         raise await _none(here, target, period, asked.filter)
     return f" of {count} span(s) of {exactly(target.name)} {period.told}", {"project": target.name, "spans": count}
@@ -273,10 +281,11 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     )
 
 
-def _of_span(span: Span) -> ExampleRow:
+def _of_span(span: Span, renames: Renames) -> ExampleRow:
     """A span as an example: `input` and `output` first, then annotations by people, then the other columns.
 
-    Verdicts of judges are left out: a column `eval.<name>.label` would be taken for a verdict on a run's output.
+    Verdicts of judges are left out unless they are renamed: a column `eval.<name>.label` would be taken for a verdict
+    on a run's output.
     """
     row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
     first = {column: row.pop(column, None) for column in _SHORT.values()}
@@ -284,7 +293,7 @@ def _of_span(span: Span) -> ExampleRow:
     own = {
         column: value
         for column, value in row.items()
-        if column not in _LEFT and not column.startswith(("annotation.", "eval.", "trace_eval.", "session_eval."))
+        if column not in _LEFT and (column in renames or not column.startswith(("annotation.", *VERDICTS)))
     }
     ids = {SOURCE_SPAN: span.context.span_id, SOURCE_TRACE: span.context.trace_id}
     every = {**first, **said, **own, "status_message": span.status_message or None, **ids}
@@ -309,6 +318,18 @@ def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation"
 
 def _keep(kept: IO[bytes], row: ExampleRow) -> None:
     kept.write(json.dumps(row).encode() + b"\n")
+
+
+def _refuse_verdicts(renames: Renames) -> None:
+    """Raises: Invalid: a column gets the name of a verdict."""
+    if name := next((one for one in renames.values() if one.startswith(VERDICTS)), None):
+        raise Invalid(
+            f"{as_word(name)} would be taken for a verdict on the output of a run.", "Give it a name without eval."
+        )
+
+
+def _numbered(kept: IO[bytes]) -> Generator[tuple[str, ExampleRow]]:
+    return ((f"Row {number}", row) for number, row in enumerate(_lines(kept), start=1))
 
 
 def _lines(kept: IO[bytes]) -> Iterator[ExampleRow]:
