@@ -6,14 +6,16 @@ filters, keys, strata, slices and the columns of a file.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 from assaykit import messages
 
 ATTRIBUTES = "attributes."
 _INPUT = "input"
+_ROWS_OF_PATHS, _MOST_PATHS, _DEEPEST_PATH = 20, 1000, 3
 SHORT_FORMS = {
     "input": "attributes.input.value",
     "output": "attributes.output.value",
@@ -84,6 +86,25 @@ def reader_of(row: Row) -> Callable[[str], Any]:
 def is_there(path: str, rows: Iterable[Row]) -> bool:
     """Whether a row has the column `path`, or a value at this path."""
     return any(path in row or resolve(row, path) is not None for row in rows)
+
+
+def paths_in(rows: Iterable[Row]) -> list[str]:
+    """The columns of the first 20 rows, then the paths to values below the objects in them, at most 3 names deep."""
+    columns: dict[str, None] = {}
+    below: dict[str, None] = {}
+    for row in islice(rows, _ROWS_OF_PATHS):
+        columns.update(dict.fromkeys(row))
+        for column, value in row.items():
+            below.update(dict.fromkeys(_below(column, value)))
+    return [*columns, *(path for path in below if path not in columns)][:_MOST_PATHS]
+
+
+def _below(path: str, value: Any, depth: int = 1) -> Iterator[str]:
+    opened = opened_json(value)
+    if depth < _DEEPEST_PATH and isinstance(opened, Mapping):
+        for key, inner in cast("Mapping[str, Any]", opened).items():
+            yield f"{path}.{key}"
+            yield from _below(f"{path}.{key}", inner, depth + 1)
 
 
 def has_path(row: Row, path: str) -> bool:

@@ -139,6 +139,24 @@ async def test_columns_get_the_names_that_are_asked_for(ax: Caller, files: Path)
     assert refusal["message"] == "Two columns would be named answer."
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"file": "q.json", "columns": {"tier": "kind"}},
+        {"file": "q.json", "by": "tier", "size": 1},
+        {"dataset": "q", "filter": "tier = 'a'"},
+        {"dataset": "q", "columns": {"tier": "kind"}},
+    ],
+)
+async def test_a_guess_goes_below_objects(ax: Caller, files: Path, asked: dict[str, Any]) -> None:
+    rows = [{"id": n, "metadata": {"customer": {"tier": "a"}}} for n in range(3)]
+    put(files, "q.json", rows)
+    await ax.ask("create_dataset", name="q", rows=rows)
+    refusal = await ax.refused("create_dataset", name="r", **asked)
+    assert "'metadata.customer.tier'" in refusal["message"]
+    assert refusal["next"] == "Did you mean 'metadata.customer.tier'?"
+
+
 async def test_a_path_means_the_same_everywhere(ax: Caller, files: Path) -> None:
     kinds = ["a", "b"] * 4
     rows = [

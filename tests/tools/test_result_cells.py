@@ -162,8 +162,10 @@ async def test_one_file_with_a_column_of_variants_is_several_experiments(
     put(files, [*rows, {"id": "a", "output": "x"}], "t.jsonl")
     refusal = await ax.refused("upload_experiment", file="t.jsonl", dataset="sums", **asked)
     assert f"Line 5 of 't.jsonl' names no variant in {column}" in refusal["message"]
+    one = await ax.ask("upload_experiment", file="r.jsonl", name="one", dataset="sums", variant="", repetitions=True)
+    assert (one["runs"], "experiments" in one) == (4, False)
     names = [one["name"] for one in (await ax.ask("list_experiments", dataset="sums"))["experiments"]]
-    assert sorted(names) == ["r - m1", "r - m2"]
+    assert sorted(names) == ["one", "r - m1", "r - m2"]
 
 
 async def test_rows_of_several_models_are_told_to_be_variants(ax: Caller, files: Path) -> None:

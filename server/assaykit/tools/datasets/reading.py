@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from assaykit.api.experiments import examples_of
 from assaykit.api.pages import rows
-from assaykit.column_paths import is_there, reader_of
+from assaykit.column_paths import is_there, paths_in, reader_of
 from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import Renames, kept_names, renamed
 from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
@@ -46,6 +46,9 @@ MOST_ROWS = 100_000
 """Spans or examples that are copied at once."""
 
 ROWS_PER_PAGE = 500
+ROWS_KEPT = 20
+"""Examples whose columns an error lists."""
+
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of copied rows before they go to a temporary file."""
 
@@ -184,7 +187,8 @@ def _kept(
             if is_table and not absent:
                 break
     if columns and absent:
-        raise no_column(absent[0], list(columns))
+        with closing(placed()) as found:
+            raise no_column(absent[0], paths_in(row for _, row in found))
     names = [renames.get(column, column) for column in columns] + [
         name for path, name in renames.items() if path not in columns
     ]
@@ -227,7 +231,7 @@ async def _keep_examples(
 ) -> tuple[str, Mapping[str, Any]]:
     tree = None if filter_text is None else row_tree(filter_text)
     target = await here.names.dataset(dataset, within)
-    columns: dict[str, None] = {}
+    first: list[ExampleRow] = []
     absent = [] if tree is None else list(dict.fromkeys(fields(tree)))
     there = count = 0
     async with aclosing(examples_of(here.api, target.id)) as found:
@@ -235,7 +239,8 @@ async def _keep_examples(
             there += 1
             row = _of_example(example)
             seen = {**row, "id": example.id}
-            columns.update(dict.fromkeys(seen))
+            if there <= ROWS_KEPT:
+                first.append(seen)
             absent = [field for field in absent if not is_there(field, [seen])]
             if tree is None or matches(tree, reader_of(seen)):
                 count += 1
@@ -249,7 +254,7 @@ async def _keep_examples(
     if tree is None:
         return f" of {there} example(s) of {exactly(target.name)}", facts
     if not count:
-        raise no_column(absent[0], list(columns)) if absent else _no_example(target, there, filter_text or "")
+        raise no_column(absent[0], paths_in(first)) if absent else _no_example(target, there, filter_text or "")
     return f" of the {count} of {there} example(s) of {exactly(target.name)} that match", {**facts, "matched": count}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from assaykit.column_paths import resolve
+from assaykit.column_paths import paths_in, resolve
 from assaykit.errors import Invalid
 from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS, VARIANT
 from assaykit.files.exports.table import left_out_by
@@ -65,19 +65,22 @@ class FileLook(NamedTuple):
 def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
     """Look at a file. The column `wanted` names the variant of each row, else one of the usual names does.
 
+    An empty `wanted` stands for no column. A column of a usual name with more than 50 values names no variants.
+
     Raises:
-        NotFound, Invalid: as `read_rows`, the file has more than 50 variants, no column `wanted`, or a row without a
-            variant.
+        NotFound, Invalid: as `read_rows`, the file has more than 50 variants in `wanted`, no such column, or a row
+            without a variant.
     """
     tool: str | None = None
     variants: dict[str, None] = {}
     columns: dict[str, None] = {}
     blank: int | None = None
+    usual = VARIANTS if wanted is None else ()
     durations: dict[str, list[object]] = {}
     for number, row in enumerate(read_rows(file, folders), start=1):
         tool = row.tool
         columns.update(dict.fromkeys(row.values))
-        column = wanted or next((one for one in VARIANTS if one in columns), None)
+        column = wanted or next((one for one in usual if one in columns), None)
         if number <= ROWS_LOOKED_AT:
             for name in bare_durations(row.values):
                 durations.setdefault(name, []).append(row.values[name])
@@ -88,25 +91,25 @@ def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
             blank = blank or row.line
         else:
             variants[name] = None
-    column = wanted or next((one for one in VARIANTS if one in columns), None)
-    if wanted is not None and columns and not variants:
-        raise no_column(wanted, list(columns))
+    column = wanted or next((one for one in usual if one in columns), None)
+    if wanted and columns and not variants:
+        raise no_column(wanted, paths_in(row.values for row in read_rows(file, folders)))
     units = {name: unit for name, cells in durations.items() if (unit := unit_of(cells)) is not None}
     sheets = other_sheets(file, folders)
     of_examples = [one for one in EXAMPLE_COLUMNS if one in columns]
-    if len(variants) <= 1:
+    if len(variants) <= 1 or (len(variants) > MOST_VARIANTS and not wanted and tool is None):
         return FileLook(tool, column, None, of_examples, units, sheets)
     if len(variants) > MOST_VARIANTS:
         raise Invalid(
             f"{exactly(file)} has {len(variants)} variants in {as_word(column or VARIANT)}; an upload takes "
             f"{MOST_VARIANTS}.",
-            "Split the file, or give the column another name if it names no variants.",
+            "Split the file, or name another column.",
         )
     if blank is not None:
         raise Invalid(
             f"Line {blank} of {exactly(file)} names no variant in {as_word(column or VARIANT)}, and other lines name "
             f"{len(variants)}; nothing was written.",
-            "Fill in the variant of each row, or give the column another name if it names no variants.",
+            "Fill in the variant of each row, or pass variant='' for one experiment.",
         )
     return FileLook(tool, column, list(variants), of_examples, units, sheets)
 
