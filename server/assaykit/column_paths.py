@@ -6,13 +6,16 @@ filters, keys, strata, slices and the columns of a file.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 from assaykit import messages, model_texts
 
 ATTRIBUTES = "attributes."
+_INPUT = "input"
+_ROWS_OF_PATHS, _MOST_PATHS, _DEEPEST_PATH = 20, 1000, 3
 SHORT_FORMS = {
     "input": "attributes.input.value",
     "output": "attributes.output.value",
@@ -24,6 +27,7 @@ On a span of a model call, `input`, `output` and `reasoning` stand for the text 
 body of the request or reply: of messages and prompts, of embedded texts, of the query and the documents of a reranker.
 """
 
+<<<<<<< HEAD
 WHOLES = (
     "metadata",
     "retrieval.documents",
@@ -34,6 +38,10 @@ WHOLES = (
     "embedding.embeddings",
 )
 """The OpenInference lists and objects whose parts are attributes of their own. A path may name the whole."""
+=======
+ASKED = ("question", "query", "prompt")
+"""The usual names of a column of inputs; on a row without an input, `input` stands for the first that has a value."""
+>>>>>>> files
 
 Row = Mapping[str, Any]
 
@@ -41,9 +49,15 @@ Row = Mapping[str, Any]
 def resolve(row: Row, path: str) -> Any | None:
     """The value at `path`, or None when there is none.
 
+<<<<<<< HEAD
     The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of a
     model call, and then the column that it stands for; the longest column that is a prefix of the path, followed
     into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts.
+=======
+    The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of an LLM
+    span's messages, and then the column that it stands for; the longest column that is a prefix of the path, followed
+    into its JSON value by keys and indexes; for `input` the first of `ASKED`.
+>>>>>>> files
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:
@@ -56,6 +70,7 @@ def resolve(row: Row, path: str) -> Any | None:
         found = _descend(row, whole.split("."))
         if found is not None and found is not _ABSENT:
             return found
+<<<<<<< HEAD
     return _of_whole(row, path.removeprefix(ATTRIBUTES))
 
 
@@ -67,6 +82,18 @@ def _of_whole(row: Row, path: str) -> Any | None:
             found = _descend(messages.unflattened(row, ATTRIBUTES + name), rest.split(".") if rest else [])
             return None if found is _ABSENT else found
     return None
+=======
+    if path != _INPUT or _INPUT in row:
+        return None
+    return next((row[one] for one in ASKED if row.get(one) is not None), None)
+
+
+def input_told(columns: Iterable[str]) -> str:
+    """The column that `input` stands for, in words, with a space before; empty if the rows have an `input` or none."""
+    there = set(columns)
+    asked = None if _INPUT in there else next((one for one in ASKED if one in there), None)
+    return "" if asked is None else f" {_INPUT} stands for {asked}."
+>>>>>>> files
 
 
 def reader_of(row: Row) -> Callable[[str], Any]:
@@ -79,9 +106,30 @@ def is_there(path: str, rows: Iterable[Row]) -> bool:
     return any(path in row or resolve(row, path) is not None for row in rows)
 
 
+def paths_in(rows: Iterable[Row]) -> list[str]:
+    """The columns of the first 20 rows, then the paths to values below the objects in them, at most 3 names deep."""
+    columns: dict[str, None] = {}
+    below: dict[str, None] = {}
+    for row in islice(rows, _ROWS_OF_PATHS):
+        columns.update(dict.fromkeys(row))
+        for column, value in row.items():
+            below.update(dict.fromkeys(_below(column, value)))
+    return [*columns, *(path for path in below if path not in columns)][:_MOST_PATHS]
+
+
+def _below(path: str, value: Any, depth: int = 1) -> Iterator[str]:
+    opened = opened_json(value)
+    if depth < _DEEPEST_PATH and isinstance(opened, Mapping):
+        for key, inner in cast("Mapping[str, Any]", opened).items():
+            yield f"{path}.{key}"
+            yield from _below(f"{path}.{key}", inner, depth + 1)
+
+
 def has_path(row: Row, path: str) -> bool:
     """Whether the column or the key that a path names is there, whatever its value."""
     if any(column is not None and column in row for column in (path, ATTRIBUTES + path, SHORT_FORMS.get(path))):
+        return True
+    if path == _INPUT and any(one in row for one in ASKED):
         return True
     return any(_descend(row, whole.split(".")) is not _ABSENT for whole in (path, ATTRIBUTES + path))
 

@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from assaykit.errors import Invalid, Unsupported
 from assaykit.files import archives
 from assaykit.files.folders import Folders
-from assaykit.files.reading import read_rows
+from assaykit.files.reading import other_sheets, read_rows
 from assaykit.files.rows import MAX_CELL, MAX_COLUMNS, FileRow
 
 Read = Callable[..., list[FileRow]]
@@ -67,13 +67,15 @@ def test_text_of_other_encodings_is_read(read: Read, encoding: str) -> None:
     assert read("a.json", '[{"a": "caf\xe9"}]'.encode(encoding))[0].values == {"a": "caf\xe9"}
 
 
-def book(*rows: list[object]) -> bytes:
-    """A workbook whose first sheet has these rows."""
+def book(*rows: list[object], other: Sequence[list[object]] = (["x"],)) -> bytes:
+    """A workbook whose first sheet has these rows, and another sheet."""
     made, file = openpyxl.Workbook(), io.BytesIO()
     sheet = made.worksheets[0]
     for row in rows:
         sheet.append(row)
-    made.create_sheet("other").append(["x"])
+    second = made.create_sheet("other")
+    for row in other:
+        second.append(row)
     made.save(file)
     return file.getvalue()
 
@@ -85,6 +87,17 @@ def test_a_workbook_gives_the_rows_of_its_first_sheet(read: Read) -> None:
         FileRow(2, {"id": "q1", "input": "caf\xe9", "n": 1.5, "when": "2026-01-02T03:04:00"}),
         FileRow(4, {"id": "q2", "input": None, "n": True, "when": 7}),
     ]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx#other", "A.XLSX#Other"])
+def test_a_sheet_is_read_by_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name.partition("#")[0]).write_bytes(book(["id"], ["q1"], other=[["x"], [1]]))
+    folders = Folders((tmp_path,))
+    assert [row.values for row in read_rows(name, folders)] == [{"x": 1}]
+    assert other_sheets(name, folders) == []
+    assert other_sheets(name.partition("#")[0], folders) == ["other"]
+    with pytest.raises(Invalid, match=r"has no sheet 'third'; it has 'Sheet', 'other'"):
+        list(read_rows(name.lower().replace("other", "third") if name[0] == "a" else "A.XLSX#third", folders))
 
 
 def test_a_workbook_may_claim_more_cells_than_it_has(read: Read) -> None:

@@ -3,12 +3,14 @@
 import csv
 import importlib
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -112,11 +114,74 @@ NAMES = ("a", "=b", "c d")
 @pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rows=st.lists(st.fixed_dictionaries({"id": st.integers(), **dict.fromkeys(NAMES, NESTED)}), min_size=1, max_size=4)
+    rows=st.lists(st.text(min_size=1, max_size=5), max_size=2, unique=True).flatmap(
+        lambda names: st.lists(
+            st.fixed_dictionaries({**dict.fromkeys((*names, *NAMES), NESTED), "id": st.integers()}),
+            min_size=1,
+            max_size=4,
+        )
+    )
 )
 def test_any_rows_come_back_equal(tmp_path: Path, suffix: str, rows: list[Mapping[str, Any]]) -> None:
     write_rows(free_place(f"a{suffix}", Folders((tmp_path,)), overwrite=True), rows)
     assert typed(read(tmp_path, f"a{suffix}")) == typed(rows)
+
+
+SHEET_TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=8)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a spreadsheet takes the text for neither a formula, an error nor nothing."""
+    return not text.startswith(("=", "#")) and bool(text.strip())
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv of Excel", "xlsx"])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries({
+            "id": st.integers(0, 2**40),
+            "n": st.none() | st.integers(-(2**40), 2**40) | st.booleans(),
+            # A workbook keeps 15 digits of a number.
+            "x": st.none() | st.integers(-(10**9), 10**9).map(lambda n: n / 1000),
+            "a b": st.none() | SHEET_TEXT.filter(is_plain),
+            "nested": st.lists(st.integers(), max_size=2).map(json.dumps),
+        }),
+        min_size=1,
+        max_size=4,
+    )
+)  # fmt: skip
+def test_any_rows_of_a_spreadsheet_come_in_and_go_out_equal(
+    tmp_path: Path, form: str, rows: list[Mapping[str, Any]]
+) -> None:
+    name = spreadsheet(tmp_path, form, rows)
+    first = read(tmp_path, name)
+    # Cells of a text file are text, and those of a workbook have their types.
+    wanted = (
+        rows if form == "xlsx" else [{key: None if v is None else str(v) for key, v in row.items()} for row in rows]
+    )
+    assert [{key: unguarded(v) if isinstance(v, str) else v for key, v in row.items()} for row in wanted] == [
+        {key: unguarded(v) if isinstance(v, str) else v for key, v in row.items()} for row in first
+    ]
+    for suffix in WRITTEN_SUFFIXES:
+        write_rows(free_place(f"b{suffix}", Folders((tmp_path,)), overwrite=True), first)
+        assert typed(read(tmp_path, f"b{suffix}")) == typed(first)
+
+
+def spreadsheet(folder: Path, form: str, rows: list[Mapping[str, Any]]) -> str:
+    """Write the rows as another program does; the name of the file."""
+    header, cells = list(rows[0]), [[row[name] for name in rows[0]] for row in rows]
+    if form == "xlsx":
+        book = openpyxl.Workbook()
+        sheet = book.worksheets[0]
+        for line in (header, *cells):
+            sheet.append(line)
+        book.save(folder / "a.xlsx")
+        return "a.xlsx"
+    name, delimiter, encoding = ("a.tsv", "\t", "utf-8") if form == "tsv" else ("a.csv", ";", "utf-16")
+    with (folder / name).open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([header, *cells])
+    return name
 
 
 def typed(value: Any) -> Any:

@@ -139,6 +139,24 @@ async def test_columns_get_the_names_that_are_asked_for(ax: Caller, files: Path)
     assert refusal["message"] == "Two columns would be named answer."
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"file": "q.json", "columns": {"tier": "kind"}},
+        {"file": "q.json", "by": "tier", "size": 1},
+        {"dataset": "q", "filter": "tier = 'a'"},
+        {"dataset": "q", "columns": {"tier": "kind"}},
+    ],
+)
+async def test_a_guess_goes_below_objects(ax: Caller, files: Path, asked: dict[str, Any]) -> None:
+    rows = [{"id": n, "metadata": {"customer": {"tier": "a"}}} for n in range(3)]
+    put(files, "q.json", rows)
+    await ax.ask("create_dataset", name="q", rows=rows)
+    refusal = await ax.refused("create_dataset", name="r", **asked)
+    assert "'metadata.customer.tier'" in refusal["message"]
+    assert refusal["next"] == "Did you mean 'metadata.customer.tier'?"
+
+
 async def test_a_path_means_the_same_everywhere(ax: Caller, files: Path) -> None:
     kinds = ["a", "b"] * 4
     rows = [
@@ -277,3 +295,39 @@ async def test_a_server_of_another_data_folder_takes_the_files(ax: Caller, files
         await there.ask("create_dataset", name="copy", file="q.csv")
         made = await there.ask("upload_experiment", file="r.json")
         assert (made["runs"], made["examples_covered"]) == (3, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", WRITTEN_SUFFIXES)
+async def test_any_runs_come_back_through_the_tools(ax: Caller, files: Path, suffix: str) -> None:
+    drawn: list[list[Any]] = []
+
+    @settings(max_examples=12, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(values=NESTED)
+    def draw(values: Any) -> None:
+        drawn.append(values)
+
+    draw()
+    await ax.ask("create_dataset", name="q", rows=[{"n": n} for n, _ in enumerate(drawn)])
+    ids = [one["id"] for one in (await ax.ask("get_dataset", limit=500))["examples"]]
+    given_rows = [
+        {"example_id": one, "output": json.dumps(value), "a": value, "=b": value, "scores": {"ok": n % 2}}
+        for n, (one, value) in enumerate(zip(ids, drawn, strict=True))
+    ]
+    put(files, "r.json", given_rows)
+    await ax.ask("upload_experiment", file="r.json", name="r0")
+    for number in range(2):
+        await ax.ask("get_experiment", experiment=f"r{number}", save_to=f"r{number}{suffix}")
+        await ax.ask("upload_experiment", file=f"r{number}{suffix}", name=f"r{number + 1}")
+    told = [await saved(ax, files, f"r{number}") for number in range(3)]
+    wanted = {one["example_id"]: [one["output"], one["a"], one["=b"]] for one in given_rows}
+    assert [typed({key: row[:3] for key, row in each.items()}) for each in told] == [typed(wanted)] * 3
+    scores = {one: number % 2 for number, one in enumerate(ids)}
+    assert [{key: row[3] for key, row in each.items()} for each in told] == [scores] * 3
+
+
+async def saved(ax: Caller, files: Path, name: str) -> dict[str, list[Any]]:
+    """The columns of each run by its example."""
+    await ax.ask("get_experiment", experiment=name, save_to=f"told {name}.json", failures_first=False)
+    rows = json.loads((files / f"told {name}.json").read_text(encoding="utf-8"))
+    return {row["example_id"]: [row.get(key) for key in ("output", "a", "=b", "eval.ok.score")] for row in rows}

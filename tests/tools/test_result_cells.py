@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from tests.caller import Caller
 from tests.traces import rest
@@ -161,8 +162,10 @@ async def test_one_file_with_a_column_of_variants_is_several_experiments(
     put(files, [*rows, {"id": "a", "output": "x"}], "t.jsonl")
     refusal = await ax.refused("upload_experiment", file="t.jsonl", dataset="sums", **asked)
     assert f"Line 5 of 't.jsonl' names no variant in {column}" in refusal["message"]
+    one = await ax.ask("upload_experiment", file="r.jsonl", name="one", dataset="sums", variant="", repetitions=True)
+    assert (one["runs"], "experiments" in one) == (4, False)
     names = [one["name"] for one in (await ax.ask("list_experiments", dataset="sums"))["experiments"]]
-    assert sorted(names) == ["r - m1", "r - m2"]
+    assert sorted(names) == ["one", "r - m1", "r - m2"]
 
 
 async def test_rows_of_several_models_are_told_to_be_variants(ax: Caller, files: Path) -> None:
@@ -218,3 +221,30 @@ async def test_an_experiment_of_other_clients_with_unknown_examples_is_told(ax: 
     told = await ax.ask("get_experiment", experiment="v1")
     assert told["unknown_examples"] == {"runs": 1, "ids": ["gone"]}
     assert "1 row(s) of v2 name an example" in await ax.read("compare_experiments", experiments=["v1", "v2"])
+
+
+async def test_each_sheet_of_a_workbook_is_a_file(ax: Caller, files: Path) -> None:
+    book = openpyxl.Workbook()
+    for sheet in (book.worksheets[0], book.create_sheet("run 2")):
+        for row in (["id", "output"], *([one, sheet.title] for one in IDS)):
+            sheet.append(row)
+    book.save(files / "r.xlsx")
+    said = "The first sheet is read, and not 'run 2': file='book.xlsx#Name' reads one."
+    assert said in await ax.read("create_dataset", name="sums", file="r.xlsx")
+    assert said in await ax.read("upload_experiment", file="r.xlsx", dataset="sums")
+    made = await ax.ask("upload_experiment", file="r.xlsx#run 2", dataset="sums")
+    assert (made["experiment"]["name"], made["runs"]) == ("r run 2", 2)
+    assert {row["output"] for row in (await ax.ask("get_experiment", experiment="r run 2"))["runs"]} == {"run 2"}
+
+
+@pytest.mark.parametrize("column", ["question", "query", "prompt"])
+async def test_a_column_of_questions_is_the_input(ax: Caller, files: Path, column: str) -> None:
+    rows = [{column: f"{one}?", "answer": one} for one in IDS]
+    text = await ax.read("create_dataset", name="sums", rows=rows)
+    assert f" input stands for {column}." in text
+    copy = await ax.ask("create_dataset", name="copy", dataset="sums", filter="input = 'a?'")
+    assert copy["examples"] == 1
+    put(files, [{"input": f"{one}?", "response": one} for one in IDS])
+    text = await ax.read("upload_experiment", file="r.jsonl", dataset="sums")
+    assert f"Rows are matched by input and {column} of the dataset. The output is read from response." in text
+    assert (await ax.ask("get_experiment", experiment="r", filter="input = 'b?'"))["rows"] == 1

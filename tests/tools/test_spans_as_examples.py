@@ -86,6 +86,22 @@ async def test_verdicts_of_judges_are_no_columns_of_the_examples(ax: Caller, set
     assert not [column for column in made["columns"] if "eval." in column]
 
 
+async def test_a_renamed_column_carries_the_verdicts_of_a_judge(ax: Caller, bot: None) -> None:
+    rows = [{"span_id": id_of("a1"), "eval.tone.label": "kind"}, {"span_id": id_of("a2"), "eval.tone.label": "rude"}]
+    await ax.ask("log_evaluations", rows=rows, project="bot")
+    renames = {"eval.tone.label": "judged", "input": "question"}
+    await ax.ask("create_dataset", name="judged", filter="eval.tone.label IS NOT NULL", columns=renames)
+    found = {one["question"]: one["judged"] for one in await examples(ax, "judged")}
+    assert found == {"Can I return it?": "kind", "Where is it?": "rude"}
+    again = {"judged": "said"}
+    await ax.ask("create_dataset", name="copy", dataset="judged", filter="judged = 'rude'", columns=again)
+    assert [one["said"] for one in await examples(ax, "copy")] == ["rude"]
+    refusal = await ax.refused("create_dataset", name="x", project="bot", columns={"eval.tone.label": "eval.t.label"})
+    assert "would be taken for a verdict" in refusal["message"]
+    refusal = await ax.refused("create_dataset", name="x", project="bot", columns={"eval.tune.label": "judged"})
+    assert "No row has a column 'eval.tune.label'" in refusal["message"]
+
+
 async def test_every_page_is_copied(ax: Caller, settings: Settings) -> None:
     spans = [span(f"s{n}", f"out {n}", minutes_ago=10 + n / 100) for n in range(1203)]
     await send(settings.home, spans)

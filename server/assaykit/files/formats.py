@@ -11,7 +11,7 @@ from assaykit.files.csv_files import csv_rows, write_csv
 from assaykit.files.json_files import json_rows, jsonl_rows, write_json, write_jsonl
 from assaykit.files.parquet import parquet_rows, pyarrow, write_parquet
 from assaykit.files.rows import FileRow, Record
-from assaykit.files.xlsx import xlsx_rows
+from assaykit.files.xlsx import sheet_in, xlsx_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,4 +74,4 @@ ANY_WRITTEN_SUFFIX = either(WRITTEN_SUFFIXES)
 
 def format_of(path: str) -> FileFormat | None:
     """The format that the suffix of a path names; None where no format has that suffix."""
-    return BY_SUFFIX.get(PurePath(path).suffix.lower())
+    return BY_SUFFIX.get(PurePath(sheet_in(path)[0]).suffix.lower())

@@ -105,7 +105,9 @@ def _looked_through(
     file: str | None, given: Sequence[dict[str, Any]], name: str, where: str, folders: Folders
 ) -> LabelFile:
     if file is not None:
-        return labels_in(list(read_rows(file, folders, max_rows=MOST_LABELS, nan_is_null=True)), name, where, file)
+        return labels_in(
+            list(read_rows(file, folders, max_rows=MOST_LABELS, nan_is_null=True, own_names=True)), name, where, file
+        )
     if len(given) > MOST_LABELS:
         raise too_many_rows("rows", MOST_LABELS)
     return labels_in([FileRow(line, values) for line, values in enumerate(given, start=1)], name, where, "rows")

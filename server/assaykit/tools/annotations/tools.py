@@ -207,7 +207,7 @@ def _looked_through(file: str | None, given: Sequence[dict[str, Any]], name: str
         if len(given) > MOST_ROWS:
             raise too_many_rows("rows", MOST_ROWS)
         return verdicts_in([FileRow(line, values) for line, values in enumerate(given, start=1)], name, "rows")
-    return verdicts_in(list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True)), name, file)
+    return verdicts_in(list(read_rows(file, folders, max_rows=MOST_ROWS, nan_is_null=True, own_names=True)), name, file)
 
 
 async def _write(here: Session, project: Named, found: Found, *, skip_unmatched: bool) -> LoggedEvaluations:

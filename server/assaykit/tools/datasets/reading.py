@@ -16,14 +16,14 @@ import anyio.to_thread
 
 from assaykit.api.experiments import examples_of
 from assaykit.api.pages import rows
-from assaykit.column_paths import is_there, reader_of
+from assaykit.column_paths import is_there, paths_in, reader_of
 from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import Renames, kept_names, renamed
 from assaykit.experiments.provenance import SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, source_of
 from assaykit.files.exports.shared_columns import EXAMPLE_COLUMNS
 from assaykit.files.folders import Folders
 from assaykit.files.formats import format_of
-from assaykit.files.reading import read_rows
+from assaykit.files.reading import other_sheets, read_rows
 from assaykit.files.rows import FileRow
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
@@ -37,7 +37,7 @@ from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
 from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
-from assaykit.toolkit.columns import no_column
+from assaykit.toolkit.columns import no_column, sheets_told
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.runs.why_nothing_scored import counted, matching_none, page_of, told_of_none
 from assaykit.wire.datasets import DatasetExample
@@ -47,11 +47,17 @@ MOST_ROWS = 100_000
 """Spans or examples that are copied at once."""
 
 ROWS_PER_PAGE = 500
+ROWS_KEPT = 20
+"""Examples whose columns an error lists."""
+
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of copied rows before they go to a temporary file."""
 
 WHERE_AND_WHEN = frozenset({SOURCE_EXAMPLE, SOURCE_SPAN, SOURCE_TRACE, "start_time", "latency_ms"})
 """Columns that differ between two copies of the same thing."""
+
+VERDICTS = ("eval.", "trace_eval.", "session_eval.")
+"""The beginnings of the columns of verdicts."""
 
 _SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
 _LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
@@ -73,12 +79,16 @@ class ExampleSource(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Rows that can be read again, their origin in words and as data, and the new names of the server's columns."""
+    """Rows that can be read again, their origin in words and as data, and the new names of the server's columns.
+
+    `left_out` has the parts of a file that are not read, in words.
+    """
 
     read: Callable[[], Iterator[ExampleRow]]
     told: str = ""
     facts: Mapping[str, Any] = {}
     kept: Mapping[str, str | None] = {}
+    left_out: str = ""
 
 
 @asynccontextmanager
@@ -99,14 +109,19 @@ async def source(here: Session, within: Named, asked: ExampleSource) -> AsyncGen
     if not is_spans and asked.dataset is None:
         yield await given(here, asked.file, asked.rows, asked.columns)
         return
-    if asked.columns:
-        raise Invalid("columns renames those of a file or of rows.", "Leave it out for spans and examples.")
+    renames = asked.columns or {}
+    _refuse_verdicts(renames)
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
         if asked.dataset is None:
             told, facts = await _keep_spans(here, within, asked, kept)
         else:
             told, facts = await _keep_examples(here, within, asked.dataset, asked.filter, kept)
-        yield Source(lambda: _lines(kept), told, facts)
+        if not renames:
+            yield Source(lambda: _lines(kept), told, facts)
+            return
+        looked = partial(_kept, lambda: _numbered(kept), renames, is_table=False)
+        names = await anyio.to_thread.run_sync(looked, abandon_on_cancel=True)
+        yield Source(lambda: (renamed(row, renames, names) for row in _lines(kept)), told, facts, names)
 
 
 async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | None, renames: Renames | None) -> Source:
@@ -120,7 +135,12 @@ async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | No
     placed = _placed(here, file, rows)
     is_table = file is not None and (written_as := format_of(file)) is not None and written_as.same_columns
     kept = await anyio.to_thread.run_sync(partial(_kept, placed, told, is_table=is_table), abandon_on_cancel=True)
-    return Source(lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()), kept=kept)
+    sheets = [] if file is None else await anyio.to_thread.run_sync(other_sheets, file, Folders(here.settings.folders))
+    return Source(
+        lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()),
+        kept=kept,
+        left_out=sheets_told(sheets),
+    )
 
 
 def edited_rows(here: Session, file: str | None, rows: Sequence[ExampleRow] | None) -> list[tuple[str, ExampleRow]]:
@@ -169,7 +189,8 @@ def _kept(
             if is_table and not absent:
                 break
     if columns and absent:
-        raise no_column(absent[0], list(columns))
+        with closing(placed()) as found:
+            raise no_column(absent[0], paths_in(row for _, row in found))
     names = [renames.get(column, column) for column in columns] + [
         name for path, name in renames.items() if path not in columns
     ]
@@ -201,7 +222,7 @@ async def _keep_spans(
             _require_few(
                 count, f"spans of {exactly(target.name)} {period.told} match", "Narrow the window or the filter."
             )
-            _keep(kept, _of_span(span))
+            _keep(kept, _of_span(span, asked.columns or {}))
     if not count:
         raise await _none(here, target, period, asked.filter)
     return f" of {count} span(s) of {exactly(target.name)} {period.told}", {"project": target.name, "spans": count}
@@ -212,7 +233,7 @@ async def _keep_examples(
 ) -> tuple[str, Mapping[str, Any]]:
     tree = None if filter_text is None else row_tree(filter_text)
     target = await here.names.dataset(dataset, within)
-    columns: dict[str, None] = {}
+    first: list[ExampleRow] = []
     absent = [] if tree is None else list(dict.fromkeys(fields(tree)))
     there = count = 0
     async with aclosing(examples_of(here.api, target.id)) as found:
@@ -220,7 +241,8 @@ async def _keep_examples(
             there += 1
             row = _of_example(example)
             seen = {**row, "id": example.id}
-            columns.update(dict.fromkeys(seen))
+            if there <= ROWS_KEPT:
+                first.append(seen)
             absent = [field for field in absent if not is_there(field, [seen])]
             if tree is None or matches(tree, reader_of(seen)):
                 count += 1
@@ -234,7 +256,7 @@ async def _keep_examples(
     if tree is None:
         return f" of {there} example(s) of {exactly(target.name)}", facts
     if not count:
-        raise no_column(absent[0], list(columns)) if absent else _no_example(target, there, filter_text or "")
+        raise no_column(absent[0], paths_in(first)) if absent else _no_example(target, there, filter_text or "")
     return f" of the {count} of {there} example(s) of {exactly(target.name)} that match", {**facts, "matched": count}
 
 
@@ -266,15 +288,24 @@ async def _none(here: Session, project: Named, period: Period, filter_text: str 
     )
 
 
-def _of_span(span: Span) -> ExampleRow:
+def _of_span(span: Span, renames: Renames) -> ExampleRow:
     """A span as an example: `input` and `output` first, then annotations by people, then the other columns.
 
-    Verdicts of judges are left out: a column `eval.<name>.label` would be taken for a verdict on a run's output.
+    Verdicts of judges are left out unless they are renamed: a column `eval.<name>.label` would be taken for a verdict
+    on a run's output.
     """
     row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
     first = {column: row.pop(column, None) for column in _SHORT.values()}
     said = {**said_by_people(span.annotations), **said_by_people(span.trace_annotations, "trace_annotation")}
+<<<<<<< HEAD
     own = {column: value for column, value in row.items() if column not in _LEFT and not column.startswith(_NOT_COPIED)}
+=======
+    own = {
+        column: value
+        for column, value in row.items()
+        if column not in _LEFT and (column in renames or not column.startswith(("annotation.", *VERDICTS)))
+    }
+>>>>>>> files
     ids = {SOURCE_SPAN: span.context.span_id, SOURCE_TRACE: span.context.trace_id}
     every = {**first, **said, **own, "status_message": span.status_message or None, **ids}
     return {column: value for column, value in every.items() if value is not None}
@@ -298,6 +329,18 @@ def said_by_people(annotations: Sequence[Annotation], prefix: str = "annotation"
 
 def _keep(kept: IO[bytes], row: ExampleRow) -> None:
     kept.write(json.dumps(row).encode() + b"\n")
+
+
+def _refuse_verdicts(renames: Renames) -> None:
+    """Raises: Invalid: a column gets the name of a verdict."""
+    if name := next((one for one in renames.values() if one.startswith(VERDICTS)), None):
+        raise Invalid(
+            f"{as_word(name)} would be taken for a verdict on the output of a run.", "Give it a name without eval."
+        )
+
+
+def _numbered(kept: IO[bytes]) -> Generator[tuple[str, ExampleRow]]:
+    return ((f"Row {number}", row) for number, row in enumerate(_lines(kept), start=1))
 
 
 def _lines(kept: IO[bytes]) -> Iterator[ExampleRow]:

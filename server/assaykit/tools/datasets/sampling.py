@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from assaykit.analysis.duplicates import Likeness, firsts
 from assaykit.analysis.sampling import Drawn, Method, at_random, at_steps, by_strata
-from assaykit.column_paths import is_there, resolve
+from assaykit.column_paths import is_there, paths_in, resolve
 from assaykit.errors import Invalid
 from assaykit.experiments.provenance import SAMPLE, SEED
 from assaykit.foreign import as_word
@@ -102,7 +102,6 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
         Invalid: there is no row, no row has a named column, or there are fewer rows than the size of the sample.
     """
     read = kept = 0
-    columns: dict[str, None] = {}
     strata: list[str | None] = []
     absent = [one for one in [*(wish.unique or ()), wish.by] if one not in {EVERY, None}]
 
@@ -111,7 +110,6 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
         for row in source.read():
             read += 1
             absent = [one for one in absent if one is not None and not is_there(one, [row])]
-            columns.update(dict.fromkeys(row))
             yield row
 
     for row in _without_repeats(looked_at(), wish, known):
@@ -122,7 +120,7 @@ def draw(source: Source, wish: Wish, known: Collection[bytes] = ()) -> Draw:
     if not read:
         raise Invalid("There is no row, so there is no example.", "Give at least one row.")
     if absent:
-        raise no_column(absent[0] or "", list(columns))
+        raise no_column(absent[0] or "", paths_in(source.read()))
     if wish.size is not None and wish.size > kept:
         left = " that differ" if read > kept else ""
         raise Invalid(f"There are {kept} rows{left}, so no sample of {wish.size}.", "Pass a smaller size.")

@@ -11,6 +11,7 @@ from assaykit.analysis.sampling import Method
 from assaykit.api import pages
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
+from assaykit.column_paths import input_told
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.kept_columns import facts_of as kept_facts
 from assaykit.experiments.kept_columns import told_of as kept_told
@@ -79,7 +80,8 @@ async def create_dataset(
     word = name_or_id(Named(id=made.id, name=name))
     return Reply(
         f"Created dataset {exactly(name)} ({made.id}) with {made.examples} example(s){found.told}; "
-        f"columns: {listed(made.columns)}.{kept_told(found.kept)}{told_of(drawn)} "
+        f"columns: {listed(made.columns)}.{kept_told(found.kept)}{found.left_out}{input_told(made.columns)}"
+        f"{told_of(drawn)} "
         f"Next: run_experiment(dataset={word!r}, task='file.py:function'), or upload_experiment for results.",
         {
             **here.source(within),
@@ -191,7 +193,8 @@ async def append_examples(
     version = await _new_version(here, named, before.examples) if new_version else None
     made = await append(here, named.id, drawn.rows())
     there = _columns([one.model_extra or {} for one in before.examples])
-    text = f"Appended {made.examples} example(s) to {exactly(named.name)}.{kept_told(found.kept)}{told_of(drawn)}"
+    text = f"Appended {made.examples} example(s) to {exactly(named.name)}."
+    text += f"{kept_told(found.kept)}{found.left_out}{told_of(drawn)}"
     text += "" if version is None else f" They are in its new version {exactly(version.name)}."
     if there and (added := [column for column in made.columns if column not in there]):
         text += f" Warning: its first example has no {listed(added)}."

@@ -8,7 +8,7 @@ import anyio.to_thread
 
 from assaykit.api.client import path
 from assaykit.api.experiments import examples_of
-from assaykit.column_paths import Row
+from assaykit.column_paths import ASKED, Row
 from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import KEY, KEYS
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
@@ -26,8 +26,8 @@ IDS_SHOWN = 3
 ID_COLUMNS = (EXAMPLE_ID, KEY, "id", SOURCE_EXAMPLE)
 """The columns of a file that may name an example, in the order in which they are tried."""
 
-INPUT = "input"
-"""The column of inputs; its texts match rows and examples where no column of ids does."""
+INPUTS = ("input", *ASKED)
+"""The usual names of a column of inputs; its texts match rows and examples where no column of ids does."""
 
 _RENAMED = {"id": "row_id", "annotations": "source_annotations"}
 
@@ -70,8 +70,8 @@ async def usual_columns(
     here: Session, dataset_id: str, rows: Callable[[], Iterable[Row]], named_by: str
 ) -> MatchingColumns | None:
     """The usual columns, or `named_by`, by which most rows name an example; None if no row does."""
-    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *ID_COLUMNS, INPUT])
-    known: dict[str | None, set[str]] = {None: set(), **{column: set[str]() for column in (*KEYS, INPUT)}}
+    named = await anyio.to_thread.run_sync(_names, rows, [named_by, *ID_COLUMNS, *INPUTS])
+    known: dict[str | None, set[str]] = {None: set(), **{column: set[str]() for column in (*KEYS, *INPUTS)}}
     async for example in examples_of(here.api, dataset_id):
         for column, values in known.items():
             value = example.id if column is None else (example.model_extra or {}).get(column)
@@ -81,7 +81,7 @@ async def usual_columns(
         (MatchingColumns(one, other), len(named[one] & known[other]))
         for one in named
         for other in known
-        if (one == INPUT) == (other == INPUT)
+        if (one in INPUTS) == (other in INPUTS)
     ]
     best, matched = max(pairs, key=lambda pair: pair[1])
     return best if matched else None

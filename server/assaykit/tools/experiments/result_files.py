@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 
 from assaykit.api.batches import batches, characters
-from assaykit.column_paths import is_there, resolve
+from assaykit.column_paths import is_there, paths_in, resolve
 from assaykit.errors import Invalid
 from assaykit.experiments.kept_columns import KEY, kept_names
 from assaykit.experiments.provenance import SOURCE_EXAMPLE
@@ -24,7 +24,8 @@ from assaykit.files.rows import FileRow
 from assaykit.foreign import exactly
 from assaykit.matching import text_of
 from assaykit.session import Session
-from assaykit.toolkit.replies import one_line
+from assaykit.toolkit.columns import near_paths
+from assaykit.toolkit.replies import one_line, quoted
 from assaykit.tools.experiments.file_cells import FileCells
 from assaykit.tools.experiments.file_looks import FileLook
 from assaykit.tools.experiments.matching_columns import (
@@ -287,8 +288,12 @@ class Results:
 
     def _no_column(self, lacking: set[str], there: Sequence[str]) -> Invalid:
         shown = ", ".join(repr(one_line(one, 60)) for one in sorted(lacking))
+        with closing(self._rows()) as read:
+            paths = paths_in(row.values for row in read)
         has = ", ".join(repr(one_line(one, 60)) for one in there[:20])
-        return Invalid(f"{exactly(self.file)} has no column {shown}; it has {has}.", "Name columns that the file has.")
+        near = [path for one in sorted(lacking) for path in near_paths(one, paths)]
+        hint = f"Did you mean {quoted(near[0], 60)}?" if near else "Name columns that the file has."
+        return Invalid(f"{exactly(self.file)} has no column {shown}; it has {has}.", hint)
 
 
 def _text_at(row: FileRow, column: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from assaykit.analysis.estimates import EvaluatorEstimate
 from assaykit.analysis.formats import passed_of
 from assaykit.analysis.rows import Outcome
-from assaykit.column_paths import Row, is_there, reader_of
+from assaykit.column_paths import Row, is_there, paths_in, reader_of
 from assaykit.experiments.kept_columns import KEY
 from assaykit.filters.fields import row_tree
 from assaykit.filters.memory import matches
@@ -38,7 +38,7 @@ def taken(runs: Sequence[RunColumns], examples: Mapping[str, Row], text: str) ->
     found = [place for place, row in enumerate(seen) if matches(tree, reader_of(row))]
     absent = [] if found else [field for field in fields(tree) if not is_there(field, seen)]
     if runs and absent:
-        raise no_column(absent[0], list(dict.fromkeys(column for row in seen for column in row)))
+        raise no_column(absent[0], paths_in(seen))
     return found
 
 

@@ -20,6 +20,7 @@ from assaykit.figures import things
 from assaykit.files.columns import EvaluatorColumns
 from assaykit.files.folders import Folders
 from assaykit.files.writing import write_text
+from assaykit.files.xlsx import sheet_in
 from assaykit.foreign import exactly
 from assaykit.names import Named
 from assaykit.planning.sizes import SizeRequest, planned
@@ -61,6 +62,12 @@ class FileColumns(BaseModel):
     metadata: dict[str, str] | None = None
 
 
+def title_of(file: str) -> str:
+    """The name of an experiment without one: that of its file, with the sheet that it names."""
+    path_of, sheet = sheet_in(file)
+    return PurePath(path_of).stem + ("" if sheet is None else f" {sheet}")
+
+
 @tool("add")
 async def upload_experiment(
     here: Here,
@@ -85,7 +92,7 @@ async def upload_experiment(
     Raises: Invalid, NotFound, Conflict.
     """
     within = await here.space(space)
-    title = name or PurePath(file).stem
+    title = name or title_of(file)
     if set(title) & {'"', "\\"}:
         raise Invalid(f"The name {exactly(title)} has a double quote or a backslash.", "Pass another name.")
     mapped = {evaluator: EvaluatorColumns(**one.model_dump()) for evaluator, one in (evaluators or {}).items()}
