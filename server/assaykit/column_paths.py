@@ -27,7 +27,6 @@ On a span of a model call, `input`, `output` and `reasoning` stand for the text 
 body of the request or reply: of messages and prompts, of embedded texts, of the query and the documents of a reranker.
 """
 
-<<<<<<< HEAD
 WHOLES = (
     "metadata",
     "retrieval.documents",
@@ -38,10 +37,9 @@ WHOLES = (
     "embedding.embeddings",
 )
 """The OpenInference lists and objects whose parts are attributes of their own. A path may name the whole."""
-=======
+
 ASKED = ("question", "query", "prompt")
 """The usual names of a column of inputs; on a row without an input, `input` stands for the first that has a value."""
->>>>>>> files
 
 Row = Mapping[str, Any]
 
@@ -49,15 +47,10 @@ Row = Mapping[str, Any]
 def resolve(row: Row, path: str) -> Any | None:
     """The value at `path`, or None when there is none.
 
-<<<<<<< HEAD
     The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of a
     model call, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts.
-=======
-    The first match counts: the column `path`; the column `attributes.<path>`; for a short form the text of an LLM
-    span's messages, and then the column that it stands for; the longest column that is a prefix of the path, followed
-    into its JSON value by keys and indexes; for `input` the first of `ASKED`.
->>>>>>> files
+    into its JSON value by keys and indexes; a list or object of `WHOLES`, put together from its parts; for `input`
+    the first of `ASKED`.
     """
     for column in (path, ATTRIBUTES + path):
         if row.get(column) is not None:
@@ -70,7 +63,8 @@ def resolve(row: Row, path: str) -> Any | None:
         found = _descend(row, whole.split("."))
         if found is not None and found is not _ABSENT:
             return found
-<<<<<<< HEAD
+    if path == _INPUT:
+        return None if _INPUT in row else next((row[one] for one in ASKED if row.get(one) is not None), None)
     return _of_whole(row, path.removeprefix(ATTRIBUTES))
 
 
@@ -82,10 +76,6 @@ def _of_whole(row: Row, path: str) -> Any | None:
             found = _descend(messages.unflattened(row, ATTRIBUTES + name), rest.split(".") if rest else [])
             return None if found is _ABSENT else found
     return None
-=======
-    if path != _INPUT or _INPUT in row:
-        return None
-    return next((row[one] for one in ASKED if row.get(one) is not None), None)
 
 
 def input_told(columns: Iterable[str]) -> str:
@@ -93,7 +83,6 @@ def input_told(columns: Iterable[str]) -> str:
     there = set(columns)
     asked = None if _INPUT in there else next((one for one in ASKED if one in there), None)
     return "" if asked is None else f" {_INPUT} stands for {asked}."
->>>>>>> files
 
 
 def reader_of(row: Row) -> Callable[[str], Any]:

@@ -11,15 +11,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import both_values
 from arize.experiments import functions as ax
 from arize.experiments.evaluators import utils as ax_evaluators
 from arize.experiments.types import Example as AxExample
 from phoenix.client.resources.experiments import _bind_task_signature, _validate_task_signature
 from phoenix.client.resources.experiments import evaluators as px_evaluators
+from phoenix.client.resources.experiments import jsonify as px_jsonify
 
 sys.path.insert(0, sys.argv[1])
 from assaykit_worker import binding, verdicts
 from assaykit_worker.examples import Example
+from assaykit_worker.plain import plain
 
 Keep = Callable[[dict[str, Any]], None]
 COLUMNS = {
@@ -36,10 +39,6 @@ SIGNATURES = [
     *("input, metadata", "input, expected", "input, reference, metadata", "dataset_row, output", "example, input"),
     *("input, stranger", "input, scale=2", "input, **kwargs", "*, input, metadata", "stranger, other", ""),
     *("output, dataset_row", "output, expected, metadata", "experiment_output, dataset_output", "output, trace_id"),
-]
-FOUND = [
-    *("True", "False", "1", "0.25", "'good'", "(0.5, 'why')", "(1, 'good', 'why')", "None", "()", "{}", "object()"),
-    *("{'score': 1, 'label': 'x', 'explanation': 'y'}", "[1, 'why']", "(1, 2, 3, 4)"),
 ]
 
 
@@ -148,6 +147,14 @@ def verdict(read: Callable[[], Any]) -> Any:
     return {key: fields[key] for key in names if fields.get(key) is not None} or "refused"
 
 
+def output(read: Callable[[], Any]) -> Any:
+    """The output as its JSON comes back."""
+    try:
+        return {"json": json.loads(json.dumps(read(), allow_nan=False))}
+    except Exception:  # noqa: BLE001
+        return "refused"
+
+
 def main() -> None:
     cases = {}
     for signature in SIGNATURES:
@@ -158,12 +165,18 @@ def main() -> None:
             cases[f"{style} evaluator({signature})"] = [
                 said(judge(signature)), said(ours(signature, style, judges=True))
             ]  # fmt: skip
-    for text in FOUND:
-        value = eval(text)  # noqa: S307
+    for text in both_values.RESULTS:
         for style, scorer in (("ax", ax_evaluators), ("phoenix", px_evaluators)):
+            value = eval(text, vars(both_values))  # noqa: S307
             cases[f"{style} verdict {text}"] = [
                 verdict(lambda scorer=scorer, value=value: scorer._default_eval_scorer(value)),
                 verdict(lambda style=style, value=value: verdicts.verdict(value, style)),
+            ]
+    for text in both_values.OUTPUTS:
+        for style, jsonify in (("ax", ax.jsonify), ("phoenix", px_jsonify)):
+            cases[f"{style} output {text}"] = [
+                output(lambda jsonify=jsonify, text=text: jsonify(eval(text, vars(both_values)))),  # noqa: S307
+                output(lambda text=text: plain(eval(text, vars(both_values)))),  # noqa: S307
             ]
     print(json.dumps(cases))  # noqa: T201
 

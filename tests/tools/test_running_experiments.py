@@ -113,6 +113,53 @@ async def test_a_template_labels_the_examples_and_two_of_them_can_be_compared(be
     assert "template_evaluation" in json.dumps(compared)
 
 
+@pytest.mark.parametrize(
+    ("template", "mapping"),
+    [
+        ("Q: {question}", None),
+        ("Q: {{question}}", None),
+        ("Q: {x}", {"x": "question"}),
+        ("Q: {{ what is asked }}", {"what is asked": "question"}),
+    ],
+)
+async def test_a_template_without_choices_is_a_prompt_that_is_sent_as_it_is(
+    bench: Bench, template: str, mapping: dict[str, str] | None
+) -> None:
+    config: dict[str, Any] = {"template": template, "model_name": "m"}
+    config |= {"column_mapping": mapping} if mapping else {}
+    made = await bench.ax.ask("create_task", name="answers", run_configuration=config)
+    assert made["run_configuration"]["experiment_type"] == "LLM_GENERATION"
+    assert (made["spending"]["rows"], made["spending"]["calls"]) == (3, 3)
+    assert any("it is a prompt: the model gets its text alone" in one for one in made["warnings"])
+    await bench.ax.ask("trigger_run", task="answers", experiment_name="v1", wait=30)
+    assert sorted(bench.model.prompts) == sorted(f"Q: {row['question']}" for row in ROWS)
+    assert (await bench.outputs("v1"))["Lima"] == "Lima"
+
+
+async def test_variables_in_the_other_notation_are_converted_and_said(bench: Bench) -> None:
+    ax = bench.ax
+    made = await ax.ask(
+        "create_task", name="asia", run_configuration={**TEMPLATE, "template": 'Is {said} in Asia? {"a": 1}'}
+    )
+    assert made["run_configuration"]["template"] == 'Is {{said}} in Asia? {"a": 1}'
+    assert made["warnings"][0].endswith("as the contract writes them: '{{said}}' for '{said}'.")
+    await ax.ask("trigger_run", task="asia", experiment_name="v1", wait=30)
+    assert await bench.outputs("v1") == {"Lima": "no", "Tokyo": "yes", "N'Djamena": "no"}
+    assert all(prompt.startswith("The text between") or "[data" in prompt for prompt in bench.model.prompts)
+    messages = [{"role": "USER", "content": "Q: {{question}}, {answer}"}]
+    preview = {"messages": messages, "input_variable_format": "MUSTACHE", "model_name": "m"}
+    told = await ax.ask("create_task", name="x", preview=True, run_configuration=preview)
+    assert told["warnings"] == ["Warning: '{answer}' is sent as it is; '{{answer}}' is the column."]
+    judge = await ax.ask(
+        "create_judge", name="tone", template="Is {{ output }} kind?", choices={"yes": 1, "no": 0}, model="m"
+    )
+    assert judge["variables"] == ["output"]
+    text = await ax.read(
+        "create_judge", name="b", template="Is {{output}} kind?", choices={"yes": 1, "no": 0}, model="m"
+    )
+    assert "Its variables were written {{x}}, and a judge's are {x}." in text
+
+
 async def test_a_run_takes_a_filter_with_examples_named_or_counted(bench: Bench) -> None:
     ax, ids = bench.ax, await bench.example_ids()
     await ax.ask("create_task", name="answers", run_configuration=GENERATION)
@@ -310,10 +357,14 @@ async def test_a_run_that_is_cancelled_keeps_its_rows(settings: Settings) -> Non
             "None of 3 examples has a value for 'query' (tried query). Columns: question, answer.",
         ),
         (
-            {"messages": [{"role": "USER", "content": "{{question}}"}], "model_name": "m"},
+            {
+                "messages": [{"role": "USER", "content": "{{question}}"}],
+                "model_name": "m",
+                "input_variable_format": "F_STRING",
+            },
             "There is no variable as F_STRING, but question as MUSTACHE.",
         ),
-        ({**TEMPLATE, "template": "Is {said} it?"}, "There is no variable as MUSTACHE, but said as F_STRING."),
+        ({"template": "{q}?", "column_mapping": {"x": "question"}, "model_name": "m"}, "column_mapping names 'x'"),
         (
             {**TEMPLATE, "template": "{{said}}? Answer 'true' or 'false'."},
             "The template asks for the answers ['true', 'false'], but the choices are ['yes', 'no'].",

@@ -8,7 +8,7 @@ All other text in braces stays unchanged: JSON, and in F_STRING `{{name}}`. Ther
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -24,6 +24,7 @@ _WRITINGS: Final = {
     "F_STRING": re.compile(rf"\{{\{{\s*{_NAME}\s*\}}\}}|\{{(?P<name>{_NAME})\}}"),
     "MUSTACHE": re.compile(r"\{\{\s*(?P<name>[^\s{}\"#^/>!&=][^{}\n\"]*?)\s*\}\}"),
 }
+_BOTH: Final[tuple[Writing, ...]] = ("F_STRING", "MUSTACHE")
 _SECTION = re.compile(r"\{\{\{|\{\{\s*[#^/>!&=][^{}\n]{0,40}")
 
 
@@ -61,6 +62,17 @@ def _parts(text: str, written: InputVariableFormat) -> tuple[tuple[str, bool], .
 def spelt(name: str, written: Writing) -> str:
     """Return the placeholder for a name."""
     return f"{{{{{name}}}}}" if written == "MUSTACHE" else f"{{{name}}}"
+
+
+def written_as(text: str) -> Writing | None:
+    """The notation of a text whose placeholders are all in one. None without placeholders, or with both."""
+    found: list[Writing] = [one for one in _BOTH if names(text, one)]
+    return found[0] if len(found) == 1 else None
+
+
+def rewritten(text: str, written: Writing, wanted: Writing, renamed: Mapping[str, str] | None = None) -> str:
+    """Return the text with its placeholders in another notation, or under other names. Other braces stay."""
+    return filled(text, written, lambda name: spelt((renamed or {}).get(name, name), wanted))
 
 
 def refuse_sections(text: str, written: InputVariableFormat) -> None:

@@ -12,6 +12,7 @@ from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.known_judges import with_direction
 from assaykit.foreign import exactly
 from assaykit.judge import catalogue, score
+from assaykit.judge.placeholders import names, rewritten, written_as
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.session import Session
 from assaykit.wire.evaluators import (
@@ -124,6 +125,12 @@ def _usual_variables(code: ManagedEvaluator | None) -> list[str]:
     return ["output", "expected"] if code == "EXACT_MATCH" else ["output"]
 
 
+def _in_single_braces(template: str) -> str:
+    """A judge's template that was written with `{{x}}`. It stays as it is where a name has no form with `{x}`."""
+    told = rewritten(template, "MUSTACHE", "F_STRING")
+    return told if names(told, "F_STRING") == names(template, "MUSTACHE") else template
+
+
 def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
     for word in ("variables", "pattern", "keywords"):
         if getattr(recipe, word) is not None:
@@ -139,6 +146,8 @@ def _template(recipe: Recipe, llm: EvaluatorLlmConfig) -> TemplateConfig:
         if choices is not None:
             raise Invalid("A catalogue judge has choices of its own.", "Leave out choices, or write a template.")
         template, choices, direction = ready.template, ready.choices, direction or ready.direction
+    elif template and written_as(template) == "MUSTACHE":
+        template = _in_single_braces(template)
     if not choices:
         raise Invalid(
             "A judge of your own needs choices.",

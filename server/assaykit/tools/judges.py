@@ -162,8 +162,11 @@ async def create_judge(
         judge_id, config, what = existing.id, added.config, "Added a version to"
     here.names.forget()
     data = {**here.source(within), "judge": name, "id": judge_id, "type": kind, **_facts(config)}
+    is_rewritten = template is not None and isinstance(config, TemplateConfig) and config.template != template
+    note = " Its variables were written {{x}}, and a judge's are {x}." if is_rewritten else ""
     return Reply(
-        f"{what} {exactly(name)} ({_summary(config)}). Next: `preview_judge` on real rows, then `trigger_backfill`.",
+        f"{what} {exactly(name)} ({_summary(config)}).{note} "
+        "Next: `preview_judge` on real rows, then `trigger_backfill`.",
         data,
     )
 

@@ -61,7 +61,7 @@ VERDICTS = ("eval.", "trace_eval.", "session_eval.")
 
 _SHORT = {"attributes.input.value": "input", "attributes.output.value": "output"}
 _LEFT = frozenset({"context.span_id", "context.trace_id", "parent_id"})
-_NOT_COPIED = ("annotation.", "trace_annotation.", "eval.", "trace_eval.", "session_eval.", "event.")
+_NOT_COPIED = ("annotation.", "trace_annotation.", "event.", *VERDICTS)
 
 ExampleRow = dict[str, Any]
 
@@ -297,15 +297,11 @@ def _of_span(span: Span, renames: Renames) -> ExampleRow:
     row = {_SHORT.get(column, column): value for column, value in span_row(span).items()}
     first = {column: row.pop(column, None) for column in _SHORT.values()}
     said = {**said_by_people(span.annotations), **said_by_people(span.trace_annotations, "trace_annotation")}
-<<<<<<< HEAD
-    own = {column: value for column, value in row.items() if column not in _LEFT and not column.startswith(_NOT_COPIED)}
-=======
     own = {
         column: value
         for column, value in row.items()
-        if column not in _LEFT and (column in renames or not column.startswith(("annotation.", *VERDICTS)))
+        if column not in _LEFT and (column in renames or not column.startswith(_NOT_COPIED))
     }
->>>>>>> files
     ids = {SOURCE_SPAN: span.context.span_id, SOURCE_TRACE: span.context.trace_id}
     every = {**first, **said, **own, "status_message": span.status_message or None, **ids}
     return {column: value for column, value in every.items() if value is not None}

@@ -6,16 +6,19 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from assaykit.api.client import path
-from assaykit.column_paths import Row
+from assaykit.api.experiments import examples_of
+from assaykit.column_paths import Row, is_there
 from assaykit.errors import Invalid
 from assaykit.foreign import as_word, exactly
 from assaykit.judge import placeholders
 from assaykit.judge.columns import columns
+from assaykit.judge.placeholders import Writing
 from assaykit.names import Named
-from assaykit.planning.disclosures import Hosts, ModelCalls, prompt_calls
+from assaykit.planning.disclosures import Disclosure, Hosts, ModelCalls, prompt_calls
 from assaykit.planning.spans import PATHS_SHOWN, SAMPLE, Variable, try_path
 from assaykit.session import Session
 from assaykit.toolkit.replies import CELL_LIMIT, quoted
+from assaykit.tools.tasks.configuration_forms import in_contract
 from assaykit.wire.datasets import ExamplePage
 from assaykit.wire.prompts import InputVariableFormat, PromptVersion, PromptWithVersion
 from assaykit.wire.run_configurations import (
@@ -62,8 +65,8 @@ async def configured(here: Session, within: Named, given: Mapping[str, Any], dat
         Invalid: an unknown key, a wrong value, or a variable that no example has.
         NotFound: no such integration or prompt.
     """
-    wanted = {key: value for key, value in given.items() if value is not None}
-    kind = str(wanted.setdefault("experiment_type", _kind(wanted))).upper()
+    wanted, notes = in_contract({key: value for key, value in given.items() if value is not None})
+    kind = str(wanted["experiment_type"]).upper()
     if kind == "LLM_GENERATION":
         wanted = await _with_prompt(here, within, wanted)
         wanted.setdefault("input_variable_format", "F_STRING")
@@ -78,7 +81,8 @@ async def configured(here: Session, within: Named, given: Mapping[str, Any], dat
         known = [*_MODELS[kind].model_fields, *_BY_NAME] if kind in _MODELS else []
         following = f"run_configuration takes: {', '.join(known)}." if known else "Correct run_configuration."
         raise Invalid(f"run_configuration: {describe(error, known)}", following) from error
-    return await _tried(here, config, dataset_id)
+    tried = await _tried(here, config, dataset_id)
+    return tried._replace(doubts=[*notes, *tried.doubts])
 
 
 async def configuration_calls(
@@ -107,6 +111,17 @@ async def configuration_calls(
     return await prompt_calls(here, integration, config.model_name or usual, calls, paths, characters)
 
 
+async def of_configuration(here: Session, given: Mapping[str, Any], dataset_id: str) -> Disclosure:
+    """The model calls of one run over all examples of a dataset, and their cost.
+
+    Raises:
+        Invalid: the user's price list cannot be read.
+    """
+    examples = [example_row(one.id, one.model_extra or {}) async for one in examples_of(here.api, dataset_id)]
+    models = [await configuration_calls(here, Hosts(here), given, examples, len(examples))]
+    return Disclosure(len(examples), "examples", models, on_ax=not await here.api.has_engine_routes())
+
+
 def described(config: Mapping[str, Any]) -> str:
     """A configuration, as the contract has it, on one line."""
     given = config.get("model_name")
@@ -123,12 +138,6 @@ def described(config: Mapping[str, Any]) -> str:
 def of_task(task: Task) -> str:
     """The configuration of a task on one line."""
     return described(task.run_configuration or {})
-
-
-def _kind(given: Mapping[str, Any]) -> str:
-    if "template" in given:
-        return "TEMPLATE_EVALUATION"
-    return "AGENT_CALL" if "input_template" in given else "LLM_GENERATION"
 
 
 async def _with_prompt(here: Session, within: Named, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +184,22 @@ async def _tried(here: Session, config: RunConfiguration, dataset_id: str) -> Tr
             "Name the variables after columns" + (", or map them with column_mapping." if mapping else "."),
         )
     partly = [one for one in tried if one.filled < one.tried]
-    return Tried(config, tried, [f"Warning: examples without {as_word(one.path)} are skipped." for one in partly])
+    skipped = [f"Warning: examples without {as_word(one.path)} are skipped." for one in partly]
+    return Tried(config, tried, [*skipped, *_left(texts, written, sample)])
+
+
+def _left(texts: Sequence[str], written: InputVariableFormat, sample: Sequence[Row]) -> list[str]:
+    """A warning for each column that stands in the other notation, which is sent as it is."""
+    if written == "NONE":
+        return []
+    other: Writing = "F_STRING" if written == "MUSTACHE" else "MUSTACHE"
+    names = dict.fromkeys(name for text in texts for name in placeholders.names(text, other))
+    return [
+        f"Warning: {as_word(placeholders.spelt(name, other))} is sent as it is; "
+        f"{as_word(placeholders.spelt(name, written))} is the column."
+        for name in names
+        if is_there(name, sample)
+    ]
 
 
 def _written(

@@ -48,7 +48,7 @@ from assaykit.tools.tasks.evaluators import (
     wanted_of,
     warnings,
 )
-from assaykit.tools.tasks.run_configurations import configured, of_task
+from assaykit.tools.tasks.run_configurations import configured, of_configuration, of_task
 from assaykit.tools.tasks.run_lines import one_run
 from assaykit.tools.tasks.schedules import schedule_of, what_it_does
 from assaykit.tools.tasks.units import (
@@ -111,7 +111,7 @@ async def create_task(
         rows_of = {"column_mappings": column_mappings, "query_filter": query_filter, "is_continuous": is_continuous}
         rest = {"sampling_rate": sampling_rate != 1, "granularity": granularity not in {None, "span"}}
         _refuse_scoring(type, {**scoring, **rows_of, **rest, "max_cost": max_cost, "on_too_long": on_too_long})
-        return await _create_experiment_task(here, within, name, dataset, run_configuration, preview=preview)
+        return await _create_experiment_task(here, ctx, within, name, dataset, run_configuration, preview=preview)
     if not evaluators:
         raise Invalid("There is no evaluator to score with.", "Pass evaluators, or run_configuration.")
     found = await wanted_evaluators(here, evaluators, column_mappings, space)
@@ -395,15 +395,24 @@ async def _target(here: Session, within: Named, task: Task) -> str:
 
 
 async def _create_experiment_task(
-    here: Session, within: Named, name: str, dataset: str | None, wanted: Mapping[str, Any] | None, *, preview: bool
+    here: Session,
+    ctx: ToolContext,
+    within: Named,
+    name: str,
+    dataset: str | None,
+    wanted: Mapping[str, Any] | None,
+    *,
+    preview: bool,
 ) -> Reply:
     if wanted is None:
         raise Invalid("A RUN_EXPERIMENT task needs run_configuration.", "Pass run_configuration={'prompt': name}.")
     on = await here.names.dataset(dataset, within)
     tried = await configured(here, within, wanted, on.id)
-    told = bullets(tried.lines())
     config = tried.config.model_dump(mode="json", exclude_none=True)
+    spending = await of_configuration(here, config, on.id)
+    told = bullets([*tried.lines(), *announced(here, ctx, spending)])
     facts = {**here.source(within), "run_configuration": config, "warnings": tried.doubts}
+    facts["spending"] = spending.as_dict()
     if preview:
         return Reply(f"Plan for dataset {exactly(on.name)}; nothing was created:\n{told}", {**facts, "created": False})
     body = CreateTaskRequest(name=name, type="RUN_EXPERIMENT", dataset_id=on.id, run_configuration=tried.config)
