@@ -69,7 +69,7 @@ async def run_experiment(
     evaluators: Evaluators = None,
     column_mappings: Mappings = None,
     concurrency: Annotated[int, Field(ge=1), at_most(runs.MOST_AT_ONCE)] = 10,
-    timeout: Annotated[float, Field(gt=0, description="Seconds"), at_most(LONGEST_S)] = 120,  # noqa: ASYNC109
+    timeout: Annotated[float, Field(gt=0), at_most(LONGEST_S)] = 120,  # noqa: ASYNC109
     repetitions: Annotated[int, Field(ge=1), at_most(MOST_REPETITIONS)] = 1,
     dry_run: bool = False,
     dry_run_count: Annotated[int, Field(ge=1)] = 10,
@@ -89,7 +89,7 @@ async def run_experiment(
 ) -> Reply:
     """Run a function of a Python file over a dataset, judge outputs, record an experiment.
 
-    Called again, it goes on where it stopped.
+    Called again, it goes on.
 
     Source: REST v2 `POST /v2/experiments`; `arize.experiments`, `phoenix.client.experiments`.
     Raises: Invalid, NotFound, Conflict.
@@ -135,7 +135,7 @@ async def retry_experiment(
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run an experiment's failed rows again. With evaluators and no task, judge its stored outputs.
+    """Run an experiment's failed rows again. With evaluators alone, judge its outputs.
 
     Source: REST v2 `POST /v2/experiments/{id}/runs`; on the engine `PUT /x/experiments/{id}/verdicts`.
     Raises: Invalid, NotFound, Conflict.
