@@ -70,6 +70,7 @@ WITHOUT_GOLDEN = {
     "local.CheckIntegrationRequest": ENGINE_ONLY,
     "local.IntegrationCheck": ENGINE_ONLY,
     "local.NewDataset": ENGINE_ONLY,
+    "local.PinnedExperiment": ENGINE_ONLY,
     "local.UploadRequest": ENGINE_ONLY,
     "local.Matches": ENGINE_ONLY,
     "local.Uploaded": ENGINE_ONLY,

@@ -23,7 +23,7 @@ from assaykit.wire.datasets import SYSTEM_COLUMNS, DatasetPage, DatasetVersionWi
 from assaykit.wire.evaluators import EvaluatorPage, EvaluatorVersionPage, EvaluatorWithVersion
 from assaykit.wire.experiments import ExperimentPage, ExperimentRunPage, ExperimentWithRunIds
 from assaykit.wire.integrations import AiIntegrationPage
-from assaykit.wire.local import LogEvaluationsRequest, Matches, Uploaded, UploadRequest
+from assaykit.wire.local import LogEvaluationsRequest, Matches, PinnedExperiment, Uploaded, UploadRequest
 from assaykit.wire.prompts import PromptPage, PromptVersionPage, PromptWithVersion
 from assaykit.wire.runs import TaskRun, TaskRunPage
 from assaykit.wire.task_limits import LimitedTask
@@ -188,6 +188,11 @@ async def _experiment(lost: LostCreate) -> Sequence[ReplyBody]:
         ids = _all_of_it(sent["experiment_runs"], [(run, columns) for run, columns, _ in there])
         made.append(ExperimentWithRunIds(**one.model_dump(), run_ids=ids))
     return made
+
+
+async def _pinned(lost: LostCreate) -> Sequence[ReplyBody]:
+    body = lost.body.experiment if isinstance(lost.body, PinnedExperiment) else lost.body
+    return await _experiment(lost._replace(body=body))
 
 
 def _all_of_it(sent: Sequence[Mapping[str, Any]], there: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -359,6 +364,7 @@ CREATES: Sequence[Create] = (
     Create(_route("/v2/datasets"), "the dataset was made", "list_datasets", _dataset, is_named=True),
     Create(_route("/v2/datasets/{}/examples"), "the examples were added", "get_dataset", _examples),
     Create(_route("/v2/experiments"), "the experiment was made", "list_experiments", _experiment, is_named=True),
+    Create(_route("/x/experiments"), "the experiment was made", "list_experiments", _pinned, is_named=True),
     Create(_route("/v2/experiments/{}/runs"), "the rows were added", "get_experiment", _experiment_runs),
     Create(
         _route("/v2/evaluators"), "the judge was made", "list_judges",

@@ -45,6 +45,7 @@ from assaykit.wire.experiments import (
     ExperimentWithRunIds,
     InsertExperimentRunsRequest,
 )
+from assaykit.wire.local import PinnedExperiment
 from assaykit.wire.projects import Project
 
 MOST_AT_ONCE = 100
@@ -95,6 +96,12 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
+    params: Mapping[str, Any] = {}
+    """Values of parameters of the task, as JSON. They come before the columns of the dataset."""
+
+    retries: int = 0
+    """The most times that a call of a function is made again after a 429 or 5xx of its client."""
+
     @property
     def functions(self) -> list[FunctionReference]:
         """The task, if there is one, and the evaluators."""
@@ -108,9 +115,11 @@ class ExperimentPlan(NamedTuple):
             "evaluators": [one.sent for one in self.evaluators],
             "binding": self.binding,
             "metadata": dict(self.metadata),
+            "params": dict(self.params),
             "joins_spans": self.joins_spans,
             "timeout_s": self.timeout_s,
             "together": self.concurrency,
+            "retries": self.retries,
             "taken": list(taken),
         }
 
@@ -129,6 +138,7 @@ class ExperimentPlan(NamedTuple):
             "binding": self.binding,
             "repetitions": self.repetitions,
             "metadata": dict(self.metadata),
+            "params": dict(self.params),
             "judges": list(self.judges),
         }
 
@@ -353,8 +363,17 @@ def resume(
         )
 
 
-async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult], plan: ExperimentPlan) -> Experiment:
+async def write(
+    api: Api,
+    dataset: Named,
+    name: str,
+    results: Sequence[RowResult],
+    plan: ExperimentPlan,
+    version_id: str | None = None,
+) -> Experiment:
     """Write the results as an experiment, and their spans if the backend takes them. Runs of an earlier try stay.
+
+    `version_id` is that of an older version of the dataset. Only an engine records it.
 
     Raises:
         Conflict: another experiment has this name.
@@ -366,13 +385,20 @@ async def write(api: Api, dataset: Named, name: str, results: Sequence[RowResult
         inputs = [ExperimentRunInput.model_validate(row) for row in some]
         if made is None:
             body = CreateExperimentRequest(name=name, dataset_id=dataset.id, experiment_runs=inputs)
-            made = await api.post("/v2/experiments", ExperimentWithRunIds, body)
+            made = await _create(api, body, version_id)
         else:
             await add(api, made, inputs)
     if made is None:
         raise Invalid("Nothing was run, so there is no experiment to write.", "Give the dataset examples.")
     await send_spans(api, made, results)
     return made
+
+
+async def _create(api: Api, body: CreateExperimentRequest, version_id: str | None) -> ExperimentWithRunIds:
+    if version_id is None:
+        return await api.post("/v2/experiments", ExperimentWithRunIds, body)
+    pinned = PinnedExperiment(experiment=body, dataset_version_id=version_id)
+    return await api.post("/x/experiments", ExperimentWithRunIds, pinned)
 
 
 async def extend(

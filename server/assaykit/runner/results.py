@@ -22,13 +22,17 @@ class ExampleCall(NamedTuple):
 
 
 class RowResult(NamedTuple):
-    """The result of one call: an output or an error, the verdicts on the output, and the spans of all functions."""
+    """The result of one call: an output or an error, the verdicts on the output, and the spans of all functions.
+
+    `retries` counts the calls of the functions that were made again after a 429 or 5xx.
+    """
 
     call: ExampleCall
     output: Any = None
     error: str | None = None
     evaluations: Sequence[JsonObject] = ()
     spans: Sequence[JsonObject] = ()
+    retries: int = 0
 
     @property
     def latency_ms(self) -> float | None:
@@ -61,7 +65,8 @@ def from_json(told: JsonObject) -> RowResult:
     if not isinstance(told["example_id"], str) or not isinstance(told["repetition"], int):
         raise TypeError("the line names no call")
     call = ExampleCall(told["example_id"], told["repetition"])
-    return RowResult(call, told["output"], told["error"], told["evaluations"], told["spans"])
+    spans, retries = told["spans"], told.get("retries", 0)
+    return RowResult(call, told["output"], told["error"], told["evaluations"], spans, retries)
 
 
 def with_code(result: RowResult, evaluators: Sequence[JsonObject], digests: Sequence[str | None]) -> RowResult:

@@ -263,4 +263,5 @@ def _result(call: ExampleCall, told: dict[str, Any]) -> RowResult:
     for span in told["spans"]:
         if span.get("message"):
             span["message"] = struck(span["message"])
-    return RowResult(call, told.get("output"), told.get("error"), told["evaluations"], told["spans"])
+    output, retries = told.get("output"), told.get("retries", 0)
+    return RowResult(call, output, told.get("error"), told["evaluations"], told["spans"], retries)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from assaykit.wire.bodies import Name, Page, ReplyBody, RequestBody, Timestamp
 from assaykit.wire.datasets import ROWS_PER_REQUEST
 from assaykit.wire.evaluators import Granularity
-from assaykit.wire.experiments import EXPERIMENT_NAME, ExperimentRunInput
+from assaykit.wire.experiments import EXPERIMENT_NAME, CreateExperimentRequest, ExperimentRunInput
 from assaykit.wire.runs import TriggerEvaluationRequest, TriggerRunExperimentRequest
 from assaykit.wire.spans import EXPLANATION_LIMIT, LABEL_LIMIT, ListSpansRequest
 
@@ -376,6 +376,13 @@ class ExperimentJudges(ReplyBody):
     """
 
     judges: dict[str, list[str]] = {}
+
+
+class PinnedExperiment(RequestBody):
+    """Create an experiment on an older version of its dataset. On AX: none. Source: `POST /x/experiments`."""
+
+    experiment: CreateExperimentRequest
+    dataset_version_id: str
 
 
 class NewDataset(RequestBody):

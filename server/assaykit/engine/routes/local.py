@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from assaykit.engine.problems import Malformed
-from assaykit.engine.requests import JSON, answer, body, engine, page
+from assaykit.engine.requests import JSON, answer, body, created, engine, page
 from assaykit.engine.routes.spans import SPANS_PER_PAGE, page_answer, shape_of, window
 from assaykit.engine.runs import plans
 from assaykit.engine.store import integrity
@@ -47,6 +47,7 @@ from assaykit.wire.local import (
     ExperimentJudges,
     LogEvaluationsRequest,
     LoggedEvaluations,
+    PinnedExperiment,
     RowState,
     StoreStatus,
 )
@@ -251,6 +252,13 @@ async def trace_experiment(request: Request) -> Response:
     return answer(await here.database.write(experiments.traced, found, here.clock))
 
 
+async def create_pinned_experiment(request: Request) -> Response:
+    """`POST /x/experiments`: an experiment on an older version of its dataset. On AX: none."""
+    wanted, here = await body(request, PinnedExperiment), engine(request)
+    version = wanted.dataset_version_id
+    return created(await here.database.write(experiments.create, wanted.experiment, here.clock, version))
+
+
 async def show_judges(request: Request) -> Response:
     """`GET /x/experiments/{experiment_id}/judges`: the evaluator versions behind its verdicts. On AX: none."""
     found = await engine(request).database.read(experiments.judged_by, request.path_params["experiment_id"])
@@ -308,6 +316,7 @@ async def rank_rows(request: Request) -> Response:
 routes = [
     Route("/x/evaluations", log_evaluations, methods=["POST"]),
     Route("/x/judge", judge_rows, methods=["POST"]),
+    Route("/x/experiments", create_pinned_experiment, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/traces", trace_experiment, methods=["POST"]),
     Route("/x/experiments/{experiment_id}/judges", show_judges),
     Route("/x/experiments/{experiment_id}/verdicts", write_run_verdicts, methods=["PUT"]),

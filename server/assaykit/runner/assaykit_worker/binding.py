@@ -18,7 +18,7 @@ Source: `arize.experiments` 8.61, `phoenix.client.experiments` 3.5.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .examples import DatasetShape, Example, as_mapping, at_path, fresh, is_answer
@@ -47,6 +47,8 @@ _OF_JUDGES = {**_WORDS, **dict.fromkeys(("prediction", "response", "actual_outpu
 
 _CONTEXTS = ("context", "contexts", "retrieved_contexts", "retrieval_context")
 _WHOLE = "eval_input"
+GIVEN = "params: "
+"""The beginning of the binding of a value that the user gives."""
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -61,11 +63,14 @@ def bound(
     judges: bool,
     takes_all: bool = False,
     shape: DatasetShape | None = None,
+    params: Collection[str] = (),
 ) -> Bound:
     """The bindings of a function. `judges` is set for an evaluator, `takes_all` for an evaluator object.
 
+    `params` are the names of values that the user gives. A task has to take all of them.
+
     Raises:
-        Unbindable: there is no parameter, or a required one has an unknown name.
+        Unbindable: there is no parameter, a required one has an unknown name, or a task does not take one of `params`.
     """
     known = [*dict.fromkeys([*_NAMES[style], *(_OF_EVALUATORS if judges else ())])]
     meanings = _Meanings(known, shape or DatasetShape(), judges=judges) if style == "auto" else None
@@ -76,19 +81,35 @@ def bound(
     found: Bound = {}
     for one in named:
         what = meanings.of(one.name) if meanings else one.name if one.name in known else None
+        if one.name in params and (what is None or not judges):
+            what = GIVEN + one.name
         if what is not None:
             found[one.name] = what
-    if len(named) == 1 and not found:
-        return {named[0].name: _only(style, judges)}
+    given = {} if judges else _given(params, named, found, parameters)
+    others = [one for one in named if one.name not in given]
+    if len(others) == 1 and found.keys() <= given.keys():
+        return {**given, others[0].name: _only(style, judges)}
+    found.update(given)
     if strangers := [one.name for one in named if one.default is one.empty and one.name not in found]:
         names = ", ".join([*known, *(meanings.columns if meanings else ())][:20])
         raise Unbindable(f"the parameter {strangers[0]!r} is unknown; the known ones are {names}")
-    if (takes_all or not found) and any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if (takes_all or found.keys() <= given.keys()) and any(one.kind is one.VAR_KEYWORD for one in parameters):
         every = meanings.every() if meanings else {name: name for name in known}
         found.update({name: what for name, what in every.items() if name not in found and name != _WHOLE})
     if not found:
         raise Unbindable(f"it asks for nothing; give it a parameter, such as {known[0]}")
     return found
+
+
+def _given(
+    params: Collection[str], named: list[inspect.Parameter], found: Bound, parameters: list[inspect.Parameter]
+) -> Bound:
+    """The bindings of the values that the user gives to a task."""
+    has_rest = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    if not has_rest and (refused := [one for one in params if one not in found]):
+        there = ", ".join(one.name for one in named)
+        raise Unbindable(f"it has no parameter {refused[0]!r}, which params gives; it has {there}")
+    return {one: GIVEN + one for one in params}
 
 
 class _Meanings:
@@ -145,9 +166,12 @@ def call(function: Callable[..., Any], bindings: Bound, given: Callable[[str], A
 
 
 class Arguments:
-    """The values of all names for one example. `metadata` is the experiment's."""
+    """The values of all names for one example. `metadata` is the experiment's, `params` are values of the user."""
 
-    def __init__(self, example: Example, style: str, metadata: dict[str, Any]) -> None:
+    def __init__(
+        self, example: Example, style: str, metadata: dict[str, Any], params: Mapping[str, Any] | None = None
+    ) -> None:
+        self._params = params or {}
         self._example = example
         self._style = style
         self._metadata = metadata
@@ -155,19 +179,19 @@ class Arguments:
 
     def judged(self, output: Any, trace_id: str | None) -> Arguments:
         """The arguments for evaluators: `output` is the output of the task, `trace_id` the id of its trace."""
-        found = Arguments(self._example, self._style, self._metadata)
+        found = Arguments(self._example, self._style, self._metadata, self._params)
         found._judged = {"output": output, "experiment_output": output, "trace_id": trace_id}
         return found
 
     def __call__(self, what: str) -> Any:
         """The value of the name or at the path `what`."""
         example = self._example
-        if self._judged is not None:
-            if what in self._judged:
-                return self._judged[what]
-            if what == _WHOLE:
-                names = dict.fromkeys([*_NAMES[self._style], *_OF_EVALUATORS])
-                return {**example, **{name: self(name) for name in names if name != _WHOLE}}
+        fixed = self._fixed()
+        if what in fixed:
+            return fixed[what]
+        if self._judged is not None and what == _WHOLE:
+            names = dict.fromkeys([*_NAMES[self._style], *_OF_EVALUATORS])
+            return {**example, **{name: self(name) for name in names if name != _WHOLE}}
         if what in ("dataset_row", "example"):
             # AX's row is the row of the dataset and nothing else.
             return example.columns if self._style == "ax" else example
@@ -177,6 +201,10 @@ class Arguments:
             return example.columns[what]
         value = {"input": example.input, "metadata": self._of_metadata()}.get(what, example.output)
         return as_mapping(value, what) if self._style == "phoenix" else value
+
+    def _fixed(self) -> dict[str, Any]:
+        """The values that are no part of the example."""
+        return {**{GIVEN + name: value for name, value in self._params.items()}, **(self._judged or {})}
 
     def _of_metadata(self) -> Any:
         """The example's metadata. If the dataset has no metadata, evaluators get the experiment's too."""

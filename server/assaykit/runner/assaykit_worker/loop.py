@@ -2,12 +2,13 @@
 """The main loop of a worker and its protocol: JSON lines for the request, for each row, and for each answer.
 
     in    {"task": {"file", "name"} or null, "evaluators": [...], "binding", "metadata", "joins_spans",
-           "timeout_s", "together", "taken": [names], "mark", "forks": descriptor or null}
+           "timeout_s", "together", "retries", "taken": [names], "mark", "forks": descriptor or null}
     out   {"ready": {"task", "bound", "is_async", "forks", "files": [paths], "evaluators": [{"name", "bound"}],
            "packages": {name: version}}}
           or {"failed": why}
     in    {"row": 7, "example": {...}}; without a task with "judged": {"output", "trace_id"}
-    out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "files": [paths imported meanwhile]}
+    out   {"row": 7, "output" or "error", "evaluations": [...], "spans": [...], "retries": number,
+           "files": [paths imported meanwhile]}
 
 Each line out begins with the mark. The user's code can write to the same descriptor; text without it is passed over.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 from . import binding, loading, verdicts
 from .examples import DatasetShape, Example
 from .plain import NotJson, plain, readable
+from .retrying import Retries
 from .tracing import Joined, Open, Plain
 
 OUTPUT_LIMIT = 1_000_000
@@ -59,6 +62,8 @@ class RowRunner:
         self._loop: Any = None
         self.files = loading.OwnFiles()
         self._metadata = asked["metadata"]
+        self._params = asked.get("params", {})
+        self._retries = asked.get("retries", 0), asked["timeout_s"]
         # Set before the file is imported, so that code which instruments itself at import finds the tracer.
         self._tracer = Joined() if asked["joins_spans"] else Plain()
         self.task: BoundFunction | None = None
@@ -89,7 +94,11 @@ class RowRunner:
     def _function(self, name: str, found: Any, *, judges: bool, takes_all: bool = False) -> BoundFunction:
         try:
             return BoundFunction(
-                name, found, binding.bound(found, self._style, judges=judges, takes_all=takes_all, shape=self._shape)
+                name,
+                found,
+                binding.bound(
+                    found, self._style, judges=judges, takes_all=takes_all, shape=self._shape, params=self._params
+                ),
             )
         except binding.Unbindable as error:
             raise binding.Unbindable(f"{name}: {error}") from None
@@ -109,29 +118,36 @@ class RowRunner:
         If a deadline cancels it, finished parts stay. `told["late"]` is set before that. Another cancellation is an
         error of the user's code.
         """
-        told.update(evaluations=[], spans=[])
+        told.update(evaluations=[], spans=[], retries=0)
+        retries = Retries(*self._retries)
         example = Example(message["example"], self._shape)
         about = json.dumps({"example_id": example.id, **self._metadata}, default=str)
-        given = binding.Arguments(example, self._style, self._metadata)
+        given = binding.Arguments(example, self._style, self._metadata, self._params)
         if self.task is None:
             told["output"] = message["judged"]["output"]
             trace_id = message["judged"]["trace_id"]
         else:
-            await self._make(self.task, example, given, about, told)
+            await self._make(self.task, example, given, about, told, retries)
             trace_id = told["spans"][0]["trace_id"] if told["spans"] else None
         if "error" in told:
             return
         given = given.judged(told["output"], trace_id)
         for one in self.evaluators:
-            await self._judge(one, given, about, told)
+            await self._judge(one, given, about, told, retries)
 
     async def _make(
-        self, task: BoundFunction, example: Example, given: Callable[[str], Any], about: str, told: JsonObject
+        self,
+        task: BoundFunction,
+        example: Example,
+        given: Callable[[str], Any],
+        about: str,
+        told: JsonObject,
+        retries: Retries,
     ) -> None:
         with self._kept("Task: " + task.name, "CHAIN", told) as span:
             span.attributes = {"input.value": _text(example.input), "metadata": about}
             try:
-                output = _bounded(plain(await self._called(task, given)))
+                output = _bounded(plain(await self._repeated(task, given, told, retries)))
                 span.attributes["output.value"] = _text(output)
                 told["output"] = output
             except BaseException as error:  # an error of the user's code fails the row, also one like CancelledError
@@ -140,11 +156,13 @@ class RowRunner:
                     raise
                 told["error"] = span.error = _why(error)
 
-    async def _judge(self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject) -> None:
+    async def _judge(
+        self, one: BoundFunction, given: Callable[[str], Any], about: str, told: JsonObject, retries: Retries
+    ) -> None:
         with self._kept("Evaluation: " + one.name, "EVALUATOR", told) as span:
             span.attributes = {"input.value": _text(told["output"]), "metadata": about}
             try:
-                found = plain(await self._named(one, given, told), "the verdict")
+                found = plain(await self._named(one, given, told, retries), "the verdict")
                 span.attributes["output.value"] = _text(found[0] if len(found) == 1 else found)
             except BaseException as error:  # as above, for the verdict
                 if _is_from_outside(error, told):
@@ -154,10 +172,12 @@ class RowRunner:
                 found = [{"name": one.name, "error": span.error}]
             told["evaluations"] += found
 
-    async def _named(self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject) -> list[JsonObject]:
+    async def _named(
+        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: Retries
+    ) -> list[JsonObject]:
         """The verdicts of an evaluator, each with the name of its column."""
         try:
-            value = await self._called(one, given)
+            value = await self._repeated(one, given, told, retries)
         except AssertionError as error:
             found = [("", verdicts.of_assertion(error))]
         else:
@@ -184,6 +204,26 @@ class RowRunner:
         with ExitStack() as after, self._tracer.span(name, kind) as span:
             after.callback(lambda: told["spans"].extend(span.spans))
             yield span
+
+    async def _repeated(
+        self, one: BoundFunction, given: Callable[[str], Any], told: JsonObject, retries: Retries
+    ) -> Any:
+        """The value of a call. It is made again after a 429 or 5xx, as far as retries are asked for."""
+        for number in itertools.count(1):
+            try:
+                return await self._called(one, given)
+            except Exception as error:
+                pause_s = retries.pause_s(error, number)
+                if pause_s is None:
+                    raise
+                told["retries"] = retries.made
+            if self.is_async:
+                import asyncio  # noqa: PLC0415  (as below)
+
+                await asyncio.sleep(pause_s)
+            else:
+                time.sleep(pause_s)  # noqa: ASYNC251  (no event loop runs around a plain function)
+        return None
 
     async def _called(self, one: BoundFunction, given: Callable[[str], Any]) -> Any:
         call = functools.partial(binding.call, one.call, one.bindings, given)

@@ -136,7 +136,7 @@ async def get_dataset(
     within = await here.space(space)
     named = await here.names.dataset(dataset, within)
     found = await here.api.get(path("v2", "datasets", named.id), Dataset)
-    chosen = _version(found, version)
+    chosen = chosen_version(found, version)
     at = path("v2", "datasets", named.id, "examples")
     query = {"dataset_version_id": None if version is None or chosen is None else chosen.id}
     versions = found.versions or []
@@ -253,7 +253,7 @@ async def _known(here: Session, dataset_id: str, unique: Sequence[str]) -> froze
     return frozenset([by.digest(example.model_extra or {}) async for example in examples_of(here.api, dataset_id)])
 
 
-def _version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
+def chosen_version(dataset: Dataset, wanted: str | None) -> DatasetVersion | None:
     """The version with this name or id, or the newest if none is named.
 
     Raises:

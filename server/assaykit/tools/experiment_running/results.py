@@ -8,7 +8,7 @@ from typing import Any
 
 from assaykit.analysis.formats import passed_of
 from assaykit.experiments.executing import ExperimentPlan, Ran
-from assaykit.figures import digits
+from assaykit.figures import digits, things
 from assaykit.foreign import as_word
 from assaykit.names import Named
 from assaykit.runner.assaykit_worker.binding import Arguments
@@ -39,7 +39,7 @@ def told(
     scores, causes, is_dry = counted(ran.results), _causes(errors), "dry_run" in facts
     functions = _functions(ran)
     given = _given(plan, ran, functions) if errors or is_dry else []
-    notes = [*_notes(ran, functions), *_again(ran)]
+    notes = [*_notes(ran, functions), *run_twice(ran)]
     number = len(ran.results)
     lines = [f"{number} row{'s' * (number != 1)}: {number - len(errors)} with an output, {len(errors)} failed"]
     lines += [f"{quoted(name, 60)}: {counts_line(counts, len(errors))}" for name, counts in scores.items()]
@@ -88,7 +88,7 @@ def _functions(ran: Ran) -> list[tuple[str, Mapping[str, str]]]:
 def _given(plan: ExperimentPlan, ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[dict[str, Any]]:
     """The arguments of each function in the row that is shown; of the evaluators only if there was an output."""
     row = Example({**ran.shown.columns}, ran.shape)
-    of_task = Arguments(row, plan.binding, {**plan.metadata})
+    of_task = Arguments(row, plan.binding, {**plan.metadata}, plan.params)
     result = next(one for one in ran.results if one.call == ran.shown.call)
     reached = functions[:1] if result.error is not None else functions
     of_checks = of_task.judged(result.output, None)
@@ -109,11 +109,20 @@ def _given_line(ran: Ran, one: Mapping[str, Any]) -> str:
     return f"{ran.shown.call.example_id}: {one['function']} was given {values}"
 
 
-def _again(ran: Ran) -> list[str]:
-    """A note on rows that were run again."""
-    if not ran.again:
-        return []
-    return [f"{ran.again} rows were run again: a row beside them blocked or ended the process that they shared"]
+def run_twice(ran: Ran) -> list[str]:
+    """Notes on rows that were run again, and on rows whose calls were made again."""
+    notes: list[str] = []
+    if ran.again:
+        notes.append(
+            f"{ran.again} rows were run again: a row beside them blocked or ended the process that they shared"
+        )
+    if again := [one for one in ran.results if one.retries]:
+        calls, failed = sum(one.retries for one in again), sum(one.error is not None for one in again)
+        notes.append(
+            f"{things(len(again), 'row')} met a 429 or 5xx: {things(calls, 'call')} made again"
+            + (f"; {things(failed, 'row')} failed all the same" if failed else "")
+        )
+    return notes
 
 
 def _notes(ran: Ran, functions: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:

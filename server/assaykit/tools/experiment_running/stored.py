@@ -34,7 +34,7 @@ from assaykit.tools.experiment_running.judges import (
     spending_of,
     wanted_judges,
 )
-from assaykit.tools.experiment_running.results import counted, counts_line
+from assaykit.tools.experiment_running.results import counted, counts_line, run_twice
 from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.units import created
 from assaykit.wire.datasets import DatasetExample
@@ -98,7 +98,8 @@ async def stored_judging(
         metadata=outputs.metadata_of(found), judges=[one.evaluator.id for one in judges],
     )  # fmt: skip
     if before is not None:
-        plan = plan._replace(binding=before.binding, concurrency=before.concurrency, timeout_s=before.timeout_s)
+        plan = plan._replace(binding=before.binding, concurrency=before.concurrency, timeout_s=before.timeout_s,
+                             retries=before.retries)  # fmt: skip
     codes = [code_of(one.file, one.name) for one in functions]
     columns = columns_of(judges)
     unjudged = [row for row in every if not all(_has(row.run, name) for name in columns)]
@@ -216,7 +217,7 @@ def _told(
     if replaced := facts.get("written", {}).get("replaced"):
         notes.append(f"{things(replaced, 'verdict')} replaced one of other code, which is kept as an earlier verdict")
     if ran is not None:
-        notes += ran.changes
+        notes += [*run_twice(ran), *ran.changes]
     lines = [f"{quoted(name, 60)}: {counts_line(counts, 0)}" for name, counts in scores.items()]
     lines += [] if ran is None else [f"Interpreter: {asked.plan.python}"]
     data = {**here.source(within), **facts, "rows": len(asked.every), "failed": asked.failed, "evaluators": scores,

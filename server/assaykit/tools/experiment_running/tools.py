@@ -1,17 +1,16 @@
 """Toolset running: runs a function of the user's over the examples of a dataset, in the user's own interpreter."""
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from assaykit.api import experiments as stored
-from assaykit.api.client import LONGEST_NAME
-from assaykit.errors import Invalid, quote
+from assaykit.errors import Invalid
 from assaykit.experiments import executing as runs
-from assaykit.experiments.content import Content, changes, examples_of_calls
+from assaykit.experiments.content import changes, examples_of_calls
 from assaykit.experiments.example_spool import ExampleSpool
-from assaykit.experiments.executing import Binding, ExperimentPlan, Ran
+from assaykit.experiments.executing import Binding, ExperimentPlan
 from assaykit.experiments.stored_outputs import failed_calls
 from assaykit.figures import things
 from assaykit.files.folders import Folders
@@ -21,26 +20,26 @@ from assaykit.planning.disclosures import Disclosure
 from assaykit.planning.queries import WantedEvaluator
 from assaykit.runner.assaykit_worker.examples import DatasetShape, shape_of
 from assaykit.runner.journal import Journal
-from assaykit.runner.progress import Report
-from assaykit.runner.results import RowResult
 from assaykit.runner.worker_pool import PendingCall
 from assaykit.session import Session
 from assaykit.toolkit.builder import tool
 from assaykit.toolkit.parameters import Here, Mappings, SpaceName, ToolContext
 from assaykit.toolkit.replies import Reply, quoted
 from assaykit.toolkit.spending import Consent, CostConfirmation, announced, consent
+from assaykit.tools.experiment_running.grid import ExperimentGrid, combinations_of, recorded_grid, tried_grid
 from assaykit.tools.experiment_running.judges import (
     Judged,
     columns_of,
-    judged,
     judges_of,
     refuse_unread,
     spending_of,
     wanted_judges,
 )
+from assaykit.tools.experiment_running.recording import Goal, declined, recorded, reporter, scored, title_of
 from assaykit.tools.experiment_running.results import told
+from assaykit.tools.experiment_running.selection import ExampleChoice, chosen_examples
 from assaykit.tools.experiment_running.stored import TRIED, judge_stored, stored_judging, tried
-from assaykit.tools.tasks.catalogue import is_new, judges_told
+from assaykit.tools.tasks.catalogue import judges_told
 from assaykit.tools.tasks.units import created
 from assaykit.wire.datasets import DatasetExample
 from assaykit.wire.experiments import Experiment, ExperimentRun
@@ -49,6 +48,20 @@ TOOLSET = "running"
 """The name that `--toolsets` takes. The folder is named apart from `runs`, the toolset of task runs."""
 
 LONGEST_S = 3600
+MOST_RETRIES = 10
+MOST_REPETITIONS = 100
+
+
+def at_most(most: float) -> AfterValidator:
+    """A limit of a number that the list of tools does not repeat."""
+
+    def checked(value: float) -> float:
+        if value > most:
+            raise ValueError(f"input should be at most {most:g}")
+        return value
+
+    return AfterValidator(checked)
+
 
 TaskFunction = Annotated[str, Field(description="'task.py:answer'")]
 Evaluators = Annotated[list[str] | None, Field(description="'checks.py:correct', or a judge")]
@@ -60,26 +73,31 @@ async def run_experiment(
     ctx: ToolContext,
     task: TaskFunction,
     dataset: str | None = None,
-    name: Annotated[str | None, Field(description="Else of task")] = None,
+    name: str | None = None,
     evaluators: Evaluators = None,
     column_mappings: Mappings = None,
-    concurrency: Annotated[int, Field(ge=1, le=runs.MOST_AT_ONCE)] = 10,
-    timeout: Annotated[float, Field(gt=0, le=LONGEST_S, description="Seconds")] = 120,  # noqa: ASYNC109
-    repetitions: Annotated[int, Field(ge=1, le=100)] = 1,
+    concurrency: Annotated[int, Field(ge=1), at_most(runs.MOST_AT_ONCE)] = 10,
+    timeout: Annotated[float, Field(gt=0), at_most(LONGEST_S)] = 120,  # noqa: ASYNC109
+    repetitions: Annotated[int, Field(ge=1), at_most(MOST_REPETITIONS)] = 1,
     dry_run: bool = False,
     dry_run_count: Annotated[int, Field(ge=1)] = 10,
     exit_on_error: bool = False,
-    metadata: Annotated[dict[str, str] | None, Field(description="{model: x}")] = None,
+    metadata: dict[str, str] | None = None,
+    retries: Annotated[int, Field(ge=0, description="After 429, 5xx"), at_most(MOST_RETRIES)] = 0,
+    filter: str | None = None,  # noqa: A002  (as in get_experiment)
+    example_ids: list[str] | None = None,
+    dataset_version: str | None = None,
+    params: Annotated[dict[str, Any] | None, Field(description="{model: [a, b]}")] = None,
     binding: Binding = "auto",
-    python: Annotated[str | None, Field(description="Else .venv")] = None,
+    python: str | None = None,
     set_global_tracer_provider: bool = False,
     restart: bool = False,
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run a function of a Python file over a dataset, judge the outputs, record an experiment.
+    """Run a function of a Python file over a dataset, judge outputs, record an experiment.
 
-    Killed or cancelled, the same call goes on where it stopped. A dry run records nothing.
+    Called again, it goes on.
 
     Source: REST v2 `POST /v2/experiments`; `arize.experiments`, `phoenix.client.experiments`.
     Raises: Invalid, NotFound, Conflict.
@@ -88,129 +106,29 @@ async def run_experiment(
     target = await here.names.dataset(dataset, within)
     folders = Folders(here.settings.folders)
     of_task = runs.function(task, folders)
-    examples = await ExampleSpool.of(stored.examples_of(here.api, target.id))
-    if not examples:
-        raise Invalid(f"Dataset {exactly(target.name)} has no examples.", "append_examples puts some into it.")
-    judges = await wanted_judges(here, judges_of(evaluators), examples, space, column_mappings)
+    combinations = combinations_of(title_of(name or of_task.name), params or {})
+    chosen = await chosen_examples(here, target, ExampleChoice(filter, example_ids, dataset_version))
+    judges = await wanted_judges(here, judges_of(evaluators), chosen.examples, space, column_mappings)
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
-        [one.evaluator.id for one in judges],
+        [one.evaluator.id for one in judges], retries=retries,
     )  # fmt: skip
-    title = _title(name or of_task.name)
-    every = runs.calls_of(examples, repetitions)
-    spending = await spending_of(here, judges, examples, len(every))
-    if dry_run:
-        calls = runs.calls_of(examples[:dry_run_count], repetitions)
-        shape = shape_of(one.columns for one in every)
-        ran = await runs.execute(plan, calls, None, here.settings, _reporter(ctx), columns_of(judges), shape)
-        refuse_unread(judges, calls, ran.results)
-        head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".")
-        said = Judged(announced(here, ctx, spending), [])
-        return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
-    goal = Goal(within, target, title, judges, spending, confirm_cost)
-    return await _recorded(here, ctx, goal, plan, every, restart)
-
-
-def _title(name: str) -> str:
-    """The name, if an experiment can have it. Found out later, every row would be run for nothing.
-
-    Raises:
-        Invalid: the name is blank, too long, or has a quotation mark or a backslash.
-    """
-    if not name.strip() or len(name) > LONGEST_NAME or set(name) & {'"', "\\"}:
-        raise Invalid(
-            f"An experiment cannot be named {quote(name, 60)!r}.",
-            f"Pass a name of 1 to {LONGEST_NAME} characters without quotation marks and backslashes.",
-        )
-    return name
-
-
-class Goal(NamedTuple):
-    """The experiment that records a run, the judges that score it, and what they spend."""
-
-    within: Named
-    dataset: Named
-    name: str
-    judges: Sequence[WantedEvaluator]
-    spending: Disclosure
-    confirm_cost: CostConfirmation
-
-
-async def _recorded(
-    here: Session, ctx: ToolContext, goal: Goal, plan: ExperimentPlan, calls: list[PendingCall], restart: bool
-) -> Reply:
-    within, target, title, judges, spending, confirm_cost = goal
-    report = _reporter(ctx, len(calls) * len(judges))
-    with Journal(here.settings.home, target.id, title) as journal:
-        if not journal.asked and await stored.named(here.api, target.id, title) is not None:
-            raise stored.taken(target.name, title)
-        agreed = await consent(here, ctx, f"Let judges score experiment {quoted(title)}", spending, confirm_cost)
-        if not agreed.is_given:
-            return _declined(here, within, agreed, spending)
-        if any(map(is_new, judges)):
-            # A call that is refused here creates no judge.
-            runs.resume(journal, plan, target, title, calls, restart=restart)
-            judges = await created(here, within, judges)
-            plan = plan._replace(judges=[one.evaluator.id for one in judges])
-        runs.resume(journal, plan, target, title, calls, restart=restart)
-        ran = await runs.execute(plan, calls, journal, here.settings, report, columns_of(judges))
-        if ran.stopped_by is not None:
-            raise _stopped(journal, plan, ran, ran.stopped_by)
-        refuse_unread(judges, calls, ran.results)
-        made = await runs.write(here.api, target, title, ran.results, plan)
-        origin = Content({**journal.files}, {**journal.packages}, examples_of_calls(calls))
-        runs.remember(here.settings.home, made.id, plan, origin)
-        here.names.forget()
-        said = await _asked(here, within, made, judges, spending, report, len(calls))
-        were = "was" if ran.resumed == 1 else "were"
-        resumed = f" {things(ran.resumed, 'row')} {were} done before." if ran.resumed else ""
-        if journal.damaged:
-            lines = things(journal.damaged, "damaged line")
-            resumed += f" Its journal had {lines}; each row without a readable result was run again."
-        facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "resumed": ran.resumed}
-        facts["spending"] = spending.as_dict()
-        new = "".join(f" {line}." for line in judges_told(goal.judges, created=True))
-        head = f"Experiment {exactly(made.name)} ({made.id}) on {exactly(target.name)}.{resumed}{new}"
-        reply = told(here, within, plan, ran, facts, head, said.below(agreed.lines(spending)))
-        journal.forget()
-    return reply
-
-
-def _declined(here: Session, within: Named, agreed: Consent, spending: Disclosure) -> Reply:
-    data = {**here.source(within), "started": False, "spending": spending.as_dict()}
-    return Reply(f"Nothing was started: {agreed.said}", data)
-
-
-def _stopped(journal: Journal, plan: ExperimentPlan, ran: Ran, row: RowResult) -> Invalid:
-    """The error for a run that ended at its first failed row. Results of an earlier call are kept."""
-    kept = ""
-    if ran.resumed:
-        journal.drop([one.call for one in ran.results if one.error is not None])
-        kept = f" The {len(journal.results)} rows that succeeded, some of them in an earlier call, are kept."
-    else:
-        journal.forget()
-    return Invalid(
-        f"Stopped at the first error, on example {row.call.example_id}: {row.error}",
-        f"Nothing was recorded.{kept} Correct the function{', or leave out exit_on_error' * plan.exit_on_error}.",
-    )
-
-
-async def _asked(
-    here: Session,
-    within: Named,
-    made: Experiment,
-    judges: Sequence[WantedEvaluator],
-    spending: Disclosure,
-    report: Report,
-    done: int,
-) -> Judged:
-    """Let the judges score the recorded runs."""
-
-    async def progress(judged: int) -> None:
-        await report(done + judged, done, f"{judged} of {done * len(judges)} verdicts of judges")
-
-    return await judged(here, within, made, judges, spending.stops_at, progress) if judges else Judged([], [])
+    every = runs.calls_of(chosen.examples, repetitions)
+    spending = await spending_of(here, judges, chosen.examples, len(every) * len(combinations))
+    goal = Goal(within, target, combinations[0].name, judges, spending, confirm_cost, chosen)
+    if len(combinations) > 1:
+        grid = ExperimentGrid(goal, combinations, plan, every, restart)
+        return await (tried_grid(here, ctx, grid, dry_run_count) if dry_run else recorded_grid(here, ctx, grid))
+    plan = combinations[0].of(plan)
+    if not dry_run:
+        return await recorded(here, ctx, goal, plan, every, restart)
+    calls = runs.calls_of(chosen.examples[:dry_run_count], repetitions)
+    ran = await runs.execute(plan, calls, None, here.settings, reporter(ctx), columns_of(judges), chosen.shape)
+    refuse_unread(judges, calls, ran.results)
+    head = "Dry run, nothing was recorded" + (", so no judge was asked." if judges else ".") + chosen.told
+    said = Judged(announced(here, ctx, spending), [])
+    return told(here, within, plan, ran, {"dry_run": True, "spending": spending.as_dict()}, head, said)
 
 
 @tool("add", "run", "spend")
@@ -219,14 +137,14 @@ async def retry_experiment(
     ctx: ToolContext,
     experiment: str | None = None,
     dataset: str | None = None,
-    task: Annotated[str | None, Field(description="Else that of the run")] = None,
-    evaluators: Evaluators = None,
+    task: str | None = None,
+    evaluators: list[str] | None = None,
     python: str | None = None,
     dry_run: bool = False,
     confirm_cost: CostConfirmation = None,
     space: SpaceName = None,
 ) -> Reply:
-    """Run an experiment's failed rows again. With evaluators and no task, judge its stored outputs.
+    """Run an experiment's failed rows again. With evaluators alone, judge its outputs.
 
     Source: REST v2 `POST /v2/experiments/{id}/runs`; on the engine `PUT /x/experiments/{id}/verdicts`.
     Raises: Invalid, NotFound, Conflict.
@@ -236,7 +154,7 @@ async def retry_experiment(
     made = await stored.experiment_of(here.api, (await here.names.experiment(experiment, within, dataset_id)).id)
     if evaluators is not None and task is None:
         judging = await stored_judging(here, made, evaluators, python, space)
-        report = _reporter(ctx, len(judging.every) * len(judging.judges))
+        report = reporter(ctx, len(judging.every) * len(judging.judges))
         if dry_run:
             return await tried(here, ctx, within, judging, report)
         return await judge_stored(here, ctx, within, judging, confirm_cost, report)
@@ -259,7 +177,7 @@ async def retry_experiment(
         return await _tried_again(here, ctx, retry, plan, spending)
     agreed = await consent(here, ctx, f"Let judges score experiment {quoted(made.name)}", spending, confirm_cost)
     if not agreed.is_given:
-        return _declined(here, within, agreed, spending)
+        return declined(here, within, agreed, spending)
     return await _retried(here, ctx, retry, plan, spending, agreed)
 
 
@@ -291,7 +209,7 @@ async def _tried_again(
     here: Session, ctx: ToolContext, retry: _Retry, plan: ExperimentPlan, spending: Disclosure
 ) -> Reply:
     rows, taken = retry.calls, columns_of(retry.judges)
-    ran = await runs.execute(plan, rows[:TRIED], None, here.settings, _reporter(ctx), taken, retry.shape)
+    ran = await runs.execute(plan, rows[:TRIED], None, here.settings, reporter(ctx), taken, retry.shape)
     head = f"Dry run, nothing was recorded. The same call without dry_run runs {things(len(rows), 'failed row')}."
     facts = {"dry_run": True, "would_retry": len(rows), "spending": spending.as_dict()}
     return told(here, retry.within, plan, ran, facts, head, Judged(announced(here, ctx, spending), []))
@@ -307,7 +225,7 @@ async def _retried(
         judges=[one.evaluator.id for one in judges],
         repetitions=max(plan.repetitions, *(one.call.repetition for one in rows)),
     )
-    report = _reporter(ctx, len(rows) * len(judges))
+    report = reporter(ctx, len(rows) * len(judges))
     with Journal(here.settings.home, made.id, "retry") as journal:
         # The results of an earlier retry are kept if the plan has not changed since.
         is_other = journal.asked != plan.asked(target.id, rows) or bool(journal.changed_files())
@@ -316,7 +234,7 @@ async def _retried(
         origin = runs.origin_of(here.settings.home, made.id)
         ran = ran._replace(changes=changes(origin, ran.origin._replace(examples=examples_of_calls(rows))))
         await runs.extend(here.api, made, ran.results, plan, runs.traces_of(retry.found))
-        said = await _asked(here, within, made, judges, spending, report, len(rows))
+        said = await scored(here, within, made, judges, spending, report, len(rows))
         facts = {"experiment": {"id": made.id, "name": made.name}, "dataset": target.name, "retried": len(rows)}
         facts["spending"] = spending.as_dict()
         head = f"Ran {len(rows)} failed row(s) of {exactly(made.name)} again.{new}"
@@ -346,12 +264,3 @@ def _again(
     if python is not None:
         plan = plan._replace(python=runs.python_for(plan.functions[0], python, folders))
     return plan
-
-
-def _reporter(ctx: ToolContext, verdicts: int = 0) -> Report:
-    """A callback that reports progress. Its total includes the verdicts of judges, which come after the rows."""
-
-    async def report(done: int, total: int, words: str) -> None:
-        await ctx.report_progress(done, total + verdicts, words)
-
-    return report

@@ -73,7 +73,7 @@ async def upload_experiment(
     here: Here,
     file: File,
     dataset: str | None = None,
-    name: Annotated[str | None, Field(description="Else of file")] = None,
+    name: str | None = None,
     output: str = "output",
     example_id: str = EXAMPLE_ID,
     key: Annotated[str | None, Field(description="Match by; 'file=dataset'")] = None,

@@ -40,8 +40,10 @@ _TRACES_OF = "experiment_traces_for_dataset_"
 """Prefix of the name of a project with the spans of experiments. Source: AX."""
 
 
-def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock) -> ExperimentWithRunIds:
-    """A new experiment with its first runs.
+def create(
+    connection: sa.Connection, wanted: CreateExperimentRequest, clock: Clock, version_id: str | None = None
+) -> ExperimentWithRunIds:
+    """A new experiment with its first runs, on the newest version of the dataset unless one is named.
 
     Raises:
         NotFound: no such dataset or space.
@@ -49,7 +51,7 @@ def create(connection: sa.Connection, wanted: CreateExperimentRequest, clock: Cl
         Invalid: a run of a dataset's experiment has no `example_id`.
     """
     if wanted.dataset_id is not None:
-        row = _provision(connection, wanted.dataset_id, None, wanted.name, clock)
+        row = _provision(connection, wanted.dataset_id, version_id, wanted.name, clock)
     else:
         space_id = spaces.get(connection, wanted.space_id or "").id
         refuse_taken(connection, wanted.name, space_id=space_id)
