@@ -89,6 +89,13 @@ def test_as_much_of_an_escaped_name_stays_as_there_is_room_for() -> None:
     assert exactly("\n" * 13, 12) == "'" + "\\n" * 5 + "…'"
     assert exactly("\n" * 6, 12) == "'" + "\\n" * 6 + "'"
     assert exactly("\n" * 7, 12) == "'" + "\\n" * 5 + "…'"
+    assert exactly("\n" * 13, 11) == "'" + "\\n" * 5 + "…'"
+    assert exactly("\n" * 13, 13) == "'" + "\\n" * 6 + "…'"
+
+
+def test_a_number_has_no_quotation_marks_unless_it_is_cut() -> None:
+    assert exactly(10**199) == str(10**199)
+    assert exactly(10**200) == f"'{str(10**200)[:199]}…'"
 
 
 def test_a_visible_text_keeps_its_lines() -> None:

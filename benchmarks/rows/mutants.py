@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import anyio  # noqa: F401  (a fork need not import it)
 import httpx  # noqa: F401
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 import starlette.responses  # noqa: F401
 from rows.outcome import Outcome, Terms, few
@@ -59,6 +59,9 @@ class Mutant(NamedTuple):
 
 def killed(terms: Terms) -> Mapping[str, Outcome]:
     """Run the tests over each mutant, or over some that chance chooses."""
+    # A mutant is not dead because a test of it is slow.
+    hypothesis.settings.register_profile("unhurried", deadline=None)
+    hypothesis.settings.load_profile("unhurried")
     every = [mutant for guarded in GUARDS for mutant in mutants(guarded)]
     chance = Random(terms.seed)  # noqa: S311  (no secret)
     tried = every if terms.size == "long" else chance.sample(every, terms.of(20, len(every)))
@@ -187,7 +190,7 @@ def _test(guarded: Guarded, code: CodeType | None, *, only_first: bool) -> None:
             sys.meta_path.insert(0, _Broken(guarded.module, code))
         os.chdir(ROOT)
         plugins = [_First()] if only_first else []
-        words = ["-n0", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-W", REWRITTEN]
+        words = ["--noconftest", "-n0", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-W", REWRITTEN]
         status = int(pytest.main([*guarded.tests, *words], plugins=plugins))
     finally:
         os._exit(status)

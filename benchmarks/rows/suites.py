@@ -16,18 +16,19 @@ DEADLINE_S = 3 * 3600
 class Suite(NamedTuple):
     """Tests, words of pytest for the short size and the control, and patterns of figures that the tests print.
 
-    With `long`, the long size has the option `--long`.
+    With `long`, the long size has the option `--long`. Every size has the options `always`.
     """
 
     tests: Sequence[str]
     only: Sequence[str] = ()
+    always: Sequence[str] = ()
     long: bool = False
     figures: Mapping[str, str] = {}
 
 
 def _run(number: str, suite: Suite, terms: Terms) -> Mapping[str, Outcome]:
     words = ["--long"] if suite.long and terms.size == "long" else []
-    words += [] if terms.size == "long" else suite.only
+    words += [*suite.always, *([] if terms.size == "long" else suite.only)]
     command = [sys.executable, "-m", "pytest", *suite.tests, "-n0", "-q", "-s", "-m", "", "--no-header", *words]
     # A breach imports modules before pytest does.
     command += [
@@ -87,6 +88,7 @@ SUITES = {
     ),
     "S23": Suite(["tests/e2e/test_page.py", "tests/analysis/test_page.py", "tests/injection/test_outputs.py"]),
     "S24": Suite(["tests/judge/test_replies.py", "tests/judge/test_templates.py"]),
+    "S25b": Suite(["tests/tools"], ["-k", "test_lists or test_prompts"], ["--backend", "ax", "--through", "quiet"]),
     "S30": Suite(
         [
             "tests/engine/test_continuous.py",

@@ -225,7 +225,7 @@ ROWS = (
     Row(
         "S19",
         "Planted secrets",
-        "0 of 12 found outside their home, in four encodings",
+        "0 of 12 or more found outside their home, in four encodings",
         program="entries:canaries",
         breach=OWN,
         control="known keys are not struck out",
@@ -285,6 +285,15 @@ ROWS = (
         program="entries:faults",
         breach=OWN,
         control="the deadline of a call is too long",
+    ),
+    Row(
+        "S25b",
+        "The tool suite over HTTP through a proxy",
+        "every test of the tools passes through a chaos proxy that spoils nothing",
+        program="suites:S25b",
+        breach="crash",
+        control="a route fails with an exception",
+        note="S25 has the tools under each fault of the proxy.",
     ),
     Row(
         "S26",

@@ -103,3 +103,19 @@ async def test_a_count_that_cannot_be_written_stops_nothing(home: Path, tmp_path
     (home / BESIDE).mkdir(parents=True)
     await in_use(home, tmp_path / "left")
     assert "kept" in await names(home)
+
+
+async def test_the_log_is_synced_before_the_number_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, (home / BESIDE).exists()))
+        sync(descriptor)
+
+    async with opened(home) as door:
+        monkeypatch.setattr(os, "fsync", noted)
+        await door.post("/v2/projects", {"space_id": await door.space(), "name": "kept"})
+        # A power cut may keep the number and lose a log that is not synced; the store would be refused.
+        assert synced == [((home / LOG).stat().st_ino, False)]
+        assert (home / BESIDE).exists()

@@ -56,8 +56,13 @@ def count(connection: sa.Connection, file: Path) -> int:
 
 
 def keep(file: Path, number: int) -> None:
-    """Write the number beside the store, after the store has it. A disk that takes no more loses only the check."""
+    """Write the number beside the store, after the store has it. A disk that takes no more loses only the check.
+
+    SQLite does not sync its log at each commit. A power cut may keep the number and lose the log, so the log is synced
+    first: the store would be refused, though it is sound.
+    """
     beside = _beside(file)
+    _sync(file.with_name(f"{file.name}-wal"))
     partly = beside.with_name(f"{beside.name}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         try:
@@ -68,6 +73,15 @@ def keep(file: Path, number: int) -> None:
             partly.replace(beside)
         finally:
             partly.unlink(missing_ok=True)
+
+
+def _sync(log: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(log, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def forget(file: Path) -> None:
