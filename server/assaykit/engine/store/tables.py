@@ -428,8 +428,7 @@ the run created. A run of a schedule covers the spans with `n` above `after_n` a
 neither. A trace that lacks a parent is among them only if its last `n` is at most `closed_n`. `max_rows` and `max_cost`
 (US dollars) end the run early. `on_too_long` is `skip` or null. `outdated` is set for a run that also scores rows whose
 verdict is of another version. `pinned` has the version of each evaluator, by id, when the run was created; it is null
-in runs from before schema 0027. `at_limit` is set for a run of a
-schedule that ended early at the task's `max_cost`."""
+in runs from before schema 0027. `at_limit` is set for a run of a schedule that ended early at the task's `max_cost`."""
 
 schedules = Table(
     "schedules",

@@ -116,6 +116,8 @@ def refuse_unread(
     Raises:
         Invalid: a judge finds no value in any output.
     """
+    if not wanted:
+        return
     examples = {one.call: one.columns for one in calls}
     ended = [(examples[one.call], text(one.output)) for one in results if one.error is None]
     rows = [run_row(ExperimentRun(id="", output=output), example) for example, output in ended]
