@@ -117,7 +117,7 @@ def shared(
     key = spans.c.trace_id if level == "TRACE" else spans.c.session_id
     ends = sa.select(key, sa.func.max(spans.c.n), sa.func.max(spans.c.changed_ns)).group_by(key)
     placed = ends.where(spans.c.project_id == scope_id, key.in_(list(found)))
-    rows: list[sa.Row[Any]] = [*connection.execute(placed)] if found else []
+    rows: Sequence[Any] = connection.execute(placed).fetchall() if found else []
     last = {row[0]: row[1] for row in rows}
     if changed := {row[0]: row[2] for row in rows if row[2] is not None}:
         found = of(connection, scope_id, level, target_ids, changed)
