@@ -88,6 +88,9 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
+    column_mappings: Mapping[str, str] = {}
+    """The paths of the judges' variables."""
+
     def request(self, taken: Sequence[str], shape: DatasetShape) -> dict[str, Any]:
         """The request for a worker. No evaluator may have a name in `taken`. `shape` is that of the whole dataset."""
         return {

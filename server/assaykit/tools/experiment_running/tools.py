@@ -91,7 +91,7 @@ async def run_experiment(
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
-        [one.evaluator.id for one in judges],
+        [one.evaluator.id for one in judges], column_mappings or {},
     )  # fmt: skip
     title = _title(name or of_task.name)
     every = runs.calls_of(examples, repetitions)
@@ -232,7 +232,8 @@ async def retry_experiment(
     # The rows that succeeded were made from this version, and not from a newer one.
     examples = [one async for one in stored.examples_of(here.api, target.id, made.dataset_version_id)]
     plan = _again(here, made, task, evaluators, python)
-    judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
+    named = (plan.judges, dict(plan.column_mappings)) if evaluators is None else (judges_of(evaluators), None)
+    judges = await wanted_judges(here, named[0], examples, space, named[1])
     plan = plan._replace(judges=[one.evaluator.id for one in judges])
     found = await stored.runs_of(here.api, made.id)
     calls = _failed(found)
