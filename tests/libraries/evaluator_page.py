@@ -110,7 +110,7 @@ def functions() -> str:
     """The script without the statements that use the client."""
     blocks = re.split(r"\n(?=\S)", PHOENIX_SCRIPT)
     whole = "\n".join(one for one in blocks if not re.match(r"(from phoenix\.client import|client|dataset|\))", one))
-    return f"{whole.rstrip()}\n"
+    return re.sub(r"\n\n+(?=def|@)", "\n\n\n", f"{whole.rstrip()}\n")
 
 
 def page(libraries: Sequence[Library]) -> str:
@@ -155,7 +155,7 @@ def _code(library: Library, wrapped: Sequence[Cell]) -> str:
     imports, *others = textwrap.dedent(library.checks).strip().split("\n\n")
     kept = [one for one in others if any(re.search(rf"def {cell.name}\(", one) for cell in wrapped)]
     used = [one for one in others if one not in kept and _is_used(one, "\n".join(kept))]
-    return "\n\n".join([imports, *(one for one in others if one in kept or one in used)]) + "\n"
+    return "\n\n\n".join([imports, *(one for one in others if one in kept or one in used)]) + "\n"
 
 
 def _is_used(paragraph: str, by: str) -> bool:

@@ -241,8 +241,8 @@ DEEPEVAL = Library(
         return metric
 
     def graded(input, output):
-        metric = GEval(name="graded", criteria="Is it right?", evaluation_steps=["Look."], model="gpt-4o",
-                       evaluation_params=[LLMTestCaseParams.ACTUAL_OUTPUT], async_mode=False)
+        shown = [LLMTestCaseParams.ACTUAL_OUTPUT]
+        metric = GEval(name="graded", evaluation_steps=["Look."], evaluation_params=shown, model="gpt-4o")
         metric.measure(LLMTestCase(input=input, actual_output=output), _show_indicator=False)
         return metric
     """,

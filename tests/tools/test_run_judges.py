@@ -126,6 +126,21 @@ async def test_a_path_that_no_output_has_is_refused_before_anything_is_recorded(
             assert len(model.prompts) == 3
 
 
+async def test_a_retry_keeps_the_mappings_of_the_run(
+    settings: Settings, files: Path, write: Write, bare_python: Path
+) -> None:
+    write("task.py", TASK.replace('return input + " here"', 'return {"answer": input + " here"}'))
+    with ScriptedModel(lambda _: "polite") as model:
+        async with serving(settings, model.url) as ax:
+            await judge(ax, "asked", "{reply}")
+            mapped = {"reply": "output.answer"}
+            await run(ax, bare_python, "task.py:answer", evaluators=["asked"], column_mappings=mapped)
+            (files / "mended").touch()
+            again = await ax.ask("retry_experiment", experiment="answer")
+            assert [one["run"]["num_successes"] for one in again["judge_runs"]] == [1]
+            assert "When? here" in model.prompts[-1]
+
+
 async def judge(ax: Caller, name: str, template: str) -> None:
     await ax.ask(
         "create_judge", name=name, template=template, choices={"polite": 1, "rude": 0}, model="m"

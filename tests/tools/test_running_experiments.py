@@ -396,7 +396,9 @@ async def test_a_configuration_that_cannot_work_is_refused_before_there_is_a_tas
 async def test_arguments_of_the_two_sorts_of_task_are_not_mixed(
     bench: Bench, arguments: dict[str, Any], said: str
 ) -> None:
-    assert said in (await bench.ax.refused("create_task", name="answers", **arguments))["message"]
+    refusal = await bench.ax.refused("create_task", name="answers", **arguments)
+    assert said in refusal["message"]
+    assert ("trigger_run(evaluation_tasks)" in refusal["next"]) == ("evaluators" in arguments)
 
 
 async def test_a_preview_creates_nothing_and_lists_and_updates_know_the_sort_of_task(bench: Bench) -> None:

@@ -96,6 +96,9 @@ class ExperimentPlan(NamedTuple):
     judges: Sequence[str] = ()
     """Ids of judges of the backend. They score the runs after all of them are written."""
 
+    column_mappings: Mapping[str, str] = {}
+    """The paths of the judges' variables."""
+
     params: Mapping[str, Any] = {}
     """Values of parameters of the task, as JSON. They come before the columns of the dataset."""
 

@@ -431,6 +431,8 @@ def _refuse_scoring(kind: TaskType | None, given: Mapping[str, object]) -> None:
         raise Invalid(f"run_configuration belongs to RUN_EXPERIMENT tasks, not to {kind}.", "Leave one of them out.")
     if foreign := [name for name, value in given.items() if value]:
         later = " query_filter goes to trigger_run." if "query_filter" in foreign else ""
+        if "evaluators" in foreign:
+            later += " An evaluation task on one experiment scores later ones too: trigger_run(evaluation_tasks)."
         raise Invalid(
             f"{', '.join(foreign)}: only tasks that evaluate have that, and this one runs an experiment.",
             f"Leave it out.{later}",
