@@ -45,10 +45,10 @@ async def test_verdicts_before_and_after_the_change_are_told_apart(ax: Caller, s
 @pytest.mark.parametrize(
     ("spans", "more"),
     [
-        ([span("plain", "a cat")], {}),
+        pytest.param([span("plain", "a cat")], {}, marks=pytest.mark.slow),
         ([span("one", RAW, asked="{}", **MESSAGES)], {"mapped": {"output": "attributes.output.value.choices"}}),
         ([span("one", RAW, asked="{}", **MESSAGES)], {"mapped": {"output": "output"}}),
-        (trace_of_two(), {}),
+        pytest.param(trace_of_two(), {}, marks=pytest.mark.slow),
     ],
 )
 async def test_a_task_whose_paths_read_the_same_is_offered_nothing(

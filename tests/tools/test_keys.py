@@ -121,6 +121,9 @@ def test_https_and_loopback_are_addresses_for_a_key(url: str) -> None:
         ("https://127.0.0.1@evil.example/v1", "not a plain address"),
         ("https://gateway.example/v1?key=secret", "not a plain address"),
         ("https://gateway.example/v1#secret", "not a plain address"),
+        ("https://r.openai.azure.com?api-version=2024-10-21&key=secret", "not a plain address"),
+        ("https://r.openai.azure.com?api-version=secret", "not a plain address"),
+        ("https://r.openai.azure.com?api-version=2024-10-21#secret", "not a plain address"),
         ("https://gateway.example:99999/v1", "not a plain address"),
         ("https://[::1/v1", "not a plain address"),
         ("https://gateway.example/sk-proj-Ab3dE6gH9jK2", "something like a key"),
@@ -166,6 +169,12 @@ def test_a_providers_key_goes_nowhere_else(variable: str, url: str) -> None:
     assert f"would send it to {origin(url)}" in caught.value.message
     assert "provider='CUSTOM'" in caught.value.next
     assert "a variable of its own" in caught.value.next
+
+
+@pytest.mark.parametrize("version", ["2024-10-21", "2025-01-01-preview", "preview"])
+def test_an_address_may_name_the_version_of_azures_api(version: str) -> None:
+    url = f"https://r.openai.azure.com?api-version={version}"
+    assert (checked_url(url), shown_url(url)) == (url, url)
 
 
 def test_an_address_is_shown_without_what_may_be_secret() -> None:

@@ -14,6 +14,7 @@ from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 from tests.caller import Caller, serving, text_of
 from tests.engines import reached
+from tests.odd_provider import OddProvider, Reply, completion
 from tests.scripted_model import ScriptedModel
 
 from assaykit.server import create_server
@@ -223,6 +224,18 @@ async def test_an_address_is_listed_without_the_secrets_in_it(settings: Settings
         text = await ax.read("list_integrations")
     assert listed[0]["base_url"] == "https://proxy.example/v1"
     assert "hunter2" not in text
+
+
+async def test_a_deployment_of_azure_is_called_with_the_version_of_its_api(settings: Settings) -> None:
+    with OddProvider(Reply(completion("ok"))) as provider:
+        async with with_keys(settings, AZURE_KEY=OTHER) as ax:
+            given = {"provider": "AZURE_OPEN_AI", "model_names": ["judge-1"], "key_variable": "AZURE_KEY"}
+            url = f"{provider.address}?api-version=2024-10-21"
+            told = await ax.ask("create_integration", name="azure", base_url=url, **given)
+            assert (told["created"], told["integration"]["base_url"]) == (True, url)
+        (asked,) = provider.asked
+    assert asked.target == "/openai/deployments/judge-1/chat/completions?api-version=2024-10-21"
+    assert asked.headers["api-key"] == OTHER
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from tests.caller import Caller
 from tests.traces import send, span
 
@@ -138,25 +137,26 @@ async def test_filters_read_events_documents_and_metadata(ax: Caller, settings: 
     assert found["absent"][0].startswith("No span there has 'event.retri.attributes.after_s'; near it: event.retry.")
 
 
-@pytest.mark.parametrize(
-    ("path", "keyword"),
-    [
-        ("event.retry.attributes.reason", "busy"),
-        ("event.gen_ai.choice.attributes.message.content", "30 days"),
-        ("attributes.retrieval.documents.0.document.content", "Refunds"),
-        ("attributes.retrieval.documents", "Call us."),
-        ("retrieval.documents.1", "Call us."),
-        ("attributes.metadata", "pro"),
-        ("metadata.tier", "pro"),
-    ],
-)
-async def test_events_documents_and_metadata_are_paths_for_mappings(
-    ax: Caller, settings: Settings, path: str, keyword: str
-) -> None:
+KEYWORDS_AT = {
+    "event.retry.attributes.reason": "busy",
+    "event.gen_ai.choice.attributes.message.content": "30 days",
+    "attributes.retrieval.documents.0.document.content": "Refunds",
+    "attributes.retrieval.documents": "Call us.",
+    "retrieval.documents.1": "Call us.",
+    "attributes.metadata": "pro",
+    "metadata.tier": "pro",
+}
+
+
+async def test_events_documents_and_metadata_are_paths_for_mappings(ax: Caller, settings: Settings) -> None:
     await send(settings.home, [retried()])
-    await ax.ask("create_judge", name="says", code="CONTAINS_ANY_KEYWORD", keywords=[keyword])
-    asked = {"evaluators": ["says"], "project": "bot", "column_mappings": {"output": path}, "wait": 30}
-    assert (await ax.ask("trigger_backfill", **asked))["labels"] == {"says": {"contains": 1}}
+    judges: list[dict[str, Any]] = []
+    for number, (path, keyword) in enumerate(KEYWORDS_AT.items()):
+        judges.append({"name": f"says {number}", "column_mappings": {"output": path}})
+        await ax.ask("create_judge", name=f"says {number}", code="CONTAINS_ANY_KEYWORD", keywords=[keyword])
+    await ax.ask("create_task", name="facts", evaluators=judges, project="bot")
+    found = await ax.ask("trigger_backfill", task="facts", wait=30)
+    assert found["labels"] == {one["name"]: {"contains": 1} for one in judges}
 
 
 async def test_a_filter_reads_the_documents_of_a_span_as_a_whole(ax: Caller, settings: Settings) -> None:

@@ -51,7 +51,7 @@ async def total_of(api: Api, search: ListSpansRequest, run_id: str | None, page:
     is_empty = not (rows or matching or run_id)
     return SearchTotal(
         shown if is_whole else matching,
-        is_whole or found.looked_at is None,
+        is_whole or found.is_exact,
         [] if is_empty else told(found.absent, rows, there),
     )
 

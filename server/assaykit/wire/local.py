@@ -256,10 +256,11 @@ class CountSpansRequest(RequestBody):
 class SpanCount(ReplyBody):
     """The number of spans that match, and the fields that no span has, whatever the filter.
 
-    `looked_at` is set if only so many of the newest spans were looked at.
+    The number is a lower bound unless `is_exact`. `looked_at` is set if only so many of the newest spans were read.
     """
 
     matching: int
+    is_exact: bool = True
     looked_at: int | None = None
     absent: list[str] = []
 

@@ -115,8 +115,8 @@ A name that is not there, as of a provider that Arize AX has added, gives a prov
 ADOPTED = tuple((row, row.environment) for row in _ROWS if row.environment is not None)
 """The providers that get an integration from the environment, with its variables."""
 
-OFFERED = tuple(row.name for row in _ROWS if row.environment is not None or not row.wants_key)
-"""The providers of `create_integration`: those with a known key variable, and those without a required key."""
+OFFERED = tuple(row.name for row in _ROWS if row.environment is not None or not row.wants_key or row.api != "openai")
+"""The providers of `create_integration`: those with a known key variable, no required key, or an API of their own."""
 
 KEY_VARIABLES = tuple(environment.key_variable for _, environment in ADOPTED)
 """The variables that hold the keys of providers."""

@@ -17,6 +17,9 @@ from assaykit.loopback import LOCAL_NAMES
 _HOMES = {usual.key_variable: (provider.own_url or "", usual.url_variable) for provider, usual in ADOPTED}
 """By variable: the only address its key goes to, and the variable by which the user has moved that address."""
 
+_API_VERSION = re.compile(r"api-version=(?:\d{4}-\d{2}-\d{2}(?:-preview)?|v1|preview|latest)")
+"""The one query that a base URL may have: the version of Azure's API."""
+
 _OURS = re.compile(r"(?:ARIZE|ASSAYKIT)_.*", re.IGNORECASE)
 _PREFIXED = re.compile(
     r"\b(?:sk|ak)-[\w.-]{6,}|\b(?:pk|rk|gsk|xai|nvapi|tgp|fw|hf|gh[pousr])[-_](?=\w*\d)[\w.-]{14,}|\bAIza[\w-]{10,}"
@@ -81,13 +84,15 @@ def checked_url(text: str) -> str:
     """A base URL that a key may be sent to: https, or loopback.
 
     Raises:
-        Invalid: the URL is neither, or contains a user, a key or a query; such a URL is not repeated.
+        Invalid: the URL is neither, or contains a user, a key or a query other than Azure's `api-version`; such a URL
+            is not repeated.
     """
     parts = _split(text)
-    if parts is None or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    is_plain = parts is not None and parts.username is None and parts.password is None and not parts.fragment
+    if parts is None or not is_plain or (parts.query and not _API_VERSION.fullmatch(parts.query)):
         raise Invalid(
             "base_url is not a plain address: it has a user, a query or a fragment in it, or cannot be read.",
-            "Pass it as https://host/path, and the key by the name of its variable.",
+            "Pass it as https://host/path, with no query but ?api-version=2024-10-21, and the key by its variable.",
         )
     if _PREFIXED.search(text):
         raise Invalid("base_url has something like a key in it; it was not used.", _INSTEAD)
@@ -135,11 +140,12 @@ def origin(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """An address as a reply may show it: without a user, a query or a fragment."""
+    """An address as a reply may show it: without a user, a fragment, or a query other than Azure's `api-version`."""
     parts = _split(url)
     if parts is None:
         return "(unreadable)"
-    return origin(url) + parts.path
+    version = f"?{parts.query}" if _API_VERSION.fullmatch(parts.query) else ""
+    return origin(url) + parts.path + version
 
 
 def _split(url: str) -> SplitResult | None:

@@ -154,7 +154,7 @@ async def create_integration(
     test: bool = True,
     confirm_cost: CostConfirmation = None,
 ) -> Reply:
-    """Let judges use a model. The key stays in its variable or keyring entry; one tiny question tests it.
+    """Let judges use a model. Its key stays in a variable or keyring; one question tests it.
 
     Source: REST v2 `POST /v2/ai-integrations`; on the engine `POST /x/ai-integrations/{id}/check`.
     Raises: Invalid, Conflict, Unsupported.

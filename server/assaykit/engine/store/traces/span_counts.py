@@ -12,7 +12,10 @@ from assaykit.filters.fields import span_tree
 from assaykit.filters.tree import And, Compare, IsNull, Node, Not
 from assaykit.wire.local import SpanCount
 
-LOOKED_AT = 100_000
+COUNTED = 100_000
+"""Spans that are counted at most."""
+
+LOOKED_AT = 20_000
 """Spans that a filter without an index is tried on, the newest of the window."""
 
 _KEYS = frozenset(["context.trace_id", "context.span_id", "attributes.session.id"])
@@ -29,8 +32,8 @@ def count(
 ) -> SpanCount:
     """The spans of a window that match a filter, and those of `fields` that no span of the window has.
 
-    `run_id` keeps the spans that a run selected. A filter that no index serves is tried on the newest `LOOKED_AT`
-    spans; `looked_at` then has their number.
+    `run_id` keeps the spans that a run selected. A count ends at `COUNTED`. A filter that no index serves is tried on
+    the newest `LOOKED_AT` spans; `looked_at` then has their number.
 
     Raises:
         NotFound: no such project.
@@ -52,12 +55,16 @@ def count(
     def matches(tree: Node) -> sa.ColumnElement[bool]:
         return sa.and_(*within, where(tree, project_id, by_arrival=by_place))
 
-    counted = sa.select(sa.func.count()).select_from(spans)
-    counted = counted.where(*within) if asked is None else counted.where(matches(asked))
+    listed = sa.select(spans.c.n).where(*within) if asked is None else sa.select(spans.c.n).where(matches(asked))
+    counted = sa.select(sa.func.count()).select_from(listed.limit(COUNTED).subquery())
     some = ((field, _newest(sa.select(spans.c.n).where(matches(Not(IsNull(field))))).limit(1)) for field in fields)
     absent = [field for field, found in some if connection.execute(found).first() is None]
+    matching = connection.execute(counted).scalar_one()
     return SpanCount(
-        matching=connection.execute(counted).scalar_one(), looked_at=LOOKED_AT if is_part else None, absent=absent
+        matching=matching,
+        is_exact=not is_part and matching < COUNTED,
+        looked_at=LOOKED_AT if is_part else None,
+        absent=absent,
     )
 
 
