@@ -206,6 +206,8 @@ async def test_each_provider_and_prompt_of_promptfoo_is_an_experiment(ax: Caller
 
 async def test_a_dataset_has_each_example_of_an_export_once(ax: Caller, files: Path) -> None:
     (files / "p.jsonl").write_bytes((HERE / FILES["promptfoo jsonl"]).read_bytes())
+    told = await ax.read("create_dataset", name="told", file="p.jsonl")
+    assert "The file is read as an export of promptfoo, without the columns of its runs: 'output', 'variant'" in told
     made = await ax.ask("create_dataset", name="sums", file="p.jsonl")
     assert (made["examples"], set(made["columns"])) == (2, {"key", "input", "expected", "metadata"})
 

@@ -74,6 +74,12 @@ async def test_what_is_of_no_example_is_left_out_when_that_is_asked_for(here: Ca
     assert made["skipped"] == {"rows": 1, "examples": ["nobody"]}
     found = (await here.ask("get_experiment", failures_first=False))["runs"]
     assert [(run["example_id"], run["output"]) for run in found] == [(ids[0], ids[0]), (ids[2], ids[2])]
+    rows: list[Row] = [{"example_id": one, "output": "x", "eval.right.score": 1} for one in (ids[0], "nobody")]
+    write(here, [*rows, {"example_id": "nobody", "error": "x"}])
+    made = await here.ask("upload_experiment", file="v.jsonl", name="scored", skip_unmatched=True)
+    assert (made["runs"], made["failed"], made["skipped"]["rows"]) == (1, 0, 2)
+    text = await here.read("upload_experiment", file="v.jsonl", name="again", skip_unmatched=True)
+    assert "'right': 0 labels, 1 scores" in text
     write(here, [{"example_id": "nobody", "output": "x"}])
     refusal = await here.refused("upload_experiment", file="v.jsonl", name="other", skip_unmatched=True)
     assert "1 of 1 rows" in refusal["message"]

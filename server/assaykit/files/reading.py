@@ -1,6 +1,6 @@
 """Reading of a file row by row. The suffix selects the format."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import PurePath
 
 from assaykit.errors import Invalid, quote
@@ -18,7 +18,7 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xfd7zXZ", b"BZh")
 
 def read_rows(
     path: str, folders: Folders, *, max_rows: int = MAX_ROWS, nan_is_null: bool = False, own_names: bool = False
-) -> Iterator[FileRow]:
+) -> Generator[FileRow]:
     """Yield the rows of `path` lazily. Text is UTF-8 or UTF-16.
 
     `book.xlsx#Prices` is one sheet of a workbook.

@@ -37,7 +37,7 @@ from assaykit.planning.periods import Period, parse
 from assaykit.planning.queries import SpanQuery
 from assaykit.planning.spans import sample_rows
 from assaykit.session import Session
-from assaykit.toolkit.columns import no_column, sheets_told
+from assaykit.toolkit.columns import listed, no_column, sheets_told
 from assaykit.toolkit.replies import one_line
 from assaykit.tools.runs.why_nothing_scored import counted, matching_none, page_of, told_of_none
 from assaykit.wire.datasets import DatasetExample
@@ -135,12 +135,22 @@ async def given(here: Session, file: str | None, rows: Sequence[ExampleRow] | No
     placed = _placed(here, file, rows)
     is_table = file is not None and (written_as := format_of(file)) is not None and written_as.same_columns
     kept = await anyio.to_thread.run_sync(partial(_kept, placed, told, is_table=is_table), abandon_on_cancel=True)
-    sheets = [] if file is None else await anyio.to_thread.run_sync(other_sheets, file, Folders(here.settings.folders))
+    left_out = ""
+    if file is not None:
+        left_out = await anyio.to_thread.run_sync(_left_out, file, Folders(here.settings.folders))
     return Source(
-        lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()),
-        kept=kept,
-        left_out=sheets_told(sheets),
+        lambda: (renamed(_usable(row, place), told, kept) for place, row in placed()), kept=kept, left_out=left_out
     )
+
+
+def _left_out(file: str, folders: Folders) -> str:
+    """The sheets of a workbook that are not read, or the tool and the columns of runs of an export, in words."""
+    with closing(read_rows(file, folders)) as found:
+        first = next(found, None)
+    if first is None or first.tool is None:
+        return sheets_told(other_sheets(file, folders))
+    of_runs = [column for column in first.values if column not in EXAMPLE_COLUMNS]
+    return f" The file is read as an export of {first.tool}, without the columns of its runs: {listed(of_runs)}."
 
 
 def edited_rows(here: Session, file: str | None, rows: Sequence[ExampleRow] | None) -> list[tuple[str, ExampleRow]]:

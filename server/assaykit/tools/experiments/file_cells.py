@@ -6,7 +6,7 @@ from typing import NamedTuple
 from assaykit.files.columns import SHAPES_KEPT
 from assaykit.files.rows import FileRow
 from assaykit.foreign import as_word
-from assaykit.tools.experiments.usage_cells import UsageColumn, is_object, told_of, usage_columns, with_amounts
+from assaykit.tools.experiments.usage_cells import UsageColumn, amounts_in, is_object, told_of, usage_columns
 from assaykit.tools.experiments.verdict_cells import VerdictColumns, opened_cells, verdict_columns
 
 COLUMNS_SHOWN = 20
@@ -66,13 +66,11 @@ class FileCells:
             )
             _count(self._no_verdict, unread, row.line)
         if plan.usage:
-            values = dict(values)
-            for one, is_amount in with_amounts(values, plan.usage, self._units):
-                if is_amount:
-                    self._used[one] = None
-                else:
-                    _count(self._no_amount, [one.column], row.line)
-        return row._replace(values=dict(values))
+            more, used, no_amount = amounts_in(values, plan.usage, self._units)
+            self._used.update(dict.fromkeys(used))
+            _count(self._no_amount, [one.column for one in no_amount], row.line)
+            values = {**values, **more} if more else values
+        return row._replace(values=values)
 
     def _plan(self, row: FileRow) -> _Plan:
         columns = tuple(row.values)

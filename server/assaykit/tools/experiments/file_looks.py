@@ -75,6 +75,7 @@ def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
     variants: dict[str, None] = {}
     columns: dict[str, None] = {}
     blank: int | None = None
+    bare: dict[tuple[str, ...], list[str]] = {}
     usual = VARIANTS if wanted is None else ()
     durations: dict[str, list[object]] = {}
     for number, row in enumerate(read_rows(file, folders), start=1):
@@ -82,7 +83,9 @@ def look_at(file: str, folders: Folders, wanted: str | None) -> FileLook:
         columns.update(dict.fromkeys(row.values))
         column = wanted or next((one for one in usual if one in columns), None)
         if number <= ROWS_LOOKED_AT:
-            for name in bare_durations(row.values):
+            shape = tuple(row.values)
+            bare[shape] = bare[shape] if shape in bare else bare_durations(row.values)
+            for name in bare[shape]:
                 durations.setdefault(name, []).append(row.values[name])
         elif tool is None and column is None:
             break

@@ -5,7 +5,7 @@ columns beside its own.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, Final, Literal, NamedTuple
 
@@ -90,6 +90,11 @@ class UsageColumn(NamedTuple):
     ms: float | None = 1.0
 
     @property
+    def is_read(self) -> bool:
+        """Whether a comparison reads the column without help."""
+        return self.key is None and self.column in _READ[self.amount]
+
+    @property
     def told(self) -> str:
         """The column in words."""
         return as_word(self.column if self.key is None else f"{self.column}.{self.key}")
@@ -171,31 +176,37 @@ def amount_in(cell: Any, amount: Amount, ms: float) -> float | int | None:
     return found if factor == 1 else found * factor
 
 
-def with_amounts(
-    values: dict[str, Any], columns: Sequence[UsageColumn], units: Mapping[str, float]
-) -> Iterator[tuple[UsageColumn, bool]]:
-    """Add the amounts of a row to it. Yields each column that counts; with False, one whose cell has no amount."""
-    done: set[Amount] = set()
+def amounts_in(
+    values: Mapping[str, Any], columns: Sequence[UsageColumn], units: Mapping[str, float]
+) -> tuple[dict[str, Any], list[UsageColumn], list[UsageColumn]]:
+    """The columns that a row gets, the columns that count, and those whose cell has no amount."""
+    more: dict[str, Any] = {}
+    used: dict[Amount, UsageColumn] = {}
+    unread: list[UsageColumn] = []
     for one in columns:
-        if one.amount in done:
+        if one.amount in used:
             continue
         cell = values.get(one.column)
         cell = cell if one.key is None else mapping_of(cell).get(one.key)
         if cell is None:
             continue
+        if one.is_read and _is_plain(cell):
+            used[one.amount] = one
+            continue
         number = amount_in(cell, one.amount, units.get(one.column, 1.0) if one.ms is None else one.ms)
         if number is None:
-            yield one, False
+            unread.append(one)
             continue
-        done.add(one.amount)
-        is_read = one.key is None and one.column in _READ[one.amount] and _is_number(cell)
-        if not is_read and (one.column == one.amount or values.get(one.amount) is None):
-            values[one.amount] = number
-        yield one, True
+        used[one.amount] = one
+        if one.column == one.amount or values.get(one.amount) is None:
+            more[one.amount] = number
+    return more, list(used.values()), unread
 
 
-def _is_number(cell: Any) -> bool:
-    return not isinstance(cell, str) or number_in_text(cell.strip()) is not None
+def _is_plain(cell: Any) -> bool:
+    """Whether a comparison reads the cell as it is."""
+    number = number_in_text(cell.strip()) if isinstance(cell, str) else cell
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0 <= number < float("inf")
 
 
 def told_of(used: Iterable[UsageColumn], units: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ import anyio.to_thread
 from assaykit.api import experiments as stored
 from assaykit.errors import Invalid, NotFound
 from assaykit.experiments.kept_columns import KEY
-from assaykit.files.columns import EvaluatorColumns, ExperimentColumns
+from assaykit.files.columns import EvaluatorColumns, ExperimentColumns, Filled
 from assaykit.files.folders import Folders
 from assaykit.foreign import as_word
 from assaykit.names import Named
@@ -16,6 +16,7 @@ from assaykit.session import Session
 from assaykit.toolkit.taking_back import take_back
 from assaykit.tools.experiments.file_looks import FileLook, experiments_told, look_at, named_after
 from assaykit.tools.experiments.matching_columns import EXAMPLE_ID, MatchingColumns, kept_key, output_column, sides
+from assaykit.tools.experiments.ranking import ranked_page, ranked_runs
 from assaykit.tools.experiments.result_files import Results, UploadTarget
 from assaykit.tools.experiments.upload_replies import facts_of, told_of
 from assaykit.tools.experiments.uploading import upload, upload_free
@@ -138,7 +139,24 @@ async def _one(
     place = UploadTarget(
         dataset, dataset_id, within.id, asked.title, results.key, asked.skip_unmatched, asked.repetitions
     )
-    return _Made(await upload(here, place, results), place, results, read_from)
+    made = _Made(await upload(here, place, results), place, results, read_from)
+    if made.told.matches is not None and made.told.matches.unmatched:
+        await _count_stored(here, within, made)
+    return made
+
+
+async def _count_stored(here: Session, within: Named, made: _Made) -> None:
+    """Count the failed rows, labels and scores of the stored runs: those of the file include the rows left out."""
+    named = Named(id=made.told.experiment_id or "", name=made.place.experiment)
+    page = await ranked_page(here, within, named, failures_first=False, start=0, limit=1)
+    if page is None:
+        stored_runs = await ranked_runs(here, within, named, None, failures_first=False, is_shown=False)
+        page = stored_runs.page(0, 1)
+    counts = page.tally
+    made.results.found.failed = counts.failed + counts.tried_again
+    made.results.found.evaluators = {
+        name: Filled(one["labelled"], one["scored"]) for name, one in counts.evaluators.items()
+    }
 
 
 async def _free(here: Session, within: Named, asked: FileUpload, results: Results, read_from: str) -> _Made:
