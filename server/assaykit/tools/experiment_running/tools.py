@@ -112,11 +112,7 @@ async def run_experiment(
     plan = ExperimentPlan(
         of_task, runs.functions(evaluators or (), folders), runs.python_for(of_task, python, folders), binding,
         concurrency, timeout, repetitions, exit_on_error, set_global_tracer_provider, metadata or {},
-<<<<<<< HEAD
-        [one.evaluator.id for one in judges], retries=retries,
-=======
-        [one.evaluator.id for one in judges], column_mappings or {},
->>>>>>> libs
+        [one.evaluator.id for one in judges], column_mappings or {}, retries=retries,
     )  # fmt: skip
     every = runs.calls_of(chosen.examples, repetitions)
     spending = await spending_of(here, judges, chosen.examples, len(every) * len(combinations))
@@ -174,23 +170,12 @@ async def retry_experiment(
     # The rows that succeeded were made from this version, and not from a newer one.
     examples = await ExampleSpool.of(stored.examples_of(here.api, target.id, made.dataset_version_id))
     plan = _again(here, made, task, evaluators, python)
-<<<<<<< HEAD
-    judges = await wanted_judges(here, plan.judges if evaluators is None else judges_of(evaluators), examples, space)
+    named = (plan.judges, dict(plan.column_mappings)) if evaluators is None else (judges_of(evaluators), None)
+    judges = await wanted_judges(here, named[0], examples, space, named[1])
     retry = _Retry(within, made, target, found, examples, judges)
     spending = await spending_of(here, judges, examples, len(retry.calls))
     if dry_run:
         return await _tried_again(here, ctx, retry, plan, spending)
-=======
-    named = (plan.judges, dict(plan.column_mappings)) if evaluators is None else (judges_of(evaluators), None)
-    judges = await wanted_judges(here, named[0], examples, space, named[1])
-    plan = plan._replace(judges=[one.evaluator.id for one in judges])
-    found = await stored.runs_of(here.api, made.id)
-    calls = _failed(found)
-    if not calls:
-        return Reply(f"No row of {exactly(made.name)} has failed.", {**here.source(within), "retried": 0})
-    new = "".join(f" {line}." for line in judges_told(judges, created=True))
-    spending = await spending_of(here, judges, examples, len(calls))
->>>>>>> libs
     agreed = await consent(here, ctx, f"Let judges score experiment {quoted(made.name)}", spending, confirm_cost)
     if not agreed.is_given:
         return declined(here, within, agreed, spending)
