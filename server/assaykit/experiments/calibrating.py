@@ -233,7 +233,7 @@ def _row(
     labels = {name: cell(value) for name, value in columns.items() if is_of_one(asked.truth, name)}
     single = of_each(asked.truth, {**labels, **{name: _label(one) for name, one in row.evaluations.items()}})
     given = of(asked.truth)
-    notes = {name: one.explanation for name, one in row.evaluations.items() if one is not None}
+    notes = {name: one.explanation for name, one in row.evaluations.items()}
     return LabelledRow(
         item=row.example_id,
         truth=of_most(single) if given is None else given,
