@@ -115,6 +115,7 @@ async def show_the_corrected_rate(ax: Caller, accuracy: JudgeAccuracy, cited: st
     assert cited in await ax.read("get_run", run=run)
 
 
+@pytest.mark.slow
 @pytest.mark.over_http("label_queue", "annotate", "calibrate_judge", "trigger_backfill", "check_release")
 async def test_a_judge_goes_from_labels_to_the_gate(settings: Settings, files: Path) -> None:
     batches = ["labelled"] * LABELLED + ["fresh"] * (ALL - LABELLED)
