@@ -82,6 +82,10 @@ OPERATIONS = (
         "annotate, one span", "annotate",
         {"name": "seen", "targets": [SPAN], "label": "yes", "choices": {"yes": 1, "no": 0}, "project": "bench"},
     ),
+    Operation(
+        "label_queue, the next items", "label_queue",
+        {"queue": "rare", "label": "seen", "project": "bench", "filter": "attributes.user.id = 'rare'"},
+    ),
     Operation("plan, every span labelled", "preview_backfill", {**PLAN, "evaluators": ["polite"]}),
     Operation("plan, no span labelled", "preview_backfill", PLAN),
     Operation("plan with a filter", "preview_backfill", {**PLAN, "query_filter": "metadata.tier = 'pro'"}),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assaykit.analysis.sampling import allocation, at_random, at_steps, by_strata
+from assaykit.analysis.sampling import allocation, at_random, at_steps, by_strata, equal_shares, evenly
 
 SEED = st.integers(min_value=-(2**70), max_value=2**70)
 STRATA = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=200)
@@ -87,3 +87,27 @@ def test_more_rows_than_there_are_cannot_be_taken(size: int) -> None:
 
 def test_another_seed_takes_other_rows() -> None:
     assert len({tuple(at_random(1000, 10, seed).positions) for seed in range(50)}) == 50
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "shares"),
+    [
+        ({"a": 3, "b": 6, "c": 15}, 11, {"a": 3, "b": 4, "c": 4}),
+        ({"a": 3, "b": 6, "c": 15}, 3, {"a": 1, "b": 1, "c": 1}),
+        ({"a": 3, "b": 6, "c": 15}, 24, {"a": 3, "b": 6, "c": 15}),
+        ({"a": 9, "b": 9}, 5, {"a": 3, "b": 2}),
+        ({"a": 1, "b": 1, "c": 98}, 50, {"a": 1, "b": 1, "c": 48}),
+    ],
+)
+def test_equal_shares_pass_on_what_small_strata_lack(counts: dict[str, int], size: int, shares: dict[str, int]) -> None:
+    assert equal_shares(counts, size) == shares
+    strata = [name for name, count in counts.items() for _ in range(count)]
+    drawn = evenly(strata, size, seed=1)
+    assert {name: took for name, (took, _) in drawn.strata.items()} == shares
+    assert len(set(drawn.positions)) == size
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_equal_shares_need_a_place_for_each_stratum_and_rows_for_each_place(size: int) -> None:
+    with pytest.raises(ValueError, match=f"no {size} of 4 rows"):
+        equal_shares({"a": 2, "b": 2}, size)

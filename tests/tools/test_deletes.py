@@ -219,7 +219,7 @@ async def test_a_yes_is_about_the_thing_that_was_asked_about(bot: None, settings
     assert len(set(person.asked)) == len(person.asked) == (1 if era == "legacy" else 2)
 
 
-KINDS = ["project", "experiment", "dataset", "judge", "integration", "prompt", "annotation_config"]
+KINDS = ["project", "experiment", "dataset", "judge", "integration", "prompt", "annotation_config", "annotation_queue"]
 
 
 async def make_all(ax: Caller) -> None:
@@ -237,6 +237,7 @@ async def make_all(ax: Caller) -> None:
         model_names=["m"],
         test=False,
     )
+    await ax.ask("label_queue", queue="x", label="x", dataset="x")
     spans = await ax.ask("search_spans", project="bot")
     await ax.ask("annotate", name="x", targets=[spans["spans"][0]["span_id"]], project="bot", score=1)
 

@@ -195,7 +195,17 @@ async def test_runs_and_examples_are_labelled_to_the_end(ax: Caller, files: Path
     assert (await ax.ask("label_queue", queue="of runs"))["left"] == 0
 
 
-async def test_a_deleted_item_is_told_and_a_queue_goes_on_with_the_same_call(bot: None, ax: Caller) -> None:
+async def test_a_deleted_queue_leaves_its_labels(bot: None, ax: Caller) -> None:
+    told = await ax.ask("label_queue", queue="q", label="quality", n=2)
+    keys = [one["span_id"] for one in told["items"]]
+    await ax.ask("annotate", name="quality", project="bot", choices=CHOICES, rows=labels(keys))
+    await ax.ask("delete_resource", kind="annotation_queue", name="q", confirm="q")
+    assert (await ax.refused("label_queue", queue="q"))["code"] == "not_found"
+    found = await ax.ask("search_spans", filter="annotation.quality.label = 'good'")
+    assert sorted(one["span_id"] for one in found["spans"]) == sorted(keys)
+
+
+async def test_a_queue_goes_on_with_the_same_call_and_refuses_another_sample(bot: None, ax: Caller) -> None:
     asked: dict[str, Any] = {"queue": "q", "label": "quality", "project": "bot", "by": ["tone"], "n": 4, "seed": 5}
     first = await ax.ask("label_queue", **asked)
     assert await ax.ask("label_queue", **asked) == first

@@ -106,6 +106,25 @@ async def test_evaluations_from_elsewhere_are_a_call_of_the_sdk(arize: Caller) -
     assert "spans.update_evaluations(" in refusal["next"]
 
 
+async def test_a_queue_is_an_annotation_queue_of_a_user_there(arize: Caller, stand_in: StandIn) -> None:
+    asked: dict[str, Any] = {"queue": "first", "label": "warm", "project": "bot", "n": 2}
+    refusal = await arize.refused("label_queue", **asked)
+    assert refusal["message"] == "Arize AX gives a queue to people by e-mail."
+    asked["person"] = "ann@example.com"
+    refusal = await arize.refused("label_queue", **asked)
+    assert refusal["message"] == "Arize AX has no annotation config 'warm' yet, and a queue there needs one."
+    assert "POST /v2/annotation-queues" not in stand_in.forwarder.asked
+    newest = (await arize.ask("search_spans", project="bot", limit=1))["spans"][0]["span_id"]
+    await arize.ask("annotate", name="warm", targets=[newest], label="yes", choices={"yes": 1, "no": 0}, project="bot")
+    told = await arize.ask("label_queue", **asked)
+    assert (told["records"], told["left"], len(told["items"])) == (2, 2, 2)
+    rows = [{"span_id": told["items"][0]["span_id"], "label": "no", "annotator": asked["person"]}]
+    await arize.ask("annotate", name="warm", rows=rows, project="bot")
+    assert (await arize.ask("label_queue", queue="first", person=asked["person"]))["done"] == 1
+    refusal = await arize.refused("label_queue", queue="second", label="warm", experiment="any")
+    assert refusal["message"] == "Arize AX has no queues of an experiment's runs."
+
+
 async def test_a_run_is_followed_to_its_end_and_the_page_with_the_causes_is_named(arize: Caller) -> None:
     run = await arize.ask("trigger_backfill", evaluators=["cites"], project="bot", window="last 7 days")
     told = await arize.read("wait_for_run", run=run["run"]["id"])

@@ -9,6 +9,7 @@ from assaykit.foreign import as_word, exactly
 from assaykit.judge.providers.registry import ANY_KEY_VARIABLE, PROVIDERS
 from assaykit.names import (
     ANNOTATION_CONFIG,
+    ANNOTATION_QUEUE,
     DATASET,
     EXPERIMENT,
     INTEGRATION,
@@ -30,7 +31,9 @@ from assaykit.wire.spaces import SpacePage
 MODELS_SHOWN = 5
 INTEGRATIONS_SHOWN = 20
 
-DeletableKind = Literal["project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config"]
+DeletableKind = Literal[
+    "project", "dataset", "experiment", "judge", "integration", "prompt", "annotation_config", "annotation_queue"
+]
 
 
 class _Deletable(NamedTuple):
@@ -46,6 +49,7 @@ _DELETABLE: dict[DeletableKind, _Deletable] = {
     "integration": _Deletable(INTEGRATION, "the use of it by every judge"),
     "prompt": _Deletable(PROMPT, "all its versions and labels"),
     "annotation_config": _Deletable(ANNOTATION_CONFIG, "the choice of its labels"),
+    "annotation_queue": _Deletable(ANNOTATION_QUEUE, "its list of items, while the labels stay"),
 }
 
 
@@ -149,8 +153,8 @@ async def delete_resource(
 ) -> Reply:
     """Delete one thing for good.
 
-    Source: REST v2 `DELETE` of projects, datasets, experiments, evaluators, AI integrations, prompts and
-    annotation configs.
+    Source: REST v2 `DELETE` of projects, datasets, experiments, evaluators, AI integrations, prompts,
+    annotation configs and annotation queues.
     Raises: NotFound, Ambiguous, Conflict, Invalid.
     """
     # Integrations belong to the account; every other resource belongs to a space.

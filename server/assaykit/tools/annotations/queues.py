@@ -116,14 +116,14 @@ async def made(
         if not text.strip() or len(text) > LONGEST_NAME:
             raise Invalid(f"{what} is blank, or longer than {LONGEST_NAME} characters.", "Pass a short name.")
     on_engine = await here.api.has_engine_routes()
-    if not on_engine and (person is None or "@" not in person):
-        raise Invalid("Arize AX gives a queue to people by e-mail.", "Pass person='name@example.com', a user there.")
-    source = await _source(here, within, asked)
-    if source.level == "RUN" and not on_engine:
+    if asked.experiment is not None and not on_engine:
         raise Unsupported(
             "Arize AX has no queues of an experiment's runs.",
             "Make a queue of its dataset, or label runs with annotate(experiment=...).",
         )
+    if not on_engine and (person is None or "@" not in person):
+        raise Invalid("Arize AX gives a queue to people by e-mail.", "Pass person='name@example.com', a user there.")
+    source = await _source(here, within, asked)
     nouns = f"{source.level.lower()}s"
     sample = drawn(await candidates(here, source, asked.wish.path), asked.wish, nouns)
     records = _records(source, sample, on_engine=on_engine)
