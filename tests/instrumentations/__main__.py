@@ -1,9 +1,8 @@
 """Record the exports of real clients, each in an environment of its own with pinned packages.
 
     python -m tests.instrumentations --record [NAME ...]
-    python -m tests.instrumentations --page
 
-Recording needs `uv` or pip, npm, and package registries. The model is scripted on loopback.
+This needs `uv` or pip, npm, and package registries. The model is scripted on loopback.
 """
 
 import argparse
@@ -14,7 +13,7 @@ from tests.instrumentations import recorder
 def main() -> None:
     """Record the clients that are named, or all."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--record", nargs="*", choices=recorder.CLIENTS)
+    parser.add_argument("--record", nargs="*", choices=recorder.CLIENTS, required=True)
     told = parser.parse_args()
     for name in told.record or recorder.CLIENTS:
         recorder.record(name)

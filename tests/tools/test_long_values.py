@@ -150,19 +150,14 @@ async def test_long_rows_are_left_out_on_request(settings: Settings) -> None:
             assert [(one["code"], one["rows"]) for one in found["skipped"]] == [("too_long", 1)]
 
 
-@pytest.mark.parametrize("is_new", [True, False])
-async def test_a_continuous_task_leaves_long_rows_out_until_it_is_told_otherwise(
-    settings: Settings, *, is_new: bool
-) -> None:
+async def test_a_continuous_task_leaves_long_rows_out_until_it_is_told_otherwise(settings: Settings) -> None:
     prompts: list[str] = []
     with ScriptedModel(fixed("good", prompts)) as model:
         async with serving(replace(settings, period_s=0.05), model.url) as ax:
             await send(settings.home, [span("old", "fine")])
             await ax.ask("create_judge", name="tone", template="Good? {output}", choices={"good": 1, "bad": 0})
             task = {"name": "watch", "evaluators": ["tone"], "project": "bot", "is_continuous": True}
-            await ax.ask("create_task", **task, **({"on_too_long": "skip"} if is_new else {}))
-            if not is_new:
-                await ax.ask("update_task", task="watch", on_too_long="skip")
+            await ax.ask("create_task", **task, on_too_long="skip")
             await send(settings.home, [span("long", "x" * 40_000), span("short", "fine")])
             found = await ended(ax, 1)
             assert [run["num_skipped"] for run in found["last_runs"]] == [1]
@@ -172,6 +167,10 @@ async def test_a_continuous_task_leaves_long_rows_out_until_it_is_told_otherwise
             await send(settings.home, [span("longer", "y" * 40_000)])
             found = await ended(ax, 2)
             assert ("on_too_long" in found["schedule"], len(prompts)) == (False, 2)
+            await ax.ask("update_task", task="watch", on_too_long="skip")
+            await send(settings.home, [span("longest", "z" * 50_000), span("shortest", "fine too")])
+            found = await ended(ax, 3)
+            assert (sorted(run["num_skipped"] for run in found["last_runs"]), len(prompts)) == ([0, 1, 1], 3)
 
 
 async def ended(ax: Caller, number: int) -> dict[str, Any]:
